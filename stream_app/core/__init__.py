@@ -1,0 +1,1 @@
+"""The statistics: windows, tests, drift, anomaly, quality and alert policy. No IO, no clock."""

@@ -1,0 +1,44 @@
+"""The errors of Streamgauge. Every message says what was wrong, where, and what to do."""
+
+__all__ = [
+    "BrokerError",
+    "DataError",
+    "FencedError",
+    "SettingsError",
+    "SourceError",
+    "StateError",
+    "StoreError",
+    "StreamgaugeError",
+]
+
+
+class StreamgaugeError(Exception):
+    """Base of all errors raised on purpose; the command line prints its message on one line and exits with 1."""
+
+
+class SettingsError(StreamgaugeError):
+    """A setting or the monitor file is wrong; names the key, the value's problem and what was expected."""
+
+
+class DataError(StreamgaugeError):
+    """An event, a batch or a parameter cannot be used; says which and why."""
+
+
+class SourceError(StreamgaugeError):
+    """A source of events (file, data set) cannot be read; names the file and the line where there is one."""
+
+
+class BrokerError(StreamgaugeError):
+    """The broker cannot be reached or refuses; names the address or topic."""
+
+
+class StoreError(StreamgaugeError):
+    """Redis cannot be reached or refuses a write; names the address and the reason."""
+
+
+class FencedError(StoreError):
+    """Another worker owns the partition now; this one must not write any more."""
+
+
+class StateError(StreamgaugeError):
+    """A stored state is of another version, damaged or forged; names the key."""

@@ -1,0 +1,1 @@
+"""The wire: what events, alerts and dead letters look like."""

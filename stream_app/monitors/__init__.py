@@ -1,0 +1,1 @@
+"""Monitors: one a stream kind; a batch of events in, findings out."""

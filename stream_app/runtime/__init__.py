@@ -1,0 +1,1 @@
+"""The Faust app: batch delivery, agents, dead letters."""
