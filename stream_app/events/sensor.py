@@ -1,0 +1,114 @@
+"""The sensor reading: one instant of one source, some channels."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+__all__ = [
+    "MAX_CHANNELS",
+    "MAX_NAME",
+    "MAX_TS",
+    "ChannelName",
+    "EventTime",
+    "SensorReading",
+    "SourceName",
+    "parse_event_time",
+]
+
+MAX_NAME = 256
+"""Longest name of a source or a channel, in characters: names become Redis keys, so they are bounded."""
+
+MAX_CHANNELS = 512
+"""Most channels in one reading: each costs memory in the worker."""
+
+MAX_TS = 4_102_444_800.0
+"""2100-01-01 in epoch seconds. Larger numbers are nearly always milliseconds by mistake."""
+
+
+def parse_event_time(value: Any) -> float:
+    """Turn epoch seconds or an RFC 3339 text into epoch seconds.
+
+    Parameters
+    ----------
+    value : float, int or str
+        Seconds since 1970 or a text such as ``2020-03-09T10:14:33Z``. A text without an offset is UTC.
+
+    Returns
+    -------
+    float
+        Epoch seconds, between 0 and `MAX_TS`.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or outside the years 1970 to 2099.
+
+    Examples
+    --------
+    >>> parse_event_time("1970-01-01T00:01:00Z")
+    60.0
+    >>> parse_event_time(1583748873000)
+    Traceback (most recent call last):
+    ValueError: the time 1583748873000 is after the year 2099; seconds are expected, are these milliseconds?
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("a time is a number of epoch seconds or an RFC 3339 text")  # noqa: TRY004 pydantic reports ValueErrors
+    if isinstance(value, str):
+        try:
+            stamp = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"the time {value[:40]!r} is not RFC 3339, like 2020-03-09T10:14:33Z") from None
+        value = (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+    if not value >= 0:
+        raise ValueError(f"the time {value} is before 1970")
+    if value >= MAX_TS:
+        raise ValueError(
+            f"the time {value} is after the year 2099; seconds are expected, are these milliseconds?"
+        )
+    return float(value)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError("a number is expected, not a text")  # noqa: TRY004 pydantic reports ValueErrors
+    return value
+
+
+SourceName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, strict=True)]
+ChannelName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, strict=True)]
+EventTime = Annotated[float, BeforeValidator(parse_event_time)]
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+
+
+class SensorReading(BaseModel):
+    """One instant of one source.
+
+    Unknown top-level fields are kept. A channel whose value is null was not measured.
+
+    Parameters
+    ----------
+    source : str
+        Who measured; also the Kafka key.
+    ts : float or str
+        When, in epoch seconds or RFC 3339.
+    values : dict of str to float or None
+        What: channel to finite number; null where it is missing.
+    labels : dict, optional
+        Ground truth and other remarks; the monitor never looks at them.
+    id : str, optional
+        Identity of the event, for producers that may send one twice.
+
+    Examples
+    --------
+    >>> SensorReading.model_validate_json('{"source": "pump-1", "ts": 10, "values": {"flow": 3}}').values
+    {'flow': 3.0}
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    source: SourceName
+    ts: EventTime
+    values: Annotated[dict[ChannelName, Number | None], Field(min_length=1, max_length=MAX_CHANNELS)]
+    labels: dict[str, str | float | bool | None] | None = None
+    id: Annotated[str, StringConstraints(max_length=MAX_NAME)] | None = None

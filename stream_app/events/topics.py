@@ -1,0 +1,41 @@
+"""Names of the topics."""
+
+from dataclasses import dataclass
+
+__all__ = ["Topics"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of all topics under one prefix.
+
+    Examples
+    --------
+    >>> Topics().sensors, Topics("plant.").alerts("drift")
+    ('sensor.readings', 'plant.alerts.drift')
+    """
+
+    prefix: str = ""
+
+    @property
+    def sensors(self) -> str:
+        """Sensor readings in."""
+        return f"{self.prefix}sensor.readings"
+
+    @property
+    def dead_letters(self) -> str:
+        """Events that could not be used."""
+        return f"{self.prefix}dead.letters"
+
+    @property
+    def replay_control(self) -> str:
+        """Commands to replays that are running."""
+        return f"{self.prefix}replay.control"
+
+    def alerts(self, kind: str) -> str:
+        """Alerts of a kind out; changepoints are told with the drifts."""
+        return f"{self.prefix}alerts.{'drift' if kind == 'changepoint' else kind}"
+
+    def all_alerts(self) -> tuple[str, ...]:
+        """Topics of all kinds of alerts."""
+        return tuple(self.alerts(kind) for kind in ("drift", "anomaly", "quality", "performance"))

@@ -1,0 +1,54 @@
+"""Durations as people write them."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+__all__ = ["Duration", "parse_duration"]
+
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "second": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "minute": 60.0,
+    "h": 3600.0,
+    "hour": 3600.0,
+    "d": 86_400.0,
+    "day": 86_400.0,
+    "w": 604_800.0,
+    "week": 604_800.0,
+    "month": 2_592_000.0,
+    "year": 31_536_000.0,
+}
+_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([a-z]+)\s*", re.IGNORECASE)
+
+
+def parse_duration(value: Any) -> float:
+    """Turn ``90``, ``"90s"``, ``"1.5 min"`` or ``"week"`` into seconds.
+
+    Raises
+    ------
+    ValueError
+        If it is not a duration, or negative.
+
+    Examples
+    --------
+    >>> parse_duration("1.5 min"), parse_duration("week"), parse_duration(3)
+    (90.0, 604800.0, 3.0)
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"a duration cannot be {value}")
+        return float(value)
+    match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
+    unit = match and (_UNITS.get(match[2].lower()) or _UNITS.get(match[2].lower().removesuffix("s")))
+    if not match or not unit:
+        raise ValueError(f'{value!r} is not a duration, like "90s", "5 min", "1 week"')
+    return float(match[1] or 1) * unit
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+"""A pydantic field in seconds that reads ``"5 min"`` too."""

@@ -1,0 +1,98 @@
+"""What the monitor file says of one stream."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from stream_app.settings.durations import Duration
+
+__all__ = ["ChannelSettings", "DetectorSettings", "SensorStream"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChannelSettings(_Table):
+    """Limits of one channel: readings outside are a quality problem."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min is not None and self.max is not None and not self.min < self.max:
+            raise ValueError(f"min {self.min} must be below max {self.max}")
+        return self
+
+
+class DetectorSettings(_Table):
+    """A River detector to run on each channel beside the default ones."""
+
+    name: str
+    """A known name (``adwin``, ``page_hinkley``, ``kswin``) or a dotted one below ``river.drift``."""
+    channels: tuple[str, ...] | None = None
+    """The channels to run it on; all of them where none are named."""
+    parameters: dict[str, float | int | str | bool] = {}
+    every: Annotated[int, Field(ge=1)] = 1
+    """Feed every n-th event only."""
+    alert: bool = True
+    """Whether its signals raise alerts, or are only counted."""
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return {name: {} for name in value}
+    if isinstance(value, dict):
+        return value
+    raise ValueError('a list of channel names or a table of limits is expected, like ["flow", "pressure"]')
+
+
+class SensorStream(_Table):
+    """A stream of sensor readings and how it is watched.
+
+    Parameters
+    ----------
+    topic : str, optional
+        Where it comes from; ``sensor.readings`` under the prefix where none is named.
+    channels : list of str or table, optional
+        The channels that every reading must have. Learned from the data where none are named.
+    budget : str
+        False alarms that are allowed, over all sources, channels and detectors of the stream.
+    warmup : int
+        Events of a source from which its reference is learned.
+    window : duration
+        Length of the rolling windows whose statistics are served as live features.
+    lateness : duration
+        Readings older than this, against the newest one of their source, are dead letters.
+    max_future : duration
+        Readings whose time is this much after their record's own are dead letters.
+    expected_sources : int
+        Over how many sources the budget is divided.
+    """
+
+    kind: Literal["sensors"] = "sensors"
+    topic: str | None = None
+    channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
+    budget: str = "1 per day"
+    warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
+    window: Duration = 60.0
+    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 300
+    lateness: Duration = 60.0
+    max_future: Duration = 86_400.0
+    expected_sources: Annotated[int, Field(ge=1)] = 1
+    silent_after: Duration = 600.0
+    cooldown: Duration = 300.0
+    resolve_after: Duration = 300.0
+    feature_ttl: Duration = 604_800.0
+    detectors: tuple[DetectorSettings, ...] = ()
+
+    @property
+    def channel_names(self) -> tuple[str, ...] | None:
+        """The declared channels, or None where they are learned."""
+        return None if self.channels is None else tuple(self.channels)
+
+    @property
+    def limits(self) -> dict[str, tuple[float | None, float | None]]:
+        """Declared limits: channel to (min, max)."""
+        return {name: (channel.min, channel.max) for name, channel in (self.channels or {}).items()}
