@@ -1,1 +1,21 @@
 """Readers and writers of Redis: alerts, features, checkpoints."""
+
+from stream_app.store.alerts import AlertReader, AlertWriter
+from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Claim
+from stream_app.store.connection import Store, connect
+from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
+from stream_app.store.keys import Keys
+
+__all__ = [
+    "AlertReader",
+    "AlertWriter",
+    "Checkpoint",
+    "CheckpointStore",
+    "Claim",
+    "FeatureReader",
+    "FeatureRow",
+    "FeatureWriter",
+    "Keys",
+    "Store",
+    "connect",
+]

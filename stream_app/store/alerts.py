@@ -1,0 +1,137 @@
+"""Alerts in Redis: each beginning and each end is told once."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from stream_app.errors import StoreError
+from stream_app.events import Alert
+from stream_app.store.connection import Store
+from stream_app.store.scripts import script
+
+__all__ = ["AlertReader", "AlertWriter"]
+
+_KEPT_SECONDS = 30 * 86_400
+_STREAM_LENGTH = 100_000
+
+
+class AlertWriter:
+    """Writes alerts, so that telling one again changes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._raise = store.client.register_script(script("raise_alert"))
+
+    async def write(self, alerts: Sequence[Alert]) -> list[bool]:
+        """Write alerts in one round trip.
+
+        Returns
+        -------
+        list of bool
+            For each, whether it was new.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses the write; some may have been written, writing again is safe.
+        """
+        if not alerts:
+            return []
+        keys = self._store.keys
+        async with (
+            self._store.errors("writing alerts"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for alert in alerts:
+                await self._raise(
+                    keys=[keys.alert(alert.id), keys.alerts, keys.firing],
+                    args=[
+                        alert.id,
+                        alert.state.value,
+                        alert.started_at,
+                        alert.model_dump_json(),
+                        _KEPT_SECONDS,
+                        _STREAM_LENGTH,
+                        keys.live_channel,
+                    ],
+                    client=pipe,
+                )
+            return [bool(new) for new in await pipe.execute()]
+
+
+class AlertReader:
+    """Looks alerts up and follows them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def show(self, alert_id: str) -> Alert | None:
+        """Return one alert by its id or the unambiguous beginning of it; None if there is none."""
+        async with self._store.errors("reading an alert"):
+            found = await self._store.client.hget(self._store.keys.alert(alert_id), "alert")
+            if found is None and len(alert_id) < 32:
+                pattern = self._store.keys.alert(alert_id) + "*"
+                matches = [key async for key in self._store.client.scan_iter(match=pattern, count=1000)]
+                if len(matches) == 1:
+                    found = await self._store.client.hget(matches[0], "alert")
+        return None if found is None else Alert.model_validate_json(found)
+
+    async def firing(self) -> list[Alert]:
+        """All alerts that are firing, oldest first."""
+        async with self._store.errors("reading the firing alerts"):
+            ids = await self._store.client.zrange(self._store.keys.firing, 0, -1)
+        alerts = [await self.show(found.decode()) for found in ids]
+        return [alert for alert in alerts if alert is not None]
+
+    async def recent(self, count: int) -> list[Alert]:
+        """Return the newest beginnings and ends, oldest first."""
+        async with self._store.errors("reading alerts"):
+            entries = await self._store.client.xrevrange(self._store.keys.alerts, count=count)
+        return [Alert.model_validate_json(fields[b"alert"]) for _, fields in reversed(entries)]
+
+    async def follow(self, start: str = "$", *, block_ms: int = 1000) -> AsyncIterator[Alert | None]:
+        """Yield alerts as they come, and None whenever nothing came for a while.
+
+        Parameters
+        ----------
+        start : str
+            A stream id: ``$`` for what comes from now on, ``0`` for all.
+        block_ms : int
+            How long to wait before yielding None.
+        """
+        key, last = self._store.keys.alerts, start
+        if start == "$":
+            async with self._store.errors("reading alerts"):
+                newest = await self._store.client.xrevrange(key, count=1)
+            last = newest[0][0].decode() if newest else "0"
+        while True:
+            async with self._store.errors("following alerts"):
+                answer = await self._store.client.xread({key: last}, block=block_ms)
+            if not answer:
+                yield None
+                continue
+            entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
+            for entry, fields in entries:
+                last = entry.decode()
+                yield Alert.model_validate_json(fields[b"alert"])
+
+    async def acknowledge(self, alert_id: str, *, by: str, comment: str) -> Alert:
+        """Note that a person has seen an alert.
+
+        Raises
+        ------
+        StoreError
+            If there is no such alert.
+        """
+        alert = await self.show(alert_id)
+        if alert is None:
+            raise StoreError(f"no alert {alert_id}; `streamgauge alerts list` shows those there are")
+        note = json.dumps({"by": by, "comment": comment})
+        async with self._store.errors("acknowledging an alert"):
+            await self._store.client.hset(self._store.keys.alert(alert.id), "acknowledged", note)
+        return alert
+
+    async def acknowledgement(self, alert_id: str) -> dict[str, str] | None:
+        """Return who has seen an alert, and what they said."""
+        async with self._store.errors("reading an alert"):
+            found = await self._store.client.hget(self._store.keys.alert(alert_id), "acknowledged")
+        return None if found is None else json.loads(found)

@@ -1,0 +1,101 @@
+"""One connection pool to Redis, with retries and errors that say where."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from stream_app.errors import StoreError
+from stream_app.settings import RedisSettings
+from stream_app.store.keys import Keys
+
+__all__ = ["Store", "connect"]
+
+_RETRIES = 5
+_TIMEOUT_SECONDS = 5.0
+
+
+class Store:
+    """Redis and the names of our keys in it.
+
+    Parameters
+    ----------
+    client : redis.asyncio.Redis
+        Answers bytes.
+    keys : Keys
+        Names of the keys.
+    place : str
+        The address for messages, without a password.
+    """
+
+    def __init__(self, client: "redis.asyncio.Redis", keys: Keys, place: str) -> None:
+        self.client: Any = client
+        self.keys = keys
+        self.place = place
+
+    @asynccontextmanager
+    async def errors(self, doing: str) -> AsyncIterator[None]:
+        """Turn Redis' errors into ours.
+
+        Raises
+        ------
+        StoreError
+            Says what was being done, where, and why it failed.
+        """
+        try:
+            yield
+        except AuthenticationError as error:
+            raise StoreError(f"Redis at {self.place} refuses the login while {doing}: {error}") from error
+        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            raise StoreError(f"Redis at {self.place} cannot be reached while {doing}: {error}") from error
+        except ResponseError as error:
+            raise StoreError(f"Redis at {self.place} refuses {doing}: {error}") from error
+        except RedisError as error:
+            raise StoreError(f"Redis at {self.place} failed while {doing}: {error}") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()
+
+
+async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
+    """Connect to Redis and see that it answers.
+
+    Parameters
+    ----------
+    settings : RedisSettings
+        Where it is.
+    retries : int
+        Tries after the first, each after a longer, jittered wait; also for every later command.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be reached, or refuses the login.
+    """
+    # redis.from_url retries nothing unless told so.
+    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
+    options: dict[str, Any] = {"ssl_ca_certs": settings.ca_file} if settings.ca_file else {}
+    client = redis.asyncio.Redis.from_url(
+        settings.url.get_secret_value(),
+        retry=retry,
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        health_check_interval=15,
+        **options,
+    )
+    store = Store(client, Keys(settings.prefix), settings.shown)
+    try:
+        async with store.errors("connecting"):
+            await store.client.ping()
+    except StoreError:
+        await store.close()
+        raise
+    return store

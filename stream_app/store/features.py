@@ -1,0 +1,122 @@
+"""Live features in Redis: one hash an entity, overwritten only by later events."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stream_app.store.connection import Store
+from stream_app.store.scripts import script
+
+__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """Features of one entity.
+
+    Parameters
+    ----------
+    entity : str
+        Whose.
+    offset : int
+        Offset of the newest event in them; a row with an older one never overwrites.
+    event_ts, written_ts : float
+        Time of that event, and of the writing, in epoch seconds.
+    values : dict of str to float or None
+        Feature to value; None where it cannot be computed.
+    """
+
+    entity: str
+    offset: int
+    event_ts: float
+    written_ts: float
+    values: Mapping[str, float | None]
+
+
+class FeatureWriter:
+    """Writes the features of one view.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    view : str
+        Name of the view.
+    version : int
+        Version of the view.
+    ttl : float
+        Seconds after which an entity without events is forgotten.
+    """
+
+    def __init__(self, store: Store, view: str, *, version: int = 1, ttl: float = 604_800.0) -> None:
+        self._store = store
+        self._view = view
+        self._version = version
+        self._ttl = max(1, int(ttl))
+        self._write = store.client.register_script(script("write_features"))
+
+    async def write(self, rows: Sequence[FeatureRow]) -> int:
+        """Write rows in one round trip.
+
+        Returns
+        -------
+        int
+            How many were written; the others are there already, from a later event.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses the write; writing again is safe.
+        """
+        if not rows:
+            return 0
+        keys = self._store.keys
+        entities = keys.entities(self._view)
+        async with (
+            self._store.errors("writing features"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for row in rows:
+                fields: list[str | float | int] = [
+                    row.offset, self._ttl, row.entity, row.event_ts, "_event_ts", row.event_ts, "_written_ts", row.written_ts,
+                ]  # fmt: skip
+                for name, value in row.values.items():
+                    fields += (name, "" if value is None else value)
+                await self._write(
+                    keys=[keys.features(self._view, self._version, row.entity), entities],
+                    args=fields,
+                    client=pipe,
+                )
+            return sum(await pipe.execute())
+
+
+class FeatureReader:
+    """Reads the features of one view."""
+
+    def __init__(self, store: Store, view: str, *, version: int = 1) -> None:
+        self._store = store
+        self._view = view
+        self._version = version
+
+    async def get(self, entity: str) -> FeatureRow | None:
+        """Return the features of an entity, or None where there are none."""
+        key = self._store.keys.features(self._view, self._version, entity)
+        async with self._store.errors("reading features"):
+            found = await self._store.client.hgetall(key)
+        if not found:
+            return None
+        fields = {name.decode(): value for name, value in found.items()}
+        return FeatureRow(
+            entity=entity,
+            offset=int(fields.pop("_offset")),
+            event_ts=float(fields.pop("_event_ts")),
+            written_ts=float(fields.pop("_written_ts")),
+            values={name: float(value) if value else None for name, value in fields.items()},
+        )
+
+    async def entities(self, *, limit: int = 100) -> list[tuple[str, float]]:
+        """Return the entities with the newest events, newest first, with the time of those."""
+        async with self._store.errors("listing entities"):
+            found = await self._store.client.zrevrange(
+                self._store.keys.entities(self._view), 0, limit - 1, withscores=True
+            )
+        return [(name.decode(), score) for name, score in found]

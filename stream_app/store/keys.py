@@ -1,0 +1,71 @@
+"""Names of the keys."""
+
+from dataclasses import dataclass
+
+__all__ = ["Keys"]
+
+
+def _quoted(part: str) -> str:
+    """Make a name safe as part of a key: separators, braces, blanks and control characters are percent-encoded."""
+    if part.isalnum():
+        return part
+    return "".join(
+        c if c.isalnum() or c in "-_." else "".join(f"%{byte:02X}" for byte in c.encode()) for c in part
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys under one prefix.
+
+    Keys of one partition share a hash tag (the part in braces), so that one script may touch them on a cluster.
+
+    Examples
+    --------
+    >>> Keys().features("sensors", 1, "pump 1"), Keys().offsets("worker", "sensor.readings", 0)
+    ('sg:features:sensors:v1:pump%201', 'sg:{worker:sensor.readings:0}:position')
+    """
+
+    prefix: str = "sg"
+
+    def features(self, view: str, version: int, entity: str) -> str:
+        """Live features of one entity (hash)."""
+        return f"{self.prefix}:features:{_quoted(view)}:v{version}:{_quoted(entity)}"
+
+    def entities(self, view: str) -> str:
+        """Entities of a view by the time of their last event (sorted set)."""
+        return f"{self.prefix}:entities:{_quoted(view)}"
+
+    @property
+    def alerts(self) -> str:
+        """Beginnings and ends of alerts, newest last (stream)."""
+        return f"{self.prefix}:alerts"
+
+    @property
+    def firing(self) -> str:
+        """Alerts that are firing, by their beginning (sorted set)."""
+        return f"{self.prefix}:alerts:firing"
+
+    @property
+    def live_channel(self) -> str:
+        """Where alerts are announced (pub/sub)."""
+        return f"{self.prefix}:alerts:live"
+
+    def alert(self, alert_id: str) -> str:
+        """One alert (hash)."""
+        return f"{self.prefix}:alert:{alert_id}"
+
+    def status(self, stream: str, source: str) -> str:
+        """Counters of one source (hash)."""
+        return f"{self.prefix}:status:{_quoted(stream)}:{_quoted(source)}"
+
+    def offsets(self, group: str, topic: str, partition: int) -> str:
+        """Epoch and next offset of one partition (hash)."""
+        return f"{self._partition(group, topic, partition)}:position"
+
+    def state(self, group: str, topic: str, partition: int) -> str:
+        """State of the sources of one partition (hash)."""
+        return f"{self._partition(group, topic, partition)}:state"
+
+    def _partition(self, group: str, topic: str, partition: int) -> str:
+        return f"{self.prefix}:{{{_quoted(group)}:{_quoted(topic)}:{partition}}}"

@@ -1,0 +1,11 @@
+-- Overwrite the features of one entity, unless a later event has written already.
+-- KEYS: features, entities. ARGV: offset, TTL seconds, entity, event time, then field, value, field, value, ...
+-- Answers 1 when written.
+local stored = redis.call('HGET', KEYS[1], '_offset')
+if stored and tonumber(stored) >= tonumber(ARGV[1]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], '_offset', ARGV[1], unpack(ARGV, 5))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
+return 1
