@@ -1,8 +1,8 @@
 """A simulated water loop: eight coupled sensors, seeded faults, exact ground truth."""
 
-from .faults import CHANNELS, FAULT_NAMES, Fault, FaultName, Onset, draw_faults, envelope
-from .physics import WaterLoop
-from .simulate import Recording, simulate, stream
+from producers.water_loop.faults import CHANNELS, FAULT_NAMES, Fault, FaultName, Onset, draw_faults, envelope
+from producers.water_loop.physics import WaterLoop
+from producers.water_loop.simulate import Recording, simulate, stream
 
 __all__ = [
     "CHANNELS",

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
+from producers.water_loop.faults import CHANNELS
 from stream_app.errors import DataError
-
-from .faults import CHANNELS
 
 __all__ = ["Disturbance", "Plant", "WaterLoop"]
 

@@ -7,10 +7,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from producers.water_loop.faults import CHANNELS, Fault, envelope
+from producers.water_loop.physics import Disturbance, Plant, WaterLoop
 from stream_app.errors import DataError
-
-from .faults import CHANNELS, Fault, envelope
-from .physics import Disturbance, Plant, WaterLoop
 
 __all__ = ["Recording", "simulate", "stream"]
 
@@ -21,8 +20,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 DRIFT_SD = 6.0
 """How many typical standard deviations a drifting sensor of magnitude 1 is off at its end."""
 
-# Pressure, temperature and flow come from coarse converters; 0 keeps a channel continuous.
-RESOLUTION = np.array([0.0, 0.0, 0.0, 0.02, 0.05, 0.0, 0.0, 0.25])
+# Pressure, temperature and flow come from coarse converters: steps per unit, 0 for a continuous channel.
+PER_UNIT = np.array([0.0, 0.0, 0.0, 50.0, 20.0, 0.0, 0.0, 4.0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Recording:
         return len(self.ts)
 
 
-def simulate(config: WaterLoop, n: int, seed: int, faults: Sequence[Fault] = ()) -> Recording:
+def simulate(config: WaterLoop, n: int, seed: int | Sequence[int], faults: Sequence[Fault] = ()) -> Recording:
     """Simulate `n` events at once.
 
     Use it for tests, benchmarks and A/A runs. Without faults the result is stationary: it wanders
@@ -68,7 +67,7 @@ def simulate(config: WaterLoop, n: int, seed: int, faults: Sequence[Fault] = ())
     config : WaterLoop
     n : int
         Number of events.
-    seed : int
+    seed : int or sequence of int
         Same seed, same events, bit for bit; another seed is another loop of the same kind.
     faults : sequence of Fault
 
@@ -98,7 +97,7 @@ def simulate(config: WaterLoop, n: int, seed: int, faults: Sequence[Fault] = ())
 
 def stream(
     config: WaterLoop,
-    seed: int,
+    seed: int | Sequence[int],
     faults: Sequence[Fault] = (),
     *,
     limit: int | None = None,
@@ -111,7 +110,7 @@ def stream(
     Parameters
     ----------
     config : WaterLoop
-    seed : int
+    seed : int or sequence of int
     faults : sequence of Fault
     limit : int or None
         Number of events in all.
@@ -136,8 +135,8 @@ def stream(
         anomaly, changepoint, fault = _truth(elapsed, faults)
         values = plant.step(_disturbance(elapsed[1:], faults))
         _break_sensors(values, elapsed[1:], faults, config, held, before)
-        coarse = RESOLUTION > 0.0
-        values[:, coarse] = np.round(values[:, coarse] / RESOLUTION[coarse]) * RESOLUTION[coarse]
+        coarse = PER_UNIT > 0.0
+        values[:, coarse] = np.round(values[:, coarse] * PER_UNIT[coarse]) / PER_UNIT[coarse]
         before = values[-1].copy()
         yield Recording(
             config.start + elapsed[1:], values, CHANNELS, anomaly, changepoint, fault, tuple(faults)

@@ -1,0 +1,161 @@
+"""Events on their way to Kafka: column batches of readings, and what every stage may ask of a batch."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["EventBatch", "Label", "LabelColumn", "Readings", "Source"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Label: TypeAlias = str | float | bool | None
+LabelColumn: TypeAlias = npt.NDArray[np.object_]
+
+
+class EventBatch(Protocol):
+    """What loop, pacing and publishing ask of a batch, whatever kind its events are of."""
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event time of each event in epoch seconds, shape (n,)."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sources that may occur in the batch."""
+
+    @property
+    def source(self) -> IntArray:
+        """Index into `names` of each event, shape (n,)."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, begin: int, end: int) -> Self:
+        """Return the events `begin` to `end - 1`."""
+
+    def shifted(self, seconds: float) -> Self:
+        """Return the same events, later."""
+
+    def encode(self) -> list[bytes]:
+        """Return each event as it goes on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Sensor readings as columns.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Sources.
+    source : ndarray of int (n,)
+        Index into `names`.
+    ts : ndarray (n,)
+        Event time, epoch seconds.
+    channels : tuple of str
+    values : ndarray (n, d)
+        NaN where nothing was measured; it becomes null on the wire.
+    labels : mapping of str to ndarray of object (n,)
+        Ground truth: text, numbers, booleans; None where there is none.
+
+    Examples
+    --------
+    >>> batch = Readings.of("pump-1", [10.0], ("flow", "level"), [[3.0, float("nan")]])
+    >>> batch.encode()
+    [b'{"source":"pump-1","ts":10.0,"values":{"flow":3.0,"level":null}}']
+    """
+
+    names: tuple[str, ...]
+    source: IntArray
+    ts: FloatArray
+    channels: tuple[str, ...]
+    values: FloatArray
+    labels: Mapping[str, LabelColumn] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        ts: npt.ArrayLike,
+        channels: Sequence[str],
+        values: npt.ArrayLike,
+        labels: Mapping[str, Sequence[Label]] | None = None,
+    ) -> Self:
+        """Make a batch of one source from plain sequences."""
+        times = np.asarray(ts, dtype=np.float64)
+        columns = {key: as_labels(column) for key, column in (labels or {}).items()}
+        table = np.asarray(values, dtype=np.float64).reshape(len(times), len(channels))
+        return cls((name,), np.zeros(len(times), dtype=np.int64), times, tuple(channels), table, columns)
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def rows(self, begin: int, end: int) -> Self:
+        """Return the events `begin` to `end - 1`."""
+        part = slice(begin, end)
+        return replace(
+            self,
+            source=self.source[part],
+            ts=self.ts[part],
+            values=self.values[part],
+            labels={key: column[part] for key, column in self.labels.items()},
+        )
+
+    def shifted(self, seconds: float) -> Self:
+        """Return the same events, `seconds` later."""
+        return replace(self, ts=self.ts + seconds)
+
+    def encode(self) -> list[bytes]:
+        """Return each event as compact JSON, the wire form of `stream_app.events.SensorReading`."""
+        return list(_encode(self))
+
+
+def as_labels(values: Sequence[Label]) -> LabelColumn:
+    """Return a column of labels that keeps each value's own type."""
+    column = np.empty(len(values), dtype=np.object_)
+    column[:] = list(values)
+    return column
+
+
+class _Event(msgspec.Struct, gc=False, omit_defaults=True):
+    source: str
+    ts: float
+    values: msgspec.Struct
+    labels: dict[str, Label] | None = None
+
+
+def _encode(batch: Readings) -> Iterator[bytes]:
+    # One struct type a batch: encoding it takes two thirds of the time of a dict, and NaN becomes null.
+    fields = [f"c{i}" for i in range(len(batch.channels))]
+    names = dict(zip(fields, batch.channels, strict=True))
+    values = msgspec.defstruct("Values", [(f, float) for f in fields], rename=names, gc=False)
+    encode = msgspec.json.Encoder().encode
+    keys = tuple(batch.labels)
+    columns = [column.tolist() for column in batch.labels.values()]
+    labels = zip(*columns, strict=True) if keys else iter(((),) * len(batch))
+    sources = [batch.names[i] for i in batch.source.tolist()]
+    for source, ts, row, truth in zip(sources, batch.ts.tolist(), batch.values.tolist(), labels, strict=True):
+        known = {k: v for k, v in zip(keys, truth, strict=True) if v is not None}
+        yield encode(_Event(source, ts, values(*row), known or None))
+
+
+class Source(Protocol):
+    """Where events come from: a file, a data set, a simulation.
+
+    One short file each. Batches come in the order of the replay, the same ones each time they are asked for:
+    that is what lets an interrupted replay go on, and a loop go round.
+    """
+
+    @property
+    def identity(self) -> str:
+        """What is replayed, in words that change when the events would."""
+
+    @property
+    def total(self) -> int | None:
+        """How many events one pass has, where that is known without reading them all."""
+
+    def batches(self) -> Iterator[EventBatch]:
+        """Read from the beginning."""

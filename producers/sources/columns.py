@@ -1,0 +1,135 @@
+"""Which column of a table means what: said by the user, or found out; never guessed when two would do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from producers.sources.cells import is_missing, is_number, is_time
+from stream_app.errors import SourceError
+
+__all__ = ["Columns", "Layout", "find_layout"]
+
+TIME_NAMES = frozenset({"time", "ts", "timestamp", "datetime", "date", "date_time", "event_time"})
+LABEL_NAMES = frozenset({"anomaly", "changepoint", "label"})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the user says about a table; what is left out is found out.
+
+    Parameters
+    ----------
+    time : str or None
+        Column with the event time. Left out: the one column called time, ts, timestamp, datetime, date, date_time
+        or event_time, else the one column of dates.
+    source : str or None
+        Column with the source's name. Left out: the column called source, else the file's name.
+    channels : tuple of str
+        Columns to send. Left out: every numeric column that is nothing else.
+    labels : tuple of str
+        Ground-truth columns. Left out: those called anomaly, changepoint or label.
+    delimiter : str or None
+        Between the cells of a CSV file. Left out: found in its first lines.
+    name : str or None
+        Name of the source for all rows, in place of a column or the file's name.
+    period : float or None
+        Seconds between rows of a table that has no time column.
+    """
+
+    time: str | None = None
+    source: str | None = None
+    channels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    delimiter: str | None = None
+    name: str | None = None
+    period: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What every column of one table means; `time` is None when rows are counted, `source` when one name holds."""
+
+    time: str | None
+    source: str | None
+    channels: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def find_layout(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> Layout:
+    """Settle the meaning of each column from what was said and the first rows.
+
+    Parameters
+    ----------
+    said : Columns
+    sample : mapping of column to its first values
+    file : str
+        For messages.
+
+    Raises
+    ------
+    SourceError
+        When a named column is missing, or nothing or more than one thing fits.
+
+    Examples
+    --------
+    >>> find_layout(Columns(), {"datetime": ["2020-03-09"], "flow": ["1"], "anomaly": ["0"]}, "a.csv")
+    Layout(time='datetime', source=None, channels=('flow',), labels=('anomaly',))
+    """
+    _require(said, sample, file)
+    time = said.time if said.time is not None or said.period is not None else _find_time(sample, file)
+    source = said.source
+    if source is None and said.name is None and "source" in sample and time != "source":
+        source = "source"
+    labels = said.labels or tuple(
+        c for c in sample if c.casefold() in LABEL_NAMES and c not in {time, source, *said.channels}
+    )
+    taken = {time, source, *labels}
+    channels = said.channels or tuple(c for c, cells in sample.items() if c not in taken and _numeric(cells))
+    if not channels:
+        raise SourceError(
+            f"{file}: no numeric column to send; name them with --channels (has: {_list(sample)})"
+        )
+    return Layout(time, source, channels, labels)
+
+
+def _numeric(cells: Sequence[Any]) -> bool:
+    """Whether a column begins with a number; text further down is an error then, and not another kind of column."""
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    return is_number(first)
+
+
+def _require(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    options = {
+        "--time-column": (said.time,),
+        "--source-column": (said.source,),
+        "--channels": said.channels,
+        "--label-column": said.labels,
+    }
+    for option, names in options.items():
+        for name in names:
+            if name is not None and name not in sample:
+                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {_list(sample)}")
+    if said.time is not None and said.period is not None:
+        raise SourceError("--time-column and --period exclude each other: rows have a time or are counted")
+
+
+def _find_time(sample: Mapping[str, Sequence[Any]], file: str) -> str:
+    by_name = [c for c in sample if c.strip().casefold() in TIME_NAMES]
+    found = by_name or [
+        c
+        for c, cells in sample.items()
+        if cells and all(isinstance(x, str) and not is_number(x) and is_time(x) for x in cells)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise SourceError(f"{file}: {_list(found)} could each be the event time; choose with --time-column")
+    raise SourceError(
+        f"{file}: no column looks like the event time (has: {_list(sample)}); "
+        "name it with --time-column, or count rows with --period SECONDS"
+    )
+
+
+def _list(names: Sequence[str] | Mapping[str, Any]) -> str:
+    shown = [repr(name) for name in list(names)[:12]]
+    return ", ".join(shown) + (", …" if len(names) > 12 else "")

@@ -1,0 +1,107 @@
+"""CSV files, also those of SKAB (``;`` between cells, ground truth in ``anomaly`` and ``changepoint``)."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from producers.sources.table import Block
+from stream_app.errors import SourceError
+
+__all__ = ["CsvTable", "find_delimiter"]
+
+DELIMITERS = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """A CSV file with a header line.
+
+    Parameters
+    ----------
+    path : Path
+    delimiter : str or None
+        Found in the first lines when None.
+    """
+
+    path: Path
+    delimiter: str | None = None
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Read at most `size` rows at a time; empty lines are passed over."""
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                delimiter = self.delimiter or find_delimiter(list(islice(file, 20)), str(self.path))
+                file.seek(0)
+                yield from self._read(file, delimiter, size)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise SourceError(f"{self.path}: {reason}") from None
+
+    def _read(self, file: TextIO, delimiter: str, size: int) -> Iterator[Block]:
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            self._check(header)
+            rows: list[list[str]] = []
+            lines: list[int] = []
+            for row in reader:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    raise SourceError(
+                        f"{self.path}:{reader.line_num}: {len(row)} cells, but the header has {len(header)}"
+                    )
+                rows.append(row)
+                lines.append(reader.line_num)
+                if len(rows) == size:
+                    yield _block(header, rows, lines)
+                    rows, lines = [], []
+        except csv.Error as error:
+            raise SourceError(f"{self.path}:{reader.line_num}: {error}") from None
+        if rows:
+            yield _block(header, rows, lines)
+
+    def _check(self, header: list[str]) -> None:
+        if not header:
+            raise SourceError(f"{self.path}: empty; a header line is expected")
+        twice = {name for name in header if header.count(name) > 1}
+        if twice:
+            raise SourceError(f"{self.path}:1: the header has {min(twice)!r} twice")
+
+
+def _block(header: list[str], rows: list[list[str]], lines: list[int]) -> Block:
+    return Block(dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
+
+
+def find_delimiter(lines: list[str], file: str) -> str:
+    """Return the delimiter that cuts the header and the lines after it into the same number of cells.
+
+    Raises
+    ------
+    SourceError
+        When none does, or more than one.
+
+    Examples
+    --------
+    >>> find_delimiter(["time;flow;level", "1;2,5;3,5"], "a.csv")
+    ';'
+    """
+    # The last line of the sample may be cut inside quotes; the rest decides.
+    sample = [line for line in (lines[:-1] if len(lines) > 2 else lines) if line.strip()]
+    fitting = []
+    for delimiter in DELIMITERS:
+        widths = {len(row) for row in csv.reader(sample, delimiter=delimiter) if row}
+        if len(widths) == 1 and widths.pop() > 1:
+            fitting.append(delimiter)
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise SourceError(f"{file}: {' and '.join(map(repr, fitting))} both fit; choose with --delimiter")
+    # Ragged rows, say: the header alone may still leave no doubt, and the row with too few cells is named later.
+    inside = [d for d in DELIMITERS if sample and d in sample[0]]
+    if len(inside) == 1:
+        return inside[0]
+    raise SourceError(f"{file}: found no delimiter among , ; tab | in the header; say it with --delimiter")

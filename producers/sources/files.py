@@ -1,0 +1,110 @@
+"""Files, directories and globs as one source: file after file, in natural order of their names."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from os.path import commonpath
+from pathlib import Path
+
+from producers.batch import Readings
+from producers.sources.columns import Columns
+from producers.sources.csv_file import CsvTable
+from producers.sources.jsonl_file import JsonlTable
+from producers.sources.parquet_file import ParquetTable
+from producers.sources.table import Table, TableSource
+from stream_app.errors import SourceError
+
+__all__ = ["FORMATS", "Files"]
+
+FORMATS: dict[str, Callable[[Path, Columns], Table]] = {
+    ".csv": lambda path, columns: CsvTable(path, columns.delimiter),
+    ".tsv": lambda path, columns: CsvTable(path, columns.delimiter or "\t"),
+    ".jsonl": lambda path, _: JsonlTable(path),
+    ".ndjson": lambda path, _: JsonlTable(path),
+    ".parquet": lambda path, _: ParquetTable(path),
+}
+"""Reader of each format, by the file's ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Several files, replayed one after another.
+
+    Each file is a source of its own, named after the file (below the given directory), unless a column or
+    ``--source`` says otherwise.
+
+    Parameters
+    ----------
+    tables : tuple of TableSource
+
+    Examples
+    --------
+    >>> Files.find(["no/such.csv"], Columns())
+    Traceback (most recent call last):
+    stream_app.errors.SourceError: no/such.csv: no such file or directory
+    """
+
+    tables: tuple[TableSource, ...]
+
+    @classmethod
+    def find(cls, paths: Sequence[str], columns: Columns) -> "Files":
+        """Gather the files that paths, directories and globs name.
+
+        Raises
+        ------
+        SourceError
+            When a path is not there, has an unknown ending, or holds no file of a known format.
+        """
+        tables = []
+        for path in paths:
+            for file, name in _expand(path):
+                reader = FORMATS.get(file.suffix.casefold())
+                if reader is None:
+                    raise SourceError(f"{file}: unknown format; expected one of {' '.join(FORMATS)}")
+                tables.append(TableSource(reader(file, columns), columns, name))
+        if not tables:
+            raise SourceError("no file to replay")
+        return cls(tuple(tables))
+
+    @property
+    def total(self) -> int | None:
+        """Unknown without reading the files."""
+        return None
+
+    @property
+    def identity(self) -> str:
+        """All files with their sizes and times of change."""
+        return "\n".join(table.identity for table in self.tables)
+
+    def batches(self) -> Iterator[Readings]:
+        """Read file after file."""
+        for table in self.tables:
+            yield from table.batches()
+
+
+def _expand(path: str) -> list[tuple[Path, str]]:
+    """Return each file with the name of its source."""
+    given = Path(path)
+    if given.is_dir():
+        inside = (file for file in given.rglob("*") if file.is_file() and file.suffix.casefold() in FORMATS)
+        found = [(file, file.relative_to(given).with_suffix("").as_posix()) for file in inside]
+        if not found:
+            raise SourceError(f"{path}: no file that ends in {' '.join(FORMATS)} in this directory")
+    elif given.is_file():
+        found = [(given, given.stem)]
+    elif has_magic(path):
+        # Path.glob takes no absolute patterns.
+        matching = [Path(name) for name in glob(path, recursive=True) if Path(name).is_file()]  # noqa: PTH207
+        if not matching:
+            raise SourceError(f"{path}: no file matches")
+        base = commonpath([file.parent.absolute() for file in matching])
+        found = [(file, file.absolute().relative_to(base).with_suffix("").as_posix()) for file in matching]
+    else:
+        raise SourceError(f"{path}: no such file or directory")
+    return sorted(found, key=lambda pair: _natural(str(pair[0])))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts 2.csv before 10.csv."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,70 @@
+"""Lines of JSON: flat objects, or readings in the form they have on the wire."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from producers.sources.table import Block
+from stream_app.errors import SourceError
+
+__all__ = ["JsonlTable"]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlTable:
+    """A file with one JSON object a line.
+
+    An object with an object ``values`` is taken as a reading on the wire: its channels and labels become
+    columns. In any other, each key is a column; a key that a line lacks is missing there.
+    """
+
+    path: Path
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Read at most `size` rows at a time; empty lines are passed over."""
+        decode = msgspec.json.Decoder().decode
+        rows: list[dict[str, Any]] = []
+        lines: list[int] = []
+        try:
+            with self.path.open("rb") as file:
+                for number, line in enumerate(file, start=1):
+                    if not line.strip():
+                        continue
+                    try:
+                        event = decode(line)
+                    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                        raise SourceError(f"{self.path}:{number}: not JSON: {error}") from None
+                    if not isinstance(event, dict):
+                        raise SourceError(
+                            f'{self.path}:{number}: an object is expected, like {{"ts": 10, "flow": 3}}'
+                        )
+                    rows.append(_flat(event))
+                    lines.append(number)
+                    if len(rows) == size:
+                        yield _block(rows, lines)
+                        rows, lines = [], []
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror}") from None
+        if rows:
+            yield _block(rows, lines)
+
+
+def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(event.get("values"), dict):
+        return event
+    truth = event.get("labels")
+    flat = {key: value for key, value in event.items() if key in {"ts", "source"}}
+    flat.update(event["values"])
+    if isinstance(truth, dict):
+        flat.update({f"labels.{key}": value for key, value in truth.items()})
+    return flat
+
+
+def _block(rows: list[dict[str, Any]], lines: list[int]) -> Block:
+    # A dict, not a set: columns keep the order of their first appearance.
+    names = dict.fromkeys(key for row in rows for key in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return Block(columns, lines, frozenset(name for name in names if name.startswith("labels.")))

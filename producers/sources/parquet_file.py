@@ -1,0 +1,35 @@
+"""Parquet files, by way of polars (the extra ``parquet``)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from producers.sources.table import Block
+from stream_app.errors import SourceError
+
+__all__ = ["ParquetTable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """A Parquet file; rows are counted from 1 in messages."""
+
+    path: Path
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Read at most `size` rows at a time, holding no more in memory."""
+        try:
+            import polars as pl  # noqa: PLC0415  only who reads Parquet needs it
+        except ImportError:
+            raise SourceError(
+                f"{self.path}: Parquet needs polars; install it with: pip install 'streamgauge[parquet]'"
+            ) from None
+        try:
+            frame = pl.scan_parquet(self.path)
+            begin = 0
+            while len(part := frame.slice(begin, size).collect()):
+                rows = range(begin + 1, begin + 1 + len(part))
+                yield Block({name: part[name].to_list() for name in part.columns}, rows)
+                begin += len(part)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise SourceError(f"{self.path}: not readable as Parquet: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,154 @@
+"""A table of any format as a source of readings: columns are given their meaning, cells are read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from producers.batch import Readings, as_labels
+from producers.sources import cells
+from producers.sources.columns import Columns, Layout, find_layout
+from stream_app.errors import SourceError
+from stream_app.events.sensor import MAX_NAME
+
+__all__ = ["BLOCK", "Block", "Table", "TableSource"]
+
+BLOCK = 4096
+"""Rows read at a time."""
+
+FIRST = 1_700_000_000.0
+"""Event time of the first row where rows are counted, epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows as the file has them.
+
+    Parameters
+    ----------
+    columns : mapping of column to its cells
+        Text, numbers or None, all of one length.
+    lines : sequence of int
+        Line (or row) of the file of each row, counted from 1.
+    labels : frozenset of str
+        Columns that the format itself marks as ground truth.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    lines: Sequence[int]
+    labels: frozenset[str] = field(default=frozenset())
+
+
+class Table(Protocol):
+    """A file of rows; one short file a format."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Read the file from its beginning, at most `size` rows at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """Readings from one table.
+
+    Parameters
+    ----------
+    table : Table
+    columns : Columns
+        What the user says about its columns.
+    name : str
+        Source of the rows where neither a column nor `columns` names one.
+
+    Raises
+    ------
+    SourceError
+        From `batches`: when the file cannot be read or a cell makes no sense; names file and line.
+    """
+
+    table: Table
+    columns: Columns
+    name: str
+
+    @property
+    def total(self) -> int | None:
+        """Unknown without reading the file."""
+        return None
+
+    @property
+    def identity(self) -> str:
+        """The file, its size, when it was last changed, and the meaning given to its columns."""
+        try:
+            stat = self.table.path.stat()
+        except OSError as error:
+            raise SourceError(f"{self.table.path}: {error.strerror}") from None
+        return f"{self.table.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self.columns} {self.name}"
+
+    def batches(self) -> Iterator[Readings]:
+        """Read from the beginning."""
+        layout: Layout | None = None
+        rows = 0
+        for block in self.table.blocks(BLOCK):
+            if layout is None:
+                layout = self._layout(block)
+            yield self._readings(block, layout, rows)
+            rows += len(block.lines)
+        if layout is None:
+            raise SourceError(f"{self.table.path}: no rows")
+
+    def _layout(self, block: Block) -> Layout:
+        said = self.columns
+        if block.labels and not said.labels:
+            said = Columns(said.time, said.source, said.channels, tuple(sorted(block.labels)), name=said.name)
+        sample = {name: column[:100] for name, column in block.columns.items()}
+        return find_layout(said, sample, str(self.table.path))
+
+    def _readings(self, block: Block, layout: Layout, before: int) -> Readings:
+        n = len(block.lines)
+
+        def where(row: int) -> str:
+            return f"{self.table.path}:{block.lines[row]}"
+
+        def column(name: str) -> Sequence[Any]:
+            return block.columns.get(name) or [None] * n
+
+        if layout.time is None:
+            ts = FIRST + np.arange(before, before + n, dtype=np.float64) * (self.columns.period or 1.0)
+        else:
+            ts = cells.times(column(layout.time), layout.time, where)
+        if layout.source is None:
+            names: tuple[str, ...] = (self.columns.name or self.name,)
+            source = np.zeros(n, dtype=np.int64)
+        else:
+            names, source = _sources(column(layout.source), layout.source, where)
+        values = np.empty((n, len(layout.channels)))
+        for i, name in enumerate(layout.channels):
+            values[:, i] = cells.numbers(column(name), name, where)
+        truth = {
+            name.removeprefix("labels."): as_labels(cells.labels(column(name), name, where))
+            for name in layout.labels
+        }
+        return Readings(names, source, ts, layout.channels, values, truth)
+
+
+def _sources(
+    column: Sequence[Any], name: str, where: cells.Where
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Give a number to the names of sources in order of their first row."""
+    seen: dict[str, int] = {}
+    codes = np.empty(len(column), dtype=np.int64)
+    for row, cell in enumerate(column):
+        if cells.is_missing(cell):
+            raise SourceError(f"{where(row)}: column {name!r}: the source is missing")
+        text = str(cell).strip()
+        if len(text) > MAX_NAME:
+            raise SourceError(
+                f"{where(row)}: column {name!r}: the source has more than {MAX_NAME} characters"
+            )
+        codes[row] = seen.setdefault(text, len(seen))
+    return tuple(seen), codes
