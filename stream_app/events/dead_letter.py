@@ -26,7 +26,6 @@ class Reason(StrEnum):
     CHANNELS = "channels"
     TOO_LARGE = "too_large"
     TOMBSTONE = "tombstone"
-    KEY = "key"
     LATE = "late"
     DUPLICATE = "duplicate"
 

@@ -5,6 +5,7 @@ from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Claim
 from stream_app.store.connection import Store, connect
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.keys import Keys
+from stream_app.store.packing import pack_state, unpack_state
 
 __all__ = [
     "AlertReader",
@@ -18,4 +19,6 @@ __all__ = [
     "Keys",
     "Store",
     "connect",
+    "pack_state",
+    "unpack_state",
 ]
