@@ -1,0 +1,148 @@
+"""The reference sample that new data are compared with, sorted once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.errors import DataError, StateError
+
+__all__ = ["Reference", "SortedSample"]
+
+_VERSION = 1
+
+
+class SortedSample:
+    """One channel's reference values, sorted, with what the tests need computed once.
+
+    The sorted values cut the line into cells: below the first distinct value, on it, between it and the second,
+    on the second, and so on. Every statistic of ranks depends on a new value only through its cell.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Reference values; what is not finite is left out.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n,)
+        All finite values, ascending.
+    distinct : ndarray, shape (k,)
+        The distinct ones.
+    shares : ndarray, shape (k + 1,)
+        ``shares[i]`` of the values are smaller than ``distinct[i]``; the last entry is 1.
+
+    Examples
+    --------
+    >>> sample = SortedSample([2.0, 1.0, 2.0])
+    >>> sample.cells(np.array([0.0, 1.0, 1.5, 2.0, 9.0]))
+    array([0, 1, 2, 3, 4])
+    """
+
+    __slots__ = ("distinct", "shares", "values")
+
+    def __init__(self, values: npt.ArrayLike) -> None:
+        x = np.asarray(values, dtype=np.float64).ravel()
+        self.values: FloatArray = np.sort(x[np.isfinite(x)])
+        self.distinct: FloatArray
+        self.distinct, first = np.unique(self.values, return_index=True)
+        self.shares: FloatArray = np.append(first, len(self.values)) / max(len(self.values), 1)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def cells(self, x: FloatArray) -> IntArray:
+        """Return the cell of each finite value: ``2 i + 1`` on the i-th distinct value, ``2 i`` just below it.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m,)
+            Finite values.
+
+        Returns
+        -------
+        ndarray of int, shape (m,)
+        """
+        at = np.searchsorted(self.distinct, x, side="left")
+        on = self.distinct[np.minimum(at, len(self.distinct) - 1)] == x
+        cells: IntArray = 2 * at + on
+        return cells
+
+
+class Reference:
+    """A reference sample over channels: stored beforehand, read from a file, or a learned first window.
+
+    Parameters
+    ----------
+    values : array_like, shape (n, d)
+        A row an event; missing is NaN and is left out channel by channel.
+    channels : sequence of str
+        Names of the columns.
+    limit : int
+        At most this many rows are kept, evenly spaced over the sample, to bound the memory.
+
+    Raises
+    ------
+    DataError
+        The shape does not fit, or there is no row.
+
+    Notes
+    -----
+    Memory: about ``24 * min(n, limit) * d`` bytes (values, distinct values and counts).
+
+    Examples
+    --------
+    >>> reference = Reference([[1.0, 5.0], [2.0, np.nan]], ["flow", "pressure"])
+    >>> [len(sample) for sample in reference.samples]
+    [2, 1]
+    """
+
+    __slots__ = ("channels", "limit", "rows", "samples")
+
+    def __init__(self, values: npt.ArrayLike, channels: Sequence[str], *, limit: int = 2000) -> None:
+        x = np.asarray(values, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != len(channels):
+            raise DataError(f"a reference of shape {x.shape} does not fit {len(channels)} channels")
+        if len(x) == 0 or limit < 1:
+            raise DataError(
+                f"a reference needs at least one row and a limit of at least one, got {len(x)} and {limit}"
+            )
+        if len(x) > limit:
+            x = x[np.arange(limit) * len(x) // limit]
+        self.channels = tuple(channels)
+        self.limit = limit
+        self.rows = len(x)
+        self.samples = tuple(SortedSample(x[:, i]) for i in range(len(self.channels)))
+
+    def state(self) -> dict[str, Any]:
+        """Give the reference as plain data."""
+        return {
+            "version": _VERSION,
+            "channels": list(self.channels),
+            "limit": self.limit,
+            "rows": self.rows,
+            "samples": [sample.values for sample in self.samples],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild a reference from `state`.
+
+        Raises
+        ------
+        StateError
+            The state is of another version or damaged.
+        """
+        if state.get("version") != _VERSION:
+            raise StateError(f"a reference's state has version {state.get('version')!r}, expected {_VERSION}")
+        try:
+            samples = [np.asarray(sample, dtype=np.float64) for sample in state["samples"]]
+            # Columns of unequal length (missing values were left out) are filled up with what is left out again.
+            table = np.full((max(int(state["rows"]), 1), len(samples)), np.nan)
+            for column, sample in enumerate(samples):
+                table[: len(sample), column] = sample
+            return cls(table, state["channels"], limit=state["limit"])
+        except (KeyError, TypeError, ValueError, DataError) as error:
+            raise StateError(f"a reference's state is damaged: {error}") from error
