@@ -8,12 +8,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EventBatch", "Label", "LabelColumn", "Readings", "Source"]
+__all__ = ["EventBatch", "Label", "LabelColumn", "Readings", "Rows", "Source", "as_labels"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Label: TypeAlias = str | float | bool | None
 LabelColumn: TypeAlias = npt.NDArray[np.object_]
+Rows: TypeAlias = slice | IntArray | npt.NDArray[np.bool_]
+"""A choice of events: a slice, their numbers, or a mask."""
 
 
 class EventBatch(Protocol):
@@ -33,8 +35,8 @@ class EventBatch(Protocol):
 
     def __len__(self) -> int: ...
 
-    def rows(self, begin: int, end: int) -> Self:
-        """Return the events `begin` to `end - 1`."""
+    def take(self, rows: Rows) -> Self:
+        """Return some of the events, in order."""
 
     def shifted(self, seconds: float) -> Self:
         """Return the same events, later."""
@@ -93,15 +95,14 @@ class Readings:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def rows(self, begin: int, end: int) -> Self:
-        """Return the events `begin` to `end - 1`."""
-        part = slice(begin, end)
+    def take(self, rows: Rows) -> Self:
+        """Return some of the events, in order."""
         return replace(
             self,
-            source=self.source[part],
-            ts=self.ts[part],
-            values=self.values[part],
-            labels={key: column[part] for key, column in self.labels.items()},
+            source=self.source[rows],
+            ts=self.ts[rows],
+            values=self.values[rows],
+            labels={key: column[rows] for key, column in self.labels.items()},
         )
 
     def shifted(self, seconds: float) -> Self:

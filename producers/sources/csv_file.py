@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from producers.sources.table import Block
+from producers.sources.table import Block, count_lines
 from stream_app.errors import SourceError
 
 __all__ = ["CsvTable", "find_delimiter"]
@@ -39,6 +39,10 @@ class CsvTable:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise SourceError(f"{self.path}: {reason}") from None
+
+    def count(self) -> int | None:
+        """Count the lines after the header."""
+        return max(count_lines(self.path) - 1, 0)
 
     def _read(self, file: TextIO, delimiter: str, size: int) -> Iterator[Block]:
         reader = csv.reader(file, delimiter=delimiter)

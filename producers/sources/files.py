@@ -69,8 +69,10 @@ class Files:
 
     @property
     def total(self) -> int | None:
-        """Unknown without reading the files."""
-        return None
+        """How many rows all files have."""
+        counts = [table.total for table in self.tables]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
 
     @property
     def identity(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from producers.sources.table import Block
+from producers.sources.table import Block, count_lines
 from stream_app.errors import SourceError
 
 __all__ = ["JsonlTable"]
@@ -50,6 +50,10 @@ class JsonlTable:
             raise SourceError(f"{self.path}: {error.strerror}") from None
         if rows:
             yield _block(rows, lines)
+
+    def count(self) -> int | None:
+        """Count the lines."""
+        return count_lines(self.path)
 
 
 def _flat(event: dict[str, Any]) -> dict[str, Any]:

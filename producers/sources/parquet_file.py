@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from producers.sources.table import Block
 from stream_app.errors import SourceError
@@ -18,12 +19,7 @@ class ParquetTable:
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time, holding no more in memory."""
-        try:
-            import polars as pl  # noqa: PLC0415  only who reads Parquet needs it
-        except ImportError:
-            raise SourceError(
-                f"{self.path}: Parquet needs polars; install it with: pip install 'streamgauge[parquet]'"
-            ) from None
+        pl = self._polars()
         try:
             frame = pl.scan_parquet(self.path)
             begin = 0
@@ -33,3 +29,20 @@ class ParquetTable:
                 begin += len(part)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise SourceError(f"{self.path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+
+    def count(self) -> int | None:
+        """Read the number of rows from the file's foot; unknown where that cannot be read."""
+        pl = self._polars()
+        try:
+            return int(pl.scan_parquet(self.path).select(pl.len()).collect().item())
+        except (OSError, pl.exceptions.PolarsError):
+            return None
+
+    def _polars(self) -> ModuleType:
+        try:
+            import polars  # noqa: ICN001, PLC0415  only who reads Parquet needs it
+        except ImportError:
+            raise SourceError(
+                f"{self.path}: Parquet needs polars; install it with: pip install 'streamgauge[parquet]'"
+            ) from None
+        return polars

@@ -72,7 +72,7 @@ class Simulated:
         while self.events is None or done < self.events:
             batch = self._interleave([next(s) for s in streams])
             if self.events is not None and done + len(batch) > self.events:
-                batch = batch.rows(0, self.events - done)
+                batch = batch.take(slice(self.events - done))
             done += len(batch)
             yield batch
 

@@ -14,7 +14,7 @@ from producers.sources.columns import Columns, Layout, find_layout
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["BLOCK", "Block", "Table", "TableSource"]
+__all__ = ["BLOCK", "Block", "Table", "TableSource", "count_lines"]
 
 BLOCK = 4096
 """Rows read at a time."""
@@ -52,6 +52,9 @@ class Table(Protocol):
     def blocks(self, size: int) -> Iterator[Block]:
         """Read the file from its beginning, at most `size` rows at a time."""
 
+    def count(self) -> int | None:
+        """Count the rows without reading them; for showing progress, so it need not be exact."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
@@ -77,8 +80,8 @@ class TableSource:
 
     @property
     def total(self) -> int | None:
-        """Unknown without reading the file."""
-        return None
+        """How many rows the file has, by its line ends."""
+        return self.table.count()
 
     @property
     def identity(self) -> str:
@@ -152,3 +155,18 @@ def _sources(
             )
         codes[row] = seen.setdefault(text, len(seen))
     return tuple(seen), codes
+
+
+def count_lines(path: Path) -> int:
+    """Count the lines of a file, reading it in large pieces.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from None
