@@ -1,0 +1,209 @@
+"""The way of an event, top to bottom: decode, restore, monitor, write, checkpoint.
+
+One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
+acknowledge the batch and go on: any failure is handed to `halt`, and from then on nothing is processed,
+stored or committed any more.
+"""
+
+import math
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from stream_app.errors import StreamgaugeError
+from stream_app.events import DeadLetter, Reason, Rejected, decode_readings
+from stream_app.monitors.sensors import Arrivals, Outcome
+from stream_app.runtime.batching import RecordBatch
+from stream_app.runtime.effects import Effects
+from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.partitions import Partition, Partitions
+
+__all__ = ["Decoded", "SensorAgent", "decode"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch after decoding.
+
+    Parameters
+    ----------
+    arrivals : dict of str to Arrivals
+        Valid readings by source.
+    rejected : list of (record, Rejected)
+        The others.
+    bad : list of bool
+        For each record in order, whether it was rejected.
+    """
+
+    arrivals: dict[str, Arrivals] = field(default_factory=dict)
+    rejected: list[tuple[Any, Rejected]] = field(default_factory=list)
+    bad: list[bool] = field(default_factory=list)
+
+
+def decode(records: list[Any]) -> Decoded:
+    """Decode and validate records, and sort them by source."""
+    decoded = Decoded()
+    arrivals = decoded.arrivals
+    for record, row in zip(records, decode_readings([record.value for record in records]), strict=True):
+        if isinstance(row, Rejected):
+            decoded.rejected.append((record, row))
+            decoded.bad.append(True)
+            continue
+        decoded.bad.append(False)
+        group = arrivals.get(row.source)
+        if group is None:
+            group = arrivals[row.source] = Arrivals()
+        group.rows.append(row)
+        group.offsets.append(record.offset)
+        # Very old records have no time of their own: nothing then is too far in the future.
+        group.record_ts.append(record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf)
+    return decoded
+
+
+class SensorAgent:
+    """Processes the batches of one sensor stream.
+
+    Parameters
+    ----------
+    stream : str
+        Name of the stream in the settings.
+    partitions : Partitions
+        Owned partitions and their state.
+    effects : Effects
+        Where results go.
+    limit : BadInputLimit
+        When bad input stops the worker.
+    halt : callable
+        Takes the error that stops the worker.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        partitions: Partitions,
+        effects: Effects,
+        limit: BadInputLimit,
+        *,
+        metrics: Metrics,
+        halt: Callable[[BaseException], None],
+    ) -> None:
+        self.stream = stream
+        self._partitions = partitions
+        self._effects = effects
+        self._limit = limit
+        self._metrics = metrics
+        self._halt = halt
+        self._halted = False
+
+    async def __call__(self, batch: RecordBatch) -> None:
+        """Process one batch; a failure halts the worker and is not raised."""
+        if self._halted:
+            return
+        try:
+            async with self._partitions.lock:
+                partition = self._partitions.get(batch.tp)
+                if partition is not None:
+                    await self._process(partition, batch)
+        except Exception as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on
+            self._fail(error)
+
+    async def _process(self, partition: Partition, batch: RecordBatch) -> None:
+        begin = time.perf_counter()
+        await self._partitions.check_gap(partition, batch.first)
+        known = partition.next_offset
+        records = batch.records if known is None else [r for r in batch.records if r.offset >= known]
+        if not records:
+            return
+
+        decoded = decode(records)
+        await self._partitions.restore(partition, decoded.arrivals)
+        outcomes = [
+            partition.monitor.update(source, arrivals, partition.tp.partition)
+            for source, arrivals in decoded.arrivals.items()
+        ]
+        letters = self._letters(records, decoded, outcomes)
+        await self._effects.write(partition.monitor, outcomes, letters)
+
+        # Only here, after all effects are safe, may the position move past the batch.
+        partition.next_offset = batch.last + 1
+        partition.dirty.update(decoded.arrivals)
+        if self._partitions.due:
+            await self.store()
+
+        self._metrics.events.labels(self.stream).inc(len(records))
+        self._metrics.batch_seconds.labels(self.stream).observe(time.perf_counter() - begin)
+        self._limit.count(decoded.bad)
+
+    async def store(self) -> None:
+        """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing."""
+        await self._effects.write_features(force=True)
+        await self._partitions.checkpoint()
+
+    async def tick(self) -> None:
+        """Write what is due although no event came; a failure halts the worker."""
+        if self._halted:
+            return
+        try:
+            async with self._partitions.lock:
+                await self._effects.write_features(force=False)
+                if self._partitions.due:
+                    await self.store()
+        except Exception as error:  # noqa: BLE001 as in __call__
+            self._fail(error)
+
+    async def revoke(self, partitions: Collection[TP]) -> None:
+        """Store partitions a last time and give them up; a failure halts the worker."""
+        try:
+            async with self._partitions.lock:
+                if not self._halted:
+                    await self._effects.write_features(force=True)
+                self._effects.forget()
+                await self._partitions.release(partitions, store=not self._halted)
+        except Exception as error:  # noqa: BLE001 as in __call__
+            self._fail(error)
+
+    def owned(self) -> list[TP]:
+        """Partitions in this worker's hands."""
+        return [partition.tp for partition in self._partitions.all()]
+
+    def _fail(self, error: Exception) -> None:
+        self._halted = True
+        if not isinstance(error, StreamgaugeError):
+            _log.error("processing failed", stream=self.stream, exc_info=error)
+        self._halt(error)
+
+    def _letters(self, records: list[Any], decoded: Decoded, outcomes: list[Outcome]) -> list[DeadLetter]:
+        letters = [
+            _letter(record, rejected.reason, rejected.message) for record, rejected in decoded.rejected
+        ]
+        for _, rejected in decoded.rejected:
+            self._metrics.refused.labels(self.stream, rejected.reason.value).inc()
+        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+        if refusals:
+            by_offset = {record.offset: record for record in records}
+            for refusal in refusals:
+                self._metrics.refused.labels(self.stream, refusal.reason.value).inc()
+                # A duplicate says nothing that is not known already: counted, not kept.
+                if refusal.reason is not Reason.DUPLICATE:
+                    letters.append(_letter(by_offset[refusal.offset], refusal.reason, refusal.message))
+        return letters
+
+
+def _letter(record: Any, reason: Reason, message: str) -> DeadLetter:
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        timestamp=record.timestamp,
+        reason=reason,
+        message=message,
+    )

@@ -1,0 +1,48 @@
+"""What a worker counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["Metrics"]
+
+
+class Metrics:
+    """Counters and gauges of one worker, in a registry of their own.
+
+    Names follow Prometheus' conventions: base units, ``_total`` for counters, no identities in labels.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.events = Counter("streamgauge_events", "Events processed.", ["stream"], registry=self.registry)
+        self.refused = Counter(
+            "streamgauge_refused_events",
+            "Events set aside, by reason.",
+            ["stream", "reason"],
+            registry=self.registry,
+        )
+        self.alerts = Counter(
+            "streamgauge_alerts", "Alerts that began to fire.", ["stream", "kind"], registry=self.registry
+        )
+        self.batch_seconds = Histogram(
+            "streamgauge_batch_seconds",
+            "Time to process one delivery.",
+            ["stream"],
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+            registry=self.registry,
+        )
+        self.checkpoint_seconds = Histogram(
+            "streamgauge_checkpoint_seconds",
+            "Time to store one checkpoint.",
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+            registry=self.registry,
+        )
+        self.checkpoint_bytes = Counter(
+            "streamgauge_checkpoint_bytes", "Bytes of state stored.", registry=self.registry
+        )
+        self.lag = Gauge(
+            "streamgauge_lag_events",
+            "Events in the log that are not processed yet.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+        self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)

@@ -1,0 +1,219 @@
+"""The worker: a Faust app with one agent a stream, from start to a graceful stop."""
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
+from stream_app.events import Topics
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.runtime.agents import SensorAgent
+from stream_app.runtime.batching import BatchTransport, batched_topic
+from stream_app.runtime.configuration import monitor_config
+from stream_app.runtime.effects import Effects
+from stream_app.runtime.http import start_http
+from stream_app.runtime.kafka import ensure_topics, faust_credentials, start_producer
+from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.partitions import Partitions
+from stream_app.settings import SensorStream, Settings
+from stream_app.store import AlertWriter, CheckpointStore, FeatureWriter, Store, connect
+
+__all__ = ["Worker", "input_topic"]
+
+_log = structlog.get_logger(__name__)
+
+_TICK_SECONDS = 0.25
+_STOP_SECONDS = 5.0
+
+
+def input_topic(stream: SensorStream, topics: Topics) -> str:
+    """Topic that a stream reads."""
+    return stream.topic or topics.sensors
+
+
+class Worker:
+    """Watches the streams of the settings until it is stopped.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to watch and where.
+
+    Raises
+    ------
+    SettingsError
+        If two streams read the same topic, or no server is named.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.kafka.servers:
+            raise SettingsError("no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml")
+        if not settings.redis.url.get_secret_value():
+            raise SettingsError(
+                "no store: set STREAMGAUGE_REDIS=redis://HOST:PORT/0, or redis in streamgauge.toml"
+            )
+        self.settings = settings
+        self.topics = Topics(settings.prefix)
+        self.metrics = Metrics()
+        self.ready = asyncio.Event()
+        """Set while partitions are being read."""
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
+        if len(self._streams) != len(settings.streams):
+            raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
+
+    def stop(self) -> None:
+        """Ask the worker to finish its batch, store it and end."""
+        self._stop.set()
+
+    def _halt(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called or a signal comes.
+
+        Raises
+        ------
+        StreamgaugeError
+            What stopped it, if it was not asked to stop.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, self.stop)
+        async with contextlib.AsyncExitStack() as stack:
+            store = await connect(self.settings.redis)
+            stack.push_async_callback(store.close)
+            await self._check_topics()
+            producer = await start_producer(self.settings.kafka)
+            stack.push_async_callback(producer.stop)
+            datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
+            app = self._app(datadir)
+            agents = self._agents(app, store, producer)
+            if self.settings.worker.metrics_port:
+                stack.push_async_callback(await start_http(self))
+            await self._work(app, agents)
+        if self._failure is not None:
+            if isinstance(self._failure, StreamgaugeError):
+                raise self._failure
+            raise StreamgaugeError(f"the worker stopped: {self._failure!r}") from self._failure
+
+    async def _check_topics(self) -> None:
+        outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
+        partitions = self.settings.worker.partitions
+        wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(outputs, 1)
+        await ensure_topics(self.settings.kafka, wanted, create=self.settings.worker.create_topics)
+
+    def _app(self, datadir: str) -> Any:
+        worker = self.settings.worker
+        # Faust's own web server serves tables to anybody: off. Its broker URL never holds a password.
+        return faust.App(
+            worker.group,
+            broker=";".join(f"kafka://{server}" for server in self.settings.kafka.servers),
+            broker_credentials=faust_credentials(self.settings.kafka),
+            broker_max_poll_records=worker.max_batch,
+            broker_commit_interval=max(1.0, worker.checkpoint_interval),
+            broker_session_timeout=worker.session_timeout,
+            broker_heartbeat_interval=worker.session_timeout / 3,
+            consumer_max_fetch_size=4_194_304,
+            stream_buffer_maxsize=2,
+            stream_wait_empty=True,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            datadir=datadir,
+            store="memory://",
+        )
+
+    def _agents(self, app: Any, store: Store, producer: Any) -> list[SensorAgent]:
+        worker = self.settings.worker
+        factories: dict[str, Callable[[], SensorMonitor]] = {}
+        for topic, name in self._streams.items():
+            config = monitor_config(name, self.settings.streams[name])
+            factories[topic] = lambda config=config: SensorMonitor(config)  # type: ignore[misc] # bound per loop
+
+        async def log_range(partition: TP, /) -> tuple[int, int]:
+            begin = await app.consumer.earliest_offsets(partition)
+            end = await app.consumer.highwaters(partition)
+            return begin[partition], end[partition]
+
+        partitions = Partitions(
+            CheckpointStore(store, worker.group),
+            factories,
+            interval=worker.checkpoint_interval,
+            metrics=self.metrics,
+            log_range=log_range,
+        )
+        app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
+        agents = []
+        for topic, name in self._streams.items():
+            stream = self.settings.streams[name]
+            effects = Effects(
+                name,
+                producer,
+                self.topics,
+                AlertWriter(store),
+                FeatureWriter(store, name, ttl=stream.feature_ttl),
+                metrics=self.metrics,
+            )
+            agent = SensorAgent(
+                name,
+                partitions,
+                effects,
+                BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
+                metrics=self.metrics,
+                halt=self._halt,
+            )
+            _register(app, topic, agent)
+            agents.append(agent)
+
+        async def revoked(_: Any, tps: set[TP], **__: Any) -> None:
+            for agent in agents:
+                await agent.revoke([tp for tp in tps if self._streams.get(tp.topic) == agent.stream])
+
+        app.on_partitions_revoked.connect(revoked, weak=False)
+        return agents
+
+    async def _work(self, app: Any, agents: list[SensorAgent]) -> None:
+        app.finalize()
+        try:
+            await app.start()
+            self.ready.set()
+            _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
+            while not self._stop.is_set():
+                if app.crashed:
+                    reason = app.crash_reason
+                    self._halt(
+                        reason
+                        if isinstance(reason, StreamgaugeError)
+                        else BrokerError(f"Kafka's client failed: {reason!r}")
+                    )
+                for agent in agents:
+                    await agent.tick()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
+        finally:
+            self.ready.clear()
+            owned = [tp for agent in agents for tp in agent.owned()]
+            for agent in agents:
+                await agent.revoke([tp for tp in owned if self._streams.get(tp.topic) == agent.stream])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+
+
+def _register(app: Any, topic: str, agent: SensorAgent) -> None:
+    @app.agent(batched_topic(app, topic), name=f"watch.{topic}")  # type: ignore[untyped-decorator] # Faust's decorator has no types
+    async def watch(batches: Any) -> None:
+        async for batch in batches:
+            await agent(batch)
