@@ -1,0 +1,6 @@
+"""River's drift detectors behind the same interface as ours: batches in, signals out, explicit state."""
+
+from stream_app.core.river_adapter.catalogue import SHORT_NAMES, known_detectors
+from stream_app.core.river_adapter.detector import RiverDetector
+
+__all__ = ["SHORT_NAMES", "RiverDetector", "known_detectors"]
