@@ -18,6 +18,7 @@ What it changes in Faust, and nothing else:
 - ``_new_offset`` decides what may be committed. Faust's own looks for gaps among acknowledged offsets and would
   take the offsets inside a batch for lost ones. Here a partition's batches are a queue, and what may be
   committed ends where the first unfinished batch begins.
+- A poll's records are shared among the partitions.
 - With `Positions`, reading starts where they say, and nothing is committed beyond what they have stored.
 
 A batch counts against ``stream_buffer_maxsize`` as one message, so keep that small: it bounds the memory.
@@ -29,7 +30,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import faust
-from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
 __all__ = ["BatchConsumer", "BatchTransport", "Positions", "RecordBatch", "batched_topic"]
@@ -99,12 +100,37 @@ def batched_topic(app: Any, name: str) -> Any:
     return app.topic(name, schema=_BatchSchema())
 
 
+class _FairThread(AIOKafkaConsumerThread):
+    """Gives each partition its share of a poll; aiokafka would empty one partition's fetch after the other."""
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 the signature is Faust's
+        max_records: int | None = None,
+    ) -> Any:
+        if max_records is not None and len(active_partitions or ()) > 1:
+            share = max(1, max_records // len(active_partitions))
+            records: dict[TP, Any] = {}
+            for tp in sorted(active_partitions):
+                records |= await super()._fetch_records(consumer, {tp}, timeout=0, max_records=share)
+            if records:
+                return records
+        return await super()._fetch_records(
+            consumer, active_partitions, timeout=timeout, max_records=max_records
+        )
+
+
 class BatchConsumer(Consumer):
     """Faust's aiokafka consumer, with batches for the topics that its transport names."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unfinished: defaultdict[TP, deque[int]] = defaultdict(deque)
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _FairThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _batched(self) -> frozenset[str]:

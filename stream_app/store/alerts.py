@@ -88,21 +88,23 @@ class AlertReader:
             entries = await self._store.client.xrevrange(self._store.keys.alerts, count=count)
         return [Alert.model_validate_json(fields[b"alert"]) for _, fields in reversed(entries)]
 
-    async def follow(self, start: str = "$", *, block_ms: int = 1000) -> AsyncIterator[Alert | None]:
+    async def position(self) -> str:
+        """Where the stream of alerts ends now, for `follow`."""
+        async with self._store.errors("reading alerts"):
+            newest = await self._store.client.xrevrange(self._store.keys.alerts, count=1)
+        return newest[0][0].decode() if newest else "0"
+
+    async def follow(self, start: str, *, block_ms: int = 1000) -> AsyncIterator[Alert | None]:
         """Yield alerts as they come, and None whenever nothing came for a while.
 
         Parameters
         ----------
         start : str
-            A stream id: ``$`` for what comes from now on, ``0`` for all.
+            What `position` gave, or ``0`` for all.
         block_ms : int
             How long to wait before yielding None.
         """
         key, last = self._store.keys.alerts, start
-        if start == "$":
-            async with self._store.errors("reading alerts"):
-                newest = await self._store.client.xrevrange(key, count=1)
-            last = newest[0][0].decode() if newest else "0"
         while True:
             async with self._store.errors("following alerts"):
                 answer = await self._store.client.xread({key: last}, block=block_ms)

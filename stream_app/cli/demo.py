@@ -1,0 +1,7 @@
+"""``streamgauge demo``."""
+
+__all__ = ["demo"]
+
+
+def demo() -> None:
+    """Placeholder."""

@@ -1,0 +1,54 @@
+"""Logs: lines for a person on a terminal, JSON elsewhere."""
+
+import logging
+import sys
+
+import structlog
+
+__all__ = ["configure_logging"]
+
+_LOUD = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+
+
+def configure_logging(*, verbose: bool = False, json: bool | None = None) -> None:
+    """Send all logs to the standard error stream in one form.
+
+    Parameters
+    ----------
+    verbose : bool
+        Show what Faust and aiokafka say too.
+    json : bool, optional
+        One JSON object a line; by default where the stream is not a terminal.
+    """
+    as_json = not sys.stderr.isatty() if json is None else json
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info if as_json else _same,
+            renderer,
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in _LOUD:
+        # Their own errors are told by ours in one line; what they say in passing is for --verbose.
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _same(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    return event

@@ -1,0 +1,37 @@
+"""``streamgauge worker``."""
+
+from typing import Annotated
+
+import typer
+
+from stream_app.cli.logs import configure_logging
+from stream_app.cli.loop import run
+from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
+from stream_app.runtime.worker import Worker
+from stream_app.settings import Settings
+
+__all__ = ["worker"]
+
+
+def worker(
+    config: ConfigOption = None,
+    kafka: KafkaOption = None,
+    redis: RedisOption = None,
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what Faust and aiokafka log too.")
+    ] = False,
+) -> None:
+    """Watch the streams of the monitor file until stopped.
+
+    Reads events from Kafka, keeps windows and detectors, writes alerts and live features to Redis and alerts
+    to the alert topics. Ctrl-C or SIGTERM finishes the batch in hand, stores it and leaves. Several workers of one
+    group share the partitions.
+    """
+    configure_logging(verbose=verbose)
+    settings = settings_of(config, kafka, redis)
+    run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    await Worker(settings).run()

@@ -1,0 +1,126 @@
+"""Servers for the tests: the embedded ones, or those that STREAMGAUGE_TEST_KAFKA and STREAMGAUGE_TEST_REDIS name.
+
+Every test gets its own topic prefix and its own key prefix, so tests never see each other's data.
+"""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from stream_app.embedded import EmbeddedBroker, EmbeddedStore
+from stream_app.runtime.kafka import client_options, ensure_topics, start_producer
+from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSettings
+from stream_app.store import connect
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def broker_address():
+    named = os.environ.get("STREAMGAUGE_TEST_KAFKA")
+    if named:
+        yield named
+        return
+    broker = EmbeddedBroker()
+    yield broker.start()
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def store_url():
+    named = os.environ.get("STREAMGAUGE_TEST_REDIS")
+    if named:
+        yield named
+        return
+    store = EmbeddedStore()
+    yield store.start()
+    store.stop()
+
+
+@pytest.fixture
+def prefix():
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def kafka(broker_address):
+    return KafkaSettings(bootstrap=broker_address)
+
+
+@pytest.fixture
+def redis_settings(store_url, prefix):
+    return RedisSettings(url=store_url, prefix=prefix)
+
+
+@pytest.fixture
+def settings(kafka, redis_settings, prefix):
+    return Settings(
+        kafka=kafka,
+        redis=redis_settings,
+        prefix=f"{prefix}.",
+        worker=WorkerSettings(group=prefix, session_timeout=6.0, checkpoint_interval=0.2),
+    )
+
+
+@pytest.fixture
+async def store(redis_settings):
+    store = await connect(redis_settings)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def producer(kafka):
+    producer = await start_producer(kafka)
+    yield producer
+    await producer.stop()
+
+
+@pytest.fixture
+def make_topic(kafka, prefix):
+    async def make(name, partitions=1):
+        topic = f"{prefix}.{name}"
+        await ensure_topics(kafka, {topic: partitions}, create=True)
+        return topic
+
+    return make
+
+
+@pytest.fixture
+def read_topic(kafka):
+    """Read a topic from its beginning until `count` records came."""
+
+    async def read(topic, count, timeout=15.0):
+        consumer = AIOKafkaConsumer(topic, auto_offset_reset="earliest", **client_options(kafka))
+        await consumer.start()
+        records = []
+        deadline = time.monotonic() + timeout
+        try:
+            while len(records) < count and time.monotonic() < deadline:
+                for found in (await consumer.getmany(timeout_ms=200)).values():
+                    records += found
+        finally:
+            await consumer.stop()
+        return records
+
+    return read
+
+
+async def eventually(check: Callable[[], Awaitable[object] | object], timeout: float = 20.0):
+    """Wait until `check` gives something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = check()
+        if isinstance(result, Awaitable):
+            result = await result
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s")
+        await asyncio.sleep(0.02)

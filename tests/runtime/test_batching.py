@@ -1,0 +1,256 @@
+"""Batch delivery against a real broker."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import faust
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from conftest import eventually
+
+from stream_app.runtime.batching import BatchTransport, batched_topic
+from stream_app.runtime.kafka import client_options
+
+pytestmark = pytest.mark.integration
+
+
+class Recorder:
+    """An agent that notes what it got."""
+
+    def __init__(self):
+        self.batches = []
+        self.plain = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.entered = 0
+
+    def offsets(self, partition):
+        return [r.offset for batch in self.batches if batch.tp.partition == partition for r in batch.records]
+
+    def total(self):
+        return sum(len(batch.records) for batch in self.batches)
+
+
+@asynccontextmanager
+async def running(kafka, group, topic, recorder, tmp_path, *, plain=None, positions=None, **options):
+    app = faust.App(
+        group,
+        broker=f"kafka://{kafka.bootstrap}",
+        datadir=str(tmp_path / f"{group}-{id(recorder)}"),
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        broker_commit_interval=0.2,
+        **({"stream_buffer_maxsize": 2, "broker_max_poll_records": 500} | options),
+    )
+    app.transport = BatchTransport(app, topics={topic}, positions=positions)
+
+    @app.agent(batched_topic(app, topic), name="batched")
+    async def watch(stream):
+        async for batch in stream:
+            recorder.entered += 1
+            await recorder.gate.wait()
+            recorder.batches.append(batch)
+
+    if plain:
+
+        @app.agent(app.topic(plain, value_serializer="raw"), name="plain")
+        async def watch_plain(stream):
+            async for value in stream:
+                recorder.plain.append(value)
+
+    app.finalize()
+    await app.start()
+    try:
+        yield app
+    finally:
+        recorder.gate.set()
+        await app.stop()
+
+
+async def fill(producer, topic, counts):
+    sent = [
+        await producer.send(topic, value=b"%d" % i, partition=partition)
+        for partition, count in counts.items()
+        for i in range(count)
+    ]
+    await asyncio.gather(*sent)
+
+
+async def committed(kafka, group, topic, partition=0):
+    consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **client_options(kafka))
+    await consumer.start()
+    try:
+        return await consumer.committed(TopicPartition(topic, partition))
+    finally:
+        await consumer.stop()
+
+
+async def test_every_record_comes_once_in_order_and_commits_pass_all_of_them(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("batched", 2)
+    await fill(producer, topic, {0: 3000, 1: 1700})
+    recorder = Recorder()
+    async with running(kafka, prefix, topic, recorder, tmp_path):
+        await eventually(lambda: recorder.total() >= 4700)
+    assert recorder.offsets(0) == list(range(3000))
+    assert recorder.offsets(1) == list(range(1700))
+    assert len(recorder.batches) < 100
+    assert await committed(kafka, prefix, topic, 0) == 3000
+    assert await committed(kafka, prefix, topic, 1) == 1700
+
+
+async def test_nothing_is_skipped_when_a_worker_dies_between_batches(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("crash")
+    await fill(producer, topic, {0: 1000})
+    first, second = Recorder(), Recorder()
+    async with running(kafka, prefix, topic, first, tmp_path, broker_max_poll_records=100) as app:
+        first.gate.clear()  # the first batch is in hand and never finishes
+        await eventually(lambda: first.entered == 1)
+        await asyncio.sleep(0.5)  # two commit intervals pass with it in hand
+        assert await committed(kafka, prefix, topic) in {None, 0}
+        # What a killed process leaves behind: no last commit, an agent that never acknowledged.
+        app.consumer._unfinished.clear()
+        app.consumer._acked.clear()
+        app.consumer._acked_index.clear()
+        app.consumer._unacked_messages.clear()
+        app.conf.stream_wait_empty = False
+    async with running(kafka, prefix, topic, second, tmp_path):
+        await eventually(lambda: second.total() >= 1000)
+    assert second.offsets(0) == list(range(1000))
+
+
+async def test_only_finished_batches_are_committed(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("partial")
+    await fill(producer, topic, {0: 1000})
+    recorder = Recorder()
+    async with running(kafka, prefix, topic, recorder, tmp_path, broker_max_poll_records=100):
+        original = recorder.batches.append
+
+        class Stopping(list):
+            def append(self, batch):
+                original(batch)
+                super().append(batch)
+                if len(self) == 3:
+                    recorder.gate.clear()
+
+        recorder.batches = Stopping()
+        await eventually(lambda: len(recorder.batches) == 3 and recorder.entered == 4)
+        expected = recorder.batches[-1].last + 1
+        await eventually(lambda: committed_is(kafka, prefix, topic, expected))
+        await asyncio.sleep(0.5)
+        assert await committed(kafka, prefix, topic) == expected
+
+
+async def committed_is(kafka, group, topic, expected):
+    return await committed(kafka, group, topic) == expected
+
+
+async def test_partitions_share_fairly(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("fair", 4)
+    for _ in range(30):  # a broker hands out whole batches of a producer, so make them small
+        await fill(producer, topic, dict.fromkeys(range(4), 100))
+    recorder = Recorder()
+    async with running(
+        kafka, prefix, topic, recorder, tmp_path, broker_max_poll_records=200, consumer_max_fetch_size=4096
+    ):
+        await eventually(lambda: recorder.total() >= 12_000)
+    # When the first partition is through, the slowest has had at least half of its turn.
+    seen = dict.fromkeys(range(4), 0)
+    for batch in recorder.batches:
+        seen[batch.tp.partition] += len(batch.records)
+        if seen[batch.tp.partition] == 3000:
+            break
+    assert min(seen.values()) >= 1500, seen
+
+
+async def test_a_slow_agent_holds_the_consumer_back(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("pressure")
+    await fill(producer, topic, {0: 5000})
+    recorder = Recorder()
+    async with running(kafka, prefix, topic, recorder, tmp_path, broker_max_poll_records=100) as app:
+        recorder.gate.clear()
+        await eventually(lambda: recorder.entered == 1)
+        await asyncio.sleep(1.0)
+        waiting = sum(len(queue) for queue in app.consumer._unfinished.values())
+        # One in hand, two in the queue, and one that the consumer holds.
+        assert waiting <= 5, waiting
+        recorder.gate.set()
+        await eventually(lambda: recorder.total() >= 5000)
+    assert recorder.offsets(0) == list(range(5000))
+
+
+async def test_ordinary_topics_are_delivered_as_ever(kafka, prefix, make_topic, producer, tmp_path):
+    topic, plain = await make_topic("batched"), await make_topic("plain")
+    await fill(producer, topic, {0: 300})
+    await fill(producer, plain, {0: 50})
+    recorder = Recorder()
+    async with running(kafka, prefix, topic, recorder, tmp_path, plain=plain):
+        await eventually(lambda: recorder.total() >= 300 and len(recorder.plain) >= 50)
+    assert recorder.plain == [b"%d" % i for i in range(50)]
+    assert await committed(kafka, prefix, plain) == 50
+
+
+async def test_a_rebalance_in_mid_stream_loses_nothing(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("rebalance", 2)
+    await fill(producer, topic, {0: 2000, 1: 2000})
+    first, second = Recorder(), Recorder()
+    async with running(kafka, prefix, topic, first, tmp_path, broker_max_poll_records=50):
+        await eventually(lambda: first.total() >= 500)
+        async with running(kafka, prefix, topic, second, tmp_path, broker_max_poll_records=50):
+            await fill(producer, topic, {0: 1000, 1: 1000})
+            await eventually(lambda: second.total() > 0, timeout=40)
+            await eventually(
+                lambda: all(
+                    set(first.offsets(p)) | set(second.offsets(p)) == set(range(3000)) for p in (0, 1)
+                ),
+                timeout=40,
+            )
+    for partition in (0, 1):
+        for recorder in (first, second):
+            got = recorder.offsets(partition)
+            assert got == sorted(set(got)), "out of order or twice in one member"
+
+
+class FixedPositions:
+    def __init__(self, start, stored):
+        self.start, self.at = start, stored
+
+    async def load(self, partitions):
+        return dict.fromkeys(partitions, self.start)
+
+    def stored(self, partition):
+        return self.at
+
+
+async def test_reading_starts_and_commits_end_where_positions_say(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("positions")
+    await fill(producer, topic, {0: 1000})
+    recorder = Recorder()
+    positions = FixedPositions(start=137, stored=140)
+    async with running(kafka, prefix, topic, recorder, tmp_path, positions=positions):
+        await eventually(lambda: recorder.total() >= 863)
+        await eventually(lambda: committed_is(kafka, prefix, topic, 140))
+    assert recorder.offsets(0) == list(range(137, 1000))
+    assert await committed(kafka, prefix, topic) == 140
+
+
+async def test_an_error_of_positions_stops_the_app(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("broken")
+    await fill(producer, topic, {0: 10})
+
+    class Broken(FixedPositions):
+        async def load(self, partitions):
+            raise RuntimeError("no store")
+
+    recorder = Recorder()
+    async with running(kafka, prefix, topic, recorder, tmp_path, positions=Broken(0, 0)) as app:
+        await eventually(lambda: app.crashed)
+    assert recorder.total() == 0
