@@ -118,7 +118,9 @@ class SensorAgent:
         begin = time.perf_counter()
         await self._partitions.check_gap(partition, batch.first)
         known = partition.next_offset
-        records = batch.records if known is None else [r for r in batch.records if r.offset >= known]
+        records = batch.records
+        if known is not None and batch.first < known:
+            records = [record for record in records if record.offset >= known]
         if not records:
             return
 
