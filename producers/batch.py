@@ -1,8 +1,9 @@
 """Events on their way to Kafka: column batches of readings, and what every stage may ask of a batch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, TypeAlias
+from itertools import repeat
+from typing import Any, Protocol, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -125,22 +126,28 @@ class _Event(msgspec.Struct, gc=False, omit_defaults=True):
     source: str
     ts: float
     values: msgspec.Struct
-    labels: dict[str, Label] | None = None
+    labels: msgspec.Struct | None = None
 
 
 def _encode(batch: Readings) -> Iterator[bytes]:
-    # One struct type a batch: encoding it takes two thirds of the time of a dict, and NaN becomes null.
-    fields = [f"c{i}" for i in range(len(batch.channels))]
-    names = dict(zip(fields, batch.channels, strict=True))
-    values = msgspec.defstruct("Values", [(f, float) for f in fields], rename=names, gc=False)
-    encode = msgspec.json.Encoder().encode
-    keys = tuple(batch.labels)
+    # Struct types made for the batch: they encode in two thirds of the time of dicts; NaN becomes null, and a
+    # label that is None, its default, is left out.
+    values = _struct("Values", batch.channels, float)
+    labels = _struct("Labels", tuple(batch.labels), Label, default=None)
     columns = [column.tolist() for column in batch.labels.values()]
-    labels = zip(*columns, strict=True) if keys else iter(((),) * len(batch))
-    sources = [batch.names[i] for i in batch.source.tolist()]
-    for source, ts, row, truth in zip(sources, batch.ts.tolist(), batch.values.tolist(), labels, strict=True):
-        known = {k: v for k, v in zip(keys, truth, strict=True) if v is not None}
-        yield encode(_Event(source, ts, values(*row), known or None))
+    empty = (None,) * len(columns)
+    truths = zip(*columns, strict=True) if columns else repeat(empty, len(batch))
+    sources = [batch.names[code] for code in batch.source.tolist()]
+    encode = msgspec.json.Encoder().encode
+    for source, ts, row, truth in zip(sources, batch.ts.tolist(), batch.values.tolist(), truths, strict=True):
+        yield encode(_Event(source, ts, values(*row), None if truth == empty else labels(*truth)))
+
+
+def _struct(name: str, keys: Sequence[str], kind: Any, **default: None) -> Callable[..., msgspec.Struct]:
+    """Make a type whose fields are `keys`, which may be any text."""
+    names = {f"f{i}": key for i, key in enumerate(keys)}
+    fields = [(field, kind, *default.values()) for field in names]
+    return msgspec.defstruct(name, fields, rename=names, omit_defaults=bool(default), gc=False)
 
 
 class Source(Protocol):

@@ -14,7 +14,7 @@ __all__ = ["Simulated"]
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """Events of `loops` independent loops, interleaved by event time.
+    """Events of `pumps` independent loops, interleaved by event time.
 
     Labels are ``anomaly`` and ``changepoint`` (0 or 1) and, while a fault is present, ``fault`` with its name.
 
@@ -25,25 +25,25 @@ class Simulated:
         Loop i is seeded by (seed, i).
     faults : sequence of Fault
         In the first loop, or in all if `everywhere`.
-    loops : int
-        Sources are ``pump-1``, ``pump-2``, …; with one loop `name` alone.
+    pumps : int
+        Sources are ``pump-1``, ``pump-2``, …; with one, `name` alone.
     name : str
     events : int or None
-        Events of all loops together; None never ends.
+        Events of all together; None never ends.
     everywhere : bool
     """
 
     config: WaterLoop
     seed: int
     faults: Sequence[Fault] = ()
-    loops: int = 1
+    pumps: int = 1
     name: str = "pump"
     events: int | None = None
     everywhere: bool = False
 
     def __post_init__(self) -> None:
-        if self.loops < 1:
-            raise DataError("a simulation needs at least one loop")
+        if self.pumps < 1:
+            raise DataError("a simulation needs at least one pump")
 
     @property
     def total(self) -> int | None:
@@ -53,20 +53,20 @@ class Simulated:
     @property
     def identity(self) -> str:
         """All settings."""
-        return f"{self.config} {self.seed} {tuple(self.faults)} {self.loops} {self.name} {self.everywhere}"
+        return f"{self.config} {self.seed} {tuple(self.faults)} {self.pumps} {self.name} {self.everywhere}"
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the sources."""
-        return (self.name,) if self.loops == 1 else tuple(f"{self.name}-{i + 1}" for i in range(self.loops))
+        return (self.name,) if self.pumps == 1 else tuple(f"{self.name}-{i + 1}" for i in range(self.pumps))
 
     def batches(self) -> Iterator[Readings]:
         """Simulate from the beginning."""
-        block = max(4096 // self.loops, 16)
+        block = max(4096 // self.pumps, 16)
         healthy: Sequence[Fault] = self.faults if self.everywhere else ()
         streams = [
             stream(self.config, [self.seed, i], healthy if i else self.faults, block=block)
-            for i in range(self.loops)
+            for i in range(self.pumps)
         ]
         done = 0
         while self.events is None or done < self.events:
@@ -79,7 +79,7 @@ class Simulated:
     def _interleave(self, blocks: Sequence[Recording]) -> Readings:
         n = len(blocks[0])
         # (event, loop) order: at each moment one event of every loop.
-        values = np.stack([b.values for b in blocks], axis=1).reshape(n * self.loops, len(CHANNELS))
+        values = np.stack([b.values for b in blocks], axis=1).reshape(n * self.pumps, len(CHANNELS))
         anomaly = np.stack([b.anomaly for b in blocks], axis=1).ravel()
         changepoint = np.stack([b.changepoint for b in blocks], axis=1).ravel()
         labels: dict[str, LabelColumn] = {
@@ -89,8 +89,8 @@ class Simulated:
         }
         return Readings(
             self.names,
-            np.tile(np.arange(self.loops), n),
-            np.repeat(blocks[0].ts, self.loops),
+            np.tile(np.arange(self.pumps), n),
+            np.repeat(blocks[0].ts, self.pumps),
             CHANNELS,
             values,
             labels,

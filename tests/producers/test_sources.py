@@ -211,7 +211,7 @@ def test_waterflow_is_two_months_of_hours():
 
 def test_simulated_loops_stand_side_by_side_in_event_time():
     fault = Fault("leak", start=10, duration=5)
-    got = events(Simulated(WaterLoop(), seed=3, faults=[fault], loops=3, events=100))
+    got = events(Simulated(WaterLoop(), seed=3, faults=[fault], pumps=3, events=100))
     assert len(got) == 100
     assert [e["source"] for e in got[:4]] == ["pump-1", "pump-2", "pump-3", "pump-1"]
     assert np.diff([e["ts"] for e in got]).min() >= 0
@@ -224,8 +224,8 @@ def test_simulated_loops_stand_side_by_side_in_event_time():
 
 
 def test_a_simulation_without_loops_is_refused():
-    with pytest.raises(DataError, match="at least one loop"):
-        Simulated(WaterLoop(), seed=1, loops=0)
+    with pytest.raises(DataError, match="at least one pump"):
+        Simulated(WaterLoop(), seed=1, pumps=0)
 
 
 def test_a_batch_keeps_types_of_labels_and_leaves_out_those_that_are_missing():

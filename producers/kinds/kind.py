@@ -1,0 +1,72 @@
+"""What a kind of stream has to say of itself so that it can be replayed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from producers.batch import Source
+from producers.sources import Columns
+from stream_app.events import Topics
+
+__all__ = ["Change", "Kind", "Selection"]
+
+Change: TypeAlias = Callable[[Any], Any]
+"""Takes a batch of the kind, gives a changed one; called with the batches of one replay in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked to have replayed; a kind refuses what it has not.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        Files, directories, globs.
+    columns : Columns
+        Meaning of their columns.
+    dataset : str or None
+        A named data set instead of files.
+    simulate : bool
+        A simulation instead of files.
+    pumps : int
+        Simulated sources.
+    faults : str or None
+        Faults of the simulation.
+    drift : str or None
+        Changes to inject.
+    seed : int
+        Of everything that is drawn.
+    limit : int or None
+        Most events that will be asked for; a simulation draws its faults within them.
+    """
+
+    paths: tuple[str, ...] = ()
+    columns: Columns = field(default_factory=Columns)
+    dataset: str | None = None
+    simulate: bool = False
+    pumps: int = 1
+    faults: str | None = None
+    drift: str | None = None
+    seed: int = 0
+    limit: int | None = None
+
+
+class Kind(Protocol):
+    """One kind of stream; a module of this package with a constant ``KIND`` of this form is found by itself."""
+
+    @property
+    def name(self) -> str:
+        """As it is called on the command line."""
+
+    @property
+    def about(self) -> str:
+        """One line for the help."""
+
+    def topic(self, topics: Topics) -> str:
+        """Where its events go."""
+
+    def open(self, selection: Selection) -> Source:
+        """Find what is to be replayed; a `StreamgaugeError` says what cannot be."""
+
+    def change(self, selection: Selection) -> Change | None:
+        """Make the injector of the drift that was asked for, if any; a new one each time."""

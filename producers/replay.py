@@ -1,0 +1,286 @@
+"""A replay from its source to the last acknowledgement."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from producers.batch import EventBatch, Source
+from producers.connection import ensure_topics
+from producers.pacing import Clock, Pace, WallClock, paced
+from producers.passes import limited, looped
+from producers.progress import Progress, Silent
+from producers.publish import Acknowledged, Numbered, Publisher, unseen
+from producers.resume import ReplayState, catch_up, end_offsets, held
+from stream_app.errors import StateError
+from stream_app.settings import KafkaSettings
+
+__all__ = ["Replay", "Summary", "run"]
+
+SAVE_SECONDS = 1.0
+SHOW_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What to replay, where to, and how.
+
+    Parameters
+    ----------
+    source : Source
+    kafka : KafkaSettings
+    topic : str
+        Created when missing.
+    partitions : int or None
+        None is whatever the topic has, 4 for a new one.
+    pace : Pace
+    loop : bool
+        Again and again, event time moving on.
+    limit : int or None
+        Most events of the whole replay, those before an interruption included.
+    change : callable or None
+        Makes the injector of drift for one run, or None.
+    settings : str
+        Whatever else decides on the events (the drift, its seed); goes into the identity.
+    state : Path or None
+        Where progress is kept; None keeps none.
+    resume : bool
+        Go on where the replay in `state` was interrupted.
+    """
+
+    source: Source
+    kafka: KafkaSettings
+    topic: str
+    partitions: int | None = None
+    pace: Pace = field(default_factory=Pace)
+    loop: bool = False
+    limit: int | None = None
+    change: Callable[[], Callable[[Any], Any] | None] = lambda: None
+    settings: str = ""
+    state: Path | None = None
+    resume: bool = False
+
+    @property
+    def identity(self) -> str:
+        """Everything that decides which events come in which order."""
+        return f"{self.source.identity}\n{self.settings}\n{self.loop}"
+
+    def events(self) -> Iterator[EventBatch]:
+        """All events, from the first."""
+        batches = looped(self.source) if self.loop else self.source.batches()
+        change = self.change()
+        return limited(batches if change is None else map(change, batches), self.limit)
+
+    @property
+    def total(self) -> int | None:
+        """How many events there are to be, None if unknown or without end."""
+        total = None if self.loop else self.source.total
+        if total is None or self.limit is None:
+            return self.limit if total is None else total
+        return min(total, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Parameters
+    ----------
+    replay_id, topic : str
+    partitions, sources : int
+    events : int
+        Acknowledged in this run.
+    before : int
+        That the topic had before it, of the same replay.
+    bytes : int
+    seconds : float
+    rate : float
+        Events a second.
+    first_ts, last_ts : float or None
+        Least and greatest event time of this run, epoch seconds.
+    per_partition : dict of partition to the number of its last event
+        Numbers count over the whole replay.
+    idempotent, interrupted : bool
+    """
+
+    replay_id: str
+    topic: str
+    partitions: int
+    sources: int
+    events: int
+    before: int
+    bytes: int
+    seconds: float
+    rate: float
+    first_ts: float | None
+    last_ts: float | None
+    per_partition: Mapping[int, int]
+    idempotent: bool
+    interrupted: bool
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What has gone by."""
+
+    names: set[str] = field(default_factory=set)
+    first: float = np.inf
+    last: float = -np.inf
+    before: int = 0
+
+    def add(self, chunk: Numbered) -> None:
+        events = chunk.events
+        self.names.update(events.names[code] for code in np.unique(events.source).tolist())
+        self.first = min(self.first, float(chunk.ts.min()))
+        self.last = max(self.last, float(chunk.ts.max()))
+
+
+async def run(
+    replay: Replay,
+    *,
+    progress: Progress | None = None,
+    stop: asyncio.Event | None = None,
+    clock: Clock | None = None,
+) -> Summary:
+    """Replay until the source ends, the limit is reached or `stop` is set.
+
+    1. The topic is there. 2. The state says where to begin: at the start, or after what the topic has.
+    3. Events are numbered, those that are there already left out, paced and sent. 4. All is acknowledged, then
+    written down.
+
+    Raises
+    ------
+    BrokerError
+        When the broker cannot be reached or does not take the events.
+    SourceError, SettingsError
+        When the source cannot be read or options make no sense.
+    StateError
+        When a replay cannot be resumed, or is running already.
+    """
+    progress, stop = progress or Silent(), stop or asyncio.Event()
+    partitions = (await ensure_topics(replay.kafka, {replay.topic: replay.partitions}))[replay.topic]
+    with ExitStack() as stack:
+        path, state = await _begin(replay, partitions, stack, progress)
+        publisher = await Publisher.connect(replay.kafka, replay.topic, state.replay_id, note=progress.note)
+        seen, begun = _Seen(), monotonic()
+        try:
+            async with _watched(publisher, state, path, seen, progress, replay.total):
+                await _pump(replay, publisher, state, partitions, seen, stop, clock or WallClock(stop))
+                await publisher.flush()
+        finally:
+            state = state.moved(publisher.acknowledged)
+            if path is not None:
+                state.save(path)
+            await publisher.close()
+        if path is not None and not stop.is_set():
+            state.moved({}, finished=True).save(path)
+    seconds = monotonic() - begun
+    return Summary(
+        replay_id=state.replay_id,
+        topic=replay.topic,
+        partitions=partitions,
+        sources=len(seen.names),
+        events=publisher.events,
+        before=seen.before,
+        bytes=publisher.size,
+        seconds=round(seconds, 3),
+        rate=round(publisher.events / seconds, 1) if seconds else 0.0,
+        first_ts=seen.first if seen.names else None,
+        last_ts=seen.last if seen.names else None,
+        per_partition=state.done,
+        idempotent=publisher.idempotent,
+        interrupted=stop.is_set(),
+    )
+
+
+async def _begin(
+    replay: Replay, partitions: int, stack: ExitStack, progress: Progress
+) -> tuple[Path | None, ReplayState]:
+    """Find where to begin, and write it down before the first event leaves."""
+    path = replay.state
+    if path is not None:
+        stack.enter_context(held(path))
+    old = ReplayState.load(path) if path is not None and replay.resume else None
+    if old is not None:
+        old.check(replay.identity, replay.topic, partitions)
+        return path, await catch_up(replay.kafka, old)
+    if replay.resume:
+        progress.note("nothing to resume: beginning at the first event")
+    ends = await end_offsets(replay.kafka, replay.topic, partitions)
+    state = ReplayState.begin(secrets.token_hex(8), replay.identity, replay.topic, ends)
+    if path is not None:
+        state.save(path)
+    return path, state
+
+
+async def _pump(
+    replay: Replay,
+    publisher: Publisher,
+    state: ReplayState,
+    partitions: int,
+    seen: _Seen,
+    stop: asyncio.Event,
+    clock: Clock,
+) -> None:
+    """Send what is not there yet, numbered and paced."""
+    done = {p: number for p, number in state.done.items() if number >= 0}
+
+    def fresh() -> Iterator[Numbered]:
+        number = 0
+        for batch in replay.events():
+            chunk = Numbered.after(number, batch, partitions)
+            number += len(batch)
+            rest = unseen(chunk, done)
+            seen.before += len(chunk) - len(rest)
+            if len(rest):
+                yield rest
+            if stop.is_set():
+                return
+
+    at_once = replay.pace.speed is not None or replay.pace.rate is not None
+    async for chunk in paced(fresh(), replay.pace, clock, stop):
+        await publisher.send(chunk, at_once=at_once)
+        seen.add(chunk)
+        # A source that is slower than the broker would else never let acknowledgements in.
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def _watched(
+    publisher: Publisher,
+    state: ReplayState,
+    path: Path | None,
+    seen: _Seen,
+    progress: Progress,
+    total: int | None,
+) -> AsyncIterator[None]:
+    """Show progress and write it down while the body runs."""
+
+    async def watch() -> None:
+        saved: Mapping[int, Acknowledged] = {}
+        next_save = monotonic() + SAVE_SECONDS
+        while True:
+            await asyncio.sleep(SHOW_SECONDS)
+            progress.update(seen.before + publisher.events)
+            if path is not None and monotonic() >= next_save and saved != publisher.acknowledged:
+                saved = dict(publisher.acknowledged)
+                state.moved(saved).save(path)
+                next_save = monotonic() + SAVE_SECONDS
+
+    progress.begin(total, 0)
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        result = (await asyncio.gather(watching, return_exceptions=True))[0]
+        progress.update(seen.before + publisher.events)
+        progress.end()
+    if isinstance(result, StateError):
+        raise result

@@ -1,0 +1,237 @@
+"""Going on after an interruption: a small file says which replay it was, the topic itself how far it got.
+
+Every record carries the id of its replay and its number in it. The file is written before the first event
+leaves, and then every second; whatever a crash kept from being written down is read from the topic, from the
+last offset in the file to its end. Within a partition events arrive in order, so the last number found there
+tells exactly what is missing: nothing is repeated and nothing skipped.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from producers.connection import client_options, reach
+from producers.publish import REPLAY_HEADER, Acknowledged
+from stream_app.errors import BrokerError, StateError
+from stream_app.settings import KafkaSettings
+
+__all__ = ["ReplayState", "catch_up", "default_path", "end_offsets", "held"]
+
+
+def default_path(*key: str) -> Path:
+    """Return where the state of a replay is kept: below ``$XDG_STATE_HOME``, named after `key`."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    name = hashlib.sha256(msgspec.json.encode(key)).hexdigest()[:24]
+    return Path(home) / "streamgauge" / "replay" / f"{name}.json"
+
+
+class _Position(msgspec.Struct, frozen=True):
+    number: int
+    next_offset: int
+
+
+class ReplayState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a replay has got, as it is stored.
+
+    Parameters
+    ----------
+    replay_id : str
+        Random; tells this replay's records from those of others.
+    identity : str
+        Digest of what is replayed, to refuse to go on with something else.
+    topic : str
+    positions : dict of partition to number of the last event and offset after it
+        -1 where there is none yet; one entry a partition of the topic.
+    finished : bool
+    version : int
+    """
+
+    replay_id: str
+    identity: str
+    topic: str
+    positions: dict[int, _Position]
+    finished: bool = False
+    version: int = 1
+
+    @classmethod
+    def begin(cls, replay_id: str, identity: str, topic: str, ends: Mapping[int, int]) -> Self:
+        """Return the state before the first event, given the topic's end offsets."""
+        return cls(replay_id, digest(identity), topic, {p: _Position(-1, end) for p, end in ends.items()})
+
+    @classmethod
+    def load(cls, path: Path) -> "ReplayState | None":
+        """Read a state; None when there is none.
+
+        Raises
+        ------
+        StateError
+            When the file cannot be read or is not a state.
+        """
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=ReplayState)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError) as error:
+            raise StateError(
+                f"{path}: not the state of a replay: {error}; begin again without --resume"
+            ) from None
+
+    def save(self, path: Path) -> None:
+        """Write the state, so that a crash leaves the old one or the new one.
+
+        Raises
+        ------
+        StateError
+            When it cannot be written.
+        """
+        fresh = path.with_suffix(".tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with fresh.open("wb") as file:
+                file.write(msgspec.json.encode(self))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError as error:
+            raise StateError(
+                f"{path}: cannot write the replay's state: {error.strerror}; see --state"
+            ) from None
+
+    def moved(self, acknowledged: Mapping[int, Acknowledged], *, finished: bool = False) -> Self:
+        """Return the state with newer positions."""
+        newer = {p: _Position(a.number, a.next_offset) for p, a in acknowledged.items()}
+        return msgspec.structs.replace(self, positions={**self.positions, **newer}, finished=finished)
+
+    def check(self, identity: str, topic: str, partitions: int) -> None:
+        """Refuse to go on with something else.
+
+        Raises
+        ------
+        StateError
+            When source, options that change events, topic or partitions differ.
+        """
+        if self.identity != digest(identity):
+            raise StateError(
+                "--resume: the source or an option that changes events (a file, columns, --seed, --drift, --loop) "
+                "is not what it was; use the same ones, or begin again without --resume"
+            )
+        if self.topic != topic or len(self.positions) != partitions:
+            raise StateError(
+                f"--resume: the replay went to {self.topic} with {len(self.positions)} partitions, "
+                f"not to {topic} with {partitions}; begin again without --resume"
+            )
+
+    @property
+    def done(self) -> dict[int, int]:
+        """Number of the last event in each partition, -1 where there is none."""
+        return {p: position.number for p, position in self.positions.items()}
+
+
+def digest(identity: str) -> str:
+    """Return a short name for a long description."""
+    return hashlib.sha256(identity.encode()).hexdigest()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep others from the same replay while this one runs; a crash sets it free.
+
+    Raises
+    ------
+    StateError
+        When another process has it.
+    """
+    lock = path.with_suffix(".lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise StateError(f"{lock}: cannot be written: {error.strerror}; see --state") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StateError(
+                f"{path}: the same replay is running already; wait for it, or give another --state FILE"
+            ) from None
+        yield
+
+
+async def end_offsets(kafka: KafkaSettings, topic: str, partitions: int) -> dict[int, int]:
+    """Return the offset after the last record of each partition.
+
+    Raises
+    ------
+    BrokerError
+        When no broker answers.
+    """
+    wanted = [TopicPartition(topic, p) for p in range(partitions)]
+    consumer = await _reader(kafka)
+    try:
+        return {tp.partition: end for tp, end in (await consumer.end_offsets(wanted)).items()}
+    except KafkaError as error:
+        raise _unreadable(kafka, topic, error) from None
+    finally:
+        await consumer.stop()
+
+
+async def catch_up(kafka: KafkaSettings, state: ReplayState) -> ReplayState:
+    """Move a state to what the topic really has of its replay.
+
+    Raises
+    ------
+    BrokerError
+        When no broker answers, or the topic has lost events that it had acknowledged.
+    """
+    consumer = await _reader(kafka)
+    wanted = {TopicPartition(state.topic, p): position for p, position in state.positions.items()}
+    found: dict[int, Acknowledged] = {}
+    stamp = f"{state.replay_id}:".encode()
+    try:
+        ends = await consumer.end_offsets(list(wanted))
+        begins = await consumer.beginning_offsets(list(wanted))
+        for tp, position in wanted.items():
+            if ends[tp] < position.next_offset:
+                raise BrokerError(
+                    f"--resume: topic {tp.topic} partition {tp.partition} ends at {ends[tp]}, before offset "
+                    f"{position.next_offset} that was acknowledged: the broker lost events or the topic is a new one; "
+                    "begin again without --resume"
+                )
+        consumer.assign(list(wanted))
+        for tp, position in wanted.items():
+            consumer.seek(tp, max(position.next_offset, begins[tp]))
+        behind = {tp for tp in wanted if max(wanted[tp].next_offset, begins[tp]) < ends[tp]}
+        while behind:
+            for tp, records in (await consumer.getmany(*behind, timeout_ms=500)).items():
+                for record in records:
+                    for key, value in record.headers:
+                        if key == REPLAY_HEADER and value.startswith(stamp):
+                            number = int(value[len(stamp) :])
+                            found[tp.partition] = Acknowledged(number, record.offset + 1)
+            behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
+    except KafkaError as error:
+        raise _unreadable(kafka, state.topic, error) from None
+    finally:
+        await consumer.stop()
+    return state.moved(found)
+
+
+async def _reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
+    def make() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            **client_options(kafka), enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+
+    return await reach(kafka, make, lambda c: c.stop())
+
+
+def _unreadable(kafka: KafkaSettings, topic: str, error: KafkaError) -> BrokerError:
+    return BrokerError(f"{kafka.bootstrap}: topic {topic} cannot be read: {error}")

@@ -1,0 +1,273 @@
+"""``streamgauge replay``: a stream from files, a data set or a simulation into Kafka."""
+
+import asyncio
+import logging
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from producers.kinds import Kind, Selection, kinds
+from producers.pacing import Pace, parse_speed
+from producers.progress import Progress, progress_for
+from producers.replay import Replay, Summary, run
+from producers.resume import default_path
+from producers.sources import Columns
+from stream_app.cli.loop import run as run_loop
+from stream_app.cli.options import ConfigOption, KafkaOption, settings_of
+from stream_app.errors import SettingsError
+from stream_app.events import Topics
+from stream_app.settings import KafkaSettings
+
+__all__ = ["EXAMPLES", "replay"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+SOURCE = "What to replay"
+TABLE = "Columns of files (found out where there is no doubt)"
+PACE = "How fast, how much"
+CHANGE = "Simulation and injected drift"
+TARGET = "Where to"
+OUTPUT = "Output"
+
+EXAMPLES = """
+Examples:
+
+streamgauge replay sensors SKAB/valve1 --speed 60x
+
+streamgauge replay sensors log.csv --time-column at --source-column machine --channels temp,load
+
+streamgauge replay sensors --simulate --limit 200000 --faults 3 --speed max
+
+streamgauge replay sensors --dataset waterflow --loop --rate 100 --drift "flow:mean+2sd@30d..40d"
+
+streamgauge replay sensors big.parquet --resume
+"""
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def replay(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"Kind of stream: {', '.join(kinds())}.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH...]", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
+    ] = None,
+    *,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate", help="Replay a simulated water loop instead of files.", rich_help_panel=SOURCE
+        ),
+    ] = False,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Replay a data set that comes with us: waterflow.", rich_help_panel=SOURCE),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the source, for all events.", rich_help_panel=SOURCE),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).", rich_help_panel=TABLE
+        ),
+    ] = None,
+    source_column: Annotated[
+        str | None, typer.Option(help="Name of the source.", rich_help_panel=TABLE)
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help="Columns to send; else all numeric ones.", rich_help_panel=TABLE
+        ),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help="Ground truth; else anomaly, changepoint, label.", rich_help_panel=TABLE
+        ),
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between cells of a CSV file.", rich_help_panel=TABLE)
+    ] = None,
+    period: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Between rows without a time column, or simulated events.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="By event time: real (1x), a factor like 60x, or max.", rich_help_panel=PACE)
+    ] = "max",
+    rate: Annotated[float | None, typer.Option(help="Most events a second.", rich_help_panel=PACE)] = None,
+    max_gap: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Cut longer pauses in event time to this.", rich_help_panel=PACE
+        ),
+    ] = None,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Again and again, event time moving on.", rich_help_panel=PACE)
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many events.", rich_help_panel=PACE)
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where the same replay was interrupted.", rich_help_panel=PACE),
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where progress is kept for --resume.", rich_help_panel=PACE),
+    ] = None,
+    pumps: Annotated[
+        int, typer.Option(min=1, help="How many to simulate, each a source.", rich_help_panel=CHANGE)
+    ] = 1,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help='Of the simulation: a number, or "leak@600..720; cavitation*0.5@1h..2h~60".',
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    drift: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCHEDULE",
+            help='Changes to inject: "flow:mean+2sd@3600..7200; *:stuck@#900..#950".',
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of everything that is drawn.", rich_help_panel=CHANGE)
+    ] = 0,
+    kafka: KafkaOption = None,
+    config: ConfigOption = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Else the topic of the kind.", rich_help_panel=TARGET)
+    ] = None,
+    partitions: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the topic when it is created; else 4.", rich_help_panel=TARGET),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the closing summary as JSON.", rich_help_panel=OUTPUT)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="No progress, no summary but --json.", rich_help_panel=OUTPUT),
+    ] = False,
+) -> None:
+    """Replay a stream into Kafka: files, a data set or a simulation.
+
+    Events keep their event time; each source goes to one partition, in order. Ctrl-C stops cleanly, and
+    --resume goes on from there without repeating or skipping an event, even after a crash.
+    """
+    settings = settings_of(config, kafka=kafka)
+    try:
+        chosen = _kind(kind)
+        selection = Selection(
+            paths=tuple(paths or ()),
+            columns=Columns(
+                time=time_column,
+                source=source_column,
+                channels=_names(channels),
+                labels=_names(label_column),
+                delimiter="\t" if delimiter == "\\t" else delimiter,
+                name=source,
+                period=period,
+            ),
+            dataset=dataset,
+            simulate=simulate,
+            pumps=pumps,
+            faults=faults,
+            drift=drift,
+            seed=seed,
+            limit=limit,
+        )
+        servers = _servers(settings.kafka)
+        target = topic or chosen.topic(Topics(settings.prefix))
+        plan = Replay(
+            source=chosen.open(selection),
+            kafka=servers,
+            topic=target,
+            partitions=partitions,
+            pace=Pace(parse_speed(speed), rate, max_gap),
+            loop=loop,
+            limit=limit,
+            change=lambda: chosen.change(selection),
+            settings=f"{drift} {seed}",
+            state=state or _state_path(selection, servers, kind, target),
+            resume=resume,
+        )
+        chosen.change(selection)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    console = Console(stderr=True)
+    summary = _run(plan, progress_for(console, target, quiet=quiet))
+    if as_json:
+        typer.echo(msgspec.json.encode(asdict(summary)).decode())
+    elif not quiet:
+        typer.echo(_told(summary))
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _kind(name: str) -> Kind:
+    if name not in kinds():
+        known = "; ".join(f"{kind.name} ({kind.about})" for kind in kinds().values())
+        raise SettingsError(f"no kind of stream is called {name!r}; there is {known}")
+    return kinds()[name]
+
+
+def _servers(settings: KafkaSettings) -> KafkaSettings:
+    if not settings.servers:
+        raise SettingsError("where is Kafka? say --kafka HOST:PORT, or set STREAMGAUGE_KAFKA")
+    return settings
+
+
+def _state_path(selection: Selection, kafka: KafkaSettings, kind: str, topic: str) -> Path:
+    what = [str(Path(path).absolute()) for path in selection.paths] or [selection.dataset or "simulation"]
+    return default_path(kafka.bootstrap, topic, kind, *what, selection.columns.name or "")
+
+
+def _run(plan: Replay, progress: Progress) -> Summary:
+    """Run to the end or to Ctrl-C; a second Ctrl-C stops at once."""
+    # What aiokafka would log of a broker that is away is told by our own error.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+    async def main() -> Summary:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            stop.set()
+            progress.note("stopping; what is on its way will arrive")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        return await run(plan, progress=progress, stop=stop)
+
+    return run_loop(main())
+
+
+def _told(summary: Summary) -> str:
+    before = f", after {summary.before:,} before" if summary.before else ""
+    sources = "1 source" if summary.sources == 1 else f"{summary.sources:,} sources"
+    return (
+        f"{'interrupted: ' if summary.interrupted else ''}replayed {summary.events:,} events of {sources} into "
+        f"{summary.topic} ({summary.partitions} partitions){before} in {summary.seconds:.1f} s: "
+        f"{summary.rate:,.0f} a second"
+    )
