@@ -1,0 +1,270 @@
+"""The worker from Kafka to Redis, over a real broker and a real store."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from conftest import eventually
+
+from stream_app.errors import BrokerError, DataError, FencedError, SettingsError, StateError, StoreError
+from stream_app.events import DeadLetter, Reason, Topics
+from stream_app.runtime.worker import Worker
+from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings
+from stream_app.store import CheckpointStore, FeatureReader
+
+pytestmark = pytest.mark.integration
+
+START = 1_600_000_000.0
+
+
+def reading(source="pump", ts=0.0, **values):
+    return json.dumps({"source": source, "ts": START + ts, "values": values or {"flow": 1.0}}).encode()
+
+
+@asynccontextmanager
+async def working(settings):
+    worker = Worker(settings)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker, task
+    finally:
+        worker.stop()
+        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
+
+
+async def send(producer, settings, values, partition=0, topic=None):
+    topic = topic or Topics(settings.prefix).sensors
+    for value in values:
+        await producer.send(topic, value=value, key=b"k", partition=partition)
+    await producer.flush()
+
+
+async def position(store, settings, partition=0):
+    key = store.keys.offsets(settings.worker.group, Topics(settings.prefix).sensors, partition)
+    found = await store.client.hget(key, "next")
+    return None if found is None else int(found)
+
+
+async def at(store, settings, offset):
+    return await position(store, settings) == offset
+
+
+def refused(worker):
+    return {
+        sample.labels["reason"]: sample.value
+        for family in worker.metrics.refused.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total") and sample.value
+    }
+
+
+@pytest.fixture
+def settings(settings):
+    return settings.model_copy(update={"worker": settings.worker.model_copy(update={"partitions": 1})})
+
+
+async def test_readings_become_live_features(settings, store, producer, make_topic):
+    await make_topic("sensor.readings")
+    await send(producer, settings, [reading(ts=i, flow=i, pressure=2.0) for i in range(100)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 100))
+        row = await FeatureReader(store, "sensors").get("pump")
+    assert row.event_ts == START + 99
+    assert row.offset == 99
+    assert row.values["events"] == 100
+    # The last 60 seconds hold the readings 40 to 99.
+    assert row.values["flow.mean"] == pytest.approx(69.5)
+    assert row.values["flow.min"] == 40
+    assert row.values["flow.last"] == 99
+    assert row.values["flow.slope"] == pytest.approx(1.0)
+    assert row.values["pressure.std"] == 0.0
+
+
+BAD = {
+    b"{": Reason.NOT_JSON,
+    b"\xff\xfe": Reason.NOT_JSON,
+    b'{"source": "a", "ts": 1, "values": {"x": NaN}}': Reason.NOT_FINITE,
+    b'{"source": "a", "ts": 1, "values": {"x": "3"}}': Reason.SCHEMA,
+    b'{"source": "", "ts": 1, "values": {"x": 3}}': Reason.SCHEMA,
+    b'{"source": "a", "ts": 1600000000000, "values": {"x": 3}}': Reason.TIMESTAMP,
+    b'{"source": "a", "ts": -5, "values": {"x": 3}}': Reason.TIMESTAMP,
+    b"x" * 900_000: Reason.TOO_LARGE,
+    None: Reason.TOMBSTONE,
+}
+
+
+async def test_bad_events_become_dead_letters_and_the_rest_goes_on(
+    settings, store, producer, make_topic, read_topic
+):
+    await make_topic("sensor.readings")
+    values = []
+    for i, bad in enumerate(BAD):
+        values += [reading(ts=10 * i), bad, reading(ts=10 * i + 1)]
+    await send(producer, settings, values)
+    async with working(settings) as (worker, task):
+        await eventually(lambda: at(store, settings, len(values)))
+        row = await FeatureReader(store, "sensors").get("pump")
+        letters = await read_topic(Topics(settings.prefix).dead_letters, len(BAD))
+        assert not task.done()
+        counted = refused(worker)
+    assert row.values["events"] == 2 * len(BAD)
+    assert len(letters) == len(BAD)
+    assert sum(counted.values()) == len(BAD)
+    for offset, (record, (bad, reason)) in enumerate(zip(letters, BAD.items(), strict=True)):
+        letter = DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
+        assert (letter.value, letter.offset, letter.topic) == (
+            bad,
+            3 * offset + 1,
+            Topics(settings.prefix).sensors,
+        )
+        assert letter.reason is reason, letter
+        assert letter.message
+        assert letter.key == b"k"
+
+
+async def test_late_and_future_readings_are_kept_aside_and_duplicates_counted(
+    settings, store, producer, make_topic, read_topic
+):
+    await make_topic("sensor.readings")
+    values = [reading(ts=i) for i in range(100)]
+    values += [reading(ts=99), reading(ts=10), reading(ts=50.5), reading(ts=4e8)]
+    await send(producer, settings, values)
+    async with working(settings) as (worker, _):
+        await eventually(lambda: at(store, settings, len(values)))
+        row = await FeatureReader(store, "sensors").get("pump")
+        letters = await read_topic(Topics(settings.prefix).dead_letters, 2)
+        counted = refused(worker)
+    assert counted == {"duplicate": 1, "late": 1, "timestamp": 1}
+    assert row.values["events"] == 101  # the one that is 48.5 s old is within the lateness
+    reasons = [DeadLetter.parse(None, None, 0, record.headers).reason for record in letters]
+    assert sorted(reasons) == ["late", "timestamp"]
+
+
+async def test_declared_channels_are_a_contract(settings, store, producer, make_topic, read_topic):
+    await make_topic("sensor.readings")
+    settings = settings.model_copy(update={"streams": {"pumps": SensorStream(channels=["flow", "pressure"])}})
+    values = [
+        reading(ts=1, flow=1, pressure=2),
+        reading(ts=2, flow=1),
+        reading(ts=3, flow=1, pressure=2, colour=3),
+        reading(ts=4, flow=None, pressure=2),
+    ]
+    await send(producer, settings, values)
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 4))
+        letters = await read_topic(Topics(settings.prefix).dead_letters, 2)
+        row = await FeatureReader(store, "pumps").get("pump")
+    messages = [DeadLetter.parse(None, None, 0, record.headers).message for record in letters]
+    assert "missing ['pressure']" in messages[0]
+    assert "unknown ['colour']" in messages[1]
+    assert row.values["flow.missing"] == 0.5
+
+
+async def test_a_restart_goes_on_where_the_last_worker_stopped(settings, store, producer, make_topic):
+    await make_topic("sensor.readings")
+    await send(producer, settings, [reading(ts=i, flow=i) for i in range(50)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 50))
+    await send(producer, settings, [reading(ts=50 + i, flow=50 + i) for i in range(50)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 100))
+        row = await FeatureReader(store, "sensors").get("pump")
+    assert row.values["events"] == 100
+    assert row.values["flow.mean"] == pytest.approx(69.5)
+
+
+async def test_a_stop_stores_what_was_done(settings, store, producer, make_topic):
+    await make_topic("sensor.readings")
+    slow = settings.model_copy(
+        update={"worker": settings.worker.model_copy(update={"checkpoint_interval": 3600.0})}
+    )
+    async with working(slow) as (worker, _):
+        await eventually(worker.ready.is_set)
+        await send(producer, settings, [reading(ts=i) for i in range(20)])
+        await eventually(
+            lambda: sum(s.value for f in worker.metrics.events.collect() for s in f.samples[:1]) >= 20
+        )
+        assert await position(store, settings) is None
+    assert await position(store, settings) == 20
+
+
+async def test_a_worker_whose_partition_was_taken_over_stops_without_writing(
+    settings, store, producer, make_topic
+):
+    topic = await make_topic("sensor.readings")
+    await send(producer, settings, [reading(ts=i) for i in range(10)])
+    async with working(settings) as (_, task):
+        await eventually(lambda: at(store, settings, 10))
+        await CheckpointStore(store, settings.worker.group).claim(topic, 0)
+        await send(producer, settings, [reading(ts=10 + i) for i in range(10)])
+        await eventually(task.done)
+        with pytest.raises(FencedError, match="owned by another worker"):
+            task.result()
+    assert await position(store, settings) == 10
+
+
+async def test_too_many_bad_events_stop_the_worker(settings, producer, make_topic):
+    await make_topic("sensor.readings")
+    strict = settings.model_copy(update={"worker": settings.worker.model_copy(update={"max_bad_run": 50})})
+    await send(producer, settings, [b"junk"] * 60)
+    async with working(strict) as (_, task):
+        await eventually(task.done)
+        with pytest.raises(DataError, match="50 events in a row"):
+            task.result()
+
+
+async def test_a_log_that_was_made_anew_stops_the_worker(settings, store, producer, make_topic):
+    topic = await make_topic("sensor.readings")
+    await send(producer, settings, [reading(ts=i) for i in range(10)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 10))
+    await store.client.hset(store.keys.offsets(settings.worker.group, topic, 0), "next", 1000)
+    async with working(settings) as (_, task):
+        await eventually(task.done, timeout=40)
+        with pytest.raises(StateError, match="ends at 10, before the stored position 1000"):
+            task.result()
+
+
+async def test_a_damaged_state_stops_the_worker_by_name(settings, store, producer, make_topic):
+    topic = await make_topic("sensor.readings")
+    await send(producer, settings, [reading(ts=i) for i in range(10)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 10))
+    key = store.keys.state(settings.worker.group, topic, 0)
+    blob = await store.client.hget(key, "pump")
+    await store.client.hset(key, "pump", blob[:-3] + b"xyz")
+    await send(producer, settings, [reading(ts=10)])
+    async with working(settings) as (_, task):
+        await eventually(task.done)
+        with pytest.raises(StateError, match=r"state of pump in .*checksum"):
+            task.result()
+    assert await position(store, settings) == 10
+
+
+async def test_a_missing_broker_is_one_line(settings):
+    settings = settings.model_copy(update={"kafka": KafkaSettings(bootstrap="127.0.0.1:1")})
+    with pytest.raises(BrokerError, match=r"Kafka at 127\.0\.0\.1:1 cannot be reached") as caught:
+        await Worker(settings).run()
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_missing_store_is_one_line_without_the_password(settings):
+    settings = settings.model_copy(update={"redis": RedisSettings(url="redis://:hunter2@127.0.0.1:1/0")})
+    with pytest.raises(StoreError, match=r"Redis at redis://127.0.0.1:1 cannot be reached") as caught:
+        await Worker(settings).run()
+    assert "\n" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_missing_topic_is_named_where_none_may_be_made(settings):
+    settings = settings.model_copy(
+        update={"worker": settings.worker.model_copy(update={"create_topics": False})}
+    )
+    with pytest.raises(BrokerError, match=r"has no topic .*sensor.readings"):
+        await Worker(settings).run()
+
+
+def test_a_worker_needs_servers():
+    with pytest.raises(SettingsError, match="STREAMGAUGE_KAFKA"):
+        Worker(Settings())
