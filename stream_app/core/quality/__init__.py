@@ -1,0 +1,7 @@
+"""Data quality of one source: ranges, missing and stuck values, arrival rate, schema."""
+
+from stream_app.core.quality.monitor import QualityMonitor
+from stream_app.core.quality.options import QualityOptions
+from stream_app.core.quality.report import ChannelQuality, QualityReport
+
+__all__ = ["ChannelQuality", "QualityMonitor", "QualityOptions", "QualityReport"]

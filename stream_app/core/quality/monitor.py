@@ -1,0 +1,401 @@
+"""The quality checks of one source, together."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.quality.absence import Absences
+from stream_app.core.quality.arrivals import Arrivals, RateChange
+from stream_app.core.quality.habits import Habits, learn_habits
+from stream_app.core.quality.options import QualityOptions
+from stream_app.core.quality.report import ChannelQuality, QualityReport
+from stream_app.core.quality.runs import StuckRuns
+from stream_app.core.quality.trailing import TrailingCount, Transition
+from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.errors import DataError, StateError
+
+__all__ = ["QualityMonitor"]
+
+_VERSION = 1
+_CHECKS = ("range", "sigma", "missing", "stuck", "gone")
+
+
+class QualityMonitor:
+    """Watch the quality of one source's data: values, gaps, arrival rate and schema.
+
+    Every condition has a begin and an end, each a `Signal` of kind ``quality``:
+
+    ================== ====================================================================================
+    ``quality.range``   several of the last events are outside of the declared limits
+    ``quality.sigma``   several of the last events are further than 10 robust sigmas from the learned median
+    ``quality.missing`` more values are missing than the channel's habit explains
+    ``quality.stuck``   a run of equal values longer than the channel's habit explains
+    ``quality.gone``    the channel has disappeared: no value for long
+    ``quality.new``     a channel has appeared that was not there while the source was learned
+    ``quality.silence`` the source has gone silent (channel ``*``)
+    ``quality.burst``   the source sends several times its rate (channel ``*``)
+    ================== ====================================================================================
+
+    A single bad event never alarms: it is counted, and the report shows it. ``quality.new``, and a silence that
+    only the next event shows, begin and end at the same row.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        Channels declared to be there from the first event. Others join with their first value.
+    limits : mapping of str to (low, high)
+        Declared limits, inclusive; None for no limit on that side.
+    options : QualityOptions
+        Levels and windows.
+
+    Raises
+    ------
+    DataError
+        A limit is not a pair of numbers in ascending order.
+
+    Notes
+    -----
+    A channel is judged against its own first ``learn`` values; until they are there only declared limits are.
+    Values that are not finite count as missing. Duplicates, late and invalid events do not come here: the
+    caller counts them with `count`.
+
+    Cost: 0.6 µs an 8-channel event in batches of 100 when nothing is wrong, 0.9 where values repeat, 1.7 where some
+    are missing; half of it in batches of 300. Memory: about 3 KiB for 8 channels,
+    and 20 KiB more while it learns.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> values = rng.normal(size=(600, 1))
+    >>> values[400:450] = 2.5
+    >>> monitor = QualityMonitor(["flow"], limits={"flow": (-9.0, 9.0)})
+    >>> [(s.row, s.detector, s.ended) for s in monitor.update(np.arange(600.0), values)]
+    [(419, 'quality.stuck', False), (450, 'quality.stuck', True)]
+    >>> monitor.report().channels[0].longest_run
+    50
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[str] = (),
+        *,
+        limits: Mapping[str, tuple[float | None, float | None]] | None = None,
+        options: QualityOptions | None = None,
+    ) -> None:
+        self.options = options or QualityOptions()
+        self.limits = {name: _checked_limits(name, pair) for name, pair in (limits or {}).items()}
+        self.channels: tuple[str, ...] = ()
+        self._arrivals = Arrivals(self.options)
+        self._refused: dict[str, int] = {}
+        self._habits: list[Habits] = []
+        # The first observed values of a channel that is still learning; None once it has learned.
+        self._samples: list[FloatArray | None] = []
+        self._trailing = {
+            "range": TrailingCount(self.options.within, 0),
+            "sigma": TrailingCount(self.options.within, 0),
+            "missing": TrailingCount(self.options.missing_window, 0),
+        }
+        self._runs = StuckRuns(0)
+        self._counts = {name: np.zeros(0, dtype=np.int64) for name in ("rows", "missing", "range", "sigma")}
+        self._absences = Absences(0)
+        self._limits: dict[str, tuple[FloatArray, FloatArray]] = {}
+        self._bounds: dict[str, IntArray] = {}
+        self._join(channels)
+
+    def _join(self, channels: Sequence[str]) -> None:
+        if not channels:
+            return
+        n = len(channels)
+        self.channels += tuple(channels)
+        self._habits += [Habits()] * n
+        self._samples += [np.empty(0) for _ in channels]
+        for count in self._trailing.values():
+            count.grow(n)
+        self._runs.grow(n)
+        self._counts = {name: np.append(x, np.zeros(n, dtype=np.int64)) for name, x in self._counts.items()}
+        self._absences.grow(n)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Lay the limits of all channels side by side for the vectorised comparison."""
+        declared = [self.limits.get(name, (-math.inf, math.inf)) for name in self.channels]
+        self._limits = {
+            "range": (np.array([low for low, _ in declared]), np.array([high for _, high in declared])),
+            "sigma": (np.array([h.low for h in self._habits]), np.array([h.high for h in self._habits])),
+        }
+        self._bounds = {
+            name: np.array([getattr(habits, name) for habits in self._habits], dtype=np.int64)
+            for name in ("missing_begin", "missing_end", "stuck", "gone")
+        }
+
+    def count(self, **reasons: int) -> None:
+        """Add arrivals that the caller refused, by reason: ``count(duplicate=2, late=1)``."""
+        for reason, number in reasons.items():
+            self._refused[reason] = self._refused.get(reason, 0) + number
+
+    def update(
+        self, ts: npt.ArrayLike, values: npt.ArrayLike, channels: Sequence[str] | None = None
+    ) -> list[Signal]:
+        """Take a batch.
+
+        Parameters
+        ----------
+        ts : array_like, shape (n,)
+            Event times, epoch seconds, finite.
+        values : array_like, shape (n, d)
+            A row an event; missing is NaN.
+        channels : sequence of str or None
+            Names of the columns; None: those known. A known channel without a column is missing in every row.
+
+        Returns
+        -------
+        list of Signal
+            In the order of rows.
+        """
+        times = np.asarray(ts, dtype=np.float64)
+        given = np.asarray(values, dtype=np.float64)
+        names = self.channels if channels is None else tuple(channels)
+        if given.shape != (len(times), len(names)) or times.ndim != 1:
+            raise DataError(
+                f"a batch of shape {given.shape} does not fit {len(names)} channels and {len(times)} times"
+            )
+        if len(times) == 0:
+            return []
+        if not np.isfinite(times).all():
+            raise DataError("an event time is not a finite number; such events belong to the dead letters")
+        already = self._arrivals.events
+        signals = [_rate_signal(change) for change in self._arrivals.update(times)]
+        start = 0
+        for row, joining in self._joins(given, names):
+            signals += self._rows(times[start:row], given[start:row], names, start)
+            self._join(joining)
+            # What is there in the first `learn` events is the schema, not news.
+            if already + row >= self.options.learn:
+                signals += [s for name in joining for s in _new_channel(row, float(times[row]), name)]
+            start = row
+        signals += self._rows(times[start:], given[start:], names, start)
+        signals.sort(key=lambda signal: signal.row)
+        return signals
+
+    def _joins(self, x: FloatArray, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
+        """Return the rows at which unknown channels have their first value, with the channels."""
+        unknown = [i for i, name in enumerate(names) if name not in self.channels]
+        joins: dict[int, list[str]] = {}
+        for i in unknown:
+            rows = np.flatnonzero(np.isfinite(x[:, i]))
+            if len(rows):
+                joins.setdefault(int(rows[0]), []).append(names[i])
+        return sorted(joins.items())
+
+    def _rows(self, ts: FloatArray, given: FloatArray, names: tuple[str, ...], offset: int) -> list[Signal]:
+        """Judge rows of the known channels, cut where a channel has learned enough."""
+        if len(ts) == 0 or not self.channels:
+            return []
+        x = given
+        if names != self.channels:
+            x = np.full((len(ts), len(self.channels)), np.nan)
+            place = {name: i for i, name in enumerate(self.channels)}
+            for i, name in enumerate(names):
+                if name in place:
+                    x[:, place[name]] = given[:, i]
+        if not np.isfinite(x).all():
+            x = np.where(np.isfinite(x), x, np.nan)
+        signals: list[Signal] = []
+        start = 0
+        while start < len(ts):
+            stop = self._learn_until(x, start)
+            signals += self._judge(ts[start:stop], x[start:stop], offset + start)
+            self._learn(x[start:stop])
+            start = stop
+        return signals
+
+    def _learn_until(self, x: FloatArray, start: int) -> int:
+        """Return the row after which the next channel has learned enough, or the end."""
+        stop = len(x)
+        for i, sample in enumerate(self._samples):
+            if sample is not None:
+                seen = np.flatnonzero(~np.isnan(x[start:stop, i]))
+                need = self.options.learn - len(sample)
+                if len(seen) >= need:
+                    stop = start + int(seen[need - 1]) + 1
+        return stop
+
+    def _learn(self, x: FloatArray) -> None:
+        for i, sample in enumerate(self._samples):
+            if sample is None:
+                continue
+            column = x[:, i]
+            sample = np.concatenate([sample, column[~np.isnan(column)]])  # noqa: PLW2901 - the grown sample
+            self._samples[i] = sample
+            if len(sample) == self.options.learn:
+                self._habits[i] = learn_habits(sample, int(self._counts["rows"][i]), self.options)
+                self._samples[i] = None
+                self._refresh()
+
+    def _judge(self, ts: FloatArray, x: FloatArray, offset: int) -> list[Signal]:
+        missing = np.isnan(x)
+        complete = not missing.any()
+        # Minimum and maximum decide for a whole batch whether any comparison by row is needed.
+        low, high = (x.min(axis=0), x.max(axis=0)) if complete else (np.fmin.reduce(x), np.fmax.reduce(x))
+        confirm = np.full(len(self.channels), self.options.confirm)
+        zero = np.zeros(len(self.channels), dtype=np.int64)
+        found: list[tuple[str, Transition]] = []
+        for name, (least, most) in self._limits.items():
+            clean = not ((low < least) | (high > most)).any()
+            flags = np.zeros(x.shape, dtype=np.bool_) if clean else (x < least) | (x > most)
+            if not clean:
+                self._counts[name] += flags.sum(axis=0)
+            found += [(name, t) for t in self._trailing[name].update(flags, confirm, zero)]
+        self._counts["rows"] += len(x)
+        self._counts["missing"] += missing.sum(axis=0)
+        begin, end = self._bounds["missing_begin"], self._bounds["missing_end"]
+        found += [("missing", t) for t in self._trailing["missing"].update(missing, begin, end)]
+        stuck = self._runs.update(ts, x, self._bounds["stuck"], self.options.stuck_seconds)
+        found += [("stuck", t) for t in stuck]
+        found += [("gone", t) for t in self._absences.update(missing, self._bounds["gone"])]
+        return [_signal(name, t, offset, ts, self.channels) for name, t in found]
+
+    def advance(self, ts: float) -> list[Signal]:
+        """Say that event time has come to ``ts``, by other sources, without an event of this one.
+
+        Parameters
+        ----------
+        ts : float
+            The watermark, epoch seconds.
+
+        Returns
+        -------
+        list of Signal
+            The begin of a silence, with row -1, or nothing. The next event ends it.
+        """
+        return [_rate_signal(change) for change in self._arrivals.advance(ts)]
+
+    def report(self) -> QualityReport:
+        """Give counts, rates and what is in alarm now."""
+        arrivals = self._arrivals
+        span = arrivals.newest - arrivals.first
+        refused = sum(self._refused.values())
+        active = [name for name, on in (("silence", arrivals.silent), ("burst", arrivals.bursting)) if on]
+        return QualityReport(
+            events=arrivals.events,
+            start=None if arrivals.events == 0 else arrivals.first,
+            end=None if arrivals.events == 0 else arrivals.newest,
+            rate=(arrivals.events - 1) / span if span > 0 else None,
+            longest_gap=arrivals.longest,
+            silence_after=arrivals.silence if math.isfinite(arrivals.silence) else None,
+            refused=dict(self._refused),
+            refused_rate=refused / (refused + arrivals.events) if refused else 0.0,
+            active=tuple(active),
+            channels=tuple(self._channel(i) for i in range(len(self.channels))),
+        )
+
+    def _channel(self, i: int) -> ChannelQuality:
+        rows, missing = int(self._counts["rows"][i]), int(self._counts["missing"][i])
+        active = {name: count.active[i] for name, count in self._trailing.items()}
+        active |= {"stuck": self._runs.active[i], "gone": self._absences.gone[i]}
+        return ChannelQuality(
+            channel=self.channels[i],
+            rows=rows,
+            missing=missing,
+            missing_rate=missing / rows if rows else 0.0,
+            out_of_range=int(self._counts["range"][i]),
+            beyond_sigma=int(self._counts["sigma"][i]),
+            longest_run=int(self._runs.longest[i]),
+            learned=self._samples[i] is None,
+            scale=self._habits[i].scale,
+            active=tuple(name for name in _CHECKS if active[name]),
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Give the state as plain data; `from_state` continues from it bit for bit."""
+        return {
+            "version": _VERSION,
+            "options": asdict(self.options),
+            "limits": {name: list(pair) for name, pair in self.limits.items()},
+            "channels": list(self.channels),
+            "arrivals": self._arrivals.state(),
+            "refused": dict(self._refused),
+            "habits": [asdict(habits) for habits in self._habits],
+            "samples": list(self._samples),
+            "trailing": {
+                name: {"history": count.history, "active": count.active.copy()}
+                for name, count in self._trailing.items()
+            },
+            "runs": {name: getattr(self._runs, name).copy() for name in StuckRuns.__slots__},
+            "counts": {name: count.copy() for name, count in self._counts.items()},
+            "absences": {"length": self._absences.length, "gone": self._absences.gone.copy()},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild from `state`.
+
+        Raises
+        ------
+        StateError
+            The state is of another version or damaged.
+        """
+        if state.get("version") != _VERSION:
+            raise StateError(
+                f"a quality monitor's state has version {state.get('version')!r}, expected {_VERSION}"
+            )
+        try:
+            limits = {name: (pair[0], pair[1]) for name, pair in state["limits"].items()}
+            monitor = cls(state["channels"], limits=limits, options=QualityOptions(**state["options"]))
+            monitor._arrivals.restore(state["arrivals"])
+            monitor._refused = {str(reason): int(number) for reason, number in state["refused"].items()}
+            monitor._habits = [Habits(**habits) for habits in state["habits"]]
+            monitor._refresh()
+            monitor._samples = [
+                None if x is None else np.array(x, dtype=np.float64) for x in state["samples"]
+            ]
+            for name, count in monitor._trailing.items():
+                count.history = np.array(state["trailing"][name]["history"], dtype=np.bool_)
+                count.active = np.array(state["trailing"][name]["active"], dtype=np.bool_)
+            for name in StuckRuns.__slots__:
+                setattr(monitor._runs, name, np.array(state["runs"][name]))
+            monitor._counts = {
+                name: np.array(state["counts"][name], dtype=np.int64) for name in monitor._counts
+            }
+            monitor._absences.length = np.array(state["absences"]["length"], dtype=np.int64)
+            monitor._absences.gone = np.array(state["absences"]["gone"], dtype=np.bool_)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, DataError) as error:
+            raise StateError(f"a quality monitor's state is damaged: {error}") from error
+        return monitor
+
+
+def _checked_limits(name: str, pair: tuple[float | None, float | None]) -> tuple[float, float]:
+    low, high = pair
+    low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    if not low <= high:
+        raise DataError(f"quality: the limits of {name!r} must ascend, got {pair}")
+    return low, high
+
+
+def _signal(name: str, found: Transition, offset: int, ts: FloatArray, channels: tuple[str, ...]) -> Signal:
+    return Signal(
+        row=offset + found.row, ts=float(ts[found.row]), kind="quality", detector=f"quality.{name}",
+        channel=channels[found.column], statistic=found.statistic, threshold=found.threshold, ended=not found.begins,
+    )  # fmt: skip
+
+
+def _rate_signal(change: RateChange) -> Signal:
+    return Signal(
+        row=change.row, ts=change.ts, kind="quality", detector=f"quality.{change.name}", channel=WHOLE_SOURCE,
+        statistic=change.statistic, threshold=change.threshold, ended=not change.begins,
+    )  # fmt: skip
+
+
+def _new_channel(row: int, ts: float, name: str) -> list[Signal]:
+    return [
+        Signal(
+            row=row, ts=ts, kind="quality", detector="quality.new", channel=name, statistic=1.0, threshold=1.0,
+            ended=ended,
+        )
+        for ended in (False, True)
+    ]  # fmt: skip

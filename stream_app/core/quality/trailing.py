@@ -1,0 +1,95 @@
+"""How many of the last events were bad, channel by channel, with a begin and an end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream_app.core.arrays import BoolArray, IntArray
+
+__all__ = ["TrailingCount", "Transition"]
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Begin or end of a condition of one column at one row."""
+
+    row: int
+    column: int
+    begins: bool
+    statistic: float
+    threshold: float
+
+
+class TrailingCount:
+    """Count flags over the last rows; a column is active from ``begin`` flags on until it is down to ``end``.
+
+    Parameters
+    ----------
+    window : int
+        Rows counted.
+    columns : int
+        Columns at the start.
+
+    Notes
+    -----
+    While there is no flag, an update costs one look at the flags. Memory: ``window`` bytes a column.
+
+    Examples
+    --------
+    >>> count = TrailingCount(window=3, columns=1)
+    >>> flags = np.array([[1], [1], [0], [0], [0]], dtype=bool)
+    >>> [(t.row, t.begins) for t in count.update(flags, np.array([2]), np.array([0]))]
+    [(1, True), (4, False)]
+    """
+
+    __slots__ = ("active", "history")
+
+    def __init__(self, window: int, columns: int) -> None:
+        self.history: BoolArray = np.zeros((window, columns), dtype=np.bool_)
+        self.active: BoolArray = np.zeros(columns, dtype=np.bool_)
+
+    def grow(self, columns: int) -> None:
+        """Add columns without flags at the end."""
+        self.history = np.hstack([self.history, np.zeros((len(self.history), columns), dtype=np.bool_)])
+        self.active = np.append(self.active, np.zeros(columns, dtype=np.bool_))
+
+    def update(self, flags: BoolArray, begin: IntArray, end: IntArray) -> list[Transition]:
+        """Take rows of flags.
+
+        Parameters
+        ----------
+        flags : ndarray of bool, shape (n, d)
+            Bad values.
+        begin, end : ndarray of int, shape (d,)
+            Counts at which a column becomes active, and at or below which it no longer is.
+
+        Returns
+        -------
+        list of Transition
+            Ordered by column, then row.
+        """
+        if not flags.any() and not self.history.any() and not self.active.any():
+            return []
+        window = len(self.history)
+        everything = np.vstack([self.history, flags])
+        running = np.cumsum(everything, axis=0, dtype=np.int64)
+        count = running[window:] - running[:-window]
+        self.history = everything[-window:].copy()
+        found: list[Transition] = []
+        touched = self.active | (count >= begin).any(axis=0)
+        for column in np.flatnonzero(touched).tolist():
+            found += self._column(column, count[:, column], int(begin[column]), int(end[column]))
+        return found
+
+    def _column(self, column: int, count: IntArray, begin: int, end: int) -> Iterator[Transition]:
+        row = 0
+        while row < len(count):
+            active = bool(self.active[column])
+            hits = np.flatnonzero(count[row:] <= end if active else count[row:] >= begin)
+            if len(hits) == 0:
+                return
+            row += int(hits[0])
+            self.active[column] = not active
+            yield Transition(row, column, not active, float(count[row]), float(begin))
+            row += 1
