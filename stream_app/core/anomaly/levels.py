@@ -1,0 +1,220 @@
+"""Scores and episodes of standardised channels: every mean against its baseline, alone and jointly."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stream_app.core.anomaly.config import AnomalyConfig
+from stream_app.core.anomaly.episode import Change, Episode, Evidence, Step
+from stream_app.core.anomaly.reference import ReferenceProfile, standardised
+from stream_app.core.anomaly.smoothing import exponential_mean, rows_since_present, span_weight
+from stream_app.core.anomaly.tails import student_square_bound, student_to_normal
+from stream_app.core.arrays import BoolArray, FloatArray
+
+__all__ = ["LevelRun", "LevelWatch", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An anomaly begins, ends or is adopted at a row.
+
+    Parameters
+    ----------
+    row : int
+        The row.
+    change : {'begin', 'end', 'adopt'}
+        What happens there.
+    evidence : FloatArray, shape (d,)
+        Squared normal equivalents of the channels: at the beginning those of the row, at the end the largest
+        of the channels that were part of the anomaly.
+    length : int
+        Rows of the anomaly so far.
+    """
+
+    row: int
+    change: Change
+    evidence: FloatArray
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRun:
+    """Result of `LevelWatch.advance` for the first `len(score)` rows given to it.
+
+    Parameters
+    ----------
+    score : FloatArray, shape (n,)
+        Largest normal equivalent per row.
+    active : BoolArray, shape (n,)
+        Whether the row is part of an anomaly.
+    turns : list of Turn
+        Where anomalies begin and end.
+    filled, fast : FloatArray, shape (n, d)
+        Standardised channels (the fast mean where a value is missing) and their fast means.
+    adopted : bool
+        True if the last row ended an anomaly because it had become the new normal.
+    """
+
+    score: FloatArray
+    active: BoolArray
+    turns: list[Turn]
+    filled: FloatArray
+    fast: FloatArray
+    adopted: bool
+
+
+class LevelWatch:
+    """The running means, baselines and episode of one source after its warm-up.
+
+    Parameters
+    ----------
+    profile : ReferenceProfile
+        What normal looks like; goes on learning in place.
+    config : AnomalyConfig
+        Spans and shares.
+    level : float
+        Normal equivalent at which an anomaly begins.
+    """
+
+    def __init__(self, profile: ReferenceProfile, config: AnomalyConfig, level: float) -> None:
+        self.profile = profile
+        self.episode = Episode.outside(profile.location.size)
+        self._config = config
+        self._level = level
+        self._absent = np.zeros(profile.location.size, dtype=np.int64)
+        self._set_bounds()
+
+    def _set_bounds(self) -> None:
+        # Squared departures are cheaper to compare with a bound than to turn into scores first.
+        freedom = self.profile.freedom
+        self._begin_bound = student_square_bound(self._level, freedom)
+        self._fast_bound = student_square_bound(self._level + self._config.fast_margin, freedom)
+        self._quiet_bound = student_square_bound(self._config.leave, freedom)
+
+    def advance(self, values: FloatArray) -> LevelRun:
+        """Judge rows of raw values, at most up to the row where an anomaly is adopted as normal."""
+        profile, config = self.profile, self._config
+        u = standardised(values, profile.location, profile.scale, profile.watched, config.clip)
+        fast = exponential_mean(u, span_weight(config.fast), profile.fast)
+        missing = np.isnan(u)
+        absent = (
+            rows_since_present(missing, self._absent) if missing.any() else np.zeros(u.shape, dtype=np.int64)
+        )
+        score = np.zeros(u.shape[0])
+        active = np.zeros(u.shape[0], dtype=np.bool_)
+        turns: list[Turn] = []
+        done, adopted = 0, False
+        while done < u.shape[0] and not adopted:
+            was_active = self.episode.active
+            step, scores, turn = self._stretch(u[done:], fast[done:], absent[done:] > config.slow)
+            stop = done + step.row + 1
+            score[done:stop] = scores
+            active[done : stop - 1] = was_active
+            active[stop - 1] = self.episode.active
+            if turn is not None:
+                turns.append(Turn(done + turn.row, turn.change, turn.evidence, turn.length))
+            done, adopted = stop, step.change == "adopt"
+        profile.fast = fast[done - 1].copy()
+        self._absent = absent[done - 1].copy()
+        filled = np.where(missing, fast, u) if missing.any() else u
+        return LevelRun(score[:done], active[:done], turns, filled[:done], fast[:done], adopted)
+
+    def _stretch(
+        self, u: FloatArray, fast: FloatArray, stale: BoolArray
+    ) -> tuple[Step, FloatArray, Turn | None]:
+        """Go to the next change of state or to the last row."""
+        profile, config = self.profile, self._config
+        slow = exponential_mean(u, span_weight(config.slow), profile.slow)
+        baseline = exponential_mean(u, 1.0 / (config.baseline + 1.0), profile.baseline)
+        if self.episode.active:
+            baseline = np.where(self.episode.members, profile.baseline, baseline)
+        before = np.vstack([profile.baseline, baseline[:-1]])
+        departure = np.where(stale, 0.0, slow - before)
+        quick = np.where(stale, 0.0, fast - before)
+        slow_square = departure**2 / profile.slow_variance
+        quick_square = quick**2 / profile.fast_variance
+        slow_score = student_to_normal(slow_square, profile.freedom)
+        quick_score = student_to_normal(quick_square, profile.freedom) - config.fast_margin
+        joint = np.maximum(*profile.joint.normal_equivalents(np.copysign(slow_score, departure)))
+        hit = (slow_square >= self._begin_bound) | (quick_square >= self._fast_bound)
+        if not self.episode.active:
+            parts = slow_score**2
+            share = parts >= np.mean(parts, axis=1, keepdims=True)
+            hit = hit | ((joint >= self._level)[:, None] & share)
+        step = self.episode.advance(
+            Evidence(hit, np.abs(departure), np.abs(quick), quick_square <= self._quiet_bound), config
+        )
+        stop = step.row + 1
+        best = np.maximum(slow_score, quick_score)
+        scores = np.maximum(best[:stop].max(axis=1), joint[:stop])
+        self._take(step, slow[step.row], baseline[step.row], before[step.row], fast[step.row])
+        turn = None
+        if step.change == "begin":
+            turn = Turn(step.row, step.change, np.maximum(best[step.row], 0.0) ** 2, 1)
+        elif step.change in ("end", "adopt"):
+            turn = Turn(step.row, step.change, self._peak_evidence(), self.episode.length)
+        return step, np.maximum(scores, 0.0), turn
+
+    def _peak_evidence(self) -> FloatArray:
+        profile, episode = self.profile, self.episode
+        score = student_to_normal(episode.peak**2 / profile.slow_variance, profile.freedom)
+        return np.asarray(np.where(episode.members, score, 0.0) ** 2)
+
+    def _take(
+        self, step: Step, slow: FloatArray, baseline: FloatArray, before: FloatArray, fast: FloatArray
+    ) -> None:
+        """Keep the means of the last row; channels of the anomaly keep the baseline they had before it."""
+        members = self.episode.members
+        profile = self.profile
+        profile.slow, profile.baseline = slow.copy(), baseline.copy()
+        if step.change in ("begin", "join"):
+            profile.baseline = np.where(members, before, baseline)
+        elif step.change == "end":
+            # The level at which the channel was found normal again is its new baseline.
+            profile.baseline = np.where(members, fast, baseline)
+            profile.slow = np.where(members, fast, slow)
+
+    def settle(self) -> FloatArray:
+        """Learn from a stretch of normal operation and move the origin to the baselines.
+
+        Called once every `baseline` rows. The departure of a normal channel at that row is one more
+        independent observation of its variance (weighed as one among `freedom`), so that slow wander that a
+        short reference did not show becomes part of normal. The certainty does not grow with the stream:
+        calm periods would make it blind to the fact that processes move in steps.
+
+        Returns
+        -------
+        FloatArray, shape (d,)
+            By how much the origin of the standardised channels moved.
+        """
+        profile = self.profile
+        normal = profile.watched & ~self.episode.members if self.episode.active else profile.watched
+        nu = profile.freedom
+        for name, mean in (("slow_variance", profile.slow), ("fast_variance", profile.fast)):
+            variance = getattr(profile, name)
+            learned = (nu * variance + (mean - profile.baseline) ** 2) / (nu + 1.0)
+            setattr(profile, name, np.where(normal, np.maximum(learned, self._config.wander**2), variance))
+        origin = profile.baseline
+        profile.location = profile.location + profile.scale * origin
+        profile.fast, profile.slow = profile.fast - origin, profile.slow - origin
+        profile.baseline = np.zeros(origin.size)
+        return origin
+
+    def surprise(self) -> FloatArray:
+        """Say what an adopted anomaly adds to the variance of its channels, in their squared units, for the next reference."""
+        profile = self.profile
+        moved = (self.episode.peak * profile.scale) ** 2 / (profile.freedom + 1.0)
+        return np.asarray(np.where(self.episode.members, moved, 0.0))
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, for `from_state`."""
+        return {"profile": self.profile.state(), "episode": self.episode.state(), "absent": self._absent}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], config: AnomalyConfig, level: float) -> "LevelWatch":
+        """Take back what `state` gave."""
+        watch = cls(ReferenceProfile.from_state(state["profile"]), config, level)
+        watch.episode = Episode.from_state(state["episode"])
+        watch._absent = np.array(state["absent"], dtype=np.int64)
+        return watch
