@@ -8,7 +8,7 @@ The checks, in their order, are the stated policy:
 3. channels: with declared channels, a reading must have exactly those (null for one that was not measured);
    else channels are learned as they come, and one that is absent counts as missing;
 4. duplicate: a reading with the id of an earlier one, or without an id with the same time and the same values,
-   is refused. The newest `MEMORY` ones of each sort are remembered.
+   is refused; a null is no value. The newest `MEMORY` good ones of each sort are remembered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from itertools import chain
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.errors import StateError
@@ -32,6 +33,7 @@ MAX_LEARNED_CHANNELS = 64
 """Most channels of a source whose channels are learned: names are the producer's, memory is ours."""
 
 _VERSION = 1
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(slots=True)
@@ -93,7 +95,9 @@ class Intake:
         self._lateness = lateness
         self._max_future = max_future
         self._ids: dict[str, None] = {}
-        self._past = np.empty((0, 2))  # time and fingerprint of the newest readings without an id
+        # Times and marks of the newest readings without an id.
+        self._past_ts: FloatArray = np.empty(0)
+        self._past_marks = np.empty(0, dtype=np.uint64)
 
     def admit(self, arrivals: Arrivals) -> tuple[SensorBatch, list[Refusal]]:
         """Sort readings into a batch and what is refused.
@@ -121,9 +125,9 @@ class Intake:
         batch = SensorBatch(self.source, self.channels, ts, self._values(rows), offsets)
         if len(batch):
             self.newest = max(self.newest, float(ts.max()))
-            unnamed = np.array([row.id is None for row in rows])
-            seen = np.column_stack((ts, _fingerprints(batch.values)))[unnamed]
-            self._past = np.concatenate((self._past, seen))[-MEMORY:]
+            unnamed = [i for i, row in enumerate(rows) if row.id is None][-MEMORY:]
+            self._past_ts = np.concatenate((self._past_ts, ts[unnamed]))[-MEMORY:]
+            self._past_marks = np.concatenate((self._past_marks, _marks(batch.values[unnamed])))[-MEMORY:]
         return batch, refused
 
     def _in_order(self, rows: Sequence[SensorRow], ts: FloatArray, record_ts: Sequence[float]) -> bool:
@@ -147,17 +151,18 @@ class Intake:
 
     def _sift(self, arrivals: Arrivals) -> tuple[list[int], list[Refusal]]:
         kept: list[int] = []
+        unnamed: list[SensorRow] = []
         refused: list[Refusal] = []
         newest = self.newest
         for i, row in enumerate(arrivals.rows):
-            verdict = self._judge(row, arrivals.record_ts[i], newest) or self._repeats(
-                row, arrivals.rows, kept
-            )
+            verdict = self._judge(row, arrivals.record_ts[i], newest) or self._repeats(row, newest, unnamed)
             if verdict:
                 refused.append(Refusal(arrivals.offsets[i], *verdict))
                 continue
             newest = max(newest, row.ts)
             kept.append(i)
+            if row.id is None:
+                unnamed.append(row)
         return kept, refused
 
     def _judge(self, row: SensorRow, record_ts: float, newest: float) -> tuple[Reason, str] | None:
@@ -183,7 +188,7 @@ class Intake:
         return None
 
     def _repeats(
-        self, row: SensorRow, rows: Sequence[SensorRow], kept: Sequence[int]
+        self, row: SensorRow, newest: float, unnamed: Sequence[SensorRow]
     ) -> tuple[Reason, str] | None:
         message = f"the same reading came before, at ts {row.ts}"
         if row.id is not None:
@@ -193,11 +198,15 @@ class Intake:
             if len(self._ids) > MEMORY:
                 del self._ids[next(iter(self._ids))]
             return None
-        for i in kept[-MEMORY:]:
-            if rows[i].ts == row.ts and rows[i].id is None and rows[i].values == row.values:
-                return Reason.DUPLICATE, message
-        same = self._past[self._past[:, 0] == row.ts, 1]
-        if len(same) and (same == _fingerprints(self._values([row]))[0]).any():
+        if row.ts > newest:
+            return None
+        # The memory is those of this delivery and, as far as there is room, those before: the same in any batch.
+        near = [other for other in unnamed[-MEMORY:] if other.ts == row.ts]
+        if any(_present(other) == _present(row) for other in near):
+            return Reason.DUPLICATE, message
+        recent = slice(max(0, len(self._past_ts) + len(unnamed) - MEMORY), None)
+        same = self._past_marks[recent][self._past_ts[recent] == row.ts]
+        if len(same) and (same == _marks(self._values([row]))).any():
             return Reason.DUPLICATE, message
         return None
 
@@ -208,7 +217,8 @@ class Intake:
             "channels": list(self.channels),
             "newest": None if self.newest == float("-inf") else self.newest,
             "ids": list(self._ids),
-            "past": self._past,
+            "past_ts": self._past_ts,
+            "past_marks": self._past_marks,
         }
 
     @classmethod
@@ -237,15 +247,25 @@ class Intake:
             intake.channels = tuple(state["channels"])
         intake.newest = float("-inf") if state["newest"] is None else float(state["newest"])
         intake._ids = dict.fromkeys(state["ids"])
-        intake._past = np.array(state["past"], dtype=np.float64).reshape(-1, 2)
+        intake._past_ts = np.array(state["past_ts"], dtype=np.float64)
+        intake._past_marks = np.array(state["past_marks"], dtype=np.uint64)
         return intake
 
 
-def _fingerprints(values: FloatArray) -> FloatArray:
-    """One number a row that tells rows apart; column by column, so that it is the same in any batch."""
-    total = np.zeros(len(values))
-    for j in range(values.shape[1]):
-        # Incommensurable weights, so that columns that swap their values do not cancel out; nothing for a
-        # missing one, so that a channel that is learned later leaves earlier fingerprints as they are.
-        total += np.nan_to_num(values[:, j], nan=0.0, posinf=0.0, neginf=0.0) * np.sqrt(2.0 + 3.0 * j)
-    return total
+def _present(row: SensorRow) -> dict[str, float]:
+    return {channel: value for channel, value in row.values.items() if value is not None}
+
+
+def _marks(values: FloatArray) -> npt.NDArray[np.uint64]:
+    """One number a row that tells rows apart: the sum of SplitMix64 of each cell, salted by its column.
+
+    A sum of integers, so that it is the same in any batch; nothing for a missing cell, so that a channel that is
+    learned later leaves earlier marks as they are.
+    """
+    salts = np.arange(1, values.shape[1] + 1, dtype=np.uint64) * _GOLDEN
+    bits = (values + 0.0).view(np.uint64) + salts  # + 0.0 makes 0.0 of -0.0
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    bits[np.isnan(values)] = 0
+    return bits.sum(axis=1, dtype=np.uint64)
