@@ -1,0 +1,74 @@
+# Every target sets up what it needs. `make` alone lists them.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow lint types bench bench-detection lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+venv: $(VENV)/.ready ## Set up .venv from the lock file, with hashes
+
+# The newest Python that can make a virtual environment. It is tried, not just looked for: version managers leave
+# names on the path behind which there is nothing.
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@right='import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'; found=; bare=; \
+	for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+		"$$candidate" -c "$$right" >/dev/null 2>&1 || continue; \
+		if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then found=$$candidate; break; fi; \
+		bare=$${bare:-$$candidate}; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+		echo "$$bare cannot make a virtual environment (it has no ensurepip)." >&2; \
+		echo "On Debian or Ubuntu: sudo apt-get install $$("$$bare" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')" >&2; \
+		exit 1; \
+	elif [ -z "$$found" ]; then \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and none was found." >&2; \
+		echo "On Debian or Ubuntu: sudo apt-get install python3 python3-venv; else name one: make PYTHON=/path/to/python" >&2; \
+		exit 1; \
+	fi; \
+	if ! $(PY) -c "$$right" >/dev/null 2>&1 || ! $(PY) -m pip --version >/dev/null 2>&1; then \
+		echo "Setting up $(VENV) with $$found; this takes a minute or two, once."; \
+		"$$found" -m venv --clear $(VENV); \
+	fi
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## Broker, store, worker and replays in one command; ends by itself (ARGS="--serve" keeps it)
+	@$(VENV)/bin/streamgauge demo $(ARGS)
+
+test: venv ## The fast tests, with the embedded broker and store
+	@$(PY) -m pytest -m "not slow" $(ARGS)
+
+test-slow: venv ## The slow tests
+	@$(PY) -m pytest -m slow $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+
+lint: venv ## ruff: rules and format; import-linter: layers
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache
+
+types: venv ## mypy --strict
+	@$(VENV)/bin/mypy
+
+bench: venv ## Events a second through broker, worker and Redis, beside a plain per-event Faust agent
+	@$(PY) benchmarks/throughput.py $(ARGS)
+
+bench-detection: venv ## Delay to detection and false alarms, beside River's detectors
+	@set -e; for script in benchmarks/detection/*.py; do echo "== $$script"; $(PY) $$script; done
+
+lock: ## Make requirements/dev.txt anew from pyproject.toml
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	python3 -m venv "$$tools"; \
+	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
+	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock" \
+		pyproject.toml requirements/build.in --output-file requirements/dev.txt
+
+clean: ## Remove what the other targets made
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
