@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.quality.absence import Absences
-from stream_app.core.quality.arrivals import Arrivals, RateChange
+from stream_app.core.quality.arrivals import Arrivals
 from stream_app.core.quality.habits import Habits, learn_habits
+from stream_app.core.quality.notices import new_channel, rate_signal, transition_signal
 from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.report import ChannelQuality, QualityReport
 from stream_app.core.quality.runs import StuckRuns
 from stream_app.core.quality.trailing import TrailingCount, Transition
-from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.core.signals import Signal
 from stream_app.errors import DataError, StateError
 
 __all__ = ["QualityMonitor"]
@@ -41,8 +42,8 @@ class QualityMonitor:
     ``quality.burst``   the source sends several times its rate (channel ``*``)
     ================== ====================================================================================
 
-    A single bad event never alarms: it is counted, and the report shows it. ``quality.new``, and a silence that
-    only the next event shows, begin and end at the same row.
+    A single bad event never alarms: it is counted. ``quality.new``, and a silence that only the next event
+    shows, begin and end at the same row.
 
     Parameters
     ----------
@@ -169,14 +170,14 @@ class QualityMonitor:
         if not np.isfinite(times).all():
             raise DataError("an event time is not a finite number; such events belong to the dead letters")
         already = self._arrivals.events
-        signals = [_rate_signal(change) for change in self._arrivals.update(times)]
+        signals = [rate_signal(change) for change in self._arrivals.update(times)]
         start = 0
         for row, joining in self._joins(given, names):
             signals += self._rows(times[start:row], given[start:row], names, start)
             self._join(joining)
             # What is there in the first `learn` events is the schema, not news.
             if already + row >= self.options.learn:
-                signals += [s for name in joining for s in _new_channel(row, float(times[row]), name)]
+                signals += [s for name in joining for s in new_channel(row, float(times[row]), name)]
             start = row
         signals += self._rows(times[start:], given[start:], names, start)
         signals.sort(key=lambda signal: signal.row)
@@ -184,9 +185,8 @@ class QualityMonitor:
 
     def _joins(self, x: FloatArray, names: tuple[str, ...]) -> list[tuple[int, list[str]]]:
         """Return the rows at which unknown channels have their first value, with the channels."""
-        unknown = [i for i, name in enumerate(names) if name not in self.channels]
         joins: dict[int, list[str]] = {}
-        for i in unknown:
+        for i in (i for i, name in enumerate(names) if name not in self.channels):
             rows = np.flatnonzero(np.isfinite(x[:, i]))
             if len(rows):
                 joins.setdefault(int(rows[0]), []).append(names[i])
@@ -239,9 +239,10 @@ class QualityMonitor:
 
     def _judge(self, ts: FloatArray, x: FloatArray, offset: int) -> list[Signal]:
         missing = np.isnan(x)
-        complete = not missing.any()
         # Minimum and maximum decide for a whole batch whether any comparison by row is needed.
-        low, high = (x.min(axis=0), x.max(axis=0)) if complete else (np.fmin.reduce(x), np.fmax.reduce(x))
+        low, high = (
+            (x.min(axis=0), x.max(axis=0)) if not missing.any() else (np.fmin.reduce(x), np.fmax.reduce(x))
+        )
         confirm = np.full(len(self.channels), self.options.confirm)
         zero = np.zeros(len(self.channels), dtype=np.int64)
         found: list[tuple[str, Transition]] = []
@@ -253,12 +254,12 @@ class QualityMonitor:
             found += [(name, t) for t in self._trailing[name].update(flags, confirm, zero)]
         self._counts["rows"] += len(x)
         self._counts["missing"] += missing.sum(axis=0)
-        begin, end = self._bounds["missing_begin"], self._bounds["missing_end"]
-        found += [("missing", t) for t in self._trailing["missing"].update(missing, begin, end)]
+        bounds = self._bounds["missing_begin"], self._bounds["missing_end"]
+        found += [("missing", t) for t in self._trailing["missing"].update(missing, *bounds)]
         stuck = self._runs.update(ts, x, self._bounds["stuck"], self.options.stuck_seconds)
         found += [("stuck", t) for t in stuck]
         found += [("gone", t) for t in self._absences.update(missing, self._bounds["gone"])]
-        return [_signal(name, t, offset, ts, self.channels) for name, t in found]
+        return [transition_signal(name, t, offset, ts, self.channels) for name, t in found]
 
     def advance(self, ts: float) -> list[Signal]:
         """Say that event time has come to ``ts``, by other sources, without an event of this one.
@@ -273,14 +274,14 @@ class QualityMonitor:
         list of Signal
             The begin of a silence, with row -1, or nothing. The next event ends it.
         """
-        return [_rate_signal(change) for change in self._arrivals.advance(ts)]
+        return [rate_signal(change) for change in self._arrivals.advance(ts)]
 
     def report(self) -> QualityReport:
         """Give counts, rates and what is in alarm now."""
         arrivals = self._arrivals
         span = arrivals.newest - arrivals.first
         refused = sum(self._refused.values())
-        active = [name for name, on in (("silence", arrivals.silent), ("burst", arrivals.bursting)) if on]
+        on = {"silence": arrivals.silent, "burst": arrivals.bursting}
         return QualityReport(
             events=arrivals.events,
             start=None if arrivals.events == 0 else arrivals.first,
@@ -290,7 +291,7 @@ class QualityMonitor:
             silence_after=arrivals.silence if math.isfinite(arrivals.silence) else None,
             refused=dict(self._refused),
             refused_rate=refused / (refused + arrivals.events) if refused else 0.0,
-            active=tuple(active),
+            active=tuple(name for name in on if on[name]),
             channels=tuple(self._channel(i) for i in range(len(self.channels))),
         )
 
@@ -375,27 +376,3 @@ def _checked_limits(name: str, pair: tuple[float | None, float | None]) -> tuple
     if not low <= high:
         raise DataError(f"quality: the limits of {name!r} must ascend, got {pair}")
     return low, high
-
-
-def _signal(name: str, found: Transition, offset: int, ts: FloatArray, channels: tuple[str, ...]) -> Signal:
-    return Signal(
-        row=offset + found.row, ts=float(ts[found.row]), kind="quality", detector=f"quality.{name}",
-        channel=channels[found.column], statistic=found.statistic, threshold=found.threshold, ended=not found.begins,
-    )  # fmt: skip
-
-
-def _rate_signal(change: RateChange) -> Signal:
-    return Signal(
-        row=change.row, ts=change.ts, kind="quality", detector=f"quality.{change.name}", channel=WHOLE_SOURCE,
-        statistic=change.statistic, threshold=change.threshold, ended=not change.begins,
-    )  # fmt: skip
-
-
-def _new_channel(row: int, ts: float, name: str) -> list[Signal]:
-    return [
-        Signal(
-            row=row, ts=ts, kind="quality", detector="quality.new", channel=name, statistic=1.0, threshold=1.0,
-            ended=ended,
-        )
-        for ended in (False, True)
-    ]  # fmt: skip

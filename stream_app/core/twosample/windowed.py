@@ -161,7 +161,17 @@ class WindowedTest:
     [(1199, 'ks', 'flow'), (1199, 'psi', 'flow')]
     """
 
-    __slots__ = ("_active", "_channels", "_filled", "_rows", "_untested", "channels", "options", "reference")
+    __slots__ = (
+        "_active",
+        "_channels",
+        "_filled",
+        "_last",
+        "_rows",
+        "_untested",
+        "channels",
+        "options",
+        "reference",
+    )
 
     def __init__(
         self,
@@ -176,6 +186,9 @@ class WindowedTest:
         self._channels: tuple[_Channel | None, ...] = ()
         self._active: set[tuple[str, str]] = set()
         self._untested = dict.fromkeys(self.channels, 0)
+        self._last: dict[str, float | None] = {
+            f"{channel}.{test}": None for channel in self.channels for test in self.options.tests
+        }
         self._filled = 0
         if reference is not None:
             if reference.channels != self.channels:
@@ -185,6 +198,10 @@ class WindowedTest:
             self._adopt(reference)
         length = self.options.window if reference else self.options.learn or self.options.window
         self._rows: FloatArray = np.empty((length, len(self.channels)))
+
+    def features(self) -> dict[str, float | None]:
+        """Statistics of the last complete window, by ``channel.test``; None where a channel was not tested."""
+        return dict(self._last)
 
     @property
     def untested(self) -> dict[str, int]:
@@ -255,6 +272,7 @@ class WindowedTest:
             x = ordered[i, : sizes[i]]
             if channel is None or len(x) < self.options.min_values:
                 self._untested[self.channels[i]] += 1
+                self._last |= {f"{self.channels[i]}.{test}": None for test in self.options.tests}
             else:
                 columns.append((i, channel, x))
         if not columns:
@@ -272,6 +290,7 @@ class WindowedTest:
                 columns, outcomes, p_values.tolist(), fired, strict=True
             ):
                 key = (test, self.channels[i])
+                self._last[f"{self.channels[i]}.{test}"] = outcome.statistic
                 if not hit and key not in self._active:
                     continue
                 (self._active.add if hit else self._active.discard)(key)
@@ -314,6 +333,7 @@ class WindowedTest:
             "rows": self._rows[: self._filled].copy(),
             "active": [list(key) for key in sorted(self._active)],
             "untested": dict(self._untested),
+            "last": dict(self._last),
         }
 
     @classmethod
@@ -338,6 +358,7 @@ class WindowedTest:
             test._rows[: len(rows)] = rows
             test._filled = len(rows)
             test._active = {(name, channel) for name, channel in state["active"]}
+            test._last = {name: state["last"][name] for name in test._last}
             test._untested = {name: int(state["untested"][name]) for name in test.channels}
         except (KeyError, TypeError, ValueError, DataError) as error:
             raise StateError(f"a windowed test's state is damaged: {error}") from error

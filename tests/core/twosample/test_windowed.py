@@ -85,6 +85,9 @@ def test_channels_with_too_few_values_are_counted_not_tested():
     test = WindowedTest(["a", "b"])
     assert test.update(np.arange(900.0), values) == []
     assert test.untested == {"a": 0, "b": 2}
+    features = test.features()
+    assert features["b.ks"] is features["b.psi"] is None
+    assert 0.0 < features["a.ks"] < 0.2
 
 
 def test_a_constant_channel_that_leaves_its_value_signals():
