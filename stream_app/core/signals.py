@@ -1,7 +1,7 @@
 """Evidence: what one detector saw at one event, before any policy decides whether to raise an alert."""
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
 
 __all__ = ["WHOLE_SOURCE", "Kind", "Signal"]
 
@@ -55,3 +55,7 @@ class Signal:
     p_value: float | None = None
     contributions: tuple[tuple[str, float], ...] = ()
     context: tuple[tuple[str, float], ...] = ()
+
+    def shifted(self, rows: int) -> Self:
+        """Return the same signal in a batch that begins `rows` rows earlier."""
+        return replace(self, row=self.row + rows)

@@ -1,6 +1,6 @@
 """From the settings of a stream to what its monitor is told."""
 
-from stream_app.monitors.sensors import RiverChoice, SensorConfig
+from stream_app.monitors.sensors import ExtraDetector, SensorConfig
 from stream_app.settings import SensorStream
 
 __all__ = ["monitor_config"]
@@ -28,7 +28,5 @@ def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
         silent_after=stream.silent_after,
         cooldown=stream.cooldown,
         resolve_after=stream.resolve_after,
-        river=tuple(
-            RiverChoice(d.name, d.parameters, d.channels, d.every, d.alert) for d in stream.detectors
-        ),
+        extra=tuple(ExtraDetector(**detector.model_dump()) for detector in stream.detectors),
     )

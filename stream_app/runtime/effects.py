@@ -75,8 +75,8 @@ class Effects:
             if new and alert.state is AlertState.FIRING:
                 self._metrics.alerts.labels(self._stream, alert.kind).inc()
         for outcome in outcomes:
-            if outcome.last_offset is not None:
-                self._waiting[outcome.source] = (monitor, outcome.last_offset)
+            if outcome.batch is not None:
+                self._waiting[outcome.source] = (monitor, int(outcome.batch.offsets[-1]))
         await self.write_features(force=False)
 
     async def write_features(self, *, force: bool) -> None:

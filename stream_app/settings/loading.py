@@ -31,6 +31,8 @@ class WorkerSettings(BaseModel):
         Most events of one delivery, over all partitions.
     checkpoint_interval : duration
         State and position are stored this often.
+    create_topics : bool
+        Make topics that are missing, input topics with `partitions` partitions.
     max_bad_ratio, max_bad_run
         The worker stops when more than this share of the last 10,000 events, or this many in a row, are dead letters.
     """
@@ -40,6 +42,9 @@ class WorkerSettings(BaseModel):
     group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = "streamgauge"
     max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     checkpoint_interval: Duration = 1.0
+    create_topics: bool = True
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    session_timeout: Duration = 30.0
     max_bad_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     max_bad_run: Annotated[int, Field(ge=1)] = 10_000
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0

@@ -27,17 +27,20 @@ class ChannelSettings(_Table):
 
 
 class DetectorSettings(_Table):
-    """A River detector to run on each channel beside the default ones."""
+    """A detector to run on each channel beside the default ones."""
 
     name: str
-    """A known name (``adwin``, ``page_hinkley``, ``kswin``) or a dotted one below ``river.drift``."""
+    """A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
+    ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``."""
     channels: tuple[str, ...] | None = None
     """The channels to run it on; all of them where none are named."""
     parameters: dict[str, float | int | str | bool] = {}
-    every: Annotated[int, Field(ge=1)] = 1
+    every: Annotated[int, Field(ge=1)] | None = None
     """Feed every n-th event only."""
     alert: bool = True
     """Whether its signals raise alerts, or are only counted."""
+    consecutive: Annotated[int, Field(ge=1)] = 1
+    """Signals in a row that an alert needs."""
 
 
 def _named(value: Any) -> Any:

@@ -3,32 +3,36 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["RiverChoice", "SensorConfig"]
+__all__ = ["ExtraDetector", "SensorConfig"]
 
 
 @dataclass(frozen=True, slots=True)
-class RiverChoice:
-    """A River detector to run on each channel.
+class ExtraDetector:
+    """A detector to run on each channel beside the default ones.
 
     Parameters
     ----------
     name : str
-        Known or dotted name.
+        A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
+        ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``.
     parameters : mapping
         For its constructor.
     channels : tuple of str or None
         The channels; all of them where None.
-    every : int
-        Feed every n-th event.
+    every : int or None
+        Feed every n-th event; None is the detector's own habit.
     alert : bool
-        Whether its signals raise alerts.
+        Whether its signals raise alerts, or are only counted.
+    consecutive : int
+        Signals in a row that an alert needs.
     """
 
     name: str
     parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
     channels: tuple[str, ...] | None = None
-    every: int = 1
+    every: int | None = None
     alert: bool = True
+    consecutive: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,8 @@ class SensorConfig:
         Length of the rolling windows, and the most rows they keep.
     lateness, max_future, silent_after, cooldown, resolve_after : float
         Seconds.
-    river : tuple of RiverChoice
-        River detectors beside the default ones.
+    extra : tuple of ExtraDetector
+        Detectors beside the default ones. They keep no budget.
     """
 
     stream: str = "sensors"
@@ -70,4 +74,4 @@ class SensorConfig:
     silent_after: float = 600.0
     cooldown: float = 300.0
     resolve_after: float = 300.0
-    river: tuple[RiverChoice, ...] = ()
+    extra: tuple[ExtraDetector, ...] = ()

@@ -1,24 +1,43 @@
-"""The detectors of one group of channels, behind one small protocol."""
+"""The detectors of one group of channels, behind one small protocol, and how they share the budget."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+import numpy as np
+
+from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector
 from stream_app.core.arrays import FloatArray
+from stream_app.core.budget import Budget, split_rate
+from stream_app.core.drift import DriftConfig, DriftDetector
+from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import Signal
-from stream_app.monitors.sensors.config import SensorConfig
+from stream_app.core.twosample import WindowedTest, WindowedTestOptions
+from stream_app.monitors.sensors.config import ExtraDetector, SensorConfig
+from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["Detector", "build_detectors", "restore_detectors"]
+
+_WEIGHTS = {"drift": 2.0, "anomaly": 1.0, "changepoint": 1.0}
+"""By which they share the budget. Drift looks for the most kinds of change."""
+
+_DRIFT_WARMUP = 1000
+"""Events from which drift detection learns at least, whatever the anomaly detector needs."""
+
+_LARGEST_RATE = 0.01
+"""False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
+
+_WINDOWED_TESTS = {"ks", "psi", "wasserstein", "mann_whitney"}
 
 
 class Detector(Protocol):
     """What a monitor needs of a detector."""
 
-    def update(self, ts: FloatArray, values: FloatArray) -> Sequence[Signal]:
-        """Take readings, shape (n,) and (n, d), and return what was seen."""
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        """Take readings, shape (n,) and (n, d); note what was seen in `scores`, return signals."""
         ...
 
     def features(self) -> Mapping[str, float | None]:
-        """Scores to serve beside the window's statistics."""
+        """Figures to serve beside the window's statistics."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -26,13 +45,151 @@ class Detector(Protocol):
         ...
 
 
-def build_detectors(channels: tuple[str, ...], config: SensorConfig) -> dict[str, Detector]:
-    """Make the detectors of some channels."""
-    return {}
+class _Drift:
+    def __init__(self, detector: DriftDetector, last: float = 0.0) -> None:
+        self._detector = detector
+        self._last = last
+
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        result = self._detector.update(ts, values)
+        np.logical_or(scores.drift, result.drift, out=scores.drift)
+        self._last = float(result.statistic[-1])
+        return result.signals
+
+    def features(self) -> Mapping[str, float | None]:
+        return {"drift.statistic": self._last}
+
+    def state(self) -> dict[str, Any]:
+        return {"detector": self._detector.state(), "last": self._last}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        return cls(DriftDetector.from_state(state["detector"]), state["last"])
+
+
+class _Anomaly:
+    def __init__(self, detector: AnomalyDetector, last: float = 0.0) -> None:
+        self._detector = detector
+        self._last = last
+
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        result = self._detector.update(ts, values)
+        np.maximum(scores.score, result.score, out=scores.score)
+        np.logical_or(scores.anomaly, result.anomaly, out=scores.anomaly)
+        np.logical_or(scores.changepoint, result.changepoint, out=scores.changepoint)
+        self._last = float(result.score[-1])
+        return result.signals
+
+    def features(self) -> Mapping[str, float | None]:
+        return {"anomaly.score": self._last}
+
+    def state(self) -> dict[str, Any]:
+        return {"detector": self._detector.state(), "last": self._last}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        return cls(AnomalyDetector.from_state(dict(state["detector"])), state["last"])
+
+
+class _Extra:
+    """A River detector or a windowed test over some of the group's channels."""
+
+    def __init__(
+        self, name: str, columns: list[int], detector: RiverDetector | WindowedTest, counts: Mapping[str, int]
+    ) -> None:
+        self._name = name
+        self._columns = columns
+        self._detector = detector
+        self._counts = dict(counts)
+
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:  # noqa: ARG002 these have none
+        signals = self._detector.update(ts, values[:, self._columns])
+        for signal in signals:
+            if not signal.ended:
+                self._counts[signal.channel] = self._counts.get(signal.channel, 0) + 1
+        return signals
+
+    def features(self) -> Mapping[str, float | None]:
+        return {f"{self._name}.{channel}.signals": count for channel, count in self._counts.items()}
+
+    def state(self) -> dict[str, Any]:
+        return {"detector": self._detector.state(), "counts": self._counts}
+
+
+def build_detectors(
+    channels: tuple[str, ...], config: SensorConfig, *, period: float, share: float
+) -> dict[str, Detector]:
+    """Make the detectors of some channels.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names.
+    config : SensorConfig
+        Settings.
+    period : float
+        Seconds between two events of the source.
+    share : float
+        Share of the source's budget that these channels get.
+    """
+    rate = share * Budget.parse(config.budget).rate_per_event(config.sources / period)
+    rates = {name: min(part, _LARGEST_RATE) for name, part in split_rate(rate, _WEIGHTS).items()}
+    anomaly = AnomalyConfig(
+        warmup=config.warmup,
+        false_alarms_per_event=rates["anomaly"],
+        false_changepoints_per_event=rates["changepoint"],
+    )
+    drift = DriftConfig(false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup))
+    detectors: dict[str, Detector] = {
+        "drift": _Drift(DriftDetector(channels, drift)),
+        "anomaly": _Anomaly(AnomalyDetector(channels, anomaly)),
+    }
+    for name, extra in _extras(channels, config).items():
+        detectors[name] = _build_extra(name, extra, channels)
+    return detectors
 
 
 def restore_detectors(
     states: Mapping[str, Mapping[str, Any]], channels: tuple[str, ...], config: SensorConfig
 ) -> dict[str, Detector]:
-    """Go on with detectors where their states were taken; detectors new in the settings start afresh."""
-    return {}
+    """Go on with detectors where their states were taken.
+
+    Extra detectors that are new in the settings start afresh, those that are no longer in them are dropped.
+
+    Raises
+    ------
+    StateError
+        If a state is of another version or damaged.
+    """
+    detectors: dict[str, Detector] = {
+        "drift": _Drift.from_state(states["drift"]),
+        "anomaly": _Anomaly.from_state(states["anomaly"]),
+    }
+    for name, extra in _extras(channels, config).items():
+        fresh = _build_extra(name, extra, channels)
+        if name in states:
+            kind = WindowedTest if extra.name in _WINDOWED_TESTS else RiverDetector
+            restored = kind.from_state(states[name]["detector"])
+            fresh = _Extra(name, _columns(extra, channels), restored, states[name]["counts"])
+        detectors[name] = fresh
+    return detectors
+
+
+def _extras(channels: tuple[str, ...], config: SensorConfig) -> dict[str, ExtraDetector]:
+    return {extra.name: extra for extra in config.extra if _columns(extra, channels)}
+
+
+def _columns(extra: ExtraDetector, channels: tuple[str, ...]) -> list[int]:
+    return [j for j, name in enumerate(channels) if extra.channels is None or name in extra.channels]
+
+
+def _build_extra(name: str, extra: ExtraDetector, channels: tuple[str, ...]) -> _Extra:
+    columns = _columns(extra, channels)
+    watched = [channels[j] for j in columns]
+    detector: RiverDetector | WindowedTest
+    if extra.name in _WINDOWED_TESTS:
+        options: Any = {**extra.parameters, "tests": (extra.name,)}
+        detector = WindowedTest(watched, options=WindowedTestOptions(**options))
+    else:
+        detector = RiverDetector(watched, extra.name, extra.parameters, every=extra.every, name=extra.name)
+    return _Extra(name, columns, detector, {})

@@ -1,16 +1,21 @@
 """Channels that appeared together, with their window and their detectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
+
+import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.signals import Signal
 from stream_app.core.windows import RollingWindow
-from stream_app.errors import StateError
 from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.detectors import Detector, build_detectors, restore_detectors
+from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["ChannelGroup"]
+
+_PERIOD_ROWS = 32
+"""Events whose spacing gives the source's period, by which a budget per time becomes one per event."""
 
 
 class ChannelGroup:
@@ -25,28 +30,63 @@ class ChannelGroup:
         Names.
     config : SensorConfig
         Settings.
+    share : float
+        Share of the source's budget.
     """
 
-    def __init__(self, channels: tuple[str, ...], config: SensorConfig) -> None:
+    def __init__(self, channels: tuple[str, ...], config: SensorConfig, *, share: float) -> None:
         self.channels = channels
-        self.window = RollingWindow(channels, rows=config.window_rows, seconds=config.window_seconds)
-        self.detectors: dict[str, Detector] = build_detectors(channels, config)
+        self._config = config
+        self._share = share
+        self._window = RollingWindow(channels, rows=config.window_rows, seconds=config.window_seconds)
+        self._detectors: dict[str, Detector] = {}
+        self._first = (np.empty(0), np.empty((0, len(channels))))
 
-    def update(self, ts: FloatArray, values: FloatArray) -> list[Signal]:
-        """Take readings, shape (n,) and (n, d); return what the detectors saw, in the order of the rows."""
-        self.window.update(ts, values)
-        signals = [signal for detector in self.detectors.values() for signal in detector.update(ts, values)]
-        signals.sort(key=lambda signal: signal.row)
-        return signals
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> list[tuple[str, Signal]]:
+        """Take readings, shape (n,) and (n, d).
+
+        Returns
+        -------
+        list of (detector, Signal)
+            What the detectors saw, with the name under which the detector runs.
+        """
+        self._window.update(ts, values)
+        if self._detectors:
+            return self._detect(ts, values, scores)
+        # A budget per time needs the spacing of the events, so the first ones wait until it is known.
+        wanted = _PERIOD_ROWS - len(self._first[0])
+        self._first = (
+            np.concatenate((self._first[0], ts[:wanted])),
+            np.concatenate((self._first[1], values[:wanted])),
+        )
+        if len(self._first[0]) < _PERIOD_ROWS:
+            return []
+        period = _period(self._first[0])
+        self._detectors = build_detectors(self.channels, self._config, period=period, share=self._share)
+        self._detect(*self._first, EventScores.quiet(_PERIOD_ROWS))
+        self._first = (self._first[0][:0], self._first[1][:0])
+        if len(ts) == wanted:
+            return []
+        later = EventScores.quiet(len(ts) - wanted)
+        found = self._detect(ts[wanted:], values[wanted:], later)
+        scores.merge(later, wanted)
+        return [(name, signal.shifted(wanted)) for name, signal in found]
+
+    def _detect(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> list[tuple[str, Signal]]:
+        return [
+            (name, signal)
+            for name, detector in self._detectors.items()
+            for signal in detector.update(ts, values, scores)
+        ]
 
     def features(self) -> dict[str, float | None]:
-        """Statistics of the window and scores of the detectors, by ``channel.statistic``."""
+        """Statistics of the window by ``channel.statistic``, and figures of the detectors."""
         values: dict[str, float | None] = {
             f"{channel}.{name}": value
-            for channel, statistics in self.window.summary().to_dict().items()
+            for channel, statistics in self._window.summary().to_dict().items()
             for name, value in statistics.items()
         }
-        for detector in self.detectors.values():
+        for detector in self._detectors.values():
             values.update(detector.features())
         return values
 
@@ -54,8 +94,10 @@ class ChannelGroup:
         """Plain values from which `from_state` goes on."""
         return {
             "channels": list(self.channels),
-            "window": self.window.state(),
-            "detectors": {name: detector.state() for name, detector in self.detectors.items()},
+            "share": self._share,
+            "window": self._window.state(),
+            "first": list(self._first),
+            "detectors": {name: detector.state() for name, detector in self._detectors.items()},
         }
 
     @classmethod
@@ -65,12 +107,17 @@ class ChannelGroup:
         Raises
         ------
         StateError
-            If the settings name other detectors than the state has.
+            If a part of it is of another version or damaged.
         """
-        group = cls.__new__(cls)
-        group.channels = tuple(state["channels"])
-        group.window = RollingWindow.from_state(state["window"])
-        group.detectors = restore_detectors(state["detectors"], group.channels, config)
-        if group.window.channels != group.channels:
-            raise StateError(f"a window of {group.window.channels} in a group of {group.channels}")
+        group = cls(tuple(state["channels"]), config, share=state["share"])
+        group._window = RollingWindow.from_state(state["window"])
+        group._first = (np.asarray(state["first"][0]), np.asarray(state["first"][1]))
+        if state["detectors"]:
+            group._detectors = restore_detectors(state["detectors"], group.channels, config)
         return group
+
+
+def _period(ts: Sequence[float] | FloatArray) -> float:
+    gaps = np.diff(np.sort(ts))
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from stream_app.events import Alert
+from stream_app.monitors.sensors.batch import SensorBatch
 from stream_app.monitors.sensors.intake import Refusal
+from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["Outcome"]
 
@@ -16,10 +18,10 @@ class Outcome:
     ----------
     source : str
         Whose.
-    accepted : int
-        Readings that were counted.
-    last_offset : int or None
-        Offset of the last of them; None if there was none.
+    batch : SensorBatch or None
+        The readings that were counted; None if there was none.
+    scores : EventScores
+        Judgement of each of them.
     refusals : list of Refusal
         Readings that were set aside.
     alerts : list of Alert
@@ -27,7 +29,7 @@ class Outcome:
     """
 
     source: str
-    accepted: int
-    last_offset: int | None
+    batch: SensorBatch | None
+    scores: EventScores
     refusals: list[Refusal]
     alerts: list[Alert]

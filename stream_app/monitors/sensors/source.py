@@ -1,19 +1,21 @@
 """Everything the monitor knows of one source."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
+from stream_app.core.quality import QualityMonitor, QualityOptions
 from stream_app.core.signals import Signal
 from stream_app.errors import StateError
-from stream_app.events import Alert
 from stream_app.monitors.sensors.batch import SensorBatch
+from stream_app.monitors.sensors.book import AlertBook
 from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.group import ChannelGroup
 from stream_app.monitors.sensors.intake import Arrivals, Intake
 from stream_app.monitors.sensors.outcome import Outcome
+from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["SourceMonitor"]
 
@@ -38,33 +40,40 @@ class SourceMonitor:
             source, declared=config.channels, lateness=config.lateness, max_future=config.max_future
         )
         self.groups: list[ChannelGroup] = []
-        self.counts: dict[str, int] = {"events": 0}
+        self.quality = QualityMonitor(
+            config.channels or (), limits=config.limits, options=QualityOptions(silence=config.silent_after)
+        )
+        self.book = AlertBook(config)
+        self.events = 0
 
     def update(self, arrivals: Arrivals, partition: int) -> Outcome:
         """Take readings of this source, in the order of their offsets."""
         batch, refusals = self.intake.admit(arrivals)
-        for refusal in refusals:
-            name = refusal.reason.value
-            self.counts[name] = self.counts.get(name, 0) + 1
+        refused = Counter(refusal.reason.value for refusal in refusals)
+        self.quality.count(**refused)
         if not len(batch):
-            return Outcome(self.source, 0, None, refusals, [])
-        self.counts["events"] += len(batch)
-        signals = self._watch(batch)
-        return Outcome(
-            self.source, len(batch), int(batch.offsets[-1]), refusals, self._alerts(signals, batch, partition)
-        )
+            return Outcome(self.source, None, EventScores.quiet(0), refusals, [])
+        self.events += len(batch)
+        scores = EventScores.quiet(len(batch))
+        signals = [
+            ("quality", signal) for signal in self.quality.update(batch.ts, batch.values, batch.channels)
+        ]
+        signals += self._watch(batch, scores)
+        return Outcome(self.source, batch, scores, refusals, self.book.update(signals, batch, partition))
 
-    def _watch(self, batch: SensorBatch) -> list[Signal]:
-        signals: list[Signal] = []
+    def _watch(self, batch: SensorBatch, scores: EventScores) -> list[tuple[str, Signal]]:
+        found: list[tuple[str, Signal]] = []
         column = {name: j for j, name in enumerate(batch.channels)}
         for group in self.groups:
-            signals += group.update(batch.ts, batch.values[:, [column[name] for name in group.channels]])
+            columns = [column[name] for name in group.channels]
+            found += group.update(batch.ts, batch.values[:, columns], scores)
         for first, group in self._new_groups(batch):
             columns = [column[name] for name in group.channels]
-            found = group.update(batch.ts[first:], batch.values[first:, columns])
-            signals += [_shifted(signal, first) for signal in found]
-        signals.sort(key=lambda signal: signal.row)
-        return signals
+            later = EventScores.quiet(len(batch) - first)
+            seen = group.update(batch.ts[first:], batch.values[first:, columns], later)
+            scores.merge(later, first)
+            found += [(name, signal.shifted(first)) for name, signal in seen]
+        return found
 
     def _new_groups(self, batch: SensorBatch) -> list[tuple[int, ChannelGroup]]:
         # Channels that have their first value in the same row form a group, so that what belongs together
@@ -76,16 +85,22 @@ class SourceMonitor:
                 present = np.flatnonzero(np.isfinite(batch.values[:, j]))
                 if len(present):
                     fresh.setdefault(int(present[0]), []).append(name)
-        made = [(row, ChannelGroup(tuple(names), self.config)) for row, names in sorted(fresh.items())]
-        self.groups += [group for _, group in made]
+        made: list[tuple[int, ChannelGroup]] = []
+        for row, names in sorted(fresh.items()):
+            group = ChannelGroup(tuple(names), self.config, share=self._share())
+            self.groups.append(group)
+            made.append((row, group))
         return made
 
-    def _alerts(self, signals: list[Signal], batch: SensorBatch, partition: int) -> list[Alert]:
-        return []
+    def _share(self) -> float:
+        """Share of the budget of the next group: all of it if no other can come, else a half, then a quarter."""
+        if self.config.channels is not None and not self.groups:
+            return 1.0
+        return 0.5 ** (len(self.groups) + 1)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest reading, and the live features."""
-        values: dict[str, float | None] = {"events": self.counts["events"]}
+        values: dict[str, float | None] = {"events": self.events}
         for group in self.groups:
             values.update(group.features())
         return self.intake.newest, values
@@ -96,7 +111,9 @@ class SourceMonitor:
             "version": _VERSION,
             "intake": self.intake.state(),
             "groups": [group.state() for group in self.groups],
-            "counts": self.counts,
+            "quality": self.quality.state(),
+            "book": self.book.state(),
+            "events": self.events,
         }
 
     @classmethod
@@ -121,9 +138,7 @@ class SourceMonitor:
             max_future=config.max_future,
         )
         monitor.groups = [ChannelGroup.from_state(group, config) for group in state["groups"]]
-        monitor.counts = dict(state["counts"])
+        monitor.quality = QualityMonitor.from_state(state["quality"])
+        monitor.book.restore(state["book"])
+        monitor.events = int(state["events"])
         return monitor
-
-
-def _shifted(signal: Signal, rows: int) -> Signal:
-    return replace(signal, row=signal.row + rows)

@@ -1,0 +1,149 @@
+"""The alerts of one source: what policies make of signals, with an identity and words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
+from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.errors import StateError
+from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.monitors.sensors.batch import SensorBatch
+from stream_app.monitors.sensors.config import SensorConfig
+
+__all__ = ["AlertBook"]
+
+_EPISODES = "episodes"
+_MOMENTS = "moments"
+_POLICY_OF_KIND = {"anomaly": _EPISODES, "quality": _EPISODES, "drift": _MOMENTS, "changepoint": _MOMENTS}
+_LEAST_SEVERITY = {"changepoint": Severity.INFO}
+_RANK = list(Severity)
+
+
+class AlertBook:
+    """Keeps the alerts of one source from their beginning to their end.
+
+    Detectors that keep the budget themselves, and the quality checks, raise an alert at their first signal. What has
+    an end of its own (an anomaly, a quality problem) fires until then, however long; what is a moment (drift, a
+    changepoint) fires for `resolve_after` seconds. An extra detector has a policy of its own, so that "three in a
+    row" is counted for it alone.
+
+    Parameters
+    ----------
+    config : SensorConfig
+        Settings.
+    """
+
+    def __init__(self, config: SensorConfig) -> None:
+        self._config = config
+        times = {"resolve_after": config.resolve_after, "cool_down": config.cooldown}
+        self._policies: dict[str, AlertPolicy] = {
+            _EPISODES: EveryPolicy(resolve_after=float("inf"), cool_down=config.cooldown),
+            _MOMENTS: EveryPolicy(**times),
+        }
+        self._policies |= {
+            extra.name: ConsecutivePolicy(extra.consecutive, **times) for extra in config.extra if extra.alert
+        }
+        self._silent = {extra.name for extra in config.extra if not extra.alert}
+        self._firing: dict[str, Alert] = {}
+
+    def update(
+        self, signals: Sequence[tuple[str, Signal]], batch: SensorBatch, partition: int
+    ) -> list[Alert]:
+        """Turn the signals of a batch into alerts that begin or end.
+
+        Parameters
+        ----------
+        signals : sequence of (detector, Signal)
+            Named by the detector that saw them.
+        batch : SensorBatch
+            The events.
+        partition : int
+            Where they came from.
+        """
+        alerts: list[tuple[int, Alert]] = []
+        routed: dict[str, list[Signal]] = {name: [] for name in self._policies}
+        for detector, signal in sorted(signals, key=lambda pair: pair[1].row):
+            if detector not in self._silent:
+                routed[detector if detector in routed else _POLICY_OF_KIND[signal.kind]].append(signal)
+        for name, policy in self._policies.items():
+            for change in policy.update(routed[name], batch.ts):
+                alert = self._alert(name, change, batch, partition)
+                if alert is not None:
+                    alerts.append((change.row, alert))
+        alerts.sort(key=lambda pair: pair[0])
+        return [alert for _, alert in alerts]
+
+    def _alert(self, policy: str, change: AlertChange, batch: SensorBatch, partition: int) -> Alert | None:
+        key = f"{policy}:{change.alert_key}"
+        offset = int(batch.offsets[change.row])
+        if change.state == "resolved":
+            began = self._firing.pop(key, None)
+            if began is None:
+                return None
+            ended = {
+                "state": AlertState.RESOLVED,
+                "severity": max(began.severity, Severity(change.severity), key=_RANK.index),
+                "ended_at": change.ts,
+                "end_offset": offset,
+            }
+            return began.model_copy(update=ended)
+        signal = change.signal
+        alert = Alert(
+            id=alert_id(
+                self._config.stream, batch.source, signal.detector, signal.channel, partition, offset
+            ),
+            stream=self._config.stream,
+            source=batch.source,
+            kind=signal.kind,
+            detector=signal.detector,
+            channel=signal.channel,
+            state=AlertState.FIRING,
+            severity=max(
+                _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_RANK.index
+            ),
+            started_at=change.ts,
+            partition=partition,
+            offset=offset,
+            statistic=signal.statistic,
+            threshold=signal.threshold,
+            summary=_summary(signal),
+            contributions=signal.contributions,
+            context=dict(signal.context),
+        )
+        self._firing[key] = alert
+        return alert
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `restore`."""
+        return {
+            "policies": {name: policy.state() for name, policy in self._policies.items()},
+            "firing": {key: alert.model_dump(mode="json") for key, alert in self._firing.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; policies of detectors that are new in the settings start afresh.
+
+        Raises
+        ------
+        StateError
+            If it is damaged.
+        """
+        for name, policy in self._policies.items():
+            if name in state["policies"]:
+                policy.restore(state["policies"][name])
+        try:
+            self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
+        except ValueError as error:
+            raise StateError(f"the stored alerts are damaged: {error}") from error
+
+
+def _summary(signal: Signal) -> str:
+    where = "all channels" if signal.channel == WHOLE_SOURCE else signal.channel
+    blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
+    context = dict(signal.context)
+    words = f"{signal.kind} in {where} ({signal.detector})"
+    if "mean_before" in context and "mean_after" in context:
+        words += f": mean {context['mean_before']:.4g} → {context['mean_after']:.4g}"
+    if blamed and signal.channel == WHOLE_SOURCE:
+        words += f": {', '.join(blamed)}"
+    return words
