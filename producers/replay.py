@@ -18,7 +18,7 @@ from producers.passes import limited, looped
 from producers.progress import Progress, Silent
 from producers.publish import Acknowledged, Numbered, Publisher, unseen
 from producers.resume import ReplayState, catch_up, end_offsets, held
-from stream_app.errors import StateError
+from stream_app.errors import SettingsError, SourceError, StateError
 from stream_app.settings import KafkaSettings
 
 __all__ = ["Replay", "Summary", "run"]
@@ -171,7 +171,12 @@ async def run(
         seen, begun = _Seen(), monotonic()
         try:
             async with _watched(publisher, state, path, seen, progress, replay.total):
-                await _pump(replay, publisher, state, partitions, seen, stop, clock or WallClock(stop))
+                try:
+                    await _pump(replay, publisher, state, partitions, seen, stop, clock or WallClock(stop))
+                except (SourceError, SettingsError):
+                    # What came before the mistake arrives; the replay can go on once it is mended.
+                    await publisher.flush()
+                    raise
                 await publisher.flush()
         finally:
             state = state.moved(publisher.acknowledged)

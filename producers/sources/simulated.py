@@ -62,7 +62,8 @@ class Simulated:
 
     def batches(self) -> Iterator[Readings]:
         """Simulate from the beginning."""
-        block = max(4096 // self.pumps, 16)
+        # Short blocks cost more in calls than in numbers: 64 pumps in blocks of 64 events take three times as long.
+        block = min(max(65_536 // self.pumps, 64), 4096)
         healthy: Sequence[Fault] = self.faults if self.everywhere else ()
         streams = [
             stream(self.config, [self.seed, i], healthy if i else self.faults, block=block)
