@@ -1,0 +1,23 @@
+"""From signals to alerts that begin and end."""
+
+from stream_app.core.alerting.changes import (
+    AlertChange,
+    AlertPolicy,
+    AlertState,
+    Severity,
+    alert_key,
+    severity_of,
+)
+from stream_app.core.alerting.policies import BudgetPolicy, ConsecutivePolicy, EveryPolicy
+
+__all__ = [
+    "AlertChange",
+    "AlertPolicy",
+    "AlertState",
+    "BudgetPolicy",
+    "ConsecutivePolicy",
+    "EveryPolicy",
+    "Severity",
+    "alert_key",
+    "severity_of",
+]

@@ -1,0 +1,282 @@
+"""Alert policies: every signal, several in a row, or no more than a budget allows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stream_app.core.alerting.changes import AlertChange, AlertState, Severity, alert_key, severity_of
+from stream_app.core.arrays import FloatArray
+from stream_app.core.signals import Signal
+from stream_app.errors import SettingsError, StateError
+
+__all__ = ["BudgetPolicy", "ConsecutivePolicy", "EveryPolicy"]
+
+_VERSION = 1
+_ORDER: tuple[Severity, ...] = ("info", "warning", "critical")
+
+
+@dataclass(slots=True)
+class _Alert:
+    """One alert's life so far; `fired` tells firing alerts from those that cool down or gather evidence."""
+
+    last: Signal
+    severity: Severity
+    since_ts: float
+    count: int = 0
+    fired: bool = False
+    calm_until: float = float("-inf")
+
+
+class EveryPolicy:
+    """Fire at the first signal; resolve when the condition ends or has been silent for a while.
+
+    While an alert fires, further signals of the same detector and channel only raise its count and
+    severity. O(signals + firing alerts) per batch.
+
+    Parameters
+    ----------
+    resolve_after : float
+        Seconds of event time without a signal after which an alert resolves, at the first event that is
+        so late.
+    cool_down : float
+        Seconds after resolving in which the same alert does not fire again.
+
+    Raises
+    ------
+    SettingsError
+        If a duration is negative or no number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> signal = Signal(row=1, ts=10.0, kind="drift", detector="ks", channel="flow", statistic=2.0, threshold=1.0)
+    >>> policy = EveryPolicy(resolve_after=60.0)
+    >>> [(c.state, c.severity, c.row) for c in policy.update([signal], np.array([9.0, 10.0, 69.0, 70.0]))]
+    [('firing', 'critical', 1), ('resolved', 'critical', 3)]
+    """
+
+    def __init__(self, *, resolve_after: float = 300.0, cool_down: float = 0.0) -> None:
+        for name, value in (("resolve_after", resolve_after), ("cool_down", cool_down)):
+            if not value >= 0.0:
+                raise SettingsError(f"{name} is {value!r}; expected seconds, 0 or more")
+        self.resolve_after = resolve_after
+        self.cool_down = cool_down
+        self._alerts: dict[str, _Alert] = {}
+
+    def update(self, signals: Sequence[Signal], ts: FloatArray) -> list[AlertChange]:
+        """Take a batch's signals, ordered by row, and the event time of each of its rows."""
+        changes: list[AlertChange] = []
+        begin = 0
+        for signal in signals:
+            # Time passes up to the signal's row, the row itself included: what is overdue resolves first.
+            self._pass_time(ts, begin, signal.row + 1, changes)
+            begin = signal.row + 1
+            self._take(signal, changes)
+        self._pass_time(ts, begin, len(ts), changes)
+        return changes
+
+    def state(self) -> dict[str, Any]:
+        """Return what the policy knows, as plain values."""
+        return {"version": _VERSION, "alerts": {key: asdict(alert) for key, alert in self._alerts.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from such a state.
+
+        Raises
+        ------
+        StateError
+            If it is of another version or damaged.
+        """
+        if state.get("version") != _VERSION:
+            raise StateError(
+                f"the alert state has version {state.get('version')!r}; this release reads {_VERSION}"
+            )
+        try:
+            self._alerts = {
+                key: _Alert(**{**alert, "last": _signal(alert["last"])})
+                for key, alert in state["alerts"].items()
+            }
+        except (KeyError, TypeError) as error:
+            raise StateError(f"the alert state is damaged ({error}); start the source anew") from error
+
+    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
+        return signal.ts >= alert.calm_until
+
+    def _take(self, signal: Signal, changes: list[AlertChange]) -> None:
+        key = alert_key(signal)
+        alert = self._alerts.get(key)
+        if signal.ended:
+            if alert is not None:
+                alert.last = signal
+                self._end(key, alert, signal.row, signal.ts, changes)
+            return
+        if alert is None:
+            alert = self._alerts[key] = _Alert(last=signal, severity="info", since_ts=signal.ts)
+        fresh = alert.count == 0
+        alert.severity = (
+            severity_of(signal) if fresh else max(alert.severity, severity_of(signal), key=_ORDER.index)
+        )
+        alert.since_ts = signal.ts if fresh else alert.since_ts
+        alert.last = signal
+        alert.count += 1
+        if not alert.fired and self._may_fire(alert, signal):
+            alert.fired = True
+            changes.append(_change(key, alert, "firing", signal.row, signal.ts))
+
+    def _end(self, key: str, alert: _Alert, row: int, ts: float, changes: list[AlertChange]) -> None:
+        """Resolve what fired; keep in mind how long it must stay calm."""
+        if alert.fired:
+            changes.append(_change(key, alert, "resolved", row, ts))
+            alert.calm_until = ts + self.cool_down
+        alert.fired = False
+        alert.count = 0
+        if ts >= alert.calm_until:
+            del self._alerts[key]
+
+    def _pass_time(self, ts: FloatArray, begin: int, stop: int, changes: list[AlertChange]) -> None:
+        """Resolve what has been silent too long, at the first of these rows that is late enough."""
+        if begin >= stop or not self._alerts:
+            return
+        due: list[tuple[int, str]] = []
+        for key, alert in self._alerts.items():
+            deadline = alert.last.ts + self.resolve_after if alert.count else alert.calm_until
+            late = (ts[begin:stop] >= deadline).nonzero()[0]
+            if len(late):
+                due.append((begin + int(late[0]), key))
+        for row, key in sorted(due):
+            alert = self._alerts[key]
+            self._end(key, alert, row, float(ts[row]), changes)
+
+
+class ConsecutivePolicy(EveryPolicy):
+    """Fire when k signals of one detector and channel came in a row: "drift in 3 consecutive windows".
+
+    A row is broken when the detector says that the condition has ended, or by silence of `resolve_after`; choose
+    that a little longer than the time between two windows.
+
+    Parameters
+    ----------
+    k : int
+        Signals needed, at least 1.
+    resolve_after, cool_down : float
+        As for `EveryPolicy`.
+
+    Raises
+    ------
+    SettingsError
+        If `k` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def window(row):
+    ...     return Signal(row=row, ts=float(row), kind="drift", detector="ks", channel="a", statistic=1.0, threshold=0.5)
+    >>> policy = ConsecutivePolicy(3, resolve_after=2.0)
+    >>> [(c.state, c.row) for c in policy.update([window(0), window(1), window(2)], np.arange(4.0))]
+    [('firing', 2)]
+    """
+
+    def __init__(self, k: int = 3, *, resolve_after: float = 300.0, cool_down: float = 0.0) -> None:
+        if k < 1:
+            raise SettingsError(f"k is {k}; expected at least 1 consecutive signal")
+        super().__init__(resolve_after=resolve_after, cool_down=cool_down)
+        self.k = k
+
+    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
+        return alert.count >= self.k and super()._may_fire(alert, signal)
+
+
+class BudgetPolicy(EveryPolicy):
+    """Never fire more often than a budget allows, whatever the detectors say.
+
+    A bucket holds up to `burst` alerts and fills at `count` per `seconds` of event time; an alert that finds it
+    empty waits, and fires if it still signals when there is one again. Use it on top of detectors that
+    keep no budget of their own, such as fixed-level tests: it bounds the load on people, and pays for that with real
+    changes that are told late or never.
+
+    Parameters
+    ----------
+    count : float
+        Alerts allowed.
+    seconds : float
+        Per so much event time.
+    burst : float
+        Alerts that may come at once, at least 1.
+    resolve_after, cool_down : float
+        As for `EveryPolicy`.
+
+    Raises
+    ------
+    SettingsError
+        If a number is out of range.
+    """
+
+    def __init__(
+        self,
+        count: float,
+        seconds: float,
+        *,
+        burst: float = 1.0,
+        resolve_after: float = 300.0,
+        cool_down: float = 0.0,
+    ) -> None:
+        if not (count > 0.0 and seconds > 0.0 and burst >= 1.0):
+            raise SettingsError(
+                f"a budget of {count!r} per {seconds!r} s with bursts of {burst!r} cannot be kept; "
+                "expected positive numbers and bursts of at least 1"
+            )
+        super().__init__(resolve_after=resolve_after, cool_down=cool_down)
+        self.per_second = count / seconds
+        self.burst = burst
+        self._tokens = burst
+        self._filled_ts: float | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what the policy knows, as plain values."""
+        return {**super().state(), "tokens": self._tokens, "filled_ts": self._filled_ts}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from such a state.
+
+        Raises
+        ------
+        StateError
+            If it is of another version or damaged.
+        """
+        super().restore(state)
+        try:
+            self._tokens, self._filled_ts = state["tokens"], state["filled_ts"]
+        except KeyError as error:
+            raise StateError(f"the alert state lacks {error}; start the source anew") from error
+
+    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
+        if not super()._may_fire(alert, signal):
+            return False
+        earlier = signal.ts if self._filled_ts is None else self._filled_ts
+        self._tokens = min(self.burst, self._tokens + self.per_second * max(0.0, signal.ts - earlier))
+        self._filled_ts = max(earlier, signal.ts)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+def _change(key: str, alert: _Alert, state: AlertState, row: int, ts: float) -> AlertChange:
+    return AlertChange(
+        alert_key=key,
+        state=state,
+        severity=alert.severity,
+        row=row,
+        ts=ts,
+        since_ts=alert.since_ts,
+        count=alert.count,
+        signal=alert.last,
+    )
+
+
+def _signal(fields: Mapping[str, Any]) -> Signal:
+    """Return a signal from its stored fields, with lists made tuples again."""
+    pairs = {
+        name: tuple((key, value) for key, value in fields[name]) for name in ("contributions", "context")
+    }
+    return Signal(**{**fields, **pairs})

@@ -1,0 +1,150 @@
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.core.alerting import BudgetPolicy, ConsecutivePolicy, EveryPolicy, severity_of
+from stream_app.core.signals import Signal
+from stream_app.errors import SettingsError, StateError
+
+MAKERS = [
+    lambda: EveryPolicy(resolve_after=7.0, cool_down=5.0),
+    lambda: ConsecutivePolicy(2, resolve_after=4.0),
+    lambda: BudgetPolicy(1.0, 20.0, resolve_after=3.0),
+]
+
+
+def signal(row, *, ts=None, channel="flow", ratio=1.0, ended=False):
+    return Signal(
+        row=row,
+        ts=float(row if ts is None else ts),
+        kind="drift",
+        detector="ks",
+        channel=channel,
+        statistic=ratio,
+        threshold=1.0,
+        ended=ended,
+        contributions=(("flow", 1.0),),
+    )
+
+
+def seen(changes):
+    return [(change.alert_key, change.state, change.row) for change in changes]
+
+
+def test_an_alert_fires_once_and_resolves_after_silence():
+    policy = EveryPolicy(resolve_after=5.0)
+    changes = policy.update([signal(1), signal(2, ratio=3.0), signal(4)], np.arange(12.0))
+    assert seen(changes) == [("ks/flow", "firing", 1), ("ks/flow", "resolved", 9)]
+    assert [change.count for change in changes] == [1, 3]
+    assert [change.severity for change in changes] == ["info", "critical"]
+    assert changes[1].since_ts == 1.0
+
+
+def test_the_end_of_a_condition_resolves_at_once():
+    changes = EveryPolicy(resolve_after=1e9).update([signal(1), signal(3, ended=True)], np.arange(6.0))
+    assert seen(changes) == [("ks/flow", "firing", 1), ("ks/flow", "resolved", 3)]
+
+
+def test_an_end_without_a_beginning_says_nothing():
+    assert EveryPolicy().update([signal(1, ended=True)], np.arange(3.0)) == []
+
+
+def test_channels_live_their_own_lives():
+    changes = EveryPolicy(resolve_after=2.0).update([signal(0), signal(1, channel="level")], np.arange(4.0))
+    assert seen(changes) == [
+        ("ks/flow", "firing", 0),
+        ("ks/level", "firing", 1),
+        ("ks/flow", "resolved", 2),
+        ("ks/level", "resolved", 3),
+    ]
+
+
+def test_a_cooling_alert_does_not_fire_again():
+    policy = EveryPolicy(resolve_after=2.0, cool_down=10.0)
+    changes = policy.update([signal(0), signal(5), signal(13)], np.arange(20.0))
+    assert seen(changes) == [
+        ("ks/flow", "firing", 0),
+        ("ks/flow", "resolved", 2),
+        ("ks/flow", "firing", 13),
+        ("ks/flow", "resolved", 15),
+    ]
+
+
+def test_three_windows_in_a_row_are_needed():
+    policy = ConsecutivePolicy(3, resolve_after=2.0)
+    changes = policy.update([signal(0), signal(1), signal(5), signal(6), signal(7)], np.arange(8.0))
+    assert seen(changes) == [("ks/flow", "firing", 7)]
+    assert changes[0].since_ts == 5.0
+
+
+def test_a_quiet_window_breaks_the_row():
+    policy = ConsecutivePolicy(2, resolve_after=100.0)
+    changes = policy.update([signal(0), signal(1, ended=True), signal(2)], np.arange(4.0))
+    assert changes == []
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True))
+def test_a_budget_is_never_overspent(rows):
+    rows = sorted(rows)
+    policy = BudgetPolicy(1.0, 50.0, resolve_after=1.0)
+    changes = policy.update([signal(row) for row in rows], np.arange(501.0))
+    fired = [change.ts for change in changes if change.state == "firing"]
+    assert fired[0] == rows[0]
+    assert all(later - earlier >= 50.0 - 1e-9 for earlier, later in pairwise(fired))
+
+
+def test_severity_follows_the_distance_to_the_threshold():
+    assert [severity_of(signal(0, ratio=ratio)) for ratio in (1.0, 1.5, 2.0)] == [
+        "info",
+        "warning",
+        "critical",
+    ]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@given(
+    rows=st.lists(st.integers(0, 79), max_size=40),
+    ends=st.lists(st.booleans(), min_size=40, max_size=40),
+    cuts=st.lists(st.integers(0, 80), max_size=6),
+)
+def test_batches_and_restarts_do_not_matter(make, rows, ends, cuts):
+    stream = [
+        signal(row, channel="ab"[index % 2], ended=end)
+        for index, (row, end) in enumerate(zip(sorted(rows), ends, strict=False))
+    ]
+    ts = np.arange(80.0)
+    whole = make().update(stream, ts)
+    policy, pieces = make(), []
+    for begin, stop in pairwise([0, *sorted(cuts), 80]):
+        part = [
+            signal(s.row - begin, ts=s.ts, channel=s.channel, ended=s.ended)
+            for s in stream
+            if begin <= s.row < stop
+        ]
+        pieces += [(begin + c.row, c) for c in policy.update(part, ts[begin:stop])]
+        stored = msgspec.msgpack.decode(msgspec.msgpack.encode(policy.state()))
+        policy = make()
+        policy.restore(stored)
+    assert [(c.row, c.alert_key, c.state, c.count, c.severity, c.since_ts) for c in whole] == [
+        (row, c.alert_key, c.state, c.count, c.severity, c.since_ts) for row, c in pieces
+    ]
+
+
+def test_settings_that_cannot_be_kept_are_refused():
+    with pytest.raises(SettingsError):
+        EveryPolicy(resolve_after=-1.0)
+    with pytest.raises(SettingsError):
+        ConsecutivePolicy(0)
+    with pytest.raises(SettingsError):
+        BudgetPolicy(0.0, 1.0)
+
+
+def test_a_foreign_state_is_refused():
+    with pytest.raises(StateError):
+        EveryPolicy().restore({"version": 99})
+    with pytest.raises(StateError):
+        EveryPolicy().restore({"version": 1, "alerts": {"a": {"count": 1}}})
