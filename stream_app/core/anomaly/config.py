@@ -47,7 +47,8 @@ class AnomalyConfig:
         Share of variance in the principal components that make the T-square; the rest makes Q.
     false_alarms_per_event : float
         False anomalies tolerated per event of normal operation; sets the level at which an anomaly
-        begins. The default is one an hour at one event a second.
+        begins and what it rises to after alarms (see `AlarmBudget`). The default is one an hour at
+        one event a second.
     false_changepoints_per_event : float
         The same for changepoints.
     flatline : bool

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.core.anomaly.alarm_budget import AlarmBudget
 from stream_app.core.anomaly.config import AnomalyConfig
 from stream_app.core.anomaly.flatline import FlatlineDetector
 from stream_app.core.anomaly.levels import LevelRun, LevelWatch, Turn
@@ -99,7 +100,8 @@ class AnomalyDetector:
         # d slow means and two joint statistics are compared with the level.
         self._looks = d + 2
         weight = span_weight(self.config.slow)
-        self._level = level_for_rate(self.config.false_alarms_per_event, weight, self._looks)
+        rate = self.config.false_alarms_per_event
+        self._budget = AlarmBudget(rate, level_for_rate(rate, weight, self._looks))
         self._shift_level = level_for_rate(self.config.false_changepoints_per_event, weight, d)
         self._buffer = np.empty((0, d))
         self._clock = 0
@@ -183,7 +185,7 @@ class AnomalyDetector:
     def _learn(self, values: FloatArray) -> None:
         profile = ReferenceProfile.fit(values, self.config)
         profile.add_variance(self._surprise)
-        self._levels = LevelWatch(profile, self.config, self._level)
+        self._levels = LevelWatch(profile, self.config, self._budget)
         config = self.config
         settle = max(config.fast // 2, 1)
         self._shifts = MeanShiftDetector(config.slow, settle, config.baseline, profile.baseline)
@@ -230,7 +232,7 @@ class AnomalyDetector:
             detector="anomaly",
             channel=WHOLE_SOURCE,
             statistic=score,
-            threshold=self._level if begins else self.config.leave,
+            threshold=turn.threshold,
             ended=not begins,
             p_value=float(two_sided_tail(np.array(score), self._looks)),
             contributions=contributions(self.channels, turn.evidence),
@@ -298,6 +300,7 @@ class AnomalyDetector:
             "buffer": self._buffer,
             "clock": self._clock,
             "surprise": self._surprise,
+            "debt": self._budget.debt,
             "levels": None if self._levels is None else self._levels.state(),
             "shifts": None if self._shifts is None else self._shifts.state(),
             "runs": self._runs.state(),
@@ -322,8 +325,9 @@ class AnomalyDetector:
             detector._buffer = np.array(state["buffer"], dtype=np.float64).reshape(-1, len(detector.channels))
             detector._clock = int(state["clock"])
             detector._surprise = np.array(state["surprise"], dtype=np.float64)
+            detector._budget.debt = float(state["debt"])
             if state["levels"] is not None:
-                detector._levels = LevelWatch.from_state(state["levels"], detector.config, detector._level)
+                detector._levels = LevelWatch.from_state(state["levels"], detector.config, detector._budget)
                 detector._shifts = MeanShiftDetector.from_state(state["shifts"])
             detector._runs = FlatlineDetector.from_state(state["runs"])
             detector._stuck = np.array(state["stuck"], dtype=np.bool_)

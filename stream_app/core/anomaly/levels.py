@@ -1,10 +1,11 @@
 """Scores and episodes of standardised channels: every mean against its baseline, alone and jointly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from stream_app.core.anomaly.alarm_budget import AlarmBudget
 from stream_app.core.anomaly.config import AnomalyConfig
 from stream_app.core.anomaly.episode import Change, Episode, Evidence, Step
 from stream_app.core.anomaly.reference import ReferenceProfile, standardised
@@ -30,12 +31,15 @@ class Turn:
         of the channels that were part of the anomaly.
     length : int
         Rows of the anomaly so far.
+    threshold : float
+        The level that was crossed.
     """
 
     row: int
     change: Change
     evidence: FloatArray
     length: int
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +77,22 @@ class LevelWatch:
         What normal looks like; goes on learning in place.
     config : AnomalyConfig
         Spans and shares.
-    level : float
-        Normal equivalent at which an anomaly begins.
+    budget : AlarmBudget
+        Sets the normal equivalent at which an anomaly begins; is charged for each.
     """
 
-    def __init__(self, profile: ReferenceProfile, config: AnomalyConfig, level: float) -> None:
+    def __init__(self, profile: ReferenceProfile, config: AnomalyConfig, budget: AlarmBudget) -> None:
         self.profile = profile
+        self.budget = budget
         self.episode = Episode.outside(profile.location.size)
         self._config = config
-        self._level = level
         self._absent = np.zeros(profile.location.size, dtype=np.int64)
         self._set_bounds()
 
     def _set_bounds(self) -> None:
         # Squared departures are cheaper to compare with a bound than to turn into scores first.
         freedom = self.profile.freedom
+        self._level = self.budget.level
         self._begin_bound = student_square_bound(self._level, freedom)
         self._fast_bound = student_square_bound(self._level + self._config.fast_margin, freedom)
         self._quiet_bound = student_square_bound(self._config.leave, freedom)
@@ -113,7 +118,7 @@ class LevelWatch:
             active[done : stop - 1] = was_active
             active[stop - 1] = self.episode.active
             if turn is not None:
-                turns.append(Turn(done + turn.row, turn.change, turn.evidence, turn.length))
+                turns.append(replace(turn, row=done + turn.row))
             done, adopted = stop, step.change == "adopt"
         profile.fast = fast[done - 1].copy()
         self._absent = absent[done - 1].copy()
@@ -151,9 +156,12 @@ class LevelWatch:
         self._take(step, slow[step.row], baseline[step.row], before[step.row], fast[step.row])
         turn = None
         if step.change == "begin":
-            turn = Turn(step.row, step.change, np.maximum(best[step.row], 0.0) ** 2, 1)
+            level = self._level
+            self.budget.charge()
+            self._set_bounds()
+            turn = Turn(step.row, step.change, np.maximum(best[step.row], 0.0) ** 2, 1, level)
         elif step.change in ("end", "adopt"):
-            turn = Turn(step.row, step.change, self._peak_evidence(), self.episode.length)
+            turn = Turn(step.row, step.change, self._peak_evidence(), self.episode.length, config.leave)
         return step, np.maximum(scores, 0.0), turn
 
     def _peak_evidence(self) -> FloatArray:
@@ -195,6 +203,8 @@ class LevelWatch:
             variance = getattr(profile, name)
             learned = (nu * variance + (mean - profile.baseline) ** 2) / (nu + 1.0)
             setattr(profile, name, np.where(normal, np.maximum(learned, self._config.wander**2), variance))
+        self.budget.earn(self._config.baseline)
+        self._set_bounds()
         origin = profile.baseline
         profile.location = profile.location + profile.scale * origin
         profile.fast, profile.slow = profile.fast - origin, profile.slow - origin
@@ -212,9 +222,9 @@ class LevelWatch:
         return {"profile": self.profile.state(), "episode": self.episode.state(), "absent": self._absent}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], config: AnomalyConfig, level: float) -> "LevelWatch":
+    def from_state(cls, state: dict[str, Any], config: AnomalyConfig, budget: AlarmBudget) -> "LevelWatch":
         """Take back what `state` gave."""
-        watch = cls(ReferenceProfile.from_state(state["profile"]), config, level)
+        watch = cls(ReferenceProfile.from_state(state["profile"]), config, budget)
         watch.episode = Episode.from_state(state["episode"])
         watch._absent = np.array(state["absent"], dtype=np.int64)
         return watch

@@ -69,7 +69,8 @@ def student_square_bound(level: float, freedom: FloatArray) -> FloatArray:
     array([3.5, 3.5])
     """
     shrink = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0)
-    return np.asarray(freedom * np.expm1((level / shrink) ** 2 / freedom))
+    with np.errstate(over="ignore"):  # a level out of reach of so few degrees of freedom is an infinite bound
+        return np.asarray(freedom * np.expm1((level / shrink) ** 2 / freedom))
 
 
 def chi_square_to_normal(x: FloatArray, freedom: float) -> FloatArray:

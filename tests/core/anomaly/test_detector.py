@@ -285,3 +285,20 @@ def test_wrong_input_is_refused_with_its_reason():
         AnomalyDetector.from_state({"version": 0})
     with pytest.raises(StateError, match="damaged"):
         AnomalyDetector.from_state(AnomalyDetector(("a",)).state() | {"config": {"nonsense": 1}})
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_number_of_alarms_is_bounded_even_where_no_model_holds(seed):
+    # Bursts with infinite variance and levels that jump: nothing the reference could have foretold.
+    rng = np.random.default_rng(seed)
+    jumps = np.cumsum(
+        np.where(rng.random((30_000, 3)) < 0.002, rng.standard_cauchy((30_000, 3)) * 5, 0.0), axis=0
+    )
+    x = rng.normal(size=(30_000, 3)) + jumps
+    rate = 1e-4
+    config = AnomalyConfig(false_alarms_per_event=rate)
+    result = AnomalyDetector(NAMES, config).update(np.arange(30_000.0), x)
+    alarms = [s for s in result.signals if s.detector == "anomaly" and not s.ended]
+    bound = 2 + rate * 30_000 + np.log(result.score.max() / alarms[0].threshold) / np.log(1.5)
+    assert 3 <= len(alarms) <= bound
+    assert max(s.threshold for s in alarms) > alarms[0].threshold
