@@ -268,4 +268,5 @@ def _marks(values: FloatArray) -> npt.NDArray[np.uint64]:
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     bits ^= bits >> np.uint64(31)
     bits[np.isnan(values)] = 0
-    return bits.sum(axis=1, dtype=np.uint64)
+    marks: npt.NDArray[np.uint64] = bits.sum(axis=1, dtype=np.uint64)
+    return marks
