@@ -1,8 +1,8 @@
 """Decoding a delivery: a typed fast path for good events, and pydantic to judge the others.
 
 The fast path (msgspec, about 0.7 µs an event) accepts only what pydantic accepts too; whatever it refuses is
-given to :class:`SensorReading`, which either accepts it after all (a text as time, a boolean as number) or
-says in words what is wrong.
+given to :class:`SensorReading`, which either accepts it after all (a text as time, a field of the producer's own)
+or says in words what is wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,8 @@ _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Values = Annotated[dict[_Name, float | None], msgspec.Meta(min_length=1, max_length=MAX_CHANNELS)]
 
 
-class SensorRow(msgspec.Struct, gc=False):
+# Unknown fields would be skipped without a look, also where they are not UTF-8: pydantic looks at them.
+class SensorRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A valid reading, as light as it can be: what the worker needs of a :class:`SensorReading`."""
 
     source: _Name
