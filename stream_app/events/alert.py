@@ -71,9 +71,13 @@ class Alert(BaseModel):
         Which channels were how much to blame, largest first.
     context : dict
         Figures that help to judge, such as means before and after.
+
+    Notes
+    -----
+    JSON has no infinity: figures that are not finite are the texts ``"Infinity"``, ``"-Infinity"``, ``"NaN"`` there.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     id: str
     stream: str
@@ -105,7 +109,7 @@ class Alert(BaseModel):
             "subject": self.source,
             "time": datetime.fromtimestamp(instant, UTC).isoformat().replace("+00:00", "Z"),
             "datacontenttype": "application/json",
-            "data": self.model_dump(mode="json"),
+            "data": msgspec.json.decode(self.model_dump_json()),
         }
 
     @classmethod

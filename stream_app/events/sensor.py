@@ -56,7 +56,7 @@ def parse_event_time(value: Any) -> float:
         raise ValueError("a time is a number of epoch seconds or an RFC 3339 text")  # noqa: TRY004 pydantic reports ValueErrors
     if isinstance(value, str):
         try:
-            stamp = datetime.fromisoformat(value)
+            stamp = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
         except ValueError:
             raise ValueError(f"the time {value[:40]!r} is not RFC 3339, like 2020-03-09T10:14:33Z") from None
         value = (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
