@@ -1,6 +1,5 @@
 """A hard bound on the number of alarms, whatever the stream does."""
 
-
 __all__ = ["AlarmBudget"]
 
 
