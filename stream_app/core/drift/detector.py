@@ -1,100 +1,29 @@
 """The drift detector of one source: every channel and pair of channels, within one false-alarm rate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.arrays import BoolArray, FloatArray
-from stream_app.core.drift.baseline import (
-    ChannelBaseline,
-    PairsBaseline,
-    bin_channel,
-    bin_pairs,
-    fit_channel,
-    fit_pairs,
-)
-from stream_app.core.drift.betting import (
-    BINS,
-    PAIR_BINS,
-    UNIT,
-    channel_bets,
-    log_normalisers,
-    normal_scores,
-    pair_bets,
-)
+from stream_app.core.arrays import FloatArray
+from stream_app.core.drift.baseline import ChannelBaseline, PairsBaseline, fit_channel, fit_pairs
+from stream_app.core.drift.betting import BINS, PAIR_BINS, UNIT, channel_bets, pair_bets
+from stream_app.core.drift.config import DriftConfig, DriftResult
 from stream_app.core.drift.ecusum import run_ecusum
-from stream_app.core.drift.run_length import calibrated_threshold
-from stream_app.core.drift.whitening import TRACKING, Whitening
+from stream_app.core.drift.evidence import bin_events, count_bins, log_e_values
+from stream_app.core.drift.stakes import stakes
+from stream_app.core.drift.whitening import Whitening
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import DataError, SettingsError, StateError
 
-__all__ = ["DriftConfig", "DriftDetector", "DriftResult"]
+__all__ = ["DriftDetector"]
 
 _VERSION = 1
 _BLOCK = 256  # events after which the reference takes in what came one block earlier
 _RECENT = 64  # events kept for the figures of an alert
 _ABSURD = 1e15  # beyond this a number is no measurement and teaches nothing
-_SPENT = 0.5  # of the budget: chance and what calibration cannot see may take the other half
-_PAIR_SHARE = 0.5  # of the rate: what happens between channels counts as much as what happens in them
-
-
-@dataclass(frozen=True, slots=True)
-class DriftConfig:
-    """Settings of a `DriftDetector`; the defaults are meant to stay.
-
-    Parameters
-    ----------
-    false_alarm_rate : float
-        False alarms per event that the whole source may raise, over all channels and kinds of change.
-    warmup : int
-        Events from which a reference is learned, at the start and after each alarm. The level of the
-        reference is then known to about 0.03 standard deviations if events are independent.
-    min_effect : float
-        Smallest shift of level, in standard deviations, worth knowing of: shifts below half of it never
-        alarm, shifts above it are found fastest. A quarter of a standard deviation moves the share of
-        values beyond the old 97.5 % point from 2.5 to 4.4 %: below that a chart looks the same to the eye.
-    correlation : bool
-        Whether pairs of channels are watched.
-    """
-
-    false_alarm_rate: float = 1e-5
-    warmup: int = 1000
-    min_effect: float = 0.25
-    correlation: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.false_alarm_rate <= 0.1:
-            raise SettingsError(
-                f"false_alarm_rate is {self.false_alarm_rate!r}; expected a rate per event above 0, at most 0.1"
-            )
-        if self.warmup < 200:
-            raise SettingsError(f"warmup is {self.warmup}; a reference needs at least 200 events")
-        if not 0.05 <= self.min_effect <= 1.0:
-            raise SettingsError(
-                f"min_effect is {self.min_effect!r}; expected 0.05 to 1 standard deviations of the reference"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class DriftResult:
-    """What a batch did.
-
-    Parameters
-    ----------
-    drift : ndarray of bool, shape (n,)
-        Events at which an alarm was raised.
-    statistic : ndarray of float, shape (n,)
-        Strongest evidence over its threshold: 1 or more is an alarm; 0 while a reference is learned.
-    signals : list of Signal
-        One per alarm, in the order of the rows.
-    """
-
-    drift: BoolArray
-    statistic: FloatArray
-    signals: list[Signal]
 
 
 class DriftDetector:
@@ -141,7 +70,6 @@ class DriftDetector:
         self.channels = tuple(channels)
         self.config = config or DriftConfig()
         self._bets = channel_bets(self.config.min_effect)
-        self._pair_bets = pair_bets()
         self._restart()
 
     @property
@@ -205,7 +133,7 @@ class DriftDetector:
             statistic[row : row + len(ratio)] = ratio
             row += len(ratio)
             if signal is not None:
-                signals.append(_at(signal, row - 1, float(ts[row - 1])))
+                signals.append(replace(signal, row=row - 1, ts=float(ts[row - 1])))
         return DriftResult(statistic >= 1.0, statistic, signals)
 
     def state(self) -> dict[str, Any]:
@@ -294,8 +222,9 @@ class DriftDetector:
         """Take events up to the next border; stop at an alarm. Returns the ratio for each event taken."""
         ratio = np.zeros(len(values))
         if any(base is not None for base in self._bases):
-            bins, pair_bins_ = self._bins(values)
-            evidence, onset = run_ecusum(self._steps(bins, pair_bins_), self._evidence)
+            binned = bin_events(values, self._bases, self._pairs)
+            steps = log_e_values(binned, self._bets, self._bases, self._pairs, self._tolls)
+            evidence, onset = run_ecusum(steps, self._evidence)
             ratios = np.multiply(evidence, self._per_threshold[:, None], dtype=np.float32, casting="unsafe")
             ratio = ratios.max(axis=0).astype(np.float64)
             alarm = int(np.argmax(ratio >= 1.0))
@@ -305,8 +234,8 @@ class DriftDetector:
                 return signal, ratio[: alarm + 1]
             self._evidence = evidence[:, -1].copy()
             self._onset = np.where(onset >= 0, self._age + onset, self._onset)
-            self._waiting[1] += _counted(bins, BINS)
-            self._pair_waiting[1] += _counted(pair_bins_, PAIR_BINS)
+            self._waiting[1] += count_bins(binned[0], BINS)
+            self._pair_waiting[1] += count_bins(binned[1], PAIR_BINS)
         self._remember(values)
         return None, ratio
 
@@ -345,7 +274,7 @@ class DriftDetector:
         if starting and self.config.correlation:
             self._pairs = fit_pairs({index: bins[index] for index in complete})
             self._pair_waiting = np.zeros((2, len(self._pairs.first), PAIR_BINS), dtype=np.uint16)
-            members = len(self._pairs.first) * len(self._pair_bets.families)
+            members = len(self._pairs.first) * len(pair_bets().families)
             self._evidence = np.concatenate((self._evidence, np.zeros(members, dtype=np.int32)))
             self._onset = np.concatenate((self._onset, np.full(members, self._age)))
         self._open_buffer()
@@ -364,69 +293,9 @@ class DriftDetector:
         self._set_thresholds()
 
     def _set_thresholds(self) -> None:
-        """Split the false-alarm rate: rates add up, whatever the dependence between the members."""
-        rate, d, pairs = _SPENT * self.config.false_alarm_rate, len(self.channels), len(self._pairs.first)
-        nats = calibrated_threshold("channel", d / (rate * (1.0 - _PAIR_SHARE) if pairs else rate))
-        pair_nats = calibrated_threshold("pair", pairs / (rate * _PAIR_SHARE)) if pairs else nats
-        bets = len(self._bets.families)
-        thresholds = np.concatenate([self._channel_thresholds(base, nats) for base in self._bases])
-        pair_thresholds = pair_nats * self._pairs.inflation[:, None]
-        known = self._pairs.counts.sum(axis=1)[:, None]
-        pair_thresholds = pair_thresholds * (
-            1.0 + pair_thresholds / (self._pair_bets.gains * np.maximum(known, 1))
-        )
-        self._thresholds = np.concatenate((thresholds, pair_thresholds.ravel()))
-        # Tracking has forgotten a change after a few of its windows: evidence that comes more slowly
-        # than that cannot be about a change, so tracked channels pay for their time.
-        tracked = np.array([base is not None and base.whitening.tracked for base in self._bases])
-        self._toll = np.zeros(len(self._thresholds), dtype=np.int32)
-        self._toll[: len(thresholds)] = np.where(np.repeat(tracked, bets), nats * UNIT / (4 * TRACKING), 0.0)
+        rate = self.config.false_alarm_rate
+        self._thresholds, self._tolls = stakes(rate, self._bets, self._bases, self._pairs)
         self._per_threshold = (1.0 / (self._thresholds * UNIT)).astype(np.float32)
-
-    def _channel_thresholds(self, base: ChannelBaseline | None, nats: float) -> FloatArray:
-        """Return what each bet on a channel must earn; infinite for what is not bet on.
-
-        Evidence of autocorrelated events is overstated by the inflation. A reference of N events is itself off,
-        the same way during a whole run of evidence: over the ``n = threshold / gain`` events that a bet
-        needs, this adds n / N to the variance of its evidence.
-        """
-        if base is None:
-            return np.full(len(self._bets.families), nats)
-        level, scale, shape = (nats * base.inflation).tolist()
-        # The shape of a tracked channel's innovations is not the shape of the channel.
-        needed = {"level": level, "scale": scale, "shape": np.inf if base.whitening.tracked else shape}
-        thresholds = np.array([needed[family] for family in self._bets.families])
-        inflated: FloatArray = thresholds * (1.0 + thresholds / (self._bets.gains * base.counts.sum()))
-        return inflated
-
-    def _bins(self, values: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-        """Return the bin of each event, a row a channel and a row a pair; one past the last if missing."""
-        columns = np.ascontiguousarray(values.T)
-        present = np.isfinite(columns)
-        bins = np.full(columns.shape, BINS, dtype=np.intp)
-        for index, base in enumerate(self._bases):
-            if base is not None:
-                bins[index] = bin_channel(base, columns[index], present[index])
-        pairs = bin_pairs(self._pairs, np.append(normal_scores(), 0.0)[bins])
-        if not present.all():
-            pairs[~(present[self._pairs.first] & present[self._pairs.second])] = PAIR_BINS
-        return bins, pairs
-
-    def _steps(self, bins: npt.NDArray[np.intp], pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-        """Return the logarithms of the e-values, a row a bet."""
-        steps = np.zeros((len(self._evidence), bins.shape[1]), dtype=np.int32)
-        counts = [np.zeros(BINS, dtype=np.int32) if base is None else base.counts for base in self._bases]
-        kinds = [(self._bets, np.array(counts), bins), (self._pair_bets, self._pairs.counts, pairs)]
-        row = 0
-        for bets, reference, observed in kinds:
-            tables = np.zeros((len(reference), len(bets.families), bets.tilts.shape[1] + 1), dtype=np.int32)
-            normalisers = log_normalisers(bets, reference)
-            normalisers += self._toll[row : row + normalisers.size].reshape(normalisers.shape)
-            tables[:, :, :-1] = (bets.tilts * UNIT).astype(np.int32) - normalisers[:, :, None]
-            for table, one in zip(tables, observed, strict=True):
-                np.take(table, one, axis=1, out=steps[row : row + len(table)], mode="clip")
-                row += len(table)
-        return steps
 
     def _signal(
         self, values: FloatArray, evidence: npt.NDArray[np.int32], ratios: npt.NDArray[np.float32]
@@ -446,7 +315,7 @@ class DriftDetector:
             )
             contributions = self._contributions(ratios)
         else:
-            pair = (bet - channel_bets_) // len(self._pair_bets.families)
+            pair = (bet - channel_bets_) // len(pair_bets().families)
             name, family = WHOLE_SOURCE, "correlation"
             context.append(("correlation_before", float(self._pairs.correlation[pair])))
             members = (self._pairs.first[pair], self._pairs.second[pair])
@@ -482,24 +351,11 @@ class DriftDetector:
         )
 
 
-def _counted(bins: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.uint16]:
-    """Count each row's bins, the missing ones left out."""
-    rows = len(bins)
-    flat = bins + np.arange(rows)[:, None] * (size + 1)
-    counts = np.bincount(flat.ravel(), minlength=rows * (size + 1)).reshape(rows, size + 1)
-    return counts[:, :size].astype(np.uint16)
-
-
 def _grown(counts: npt.NDArray[np.int32], more: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.int32]:
     """Add to the counts; halve those of a row that holds more than `most`, so that the old fade."""
     grown = counts + more.astype(np.int32)
     full = grown.sum(axis=-1, keepdims=True) > most
     return np.where(full, grown // 2, grown).astype(np.int32)
-
-
-def _at(signal: Signal, row: int, ts: float) -> Signal:
-    fields = {name: getattr(signal, name) for name in Signal.__slots__}
-    return Signal(**{**fields, "row": row, "ts": ts})
 
 
 def _restored_base(base: Mapping[str, Any]) -> ChannelBaseline:

@@ -1,0 +1,65 @@
+"""Settings and result of the drift detector."""
+
+from dataclasses import dataclass
+
+from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.signals import Signal
+from stream_app.errors import SettingsError
+
+__all__ = ["DriftConfig", "DriftResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftConfig:
+    """Settings of a `DriftDetector`; the defaults are meant to stay.
+
+    Parameters
+    ----------
+    false_alarm_rate : float
+        False alarms per event that the whole source may raise, over all channels and kinds of change.
+    warmup : int
+        Events from which a reference is learned, at the start and after each alarm. The level of the
+        reference is then known to about 0.03 standard deviations if events are independent.
+    min_effect : float
+        Smallest shift of level, in standard deviations, worth knowing of: shifts below half of it never
+        alarm, shifts above it are found fastest. A quarter of a standard deviation moves the share of
+        values beyond the old 97.5 % point from 2.5 to 4.4 %: below that a chart looks the same to the eye.
+    correlation : bool
+        Whether pairs of channels are watched.
+    """
+
+    false_alarm_rate: float = 1e-5
+    warmup: int = 1000
+    min_effect: float = 0.25
+    correlation: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.false_alarm_rate <= 0.1:
+            raise SettingsError(
+                f"false_alarm_rate is {self.false_alarm_rate!r}; expected a rate per event above 0, at most 0.1"
+            )
+        if self.warmup < 200:
+            raise SettingsError(f"warmup is {self.warmup}; a reference needs at least 200 events")
+        if not 0.05 <= self.min_effect <= 1.0:
+            raise SettingsError(
+                f"min_effect is {self.min_effect!r}; expected 0.05 to 1 standard deviations of the reference"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class DriftResult:
+    """What a batch did.
+
+    Parameters
+    ----------
+    drift : ndarray of bool, shape (n,)
+        Events at which an alarm was raised.
+    statistic : ndarray of float, shape (n,)
+        Strongest evidence over its threshold: 1 or more is an alarm; 0 while a reference is learned.
+    signals : list of Signal
+        One per alarm, in the order of the rows.
+    """
+
+    drift: BoolArray
+    statistic: FloatArray
+    signals: list[Signal]
