@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
 from producers.batch import EventBatch, Rows
@@ -32,7 +32,10 @@ PIECE = 500
 """Events encoded between two looks at the network."""
 
 HANDSHAKE_SECONDS = 5.0
-DELIVERY_MS = 20_000
+DELIVERY_SECONDS = 20.0
+"""Without an acknowledgement for so long the broker counts as gone."""
+
+CLOSE_SECONDS = 1.0
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -144,7 +147,7 @@ class Publisher:
             **client_options(kafka),
             acks="all",
             max_batch_size=BATCH_BYTES,
-            request_timeout_ms=DELIVERY_MS,
+            request_timeout_ms=int(DELIVERY_SECONDS * 1000),
         )
         # A plain producer first: it tells a broker that is absent from one that refuses idempotence.
         plain = await reach(kafka, make, lambda p: p.stop())
@@ -214,12 +217,22 @@ class Publisher:
         """
         await self._ship_all()
         while self._sent:
-            await asyncio.wait(self._sent)
+            # An idempotent producer retries for ever, so the patience must be ours.
+            arrived, _ = await asyncio.wait(
+                self._sent, timeout=DELIVERY_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not arrived:
+                raise self._broken(KafkaTimeoutError())
         self._check()
 
     async def close(self) -> None:
-        """Disconnect."""
-        await self._producer.stop()
+        """Disconnect; what cannot be delivered is given up."""
+        try:
+            await asyncio.wait_for(self._producer.stop(), CLOSE_SECONDS)
+        except TimeoutError:
+            # stop() waits for deliveries, so the sender is stopped first.
+            await self._producer._sender.close()  # noqa: SLF001 there is no public way to give up
+            await self._producer.client.close()
 
     async def _ship_all(self) -> None:
         for partition in list(self._open):
@@ -250,7 +263,10 @@ class Publisher:
             raise self._broken(self._failed)
 
     def _broken(self, error: BaseException) -> BrokerError:
-        reason = str(error) or type(error).__name__
+        if isinstance(error, KafkaTimeoutError):
+            reason = f"no acknowledgement for {DELIVERY_SECONDS:g} s"
+        else:
+            reason = str(error) or type(error).__name__
         return BrokerError(f"{self.kafka.bootstrap}: topic {self.topic}: events were not delivered: {reason}")
 
 

@@ -18,7 +18,7 @@ from producers.passes import limited, looped
 from producers.progress import Progress, Silent
 from producers.publish import Acknowledged, Numbered, Publisher, unseen
 from producers.resume import ReplayState, catch_up, end_offsets, held
-from stream_app.errors import SettingsError, SourceError, StateError
+from stream_app.errors import SettingsError, SourceError
 from stream_app.settings import KafkaSettings
 
 __all__ = ["Replay", "Summary", "run"]
@@ -287,5 +287,5 @@ async def _watched(
         result = (await asyncio.gather(watching, return_exceptions=True))[0]
         progress.update(seen.before + publisher.events)
         progress.end()
-    if isinstance(result, StateError):
+    if isinstance(result, Exception):
         raise result
