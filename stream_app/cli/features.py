@@ -2,6 +2,7 @@
 
 import json as json_module
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -37,16 +38,16 @@ async def _reader(settings: Settings, view: str | None, stack: AsyncExitStack) -
     return FeatureReader(store, view or views[0])
 
 
-def features_table(row: FeatureRow) -> Table:
-    """Make a table of the features of one source: a line a channel, a column a statistic."""
+def features_table(row: FeatureRow, statistics: Sequence[str] = ()) -> Table:
+    """Make a table of the features of one source: a line a channel, a column a statistic; all where none is named."""
     channels: dict[str, dict[str, float | None]] = {}
     for name, value in row.values.items():
         channel, _, statistic = name.rpartition(".")
         channels.setdefault(channel, {})[statistic] = value
     per_channel = {channel: found for channel, found in channels.items() if "mean" in found}
     table = Table(box=None, pad_edge=False)
-    table.add_column("channel")
-    statistics = list(next(iter(per_channel.values()), {}))
+    table.add_column("channel", no_wrap=True)
+    statistics = statistics or list(next(iter(per_channel.values()), {}))
     for statistic in statistics:
         table.add_column(statistic, justify="right")
     for channel, found in per_channel.items():

@@ -10,13 +10,15 @@ __all__ = ["configure_logging"]
 _LOUD = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
-def configure_logging(*, verbose: bool = False, json: bool | None = None) -> None:
+def configure_logging(*, verbose: bool = False, quiet: bool = False, json: bool | None = None) -> None:
     """Send all logs to the standard error stream in one form.
 
     Parameters
     ----------
     verbose : bool
         Show what Faust and aiokafka say too.
+    quiet : bool
+        Show warnings and errors only.
     json : bool, optional
         One JSON object a line; by default where the stream is not a terminal.
     """
@@ -39,7 +41,7 @@ def configure_logging(*, verbose: bool = False, json: bool | None = None) -> Non
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
     for name in _LOUD:
         # Their own errors are told by ours in one line; what they say in passing is for --verbose.
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)

@@ -11,6 +11,7 @@ from stream_app.cli.alerts import alerts_app
 from stream_app.cli.check import check
 from stream_app.cli.demo import demo
 from stream_app.cli.features import features_app
+from stream_app.cli.replay import replay
 from stream_app.cli.worker import worker
 from stream_app.errors import StreamgaugeError
 
@@ -43,6 +44,7 @@ def _options(
 
 
 app.command(rich_help_panel="Start here")(demo)
+app.command(rich_help_panel="Run")(replay)
 app.command(rich_help_panel="Run")(worker)
 app.command(rich_help_panel="Run")(check)
 app.add_typer(alerts_app, name="alerts", rich_help_panel="Look")

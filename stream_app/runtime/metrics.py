@@ -46,3 +46,14 @@ class Metrics:
             registry=self.registry,
         )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
+
+    def processed(self) -> float:
+        """Events processed so far, over all streams."""
+        return float(
+            sum(
+                sample.value
+                for family in self.events.collect()
+                for sample in family.samples
+                if sample.name.endswith("_total")
+            )
+        )

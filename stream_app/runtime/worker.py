@@ -80,18 +80,22 @@ class Worker:
             self._failure = error
         self._stop.set()
 
-    async def run(self) -> None:
+    async def run(self, *, handle_signals: bool = True) -> None:
         """Work until `stop` is called or a signal comes.
+
+        Parameters
+        ----------
+        handle_signals : bool
+            Stop gracefully at SIGINT and SIGTERM.
 
         Raises
         ------
         StreamgaugeError
             What stopped it, if it was not asked to stop.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, self.stop)
+        if handle_signals:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self.stop)
         async with contextlib.AsyncExitStack() as stack:
             store = await connect(self.settings.redis)
             stack.push_async_callback(store.close)

@@ -23,11 +23,11 @@ _UNITS = {
     "month": 2_592_000.0,
     "year": 31_536_000.0,
 }
-_PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([a-z]+)\s*", re.IGNORECASE)
+_PATTERN = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)?\s*([a-z]+)?\s*", re.IGNORECASE)
 
 
 def parse_duration(value: Any) -> float:
-    """Turn ``90``, ``"90s"``, ``"1.5 min"`` or ``"week"`` into seconds.
+    """Turn ``90``, ``"90"``, ``"90s"``, ``"1.5 min"`` or ``"week"`` into seconds.
 
     Raises
     ------
@@ -44,10 +44,17 @@ def parse_duration(value: Any) -> float:
             raise ValueError(f"a duration cannot be {value}")
         return float(value)
     match = _PATTERN.fullmatch(value) if isinstance(value, str) else None
-    unit = match and (_UNITS.get(match[2].lower()) or _UNITS.get(match[2].lower().removesuffix("s")))
+    # Variables of the environment are texts, so a bare number may be one.
+    unit = _unit(match[2]) if match and match[2] else match and match[1] and 1.0
     if not match or not unit:
         raise ValueError(f'{value!r} is not a duration, like "90s", "5 min", "1 week"')
     return float(match[1] or 1) * unit
+
+
+def _unit(name: str) -> float | None:
+    """Seconds of a unit; words, not letters, may be plural."""
+    name = name.lower()
+    return _UNITS.get(name) or (_UNITS.get(name.removesuffix("s")) if len(name) > 3 else None)
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]

@@ -17,7 +17,11 @@ from stream_app.settings.streams import SensorStream
 __all__ = ["DEFAULT_FILE", "Settings", "WorkerSettings", "load_settings"]
 
 DEFAULT_FILE = "streamgauge.toml"
-_FILE_VARIABLE = "STREAMGAUGE_CONFIG"
+_PREFIX = "STREAMGAUGE_"
+_NESTED = "__"
+_FILE_VARIABLE = f"{_PREFIX}CONFIG"
+_SHORT_NAMES = {"kafka": "bootstrap", "redis": "url"}
+"""Tables that a variable may stand for with this one key of theirs."""
 
 
 class WorkerSettings(BaseModel):
@@ -67,7 +71,7 @@ class _Environment(EnvSettingsSource):
     """The environment, with the two addresses under their short names."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        short = {f"{self.env_prefix}kafka".lower(): "__bootstrap", f"{self.env_prefix}redis".lower(): "__url"}
+        short = {f"{_PREFIX}{table}".lower(): f"{_NESTED}{key}" for table, key in _SHORT_NAMES.items()}
         return {name + short.get(name, ""): value for name, value in super()._load_env_vars().items()}
 
 
@@ -84,7 +88,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="STREAMGAUGE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # it may hold a password
     )
 
     kafka: Annotated[KafkaSettings, BeforeValidator(_kafka)] = KafkaSettings()
@@ -134,15 +142,26 @@ def load_settings(path: str | Path | None = None) -> Settings:
     try:
         return Settings(**content)
     except ValidationError as error:
-        lines = [_explain(file if content else None, detail) for detail in error.errors(include_url=False)]
+        lines = [_explain(file, content, detail) for detail in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
     except ValueError as error:
         raise SettingsError(f"STREAMGAUGE_*: {error}") from None
 
 
-def _explain(file: Path | None, detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
+def _explain(file: Path, content: Mapping[str, Any], detail: Any) -> str:
+    location = [str(part) for part in detail["loc"]]
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = "no such setting"
-    return f"{file or 'STREAMGAUGE_*'}: {key}: {message}"
+    variable = _variable(location)
+    if variable:
+        return f"{variable}: {message}"
+    return f"{file if location[:1] and location[0] in content else _PREFIX + '*'}: {'.'.join(location)}: {message}"
+
+
+def _variable(location: list[str]) -> str | None:
+    """Return the variable of the environment that sets a key, if one does."""
+    names = [_PREFIX + _NESTED.join(location)]
+    if len(location) == 2 and _SHORT_NAMES.get(location[0]) == location[1]:
+        names.append(_PREFIX + location[0])
+    return next((name.upper() for name in names if name.upper() in map(str.upper, os.environ)), None)

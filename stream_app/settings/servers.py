@@ -22,7 +22,8 @@ class KafkaSettings(BaseModel):
         ``PLAINTEXT``, ``SSL`` or ``SASL_SSL``; ``SASL_PLAINTEXT`` only with `allow_plaintext_password`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The input of an error may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     bootstrap: str = ""
     security: str = "PLAINTEXT"
@@ -75,7 +76,8 @@ class RedisSettings(BaseModel):
         First part of every key.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The input of an error may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: SecretStr = SecretStr("")
     prefix: str = "sg"
@@ -90,8 +92,11 @@ class RedisSettings(BaseModel):
         try:
             parts = urlsplit(text)
             _ = parts.port
-        except ValueError as error:
-            raise ValueError(f"not a URL: {error}") from None
+        except ValueError:
+            # What urlsplit says quotes a part of the address, which may be the password.
+            raise ValueError(
+                "not a URL, like redis://:PASSWORD@localhost:6379/0; in a password, write / ? # @ as %2F %3F %23 %40"
+            ) from None
         if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
             raise ValueError("not a Redis URL, like redis://localhost:6379/0")
         return value

@@ -70,6 +70,8 @@ class SensorStream(_Table):
         Readings older than this, against the newest one of their source, are dead letters.
     max_future : duration
         Readings whose time is this much after their record's own are dead letters.
+    silent_after : duration
+        Without events for so long a source is silent. Learned from its own gaps where nothing is said.
     expected_sources : int
         Over how many sources the budget is divided.
     """
@@ -84,7 +86,7 @@ class SensorStream(_Table):
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
     expected_sources: Annotated[int, Field(ge=1)] = 1
-    silent_after: Duration = 600.0
+    silent_after: Duration | None = None
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0

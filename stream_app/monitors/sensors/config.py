@@ -55,8 +55,10 @@ class SensorConfig:
         Events of a source from which its reference is learned.
     window_seconds, window_rows
         Length of the rolling windows, and the most rows they keep.
-    lateness, max_future, silent_after, cooldown, resolve_after : float
+    lateness, max_future, cooldown, resolve_after : float
         Seconds.
+    silent_after : float or None
+        Seconds without events after which a source is silent; learned where None.
     extra : tuple of ExtraDetector
         Detectors beside the default ones. They keep no budget.
     """
@@ -71,7 +73,7 @@ class SensorConfig:
     window_rows: int = 300
     lateness: float = 60.0
     max_future: float = 86_400.0
-    silent_after: float = 600.0
+    silent_after: float | None = None
     cooldown: float = 300.0
     resolve_after: float = 300.0
     extra: tuple[ExtraDetector, ...] = ()

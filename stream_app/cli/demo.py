@@ -1,7 +1,0 @@
-"""``streamgauge demo``."""
-
-__all__ = ["demo"]
-
-
-def demo() -> None:
-    """Placeholder."""

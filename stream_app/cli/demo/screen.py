@@ -1,0 +1,124 @@
+"""What the demo shows: progress while it runs, and the closing tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from stream_app.cli.demo.judging import Verdict
+from stream_app.cli.show import alert_line
+from stream_app.events import Alert, AlertState
+
+__all__ = ["Replaying", "Screen", "faults_table", "replays_table"]
+
+_SHOWN_ALERTS = 8
+
+
+@dataclass(slots=True)
+class Replaying:
+    """How far one replay is; told by it."""
+
+    title: str
+    total: int = 0
+    done: int = 0
+
+    def begin(self, total: int | None, done: int) -> None:
+        """Take note of the size, as far as it is known."""
+        self.total = total or self.total
+        self.done = done
+
+    def update(self, done: int) -> None:
+        """Take note of how many events were acknowledged."""
+        self.done = done
+
+    def note(self, text: str) -> None:
+        """Say nothing: the demo shows results."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Screen:
+    """Progress of the replays and the latest alerts: a live picture on a terminal, lines elsewhere."""
+
+    console: Console
+    replays: Sequence[Replaying]
+    alerts: list[Alert] = field(default_factory=list)
+    _live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live = Live(self, console=self.console, refresh_per_second=8, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def tell(self, alert: Alert) -> None:
+        """Show an alert."""
+        self.alerts.append(alert)
+        if self._live is None and alert.state is AlertState.FIRING:
+            self.console.print(alert_line(alert), soft_wrap=True)
+
+    def __rich__(self) -> Group:
+        bars = Table.grid(padding=(0, 2))
+        for replaying in self.replays:
+            done = min(replaying.done, replaying.total)
+            bar = ProgressBar(total=max(1, replaying.total), completed=done, width=32)
+            bars.add_row(replaying.title, bar, f"{done:,} of {replaying.total:,} events")
+        lines = [
+            Text.from_markup(alert_line(alert), overflow="ellipsis") for alert in self.alerts[-_SHOWN_ALERTS:]
+        ]
+        for line in lines:
+            line.no_wrap = True
+        return Group(
+            bars, Text(), Text("Latest alerts (times are those of the events)", style="bold"), *lines
+        )
+
+
+def replays_table(
+    replays: Sequence[Replaying], alerts: Sequence[Alert], false_alarms: Mapping[str, int | None]
+) -> Table:
+    """Show what was replayed, how many alerts began, and how many of them were false.
+
+    Parameters
+    ----------
+    replays : sequence of Replaying
+        One a source.
+    alerts : sequence of Alert
+        Of all sources.
+    false_alarms : mapping of str to int or None
+        By source, in the order of the replays; None where nobody knows.
+    """
+    table = Table(title="Replayed", title_justify="left", box=None, pad_edge=False)
+    table.add_column("source")
+    for heading in ("events", "alerts", "false alarms"):
+        table.add_column(heading, justify="right")
+    for replaying, (source, wrong) in zip(replays, false_alarms.items(), strict=True):
+        told = sum(alert.source == source and alert.state is AlertState.FIRING for alert in alerts)
+        table.add_row(
+            replaying.title, f"{replaying.done:,}", str(told), "unknown" if wrong is None else str(wrong)
+        )
+    return table
+
+
+def faults_table(verdicts: Sequence[Verdict]) -> Table:
+    """Show which faults were found, and how soon."""
+    table = Table(title="Faults", title_justify="left", box=None, pad_edge=False)
+    table.add_column("fault")
+    table.add_column("found after", justify="right")
+    table.add_column("first told as")
+    for verdict in verdicts:
+        if verdict.alert is None or verdict.after is None:
+            table.add_row(verdict.fault.name, "[red]missed[/red]", "")
+        else:
+            table.add_row(verdict.fault.name, f"[green]{verdict.after:.0f} s[/green]", verdict.alert.summary)
+    return table
