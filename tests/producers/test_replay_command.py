@@ -1,0 +1,146 @@
+"""``streamgauge replay`` as a person or a script uses it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from conftest import eventually
+from typer.testing import CliRunner
+
+from producers.kinds import kinds
+from stream_app.cli.replay import EXAMPLES, replay
+from stream_app.errors import SourceError
+
+app = typer.Typer()
+app.callback()(lambda: None)
+app.command(epilog=EXAMPLES)(replay)
+
+NOWHERE = ("--kafka", "127.0.0.1:1")
+
+
+@pytest.fixture(autouse=True)
+def apart(monkeypatch, tmp_path):
+    """No settings or states but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
+        monkeypatch.delenv(name)
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["replay", *arguments], terminal_width=200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nonsense", *NOWHERE), "no kind of stream is called 'nonsense'; there is sensors"),
+        (("sensors", *NOWHERE), "give files to replay, or --simulate, or --dataset"),
+        (("sensors", "a.csv", "--simulate", *NOWHERE), "one of them"),
+        (("sensors", "--dataset", "tides", *NOWHERE), "no 'tides'; there is waterflow"),
+        (("sensors", "--simulate", "--speed", "fast", *NOWHERE), "'fast' is no speed"),
+        (("sensors", "--simulate", "--rate", "0", *NOWHERE), "--rate: a finite number above 0"),
+        (("sensors", "--simulate", "--drift", "flow:up", *NOWHERE), "like flow:mean+2sd@3600..7200"),
+        (("sensors", "--simulate", "--faults", "rust@1..2", *NOWHERE), "NAME one of valve_closing"),
+        (("sensors", "--simulate", "--faults", "leak@9..2", *NOWHERE), "duration must be"),
+        (("sensors", "--simulate", "--faults", "3", *NOWHERE), "give --limit"),
+        (("sensors", "--dataset", "waterflow", "--faults", "1", *NOWHERE), "use --drift"),
+        (("sensors", "--simulate", "--limit", "0", *NOWHERE), "--limit"),
+        (("sensors", "--simulate"), "where is Kafka?"),
+    ],
+)
+def test_a_mistake_in_the_call_ends_with_2_and_says_what_was_expected(arguments, message):
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("\u2502", " ").split())
+
+
+def test_a_missing_file_is_an_error_of_ours():
+    assert isinstance(call("sensors", "no.csv", *NOWHERE).exception, SourceError)
+
+
+def test_help_shows_kinds_groups_and_examples():
+    output = call("--help").output
+    for text in (*kinds(), "What to replay", "How fast, how much", "--resume", "streamgauge replay sensors"):
+        assert text in output
+
+
+@pytest.mark.integration
+def test_a_file_is_replayed_and_summed_up(broker_address, prefix, tmp_path):
+    (tmp_path / "a.csv").write_text("ts;flow\n1;2\n2;3\n")
+    target = ("--kafka", broker_address, "--topic", f"{prefix}.a")
+    result = call("sensors", "a.csv", *target)
+    assert result.exit_code == 0
+    assert f"replayed 2 events of 1 source into {prefix}.a (4 partitions)" in result.stdout
+    told = json.loads(call("sensors", "a.csv", *target, "--json").stdout)
+    assert (told["events"], told["first_ts"], told["last_ts"], told["interrupted"]) == (2, 1.0, 2.0, False)
+    assert json.loads(call("sensors", "a.csv", *target, "--json", "--resume").stdout)["events"] == 0
+    assert call("sensors", "a.csv", *target, "--quiet").output == ""
+
+
+@pytest.mark.integration
+def test_the_topic_has_the_prefix_of_the_settings(broker_address, prefix, monkeypatch):
+    monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
+    assert json.loads(result.stdout)["topic"] == f"{prefix}.sensor.readings"
+
+
+PROGRAM = """
+import typer
+from stream_app.cli.replay import replay
+app = typer.Typer()
+app.command()(replay)
+app()
+"""
+
+
+@pytest.mark.integration
+async def test_ctrl_c_stops_cleanly_and_resume_goes_on(broker_address, prefix, tmp_path):
+    topic, count = f"{prefix}.a", 30_000
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", PROGRAM, "sensors", "--simulate", "--pumps", "3", "--limit", str(count)]
+    command += ["--kafka", broker_address, "--topic", topic, "--partitions", "2", "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(root), "XDG_STATE_HOME": str(tmp_path)}
+
+    def start(*more):
+        return subprocess.Popen(
+            [*command, *more], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker_address)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, p) for p in range(2)]
+
+        async def there():
+            if topic not in await consumer.topics():
+                return 0
+            return sum((await consumer.end_offsets(partitions)).values())
+
+        first = start("--rate", "5000")
+
+        async def enough():
+            return await there() > 1000
+
+        await eventually(enough)
+        first.send_signal(signal.SIGINT)
+        out, notes = first.communicate(timeout=20)
+        told = json.loads(out)
+        assert first.returncode == 130
+        assert told["interrupted"]
+        assert told["events"] == await there()
+        assert b"stopping" in notes
+        second = start("--resume")
+        rest = json.loads(second.communicate(timeout=60)[0])
+        assert second.returncode == 0
+        assert (rest["before"], rest["before"] + rest["events"]) == (told["events"], count)
+        assert await there() == count
+    finally:
+        await consumer.stop()
