@@ -8,11 +8,11 @@ class AlarmBudget:
 
     The level that a model of normal operation gives for a rate is right as far as the model is. Bursty or
     restless sources break any such model, and would alarm for ever. So every alarm is booked: the debt grows by one
-    an alarm and shrinks by `rate` an event, and while it is d > 1 the level is multiplied by
-    :math:`growth^{d-1}`. One alarm per 1 / rate events changes nothing; the second within that time has to be
+    an alarm and shrinks by `rate` an event, and while it is d > free the level is multiplied by
+    :math:`growth^{d-free}`. One alarm per 1 / rate events changes nothing; the second within that time has to be
     clearer, the third clearer still. As scores are bounded by some S, n events cannot raise more than
 
-    .. math:: 2 + rate \cdot n + \log(S / level) / \log(growth)
+    .. math:: 1 + free + rate \cdot n + \log(S / level) / \log(growth)
 
     alarms. This holds for any data and any dependence. It is a bound on all alarms: true ones are booked too,
     because nothing tells them apart.
@@ -23,10 +23,10 @@ class AlarmBudget:
         Alarms per event.
     level : float
         Level of alarm without debt.
-    debt : float
-        Debt to begin with.
+    free : float
+        Debt that does not yet raise the level.
     growth : float
-        Factor of the level per alarm in debt.
+        Factor of the level per alarm in debt beyond that.
 
     Notes
     -----
@@ -45,16 +45,17 @@ class AlarmBudget:
     4.0
     """
 
-    def __init__(self, rate: float, level: float, debt: float = 0.0, growth: float = 1.5) -> None:
+    def __init__(self, rate: float, level: float, free: float = 1.0, growth: float = 1.5) -> None:
         self.rate = rate
-        self.debt = debt
+        self.debt = 0.0
+        self._free = free
         self._level = level
         self._growth = growth
 
     @property
     def level(self) -> float:
         """The level that an alarm takes now."""
-        return float(self._level * self._growth ** max(0.0, self.debt - 1.0))
+        return float(self._level * self._growth ** max(0.0, self.debt - self._free))
 
     def charge(self) -> None:
         """Book an alarm."""

@@ -20,6 +20,8 @@ from stream_app.errors import DataError, StateError
 __all__ = ["AnomalyDetector", "AnomalyResult"]
 
 _STATE_VERSION = 1
+_CHANGES_OF_AN_ANOMALY = 4.0
+"""Changepoints that one anomaly may bring: out, come to rest, back, come to rest. They leave the level as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ class AnomalyDetector:
         weight = span_weight(self.config.slow)
         rate = self.config.false_alarms_per_event
         self._budget = AlarmBudget(rate, level_for_rate(rate, weight, self._looks))
-        self._shift_level = level_for_rate(self.config.false_changepoints_per_event, weight, d)
+        rate = self.config.false_changepoints_per_event
+        self._shift_budget = AlarmBudget(rate, level_for_rate(rate, weight, d), free=_CHANGES_OF_AN_ANOMALY)
+        self._shift_level = self._shift_budget.level
+        self._shift_scale: ShiftScale | None = None
         self._buffer = np.empty((0, d))
         self._clock = 0
         self._surprise = np.zeros(d)
@@ -189,6 +194,7 @@ class AnomalyDetector:
         config = self.config
         settle = max(config.fast // 2, 1)
         self._shifts = MeanShiftDetector(config.slow, settle, config.baseline, profile.baseline)
+        self._set_shift_scale(profile)
         self._runs = FlatlineDetector(profile.run_limits)
         self._runs.update(values)
         self._stuck = np.zeros(len(self.channels), dtype=np.bool_)
@@ -204,7 +210,7 @@ class AnomalyDetector:
         result.score[rows], result.anomaly[rows] = run.score, run.active
         for turn in run.turns:
             result.signals.append(self._turn_signal(turn, offset, ts, result))
-        self._watch_shifts(levels.profile, run, ts, offset, result)
+        self._watch_shifts(run, ts, offset, result)
         if self.config.flatline:
             self._watch_runs(values[:done], ts, offset, result, end_all=run.adopted)
         self._clock += done
@@ -214,9 +220,23 @@ class AnomalyDetector:
         elif self._clock == self.config.baseline:
             self._clock = 0
             moved = levels.settle()
+            self._shift_budget.earn(self.config.baseline)
+            # Reviewed here and not at each changepoint: a level must not depend on how events were batched.
+            self._shift_level = self._shift_budget.level
+            self._set_shift_scale(levels.profile)
             if self._shifts is not None:
                 self._shifts.shift(moved)
         return done
+
+    def _set_shift_scale(self, profile: ReferenceProfile) -> None:
+        unseen = np.where(profile.watched, 1.0, np.inf)
+        fast_level = self._shift_level + self.config.fast_margin
+        self._shift_scale = ShiftScale(
+            fast_variance=profile.fast_variance,
+            slow_variance=profile.slow_variance,
+            fast_bound=student_square_bound(fast_level, profile.freedom) * unseen,
+            slow_bound=student_square_bound(self._shift_level, profile.freedom) * unseen,
+        )
 
     def _turn_signal(self, turn: Turn, offset: int, ts: FloatArray, result: AnomalyResult) -> Signal:
         row = offset + turn.row
@@ -239,22 +259,13 @@ class AnomalyDetector:
             context=context,
         )
 
-    def _watch_shifts(
-        self, profile: ReferenceProfile, run: LevelRun, ts: FloatArray, offset: int, result: AnomalyResult
-    ) -> None:
-        if self._shifts is None:
+    def _watch_shifts(self, run: LevelRun, ts: FloatArray, offset: int, result: AnomalyResult) -> None:
+        if self._shifts is None or self._shift_scale is None:
             return
-        unseen = np.where(profile.watched, 1.0, np.inf)
-        margin = self._shift_level + self.config.fast_margin
-        scale = ShiftScale(
-            fast_variance=profile.fast_variance,
-            slow_variance=profile.slow_variance,
-            fast_bound=student_square_bound(margin, profile.freedom) * unseen,
-            slow_bound=student_square_bound(self._shift_level, profile.freedom) * unseen,
-        )
-        flags, excess = self._shifts.update(run.filled, run.fast, scale)
+        flags, excess = self._shifts.update(run.filled, run.fast, self._shift_scale)
         for row in np.flatnonzero(flags).tolist():
             result.changepoint[offset + row] = True
+            self._shift_budget.charge()
             result.signals.append(
                 Signal(
                     row=offset + row,
@@ -301,6 +312,8 @@ class AnomalyDetector:
             "clock": self._clock,
             "surprise": self._surprise,
             "debt": self._budget.debt,
+            "shift_debt": self._shift_budget.debt,
+            "shift_level": self._shift_level,
             "levels": None if self._levels is None else self._levels.state(),
             "shifts": None if self._shifts is None else self._shifts.state(),
             "runs": self._runs.state(),
@@ -326,9 +339,12 @@ class AnomalyDetector:
             detector._clock = int(state["clock"])
             detector._surprise = np.array(state["surprise"], dtype=np.float64)
             detector._budget.debt = float(state["debt"])
+            detector._shift_budget.debt = float(state["shift_debt"])
+            detector._shift_level = float(state["shift_level"])
             if state["levels"] is not None:
                 detector._levels = LevelWatch.from_state(state["levels"], detector.config, detector._budget)
                 detector._shifts = MeanShiftDetector.from_state(state["shifts"])
+                detector._set_shift_scale(detector._levels.profile)
             detector._runs = FlatlineDetector.from_state(state["runs"])
             detector._stuck = np.array(state["stuck"], dtype=np.bool_)
         except (KeyError, TypeError, ValueError) as error:
