@@ -1,6 +1,7 @@
 """Alerts in Redis: each beginning and each end is told once."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 
 from stream_app.errors import StoreError
@@ -12,6 +13,7 @@ __all__ = ["AlertReader", "AlertWriter"]
 
 _KEPT_SECONDS = 30 * 86_400
 _STREAM_LENGTH = 100_000
+_ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 class AlertWriter:
@@ -68,7 +70,7 @@ class AlertReader:
         """Return one alert by its id or the unambiguous beginning of it; None if there is none."""
         async with self._store.errors("reading an alert"):
             found = await self._store.client.hget(self._store.keys.alert(alert_id), "alert")
-            if found is None and len(alert_id) < 32:
+            if found is None and _ID_BEGINNING.fullmatch(alert_id):
                 pattern = self._store.keys.alert(alert_id) + "*"
                 matches = [key async for key in self._store.client.scan_iter(match=pattern, count=1000)]
                 if len(matches) == 1:

@@ -48,7 +48,7 @@ def pack_state(state: Mapping[str, Any]) -> bytes:
     """
     try:
         body = _encoder.encode(state)
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise StateError(f"a state can't be packed: {error}") from error
     return _MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
@@ -75,7 +75,7 @@ def unpack_state(blob: bytes, where: str) -> dict[str, Any]:
         raise StateError(f"{where}: the stored state is damaged (its checksum is wrong)")
     try:
         state = _decoder.decode(body)
-    except (msgspec.DecodeError, ValueError, IndexError, struct.error) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, IndexError, RecursionError, struct.error) as error:
         raise StateError(f"{where}: the stored state is damaged: {error}") from error
     if not isinstance(state, dict):
         raise StateError(f"{where}: the stored state is a {type(state).__name__}, not a table")
@@ -87,7 +87,8 @@ def _pack_other(value: Any) -> Any:
         if value.dtype.name not in _DTYPES:
             raise TypeError(f"an array of {value.dtype} is not a plain value")
         head = struct.pack(f"<BB{value.ndim}I", _DTYPES.index(value.dtype.name), value.ndim, *value.shape)
-        return msgspec.msgpack.Ext(_ARRAY, head + np.ascontiguousarray(value).tobytes())
+        little = value.astype(value.dtype.newbyteorder("<"), order="C", copy=False)
+        return msgspec.msgpack.Ext(_ARRAY, head + little.tobytes())
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a {type(value).__name__} is not a plain value")

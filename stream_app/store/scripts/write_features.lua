@@ -5,7 +5,11 @@ local stored = redis.call('HGET', KEYS[1], '_offset')
 if stored and tonumber(stored) >= tonumber(ARGV[1]) then
   return 0
 end
-redis.call('HSET', KEYS[1], '_offset', ARGV[1], unpack(ARGV, 5))
+-- unpack() is bounded by Lua's stack, so the pairs go in slices.
+redis.call('HSET', KEYS[1], '_offset', ARGV[1])
+for first = 5, #ARGV, 1000 do
+  redis.call('HSET', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
+end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
 return 1
