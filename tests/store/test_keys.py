@@ -1,0 +1,45 @@
+"""Names of keys never collide, whatever entities are called."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.store import Keys
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text("a:%{}\n -_.~é", max_size=6)
+pairs = st.tuples(names, names)
+
+
+@given(pairs, pairs)
+def test_different_names_have_different_keys(one, other):
+    keys = Keys("p")
+    assert (keys.features(one[0], 1, one[1]) == keys.features(other[0], 1, other[1])) == (one == other)
+    assert (keys.status(*one) == keys.status(*other)) == (one == other)
+    assert (keys.state(*one, 0) == keys.state(*other, 0)) == (one == other)
+
+
+@given(names, names)
+def test_keys_of_one_partition_share_exactly_their_hash_tag(group, topic):
+    keys = Keys("p")
+    tags = [
+        re.findall(r"\{(.*?)\}", key) for key in (keys.offsets(group, topic, 3), keys.state(group, topic, 3))
+    ]
+    assert tags[0] == tags[1]
+    assert len(tags[0]) == 1
+    assert tags[0][0].endswith(":3")
+    assert keys.offsets(group, topic, 3) != keys.state(group, topic, 3)
+
+
+@given(names)
+def test_keys_hold_no_blanks_braces_or_control_characters(entity):
+    key = Keys("p").features("view", 1, entity)
+    assert key.startswith("p:features:view:v1:")
+    assert not re.search(r"[\s{}\x00-\x1f]", key)
+    assert key.count(":") == 4
+
+
+def test_a_partition_number_is_not_mixed_up_with_a_topic_s_name():
+    keys = Keys()
+    assert keys.offsets("g", "t:1", 2) != keys.offsets("g:t", "1", 2)
+    assert keys.offsets("g", "t", 12) != keys.offsets("g", "t:1", 2)
