@@ -1,6 +1,7 @@
 """The reference sample that new data are compared with, sorted once."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -47,8 +48,13 @@ class SortedSample:
         x = np.asarray(values, dtype=np.float64).ravel()
         self.values: FloatArray = np.sort(x[np.isfinite(x)])
         self.distinct: FloatArray
-        self.distinct, first = np.unique(self.values, return_index=True)
-        self.shares: FloatArray = np.append(first, len(self.values)) / max(len(self.values), 1)
+        self.shares: FloatArray
+        if (self.values[1:] > self.values[:-1]).all():
+            # Without ties, the case of most sensors, one array serves twice and another all such channels.
+            self.distinct, self.shares = self.values, _even_shares(len(self.values))
+        else:
+            self.distinct, first = np.unique(self.values, return_index=True)
+            self.shares = np.append(first, len(self.values)) / len(self.values)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -71,6 +77,13 @@ class SortedSample:
         return cells
 
 
+@lru_cache(maxsize=64)
+def _even_shares(n: int) -> FloatArray:
+    shares: FloatArray = np.arange(n + 1) / max(n, 1)
+    shares.flags.writeable = False
+    return shares
+
+
 class Reference:
     """A reference sample over channels: stored beforehand, read from a file, or a learned first window.
 
@@ -90,7 +103,7 @@ class Reference:
 
     Notes
     -----
-    Memory: about ``24 * min(n, limit) * d`` bytes (values, distinct values and counts).
+    Memory: ``8 * min(n, limit) * d`` bytes; up to three times as much for channels whose values repeat.
 
     Examples
     --------

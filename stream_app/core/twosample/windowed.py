@@ -147,9 +147,9 @@ class WindowedTest:
     A reference that came with all values equal has no scale: a ``wasserstein`` distance is then counted in
     units of the channel.
 
-    Cost: 1.0 µs an 8-channel event with the defaults. Memory: the window and the reference,
-    about ``8 * d * (window + 3 * learn)`` bytes, 75 KiB at 8 channels; the reference can be shared between
-    sources.
+    Cost: 1.0 to 1.2 µs an 8-channel event with the defaults. Memory: the window and the reference,
+    ``8 * d * (window + learn)`` bytes, 38 KiB at 8 channels (the reference up to three times as much where values
+    repeat); a given reference can be shared between sources.
 
     Examples
     --------

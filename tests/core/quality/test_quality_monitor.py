@@ -67,6 +67,19 @@ def test_values_beyond_ten_sigma_begin_and_end():
     assert told(values) == [(502, "quality.sigma", "b", False), (569, "quality.sigma", "b", True)]
 
 
+def test_a_level_at_which_a_channel_dwells_becomes_a_habit():
+    values = noise(3000, 1)
+    values[750:, 0] += 30.0
+    assert told(values) == [(752, "quality.sigma", "a", False), (919, "quality.sigma", "a", True)]
+    values[2000:2050, 0] += 30.0
+    assert [row for row, *_ in told(values)][2:] == [2002, 2069]
+
+
+def test_a_slow_walk_is_no_bad_input():
+    values = np.cumsum(noise(20_000, 2), axis=0) * 0.03 + noise(20_000, 2, 1)
+    assert told(values) == []
+
+
 def test_a_missing_rate_above_the_habit_begins_and_ends():
     values = noise(2000)
     values[1000:1100:2, 0] = np.nan
