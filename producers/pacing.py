@@ -215,6 +215,7 @@ async def paced(batches: Iterable[B], pace: Pace, clock: Clock, stop: asyncio.Ev
     Parameters
     ----------
     batches : iterable of batch
+        May be empty ones; the first event of all is due at once.
     pace : Pace
     clock : Clock
     stop : asyncio.Event
@@ -227,13 +228,20 @@ async def paced(batches: Iterable[B], pace: Pace, clock: Clock, stop: asyncio.Ev
     """
     schedule = Schedule(pace.max_gap)
     bucket = TokenBucket(pace.rate) if pace.rate is not None else None
-    begin = clock.now()
+    begin: float | None = None
     for batch in batches:
+        # Reading a source takes its time: let acknowledgements and Ctrl-C in between.
+        await asyncio.sleep(0)
+        if stop.is_set():
+            return
+        if begin is None and len(batch.ts):
+            begin = clock.now()
         due = schedule.due(batch.ts) / pace.speed if pace.speed is not None else np.zeros(len(batch.ts))
         done = 0
         while done < len(due) and not stop.is_set():
             now = clock.now()
-            ready = int(np.searchsorted(due, now - begin, side="right"))
+            elapsed = now - begin if begin is not None else 0.0
+            ready = int(np.searchsorted(due, elapsed, side="right"))
             if bucket is not None:
                 ready = min(ready, done + bucket.available(now))
             if ready > done:
@@ -242,7 +250,5 @@ async def paced(batches: Iterable[B], pace: Pace, clock: Clock, stop: asyncio.Ev
                     bucket.take(ready - done)
                 done = ready
             else:
-                pause = due[done] - (now - begin)
+                pause = due[done] - elapsed
                 await clock.sleep(max(pause, bucket.wait() if bucket is not None else 0.0, TICK))
-        if stop.is_set():
-            return

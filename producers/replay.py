@@ -174,7 +174,7 @@ async def run(
                 try:
                     await _pump(replay, publisher, state, partitions, seen, stop, clock or WallClock(stop))
                 except (SourceError, SettingsError):
-                    # What came before the mistake arrives; the replay can go on once it is mended.
+                    # What came before the mistake still arrives.
                     await publisher.flush()
                     raise
                 await publisher.flush()
@@ -243,17 +243,12 @@ async def _pump(
             number += len(batch)
             rest = unseen(chunk, done)
             seen.before += len(chunk) - len(rest)
-            if len(rest):
-                yield rest
-            if stop.is_set():
-                return
+            yield rest
 
     at_once = replay.pace.speed is not None or replay.pace.rate is not None
     async for chunk in paced(fresh(), replay.pace, clock, stop):
         await publisher.send(chunk, at_once=at_once)
         seen.add(chunk)
-        # A source that is slower than the broker would else never let acknowledgements in.
-        await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -171,8 +171,9 @@ def replay(
 ) -> None:
     """Replay a stream into Kafka: files, a data set or a simulation.
 
-    Events keep their event time; each source goes to one partition, in order. Ctrl-C stops cleanly, and
-    --resume goes on from there without repeating or skipping an event, even after a crash.
+    Events keep their event time; each source goes to one partition, in order.
+    Ctrl-C stops cleanly; --resume goes on from there, after a crash too,
+    without repeating or skipping an event.
     """
     settings = settings_of(config, kafka=kafka)
     try:
