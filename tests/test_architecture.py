@@ -1,0 +1,98 @@
+"""The arrows between the layers, and what a pure core may know."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = sorted((ROOT / "stream_app" / "core").rglob("*.py"))
+MONITORS = sorted((ROOT / "stream_app" / "monitors").rglob("*.py"))
+
+# Libraries without a clock, a file, a network or a random number of their own.
+PURE = {
+    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "copy", "dataclasses", "enum", "fractions",
+    "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "numbers", "operator", "re", "statistics",
+    "string", "struct", "types", "typing", "warnings", "zlib",
+}  # fmt: skip
+STATISTICS = {"numpy", "scipy", "river"}
+RANDOM = {"random"}  # with a seed: see below
+
+
+def imports(path):
+    """Top-level names of the modules a file imports; ours in full."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [node.module]
+        else:
+            continue
+        for name in names:
+            yield ".".join(name.split(".")[:2]) if name.startswith("stream_app.") else name.split(".")[0]
+
+
+def called(path):
+    """Dotted names of what a file calls, with the number of arguments."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), len(node.args) + len(node.keywords), node.lineno
+
+
+def test_the_contracts_of_the_layers_hold(capsys):
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("files", "ours"),
+    [
+        (CORE, {"stream_app.core", "stream_app.errors"}),
+        (MONITORS, {"stream_app.core", "stream_app.errors", "stream_app.events", "stream_app.monitors"}),
+    ],
+    ids=["core", "monitors"],
+)
+def test_pure_layers_import_pure_modules_only(files, ours):
+    assert files
+    found = {(path.relative_to(ROOT).as_posix(), name) for path in files for name in imports(path)}
+    assert sorted((path, name) for path, name in found if name not in PURE | STATISTICS | RANDOM | ours) == []
+
+
+def test_every_random_choice_in_a_pure_layer_is_seeded():
+    faults = []
+    for path in CORE + MONITORS:
+        for name, arguments, line in called(path):
+            where = f"{path.relative_to(ROOT)}:{line}: {name}"
+            last = name.rpartition(".")[2]
+            seeded = last in {"default_rng", "Random", "SeedSequence", "PCG64", "Generator", "RandomState"}
+            if (seeded and arguments == 0) or (not seeded and name.startswith(("np.random.", "random."))):
+                faults.append(where)
+    assert faults == []
+
+
+@pytest.mark.parametrize("files", [CORE, MONITORS], ids=["core", "monitors"])
+def test_pure_layers_neither_print_nor_open_nor_ask_the_clock(files):
+    forbidden = {"print", "open", "input", "eval", "exec", "datetime.now", "datetime.utcnow", "date.today"}
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in files
+        for name, _, line in called(path)
+        if name in forbidden
+    ]
+    assert found == []
+
+
+def test_the_list_of_pure_modules_holds_modules_of_the_standard_library():
+    assert PURE - set(sys.stdlib_module_names) == set()
+
+
+@pytest.mark.parametrize("package", ["stream_app", "producers"])
+def test_files_stay_short_enough_to_read(package):
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
