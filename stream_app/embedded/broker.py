@@ -2,10 +2,10 @@
 
 import atexit
 import importlib.util
+import os
 import shutil
 import socket
 import subprocess
-import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +17,7 @@ from stream_app.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]
 
+_PACKAGE = "noida_db"
 _PROGRAM = "noida-db"
 _POLL_SECONDS = 0.05
 
@@ -54,11 +55,13 @@ class EmbeddedBroker:
         Raises
         ------
         BrokerError
-            If it is not installed, ends at once or does not answer in time.
+            If it is not installed, its port is taken, it ends at once or does not answer in time.
         """
-        program = Path(sysconfig.get_path("scripts")) / _PROGRAM
-        if importlib.util.find_spec("noida_db") is None or not program.exists():
-            raise BrokerError(missing("the embedded broker"))
+        program = _program()
+        if self._answers():
+            raise BrokerError(
+                f"the embedded broker cannot have port {self._port}: another program listens there"
+            )
         log = self._data_dir / "broker.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 our own installed program
@@ -82,11 +85,14 @@ class EmbeddedBroker:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise BrokerError(f"the embedded broker ended with {self._process.returncode}: {_tail(log)}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return f"127.0.0.1:{self._port}"
+            if self._answers():
+                return f"127.0.0.1:{self._port}"
             time.sleep(_POLL_SECONDS)
         raise BrokerError(f"the embedded broker did not answer within {self._timeout:.0f} s: {_tail(log)}")
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     @property
     def pid(self) -> int | None:
@@ -122,6 +128,17 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _program() -> Path:
+    """Find the program itself: the package's script would stand between, and a signal to it would not arrive."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    program = Path(spec.origin).with_name(_PROGRAM) if spec and spec.origin else None
+    if program is None or not program.exists():
+        raise BrokerError(missing("the embedded broker"))
+    if not os.access(program, os.X_OK):
+        program.chmod(0o755)
+    return program
 
 
 def _tail(log: Path) -> str:
