@@ -73,7 +73,7 @@ class AnomalyConfig:
 
     warmup: int = 400
     fast: int = 8
-    slow: int = 20
+    slow: int = 16
     baseline: int = 200
     hold: int = 30
     adopt_after: int = 1000

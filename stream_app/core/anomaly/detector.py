@@ -60,8 +60,8 @@ class AnomalyDetector:
     correlation. An anomaly begins when a statistic exceeds the level set by the false-alarm budget, and ends by
     the rules of `Episode`.
 
-    Cost: about 3 µs per 8-channel event in batches of 100. State: about 3 KiB for 8 channels after the
-    warm-up, which itself keeps its events (25 KiB).
+    Cost: about 4 µs per 8-channel event in batches of 100. State: about 12 KiB for 8 channels after the
+    warm-up, which itself keeps its events (30 KiB).
 
     Parameters
     ----------
