@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from river.drift import ADWIN, KSWIN, PageHinkley
-from scipy.signal import lfilter
 from scipy.stats import ks_2samp
 
+from producers.water_loop.physics import WaterLoop
+from producers.water_loop.simulate import simulate
 from stream_app.core.drift import DriftConfig, DriftDetector
 
 BATCH = 2000
@@ -48,15 +49,6 @@ def digit_statistics(path: Path) -> np.ndarray:
     return np.column_stack(
         (images.mean(axis=(1, 2)), images.std(axis=(1, 2)), ink, x, y, width, height, edges)
     )
-
-
-def simulated_plant(rows: int, seed: int) -> np.ndarray:
-    """Return eight sensors without a fault: autoregressive, correlated noise of several memories."""
-    rng = np.random.default_rng(seed)
-    common = rng.normal(size=(rows, 1))
-    noise = 0.5 * common + rng.normal(size=(rows, 8))
-    memories = (0.0, 0.0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
-    return np.column_stack([lfilter([1.0], [1.0, -phi], noise[:, j]) for j, phi in enumerate(memories)])
 
 
 def budgeted(rate: float) -> Callable[[np.ndarray], int]:
@@ -132,7 +124,7 @@ def main() -> None:
     digits = digit_statistics(data / "mnist" / "t10k-images-idx3-ubyte.gz")
     orders = [digits[np.random.default_rng(seed).permutation(len(digits))] for seed in range(ORDERS)]
     report(f"Digit statistics in {ORDERS} random orders", orders)
-    report("Simulated plant without faults", [simulated_plant(SIMULATED, seed=1)])
+    report("Simulated plant without faults", [simulate(WaterLoop(), SIMULATED, seed=1).values])
 
 
 if __name__ == "__main__":
