@@ -61,13 +61,17 @@ bench: venv ## Events a second through broker, worker and Redis, beside a plain 
 bench-detection: venv ## Delay to detection and false alarms, beside River's detectors
 	@set -e; for script in benchmarks/detection/*.py; do echo "== $$script"; $(PY) $$script; done
 
-lock: ## Make requirements/dev.txt anew from pyproject.toml
+lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	python3 -m venv "$$tools"; \
 	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
-	"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
-		--no-emit-index-url --custom-compile-command "make lock" \
-		pyproject.toml requirements/build.in --output-file requirements/dev.txt
+	compile() { \
+		"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --custom-compile-command "make lock" "$$@"; \
+	}; \
+	compile --all-extras pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
+	compile --extra fast --extra parquet -c requirements/dev.txt pyproject.toml --output-file requirements/run.txt; \
+	compile -c requirements/dev.txt requirements/build.in --output-file requirements/build.txt
 
 clean: ## Remove what the other targets made
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

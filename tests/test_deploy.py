@@ -1,0 +1,373 @@
+"""The deployed form, as far as it can be read without a container engine."""
+
+import fnmatch
+import importlib
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+import typer
+import yaml
+from prometheus_client import Counter, Histogram
+
+from producers.kinds import Selection, kinds
+from producers.pacing import parse_speed
+from stream_app.runtime.metrics import Metrics
+from stream_app.settings import load_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES = COMPOSE["services"]
+OURS = sorted(name for name, service in SERVICES.items() if "build" in service)
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RULES = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text(encoding="utf-8"))
+DASHBOARD = json.loads(
+    (ROOT / "deploy" / "grafana" / "dashboards" / "streamgauge.json").read_text(encoding="utf-8")
+)
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+
+
+def program():
+    return typer.main.get_command(importlib.import_module("stream_app.cli.main").app)
+
+
+def parsed(arguments):
+    """Parse a call as our command line would, and return the command's name and parameters."""
+    command, context = program(), None
+    context = command.make_context("streamgauge", list(arguments))
+    # click keeps the rest of the call in one of these, by version.
+    rest = [*getattr(context, "_protected_args", []), *context.args]
+    name, subcommand, rest = command.resolve_command(context, rest)
+    return name, subcommand.make_context(name, rest, parent=context).params
+
+
+def test_the_services_and_their_profiles():
+    assert {name: service.get("profiles", []) for name, service in SERVICES.items()} == {
+        "kafka": [],
+        "redis": [],
+        "worker": [],
+        "replay": ["replay"],
+        "prometheus": ["monitoring"],
+        "grafana": ["monitoring"],
+    }
+
+
+@every_service
+def test_every_service_has_a_health_check(name):
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] in {"CMD", "CMD-SHELL"}
+    assert len(check["test"]) > 1
+    assert {"interval", "timeout", "retries"} <= check.keys()
+
+
+@every_service
+def test_every_service_runs_with_as_little_as_it_can(name):
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not service.get("privileged")
+    assert service["restart"] == "unless-stopped"
+
+
+@every_service
+def test_images_are_pinned(name):
+    repository, _, tag = SERVICES[name]["image"].rpartition(":")
+    assert repository
+    assert re.match(r"\d|v\d|local$", tag), tag
+
+
+@every_service
+def test_ports_are_published_on_the_loopback_interface_only(name):
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
+
+
+@every_service
+def test_volumes_are_named_or_files_of_the_project(name):
+    for volume in SERVICES[name].get("volumes", []):
+        source, target, *mode = volume.split(":")
+        assert target.startswith("/")
+        if source.startswith("."):
+            assert (ROOT / source).exists()
+            assert mode == ["ro"]
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_what_must_survive_a_restart_is_on_a_volume():
+    kafka = SERVICES["kafka"]
+    assert f"kafka-data:{kafka['environment']['KAFKA_LOG_DIRS']}" in kafka["volumes"]
+    assert "redis-data:/data" in SERVICES["redis"]["volumes"]
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert set(COMPOSE["volumes"]) <= used
+
+
+@every_service
+def test_services_wait_until_those_they_need_are_healthy(name):
+    needs = SERVICES[name].get("depends_on", {})
+    assert all(need == {"condition": "service_healthy"} for need in needs.values())
+    assert set(needs) <= set(SERVICES)
+    if name in OURS:
+        assert set(needs) == {"kafka", "redis"}
+
+
+def test_redis_keeps_what_it_takes():
+    options = SERVICES["redis"]["command"]
+    pairs = dict(zip(options[1::2], options[2::2], strict=True))
+    assert pairs["--appendonly"] == "yes"
+    assert pairs["--maxmemory-policy"] == "noeviction"
+
+
+def test_the_broker_is_one_kraft_node_that_both_sides_can_reach():
+    environment = SERVICES["kafka"]["environment"]
+    assert environment["KAFKA_PROCESS_ROLES"] == "broker,controller"
+    advertised = dict(
+        listener.split("://") for listener in environment["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    )
+    assert advertised["INTERNAL"] == SERVICES["worker"]["environment"]["STREAMGAUGE_KAFKA"]
+    published = [port.split(":")[1] for port in SERVICES["kafka"]["ports"]]
+    assert advertised["HOST"] in {f"localhost:{port}" for port in published}
+    names = set(re.findall(r"(\w+)://", environment["KAFKA_LISTENERS"]))
+    assert names == {
+        pair.split(":")[0] for pair in environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    }
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_run_without_privileges_on_a_read_only_file_system(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert int(service["user"].split(":")[0]) > 0
+    assert any(mount.startswith("/tmp:") for mount in service["tmpfs"])
+    assert service["user"] == re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_settings_are_settings(name, monkeypatch, tmp_path):
+    for variable in [variable for variable in os.environ if variable.startswith("STREAMGAUGE_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    before = load_settings()
+    for variable, value in SERVICES[name]["environment"].items():
+        monkeypatch.setenv(variable, value)
+        now = load_settings()
+        assert now != before, f"{variable} changes nothing"
+        before = now
+    assert before.kafka.servers == ["kafka:9092"]
+    assert before.redis.shown == "redis://redis:6379"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_commands_and_their_options_exist(name):
+    command, _ = parsed(SERVICES[name]["command"])
+    assert command == SERVICES[name]["command"][0]
+    check = SERVICES[name]["healthcheck"]["test"]
+    if check[1] == "streamgauge":
+        assert parsed(check[2:])[0] == check[2]
+
+
+def test_the_image_starts_our_program():
+    entry, command = re.search(r"^ENTRYPOINT (.*)$\nCMD (.*)$", DOCKERFILE, re.MULTILINE).groups()
+    assert json.loads(entry) == ["streamgauge"]
+    assert parsed(json.loads(command))[0] == "worker"
+
+
+def test_an_option_that_does_not_exist_would_be_noticed():
+    with pytest.raises(click.UsageError):
+        parsed(["worker", "--no-such-option"])
+
+
+def test_the_replay_that_is_deployed_can_be_opened():
+    _, options = parsed(SERVICES["replay"]["command"])
+    source = kinds()[options["kind"]].open(Selection(simulate=options["simulate"], faults=options["faults"]))
+    assert source.total is None, "it goes on until it is stopped"
+    assert len(source.faults) == 4
+    parse_speed(options["speed"])
+
+
+def copied():
+    for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE):
+        yield from line.split()[:-1]
+
+
+def test_the_image_copies_what_is_there_and_not_ignored():
+    kept = [
+        line[1:].rstrip("/")
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    ]
+    for path in copied():
+        assert (ROOT / path).exists(), path
+        assert any(fnmatch.fnmatch(path.rstrip("/"), pattern) for pattern in kept), path
+
+
+def test_the_image_installs_locked_packages_only():
+    installs = re.findall(r"pip install ([^\\\n]*)", DOCKERFILE)
+    assert installs
+    for install in installs:
+        assert "--require-hashes" in install or "--no-deps --no-index" in install, install
+
+
+def pins(name):
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["run", "build"])
+def test_the_image_holds_the_versions_that_are_tested(name):
+    assert pins(name).items() <= pins("dev").items()
+    assert "pytest" not in pins(name)
+
+
+def metric_names():
+    """Names as Prometheus sees them, each with its labels."""
+    names = {"up": {"job", "instance"}}
+    for metric in vars(Metrics()).values():
+        labels = {*getattr(metric, "_labelnames", ()), "job", "instance"}
+        if isinstance(metric, Counter):
+            names[f"{metric._name}_total"] = labels
+        elif isinstance(metric, Histogram):
+            names |= {f"{metric._name}_{part}": labels | {"le"} for part in ("bucket", "sum", "count")}
+        elif hasattr(metric, "_name"):
+            names[metric._name] = labels
+    return names
+
+
+EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]] + [
+    target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expressions_use_metrics_and_labels_that_exist(expression):
+    known = metric_names()
+    used = set(re.findall(r"\bstreamgauge_\w+|\bup\b", expression))
+    assert used
+    assert used <= known.keys()
+    labels = {
+        label.strip() for group in re.findall(r"by \((.*?)\)", expression) for label in group.split(",")
+    }
+    labels |= set(re.findall(r"(\w+)\s*(?:=|!=|=~|!~)\s*\"", expression))
+    for name in used:
+        assert labels <= known[name], (name, labels - known[name])
+
+
+def test_every_metric_is_on_the_dashboard():
+    shown = " ".join(target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"])
+    missing = [
+        name
+        for name in metric_names()
+        if not name.endswith(("_sum", "_count")) and not re.search(rf"\b{name}\b", shown)
+    ]
+    assert missing == []
+
+
+def test_panels_do_not_overlap_and_have_titles():
+    taken = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+        assert panel["title"]
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_rules_have_a_severity_and_a_summary():
+    rules = [rule for group in RULES["groups"] for rule in group["rules"]]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert rule["annotations"]["summary"]
+        assert rule["for"]
+
+
+def test_prometheus_scrapes_the_port_that_the_worker_opens():
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = config["scrape_configs"]
+    port = SERVICES["worker"]["environment"]["STREAMGAUGE_WORKER__METRICS_PORT"]
+    assert job["static_configs"][0]["targets"] == [f"127.0.0.1:{port}"]
+    assert f"127.0.0.1:{port}/" in SERVICES["worker"]["healthcheck"]["test"][-1]
+    assert SERVICES["prometheus"]["network_mode"] == "service:worker"
+    assert all((PROMETHEUS / name).exists() for name in config["rule_files"])
+
+
+def test_grafana_finds_its_source_and_its_dashboard():
+    provisioning = ROOT / "deploy" / "grafana" / "provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text())["datasources"]
+    assert source["url"] == "http://worker:9090"
+    assert {target["datasource"]["uid"] for panel in DASHBOARD["panels"] for target in panel["targets"]} == {
+        source["uid"]
+    }
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "streamgauge.yml").read_text())["providers"]
+    mounted = {volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["grafana"]["volumes"]}
+    assert list((ROOT / mounted[provider["options"]["path"]]).glob("*.json"))
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(provider["options"]["path"])
+
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_make_lists_its_targets_by_itself():
+    told = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
+    ).stdout
+    targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split()
+    assert re.findall(r"make ([a-z-]+) ", told) == targets
+
+
+def test_make_says_what_is_missing_where_there_is_no_python(tmp_path):
+    for name in ("Makefile", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "dev.txt").write_text("")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "make", "touch"):
+        found = next(Path(folder) / tool for folder in ("/bin", "/usr/bin") if (Path(folder) / tool).exists())
+        (tools / tool).symlink_to(found)
+    # A Python without ensurepip, as Debian has it, and one that is only a name on the path.
+    fake = tools / "python3.11"
+    fake.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; *print*) echo python3.11-venv;; esac\n')
+    broken = tools / "python3.13"
+    broken.write_text("#!/bin/sh\nexit 127\n")
+    broken.chmod(0o755)
+
+    def make():
+        return subprocess.run(
+            ["make", "venv"],
+            cwd=tmp_path,
+            env={"PATH": str(tools)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+
+    without = make()
+    assert without.returncode != 0
+    assert "Python 3.11, 3.12 or 3.13 is needed" in without.stderr
+    fake.chmod(0o755)
+    bare = make()
+    assert bare.returncode != 0
+    assert "sudo apt-get install python3.11-venv" in bare.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_ci_is_a_script_that_stops_at_the_first_failure():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    text = script.read_text(encoding="utf-8")
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "set -euo pipefail" in text
+    called = re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE)
+    assert called == ["test", "test-slow", "lint", "types"]
+    subprocess.run(["bash", "-n", str(script)], check=True, timeout=20)
