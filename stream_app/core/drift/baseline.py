@@ -121,8 +121,11 @@ def fit_channel(sample: FloatArray, origin: float, largest_error: float) -> tupl
     edges = np.quantile(innovations, steps, method="inverted_cdf")
     bins = _bin(edges, innovations)
     scores = normal_scores()[bins]
-    level, scale = integrated_autocorrelation_time(scores), integrated_autocorrelation_time(scores * scores)
-    inflation = np.array([level * whitening.excess, scale, max(level, scale)])
+    level = integrated_autocorrelation_time(scores, wander=True)
+    scale = integrated_autocorrelation_time(scores * scores)
+    inflation = np.array(
+        [level * whitening.excess, scale, max(integrated_autocorrelation_time(scores), scale)]
+    )
     counts = np.bincount(bins, minlength=BINS).astype(np.int32)
     typical = np.clip(
         sample, whitening.centre - 1e3 * whitening.scale, whitening.centre + 1e3 * whitening.scale

@@ -14,23 +14,26 @@ AR_ORDERS = (0, 1, 2, 4, 8)
 _BLOCK_BOUNDS = tuple((blocks, float(chdtri(blocks - 1, 0.025)) / (blocks - 1)) for blocks in (8, 16, 32, 64))
 
 
-def integrated_autocorrelation_time(series: FloatArray) -> float:
+def integrated_autocorrelation_time(series: FloatArray, *, wander: bool = False) -> float:
     """Estimate how many successive events carry the information of one independent event.
 
-    The mean of n events varies like that of ``n / time`` independent ones. The larger of two estimates:
-    the sum of the autocorrelations up to the first lag that is at least five times the sum so far
-    (Sokal's window), which sees strong short memory; and the variance of the means of blocks of n/64 to n/8
-    events over that of independent events, which sees a weak wander beneath strong noise.
+    The mean of n events varies like that of ``n / time`` independent ones. Sums the autocorrelations up to
+    the first lag that is at least five times the sum so far (Sokal's window), which sees strong short
+    memory. With `wander` the result is at least the variance of the means of blocks of n/64 to n/8 events over
+    that of independent events, which sees a weak wander beneath strong noise, at the price of more
+    variance.
 
     Parameters
     ----------
     series : ndarray of float, shape (n,)
         Finite values.
+    wander : bool
+        Whether to look for weak wander, too.
 
     Returns
     -------
     float
-        Time in events, at least 1; exactly 1 where both estimates are what independent events give (up to two
+        Time in events, at least 1; exactly 1 where the estimates are what independent events give (up to two
         standard errors, or the 97.5 % quantile), and for a constant series.
 
     References
@@ -57,7 +60,7 @@ def integrated_autocorrelation_time(series: FloatArray) -> float:
     # The window of independent events is about 5 lags, which gives the estimate this standard error.
     insignificant = 1.0 + 2.0 * np.sqrt(2.0 * (2.0 * 5.0 + 1.0) / n)
     short = float(times[window]) if times[window] > insignificant else 1.0
-    return max(short, _blocked_time(centred))
+    return max(short, _blocked_time(centred)) if wander else short
 
 
 def _blocked_time(centred: FloatArray) -> float:

@@ -89,7 +89,7 @@ def fit_whitening(sample: FloatArray, origin: float, largest_error: float) -> tu
     """
     centre, scale = _location(sample)
     standard = np.clip((sample - centre) / scale, -_FAR, _FAR)
-    time = integrated_autocorrelation_time(standard)
+    time = integrated_autocorrelation_time(standard, wander=True)
     # A short reference of independent events knows its level no better, but has no wander to follow.
     tracked = time > 1.0 and bool(np.sqrt(time / len(sample)) > largest_error)
     coefficients = autoregression(standard)

@@ -38,14 +38,14 @@ def test_what_cannot_be_calibrated_says_so():
 
 def test_autocorrelation_time_of_an_autoregression_is_the_known_one():
     series = lfilter([1.0], [1.0, -0.8], np.random.default_rng(4).normal(size=50_000))
-    assert integrated_autocorrelation_time(series) == pytest.approx(9.0, rel=0.4)
+    assert integrated_autocorrelation_time(series) == pytest.approx(9.0, rel=0.15)
     assert integrated_autocorrelation_time(np.random.default_rng(5).normal(size=5000)) == 1.0
 
 
 def test_a_weak_wander_beneath_strong_noise_is_seen():
     rng = np.random.default_rng(7)
     wander = lfilter([0.1], [1.0, -0.99], rng.normal(size=4000)) * 0.3
-    assert integrated_autocorrelation_time(rng.normal(size=4000) + wander) > 5.0
+    assert integrated_autocorrelation_time(rng.normal(size=4000) + wander, wander=True) > 5.0
 
 
 def test_the_autoregression_is_recovered():
