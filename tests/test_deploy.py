@@ -228,9 +228,32 @@ def metric_names():
     """Names as Prometheus sees them, each with its labels."""
     names = {"up": {"job", "instance"}}
     for metric in vars(Metrics()).values():
-        for name, selector in re.findall(r"(\w+)\{(.*?)\}", expression):
+        labels = {*getattr(metric, "_labelnames", ()), "job", "instance"}
+        if isinstance(metric, Counter):
+            names[f"{metric._name}_total"] = labels
+        elif isinstance(metric, Histogram):
+            names |= {f"{metric._name}_{part}": labels | {"le"} for part in ("bucket", "sum", "count")}
+        elif hasattr(metric, "_name"):
+            names[metric._name] = labels
+    return names
+
+
+EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]] + [
+    target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]
+]
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_expressions_use_metrics_and_labels_that_exist(expression):
+    known = metric_names()
+    used = set(re.findall(r"\bstreamgauge_\w+|\bup\b", expression))
+    assert used
+    assert used <= known.keys()
+    for name, selector in re.findall(r"(\w+)\{(.*?)\}", expression):
         assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= known[name], name
-    grouped = {label.strip() for group in re.findall(r"by \((.*?)\)", expression) for label in group.split(",")}
+    grouped = {
+        label.strip() for group in re.findall(r"by \((.*?)\)", expression) for label in group.split(",")
+    }
     assert all(any(label in known[name] for name in used) for label in grouped), grouped
 
 
