@@ -8,6 +8,7 @@ from rich.console import Console
 
 from stream_app import __version__
 from stream_app.cli.alerts import alerts_app
+from stream_app.cli.backtest import backtest
 from stream_app.cli.check import check
 from stream_app.cli.demo import demo
 from stream_app.cli.features import features_app
@@ -46,6 +47,7 @@ def _options(
 app.command(rich_help_panel="Start here")(demo)
 app.command(rich_help_panel="Run")(replay)
 app.command(rich_help_panel="Run")(worker)
+app.command(rich_help_panel="Run")(backtest)
 app.command(rich_help_panel="Run")(check)
 app.add_typer(alerts_app, name="alerts", rich_help_panel="Look")
 app.add_typer(features_app, name="features", rich_help_panel="Look")

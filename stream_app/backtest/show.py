@@ -1,0 +1,51 @@
+"""Figures in words and numbers, for a terminal and a page alike."""
+
+from collections.abc import Mapping
+
+from stream_app.backtest.figures import Figures
+
+__all__ = ["figure_rows", "number"]
+
+
+def number(value: float | None, digits: int, *, scale: float = 1.0) -> str:
+    """Return a number with a fixed number of digits, or a dash where there is none.
+
+    Examples
+    --------
+    >>> number(0.1234, 1, scale=100.0), number(None, 2)
+    ('12.3', '-')
+    """
+    return "-" if value is None else f"{value * scale:,.{digits}f}"
+
+
+def figure_rows(figures: Figures) -> list[tuple[str, str]]:
+    """Return what was measured as pairs of a name and a text; what has no truth is left out."""
+    rows = [
+        ("sources", f"{figures.sources:,}"),
+        ("events", f"{figures.events:,} ({figures.scored:,} scored)"),
+    ]
+    if figures.refused:
+        rows.append(("refused", _listed(figures.refused)))
+    rows.append(("alerts", _listed(figures.alerts) or "none"))
+    rows.append(("alerts per 100,000 events", number(figures.alerts_per_100k, 1)))
+    if figures.false_alarms is not None:
+        rows.append(("false alarms", _listed(figures.false_alarms) or "none"))
+        rows.append(("false alarms per 100,000 normal events", number(figures.false_alarms_per_100k, 1)))
+    if said := figures.anomalies:
+        rows.append(("F1", number(said.f1, 4)))
+        rows.append(("FAR", f"{number(said.false_alarm_rate, 2, scale=100.0)} %"))
+        rows.append(("MAR", f"{number(said.missed_alarm_rate, 2, scale=100.0)} %"))
+    if figures.changepoints:
+        titles = {"standard": "NAB standard", "low_fp": "NAB LowFP", "low_fn": "NAB LowFN"}
+        rows += [(titles[name], number(score.percent, 2)) for name, score in figures.changepoints.items()]
+    if delays := figures.delays:
+        rows.append(("true events", f"{delays.events:,} ({delays.missed:,} missed)"))
+        rows.append(("detection delay, median", f"{number(delays.median, 1)} s"))
+        rows.append(("detection delay, 90 %", f"{number(delays.p90, 1)} s"))
+    return rows
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    parts = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    return f"{total:,} ({parts})" if total else ""

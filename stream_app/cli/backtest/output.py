@@ -1,0 +1,123 @@
+"""What a backtest writes and prints."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.markup import escape
+from rich.table import Table
+
+from stream_app.backtest import Backtest, EventFile, figure_rows
+from stream_app.cli.backtest.files import InputFile
+from stream_app.cli.show import console
+from stream_app.errors import SettingsError
+
+__all__ = ["EventFiles", "figures_json", "print_figures"]
+
+
+class EventFiles:
+    """Where rows per event go: one file for all input, or in a directory a file for each.
+
+    Parameters
+    ----------
+    out : Path
+        A directory if there is one, or if the name has no ending; else a file.
+    files : sequence of InputFile
+        The input.
+
+    Raises
+    ------
+    SettingsError
+        If two inputs would go to one file of the directory, or one would be overwritten.
+    """
+
+    def __init__(self, out: Path, files: Sequence[InputFile]) -> None:
+        self._out = out
+        self._in_directory = out.is_dir() or not out.suffix
+        self._common: EventFile | None = None
+        self._all = ExitStack()
+        targets = [self._target(file) for file in files]
+        for target in targets:
+            if self._in_directory and targets.count(target) > 1:
+                raise SettingsError(
+                    f"--events: two inputs would be written to {target}; write one file for all, OUT.csv"
+                )
+            if any(target.resolve() == file.path.resolve() for file in files):
+                raise SettingsError(f"--events: {target} is an input and would be overwritten")
+        self.told = f"{out} ({len(targets)} files)" if self._in_directory else f"{out}"
+
+    def _target(self, file: InputFile) -> Path:
+        if not self._in_directory:
+            return self._out
+        return self._out / f"{file.path.absolute().parent.name}-{file.path.stem}.csv"
+
+    @contextmanager
+    def of(self, file: InputFile) -> Iterator[EventFile]:
+        """Give what the rows of a file go to.
+
+        Raises
+        ------
+        SettingsError
+            If it cannot be written.
+        """
+        if self._in_directory:
+            with EventFile(self._target(file)) as own:
+                yield own
+            return
+        if self._common is None:
+            self._common = self._all.enter_context(EventFile(self._out))
+        yield self._common
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._all.__exit__(kind, error, trace)
+
+
+def print_figures(backtest: Backtest, seconds: float) -> None:
+    """Print the figures: a table on a terminal, plain lines elsewhere."""
+    rows = figure_rows(backtest.figures())
+    rows.append(("events a second", _speed(backtest, seconds)))
+    notes = [f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()]
+    if not console.is_terminal:
+        width = max(len(name) for name, _ in rows) + 2
+        for name, text in rows:
+            print(f"{name:<{width}}{text}")  # noqa: T201 plain text for pipes
+        for note in notes:
+            print(note)  # noqa: T201 as above
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for name, text in rows:
+        table.add_row(name, escape(text))
+    console.print(table)
+    for note in notes:
+        console.print(escape(note), style="yellow", soft_wrap=True)
+
+
+def _speed(backtest: Backtest, seconds: float) -> str:
+    monitor, whole = _rates(backtest, seconds)
+    return f"{monitor:,.0f} in the monitor, {whole:,.0f} with reading and writing"
+
+
+def _rates(backtest: Backtest, seconds: float) -> tuple[float, float]:
+    return backtest.rows / max(backtest.seconds, 1e-9), backtest.rows / max(seconds, 1e-9)
+
+
+def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
+    """Return all figures as plain values, pooled and by source."""
+    monitor, whole = _rates(backtest, seconds)
+    return backtest.figures().to_dict() | {
+        "stream": backtest.config.stream,
+        "budget": backtest.config.budget,
+        "warmup": backtest.config.warmup,
+        "events_per_second": round(monitor, 1),
+        "events_per_second_overall": round(whole, 1),
+        "by_source": {name: own.to_dict() for name, own in backtest.figures_by_source().items()},
+    }

@@ -1,0 +1,186 @@
+import csv
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from stream_app.cli.main import main
+
+N = 1000
+TRUTH = (np.arange(N) >= 700) & (np.arange(N) < 850)
+
+
+@pytest.fixture
+def streamgauge(capsys, monkeypatch, tmp_path):
+    """Run the program; gives exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["streamgauge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return run
+
+
+def write_skab(path, seed=1, shift=3.0):
+    """Write an experiment in SKAB's format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).normal((32.0, 5.0), (0.4, 0.1), size=(N, 2))
+    values[TRUTH, 0] -= shift
+    with path.open("w", newline="") as file:
+        out = csv.writer(file, delimiter=";")
+        out.writerow(["datetime", "flow", "level", "anomaly", "changepoint"])
+        for i, (flow, level) in enumerate(values):
+            moment = f"2020-03-09 {10 + i // 3600:02d}:{i // 60 % 60:02d}:{i % 60:02d}"
+            out.writerow([moment, f"{flow:.4f}", f"{level:.4f}", float(TRUTH[i]), float(i in (700, 850))])
+    return path
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_figures_and_rows_of_one_file(streamgauge, tmp_path):
+    write_skab(tmp_path / "valve" / "0.csv")
+    code, out, _ = streamgauge("backtest", "valve/0.csv", "--events", "out.csv", "--json")
+    figures = json.loads(out)
+    assert code == 0
+    rows = read(tmp_path / "out.csv")
+    assert list(rows[0]) == ["source", "ts", "score", "anomaly", "changepoint", "drift"]
+    assert [row["ts"] for row in rows] == [
+        r.split(";")[0] for r in (tmp_path / "valve/0.csv").read_text().splitlines()[1:]
+    ]
+    said = np.array([row["anomaly"] == "1" for row in rows])
+    assert {row["anomaly"] for row in rows} | {row["drift"] for row in rows} <= {"0", "1"}
+    assert not said[:400].any()
+    both = (said & TRUTH)[400:].sum()
+    assert figures["f1"] == pytest.approx(2 * both / (said[400:].sum() + TRUTH[400:].sum()))
+    assert figures["f1"] > 0.5
+    assert figures["delay"] == {"events": 1, "missed": 0} | {
+        name: pytest.approx(float(np.flatnonzero(said)[0] - 700)) for name in ("median", "p90")
+    }
+    assert figures["events"] == N
+    assert figures["scored"] == N - 400
+    assert figures["nab"]["standard"] <= 100.0
+
+
+def test_a_file_each_or_one_for_all(streamgauge, tmp_path):
+    for number in (0, 2, 10):
+        write_skab(tmp_path / "valve" / f"{number}.csv", seed=number)
+    assert streamgauge("backtest", "valve", "--events", "out", "--quiet")[0] == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "valve-0.csv",
+        "valve-2.csv",
+        "valve-10.csv",
+    }
+    assert streamgauge("backtest", "valve", "--events", "all.csv", "--quiet")[0] == 0
+    each = [row for number in (0, 2, 10) for row in read(tmp_path / "out" / f"valve-{number}.csv")]
+    assert read(tmp_path / "all.csv") == each
+    # Each file begins afresh: its rows do not depend on the files before.
+    assert streamgauge("backtest", "valve/10.csv", "--events", "alone.csv")[0] == 0
+    assert read(tmp_path / "alone.csv") == read(tmp_path / "out" / "valve-10.csv")
+
+
+def test_truth_of_any_name_stays_away_from_the_monitor(streamgauge, tmp_path):
+    path = write_skab(tmp_path / "0.csv")
+    renamed = tmp_path / "renamed.csv"
+    renamed.write_text(path.read_text().replace("anomaly;changepoint", "broken;changepoint"))
+    bare = tmp_path / "bare.csv"
+    bare.write_text("".join(";".join(line.split(";")[:3]) + "\n" for line in path.read_text().splitlines()))
+    streamgauge("backtest", path, "--events", "a.csv")
+    code, out, _ = streamgauge("backtest", renamed, "--label-column", "broken", "--events", "b.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["f1"] is not None
+    streamgauge("backtest", bare, "--events", "c.csv")
+    without_names = [[list(row.values())[1:] for row in read(tmp_path / f"{name}.csv")] for name in "abc"]
+    assert without_names[0] == without_names[1] == without_names[2]
+
+
+def test_a_source_goes_on_from_file_to_file_where_a_column_names_it(streamgauge, tmp_path):
+    lines = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    named = ["source;" + lines[0], *(f"pump;{line}" for line in lines[1:])]
+    (tmp_path / "whole.csv").write_text("\n".join(named) + "\n")
+    (tmp_path / "day1.csv").write_text("\n".join(named[:601]) + "\n")
+    (tmp_path / "day2.csv").write_text("\n".join([named[0], *named[601:]]) + "\n")
+    streamgauge("backtest", "whole.csv", "--events", "whole-out.csv")
+    streamgauge("backtest", "day1.csv", "day2.csv", "--events", "days-out.csv")
+    assert read(tmp_path / "days-out.csv") == read(tmp_path / "whole-out.csv")
+
+
+def test_refused_rows_have_their_row_and_are_told(streamgauge, tmp_path):
+    lines = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    lines.insert(600, lines[100])
+    (tmp_path / "late.csv").write_text("\n".join(lines) + "\n")
+    code, out, _ = streamgauge("backtest", "late.csv", "--events", "out.csv")
+    assert code == 0
+    rows = read(tmp_path / "out.csv")
+    assert len(rows) == N + 1
+    assert list(rows[599].values()) == ["late", lines[600].split(";")[0], "0.0000", "0", "0", "0"]
+    assert "1 late" in out
+    assert "row 600: " in out
+
+
+def test_settings_of_the_stream_hold_and_the_call_wins(streamgauge, tmp_path):
+    write_skab(tmp_path / "0.csv")
+    (tmp_path / "streamgauge.toml").write_text(
+        '[streams.pumps]\nchannels = ["flow"]\nbudget = "1 per week"\n[streams.other]\n'
+    )
+    code, _, err = streamgauge("backtest", "0.csv")
+    assert code == 2
+    assert "pumps, other" in err
+    told = json.loads(streamgauge("backtest", "0.csv", "--stream", "pumps", "--json")[1])
+    assert (told["stream"], told["budget"], told["warmup"]) == ("pumps", "1 per week", 400)
+    told = json.loads(
+        streamgauge(
+            "backtest", "0.csv", "--stream", "pumps", "--budget", "2 per hour", "--warmup", "300", "--json"
+        )[1]
+    )
+    assert (told["budget"], told["warmup"], told["scored"]) == ("2 per hour", 300, N - 300)
+
+
+def test_a_report_is_written(streamgauge, tmp_path):
+    write_skab(tmp_path / "0.csv")
+    code, out, _ = streamgauge("backtest", "0.csv", "--report", "report")
+    assert code == 0
+    assert "summary.html" in out
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"01-0.png", "summary.html"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["missing.csv"], 1, "missing.csv: no such file"),
+        (["0.csv", "--label-column", "broken"], 1, "no column 'broken'"),
+        (["0.csv", "--changepoint-column", "flow2"], 1, "--changepoint-column: no column 'flow2'"),
+        (["0.csv", "--channels", "flow,speed"], 1, "no column 'speed'"),
+        (["0.csv", "--budget", "often"], 2, "budget"),
+        (["0.csv", "--warmup", "3"], 2, "--warmup"),
+        (["0.csv", "--stream", "pumps"], 2, "no stream is called 'pumps'"),
+        (["0.csv", "0.csv", "--events", "out"], 2, "two inputs"),
+        (["0.csv", "--events", "./0.csv"], 2, "would be overwritten"),
+        (["text.csv"], 1, "text.csv:3: column 'anomaly': 'maybe' is neither"),
+        ([], 2, "PATH"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(streamgauge, tmp_path, arguments, code, says):
+    write_skab(tmp_path / "0.csv")
+    (tmp_path / "text.csv").write_text("ts,flow,anomaly\n1,2,0\n2,3,maybe\n")
+    ended, out, err = streamgauge("backtest", *arguments)
+    assert ended == code
+    assert says in " ".join(err.split()).replace(" │ │ ", " ")
+    assert out == ""
+    assert "Traceback" not in err
+    assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_a_report_without_matplotlib_says_what_to_install(streamgauge, tmp_path, monkeypatch):
+    write_skab(tmp_path / "0.csv")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = streamgauge("backtest", "0.csv", "--report", "report")
+    assert code == 2
+    assert "streamgauge[report]" in err
