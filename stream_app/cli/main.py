@@ -12,7 +12,7 @@ from stream_app.cli.backtest import backtest
 from stream_app.cli.check import check
 from stream_app.cli.demo import demo
 from stream_app.cli.features import features_app
-from stream_app.cli.replay import replay
+from stream_app.cli.replay import EXAMPLES, replay
 from stream_app.cli.worker import worker
 from stream_app.errors import StreamgaugeError
 
@@ -45,7 +45,7 @@ def _options(
 
 
 app.command(rich_help_panel="Start here")(demo)
-app.command(rich_help_panel="Run")(replay)
+app.command(rich_help_panel="Run", epilog=EXAMPLES, no_args_is_help=True)(replay)
 app.command(rich_help_panel="Run")(worker)
 app.command(rich_help_panel="Run")(backtest)
 app.command(rich_help_panel="Run")(check)

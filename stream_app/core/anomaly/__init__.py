@@ -3,6 +3,7 @@
 from stream_app.core.anomaly.alarm_budget import AlarmBudget
 from stream_app.core.anomaly.config import AnomalyConfig
 from stream_app.core.anomaly.detector import AnomalyDetector, AnomalyResult
+from stream_app.core.anomaly.escalation import Escalation
 from stream_app.core.anomaly.flatline import FlatlineDetector
 from stream_app.core.anomaly.half_space_trees import HalfSpaceTreesScorer
 from stream_app.core.anomaly.joint import JointModel, hotelling_limit, shrunk_correlation
@@ -14,6 +15,7 @@ __all__ = [
     "AnomalyConfig",
     "AnomalyDetector",
     "AnomalyResult",
+    "Escalation",
     "FlatlineDetector",
     "HalfSpaceTreesScorer",
     "JointModel",

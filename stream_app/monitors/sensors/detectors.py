@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector
+from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector, Escalation
 from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.drift import DriftConfig, DriftDetector
@@ -17,8 +17,11 @@ from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["Detector", "build_detectors", "restore_detectors"]
 
-_WEIGHTS = {"drift": 2.0, "anomaly": 1.0, "changepoint": 1.0}
-"""By which they share the budget. Drift looks for the most kinds of change."""
+_WEIGHTS = {"drift": 1.0, "anomaly": 1.0}
+"""By which they share the budget."""
+
+_MARKING_RATE = 1 / 3600
+"""False episodes per event at which events are marked as anomalous; alarms keep the budget."""
 
 _DRIFT_WARMUP = 1000
 """Events from which drift detection learns at least, whatever the anomaly detector needs."""
@@ -68,9 +71,14 @@ class _Drift:
 
 
 class _Anomaly:
-    def __init__(self, detector: AnomalyDetector, last: float = 0.0) -> None:
+    """Marks events at the detector's own rate, raises alarms at that of the budget."""
+
+    def __init__(self, detector: AnomalyDetector, rate: float) -> None:
         self._detector = detector
-        self._last = last
+        self._rate = rate
+        self._escalation = Escalation(rate, slow=detector.config.slow, looks=len(detector.channels) + 2)
+        self._last = 0.0
+        self._changepoints = 0
 
     def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
         result = self._detector.update(ts, values)
@@ -78,17 +86,28 @@ class _Anomaly:
         np.logical_or(scores.anomaly, result.anomaly, out=scores.anomaly)
         np.logical_or(scores.changepoint, result.changepoint, out=scores.changepoint)
         self._last = float(result.score[-1])
-        return result.signals
+        self._changepoints += int(result.changepoint.sum())
+        return self._escalation.update(ts, result.score, result.signals)
 
     def features(self) -> Mapping[str, float | None]:
-        return {"anomaly.score": self._last}
+        return {"anomaly.score": self._last, "anomaly.changepoints": self._changepoints}
 
     def state(self) -> dict[str, Any]:
-        return {"detector": self._detector.state(), "last": self._last}
+        return {
+            "detector": self._detector.state(),
+            "rate": self._rate,
+            "escalation": self._escalation.state(),
+            "last": self._last,
+            "changepoints": self._changepoints,
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        return cls(AnomalyDetector.from_state(dict(state["detector"])), state["last"])
+        anomaly = cls(AnomalyDetector.from_state(dict(state["detector"])), state["rate"])
+        anomaly._escalation.restore(state["escalation"])
+        anomaly._last = state["last"]
+        anomaly._changepoints = state["changepoints"]
+        return anomaly
 
 
 class _Extra:
@@ -134,15 +153,14 @@ def build_detectors(
     """
     rate = share * Budget.parse(config.budget).rate_per_event(config.sources / period)
     rates = {name: min(part, _LARGEST_RATE) for name, part in split_rate(rate, _WEIGHTS).items()}
+    marking = max(_MARKING_RATE, rates["anomaly"])
     anomaly = AnomalyConfig(
-        warmup=config.warmup,
-        false_alarms_per_event=rates["anomaly"],
-        false_changepoints_per_event=rates["changepoint"],
+        warmup=config.warmup, false_alarms_per_event=marking, false_changepoints_per_event=marking
     )
     drift = DriftConfig(false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup))
     detectors: dict[str, Detector] = {
         "drift": _Drift(DriftDetector(channels, drift)),
-        "anomaly": _Anomaly(AnomalyDetector(channels, anomaly)),
+        "anomaly": _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"]),
     }
     for name, extra in _extras(channels, config).items():
         detectors[name] = _build_extra(name, extra, channels)

@@ -46,6 +46,10 @@ class SensorMonitor:
     def __len__(self) -> int:
         return len(self._sources)
 
+    def sources(self) -> list[str]:
+        """Names of all sources seen."""
+        return list(self._sources)
+
     def features(self, source: str) -> tuple[float, Mapping[str, float | None]]:
         """Return the time of the newest reading of a source, and its live features."""
         return self._sources[source].features()
