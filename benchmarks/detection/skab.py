@@ -1,195 +1,148 @@
-"""SKAB by its published protocol: anomalies and changepoints of our detector beside the published leaders.
+"""SKAB by its published protocol: the monitor as ``streamgauge backtest`` runs it, beside the published leaders.
 
 usage: python benchmarks/detection/skab.py DATA_DIR
 
-DATA_DIR holds SKAB's folders (valve1, valve2, other; whichever are there are run) and anomaly-free.csv. The first
-400 rows of each experiment are the reference, the rest is scored in one causal pass, with the same defaults for
-every file. Outliers are judged row by row, pooled over experiments; changepoints by the NAB score with a window
-of 60 s after each true changepoint.
+DATA_DIR holds SKAB's folders (valve1, valve2, other; whichever are there are run) and anomaly-free.csv, or a folder
+skab with them. The first 400 rows of each experiment are the reference, the rest is scored in one causal pass, with
+the same defaults for every file. Outliers are judged row by row, pooled over experiments; changepoints by the NAB
+score (standard profile) with a window of 60 s after each true changepoint.
 """
 
-import csv
-import math
 import sys
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import lfilter
 
-from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector
+from producers.sources import Columns
+from stream_app.backtest import Backtest, Figures, InputRows, SourcePart, SourceTally, measure
+from stream_app.cli.backtest.files import InputFile, open_files
+from stream_app.core.budget import Budget
+from stream_app.monitors.sensors import EventScores, SensorConfig
 
 WARMUP = 400
-WINDOW = 60.0
-LEADERS = [
+LEADERS = (
     ("Conv-AE (published)", 0.78, 13.6, 28.0, None),
     ("MSET (published)", 0.78, 39.7, 14.1, None),
     ("T2+Q of a PCA (published)", 0.76, 26.6, 24.9, 25.4),
     ("MSCRED (published)", None, None, None, 32.4),
     ("isolation forest (published)", None, None, None, 26.2),
-]
+)
+BUDGETS = ("1 per 1000 events", "1 per 10000 events", "1 per 100000 events", "1 per day")
 
 
-@dataclass
-class Experiment:
-    """One file: event times, channels and, where there are any, the true labels."""
-
-    name: str
-    ts: np.ndarray
-    values: np.ndarray
-    anomaly: np.ndarray
-    changepoint: np.ndarray
-    channels: tuple[str, ...]
+def monitor(files: Iterable[InputFile], config: SensorConfig) -> Backtest:
+    """Run the monitor over files, each of them from a fresh start."""
+    backtest = Backtest(config)
+    for file in files:
+        backtest.forget()
+        for rows, _ in file.blocks():
+            backtest.update(rows)
+    return backtest
 
 
-@dataclass
-class Tally:
-    """Counts pooled over experiments, and the sums of the NAB score, its best and its worst."""
-
-    counts: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
-    nab: np.ndarray = field(default_factory=lambda: np.zeros(3))
-
-    def add(self, e, anomaly, changepoint):
-        """Count one experiment."""
-        truth, found = e.anomaly[WARMUP:], anomaly[WARMUP:]
-        for i in (0, 1):
-            for j in (0, 1):
-                self.counts[i, j] += np.sum((truth == i) & (found == j))
-        self.nab += nab(e.ts[WARMUP:], e.changepoint[WARMUP:], changepoint[WARMUP:])
-        return self
-
-    def figures(self):
-        """F1, false-alarm rate, missing-alarm rate (in percent) and NAB score."""
-        (tn, fp), (fn, tp) = self.counts
-        score, best, worst = self.nab
-        f1 = 2 * tp / max(2 * tp + fp + fn, 1)
-        return (
-            f1,
-            100 * fp / max(fp + tn, 1),
-            100 * fn / max(fn + tp, 1),
-            100 * (score - worst) / (best - worst),
-        )
-
-
-def nab(ts, truth, found, hit=1.0, false=-0.11, miss=-1.0):
-    """NAB score (standard profile) of one experiment, and what perfect and silent detectors would get."""
-    starts = ts[truth]
-    # A window that would begin inside the one before begins where that one ends.
-    ends = starts + WINDOW
-    begins = np.array([max([s, *[e for e in ends[:i] if e >= s][-1:]]) for i, s in enumerate(starts)])
-    alarms, used, score = ts[found], np.zeros(int(found.sum()), dtype=bool), 0.0
-    for begin, end in zip(begins, ends, strict=True):
-        inside = (alarms >= begin) & (alarms <= end)
-        if inside.any():
-            late = (alarms[inside].min() - begin) / (end - begin) if end > begin else 0.0
-            x = math.pi * (min(int(late * 1000), 999) / 999 - 0.5)
-            score += (hit - false) / 2 * (1 - math.tanh(x) / math.tanh(math.pi / 2)) + false
-        else:
-            score += miss
-        used |= inside
-    return np.array([score + false * np.sum(~used), hit * len(starts), miss * len(starts)])
-
-
-def read(path):
-    with path.open() as file:
-        rows = list(csv.reader(file, delimiter=";"))
-    header, rows = rows[0], rows[1:]
-    ts = np.array([datetime.fromisoformat(row[0]).timestamp() for row in rows])
-    table = np.array([[float(cell) for cell in row[1:]] for row in rows])
-    columns = [i for i, name in enumerate(header[1:]) if name not in ("anomaly", "changepoint")]
-    labels = {
-        name: table[:, header.index(name) - 1] > 0 for name in ("anomaly", "changepoint") if name in header
-    }
-    none = np.zeros(len(rows), dtype=bool)
-    return Experiment(
-        path.stem,
-        ts,
-        table[:, columns],
-        labels.get("anomaly", none),
-        labels.get("changepoint", none),
-        tuple(header[1:][i] for i in columns),
-    )
-
-
-def ours(e, config=None):
-    result = AnomalyDetector(e.channels, config or AnomalyConfig(warmup=WARMUP)).update(e.ts, e.values)
-    return result.anomaly, result.changepoint
-
-
-def ten_lines(e, weight=0.05, factor=10.0):
+def ten_lines(rows: InputRows, weight: float = 0.05, factor: float = 10.0) -> EventScores:
     """Threshold a smoothed Mahalanobis distance by its reference; its turns are its changepoints."""
-    x = e.values[:WARMUP]
-    z = (e.values - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
+    x = rows.values[:WARMUP]
+    z = (rows.values - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
     smooth = lfilter([weight], [1, weight - 1], z, axis=0)
     inverse = np.linalg.pinv(np.cov(smooth[20:WARMUP].T))
     distance = np.einsum("ij,jk,ik->i", smooth, inverse, smooth)
     alarm = distance > factor * distance[20:WARMUP].max()
-    return alarm, np.concatenate(([False], alarm[1:] != alarm[:-1]))
+    return EventScores(distance, alarm, np.diff(alarm, prepend=False), np.zeros(len(alarm), dtype=bool))
 
 
-def episodes(flags):
-    return int(np.sum(flags[1:] & ~flags[:-1]) + flags[0])
+def peer(files: Iterable[InputFile], method: Callable[[InputRows], EventScores]) -> Figures:
+    """Score a method that is given each experiment whole, as the monitor is scored."""
+    tallies = []
+    for file in files:
+        for rows, _ in file.blocks():
+            if len(rows) <= WARMUP:
+                sys.exit(f"{file.path}: {len(rows)} rows; an experiment of more than {WARMUP} is expected")
+            tally = SourceTally(WARMUP)
+            tally.update(
+                SourcePart(
+                    rows.names[0],
+                    rows.ts,
+                    rows.channels,
+                    rows.values,
+                    method(rows),
+                    [],
+                    [],
+                    rows.anomaly,
+                    rows.changepoint,
+                )
+            )
+            tallies.append(tally)
+    return measure(tallies)
 
 
-def show(name, f1, far, mar, score):
-    cells = [
-        "" if v is None else f"{v:{form}}"
-        for v, form in ((f1, ".3f"), (far, ".1f"), (mar, ".1f"), (score, ".1f"))
-    ]
-    print(f"{name:34} {cells[0]:>6} {cells[1]:>6} {cells[2]:>6} {cells[3]:>6}")
+def show(name: str, f1: float | None, far: float | None, mar: float | None, nab: float | None) -> None:
+    forms = ((f1, ".4f"), (far, ".2f"), (mar, ".2f"), (nab, ".2f"))
+    print(
+        f"{name:36}" + "".join(f"{'' if v is None else format(v, form):>9}" for v, form in forms), flush=True
+    )
 
 
-def by_number(path):
-    return (len(path.stem), path.stem)
+def show_figures(name: str, figures: Figures) -> None:
+    said, nab = figures.anomalies, figures.changepoints
+    show(
+        name,
+        said.f1,
+        100 * said.false_alarm_rate,
+        None if said.missed_alarm_rate is None else 100 * said.missed_alarm_rate,
+        nab["standard"].percent if nab else None,
+    )
 
 
-def main(root):
-    groups = {p.name: sorted(p.glob("*.csv"), key=by_number) for p in sorted(root.iterdir()) if p.is_dir()}
+def show_normal(file: InputFile) -> None:
+    """Print what the monitor raises on the testbed in normal mode."""
+    print(
+        f"\n{'A/A, anomaly-free.csv':36}{'events':>9}{'allowed':>9}{'alerts within the budget, by kind':>38}"
+    )
+    for budget in BUDGETS:
+        backtest = monitor([file], SensorConfig(warmup=WARMUP, budget=budget))
+        figures = backtest.figures()
+        allowed = allowed_alarms(budget, figures.scored)
+        spent = {kind: count for kind, count in figures.alerts.items() if kind != "quality"}
+        told = ", ".join(f"{count} {kind}" for kind, count in spent.items()) or "none"
+        print(f"  {budget:34}{figures.scored:>9,}{allowed:>9.2f}{told:>38}", flush=True)
+
+
+def allowed_alarms(budget: str, events: int) -> float:
+    """Return the false alarms that a budget allows over rows a second apart."""
+    return Budget.parse(budget).allowed(events=events, seconds=float(events))
+
+
+def main(root: Path) -> None:
+    root = root / "skab" if (root / "skab").is_dir() else root
     groups = {
-        name: [read(f) for f in files] for name, files in groups.items() if files and name != "anomaly-free"
+        folder.name: open_files([str(folder)], Columns())
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and any(folder.glob("*.csv")) and folder.name != "anomaly-free"
     }
     if not groups:
         sys.exit(f"{root}: no folder with CSV files; expected SKAB's valve1, valve2 or other")
-    print(f"{'':34} {'F1':>6} {'FAR %':>6} {'MAR %':>6} {'NAB':>6}")
-    run("streamgauge", ours, groups, each=True)
-    run("ten-line Mahalanobis", ten_lines, groups)
+    print(f"{'':36}{'F1':>9}{'FAR %':>9}{'MAR %':>9}{'NAB':>9}")
+    for group, files in groups.items():
+        backtest = monitor(files, SensorConfig(warmup=WARMUP))
+        for name, figures in backtest.figures_by_source().items():
+            show_figures(f"  {group}/{name}", figures)
+        show_figures(f"streamgauge backtest, {group}", backtest.figures())
+        show_figures(f"ten-line Mahalanobis, {group}", peer(files, ten_lines))
+        delays, speed = backtest.figures().delays, backtest.rows / backtest.seconds
+        print(
+            f"  delay: median {delays.median} s, 90 % {delays.p90} s, {delays.missed} of {delays.events} missed; "
+            f"{backtest.figures().false_alarms_per_100k:.1f} false alarms per 100,000 events; {speed:,.0f} events/s"
+        )
     for leader in LEADERS:
         show(*leader)
-    free = root / "anomaly-free.csv"
-    if free.exists():
-        show_normal(read(free))
-
-
-def run(name, method, groups, *, each=False):
-    whole = Tally()
-    for group, experiments in groups.items():
-        tally = Tally()
-        for e in experiments:
-            found = method(e)
-            tally.add(e, *found)
-            whole.add(e, *found)
-            if each:
-                show(f"  {group}/{e.name}", *Tally().add(e, *found).figures())
-        show(f"{name}, {group}", *tally.figures())
-    if len(groups) > 1:
-        show(f"{name}, all", *whole.figures())
-
-
-def show_normal(e):
-    print(f"\n{'A/A, anomaly-free.csv':34} {'events':>7} {'budget':>7} {'alarms':>7} {'changepoints':>13}")
-    for rate in (1e-3, 1e-4, 1e-5):
-        for warmup in (400, 2000):
-            config = AnomalyConfig(
-                warmup=warmup, false_alarms_per_event=rate, false_changepoints_per_event=rate
-            )
-            anomaly, changepoint = ours(e, config)
-            n = len(e.ts) - warmup
-            name = f"  rate {rate:g} an event, warm-up {warmup}"
-            print(f"{name:34} {n:7} {rate * n:7.2f} {episodes(anomaly):7} {int(changepoint.sum()):13}")
+    if (free := root / "anomaly-free.csv").exists():
+        show_normal(open_files([str(free)], Columns())[0])
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: skab.py DATA_DIR (the folder with valve1 and the others)")
+        sys.exit("usage: skab.py DATA_DIR (the folder with skab, or with valve1 and the others)")
     main(Path(sys.argv[1]))
