@@ -133,8 +133,8 @@ def main(root: Path) -> None:
         show_figures(f"ten-line Mahalanobis, {group}", peer(files, ten_lines))
         delays, speed = backtest.figures().delays, backtest.rows / backtest.seconds
         print(
-            f"  delay: median {delays.median} s, 90 % {delays.p90} s, {delays.missed} of {delays.events} missed; "
-            f"{backtest.figures().false_alarms_per_100k:.1f} false alarms per 100,000 events; {speed:,.0f} events/s"
+            f"  delay to the first mark: median {delays.median} s, 90 % {delays.p90} s, {delays.missed} of {delays.events} missed; "
+            f"{backtest.figures().budgeted_false_alarms_per_100k:.1f} false alarms per 100,000 events; {speed:,.0f} events/s"
         )
     for leader in LEADERS:
         show(*leader)

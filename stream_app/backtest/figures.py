@@ -1,7 +1,7 @@
 """The figures of a backtest, from what was kept of its sources."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,12 +15,12 @@ __all__ = ["Delays", "Figures", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """From the onset of each true event to the first row in it that was flagged or began an alert, in seconds.
+    """From the onset of each true event to the first row in it that was found, in seconds.
 
     Parameters
     ----------
     events, missed : int
-        True events, and those that nothing was said of.
+        True events, and those in which no row was found.
     median, p90 : float or None
         Over the detected ones; None where there is none.
     """
@@ -48,7 +48,9 @@ class Figures:
     changepoints : mapping of str to NabScore
         By profile; empty without labels of changepoints.
     delays : Delays or None
-        None without labels.
+        To the first row that was marked or began an alert; None without labels.
+    alert_delays : Delays or None
+        To the first alert.
     false_alarms : mapping of str to int, or None
         Alerts that began in normal rows, by kind; None without labels.
     normal : int
@@ -63,6 +65,7 @@ class Figures:
     anomalies: Confusion | None = None
     changepoints: Mapping[str, NabScore] = field(default_factory=dict)
     delays: Delays | None = None
+    alert_delays: Delays | None = None
     false_alarms: Mapping[str, int] | None = None
     normal: int = 0
 
@@ -74,9 +77,18 @@ class Figures:
     @property
     def false_alarms_per_100k(self) -> float | None:
         """False alarms of any kind per 100,000 normal rows; None without labels or normal rows."""
+        return self._per_100k(())
+
+    @property
+    def budgeted_false_alarms_per_100k(self) -> float | None:
+        """The same without quality checks, which state facts and keep no budget."""
+        return self._per_100k(("quality",))
+
+    def _per_100k(self, without: tuple[str, ...]) -> float | None:
         if self.false_alarms is None or not self.normal:
             return None
-        return 1e5 * sum(self.false_alarms.values()) / self.normal
+        counted = sum(count for kind, count in self.false_alarms.items() if kind not in without)
+        return 1e5 * counted / self.normal
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what could not be computed is None."""
@@ -94,8 +106,10 @@ class Figures:
             "confusion": said and asdict(said),
             "nab": {name: score.percent for name, score in self.changepoints.items()} or None,
             "delay": self.delays and asdict(self.delays),
+            "alert_delay": self.alert_delays and asdict(self.alert_delays),
             "false_alarms": None if self.false_alarms is None else dict(self.false_alarms),
             "false_alarms_per_100k": self.false_alarms_per_100k,
+            "budgeted_false_alarms_per_100k": self.budgeted_false_alarms_per_100k,
         }
 
 
@@ -105,6 +119,8 @@ def measure(tallies: Iterable[SourceTally]) -> Figures:
     with_anomalies = [source for source in sources if source.labelled]
     with_changes = [source for source in sources if source.with_changepoints]
     labelled = [source for source in sources if source.labelled or source.with_changepoints]
+    events = [event for source in labelled for event in source.events()]
+    onsets = [event.onset for event in events]
     return Figures(
         sources=len(sources),
         events=sum(source.rows for source in sources),
@@ -122,7 +138,8 @@ def measure(tallies: Iterable[SourceTally]) -> Figures:
             for name, profile in PROFILES.items()
             if with_changes
         },
-        delays=_delays(labelled) if labelled else None,
+        delays=_delays([event.detected for event in events], onsets) if labelled else None,
+        alert_delays=_delays([event.alerted for event in events], onsets) if labelled else None,
         false_alarms=_add(source.false_alarms() for source in labelled) if labelled else None,
         normal=sum(source.normal for source in labelled),
     )
@@ -135,12 +152,11 @@ def _add(counts: Iterable[Counter[str]]) -> dict[str, int]:
     return dict(sorted(total.items()))
 
 
-def _delays(sources: Iterable[SourceTally]) -> Delays:
-    events = [event for source in sources for event in source.events()]
-    seconds = [event.detected - event.onset for event in events if event.detected is not None]
+def _delays(found: Sequence[float | None], onsets: Sequence[float]) -> Delays:
+    seconds = [ts - onset for ts, onset in zip(found, onsets, strict=True) if ts is not None]
     return Delays(
-        events=len(events),
-        missed=len(events) - len(seconds),
+        events=len(onsets),
+        missed=len(onsets) - len(seconds),
         median=float(np.median(seconds)) if seconds else None,
         p90=float(np.percentile(seconds, 90)) if seconds else None,
     )

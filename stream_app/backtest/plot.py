@@ -217,11 +217,11 @@ def _finish(figure: Any, axes: Any, ts: _Times, trace: Trace) -> None:
     figure.align_ylabels(axes)
     drawn = {
         patch(color=LEARNING, alpha=0.3, label="learning"): True,
-        patch(color=FOUND, alpha=0.35, label="anomaly found"): True,
+        patch(color=FOUND, alpha=0.35, label="anomaly marked"): True,
         line([], [], color=TRUTH, lw=2, label="true anomaly, begin and end"): trace.labelled,
         line([], [], color=CHANGE, ls="--", label="changepoint found (above: ticks)"): trace.found_changes,
         line([], [], color=DRIFT, ls=":", marker="v", label="drift found"): trace.drifts,
-        line([], [], color=FOUND, ls="-.", label="threshold of the score"): _crossings(trace),
+        line([], [], color=FOUND, ls="-.", label="level of an alert"): _crossings(trace),
     }
     keys = [key for key, present in drawn.items() if present]
     figure.legend(handles=keys, loc="outside lower left", ncols=len(keys), frameon=False, fontsize=8)

@@ -15,10 +15,14 @@ __all__ = ["Beginning", "SourceTally", "TrueEvent"]
 
 @dataclass(slots=True)
 class TrueEvent:
-    """A stretch that is truly anomalous, from its first row; `detected` is when it was first spoken of."""
+    """A stretch that is truly anomalous, from its first row.
+
+    `detected` is when a row of it was first marked or began an alert, `alerted` when the first alert in it began.
+    """
 
     onset: float
     detected: float | None = None
+    alerted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +74,22 @@ class SourceTally:
         truth = np.zeros(len(ts), dtype=np.bool_) if part.anomaly is None else part.anomaly[skip:]
         if part.anomaly is not None:
             self.confusion += Confusion.of(truth, said)
+        begun = np.zeros(len(ts), dtype=np.bool_)
         for row, alert in part.begun:
             if row >= skip:
-                said[row - skip] = True
+                begun[row - skip] = True
                 normal = not bool(truth[row - skip])
                 self.beginnings.append(Beginning(alert.kind, float(ts[row - skip]), normal))
+        said |= begun
         if part.anomaly is not None:
-            self._follow(ts, truth, said)
+            self._follow(ts, truth, said, begun)
         elif part.changepoint is not None:
             # What was being said before a change is no detection of it: only the first row of a stretch is.
             self.speaking += ts[said & ~np.concatenate(([self._inside], said[:-1]))].tolist() + found
             self._inside = bool(said[-1]) if len(said) else self._inside
 
-    def _follow(self, ts: FloatArray, truth: BoolArray, said: BoolArray) -> None:
-        """Note where true events begin, and the first row in each that was spoken of."""
+    def _follow(self, ts: FloatArray, truth: BoolArray, said: BoolArray, begun: BoolArray) -> None:
+        """Note where true events begin, and the first row in each that was marked, and that began an alert."""
         if not len(truth):
             return
         turns = np.flatnonzero(np.diff(truth.astype(np.int8), prepend=np.int8(self._inside)))
@@ -94,22 +100,21 @@ class SourceTally:
             if not (begin == 0 and self._inside):
                 self.true_events.append(TrueEvent(float(ts[begin])))
             event = self.true_events[-1]
-            heard = np.flatnonzero(said[begin:end])
-            if event.detected is None and len(heard):
-                event.detected = float(ts[begin + heard[0]])
+            if event.detected is None:
+                event.detected = _first(ts[begin:end], said[begin:end])
+            if event.alerted is None:
+                event.alerted = _first(ts[begin:end], begun[begin:end])
         self._inside = bool(truth[-1])
 
     def events(self) -> list[TrueEvent]:
         """Return the true events: anomalies where those are labelled, else changepoints with their window."""
         if self.labelled:
             return self.true_events
-        times = np.sort(np.asarray(self.speaking))
-        events = []
-        for onset in self.true_changepoints:
-            at = int(np.searchsorted(times, onset))
-            heard = at < len(times) and times[at] <= onset + WINDOW_SECONDS
-            events.append(TrueEvent(onset, float(times[at]) if heard else None))
-        return events
+        spoken, alerts = np.sort(self.speaking), np.sort([begun.ts for begun in self.beginnings])
+        return [
+            TrueEvent(onset, _within(spoken, onset), _within(alerts, onset))
+            for onset in self.true_changepoints
+        ]
 
     def false_alarms(self) -> Counter[str]:
         """Count alerts by kind that began in normal rows and not in the window of a true changepoint."""
@@ -133,3 +138,14 @@ class SourceTally:
         if not self.labelled:
             return self.scored
         return self.confusion.false_positive + self.confusion.true_negative
+
+
+def _first(ts: FloatArray, rows: BoolArray) -> float | None:
+    found = np.flatnonzero(rows)
+    return float(ts[found[0]]) if len(found) else None
+
+
+def _within(times: FloatArray, onset: float) -> float | None:
+    """Return the first of the sorted times in the window of a changepoint."""
+    at = int(np.searchsorted(times, onset))
+    return float(times[at]) if at < len(times) and times[at] <= onset + WINDOW_SECONDS else None

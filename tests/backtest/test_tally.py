@@ -95,7 +95,23 @@ def test_an_alert_is_false_in_normal_rows_unless_the_process_just_changed(truth,
 def test_an_alert_without_a_flag_finds_an_event_too():
     truth = np.arange(N) >= 60
     tally = tallied(0, (), said=np.zeros(N, dtype=bool), beginnings=[(75, "quality")], anomaly=truth)
-    assert measure([tally]).delays.median == 150.0
+    figures = measure([tally])
+    assert figures.delays.median == figures.alert_delays.median == 150.0
+
+
+def test_a_marked_event_without_an_alert_is_not_alerted():
+    truth = np.arange(N) >= 60
+    figures = measure([tallied(0, (70,), said=np.arange(N) >= 65, beginnings=[(20, "drift")], anomaly=truth)])
+    assert (figures.delays.missed, figures.delays.median) == (0, 50.0)
+    assert (figures.alert_delays.missed, figures.alert_delays.median) == (1, None)
+
+
+def test_quality_checks_are_counted_apart_from_the_budget():
+    truth = np.arange(N) >= 60
+    begun = [(20, "drift"), (30, "quality"), (40, "quality")]
+    figures = measure([tallied(0, (), said=truth, beginnings=begun, anomaly=truth)])
+    assert figures.false_alarms_per_100k == 3e5 / 60
+    assert figures.budgeted_false_alarms_per_100k == 1e5 / 60
 
 
 def test_changepoints_alone_are_events_too():
