@@ -48,7 +48,7 @@ class Figures:
     changepoints : mapping of str to NabScore
         By profile; empty without labels of changepoints.
     delays : Delays or None
-        To the first row that was marked or began an alert; None without labels.
+        To the first row that was marked or began an alert, but one of quality checks; None without labels.
     alert_delays : Delays or None
         To the first alert.
     false_alarms : mapping of str to int, or None

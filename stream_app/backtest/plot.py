@@ -20,6 +20,7 @@ from stream_app.events import Alert
 __all__ = ["plot_source", "require_matplotlib"]
 
 MOST_CHANNELS = 10
+_MANY_LINES = 16
 FOUND, TRUTH, LEARNING, LINE = "#c8102e", "#e0a100", "#8a8f98", "#1f3a5f"
 CHANGE, DRIFT, QUALITY = "#0a7d6c", "#7b3fa0", "#5b6470"
 
@@ -130,7 +131,7 @@ def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
     for lane, flags, colour in bars:
         for stretch in _stretches(flags, ts):
             axis.fill_between(
-                [stretch.begin, stretch.end], height[lane] - 0.32, height[lane] + 0.32, color=colour, lw=0
+                [stretch.begin, stretch.end], height[lane] - 0.32, height[lane] + 0.32, color=colour, lw=0.8
             )
     for lane, moments in (("truth", trace.true_changes), ("found", trace.found_changes)):
         if moments:
@@ -139,7 +140,7 @@ def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
     problems = [alert.started_at for alert in trace.alerts if alert.kind == "quality"]
     for lane, moments, mark, colour in (
         ("drift", trace.drifts, "v", DRIFT),
-        ("quality", problems, "s", QUALITY),
+        ("quality", problems, "|", QUALITY),
     ):
         if moments:
             axis.plot(_instants(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
@@ -174,15 +175,18 @@ def _shade(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
     for flags, colour, alpha in ((bins.learning, LEARNING, 0.15), (bins.found, FOUND, 0.16)):
         for stretch in _stretches(flags, ts):
             axis.axvspan(stretch.begin, stretch.end, color=colour, alpha=alpha, lw=0, zorder=0)
-    for stretch in _stretches(bins.truth, ts):
-        axis.axvline(stretch.begin, color=TRUTH, lw=1.3)
-        axis.axvline(stretch.end, color=TRUTH, lw=1.3)
-    for moments, colour, style in (
-        (trace.found_changes, CHANGE, "--"),
-        (trace.drifts, DRIFT, ":"),
-    ):
-        for moment in _instants(moments):
-            axis.axvline(moment, color=colour, lw=1.1, ls=style)
+    truth = _stretches(bins.truth, ts)
+    edges = [moment for stretch in truth for moment in (stretch.begin, stretch.end)]
+    lines = (
+        (edges, TRUTH, "-"),
+        (_instants(trace.found_changes), CHANGE, "--"),
+        (_instants(trace.drifts), DRIFT, ":"),
+    )
+    # Where there are many, lines must not hide the channel.
+    width = 1.2 if sum(len(moments) for moments, _, _ in lines) <= _MANY_LINES else 0.5
+    for moments, colour, style in lines:
+        for moment in moments:
+            axis.axvline(moment, color=colour, lw=width, ls=style)
 
 
 def _draw_score(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:

@@ -131,7 +131,7 @@ def _told(figures: Figures) -> Iterator[str]:
     if (delays := figures.delays) and delays.events:
         found = delays.events - delays.missed
         share = "" if delays.events == 1 and found else f"{found:,} of {delays.events:,} "
-        yield f"{share}found" + (f" after {number(delays.median, 0)} s" if found else "")
+        yield f"{share}marked" + (f" after {number(delays.median, 0)} s" if found else "")
     alerts = sum(figures.alerts.values())
     yield "1 alert" if alerts == 1 else f"{alerts:,} alerts"
 

@@ -17,7 +17,8 @@ __all__ = ["Beginning", "SourceTally", "TrueEvent"]
 class TrueEvent:
     """A stretch that is truly anomalous, from its first row.
 
-    `detected` is when a row of it was first marked or began an alert, `alerted` when the first alert in it began.
+    `detected` is when a row of it was first marked or began an alert, `alerted` when the first alert in it began;
+    alerts of quality checks do not count.
     """
 
     onset: float
@@ -77,7 +78,8 @@ class SourceTally:
         begun = np.zeros(len(ts), dtype=np.bool_)
         for row, alert in part.begun:
             if row >= skip:
-                begun[row - skip] = True
+                # Quality checks speak of the data's delivery, not of the process: they are no detection.
+                begun[row - skip] |= alert.kind != "quality"
                 normal = not bool(truth[row - skip])
                 self.beginnings.append(Beginning(alert.kind, float(ts[row - skip]), normal))
         said |= begun
@@ -110,7 +112,10 @@ class SourceTally:
         """Return the true events: anomalies where those are labelled, else changepoints with their window."""
         if self.labelled:
             return self.true_events
-        spoken, alerts = np.sort(self.speaking), np.sort([begun.ts for begun in self.beginnings])
+        spoken, alerts = (
+            np.sort(self.speaking),
+            np.sort([begun.ts for begun in self.beginnings if begun.kind != "quality"]),
+        )
         return [
             TrueEvent(onset, _within(spoken, onset), _within(alerts, onset))
             for onset in self.true_changepoints

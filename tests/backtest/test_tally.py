@@ -94,7 +94,9 @@ def test_an_alert_is_false_in_normal_rows_unless_the_process_just_changed(truth,
 
 def test_an_alert_without_a_flag_finds_an_event_too():
     truth = np.arange(N) >= 60
-    tally = tallied(0, (), said=np.zeros(N, dtype=bool), beginnings=[(75, "quality")], anomaly=truth)
+    tally = tallied(
+        0, (), said=np.zeros(N, dtype=bool), beginnings=[(70, "quality"), (75, "drift")], anomaly=truth
+    )
     figures = measure([tally])
     assert figures.delays.median == figures.alert_delays.median == 150.0
 
