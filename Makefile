@@ -58,8 +58,10 @@ types: venv ## mypy --strict
 bench: venv ## Events a second through broker, worker and Redis, beside a plain per-event Faust agent
 	@$(PY) benchmarks/throughput.py $(ARGS)
 
-bench-detection: venv ## Delay to detection and false alarms, beside River's detectors
-	@set -e; for script in benchmarks/detection/*.py; do echo "== $$script"; $(PY) $$script; done
+bench-detection: venv ## Delay to detection and false alarms, beside River's detectors (SKAB=DIR scores that too)
+	@$(PY) benchmarks/detection/aa.py
+	@$(PY) benchmarks/detection/power.py
+	@if [ -n "$(SKAB)" ]; then $(PY) benchmarks/detection/skab.py "$(SKAB)"; fi
 
 lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
