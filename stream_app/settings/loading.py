@@ -31,6 +31,9 @@ class WorkerSettings(BaseModel):
     ----------
     group : str
         Consumer group; workers of one group share the partitions.
+    instance : str, optional
+        A lasting name of this worker, unique in its group: after a crash it takes its partitions back at once,
+        without waiting for the session of its dead predecessor to end.
     max_batch : int
         Most events of one delivery, over all partitions.
     checkpoint_interval : duration
@@ -44,6 +47,7 @@ class WorkerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = "streamgauge"
+    instance: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 20_000
     checkpoint_interval: Duration = 1.0
     create_topics: bool = True

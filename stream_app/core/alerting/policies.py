@@ -1,7 +1,7 @@
 """Alert policies: every signal, several in a row, or no more than a budget allows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from stream_app.core.alerting.changes import AlertChange, AlertState, Severity, alert_key, severity_of
@@ -77,7 +77,12 @@ class EveryPolicy:
 
     def state(self) -> dict[str, Any]:
         """Return what the policy knows, as plain values."""
-        return {"version": _VERSION, "alerts": {key: asdict(alert) for key, alert in self._alerts.items()}}
+        # A row means something in its own batch only; kept, it would make states differ by where batches end.
+        alerts = {
+            key: asdict(replace(alert, last=replace(alert.last, row=0)))
+            for key, alert in self._alerts.items()
+        }
+        return {"version": _VERSION, "alerts": alerts}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from such a state.

@@ -54,6 +54,10 @@ class _Drift:
         self._last = last
 
     def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        # Drift is a change of what is normal. A fault is not normal: it is told as an anomaly, and must not
+        # become the reference. If it lasts, the anomaly detector takes it for the new normal, and drift sees it.
+        if scores.anomaly.any():
+            values = np.where(scores.anomaly[:, None], np.nan, values)
         result = self._detector.update(ts, values)
         np.logical_or(scores.drift, result.drift, out=scores.drift)
         self._last = float(result.statistic[-1])
@@ -138,7 +142,7 @@ class _Extra:
 def build_detectors(
     channels: tuple[str, ...], config: SensorConfig, *, period: float, share: float
 ) -> dict[str, Detector]:
-    """Make the detectors of some channels.
+    """Make the detectors of some channels, in the order in which they see each batch.
 
     Parameters
     ----------
@@ -159,8 +163,8 @@ def build_detectors(
     )
     drift = DriftConfig(false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup))
     detectors: dict[str, Detector] = {
-        "drift": _Drift(DriftDetector(channels, drift)),
         "anomaly": _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"]),
+        "drift": _Drift(DriftDetector(channels, drift)),
     }
     for name, extra in _extras(channels, config).items():
         detectors[name] = _build_extra(name, extra, channels)
@@ -180,8 +184,8 @@ def restore_detectors(
         If a state is of another version or damaged.
     """
     detectors: dict[str, Detector] = {
-        "drift": _Drift.from_state(states["drift"]),
         "anomaly": _Anomaly.from_state(states["anomaly"]),
+        "drift": _Drift.from_state(states["drift"]),
     }
     for name, extra in _extras(channels, config).items():
         fresh = _build_extra(name, extra, channels)
