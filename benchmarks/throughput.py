@@ -27,7 +27,8 @@ from river import drift, stats, utils
 from stream_app.cli.loop import run
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
 from stream_app.events import SensorReading
-from stream_app.runtime.kafka import ensure_topics, start_producer
+from stream_app.kafka import ensure_topics
+from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import DetectorSettings, SensorStream, Settings
 from stream_app.store import connect

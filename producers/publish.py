@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
 from producers.batch import EventBatch, Rows
-from producers.connection import client_options, reach
 from stream_app.errors import BrokerError
+from stream_app.kafka import client_options, reach
 from stream_app.settings import KafkaSettings
 
 __all__ = ["REPLAY_HEADER", "Acknowledged", "Numbered", "Publisher", "partition_of", "unseen"]

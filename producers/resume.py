@@ -18,9 +18,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from producers.connection import client_options, reach
 from producers.publish import REPLAY_HEADER, Acknowledged
 from stream_app.errors import BrokerError, StateError
+from stream_app.kafka import client_options, reach
 from stream_app.settings import KafkaSettings
 
 __all__ = ["ReplayState", "catch_up", "default_path", "end_offsets", "held"]

@@ -14,7 +14,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
-from stream_app.runtime.kafka import client_options, ensure_topics, start_producer
+from stream_app.kafka import client_options, ensure_topics
+from stream_app.runtime.kafka import start_producer
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSettings
 from stream_app.store import connect
 

@@ -10,8 +10,8 @@ from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, RedisO
 from stream_app.cli.show import console
 from stream_app.errors import StreamgaugeError
 from stream_app.events import Topics
+from stream_app.kafka import ensure_topics
 from stream_app.runtime.configuration import monitor_config
-from stream_app.runtime.kafka import ensure_topics
 from stream_app.runtime.worker import input_topic
 from stream_app.settings import Settings
 from stream_app.store import connect

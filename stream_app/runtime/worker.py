@@ -13,13 +13,14 @@ from faust.types import TP
 
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
+from stream_app.kafka import ensure_topics
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.agents import SensorAgent
 from stream_app.runtime.batching import BatchTransport, batched_topic
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.http import start_http
-from stream_app.runtime.kafka import ensure_topics, faust_credentials, start_producer
+from stream_app.runtime.kafka import faust_credentials, start_producer
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions

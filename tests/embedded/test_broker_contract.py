@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 from conftest import eventually
 
-from stream_app.runtime.kafka import client_options, ensure_topics
+from stream_app.kafka import client_options, ensure_topics
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from conftest import eventually
 
+from stream_app.kafka import client_options
 from stream_app.runtime.batching import BatchTransport, batched_topic
-from stream_app.runtime.kafka import client_options
 
 pytestmark = pytest.mark.integration
 
