@@ -91,19 +91,20 @@ def decode_readings(raws: Sequence[bytes | None]) -> list[SensorRow | Rejected]:
     list of SensorRow or Rejected
         As many as were given, in their order.
     """
+    # The loop is flat, and calls nothing for an ordinary event, because it runs for every one.
     decode = _decoder.decode
     out: list[SensorRow | Rejected] = []
     append = out.append
     for raw in raws:
-        try:
-            row = decode(raw)  # type: ignore[arg-type] # None raises the TypeError below
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
+        if raw is None or len(raw) > MAX_EVENT_BYTES:
             append(decode_reading(raw))
             continue
-        if row.labels is not None or len(raw) > MAX_EVENT_BYTES:  # type: ignore[arg-type] # as above
-            append(decode_reading(raw))
-        else:
-            append(row)
+        try:
+            row = decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            append(_judge(raw))
+            continue
+        append(row if row.labels is None or _plain_labels(row.labels) else _judge(raw))
     return out
 
 

@@ -9,13 +9,13 @@ import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from faust.types import TP
 
 from stream_app.errors import StreamgaugeError
-from stream_app.events import DeadLetter, Reason, Rejected, decode_readings
+from stream_app.events import DeadLetter, Reason, Rejected, SensorRow, decode_readings
 from stream_app.monitors.sensors import Arrivals, Outcome
 from stream_app.runtime.batching import RecordBatch
 from stream_app.runtime.effects import Effects
@@ -49,21 +49,21 @@ class Decoded:
 
 def decode(records: list[Any]) -> Decoded:
     """Decode and validate records, and sort them by source."""
-    decoded = Decoded()
+    rows = decode_readings([record.value for record in records])
+    decoded = Decoded(bad=[type(row) is Rejected for row in rows])
     arrivals = decoded.arrivals
-    for record, row in zip(records, decode_readings([record.value for record in records]), strict=True):
-        if isinstance(row, Rejected):
-            decoded.rejected.append((record, row))
-            decoded.bad.append(True)
+    for record, row in zip(records, rows, strict=True):
+        if type(row) is not SensorRow:
+            decoded.rejected.append((record, cast(Rejected, row)))
             continue
-        decoded.bad.append(False)
         group = arrivals.get(row.source)
         if group is None:
             group = arrivals[row.source] = Arrivals()
         group.rows.append(row)
         group.offsets.append(record.offset)
         # Very old records have no time of their own: nothing then is too far in the future.
-        group.record_ts.append(record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf)
+        timestamp = record.timestamp
+        group.record_ts.append(timestamp / 1000.0 if timestamp >= 0 else math.inf)
     return decoded
 
 

@@ -21,7 +21,7 @@ from stream_app.store import AlertWriter, FeatureRow, FeatureWriter
 
 __all__ = ["Effects"]
 
-_FEATURE_INTERVAL_SECONDS = 0.2
+_FEATURE_INTERVAL_SECONDS = 0.5
 """Features of one source are written at most this often: under load a reader gains nothing from more."""
 
 

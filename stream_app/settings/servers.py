@@ -47,6 +47,10 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
+        if self.sasl_mechanism not in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}:
+            raise ValueError(
+                f"sasl_mechanism {self.sasl_mechanism!r} is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"
+            )
         if self.security not in {"PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"}:
             raise ValueError(
                 f"security {self.security!r} is none of PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT"

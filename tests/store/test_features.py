@@ -51,6 +51,12 @@ async def test_only_later_events_overwrite(writer, reader):
     assert await reader.get("pump") == row(offset=10)
 
 
+async def test_a_feature_that_is_no_longer_computed_does_not_stay_behind(writer, reader):
+    await writer.write([row(offset=1, a=1.0, gone=2.0)])
+    await writer.write([row(offset=2, a=3.0)])
+    assert (await reader.get("pump")).values == {"a": 3.0}
+
+
 async def test_a_value_may_become_unknown_and_known_again(writer, reader):
     for offset, value in ((1, 1.0), (2, None), (3, 3.0)):
         await writer.write([row(offset=offset, **{"flow.mean": value})])
