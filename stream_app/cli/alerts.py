@@ -1,39 +1,57 @@
 """``streamgauge alerts``: subscribe to alerts and look them up."""
 
 import getpass
+import json as json_module
+import os
 from contextlib import AsyncExitStack
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of
-from stream_app.cli.show import alert_line, alert_table, console
-from stream_app.errors import SettingsError, StoreError
-from stream_app.events import Alert
+from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
+from stream_app.cli.show import alert_line, alert_lines, console, printable
+from stream_app.errors import StoreError
+from stream_app.events import Alert, AlertState, parse_event_time
 from stream_app.settings import Settings
-from stream_app.store import AlertReader, connect
+from stream_app.store import AlertReader
 
 __all__ = ["alerts_app"]
 
 alerts_app = typer.Typer(help="Subscribe to alerts and look them up.", no_args_is_help=True)
 
-SourceFilter = Annotated[str | None, typer.Option(help="Only alerts of this source.", show_default=False)]
-KindFilter = Annotated[
-    str | None, typer.Option(help="Only this kind: drift, anomaly, changepoint, quality.", show_default=False)
+_LISTED = 1_000
+_ALL = 200_000
+"""More than the store keeps."""
+
+
+class Kind(StrEnum):
+    """What alerts are about."""
+
+    DRIFT = "drift"
+    CHANGEPOINT = "changepoint"
+    ANOMALY = "anomaly"
+    QUALITY = "quality"
+
+
+SourceFilter = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only alerts of this source.", show_default=False)
 ]
+KindFilter = Annotated[Kind | None, typer.Option(help="Only alerts of this kind.", show_default=False)]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")]
 
 
 async def _reader(settings: Settings, stack: AsyncExitStack) -> AlertReader:
-    if not settings.redis.url.get_secret_value():
-        raise SettingsError("no store: set STREAMGAUGE_REDIS=redis://HOST:PORT/0, or --redis")
-    store = await connect(settings.redis)
-    stack.push_async_callback(store.close)
-    return AlertReader(store)
+    return AlertReader(await store_of(settings, stack))
 
 
-def _chosen(alert: Alert, source: str | None, kind: str | None) -> bool:
+def _chosen(alert: Alert, source: str | None, kind: Kind | None) -> bool:
     return source in {None, alert.source} and kind in {None, alert.kind}
+
+
+def _moment(alert: Alert) -> float:
+    return alert.started_at if alert.ended_at is None else alert.ended_at
 
 
 def _print(alert: Alert, *, as_json: bool) -> None:
@@ -43,11 +61,34 @@ def _print(alert: Alert, *, as_json: bool) -> None:
         console.print(alert_line(alert), soft_wrap=True)
 
 
+def _beginning(text: str | None) -> float | None:
+    """Event time that ``--from`` names."""
+    if text is None:
+        return None
+    if text == "start":
+        return 0.0
+    try:
+        return parse_event_time(float(text) if text.replace(".", "", 1).isdigit() else text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or say start", param_hint="--from") from None
+
+
 @alerts_app.command()
 def tail(
     config: ConfigOption = None,
     redis: RedisOption = None,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Begin with the newest so many.")] = 10,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with the newest so many.")
+    ] = 10,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Begin with those since this event time (RFC 3339 or epoch seconds), or with all that are kept: start.",
+            show_default=False,
+        ),
+    ] = None,
     source: SourceFilter = None,
     kind: KindFilter = None,
     *,
@@ -56,18 +97,30 @@ def tail(
     ] = True,
     json: JsonOption = False,
 ) -> None:
-    """Print the newest beginnings and ends of alerts, and new ones as they come, until Ctrl-C."""
+    """Print the newest beginnings and ends of alerts, and new ones as they come.
+
+    Ctrl-C ends it, with exit code 0.
+    """
+    settings = settings_of(config, redis=redis)
+    since = _beginning(from_)
+
+    def wanted(alert: Alert) -> bool:
+        return _chosen(alert, source, kind) and _moment(alert) >= (since or 0.0)
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
-            reader = await _reader(settings_of(config, redis=redis), stack)
+            reader = await _reader(settings, stack)
             position = await reader.position()
-            for alert in await reader.recent(last):
-                if _chosen(alert, source, kind):
-                    _print(alert, as_json=json)
+            narrow = since is not None or source is not None or kind is not None
+            known = await reader.recent(_ALL if narrow else last) if narrow or last else []
+            shown = [alert for alert in known if wanted(alert)]
+            for alert in shown if since is not None else shown[len(shown) - min(last, len(shown)) :]:
+                _print(alert, as_json=json)
+            # One that came between the two looks is in both.
+            told = {(alert.id, alert.state) for alert in known}
             if follow:
                 async for new in reader.follow(position):
-                    if new is not None and _chosen(new, source, kind):
+                    if new is not None and wanted(new) and (new.id, new.state) not in told:
                         _print(new, as_json=json)
 
     try:
@@ -83,58 +136,74 @@ def list_(
     source: SourceFilter = None,
     kind: KindFilter = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", "-a", help="Resolved ones too (the newest 1,000).")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", "-a", help="Resolved ones too, of the newest 1,000 beginnings and ends.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the alerts that are firing."""
+    settings = settings_of(config, redis=redis)
 
     async def work() -> list[Alert]:
         async with AsyncExitStack() as stack:
-            reader = await _reader(settings_of(config, redis=redis), stack)
+            reader = await _reader(settings, stack)
+            firing = await reader.firing()
             if not all_:
-                return await reader.firing()
-            # The stream holds beginnings and ends; the last one told of each alert is how it stands.
-            return list({alert.id: alert for alert in await reader.recent(1000)}.values())
+                return firing
+            # The stream holds beginnings and ends; the last one told of each alert is how it stands. One that
+            # fires since long ago may have left the newest.
+            told = {alert.id: alert for alert in [*firing, *await reader.recent(_LISTED)]}
+            return sorted(told.values(), key=lambda alert: alert.started_at)
 
     alerts = [alert for alert in run(work()) if _chosen(alert, source, kind)]
     if json:
         for alert in alerts:
             typer.echo(alert.model_dump_json())
     elif alerts:
-        console.print(alert_table(alerts, f"{len(alerts)} alert{'s' if len(alerts) > 1 else ''}"))
+        firing = sum(alert.state is AlertState.FIRING for alert in alerts)
+        console.print(f"{len(alerts)} alert{'s' if len(alerts) > 1 else ''}, {firing} firing")
+        for line in alert_lines(alerts):
+            console.print(line, soft_wrap=True)
     else:
         console.print("No alerts." if all_ else "No alert is firing.")
 
 
+async def _found(reader: AlertReader, alert_id: str) -> Alert:
+    alert = await reader.show(alert_id)
+    if alert is None:
+        raise StoreError(
+            f"no alert, or more than one, begins with {alert_id!r}; `streamgauge alerts list --all` shows them"
+        )
+    return alert
+
+
 @alerts_app.command()
 def show(
-    alert_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")],
-    config: ConfigOption = None,
-    redis: RedisOption = None,
-    *,
-    json: JsonOption = False,
+    alert_id: IdArgument, config: ConfigOption = None, redis: RedisOption = None, *, json: JsonOption = False
 ) -> None:
     """Show everything about one alert."""
+    settings = settings_of(config, redis=redis)
 
     async def work() -> tuple[Alert, dict[str, str] | None]:
         async with AsyncExitStack() as stack:
-            reader = await _reader(settings_of(config, redis=redis), stack)
-            alert = await reader.show(alert_id)
-            if alert is None:
-                raise StoreError(
-                    f"no alert {alert_id}; `streamgauge alerts list --all` shows those there are"
-                )
+            reader = await _reader(settings, stack)
+            alert = await _found(reader, alert_id)
             return alert, await reader.acknowledgement(alert.id)
 
     alert, seen = run(work())
     if json:
-        typer.echo(alert.model_dump_json())
+        typer.echo(json_module.dumps(alert.model_dump(mode="json") | {"acknowledged": seen}))
         return
     console.print(alert_line(alert), soft_wrap=True)
-    rows: list[tuple[str, str]] = [
+    for name, value in _details(alert, seen):
+        console.print(f"  {name:16} {printable(value)}", markup=False, soft_wrap=True)
+
+
+def _details(alert: Alert, seen: dict[str, str] | None) -> list[tuple[str, str]]:
+    rows = [
         ("id", alert.id),
         ("kind", f"{alert.kind}, by {alert.detector}"),
-        ("channel", alert.channel),
+        ("channel", "all of the source" if alert.channel == "*" else alert.channel),
         ("event", f"offset {alert.offset} of partition {alert.partition}"),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]
@@ -143,24 +212,36 @@ def show(
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))
     if seen:
-        rows.append(("acknowledged", f"by {seen['by']}: {seen['comment']}".rstrip(": ")))
-    for name, value in rows:
-        console.print(f"  {name:14} {value}", markup=False, soft_wrap=True)
+        rows.append(("acknowledged", f"by {seen['by']}{': ' if seen['comment'] else ''}{seen['comment']}"))
+    return rows
 
 
 @alerts_app.command()
 def ack(
-    alert_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")],
+    alert_id: IdArgument,
     config: ConfigOption = None,
     redis: RedisOption = None,
-    comment: Annotated[str, typer.Option("--comment", "-m", help="What you found.")] = "",
-    by: Annotated[str | None, typer.Option(help="Who; else the user's name.", show_default=False)] = None,
+    comment: Annotated[
+        str, typer.Option("--comment", "-m", metavar="TEXT", help="What you found.", show_default=False)
+    ] = "",
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who; else the user's name.", show_default=False)
+    ] = None,
 ) -> None:
     """Note that somebody has seen an alert."""
+    settings = settings_of(config, redis=redis)
 
     async def work() -> Alert:
         async with AsyncExitStack() as stack:
-            reader = await _reader(settings_of(config, redis=redis), stack)
-            return await reader.acknowledge(alert_id, by=by or getpass.getuser(), comment=comment)
+            reader = await _reader(settings, stack)
+            alert = await _found(reader, alert_id)
+            return await reader.acknowledge(alert.id, by=by or _user(), comment=comment)
 
     console.print(f"acknowledged {run(work()).id}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, a user may be a number only
+        return f"user {os.getuid()}"

@@ -7,7 +7,8 @@ import structlog
 
 __all__ = ["configure_logging"]
 
-_LOUD = ("faust", "mode", "aiokafka", "kafka", "asyncio")
+_LOUD = ("faust", "mode", "aiokafka", "kafka", "asyncio", "stream_app.runtime.batching")
+"""The last one is the home of services of Faust's, which tell of each start and stop there."""
 
 
 def configure_logging(*, verbose: bool = False, quiet: bool = False, json: bool | None = None) -> None:

@@ -1,31 +1,32 @@
 """The program: all commands under one name, and errors on one line."""
 
+import importlib
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from stream_app import __version__
-from stream_app.cli.alerts import alerts_app
-from stream_app.cli.backtest import backtest
-from stream_app.cli.check import check
-from stream_app.cli.demo import demo
-from stream_app.cli.features import features_app
-from stream_app.cli.replay import EXAMPLES, replay
-from stream_app.cli.worker import worker
+from stream_app.cli.show import printable
 from stream_app.errors import StreamgaugeError
 
-__all__ = ["app", "main"]
+__all__ = ["main", "program"]
 
-app = typer.Typer(
-    name="streamgauge",
-    help="Watch event streams: drift, anomalies and live features, within a false-alarm budget.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_PANELS = {
+    "demo": "Start here",
+    "replay": "Run",
+    "worker": "Run",
+    "backtest": "Run",
+    "check": "Run",
+    "alerts": "Look",
+    "features": "Look",
+    "config": "Look",
+}
+"""Commands, each from the module of its name, and under which heading the help lists them."""
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 typer calls it with the flag
@@ -34,7 +35,6 @@ def _version(value: bool) -> None:  # noqa: FBT001 typer calls it with the flag
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     *,
     version: Annotated[
@@ -44,24 +44,56 @@ def _options(
     pass
 
 
-app.command(rich_help_panel="Start here")(demo)
-app.command(rich_help_panel="Run", epilog=EXAMPLES, no_args_is_help=True)(replay)
-app.command(rich_help_panel="Run")(worker)
-app.command(rich_help_panel="Run")(backtest)
-app.command(rich_help_panel="Run")(check)
-app.add_typer(alerts_app, name="alerts", rich_help_panel="Look")
-app.add_typer(features_app, name="features", rich_help_panel="Look")
+def program(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Make the program.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        What it will be called with. If they begin with a command, only that one is made: looking up alerts need not wait
+        for statistics to be imported.
+    """
+    app = typer.Typer(
+        name="streamgauge",
+        help="Watch event streams: drift, anomalies and live features, within a false-alarm budget.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    first = arguments[0] if arguments else ""
+    names = [first] if first in _PANELS else [] if first == "--version" else list(_PANELS)
+    for name in names:
+        module = importlib.import_module(f"stream_app.cli.{name}")
+        if hasattr(module, f"{name}_app"):
+            app.add_typer(getattr(module, f"{name}_app"), name=name, rich_help_panel=_PANELS[name])
+        else:
+            examples = getattr(module, "EXAMPLES", None)
+            _add(app, getattr(module, name), _PANELS[name], epilog=examples, no_args_is_help=bool(examples))
+    return app
+
+
+def _add(app: typer.Typer, command: Callable[..., Any], panel: str, **options: Any) -> None:
+    # A terminal breaks lines where it wants to, not where the source does.
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    app.command(help=text, rich_help_panel=panel, **options)(command)
 
 
 def main() -> None:
     """Run the program; exits with 0, 1 after a failure, 2 after a mistake in the call."""
+    # Faust looks for options of its own, such as --loop, among the program's arguments when it is imported.
+    arguments, sys.argv = sys.argv, sys.argv[:1]
+    try:
+        app = program(arguments[1:])
+    finally:
+        sys.argv = arguments
     try:
         app()
     except StreamgaugeError as error:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = Console(stderr=True, highlight=False)
         for line in str(error).splitlines():
-            console.print(
-                f"[red]streamgauge:[/red] {line}" if console.is_terminal else f"streamgauge: {line}",
-                markup=console.is_terminal,
-            )
+            told = Text.assemble(("streamgauge:", "red"), f" {printable(line)}")
+            console.print(told, soft_wrap=True)
         sys.exit(1)

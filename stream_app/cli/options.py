@@ -1,21 +1,24 @@
 """Options that several commands share, and the settings they give."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 
 from stream_app.errors import SettingsError
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings
+from stream_app.store import Store, connect
 
-__all__ = ["ConfigOption", "JsonOption", "KafkaOption", "RedisOption", "settings_of"]
+__all__ = ["ConfigOption", "JsonOption", "KafkaOption", "RedisOption", "settings_of", "store_of"]
 
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
         "-c",
+        metavar="FILE",
         help="The monitor file; else STREAMGAUGE_CONFIG, else streamgauge.toml here.",
         show_default=False,
     ),
@@ -45,19 +48,43 @@ def settings_of(config: Path | None, kafka: str | None = None, redis: str | None
     ------
     SettingsError
         One line a mistake.
+    typer.BadParameter
+        If an address on the command line is none.
     """
     settings = load_settings(config)
     changes: dict[str, Any] = {}
+    if kafka is not None:
+        changes["kafka"] = _changed(settings.kafka, "--kafka", bootstrap=kafka)
+    if redis is not None:
+        changes["redis"] = _changed(settings.redis, "--redis", url=redis)
+    return settings.model_copy(update=changes)
+
+
+Table = TypeVar("Table", KafkaSettings, RedisSettings)
+
+
+def _changed(table: Table, option: str, **changes: str) -> Table:
     try:
-        if kafka:
-            changes["kafka"] = KafkaSettings.model_validate(
-                settings.kafka.model_dump() | {"bootstrap": kafka}
-            )
-        if redis:
-            changes["redis"] = RedisSettings.model_validate(settings.redis.model_dump() | {"url": redis})
+        return type(table).model_validate(table.model_dump() | changes)
     except ValidationError as error:
         message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(message, param_hint=option) from None
+
+
+async def store_of(settings: Settings, stack: AsyncExitStack) -> Store:
+    """Connect to the store that the settings name, until `stack` ends.
+
+    Raises
+    ------
+    SettingsError
+        If they name none.
+    StoreError
+        If it cannot be reached.
+    """
+    if not settings.redis.url.get_secret_value():
         raise SettingsError(
-            f"--{'redis' if 'kafka' in changes or not kafka else 'kafka'}: {message}"
-        ) from None
-    return settings.model_copy(update=changes)
+            "no store: set STREAMGAUGE_REDIS=redis://HOST:PORT/0, or redis in streamgauge.toml, or --redis"
+        )
+    store = await connect(settings.redis)
+    stack.push_async_callback(store.close)
+    return store

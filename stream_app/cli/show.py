@@ -1,18 +1,22 @@
 """How alerts and features look on a terminal."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.text import Text
 
 from stream_app.events import Alert, AlertState, Severity
 
-__all__ = ["alert_line", "alert_table", "console", "instant"]
+__all__ = ["alert_line", "alert_lines", "console", "instant", "printable"]
 
 console = Console(highlight=False)
 """Standard output; plain text where it is not a terminal."""
 
 _COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
+_SEVERITY = 3
 
 
 def instant(ts: float) -> str:
@@ -26,27 +30,50 @@ def instant(ts: float) -> str:
     return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def printable(text: str) -> str:
+    r"""Spell out control characters of a text that came with the events: they could steer the terminal.
+
+    Examples
+    --------
+    >>> print(printable("pump \x1b[2J"))
+    pump \x1b[2J
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _literal(text: str) -> str:
+    """Do the same for a place where rich markup is read."""
+    return escape(printable(text))
+
+
 def alert_line(alert: Alert) -> str:
     """One line for one beginning or end, with colours as rich markup."""
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
     colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
-    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {alert.stream}/{alert.source}  {alert.summary}"
+    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
 
 
-def alert_table(alerts: list[Alert], title: str) -> Table:
-    """Make a table of alerts."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("id", "since", "state", "severity", "source", "what"):
-        table.add_column(heading, no_wrap=heading != "what")
-    for alert in alerts:
-        colour = _COLOURS[alert.severity]
-        table.add_row(
+def alert_lines(alerts: Sequence[Alert]) -> list[Text]:
+    """Columns with a heading, a line an alert; lines are as long as they are, since a pipe has no width."""
+    rows = [("id", "since", "state", "severity", "source", "what")] + [
+        (
             alert.id[:8],
             instant(alert.started_at),
             alert.state.value,
-            f"[{colour}]{alert.severity.value}[/{colour}]",
-            f"{alert.stream}/{alert.source}",
-            alert.summary,
+            alert.severity.value,
+            printable(f"{alert.stream}/{alert.source}"),
+            printable(alert.summary),
         )
-    return table
+        for alert in alerts
+    ]
+    styles = ["bold", *(_COLOURS[alert.severity] for alert in alerts)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for (*cells, last), style in zip(rows, styles, strict=True):
+        padded = [set_cell_size(cell, width + 2) for cell, width in zip(cells, widths[:-1], strict=True)]
+        coloured = [
+            (cell, style if style == "bold" or j == _SEVERITY else "") for j, cell in enumerate(padded)
+        ]
+        lines.append(Text.assemble(*coloured, (last, style if style == "bold" else "")))
+    return lines

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import structlog
 import typer
 
 from stream_app.cli.logs import configure_logging
@@ -11,6 +12,8 @@ from stream_app.runtime.worker import Worker
 from stream_app.settings import Settings
 
 __all__ = ["worker"]
+
+_log = structlog.get_logger(__name__)
 
 
 def worker(
@@ -35,3 +38,4 @@ def worker(
 
 async def _work(settings: Settings) -> None:
     await Worker(settings).run()
+    _log.info("stopped")

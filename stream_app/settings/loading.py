@@ -14,7 +14,7 @@ from stream_app.settings.durations import Duration
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import SensorStream
 
-__all__ = ["DEFAULT_FILE", "Settings", "WorkerSettings", "load_settings"]
+__all__ = ["DEFAULT_FILE", "Settings", "WorkerSettings", "load_settings", "read_environment", "read_file"]
 
 DEFAULT_FILE = "streamgauge.toml"
 _PREFIX = "STREAMGAUGE_"
@@ -131,6 +131,24 @@ def load_settings(path: str | Path | None = None) -> Settings:
     SettingsError
         One line a mistake: the key, what is wrong, what was expected.
     """
+    file, content = read_file(path)
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        lines = [_explain(file, content, detail) for detail in error.errors(include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+    except ValueError as error:
+        raise SettingsError(f"STREAMGAUGE_*: {error}") from None
+
+
+def read_file(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Read what the monitor file says, before it is validated: the file's path and its tables.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read or is not TOML.
+    """
     named = path or os.environ.get(_FILE_VARIABLE)
     file = Path(named) if named else Path(DEFAULT_FILE)
     content: dict[str, Any] = {}
@@ -142,14 +160,13 @@ def load_settings(path: str | Path | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file}: not TOML: {error}") from None
     shorthands = {"kafka": _kafka, "redis": _redis}
-    content = {key: shorthands.get(key, _same)(value) for key, value in content.items()}
-    try:
-        return Settings(**content)
-    except ValidationError as error:
-        lines = [_explain(file, content, detail) for detail in error.errors(include_url=False)]
-        raise SettingsError("\n".join(lines)) from None
-    except ValueError as error:
-        raise SettingsError(f"STREAMGAUGE_*: {error}") from None
+    return file, {key: shorthands.get(key, _same)(value) for key, value in content.items()}
+
+
+def read_environment() -> dict[str, Any]:
+    """Read what the environment says, before it is validated."""
+    said = _Environment(Settings)()
+    return {"kafka": _kafka(said["kafka"])} | said if "kafka" in said else said
 
 
 def _explain(file: Path, content: Mapping[str, Any], detail: Any) -> str:
