@@ -1,6 +1,8 @@
 """What a source is compared with: the reference of each channel and of pairs of channels, as counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,36 +12,122 @@ from stream_app.core.drift.betting import BINS, PAIR_BINS, normal_scores, pair_b
 from stream_app.core.drift.dependence import integrated_autocorrelation_time
 from stream_app.core.drift.whitening import Whitening, fit_whitening, whiten
 
-__all__ = ["ChannelBaseline", "PairsBaseline", "bin_channel", "bin_pairs", "fit_channel", "fit_pairs"]
+__all__ = ["ChannelsBaseline", "PairsBaseline", "bin_channels", "bin_pairs", "fit_pairs"]
 
 MOST_PAIRS = 28
 """Pairs of channels watched per source: all of eight channels; of more, those that correlate most."""
 
+_UINT16_MOST = np.iinfo(np.uint16).max
+
 
 @dataclass(slots=True)
-class ChannelBaseline:
-    """The reference of one channel.
+class ChannelsBaseline:
+    """The references of d channels, side by side for vectorised work.
 
     Parameters
     ----------
+    learned : ndarray of bool, shape (d,)
+        Which channels have one; the rows of the others mean nothing.
     whitening : Whitening
-        Filter from values to innovations.
-    edges : ndarray of float, shape (BINS - 1,)
+        Filters from values to innovations.
+    edges : ndarray of float, shape (d, BINS - 1)
         Quantiles of the reference's innovations.
-    counts : ndarray of int32, shape (BINS,)
+    tied : ndarray of bool, shape (d,)
+        Whether some of them are equal.
+    counts : ndarray of int32, shape (d, BINS)
         How often the reference fell into each bin; grows while nothing happens.
-    inflation : ndarray of float, shape (3,)
+    inflation : ndarray of float, shape (d, 3)
         By how much evidence on level, scale and shape is overstated because of remaining autocorrelation.
-    mean, deviation : float
+    mean, deviation : ndarray of float, shape (d,)
         Mean and standard deviation of the reference, for people; finite.
     """
 
+    learned: BoolArray
     whitening: Whitening
     edges: FloatArray
+    tied: BoolArray
     counts: npt.NDArray[np.int32]
     inflation: FloatArray
-    mean: float
-    deviation: float
+    mean: FloatArray
+    deviation: FloatArray
+
+    @classmethod
+    def unlearned(cls, d: int) -> "ChannelsBaseline":
+        """No channel has a reference yet."""
+        return cls(
+            learned=np.zeros(d, dtype=np.bool_),
+            whitening=Whitening.neutral(d),
+            edges=np.zeros((d, BINS - 1)),
+            tied=np.zeros(d, dtype=np.bool_),
+            counts=np.zeros((d, BINS), dtype=np.int32),
+            inflation=np.ones((d, 3)),
+            mean=np.zeros(d),
+            deviation=np.zeros(d),
+        )
+
+    def learn(self, index: int, sample: FloatArray, origin: float, largest_error: float) -> IntArray:
+        """Learn the reference of one channel.
+
+        Parameters
+        ----------
+        index : int
+            The channel.
+        sample : ndarray of float, shape (n,)
+            Finite values in time order, counted from the origin.
+        origin : float
+            Where the sample counts from, in the channel's units.
+        largest_error : float
+            See `fit_whitening`.
+
+        Returns
+        -------
+        ndarray of int
+            Bins of the last events of the sample (those for which the filter was full).
+        """
+        whitening, innovations = fit_whitening(sample, origin, largest_error)
+        steps = np.arange(1, BINS) / BINS
+        edges = np.quantile(innovations, steps, method="inverted_cdf")
+        tied = bool(np.any(edges[1:] <= edges[:-1]))
+        bins = _bin(edges, innovations, tied=tied)
+        scores = normal_scores()[bins]
+        level = integrated_autocorrelation_time(scores, wander=True)
+        scale = integrated_autocorrelation_time(scores * scores)
+        shape = max(integrated_autocorrelation_time(scores), scale)
+        reach = 1e3 * whitening.scale[0]
+        typical = np.clip(sample, whitening.centre[0] - reach, whitening.centre[0] + reach)
+        self.learned[index] = True
+        self.whitening.put(index, whitening)
+        self.edges[index], self.tied[index] = edges, tied
+        self.counts[index] = np.bincount(bins, minlength=BINS)
+        self.inflation[index] = level * float(whitening.excess[0]), scale, shape
+        self.mean[index], self.deviation[index] = origin + typical.mean(), typical.std()
+        return bins
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `from_state`; nothing of channels without a reference."""
+        whitening = {name: getattr(self.whitening, name)[self.learned] for name in self.whitening.__slots__}
+        rows = {name: getattr(self, name)[self.learned] for name in _ROWS}
+        return {
+            "learned": self.learned.copy(),
+            "whitening": whitening,
+            **rows,
+            "counts": packed_counts(rows["counts"]),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "ChannelsBaseline":
+        """Go on where `state` was taken."""
+        learned = np.array(state["learned"], dtype=np.bool_)
+        baseline = cls.unlearned(len(learned))
+        baseline.learned = learned
+        for name in baseline.whitening.__slots__:
+            getattr(baseline.whitening, name)[learned] = state["whitening"][name]
+        for name in _ROWS:
+            getattr(baseline, name)[learned] = state[name]
+        return baseline
+
+
+_ROWS = ("edges", "tied", "counts", "inflation", "mean", "deviation")
 
 
 @dataclass(slots=True)
@@ -65,10 +153,20 @@ class PairsBaseline:
     inflation: FloatArray
 
 
-def bin_channel(baseline: ChannelBaseline, values: FloatArray, present: BoolArray) -> IntArray:
-    """Return the bin of each next value of a channel (``BINS`` where missing); moves the filter on."""
+def packed_counts(counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32] | npt.NDArray[np.uint16]:
+    """Return the counts in half the space if they fit."""
+    return counts.astype(np.uint16) if counts.max(initial=0) <= _UINT16_MOST else counts.copy()
+
+
+def bin_channels(baseline: ChannelsBaseline, values: FloatArray, present: BoolArray) -> IntArray:
+    """Return the bins of the next values of all channels, shape (d, n); moves the filters on.
+
+    ``BINS`` stands where the value or the reference is missing.
+    """
     innovations = whiten(baseline.whitening, values, present)
-    bins = _bin(baseline.edges, innovations)
+    bins = np.full(values.shape, BINS, dtype=np.intp)
+    for index in np.flatnonzero(baseline.learned).tolist():
+        bins[index] = _bin(baseline.edges[index], innovations[index], tied=bool(baseline.tied[index]))
     if not present.all():
         bins[~present] = BINS
     return bins
@@ -95,43 +193,6 @@ def bin_pairs(pairs: PairsBaseline, scores: FloatArray) -> IntArray:
     first -= second
     first *= np.sqrt(0.5 / (1.0 - pairs.correlation))[:, None]
     return pair_bins(total, first)
-
-
-def fit_channel(sample: FloatArray, origin: float, largest_error: float) -> tuple[ChannelBaseline, IntArray]:
-    """Learn the reference of one channel.
-
-    Parameters
-    ----------
-    sample : ndarray of float, shape (n,)
-        Finite values in time order, counted from the origin.
-    origin : float
-        Where the sample counts from, in the channel's units.
-    largest_error : float
-        See `fit_whitening`.
-
-    Returns
-    -------
-    baseline : ChannelBaseline
-        The reference.
-    bins : ndarray of int
-        Bins of the last events of the sample (those for which the filter was full).
-    """
-    whitening, innovations = fit_whitening(sample, origin, largest_error)
-    steps = np.arange(1, BINS) / BINS
-    edges = np.quantile(innovations, steps, method="inverted_cdf")
-    bins = _bin(edges, innovations)
-    scores = normal_scores()[bins]
-    level = integrated_autocorrelation_time(scores, wander=True)
-    scale = integrated_autocorrelation_time(scores * scores)
-    inflation = np.array(
-        [level * whitening.excess, scale, max(integrated_autocorrelation_time(scores), scale)]
-    )
-    counts = np.bincount(bins, minlength=BINS).astype(np.int32)
-    typical = np.clip(
-        sample, whitening.centre - 1e3 * whitening.scale, whitening.centre + 1e3 * whitening.scale
-    )
-    mean, deviation = origin + float(typical.mean()), float(typical.std())
-    return ChannelBaseline(whitening, edges, counts, inflation, mean, deviation), bins
 
 
 def fit_pairs(bins: dict[int, IntArray]) -> PairsBaseline:
@@ -173,9 +234,7 @@ def fit_pairs(bins: dict[int, IntArray]) -> PairsBaseline:
     return pairs
 
 
-def _bin(edges: FloatArray, innovations: FloatArray) -> IntArray:
+def _bin(edges: FloatArray, innovations: FloatArray, *, tied: bool) -> IntArray:
     """Return quantile bins; a value that fills several bins (ties) gets the middle one."""
-    left = np.searchsorted(edges, innovations, side="left")
-    if np.all(edges[1:] > edges[:-1]):
-        return left
-    return (left + np.searchsorted(edges, innovations, side="right")) // 2
+    left = edges.searchsorted(innovations, side="left")
+    return (left + edges.searchsorted(innovations, side="right")) // 2 if tied else left

@@ -37,6 +37,7 @@ __all__ = [
     "normal_scores",
     "pair_bets",
     "pair_bins",
+    "score_table",
 ]
 
 BetFamily: TypeAlias = Literal["level", "scale", "shape", "correlation"]
@@ -72,11 +73,25 @@ class Bets:
         Logarithm of each bet before its normaliser is taken off.
     gains : ndarray of float, shape (k,)
         Nats that each bet earns per event if the change it bets on has happened.
+    odds : ndarray of float, shape (k, bins)
+        The tilts' exponentials.
+    table : ndarray of int32, shape (bins + 1, k)
+        The tilts in fixed point by bin; the last row, of zeros, is for what is missing.
     """
 
     families: tuple[BetFamily, ...]
     tilts: FloatArray
     gains: FloatArray
+    odds: FloatArray
+    table: npt.NDArray[np.int32]
+
+
+@cache
+def score_table() -> FloatArray:
+    """Return the scores of all bins and, for a missing value, zero; shape (`BINS` + 1,)."""
+    scores = np.append(normal_scores(), 0.0)
+    scores.flags.writeable = False
+    return scores
 
 
 @cache
@@ -169,18 +184,18 @@ def pair_bins(total: FloatArray, difference: FloatArray) -> IntArray:
     >>> pair_bins(np.array([0.1, 3.0, 0.1]), np.array([0.1, 0.1, -3.0])).tolist()
     [0, 30, 5]
     """
-    both, one = (_side(total), _side(difference))
-    both *= _PAIR_SIDE
+    both, one = _side(total), _side(difference)
+    both *= np.uint8(_PAIR_SIDE)
     both += one
-    return both
+    bins: IntArray = both.astype(np.intp)
+    return bins
 
 
-def _side(values: FloatArray) -> IntArray:
+def _side(values: FloatArray) -> npt.NDArray[np.uint8]:
     np.abs(values, out=values)
     values *= 1.0 / _PAIR_STEP
     np.minimum(values, _PAIR_SIDE - 1.0, out=values)
-    bins: IntArray = values.astype(np.intp)
-    return bins
+    return values.astype(np.uint8)
 
 
 def log_normalisers(bets: Bets, counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
@@ -203,7 +218,7 @@ def log_normalisers(bets: Bets, counts: npt.NDArray[np.int32]) -> npt.NDArray[np
     """
     weights = counts + 0.5 / counts.shape[1]
     weights /= weights.sum(axis=1, keepdims=True)
-    means = (weights[:, None, :] * np.exp(bets.tilts)[None, :, :]).sum(axis=2)
+    means = (weights[:, None, :] * bets.odds).sum(axis=2)
     fixed: npt.NDArray[np.int32] = np.ceil(np.log(means) * UNIT).astype(np.int32)
     return fixed
 
@@ -214,4 +229,6 @@ def _bounded(families: tuple[BetFamily, ...], tilts: FloatArray, weights: FloatA
         tilts = np.clip(tilts, MOST_LOSS, MOST_GAIN)
         tilts = tilts - np.log((weights * np.exp(tilts)).sum(axis=1, keepdims=True))
     gains = (weights * np.exp(tilts) * tilts).sum(axis=1)
-    return Bets(families, np.floor(tilts * UNIT) / UNIT, gains)
+    fixed = np.floor(tilts * UNIT)
+    table = np.vstack((fixed.T, np.zeros(len(families)))).astype(np.int32)
+    return Bets(families, fixed / UNIT, gains, np.exp(fixed / UNIT), table)

@@ -26,18 +26,24 @@ class DriftConfig:
         values beyond the old 97.5 % point from 2.5 to 4.4 %: below that a chart looks the same to the eye.
     correlation : bool
         Whether pairs of channels are watched.
+    prepaid : float
+        Alarms that count as raised before the first event: the bar begins so many doublings higher, and sinks as the
+        budget accrues. For sources whose slow wander a first reference is too short to show.
     """
 
     false_alarm_rate: float = 1e-5
     warmup: int = 1000
     min_effect: float = 0.25
     correlation: bool = True
+    prepaid: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.false_alarm_rate <= 0.1:
             raise SettingsError(
                 f"false_alarm_rate is {self.false_alarm_rate!r}; expected a rate per event above 0, at most 0.1"
             )
+        if not 0.0 <= self.prepaid < float("inf"):
+            raise SettingsError(f"prepaid is {self.prepaid!r}; expected a number of alarms, 0 or more")
         if self.warmup < 200:
             raise SettingsError(f"warmup is {self.warmup}; a reference needs at least 200 events")
         if not 0.05 <= self.min_effect <= 1.0:

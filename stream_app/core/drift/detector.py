@@ -7,14 +7,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray
-from stream_app.core.drift.baseline import ChannelBaseline, PairsBaseline, fit_channel, fit_pairs
-from stream_app.core.drift.betting import BINS, PAIR_BINS, UNIT, channel_bets, pair_bets
+from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.drift.baseline import ChannelsBaseline, PairsBaseline, fit_pairs, packed_counts
+from stream_app.core.drift.betting import BINS, PAIR_BINS, UNIT, channel_bets, log_normalisers, pair_bets
 from stream_app.core.drift.config import DriftConfig, DriftResult
-from stream_app.core.drift.ecusum import run_ecusum
+from stream_app.core.drift.ecusum import last_zeros, run_ecusum
 from stream_app.core.drift.evidence import bin_events, count_bins, log_e_values
 from stream_app.core.drift.stakes import stakes
-from stream_app.core.drift.whitening import Whitening
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import DataError, SettingsError, StateError
 
@@ -71,13 +70,13 @@ class DriftDetector:
         self.channels = tuple(channels)
         self.config = config or DriftConfig()
         self._bets = channel_bets(self.config.min_effect)
-        self._owed = 0.0
+        self._owed = self.config.prepaid
         self._restart()
 
     @property
     def learned(self) -> tuple[str, ...]:
         """Channels that have a reference."""
-        return tuple(name for name, base in zip(self.channels, self._bases, strict=True) if base is not None)
+        return tuple(name for name, known in zip(self.channels, self._base.learned, strict=True) if known)
 
     def learn(self, values: FloatArray) -> None:
         """Start over with a given reference instead of the next events.
@@ -101,7 +100,7 @@ class DriftDetector:
         taught = (values - self._origin).astype(np.float32).astype(np.float64)
         self._fit(dict(enumerate(taught.T)), len(values))
 
-    def update(self, ts: FloatArray, values: FloatArray) -> DriftResult:
+    def update(self, ts: FloatArray, values: FloatArray, ordinary: BoolArray | None = None) -> DriftResult:
         """Take the next events.
 
         Parameters
@@ -110,6 +109,8 @@ class DriftDetector:
             Event times in epoch seconds.
         values : ndarray of float, shape (n, d)
             A column a channel; NaN where missing.
+        ordinary : ndarray of bool, shape (n,), optional
+            Events to learn from; all where it is None. The others are judged, and do not enter the reference.
 
         Returns
         -------
@@ -131,7 +132,7 @@ class DriftDetector:
         row = 0
         while row < len(values):
             stop = min(len(values), row + self._until_border())
-            signal, ratio = self._advance(values[row:stop])
+            signal, ratio = self._advance(values[row:stop], None if ordinary is None else ordinary[row:stop])
             statistic[row : row + len(ratio)] = ratio
             row += len(ratio)
             if signal is not None:
@@ -146,11 +147,11 @@ class DriftDetector:
             "config": asdict(self.config),
             "age": self._age,
             "owed": self._owed,
-            "bases": [None if base is None else asdict(base) for base in self._bases],
-            "pairs": asdict(self._pairs),
+            "base": self._base.state(),
+            "pairs": {**asdict(self._pairs), "counts": packed_counts(self._pairs.counts)},
             "evidence": self._evidence.copy(),
             "onset": self._onset.copy(),
-            "waiting": self._waiting.copy(),
+            "waiting": self._waiting[:, self._base.learned],
             "pair_waiting": self._pair_waiting.copy(),
             "recent": self._recent.copy(),
             "origin": self._origin.copy(),
@@ -174,11 +175,13 @@ class DriftDetector:
             detector = cls(tuple(state["channels"]), DriftConfig(**state["config"]))
             detector._age = int(state["age"])
             detector._owed = float(state["owed"])
-            detector._bases = [None if base is None else _restored_base(base) for base in state["bases"]]
+            detector._base = ChannelsBaseline.from_state(state["base"])
             detector._pairs = PairsBaseline(
                 **{name: np.array(value) for name, value in state["pairs"].items()}
             )
-            for name in ("evidence", "onset", "waiting", "pair_waiting", "recent", "origin", "buffer"):
+            detector._pairs.counts = detector._pairs.counts.astype(np.int32)
+            detector._waiting[:, detector._base.learned] = state["waiting"]
+            for name in ("evidence", "onset", "pair_waiting", "recent", "origin", "buffer"):
                 setattr(detector, f"_{name}", np.array(state[name]))
         except (KeyError, TypeError) as error:
             raise StateError(f"the drift state is damaged ({error}); start the source anew") from error
@@ -197,7 +200,7 @@ class DriftDetector:
         """Forget the reference and begin to learn."""
         d = len(self.channels)
         self._age = 0
-        self._bases: list[ChannelBaseline | None] = [None] * d
+        self._base = ChannelsBaseline.unlearned(d)
         self._pairs = fit_pairs({})
         self._waiting = np.zeros((2, d, BINS), dtype=np.uint16)
         self._pair_waiting = np.zeros((2, 0, PAIR_BINS), dtype=np.uint16)
@@ -209,11 +212,8 @@ class DriftDetector:
         self._set_thresholds()
 
     def _open_buffer(self) -> None:
-        self._origin = np.full(len(self._unlearned()), np.nan)
-        self._buffer = np.full((self.config.warmup, len(self._origin)), np.nan, dtype=np.float32)
-
-    def _unlearned(self) -> list[int]:
-        return [index for index, base in enumerate(self._bases) if base is None]
+        self._origin = np.full(d := int((~self._base.learned).sum()), np.nan)
+        self._buffer = np.full((self.config.warmup, d), np.nan, dtype=np.float32)
 
     def _until_border(self) -> int:
         """Return how many events may pass before something is learned; counted from the restart."""
@@ -222,40 +222,52 @@ class DriftDetector:
             events = min(events, self.config.warmup - self._age % self.config.warmup)
         return events
 
-    def _advance(self, values: FloatArray) -> tuple[Signal | None, FloatArray]:
+    def _advance(self, values: FloatArray, ordinary: BoolArray | None) -> tuple[Signal | None, FloatArray]:
         """Take events up to the next border; stop at an alarm. Returns the ratio for each event taken."""
         ratio = np.zeros(len(values))
-        if any(base is not None for base in self._bases):
-            binned = bin_events(values, self._bases, self._pairs)
-            steps = log_e_values(binned, self._bets, self._bases, self._pairs, self._tolls)
-            evidence, onset = run_ecusum(steps, self._evidence)
-            ratios = np.multiply(evidence, self._per_threshold[:, None], dtype=np.float32, casting="unsafe")
-            ratio = ratios.max(axis=0).astype(np.float64)
+        if self._base.learned.any():
+            n = len(values)
+            binned = bin_events(values, self._base, self._pairs)
+            evidence = run_ecusum(
+                log_e_values(binned, (self._bets, pair_bets()), self._takes), self._evidence
+            )
+            ratios = evidence.astype(np.float32)
+            ratios *= self._per_threshold
+            ratio = ratios.max(axis=2).T.ravel()[:n].astype(np.float64)
             alarm = int(np.argmax(ratio >= 1.0))
             if ratio[alarm] >= 1.0:
-                signal = self._signal(values[: alarm + 1], evidence[:, : alarm + 1], ratios[:, alarm])
+                piece, place = divmod(alarm, len(evidence))
+                bet = int(np.argmax(ratios[place, piece]))
+                history = evidence[:, :, bet].T.ravel()[: alarm + 1]
+                signal = self._signal(values[: alarm + 1], bet, history, ratios[place, piece])
                 self._owed = self._debt(self._age + alarm + 1) + 1.0
                 self._restart()
                 return signal, ratio[: alarm + 1]
-            self._evidence = evidence[:, -1].copy()
-            self._onset = np.where(onset >= 0, self._age + onset, self._onset)
+            self._evidence = evidence[(n - 1) % len(evidence), -1].copy()
+            zeros = last_zeros(evidence, n)
+            self._onset = np.where(zeros > 0, self._age + zeros, self._onset)
+            if ordinary is not None:
+                binned = (binned[0][:, ordinary], binned[1][:, ordinary])
             self._waiting[1] += count_bins(binned[0], BINS)
             self._pair_waiting[1] += count_bins(binned[1], PAIR_BINS)
-        self._remember(values)
+        self._remember(values, ordinary)
         return None, ratio
 
-    def _remember(self, values: FloatArray) -> None:
+    def _remember(self, values: FloatArray, ordinary: BoolArray | None) -> None:
         """Move on in time: keep recent values, fill the learning buffer, learn at a border."""
         self._recent = np.concatenate((self._recent, values))[-_RECENT:]
         if len(self._origin):
             begin = self._age % self.config.warmup
-            taught = np.where(np.abs(values) <= _ABSURD, values, np.nan)[:, self._unlearned()]
+            taught = np.where(np.abs(values) <= _ABSURD, values, np.nan)[:, ~self._base.learned]
+            if ordinary is not None:
+                taught[~ordinary] = np.nan
             self._origin = np.where(np.isnan(self._origin), self._first_known(taught), self._origin)
             self._buffer[begin : begin + len(values)] = taught - self._origin
         self._age += len(values)
         if len(self._origin) and self._age % self.config.warmup == 0:
             sample = self._buffer.astype(np.float64)
-            self._fit(dict(zip(self._unlearned(), sample.T, strict=True)), self.config.warmup)
+            unlearned = np.flatnonzero(~self._base.learned).tolist()
+            self._fit(dict(zip(unlearned, sample.T, strict=True)), self.config.warmup)
         if self._age % _BLOCK == 0:
             self._absorb()
 
@@ -273,7 +285,7 @@ class DriftDetector:
         for (index, sample), origin in zip(samples.items(), self._origin.tolist(), strict=True):
             known = sample[np.isfinite(sample)]
             if 2 * len(known) >= length:
-                self._bases[index], bins[index] = fit_channel(known, origin, 0.4 * self.config.min_effect)
+                bins[index] = self._base.learn(index, known, origin, 0.4 * self.config.min_effect)
                 if len(known) == length:
                     complete.append(index)
         if starting and self.config.correlation:
@@ -288,9 +300,7 @@ class DriftDetector:
     def _absorb(self) -> None:
         """Let the reference grow by the block before last: late, so that a drift is not learned first."""
         most = 20 * self.config.warmup
-        for index, base in enumerate(self._bases):
-            if base is not None:
-                base.counts = _grown(base.counts, self._waiting[0, index], most)
+        self._base.counts = _grown(self._base.counts, self._waiting[0], most)
         self._pairs.counts = _grown(self._pairs.counts, self._pair_waiting[0], most)
         for waiting in (self._waiting, self._pair_waiting):
             waiting[0] = waiting[1]
@@ -309,16 +319,20 @@ class DriftDetector:
         more often than it should, this is what keeps the budget.
         """
         rate = self.config.false_alarm_rate
-        thresholds, self._tolls = stakes(rate, self._bets, self._bases, self._pairs)
+        thresholds, tolls = stakes(rate, self._bets, self._base, self._pairs)
+        normalisers = (
+            log_normalisers(self._bets, self._base.counts),
+            log_normalisers(pair_bets(), self._pairs.counts),
+        )
+        self._takes = tolls + np.concatenate([part.ravel() for part in normalisers])
         self._thresholds = thresholds * 2.0 ** min(self._debt(self._age // _BLOCK * _BLOCK), _MOST_DEBT)
         self._per_threshold = (1.0 / (self._thresholds * UNIT)).astype(np.float32)
 
     def _signal(
-        self, values: FloatArray, evidence: npt.NDArray[np.int32], ratios: npt.NDArray[np.float32]
+        self, values: FloatArray, bet: int, history: npt.NDArray[np.int32], ratios: npt.NDArray[np.float32]
     ) -> Signal:
-        """Describe the alarm at the last of these events."""
-        bet = int(np.argmax(ratios))
-        zeros = np.flatnonzero(evidence[bet] == 0)
+        """Describe the alarm of a bet at the last of these events, by its evidence since the first of them."""
+        zeros = np.flatnonzero(history == 0)
         onset = self._age + int(zeros[-1]) + 1 if len(zeros) else int(self._onset[bet])
         since = self._age + len(values) - onset
         channel_bets_ = len(self._bets.families) * len(self.channels)
@@ -342,7 +356,7 @@ class DriftDetector:
             kind="drift",
             detector=f"drift.{family}",
             channel=name,
-            statistic=float(evidence[bet, -1]) / UNIT,
+            statistic=float(history[-1]) / UNIT,
             threshold=float(self._thresholds[bet]),
             contributions=contributions,
             context=tuple(context),
@@ -350,9 +364,11 @@ class DriftDetector:
 
     def _figures(self, index: int, recent: FloatArray) -> list[tuple[str, float]]:
         """Return mean and standard deviation before and after, as far as they can be computed."""
-        base = self._bases[index]
         known = recent[np.abs(recent) <= _ABSURD]
-        figures = [] if base is None else [("mean_before", base.mean), ("std_before", base.deviation)]
+        figures = [
+            ("mean_before", float(self._base.mean[index])),
+            ("std_before", float(self._base.deviation[index])),
+        ]
         if len(known):
             figures += [("mean_after", float(known.mean())), ("std_after", float(known.std()))]
         return figures
@@ -372,13 +388,3 @@ def _grown(counts: npt.NDArray[np.int32], more: npt.NDArray[np.uint16], most: in
     grown = counts + more.astype(np.int32)
     full = grown.sum(axis=-1, keepdims=True) > most
     return np.where(full, grown // 2, grown).astype(np.int32)
-
-
-def _restored_base(base: Mapping[str, Any]) -> ChannelBaseline:
-    fields = dict(base)
-    whitening = dict(fields.pop("whitening"))
-    for name in ("numerator", "delays"):
-        whitening[name] = np.array(whitening[name])
-    for name in ("edges", "counts", "inflation"):
-        fields[name] = np.array(fields[name])
-    return ChannelBaseline(whitening=Whitening(**whitening), **fields)

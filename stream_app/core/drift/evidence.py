@@ -1,38 +1,28 @@
 """From a batch of values to the logarithms of e-values."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.drift.baseline import ChannelBaseline, PairsBaseline, bin_channel, bin_pairs
-from stream_app.core.drift.betting import (
-    BINS,
-    PAIR_BINS,
-    UNIT,
-    Bets,
-    log_normalisers,
-    normal_scores,
-    pair_bets,
-)
+from stream_app.core.drift.baseline import ChannelsBaseline, PairsBaseline, bin_channels, bin_pairs
+from stream_app.core.drift.betting import PAIR_BINS, Bets, score_table
+from stream_app.core.drift.ecusum import interleave
 
 __all__ = ["bin_events", "count_bins", "log_e_values"]
 
 Bins = npt.NDArray[np.intp]
+Int32Array = npt.NDArray[np.int32]
 
 
-def bin_events(
-    values: FloatArray, bases: Sequence[ChannelBaseline | None], pairs: PairsBaseline
-) -> tuple[Bins, Bins]:
+def bin_events(values: FloatArray, channels: ChannelsBaseline, pairs: PairsBaseline) -> tuple[Bins, Bins]:
     """Return the bin of each event in each channel and pair, and move the channels' filters on.
 
     Parameters
     ----------
     values : ndarray of float, shape (n, d)
         Next events.
-    bases : sequence of ChannelBaseline or None
-        The channels' references; None while learning.
+    channels : ChannelsBaseline
+        The channels' references.
     pairs : PairsBaseline
         The p pairs' references.
 
@@ -45,54 +35,43 @@ def bin_events(
     """
     columns = np.ascontiguousarray(values.T)
     present = np.isfinite(columns)
-    bins = np.full(columns.shape, BINS, dtype=np.intp)
-    for index, base in enumerate(bases):
-        if base is not None:
-            bins[index] = bin_channel(base, columns[index], present[index])
-    both = bin_pairs(pairs, np.append(normal_scores(), 0.0)[bins])
+    bins = bin_channels(channels, columns, present)
+    both = bin_pairs(pairs, score_table()[bins])
     if not present.all():
         both[~(present[pairs.first] & present[pairs.second])] = PAIR_BINS
     return bins, both
 
 
-def log_e_values(
-    binned: tuple[Bins, Bins],
-    bets: Bets,
-    bases: Sequence[ChannelBaseline | None],
-    pairs: PairsBaseline,
-    tolls: npt.NDArray[np.int32],
-) -> npt.NDArray[np.int32]:
+def log_e_values(bins: tuple[Bins, ...], kinds: tuple[Bets, ...], takes: Int32Array) -> Int32Array:
     """Return the logarithms of the e-values of every bet at every event.
 
     Parameters
     ----------
-    binned : tuple of ndarray
-        What `bin_events` returned.
-    bets : Bets
-        Bets on each channel.
-    bases, pairs
-        References, as in `bin_events`.
-    tolls : ndarray of int32, shape (m,)
-        Taken off each bet at each event, in fixed point.
+    bins : tuple of ndarray, each of shape (members, n)
+        Bins of the members of each kind: channels, pairs.
+    kinds : tuple of Bets
+        The bets on each kind.
+    takes : ndarray of int32, shape (m,)
+        Taken off each bet at each event, in fixed point: normalisers and tolls.
 
     Returns
     -------
-    ndarray of int32, shape (m, n)
-        A row a bet: the channels' first, then the pairs'; zero where a value is missing.
+    ndarray of int32, shape (k, c, m)
+        Events laid out by `interleave`; the channels' bets first, then the pairs'; zero where a value is missing.
     """
-    empty = np.zeros(BINS, dtype=np.int32)
-    counts = np.array([empty if base is None else base.counts for base in bases])
-    steps = np.zeros((len(tolls), binned[0].shape[1]), dtype=np.int32)
+    parts = []
     row = 0
-    for kind, reference, observed in ((bets, counts, binned[0]), (pair_bets(), pairs.counts, binned[1])):
-        takes = log_normalisers(kind, reference)
-        takes += tolls[row : row + takes.size].reshape(takes.shape)
-        tables = np.zeros((*takes.shape, kind.tilts.shape[1] + 1), dtype=np.int32)
-        tables[:, :, :-1] = (kind.tilts * UNIT).astype(np.int32) - takes[:, :, None]
-        for table, one in zip(tables, observed, strict=True):
-            np.take(table, one, axis=1, out=steps[row : row + len(table)], mode="clip")
-            row += len(table)
-    return steps
+    for kind, observed in zip(kinds, bins, strict=True):
+        events, (missing, bets) = interleave(observed), kind.table.shape
+        size = len(observed) * bets
+        steps = kind.table.take(events, axis=0, mode="clip")
+        steps -= takes[row : row + size].reshape(-1, bets)
+        unknown = events == missing - 1
+        if unknown.any():
+            steps[unknown] = 0
+        parts.append(steps.reshape(*events.shape[:2], size))
+        row += size
+    return np.concatenate(parts, axis=2)
 
 
 def count_bins(bins: Bins, size: int) -> npt.NDArray[np.uint16]:

@@ -12,9 +12,9 @@ and levels wander. The channel's own reference says how much of that to take out
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter, lfilter_zi
+from scipy.signal import lfilter
 
-from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.drift.dependence import AR_ORDERS, autoregression, integrated_autocorrelation_time
 
 __all__ = ["TRACKING", "Whitening", "fit_whitening", "whiten"]
@@ -26,46 +26,74 @@ standard deviation to gather evidence for an alarm, short against the wander of 
 _DELAYS = max(AR_ORDERS) + 1
 _FAR = 50.0  # standardised values are clipped here, so that one absurd number cannot dwell in a filter
 _KEEP = 1.0 - 1.0 / TRACKING
+_ONE, _SHARE, _POLE = np.array([1.0]), np.array([1.0 / TRACKING]), np.array([1.0, -_KEEP])
 
 
 @dataclass(slots=True)
 class Whitening:
-    """The filter of one channel and where it stands.
+    """The filters of d channels and where they stand.
 
     Parameters
     ----------
-    origin : float
+    origin : ndarray of float, shape (d,)
         Subtracted first, in the channel's units; the difference is rounded to single precision, in
         which references are kept, so that equal values stay equal.
-    centre, scale : float
+    centre, scale : ndarray of float, shape (d,)
         Median (from the origin) and robust standard deviation of the reference.
-    numerator : ndarray of float, shape (10,)
+    numerator : ndarray of float, shape (d, 10)
         Moving-average side of the filter, highest lag last.
-    tracked : bool
+    tracked : ndarray of bool, shape (d,)
         Whether level and scale are taken relative to their recent means.
-    unit : float
+    unit : ndarray of float, shape (d,)
         Mean absolute innovation in the reference; 0 for an untracked channel.
-    spread : float
-        Exponentially weighted mean absolute innovation (tracked channels).
-    delays : ndarray of float, shape (9,)
-        The filter's memory.
-    last : float
-        Last finite value, standardised; stands in for missing ones.
-    excess : float
+    excess : ndarray of float, shape (d,)
         What the long-run variance of the innovations may be, over that of independent ones, if the
         autoregression is one standard error off.
+    spread : ndarray of float, shape (d,)
+        Exponentially weighted mean absolute innovation (tracked channels).
+    delays : ndarray of float, shape (d, 9)
+        Memory of the moving-average side.
+    carried : ndarray of float, shape (d,)
+        What the next filtered value inherits from the one before it (tracked channels).
+    last : ndarray of float, shape (d,)
+        Last finite value, standardised; stands in for missing ones.
     """
 
-    origin: float
-    centre: float
-    scale: float
+    origin: FloatArray
+    centre: FloatArray
+    scale: FloatArray
     numerator: FloatArray
-    tracked: bool
-    unit: float
-    spread: float
+    tracked: BoolArray
+    unit: FloatArray
+    excess: FloatArray
+    spread: FloatArray
     delays: FloatArray
-    last: float
-    excess: float
+    carried: FloatArray
+    last: FloatArray
+
+    @classmethod
+    def neutral(cls, d: int) -> "Whitening":
+        """Make filters that let values through as they are."""
+        numerator = np.zeros((d, _DELAYS + 1))
+        numerator[:, 0] = 1.0
+        return cls(
+            origin=np.zeros(d),
+            centre=np.zeros(d),
+            scale=np.ones(d),
+            numerator=numerator,
+            tracked=np.zeros(d, dtype=np.bool_),
+            unit=np.zeros(d),
+            excess=np.ones(d),
+            spread=np.zeros(d),
+            delays=np.zeros((d, _DELAYS)),
+            carried=np.zeros(d),
+            last=np.zeros(d),
+        )
+
+    def put(self, index: int, other: "Whitening") -> None:
+        """Take the only filter of `other` as that of channel `index`."""
+        for name in self.__slots__:
+            getattr(self, name)[index] = getattr(other, name)[0]
 
 
 def fit_whitening(sample: FloatArray, origin: float, largest_error: float) -> tuple[Whitening, FloatArray]:
@@ -83,7 +111,7 @@ def fit_whitening(sample: FloatArray, origin: float, largest_error: float) -> tu
     Returns
     -------
     whitening : Whitening
-        The filter, standing after the last value of the sample.
+        The filter of this one channel, standing after the last value of the sample.
     innovations : ndarray of float
         Innovations of the sample, without those in which the filter was filling up.
     """
@@ -96,63 +124,59 @@ def fit_whitening(sample: FloatArray, origin: float, largest_error: float) -> tu
     filter_ = np.concatenate(([1.0], -coefficients))
     if tracked:
         filter_ = np.convolve(filter_, (1.0, -1.0))
-    numerator = np.zeros(_DELAYS + 1)
-    numerator[: len(filter_)] = filter_
-    whitening = Whitening(
-        origin=origin,
-        centre=centre,
-        scale=scale,
-        numerator=numerator,
-        tracked=tracked,
-        unit=0.0,
-        spread=0.0,
-        delays=np.zeros(_DELAYS),
-        last=float(standard[-1]),
-        excess=_excess(float(coefficients.sum()), len(sample)),
-    )
-    whitening.delays = lfilter_zi(numerator, _denominator(tracked=tracked)) * standard[0]
-    innovations = _filter(whitening, standard)
+    whitening = Whitening.neutral(1)
+    whitening.origin[0], whitening.centre[0], whitening.scale[0] = origin, centre, scale
+    whitening.numerator[0, : len(filter_)] = filter_
+    whitening.tracked[0] = tracked
+    whitening.excess[0] = _excess(float(coefficients.sum()), len(sample))
+    whitening.last[0] = standard[-1]
+    # As if the first value had been there for ever.
+    whitening.delays[0] = np.cumsum(whitening.numerator[0, :0:-1])[::-1] * standard[0]
+    innovations = _filter(whitening, standard[None])
     settled = 0 if len(filter_) == 1 else min(TRACKING if tracked else _DELAYS, len(sample) // 4)
     if tracked:
-        whitening.unit = max(float(np.abs(innovations[settled:]).mean()), 1e-12)
-        whitening.spread = whitening.unit
-        innovations = _unit_spread(whitening, innovations)
-    return whitening, innovations[settled:]
+        whitening.unit[0] = max(float(np.abs(innovations[0, settled:]).mean()), 1e-12)
+        whitening.spread[0] = whitening.unit[0]
+        innovations = _unit_spread(whitening, innovations, np.zeros(1, dtype=np.intp))
+    return whitening, innovations[0, settled:]
 
 
 def whiten(whitening: Whitening, values: FloatArray, present: BoolArray) -> FloatArray:
-    """Turn the next values of a channel into innovations, and move the filter on.
+    """Turn the next values of all channels into innovations, and move the filters on.
 
     Parameters
     ----------
     whitening : Whitening
         Changed in place.
-    values : ndarray of float, shape (n,)
-        Next values of the channel.
-    present : ndarray of bool, shape (n,)
+    values : ndarray of float, shape (d, n)
+        Next values of each channel.
+    present : ndarray of bool, shape (d, n)
         Which of them are finite; the others are bridged by the last finite value.
 
     Returns
     -------
-    ndarray of float, shape (n,)
+    ndarray of float, shape (d, n)
         Innovations; meaningless where `present` is False.
     """
     everything = bool(present.all())
-    filled = values if everything else np.where(present, values, whitening.origin)
+    origin = whitening.origin[:, None]
+    filled = values if everything else np.where(present, values, origin)
     with np.errstate(over="ignore"):
-        standard = (filled - whitening.origin).astype(np.float32).astype(np.float64)
-    standard -= whitening.centre
-    standard /= whitening.scale
+        standard = (filled - origin).astype(np.float32).astype(np.float64)
+    standard -= whitening.centre[:, None]
+    standard /= whitening.scale[:, None]
     np.maximum(standard, -_FAR, out=standard)
     np.minimum(standard, _FAR, out=standard)
     if not everything:
-        known = np.where(present, np.arange(1, len(values) + 1), 0)
-        standard = np.concatenate(([whitening.last], standard))[np.maximum.accumulate(known)]
-    whitening.last = float(standard[-1])
-    if not whitening.tracked and not whitening.numerator[1:].any():
-        return standard
+        known = np.where(present, np.arange(1, values.shape[1] + 1), 0)
+        bridge = np.concatenate((whitening.last[:, None], standard), axis=1)
+        standard = np.take_along_axis(bridge, np.maximum.accumulate(known, axis=1), axis=1)
+    whitening.last = standard[:, -1].copy()
     innovations = _filter(whitening, standard)
-    return _unit_spread(whitening, innovations) if whitening.tracked else innovations
+    tracked = np.flatnonzero(whitening.tracked)
+    if len(tracked):
+        innovations[tracked] = _unit_spread(whitening, innovations[tracked], tracked)
+    return innovations
 
 
 def _location(sample: FloatArray) -> tuple[float, float]:
@@ -174,25 +198,37 @@ def _excess(persistence: float, events: int) -> float:
     return float((1.0 + error / distance) ** 2)
 
 
-def _denominator(*, tracked: bool) -> FloatArray:
-    # A second coefficient, even if zero, keeps scipy on its recursive path, whose result does not
-    # depend on where the input is cut.
-    return np.array([1.0, -_KEEP if tracked else 0.0])
-
-
 def _filter(whitening: Whitening, standard: FloatArray) -> FloatArray:
-    innovations: FloatArray
-    innovations, whitening.delays = lfilter(
-        whitening.numerator, _denominator(tracked=whitening.tracked), standard, zi=whitening.delays
-    )
+    """Run the moving-average side of all filters, then the recursive one of those that have it."""
+    n = standard.shape[1]
+    taps = int(np.flatnonzero(whitening.numerator.any(axis=0))[-1])
+    if taps == 0:
+        return standard
+    # Lag by lag over all channels at once, the oldest first: the order of a filter in transposed direct form,
+    # so that it does not matter where the input is cut.
+    sums = np.zeros((len(standard), n + taps))
+    sums[:, :taps] = whitening.delays[:, :taps]
+    product = np.empty(standard.shape)
+    for lag in range(taps, -1, -1):
+        np.multiply(standard, whitening.numerator[:, lag : lag + 1], out=product)
+        sums[:, lag : lag + n] += product
+    whitening.delays[:, :taps] = sums[:, n:]
+    innovations = sums[:, :n]
+    tracked = np.flatnonzero(whitening.tracked)
+    if len(tracked):
+        innovations[tracked], carried = lfilter(
+            _ONE, _POLE, innovations[tracked], axis=1, zi=whitening.carried[tracked, None]
+        )
+        whitening.carried[tracked] = carried[:, 0]
     return innovations
 
 
-def _unit_spread(whitening: Whitening, innovations: FloatArray) -> FloatArray:
-    """Divide each innovation by the mean absolute innovation before it."""
-    size = np.minimum(np.abs(innovations), 6.0 * whitening.unit)
-    spread, _ = lfilter([1.0 / TRACKING], [1.0, -_KEEP], size, zi=[_KEEP * whitening.spread])
-    before = np.concatenate(([whitening.spread], spread[:-1]))
-    whitening.spread = float(spread[-1])
-    scaled: FloatArray = innovations / np.maximum(before, 0.05 * whitening.unit)
+def _unit_spread(whitening: Whitening, innovations: FloatArray, tracked: IntArray) -> FloatArray:
+    """Divide each innovation of these channels by the mean absolute innovation before it."""
+    unit, start = whitening.unit[tracked, None], whitening.spread[tracked, None]
+    size = np.minimum(np.abs(innovations), 6.0 * unit)
+    spread, _ = lfilter(_SHARE, _POLE, size, axis=1, zi=_KEEP * start)
+    before = np.concatenate((start, spread[:, :-1]), axis=1)
+    whitening.spread[tracked] = spread[:, -1]
+    scaled: FloatArray = innovations / np.maximum(before, 0.05 * unit)
     return scaled

@@ -57,17 +57,18 @@ def test_one_channel_agrees_with_a_plain_e_cusum():
     values = rng.normal(size=(1200, 1))
     detector = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-6))
     detector.update(times(values[:1000]), values[:1000])
-    base = detector._bases[0]
-    assert not base.whitening.numerator[1:].any()
+    base = detector._base
+    whitening = base.whitening
+    assert not whitening.numerator[0, 1:].any()
     bets = channel_bets(0.25)
-    normalisers = log_normalisers(bets, base.counts[None, :])[0]
+    normalisers = log_normalisers(bets, base.counts)[0]
     thresholds = detector._thresholds.copy()
     statistic = detector.update(times(values[1000:1024]), values[1000:1024]).statistic
     evidence = [0] * len(bets.families)
     for row, value in enumerate(values[1000:1024, 0]):
-        whitening = base.whitening
-        standard = (float(np.float32(value - whitening.origin)) - whitening.centre) / whitening.scale
-        bin_ = sum(edge < standard for edge in base.edges)
+        near = float(np.float32(value - whitening.origin[0]))
+        standard = (near - whitening.centre[0]) / whitening.scale[0]
+        bin_ = sum(edge < standard for edge in base.edges[0])
         for bet, tilt in enumerate(bets.tilts[:, bin_]):
             evidence[bet] = max(0, evidence[bet] + int(tilt * UNIT) - int(normalisers[bet]))
         expected = max(e / UNIT / h for e, h in zip(evidence, thresholds, strict=True))
