@@ -1,5 +1,6 @@
 """What the monitor file says of one stream."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -51,6 +52,14 @@ def _named(value: Any) -> Any:
     raise ValueError('a list of channel names or a table of limits is expected, like ["flow", "pressure"]')
 
 
+_EVENTS = re.compile(r"\s*(\d+)\s+events?\s*", re.IGNORECASE)
+
+
+def _window(value: Any) -> Any:
+    # "300 events" is a window without a time; `_by_count` reads its length.
+    return None if isinstance(value, str) and _EVENTS.fullmatch(value) else value
+
+
 class SensorStream(_Table):
     """A stream of sensor readings and how it is watched.
 
@@ -64,8 +73,10 @@ class SensorStream(_Table):
         False alarms that are allowed, over all sources, channels and detectors of the stream.
     warmup : int
         Events of a source from which its reference is learned.
-    window : duration
-        Length of the rolling windows whose statistics are served as live features.
+    window : duration or "N events"
+        Length of the rolling windows whose statistics are served as live features, in event time or in events.
+    window_rows : int
+        The most events that a window by time keeps.
     lateness : duration
         Readings older than this, against the newest one of their source, are dead letters.
     max_future : duration
@@ -81,7 +92,7 @@ class SensorStream(_Table):
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
-    window: Duration = 60.0
+    window: Annotated[Duration | None, BeforeValidator(_window)] = 60.0
     window_rows: Annotated[int, Field(ge=2, le=100_000)] = 300
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
@@ -91,6 +102,17 @@ class SensorStream(_Table):
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
     detectors: tuple[DetectorSettings, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_count(cls, values: Any) -> Any:
+        window = values.get("window") if isinstance(values, dict) else None
+        match = _EVENTS.fullmatch(window) if isinstance(window, str) else None
+        if match is None:
+            return values
+        if "window_rows" in values:
+            raise ValueError(f"window = {window!r} says how many events it keeps; leave out window_rows")
+        return {**values, "window_rows": int(match[1])}
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:

@@ -54,7 +54,7 @@ class SensorConfig:
     warmup : int
         Events of a source from which its reference is learned.
     window_seconds, window_rows
-        Length of the rolling windows, and the most rows they keep.
+        Length of the rolling windows (None: by count), and the most rows they keep.
     lateness, max_future, cooldown, resolve_after : float
         Seconds.
     silent_after : float or None
@@ -69,7 +69,7 @@ class SensorConfig:
     budget: str = "1 per day"
     sources: int = 1
     warmup: int = 400
-    window_seconds: float = 60.0
+    window_seconds: float | None = 60.0
     window_rows: int = 300
     lateness: float = 60.0
     max_future: float = 86_400.0
