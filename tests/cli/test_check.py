@@ -1,0 +1,89 @@
+"""``streamgauge check``: everything right, and each thing wrong."""
+
+import json
+
+import pytest
+
+from stream_app.embedded import EmbeddedStore
+
+pytestmark = pytest.mark.integration
+
+FILE = "[streams.pumps]\ntopic = 'pumps'\n"
+
+
+def findings(ended):
+    return {found["check"]: found for found in map(json.loads, ended.lines)}
+
+
+def test_all_is_right(call, servers, place):
+    (place / "streamgauge.toml").write_text(FILE)
+    ended = call("check")
+    assert ended.code == 0
+    assert ended.lines == [
+        "ok    settings pumps from pumps",
+        f"ok    Kafka    {servers['STREAMGAUGE_KAFKA']}",
+        f"ok    Redis    {servers['STREAMGAUGE_REDIS'].removesuffix('/0')}",
+    ]
+    assert ended.err == ""
+    assert all(
+        found["ok"] and found["problem"] is None for found in findings(call("check", "--json")).values()
+    )
+
+
+def test_servers_that_are_away_are_each_told(call, servers):
+    ended = call("check", "--kafka", "127.0.0.1:1", "--redis", "redis://127.0.0.1:2/0", "--json")
+    assert ended.code == 1
+    found = findings(ended)
+    assert found["settings"]["ok"]
+    assert "Kafka at 127.0.0.1:1 cannot be reached" in found["Kafka"]["problem"]
+    assert "Redis at redis://127.0.0.1:2 cannot be reached" in found["Redis"]["problem"]
+    assert ended.err == ""
+
+
+def test_servers_that_are_not_named_are_each_told(call, place):
+    ended = call("check")
+    assert ended.code == 1
+    assert [line.split()[0] for line in ended.lines] == ["ok", "wrong", "wrong"]
+    assert "set STREAMGAUGE_KAFKA=HOST:PORT" in ended.lines[1]
+    assert "set STREAMGAUGE_REDIS=redis://HOST:PORT/0" in ended.lines[2]
+
+
+@pytest.mark.parametrize(
+    ("file", "problems"),
+    [
+        ("[streams.pumps\n", ["not TOML"]),
+        ("[streams.pumps]\nwarmup = 3\nchanels = 1\n", ["streams.pumps.warmup", "streams.pumps.chanels"]),
+        (f"{FILE}budget = 'often'\n", ["the budget 'often' cannot be read"]),
+        (f"{FILE}[streams.valves]\ntopic = 'pumps'\n", ["two streams read the same topic"]),
+    ],
+)
+def test_a_wrong_file_is_a_line_a_mistake(call, servers, place, file, problems):
+    (place / "streamgauge.toml").write_text(file)
+    ended = call("check")
+    assert ended.code == 1
+    wrong = [line for line in ended.lines if line.startswith("wrong settings ")]
+    assert len(wrong) == len(problems)
+    for line, problem in zip(wrong, problems, strict=True):
+        assert problem in line
+    assert not any(json.loads(line)["ok"] for line in call("check", "--json").lines[: len(problems)])
+
+
+def test_a_topic_that_nobody_makes_is_told(call, servers, place, prefix):
+    (place / "streamgauge.toml").write_text(
+        f"[streams.pumps]\ntopic = '{prefix}-no'\n[worker]\ncreate_topics = false\n"
+    )
+    ended = call("check")
+    assert ended.code == 1
+    assert f"has no topic {prefix}-no" in ended.out
+    assert "worker.create_topics = true" in ended.out
+
+
+def test_a_store_that_could_forget_state_is_wrong(call, servers):
+    store = EmbeddedStore(config={"maxmemory": "100mb", "maxmemory-policy": "allkeys-lru"})
+    try:
+        ended = call("check", "--redis", store.start())
+    finally:
+        store.stop()
+    assert ended.code == 1
+    assert "maxmemory-policy is allkeys-lru" in ended.out
+    assert "set it to noeviction" in ended.out

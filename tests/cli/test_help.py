@@ -1,0 +1,74 @@
+"""The help: complete, readable on 80 columns, and quick."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from stream_app.cli.main import program
+
+
+def commands(command, path=()):
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+APP = program()
+COMMANDS = dict(commands(typer.main.get_command(APP)))
+
+
+def shown(path, width):
+    return CliRunner().invoke(APP, [*path, "--help"], terminal_width=width, env={"COLUMNS": str(width)})
+
+
+def test_the_commands_are_those_of_the_documentation():
+    assert {" ".join(path) for path in COMMANDS} == {
+        "", "demo", "replay", "worker", "backtest", "check", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
+        "features", "features get", "features list", "features watch", "config", "config show",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_names_every_option_and_says_what_it_does(path):
+    ended = shown(path, 200)
+    assert ended.exit_code == 0
+    command = COMMANDS[path]
+    assert command.help
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, parameter.name
+            for name in (*parameter.opts, *parameter.secondary_opts):
+                assert f" {name}" in ended.output
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_fits_80_columns_without_ragged_lines(path):
+    text = shown(path, 80).output
+    assert max(map(len, text.splitlines())) <= 80
+    # A paragraph is broken where the terminal ends: its lines but the last have no room for the next word.
+    about = text.split("╭─")[0].split("Usage:")[1].splitlines()[1:]
+    for line, following in itertools.pairwise(about):
+        if line.strip() and following.strip():
+            assert len(line.rstrip()) + 1 + len(following.split()[0]) > 77, line
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["alerts", "--help"], ["config", "--help"]])
+def test_looking_up_does_not_wait_for_statistics_to_be_imported(arguments):
+    code = (
+        "import sys\nfrom stream_app.cli import main\n"
+        f"sys.argv = ['streamgauge', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        "print(sorted({'scipy', 'river', 'faust', 'polars', 'matplotlib'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_misspelt_command_is_told_its_name(call):
+    ended = call("wroker")
+    assert ended.code == 2
+    assert "Did you mean 'worker'?" in ended.err
