@@ -119,13 +119,17 @@ class Intake:
         refused: list[Refusal] = []
         offsets: IntArray = np.array(arrivals.offsets, dtype=np.int64)
         # Nearly always readings come in order with the known channels, and need no look one by one.
-        if not self._in_order(rows, ts, arrivals.record_ts):
+        if self._in_order(rows, ts, arrivals.record_ts):
+            values = self._uniform(rows)
+            unnamed = list(range(max(0, len(rows) - MEMORY), len(rows)))
+        else:
             kept, refused = self._sift(arrivals)
             rows, ts, offsets = [rows[i] for i in kept], ts[kept], offsets[kept]
-        batch = SensorBatch(self.source, self.channels, ts, self._values(rows), offsets)
+            values = self._values(rows)
+            unnamed = [i for i, row in enumerate(rows) if row.id is None][-MEMORY:]
+        batch = SensorBatch(self.source, self.channels, ts, values, offsets)
         if len(batch):
             self.newest = max(self.newest, float(ts.max()))
-            unnamed = [i for i, row in enumerate(rows) if row.id is None][-MEMORY:]
             self._past_ts = np.concatenate((self._past_ts, ts[unnamed]))[-MEMORY:]
             self._past_marks = np.concatenate((self._past_marks, _marks(batch.values[unnamed])))[-MEMORY:]
         return batch, refused
@@ -139,15 +143,20 @@ class Intake:
             and all(row.id is None and tuple(row.values) == channels for row in rows)
         )
 
+    def _uniform(self, rows: Sequence[SensorRow]) -> FloatArray:
+        """Return the values of rows whose channels are ours, in our order."""
+        shape = len(rows), len(self.channels)
+        cells = chain.from_iterable([row.values.values() for row in rows])
+        try:
+            return np.fromiter(cells, np.float64, shape[0] * shape[1]).reshape(shape)
+        except TypeError:  # a missing value among them
+            return self._values(rows)
+
     def _values(self, rows: Sequence[SensorRow]) -> FloatArray:
         channels = self.channels
-        flat: list[float | None]
-        if all(tuple(row.values) == channels for row in rows):
-            flat = list(chain.from_iterable(row.values.values() for row in rows))
-        else:
-            flat = [row.values.get(channel) for row in rows for channel in channels]
         # numpy makes NaN of None.
-        return np.array(flat, dtype=np.float64).reshape(len(rows), len(channels))
+        cells = [row.values.get(channel) for row in rows for channel in channels]
+        return np.array(cells, dtype=np.float64).reshape(len(rows), len(channels))
 
     def _sift(self, arrivals: Arrivals) -> tuple[list[int], list[Refusal]]:
         kept: list[int] = []
