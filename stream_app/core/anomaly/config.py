@@ -49,6 +49,8 @@ class AnomalyConfig:
         False anomalies tolerated per event of normal operation; sets the level at which an anomaly
         begins and what it rises to after alarms (see `AlarmBudget`). The default is one an hour at
         one event a second.
+    free_alarms : float
+        Alarms in debt that do not raise the level yet (see `AlarmBudget`).
     false_changepoints_per_event : float
         The same for changepoints.
     flatline : bool
@@ -85,6 +87,7 @@ class AnomalyConfig:
     clip: float = 10.0
     variance_share: float = 0.8
     false_alarms_per_event: float = 1 / 3600
+    free_alarms: float = 1.0
     false_changepoints_per_event: float = 1 / 3600
     flatline: bool = True
     flatline_minimum: int = 30
@@ -96,7 +99,7 @@ class AnomalyConfig:
         self._require("adopt_after", low=self.hold)
         for name in ("freedom", "leave", "clip"):
             self._require(name, low=0.0, exclusive=True)
-        for name in ("wander", "fast_margin", "recovered"):
+        for name in ("wander", "fast_margin", "recovered", "free_alarms"):
             self._require(name, low=0.0)
         for name in ("variance_share", "false_alarms_per_event", "false_changepoints_per_event"):
             self._require(name, low=0.0, exclusive=True)

@@ -103,7 +103,9 @@ class AnomalyDetector:
         self._looks = d + 2
         weight = span_weight(self.config.slow)
         rate = self.config.false_alarms_per_event
-        self._budget = AlarmBudget(rate, level_for_rate(rate, weight, self._looks))
+        self._budget = AlarmBudget(
+            rate, level_for_rate(rate, weight, self._looks), free=self.config.free_alarms
+        )
         rate = self.config.false_changepoints_per_event
         self._shift_budget = AlarmBudget(rate, level_for_rate(rate, weight, d), free=_CHANGES_OF_AN_ANOMALY)
         self._shift_level = self._shift_budget.level

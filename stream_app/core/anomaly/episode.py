@@ -51,6 +51,7 @@ class Episode:
     An anomaly begins with the first hit. Channels that hit later join it. It ends when every channel in it
     has been back for `hold` rows in a row: back means that its fast mean is quiet, or that it undid all but
     the share `recovered` of its largest departure. Channels that never hit have no say in the end.
+    `astray` are the channels of the anomaly that are not back at the last row.
 
     Examples
     --------
@@ -61,13 +62,15 @@ class Episode:
     active: bool
     members: BoolArray
     peak: FloatArray
+    astray: BoolArray
     calm: int = 0
     length: int = 0
 
     @classmethod
     def outside(cls, d: int) -> "Episode":
         """No anomaly."""
-        return cls(active=False, members=np.zeros(d, dtype=np.bool_), peak=np.zeros(d))
+        nowhere = np.zeros(d, dtype=np.bool_)
+        return cls(active=False, members=nowhere, peak=np.zeros(d), astray=nowhere)
 
     def advance(self, evidence: Evidence, config: AnomalyConfig) -> Step:
         """Go to the first row where the state changes, or to the last row, and take that state."""
@@ -79,6 +82,7 @@ class Episode:
             self.active, self.calm, self.length = True, 0, 1
             self.members = evidence.hit[row].copy()
             self.peak = evidence.departure[row].copy()
+            self.astray = self.members
             return Step(row, "begin")
         return self._advance_active(evidence, config)
 
@@ -87,9 +91,9 @@ class Episode:
         rows = np.arange(n)
         peaks = np.maximum(self.peak, np.maximum.accumulate(evidence.departure, axis=0))
         back = evidence.quiet | (evidence.quick <= config.recovered * peaks)
-        astray = (~back & self.members).any(axis=1)
+        astray = ~back & self.members
         # Rows since the last one that was not back; the count goes on from the stretch before.
-        last_astray = np.maximum.accumulate(np.where(astray, rows, -1))
+        last_astray = np.maximum.accumulate(np.where(astray.any(axis=1), rows, -1))
         calm = np.where(last_astray >= 0, rows - last_astray, rows + 1 + self.calm)
         joins = (evidence.hit & ~self.members).any(axis=1)
         ends = calm >= config.hold
@@ -97,6 +101,7 @@ class Episode:
         changes = np.flatnonzero(joins | ends | adopts)
         row = int(changes[0]) if changes.size else n - 1
         self.peak, self.calm, self.length = peaks[row].copy(), int(calm[row]), self.length + row + 1
+        self.astray = astray[row].copy()
         if changes.size == 0:
             return Step(row, "none")
         if ends[row]:
@@ -119,6 +124,7 @@ class Episode:
             active=bool(state["active"]),
             members=np.array(state["members"], dtype=np.bool_),
             peak=np.array(state["peak"], dtype=np.float64),
+            astray=np.array(state["astray"], dtype=np.bool_),
             calm=int(state["calm"]),
             length=int(state["length"]),
         )

@@ -212,10 +212,13 @@ class LevelWatch:
         return origin
 
     def surprise(self) -> FloatArray:
-        """Say what an adopted anomaly adds to the variance of its channels, in their squared units, for the next reference."""
+        """Say what an adopted anomaly adds to the variance of its channels, in their squared units, for the next reference.
+
+        Channels that are back where they were have no new level: they took part in a fault that is over.
+        """
         profile = self.profile
         moved = (self.episode.peak * profile.scale) ** 2 / (profile.freedom + 1.0)
-        return np.asarray(np.where(self.episode.members, moved, 0.0))
+        return np.asarray(np.where(self.episode.astray, moved, 0.0))
 
     def state(self) -> dict[str, Any]:
         """Plain values, for `from_state`."""

@@ -158,16 +158,19 @@ def packed_counts(counts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32] | npt.
     return counts.astype(np.uint16) if counts.max(initial=0) <= _UINT16_MOST else counts.copy()
 
 
-def bin_channels(baseline: ChannelsBaseline, values: FloatArray, present: BoolArray) -> IntArray:
+def bin_channels(baseline: ChannelsBaseline, values: FloatArray, present: BoolArray | None) -> IntArray:
     """Return the bins of the next values of all channels, shape (d, n); moves the filters on.
 
-    ``BINS`` stands where the value or the reference is missing.
+    ``BINS`` stands where the value or the reference is missing; `present` is None where all values are there.
     """
     innovations = whiten(baseline.whitening, values, present)
-    bins = np.full(values.shape, BINS, dtype=np.intp)
-    for index in np.flatnonzero(baseline.learned).tolist():
-        bins[index] = _bin(baseline.edges[index], innovations[index], tied=bool(baseline.tied[index]))
-    if not present.all():
+    bins = np.empty(values.shape, dtype=np.intp)
+    rows = zip(
+        bins, baseline.edges, innovations, baseline.learned.tolist(), baseline.tied.tolist(), strict=True
+    )
+    for row, edges, channel, learned, tied in rows:
+        row[:] = _bin(edges, channel, tied=tied) if learned else BINS
+    if present is not None:
         bins[~present] = BINS
     return bins
 

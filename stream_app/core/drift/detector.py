@@ -12,8 +12,9 @@ from stream_app.core.drift.baseline import ChannelsBaseline, PairsBaseline, fit_
 from stream_app.core.drift.betting import BINS, PAIR_BINS, UNIT, channel_bets, log_normalisers, pair_bets
 from stream_app.core.drift.config import DriftConfig, DriftResult
 from stream_app.core.drift.ecusum import last_zeros, run_ecusum
-from stream_app.core.drift.evidence import bin_events, count_bins, log_e_values
-from stream_app.core.drift.stakes import stakes
+from stream_app.core.drift.evidence import BinnedEvents, bin_events, count_bins, log_e_values
+from stream_app.core.drift.sample import ReferenceSample
+from stream_app.core.drift.stakes import Stakes
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import DataError, SettingsError, StateError
 
@@ -22,6 +23,7 @@ __all__ = ["DriftDetector"]
 _VERSION = 1
 _BLOCK = 256  # events after which the reference takes in what came one block earlier
 _MOST_DEBT = 6.0  # doublings of the bar at most
+_AT_ONCE = 1024  # events that are binned together: more would not stay in the processor's cache
 _RECENT = 64  # events kept for the figures of an alert
 _ABSURD = 1e15  # beyond this a number is no measurement and teaches nothing
 
@@ -92,13 +94,12 @@ class DriftDetector:
             If the shape does not fit or there are too few events.
         """
         values = self._checked(values)
-        values = np.where(np.abs(values) <= _ABSURD, values, np.nan)
         if len(values) < 200:
             raise DataError(f"the reference has {len(values)} events; drift detection needs at least 200")
         self._restart()
-        self._origin = self._first_known(values)
-        taught = (values - self._origin).astype(np.float32).astype(np.float64)
-        self._fit(dict(enumerate(taught.T)), len(values))
+        self._sample = ReferenceSample(len(self.channels), len(values))
+        self._sample.add(values)
+        self._fit()
 
     def update(self, ts: FloatArray, values: FloatArray, ordinary: BoolArray | None = None) -> DriftResult:
         """Take the next events.
@@ -131,10 +132,19 @@ class DriftDetector:
         signals: list[Signal] = []
         row = 0
         while row < len(values):
-            stop = min(len(values), row + self._until_border())
-            signal, ratio = self._advance(values[row:stop], None if ordinary is None else ordinary[row:stop])
-            statistic[row : row + len(ratio)] = ratio
-            row += len(ratio)
+            # Bins depend on what was learned, not on thresholds: they are found for many blocks at once.
+            stop = min(len(values), row + (_AT_ONCE if self._sample is None else self._until_border()))
+            events = (
+                bin_events(values[row:stop], self._base, self._pairs) if self._base.learned.any() else None
+            )
+            first, signal = row, None
+            while row < stop and signal is None:
+                end = min(stop, row + self._until_border())
+                binned = None if events is None else events.part(row - first, end - first)
+                learn = None if ordinary is None else ordinary[row:end]
+                signal, ratio = self._advance(values[row:end], binned, learn)
+                statistic[row : row + len(ratio)] = ratio
+                row += len(ratio)
             if signal is not None:
                 signals.append(replace(signal, row=row - 1, ts=float(ts[row - 1])))
         return DriftResult(statistic >= 1.0, statistic, signals)
@@ -154,8 +164,7 @@ class DriftDetector:
             "waiting": self._waiting[:, self._base.learned],
             "pair_waiting": self._pair_waiting.copy(),
             "recent": self._recent.copy(),
-            "origin": self._origin.copy(),
-            "buffer": self._buffer.copy(),
+            "sample": None if self._sample is None else self._sample.state(),
         }
 
     @classmethod
@@ -181,11 +190,13 @@ class DriftDetector:
             )
             detector._pairs.counts = detector._pairs.counts.astype(np.int32)
             detector._waiting[:, detector._base.learned] = state["waiting"]
-            for name in ("evidence", "onset", "pair_waiting", "recent", "origin", "buffer"):
+            for name in ("evidence", "onset", "pair_waiting", "recent"):
                 setattr(detector, f"_{name}", np.array(state[name]))
-        except (KeyError, TypeError) as error:
+            sample = state["sample"]
+            detector._sample = None if sample is None else ReferenceSample.from_state(sample)
+        except (KeyError, TypeError, IndexError, ValueError) as error:
             raise StateError(f"the drift state is damaged ({error}); start the source anew") from error
-        detector._set_thresholds()
+        detector._set_stakes()
         return detector
 
     def _checked(self, values: FloatArray) -> FloatArray:
@@ -205,32 +216,25 @@ class DriftDetector:
         self._waiting = np.zeros((2, d, BINS), dtype=np.uint16)
         self._pair_waiting = np.zeros((2, 0, PAIR_BINS), dtype=np.uint16)
         self._recent = np.full((0, d), np.nan)
-        self._open_buffer()
+        self._sample: ReferenceSample | None = ReferenceSample(d, self.config.warmup)
         members = d * len(self._bets.families)
         self._evidence = np.zeros(members, dtype=np.int32)
         self._onset = np.zeros(members, dtype=np.int64)
-        self._set_thresholds()
-
-    def _open_buffer(self) -> None:
-        self._origin = np.full(d := int((~self._base.learned).sum()), np.nan)
-        self._buffer = np.full((self.config.warmup, d), np.nan, dtype=np.float32)
+        self._set_stakes()
 
     def _until_border(self) -> int:
         """Return how many events may pass before something is learned; counted from the restart."""
         events = _BLOCK - self._age % _BLOCK
-        if len(self._origin):
-            events = min(events, self.config.warmup - self._age % self.config.warmup)
-        return events
+        return events if self._sample is None else min(events, self._sample.wanting)
 
-    def _advance(self, values: FloatArray, ordinary: BoolArray | None) -> tuple[Signal | None, FloatArray]:
+    def _advance(
+        self, values: FloatArray, binned: BinnedEvents | None, ordinary: BoolArray | None
+    ) -> tuple[Signal | None, FloatArray]:
         """Take events up to the next border; stop at an alarm. Returns the ratio for each event taken."""
         ratio = np.zeros(len(values))
-        if self._base.learned.any():
+        if binned is not None:
             n = len(values)
-            binned = bin_events(values, self._base, self._pairs)
-            evidence = run_ecusum(
-                log_e_values(binned, (self._bets, pair_bets()), self._takes), self._evidence
-            )
+            evidence = run_ecusum(log_e_values(binned, self._bets, self._takes), self._evidence)
             ratios = evidence.astype(np.float32)
             ratios *= self._per_threshold
             ratio = ratios.max(axis=2).T.ravel()[:n].astype(np.float64)
@@ -246,43 +250,36 @@ class DriftDetector:
             self._evidence = evidence[(n - 1) % len(evidence), -1].copy()
             zeros = last_zeros(evidence, n)
             self._onset = np.where(zeros > 0, self._age + zeros, self._onset)
-            if ordinary is not None:
-                binned = (binned[0][:, ordinary], binned[1][:, ordinary])
-            self._waiting[1] += count_bins(binned[0], BINS)
-            self._pair_waiting[1] += count_bins(binned[1], PAIR_BINS)
+            counted = binned if ordinary is None else binned.where(ordinary)
+            self._waiting[1] += count_bins(counted.channels, BINS)
+            self._pair_waiting[1] += count_bins(counted.pairs, PAIR_BINS)
         self._remember(values, ordinary)
         return None, ratio
 
     def _remember(self, values: FloatArray, ordinary: BoolArray | None) -> None:
         """Move on in time: keep recent values, fill the learning buffer, learn at a border."""
         self._recent = np.concatenate((self._recent, values))[-_RECENT:]
-        if len(self._origin):
-            begin = self._age % self.config.warmup
-            taught = np.where(np.abs(values) <= _ABSURD, values, np.nan)[:, ~self._base.learned]
+        self._age += len(values)
+        if self._sample is not None:
+            taught = values[:, ~self._base.learned]
             if ordinary is not None:
                 taught[~ordinary] = np.nan
-            self._origin = np.where(np.isnan(self._origin), self._first_known(taught), self._origin)
-            self._buffer[begin : begin + len(values)] = taught - self._origin
-        self._age += len(values)
-        if len(self._origin) and self._age % self.config.warmup == 0:
-            sample = self._buffer.astype(np.float64)
-            unlearned = np.flatnonzero(~self._base.learned).tolist()
-            self._fit(dict(zip(unlearned, sample.T, strict=True)), self.config.warmup)
+            self._sample.add(taught)
+            if self._sample.complete:
+                self._fit()
         if self._age % _BLOCK == 0:
             self._absorb()
 
-    @staticmethod
-    def _first_known(values: FloatArray) -> FloatArray:
-        """Return the first value of each column that is not missing; NaN where there is none."""
-        first: FloatArray = values[np.argmax(np.isfinite(values), axis=0), np.arange(values.shape[1])]
-        return first
-
-    def _fit(self, samples: dict[int, FloatArray], length: int) -> None:
+    def _fit(self) -> None:
         """Learn those channels of which at least half of the sample is there; pairs when starting."""
-        starting = len(samples) == len(self.channels)
+        if self._sample is None:
+            return
+        unlearned, length = np.flatnonzero(~self._base.learned).tolist(), self._sample.length
+        columns = zip(unlearned, self._sample.values().T, self._sample.origin.tolist(), strict=True)
+        starting = len(unlearned) == len(self.channels)
         bins = {}
         complete = []
-        for (index, sample), origin in zip(samples.items(), self._origin.tolist(), strict=True):
+        for index, sample, origin in columns:
             known = sample[np.isfinite(sample)]
             if 2 * len(known) >= length:
                 bins[index] = self._base.learn(index, known, origin, 0.4 * self.config.min_effect)
@@ -294,14 +291,15 @@ class DriftDetector:
             members = len(self._pairs.first) * len(pair_bets().families)
             self._evidence = np.concatenate((self._evidence, np.zeros(members, dtype=np.int32)))
             self._onset = np.concatenate((self._onset, np.full(members, self._age)))
-        self._open_buffer()
-        self._set_thresholds()
+        wanting = int((~self._base.learned).sum())
+        self._sample = ReferenceSample(wanting, self.config.warmup) if wanting else None
+        self._set_stakes()
 
     def _absorb(self) -> None:
         """Let the reference grow by the block before last: late, so that a drift is not learned first."""
         most = 20 * self.config.warmup
-        self._base.counts = _grown(self._base.counts, self._waiting[0], most)
-        self._pairs.counts = _grown(self._pairs.counts, self._pair_waiting[0], most)
+        _grow(self._base.counts, self._waiting[0], most)
+        _grow(self._pairs.counts, self._pair_waiting[0], most)
         for waiting in (self._waiting, self._pair_waiting):
             waiting[0] = waiting[1]
             waiting[1] = 0
@@ -311,6 +309,11 @@ class DriftDetector:
         """Return the alarms that the budget has not yet paid for, so many events after the restart."""
         return max(0.0, self._owed - self.config.false_alarm_rate * age)
 
+    def _set_stakes(self) -> None:
+        """Split the rate over what is learned now."""
+        self._stakes = Stakes.split(self.config.false_alarm_rate, self._bets, self._base, self._pairs)
+        self._set_thresholds()
+
     def _set_thresholds(self) -> None:
         """Set what each bet must earn now.
 
@@ -318,13 +321,12 @@ class DriftDetector:
         are rarer than that and it makes little difference; in a plant that breaks the assumptions, and alarms
         more often than it should, this is what keeps the budget.
         """
-        rate = self.config.false_alarm_rate
-        thresholds, tolls = stakes(rate, self._bets, self._base, self._pairs)
         normalisers = (
             log_normalisers(self._bets, self._base.counts),
             log_normalisers(pair_bets(), self._pairs.counts),
         )
-        self._takes = tolls + np.concatenate([part.ravel() for part in normalisers])
+        self._takes = self._stakes.tolls + np.concatenate([part.ravel() for part in normalisers])
+        thresholds = self._stakes.thresholds(self._base, self._pairs)
         self._thresholds = thresholds * 2.0 ** min(self._debt(self._age // _BLOCK * _BLOCK), _MOST_DEBT)
         self._per_threshold = (1.0 / (self._thresholds * UNIT)).astype(np.float32)
 
@@ -383,8 +385,9 @@ class DriftDetector:
         )
 
 
-def _grown(counts: npt.NDArray[np.int32], more: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.int32]:
-    """Add to the counts; halve those of a row that holds more than `most`, so that the old fade."""
-    grown = counts + more.astype(np.int32)
-    full = grown.sum(axis=-1, keepdims=True) > most
-    return np.where(full, grown // 2, grown).astype(np.int32)
+def _grow(counts: npt.NDArray[np.int32], more: npt.NDArray[np.uint16], most: int) -> None:
+    """Add to the counts in place; halve those of a row that holds more than `most`, so that the old fade."""
+    counts += more
+    full = counts.sum(axis=-1) > most
+    if full.any():
+        counts[full] //= 2

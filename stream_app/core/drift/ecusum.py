@@ -10,42 +10,42 @@ References
 Shin, Ramdas, Rinaldo (2024). E-detectors. New England Journal of Statistics in Data Science 2(2), section 2.
 """
 
+from functools import lru_cache
 from math import isqrt
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["interleave", "last_zeros", "run_ecusum"]
+__all__ = ["interleaved", "last_zeros", "run_ecusum"]
 
 Int32Array = npt.NDArray[np.int32]
 
 
-def interleave(rows: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Lay events out for `run_ecusum`: cut into c pieces of k events, event by event of all pieces.
+@lru_cache(maxsize=512)
+def interleaved(n: int) -> npt.NDArray[np.intp]:
+    """Lay n events out for `run_ecusum`: cut into c pieces of k events, event by event of all pieces.
 
     A recurrence then takes k steps over long rows, each a fast pass over memory, and not n short ones.
 
     Parameters
     ----------
-    rows : ndarray of int, shape (d, n)
-        Something of each of n events.
+    n : int
+        Events, at least one.
 
     Returns
     -------
-    ndarray of int, shape (k, c, d)
-        Event e stands at ``[e % k, e // k]``; zeros behind the last one.
+    ndarray of int, shape (k, c)
+        Event e stands at ``[e % k, e // k]``; the last event again behind the last one.
 
     Examples
     --------
-    >>> interleave(np.arange(1, 6)[None, :])[:, :, 0].tolist()
-    [[1, 3, 5], [2, 4, 0]]
+    >>> interleaved(5).tolist()
+    [[0, 2, 4], [1, 3, 4]]
     """
-    d, n = rows.shape
     k = max(1, isqrt(n))
-    c = -(-n // k)
-    padded = np.zeros((d, c * k), dtype=rows.dtype)
-    padded[:, :n] = rows
-    return np.ascontiguousarray(padded.reshape(d, c, k).transpose(2, 1, 0))
+    order = np.minimum(np.arange(-(-n // k) * k), n - 1).reshape(-1, k).T.astype(np.intp, order="C")
+    order.flags.writeable = False
+    return order
 
 
 def run_ecusum(steps: Int32Array, start: Int32Array) -> Int32Array:
@@ -54,7 +54,7 @@ def run_ecusum(steps: Int32Array, start: Int32Array) -> Int32Array:
     Parameters
     ----------
     steps : ndarray of int32, shape (k, c, m)
-        Fixed-point logarithms of the e-values of m bets at events laid out by `interleave`; overwritten.
+        Fixed-point logarithms of the e-values of m bets at events laid out by `interleaved`; overwritten.
     start : ndarray of int32, shape (m,)
         Evidence before the block, at least zero.
 
@@ -90,8 +90,15 @@ def run_ecusum(steps: Int32Array, start: Int32Array) -> Int32Array:
 
 def last_zeros(evidence: Int32Array, events: int) -> npt.NDArray[np.int64]:
     """Return how many of the block's events had passed when each e-CUSUM was last at zero; 0 where it never was."""
-    k, c, m = evidence.shape
-    passed = np.arange(1, k * c + 1, dtype=np.int16).reshape(c, k).T
-    passed = np.where(passed <= events, passed, np.int16(0)).reshape(-1, 1)
-    zeros: npt.NDArray[np.int64] = ((evidence.reshape(-1, m) == 0) * passed).max(axis=0).astype(np.int64)
-    return zeros
+    passed = _passed(events)
+    zeros = evidence.reshape(len(passed), -1) == 0
+    last: npt.NDArray[np.int64] = (zeros * passed).max(axis=0).astype(np.int64)
+    return last
+
+
+@lru_cache(maxsize=512)
+def _passed(events: int) -> npt.NDArray[np.int16]:
+    """Count events up to each place of `interleaved`, 0 for the places behind the last one; shape (k c, 1)."""
+    k, c = interleaved(events).shape
+    passed = np.arange(1, k * c + 1, dtype=np.int16).reshape(c, k).T.reshape(-1, 1)
+    return np.where(passed <= events, passed, np.int16(0))

@@ -141,7 +141,7 @@ def fit_whitening(sample: FloatArray, origin: float, largest_error: float) -> tu
     return whitening, innovations[0, settled:]
 
 
-def whiten(whitening: Whitening, values: FloatArray, present: BoolArray) -> FloatArray:
+def whiten(whitening: Whitening, values: FloatArray, present: BoolArray | None) -> FloatArray:
     """Turn the next values of all channels into innovations, and move the filters on.
 
     Parameters
@@ -150,24 +150,23 @@ def whiten(whitening: Whitening, values: FloatArray, present: BoolArray) -> Floa
         Changed in place.
     values : ndarray of float, shape (d, n)
         Next values of each channel.
-    present : ndarray of bool, shape (d, n)
-        Which of them are finite; the others are bridged by the last finite value.
+    present : ndarray of bool, shape (d, n), or None
+        Which of them are finite, None for all; the others are bridged by the last finite value.
 
     Returns
     -------
     ndarray of float, shape (d, n)
         Innovations; meaningless where `present` is False.
     """
-    everything = bool(present.all())
     origin = whitening.origin[:, None]
-    filled = values if everything else np.where(present, values, origin)
+    filled = values if present is None else np.where(present, values, origin)
     with np.errstate(over="ignore"):
         standard = (filled - origin).astype(np.float32).astype(np.float64)
     standard -= whitening.centre[:, None]
     standard /= whitening.scale[:, None]
     np.maximum(standard, -_FAR, out=standard)
     np.minimum(standard, _FAR, out=standard)
-    if not everything:
+    if present is not None:
         known = np.where(present, np.arange(1, values.shape[1] + 1), 0)
         bridge = np.concatenate((whitening.last[:, None], standard), axis=1)
         standard = np.take_along_axis(bridge, np.maximum.accumulate(known, axis=1), axis=1)

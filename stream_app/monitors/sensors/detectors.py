@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector, Escalation
-from stream_app.core.arrays import FloatArray
+from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.drift import DriftConfig, DriftDetector
 from stream_app.core.river_adapter import RiverDetector
@@ -25,6 +25,12 @@ _MARKING_RATE = 1 / 3600
 
 _DRIFT_WARMUP = 1000
 """Events from which drift detection learns at least, whatever the anomaly detector needs."""
+
+_FREE_MARKS = 3.0
+"""Marked episodes in debt that do not raise the level of marking: faults may come in a row, and marks ring no bell."""
+
+_PREPAID = 1.0
+"""False alarms of drift that are paid in advance: most come early, of wander that a short reference did not show."""
 
 _LARGEST_RATE = 0.01
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
@@ -48,41 +54,22 @@ class Detector(Protocol):
         ...
 
 
-class _Drift:
-    def __init__(self, detector: DriftDetector, last: float = 0.0) -> None:
-        self._detector = detector
-        self._last = last
-
-    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
-        # Drift is a change of what is normal. A fault is not normal: it is told as an anomaly, and must not
-        # become the reference. If it lasts, the anomaly detector takes it for the new normal, and drift sees it.
-        if scores.anomaly.any():
-            values = np.where(scores.anomaly[:, None], np.nan, values)
-        result = self._detector.update(ts, values)
-        np.logical_or(scores.drift, result.drift, out=scores.drift)
-        self._last = float(result.statistic[-1])
-        return result.signals
-
-    def features(self) -> Mapping[str, float | None]:
-        return {"drift.statistic": self._last}
-
-    def state(self) -> dict[str, Any]:
-        return {"detector": self._detector.state(), "last": self._last}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        return cls(DriftDetector.from_state(state["detector"]), state["last"])
-
-
 class _Anomaly:
     """Marks events at the detector's own rate, raises alarms at that of the budget."""
 
     def __init__(self, detector: AnomalyDetector, rate: float) -> None:
         self._detector = detector
         self._rate = rate
-        self._escalation = Escalation(rate, slow=detector.config.slow, looks=len(detector.channels) + 2)
+        config = detector.config
+        self._escalation = Escalation(
+            rate, slow=config.slow, baseline=config.baseline, looks=len(detector.channels) + 2
+        )
         self._last = 0.0
         self._changepoints = 0
+        self.marked: BoolArray = np.zeros(0, dtype=np.bool_)
+        """Events of the last batch that lie in an anomaly."""
+        self.alarmed = self.marked
+        """Those of them at which an alarm lasts."""
 
     def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
         result = self._detector.update(ts, values)
@@ -91,7 +78,9 @@ class _Anomaly:
         np.logical_or(scores.changepoint, result.changepoint, out=scores.changepoint)
         self._last = float(result.score[-1])
         self._changepoints += int(result.changepoint.sum())
-        return self._escalation.update(ts, result.score, result.signals)
+        signals, self.alarmed = self._escalation.update(ts, result.score, result.signals)
+        self.marked = result.anomaly
+        return signals
 
     def features(self) -> Mapping[str, float | None]:
         return {"anomaly.score": self._last, "anomaly.changepoints": self._changepoints}
@@ -112,6 +101,37 @@ class _Anomaly:
         anomaly._last = state["last"]
         anomaly._changepoints = state["changepoints"]
         return anomaly
+
+
+class _Drift:
+    """Sees each batch after the anomaly detector of the same channels."""
+
+    def __init__(self, detector: DriftDetector, anomaly: _Anomaly, last: float = 0.0) -> None:
+        self._detector = detector
+        self._anomaly = anomaly
+        self._last = last
+
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        # Drift is a change of what is normal. A fault is not normal: it is told as an anomaly, and must not
+        # become the reference. If it lasts, the anomaly detector takes it for the new normal, and drift sees it.
+        # What is marked and raised no alarm was not told yet: drift may tell it, but does not learn from it.
+        alarmed, marked = self._anomaly.alarmed, self._anomaly.marked
+        if alarmed.any():
+            values = np.where(alarmed[:, None], np.nan, values)
+        result = self._detector.update(ts, values, ordinary=~marked if marked.any() else None)
+        np.logical_or(scores.drift, result.drift, out=scores.drift)
+        self._last = float(result.statistic[-1])
+        return result.signals
+
+    def features(self) -> Mapping[str, float | None]:
+        return {"drift.statistic": self._last}
+
+    def state(self) -> dict[str, Any]:
+        return {"detector": self._detector.state(), "last": self._last}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], anomaly: _Anomaly) -> Self:
+        return cls(DriftDetector.from_state(state["detector"]), anomaly, state["last"])
 
 
 class _Extra:
@@ -159,12 +179,20 @@ def build_detectors(
     rates = {name: min(part, _LARGEST_RATE) for name, part in split_rate(rate, _WEIGHTS).items()}
     marking = max(_MARKING_RATE, rates["anomaly"])
     anomaly = AnomalyConfig(
-        warmup=config.warmup, false_alarms_per_event=marking, false_changepoints_per_event=marking
+        warmup=config.warmup,
+        false_alarms_per_event=marking,
+        free_alarms=_FREE_MARKS,
+        false_changepoints_per_event=marking,
+        # Stuck channels are told by the quality checks, and need not be told twice.
+        flatline=False,
     )
-    drift = DriftConfig(false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup))
+    drift = DriftConfig(
+        false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup), prepaid=_PREPAID
+    )
+    watch = _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"])
     detectors: dict[str, Detector] = {
-        "anomaly": _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"]),
-        "drift": _Drift(DriftDetector(channels, drift)),
+        "anomaly": watch,
+        "drift": _Drift(DriftDetector(channels, drift), watch),
     }
     for name, extra in _extras(channels, config).items():
         detectors[name] = _build_extra(name, extra, channels)
@@ -183,10 +211,8 @@ def restore_detectors(
     StateError
         If a state is of another version or damaged.
     """
-    detectors: dict[str, Detector] = {
-        "anomaly": _Anomaly.from_state(states["anomaly"]),
-        "drift": _Drift.from_state(states["drift"]),
-    }
+    watch = _Anomaly.from_state(states["anomaly"])
+    detectors: dict[str, Detector] = {"anomaly": watch, "drift": _Drift.from_state(states["drift"], watch)}
     for name, extra in _extras(channels, config).items():
         fresh = _build_extra(name, extra, channels)
         if name in states:
