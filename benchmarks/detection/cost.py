@@ -55,7 +55,6 @@ def taught(values: np.ndarray, config: SensorConfig) -> bytes:
 
 def parts(state: bytes, config: SensorConfig) -> dict[str, Callable[[Arrivals, np.ndarray, np.ndarray], Any]]:
     """Return each part of a source as it stands in this state, as a function of a batch."""
-
     whole = SourceMonitor.from_state(unpack_state(state, "benchmark"), "a", config)
     apart = SourceMonitor.from_state(unpack_state(state, "benchmark"), "a", config)
     group = unpack_state(state, "benchmark")["groups"][0]

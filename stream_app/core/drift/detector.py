@@ -72,6 +72,7 @@ class DriftDetector:
         self.channels = tuple(channels)
         self.config = config or DriftConfig()
         self._bets = channel_bets(self.config.min_effect)
+        self._sample: ReferenceSample | None = None
         self._owed = self.config.prepaid
         self._restart()
 
@@ -97,8 +98,8 @@ class DriftDetector:
         if len(values) < 200:
             raise DataError(f"the reference has {len(values)} events; drift detection needs at least 200")
         self._restart()
-        self._sample = ReferenceSample(len(self.channels), len(values))
-        self._sample.add(values)
+        self._sample = sample = ReferenceSample(len(self.channels), len(values))
+        sample.add(values)
         self._fit()
 
     def update(self, ts: FloatArray, values: FloatArray, ordinary: BoolArray | None = None) -> DriftResult:
@@ -216,7 +217,7 @@ class DriftDetector:
         self._waiting = np.zeros((2, d, BINS), dtype=np.uint16)
         self._pair_waiting = np.zeros((2, 0, PAIR_BINS), dtype=np.uint16)
         self._recent = np.full((0, d), np.nan)
-        self._sample: ReferenceSample | None = ReferenceSample(d, self.config.warmup)
+        self._sample = ReferenceSample(d, self.config.warmup)
         members = d * len(self._bets.families)
         self._evidence = np.zeros(members, dtype=np.int32)
         self._onset = np.zeros(members, dtype=np.int64)
