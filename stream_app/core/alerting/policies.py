@@ -142,15 +142,20 @@ class EveryPolicy:
         """Resolve what has been silent too long, at the first of these rows that is late enough."""
         if begin >= stop or not self._alerts:
             return
-        due: list[tuple[int, str]] = []
-        for key, alert in self._alerts.items():
-            deadline = alert.last.ts + self.resolve_after if alert.count else alert.calm_until
-            late = (ts[begin:stop] >= deadline).nonzero()[0]
-            if len(late):
-                due.append((begin + int(late[0]), key))
-        for row, key in sorted(due):
-            alert = self._alerts[key]
-            self._end(key, alert, row, float(ts[row]), changes)
+        due = [(row, key) for key in self._alerts if (row := self._due(key, ts, begin, stop)) is not None]
+        while due:
+            row, key = due.pop(due.index(min(due)))
+            self._end(key, self._alerts[key], row, float(ts[row]), changes)
+            # What has resolved cools down, and that may be over within the same rows.
+            if key in self._alerts and (later := self._due(key, ts, row, stop)) is not None:
+                due.append((later, key))
+
+    def _due(self, key: str, ts: FloatArray, begin: int, stop: int) -> int | None:
+        """Return the first of these rows at which an alert has been silent, or has cooled down, for long enough."""
+        alert = self._alerts[key]
+        deadline = alert.last.ts + self.resolve_after if alert.count else alert.calm_until
+        late = (ts[begin:stop] >= deadline).nonzero()[0]
+        return begin + int(late[0]) if len(late) else None
 
 
 class ConsecutivePolicy(EveryPolicy):

@@ -66,7 +66,9 @@ class SourceMonitor:
         column = {name: j for j, name in enumerate(batch.channels)}
         for group in self.groups:
             columns = [column[name] for name in group.channels]
-            found += group.update(batch.ts, batch.values[:, columns], scores)
+            own = EventScores.quiet(len(batch))
+            found += group.update(batch.ts, batch.values[:, columns], own)
+            scores.merge(own)
         for first, group in self._new_groups(batch):
             columns = [column[name] for name in group.channels]
             later = EventScores.quiet(len(batch) - first)
