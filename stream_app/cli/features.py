@@ -48,15 +48,17 @@ FeatureOption = Annotated[
 
 
 async def _reader(settings: Settings, view: str, stack: AsyncExitStack) -> FeatureReader:
-    return FeatureReader(await store_of(settings, stack), view)
+    reader = FeatureReader(await store_of(settings, stack), view)
+    # The store may hold views of other settings: the demo's, say.
+    if view not in settings.streams and not await reader.entities(limit=1):
+        raise typer.BadParameter(f"no view {view!r}; {_nearest(view, settings.streams)}", param_hint="--view")
+    return reader
 
 
 def _view(settings: Settings, view: str | None) -> str:
     views = list(settings.streams)
     if view is None and len(views) != 1:
         raise typer.BadParameter(f"name one of the views: {', '.join(views)}", param_hint="--view")
-    if view is not None and view not in views:
-        raise typer.BadParameter(f"no view {view!r}; there is {', '.join(views)}", param_hint="--view")
     return view or views[0]
 
 

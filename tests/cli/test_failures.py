@@ -59,7 +59,6 @@ def test_a_wrong_password_is_not_repeated(spawn, servers, store_url, monkeypatch
         (("alerts", "list", "--redis", "nonsense"), "not a Redis URL"),
         (("worker", "--kafka", "nonsense"), "'nonsense' is not HOST:PORT"),
         (("check", "--kafka", f"user:{SECRET}@broker:9092"), "no user or password in the address"),
-        (("features", "get", "pump", "--view", "no"), "no view 'no'; there is sensors"),
         (("features", "watch", "pump", "--interval", "0"), "--interval"),
         (("worker", "--nonsense"), "No such option"),
     ],

@@ -26,10 +26,10 @@ def row(entity="pump-1", offset=1, missing=0.0, **changes):
 
 @pytest.fixture
 def write(servers):
-    def written(*rows):
+    def written(*rows, view="sensors"):
         async def work():
             store = await connect(load_settings().redis)
-            await FeatureWriter(store, "sensors").write(rows)
+            await FeatureWriter(store, view).write(rows)
             await store.close()
 
         asyncio.run(work())
@@ -105,3 +105,13 @@ def test_watch_prints_each_change_once_until_ctrl_c(spawn, write):
     assert ended.code == 0
     assert [json.loads(line)["values"] for line in ended.lines] == [{"events": 1.0}, {"events": 2.0}]
     assert ended.err == ""
+
+
+def test_a_view_of_other_settings_can_be_looked_at_and_one_of_none_is_a_mistake(call, write):
+    write(row("pipe"), view="waterflow")
+    assert call("features", "get", "pipe", "--view", "waterflow").code == 0
+    assert call("features", "list", "--view", "waterflow").lines == ["2023-11-14 22:13:21Z  pipe"]
+    for command in (("get", "pipe"), ("watch", "pipe"), ("list",)):
+        ended = call("features", *command, "--view", "sensor")
+        assert ended.code == 2
+        assert "no view 'sensor'; did you mean sensors?" in ended.err
