@@ -32,21 +32,26 @@ class AnomalyResult:
     ----------
     score : FloatArray, shape (n,)
         Largest normal equivalent of all statistics: 4 is as rare as four standard deviations. 0 in the warm-up.
-    tail : FloatArray, shape (n,)
-        Bound on the probability of such a score in normal operation, over all statistics looked at.
     anomaly : BoolArray, shape (n,)
         True from the beginning to the end of an anomaly.
     changepoint : BoolArray, shape (n,)
         True where a lasting change of level was seen.
     signals : list of Signal
         Beginnings and ends of anomalies and stuck channels, and changepoints, in the order of rows.
+    looks : int
+        Statistics that the score is the largest of.
     """
 
     score: FloatArray
-    tail: FloatArray
     anomaly: BoolArray
     changepoint: BoolArray
     signals: list[Signal]
+    looks: int
+
+    @property
+    def tail(self) -> FloatArray:
+        """Bound on the probability of such scores in normal operation, over all statistics looked at; shape (n,)."""
+        return two_sided_tail(self.score, self.looks)
 
 
 class AnomalyDetector:
@@ -163,7 +168,7 @@ class AnomalyDetector:
         if ts.shape != (n,):
             raise DataError(f"anomaly detector: {ts.shape} times for {n} events; give one time an event")
         flags = np.zeros((2, n), dtype=np.bool_)
-        result = AnomalyResult(np.zeros(n), np.ones(n), flags[0], flags[1], [])
+        result = AnomalyResult(np.zeros(n), flags[0], flags[1], [], self._looks)
         begin = 0
         while begin < n:
             if self._levels is None:
@@ -171,7 +176,6 @@ class AnomalyDetector:
             else:
                 stop = min(n, begin + self.config.baseline - self._clock)
                 begin += self._watch(self._levels, ts, values[begin:stop], begin, result)
-        result.tail[:] = two_sided_tail(result.score, self._looks)
         result.signals.sort(key=lambda signal: signal.row)
         return result
 
@@ -232,12 +236,13 @@ class AnomalyDetector:
 
     def _set_shift_scale(self, profile: ReferenceProfile) -> None:
         unseen = np.where(profile.watched, 1.0, np.inf)
-        fast_level = self._shift_level + self.config.fast_margin
+        levels = np.array([self._shift_level + self.config.fast_margin, self._shift_level])
+        fast_bound, slow_bound = student_square_bound(levels[:, None], profile.freedom) * unseen
         self._shift_scale = ShiftScale(
             fast_variance=profile.fast_variance,
             slow_variance=profile.slow_variance,
-            fast_bound=student_square_bound(fast_level, profile.freedom) * unseen,
-            slow_bound=student_square_bound(self._shift_level, profile.freedom) * unseen,
+            fast_bound=fast_bound,
+            slow_bound=slow_bound,
         )
 
     def _turn_signal(self, turn: Turn, offset: int, ts: FloatArray, result: AnomalyResult) -> Signal:
@@ -264,7 +269,7 @@ class AnomalyDetector:
     def _watch_shifts(self, run: LevelRun, ts: FloatArray, offset: int, result: AnomalyResult) -> None:
         if self._shifts is None or self._shift_scale is None:
             return
-        flags, excess = self._shifts.update(run.filled, run.fast, self._shift_scale)
+        flags, excess = self._shifts.update(run.filled.T, run.fast.T, self._shift_scale)
         for row in np.flatnonzero(flags).tolist():
             result.changepoint[offset + row] = True
             self._shift_budget.charge()

@@ -5,7 +5,7 @@ matrix that was shrunk towards independence, so that a short reference or collin
 it singular.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -119,6 +119,12 @@ class JointModel:
     vectors: FloatArray
     variances: FloatArray
     kept: int
+    residual: tuple[float, float] = field(init=False)
+    """Sum and sum of squares of the variances that Q is made of."""
+
+    def __post_init__(self) -> None:
+        rest = self.variances[self.kept :]
+        object.__setattr__(self, "residual", (float(np.sum(rest)), float(np.sum(rest**2))))
 
     @classmethod
     def fit(cls, correlation: FloatArray, share: float) -> "JointModel":
@@ -129,13 +135,18 @@ class JointModel:
         kept = min(int(np.searchsorted(cumulated, share - 1e-12)) + 1, len(variances))
         return cls(np.ascontiguousarray(vectors), np.ascontiguousarray(variances), kept)
 
-    def _components(self, z: FloatArray) -> FloatArray:
+    def _squares(self, z: FloatArray) -> FloatArray:
+        """Return the squared components of each row of `z`, shape (d, n)."""
         # A loop over channels instead of a matrix product: BLAS rounds differently for different numbers
         # of rows, and a result must not depend on how events were batched.
-        scores = z[:, :1] * self.vectors[0]
-        for j in range(1, z.shape[1]):
-            scores = scores + z[:, j : j + 1] * self.vectors[j]
-        return np.asarray(scores)
+        channels = np.ascontiguousarray(z.T)
+        scores: FloatArray = self.vectors[0][:, None] * channels[0]
+        part = np.empty_like(scores)
+        for vector, channel in zip(self.vectors[1:], channels[1:], strict=True):
+            np.multiply(vector[:, None], channel, out=part)
+            scores += part
+        scores *= scores
+        return scores
 
     def statistics(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """T-square in the kept components and Q, the squared length of what they leave, per row.
@@ -145,31 +156,20 @@ class JointModel:
         J. E. Jackson and G. S. Mudholkar (1979), Control procedures for residuals associated with principal
         component analysis, Technometrics 21.
         """
-        squares = self._components(z) ** 2
-        t_square = np.zeros(z.shape[0])
-        q = np.zeros(z.shape[0])
-        for j, variance in enumerate(self.variances):
-            if j < self.kept:
-                t_square = t_square + squares[:, j] / variance
-            else:
-                q = q + squares[:, j]
-        return t_square, q
+        squares = self._squares(z)
+        squares[: self.kept] /= self.variances[: self.kept, None]
+        return _total(squares[: self.kept]), _total(squares[self.kept :])
 
     def mahalanobis(self, z: FloatArray) -> FloatArray:
         """Squared Mahalanobis distance per row: T-square over all components (Mahalanobis 1936)."""
-        squares = self._components(z) ** 2
-        distance = np.zeros(z.shape[0])
-        for j, variance in enumerate(self.variances):
-            distance = distance + squares[:, j] / variance
-        return distance
+        return _total(self._squares(z) / self.variances[:, None])
 
     def normal_equivalents(self, z: FloatArray) -> tuple[FloatArray, FloatArray]:
         """T-square and Q as standard normal values; Q as a scaled chi-square of its first two moments (Box 1954)."""
         t_square, q = self.statistics(z)
-        rest = self.variances[self.kept :]
-        if rest.size == 0:
+        if self.residual == (0.0, 0.0):
             return chi_square_to_normal(t_square, float(self.kept)), np.full(z.shape[0], -8.0)
-        first, second = float(np.sum(rest)), float(np.sum(rest**2))
+        first, second = self.residual
         return (
             chi_square_to_normal(t_square, float(self.kept)),
             chi_square_to_normal(q * (first / second), first * first / second),
@@ -190,3 +190,11 @@ class JointModel:
             raise StateError(
                 f"state of a joint model: {error!r}; it was written by another version or damaged"
             ) from error
+
+
+def _total(rows: FloatArray) -> FloatArray:
+    """Sum rows one by one: a sum along the first axis would round differently for a single column."""
+    total = np.zeros(rows.shape[1])
+    for row in rows:
+        total += row
+    return total

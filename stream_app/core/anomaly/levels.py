@@ -9,7 +9,7 @@ from stream_app.core.anomaly.alarm_budget import AlarmBudget
 from stream_app.core.anomaly.config import AnomalyConfig
 from stream_app.core.anomaly.episode import Change, Episode, Evidence, Step
 from stream_app.core.anomaly.reference import ReferenceProfile, standardised
-from stream_app.core.anomaly.smoothing import exponential_mean, rows_since_present, span_weight
+from stream_app.core.anomaly.smoothing import channel_means, rows_since_present, span_weight
 from stream_app.core.anomaly.tails import student_square_bound, student_to_normal
 from stream_app.core.arrays import BoolArray, FloatArray
 
@@ -54,7 +54,7 @@ class LevelRun:
         Whether the row is part of an anomaly.
     turns : list of Turn
         Where anomalies begin and end.
-    filled, fast : FloatArray, shape (n, d)
+    filled, fast : FloatArray, shape (d, n)
         Standardised channels (the fast mean where a value is missing) and their fast means.
     adopted : bool
         True if the last row ended an anomaly because it had become the new normal.
@@ -66,6 +66,14 @@ class LevelRun:
     filled: FloatArray
     fast: FloatArray
     adopted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Where values are missing, and where for so long that the means say nothing; both of shape (d, n)."""
+
+    missing: BoolArray
+    stale: BoolArray
 
 
 class LevelWatch:
@@ -91,28 +99,39 @@ class LevelWatch:
 
     def _set_bounds(self) -> None:
         # Squared departures are cheaper to compare with a bound than to turn into scores first.
-        freedom = self.profile.freedom
+        config = self._config
         self._level = self.budget.level
-        self._begin_bound = student_square_bound(self._level, freedom)
-        self._fast_bound = student_square_bound(self._level + self._config.fast_margin, freedom)
-        self._quiet_bound = student_square_bound(self._config.leave, freedom)
+        levels = np.array([self._level, self._level + config.fast_margin, config.leave])
+        bounds = student_square_bound(levels[:, None], self.profile.freedom)
+        self._begin_bound, self._fast_bound, self._quiet_bound = bounds[:, :, None]
 
     def advance(self, values: FloatArray) -> LevelRun:
         """Judge rows of raw values, at most up to the row where an anomaly is adopted as normal."""
         profile, config = self.profile, self._config
-        u = standardised(values, profile.location, profile.scale, profile.watched, config.clip)
-        fast = exponential_mean(u, span_weight(config.fast), profile.fast)
-        missing = np.isnan(u)
-        absent = (
-            rows_since_present(missing, self._absent) if missing.any() else np.zeros(u.shape, dtype=np.int64)
+        # Channels are rows from here on: vectorised passes then run along memory.
+        u = standardised(
+            np.ascontiguousarray(values.T),
+            profile.location[:, None],
+            profile.scale[:, None],
+            profile.watched[:, None],
+            config.clip,
         )
-        score = np.zeros(u.shape[0])
-        active = np.zeros(u.shape[0], dtype=np.bool_)
+        n = u.shape[1]
+        missing: BoolArray | None = np.isnan(u)
+        absent = np.zeros(u.shape, dtype=np.int64)
+        if missing is not None and missing.any():
+            absent = rows_since_present(missing.T, self._absent).T
+        else:
+            missing = None
+        fast = channel_means(u, span_weight(config.fast), profile.fast, missing)
+        score = np.zeros(n)
+        active = np.zeros(n, dtype=np.bool_)
         turns: list[Turn] = []
         done, adopted = 0, False
-        while done < u.shape[0] and not adopted:
+        while done < n and not adopted:
             was_active = self.episode.active
-            step, scores, turn = self._stretch(u[done:], fast[done:], absent[done:] > config.slow)
+            gaps = None if missing is None else Gaps(missing[:, done:], absent[:, done:] > config.slow)
+            step, scores, turn = self._stretch(u[:, done:], fast[:, done:], gaps)
             stop = done + step.row + 1
             score[done:stop] = scores
             active[done : stop - 1] = was_active
@@ -120,46 +139,53 @@ class LevelWatch:
             if turn is not None:
                 turns.append(replace(turn, row=done + turn.row))
             done, adopted = stop, step.change == "adopt"
-        profile.fast = fast[done - 1].copy()
-        self._absent = absent[done - 1].copy()
-        filled = np.where(missing, fast, u) if missing.any() else u
-        return LevelRun(score[:done], active[:done], turns, filled[:done], fast[:done], adopted)
+        profile.fast = fast[:, done - 1].copy()
+        self._absent = absent[:, done - 1].copy()
+        filled = u if missing is None else np.where(missing, fast, u)
+        return LevelRun(score[:done], active[:done], turns, filled[:, :done], fast[:, :done], adopted)
 
     def _stretch(
-        self, u: FloatArray, fast: FloatArray, stale: BoolArray
+        self, u: FloatArray, fast: FloatArray, gaps: Gaps | None
     ) -> tuple[Step, FloatArray, Turn | None]:
         """Go to the next change of state or to the last row."""
         profile, config = self.profile, self._config
-        slow = exponential_mean(u, span_weight(config.slow), profile.slow)
-        baseline = exponential_mean(u, 1.0 / (config.baseline + 1.0), profile.baseline)
+        missing = None if gaps is None else gaps.missing
+        slow = channel_means(u, span_weight(config.slow), profile.slow, missing)
+        baseline = channel_means(u, 1.0 / (config.baseline + 1.0), profile.baseline, missing)
         if self.episode.active:
-            baseline = np.where(self.episode.members, profile.baseline, baseline)
-        before = np.vstack([profile.baseline, baseline[:-1]])
-        departure = np.where(stale, 0.0, slow - before)
-        quick = np.where(stale, 0.0, fast - before)
-        slow_square = departure**2 / profile.slow_variance
-        quick_square = quick**2 / profile.fast_variance
-        slow_score = student_to_normal(slow_square, profile.freedom)
-        quick_score = student_to_normal(quick_square, profile.freedom) - config.fast_margin
-        joint = np.maximum(*profile.joint.normal_equivalents(np.copysign(slow_score, departure)))
+            baseline[self.episode.members] = profile.baseline[self.episode.members, None]
+        before = np.concatenate((profile.baseline[:, None], baseline[:, :-1]), axis=1)
+        departure, quick = slow - before, fast - before
+        if gaps is not None:
+            departure[gaps.stale] = quick[gaps.stale] = 0.0
+        freedom = profile.freedom[:, None]
+        slow_square = departure * departure / profile.slow_variance[:, None]
+        quick_square = quick * quick / profile.fast_variance[:, None]
+        slow_score = student_to_normal(slow_square, freedom)
+        quick_score = student_to_normal(quick_square, freedom) - config.fast_margin
+        joint = np.maximum(*profile.joint.normal_equivalents(np.copysign(slow_score, departure).T))
         hit = (slow_square >= self._begin_bound) | (quick_square >= self._fast_bound)
         if not self.episode.active:
-            parts = slow_score**2
-            share = parts >= np.mean(parts, axis=1, keepdims=True)
-            hit = hit | ((joint >= self._level)[:, None] & share)
-        step = self.episode.advance(
-            Evidence(hit, np.abs(departure), np.abs(quick), quick_square <= self._quiet_bound), config
-        )
-        stop = step.row + 1
+            jointly = joint >= self._level
+            if jointly.any():
+                parts = np.ascontiguousarray(slow_score.T) ** 2
+                hit |= jointly & (parts >= np.mean(parts, axis=1, keepdims=True)).T
+        if self.episode.active or hit.any():
+            quiet = quick_square <= self._quiet_bound
+            evidence = Evidence(hit.T, np.abs(departure).T, np.abs(quick).T, quiet.T)
+            step = self.episode.advance(evidence, config)
+        else:
+            step = Step(u.shape[1] - 1, "none")
+        row, stop = step.row, step.row + 1
         best = np.maximum(slow_score, quick_score)
-        scores = np.maximum(best[:stop].max(axis=1), joint[:stop])
-        self._take(step, slow[step.row], baseline[step.row], before[step.row], fast[step.row])
+        scores = np.maximum(best[:, :stop].max(axis=0), joint[:stop])
+        self._take(step, slow[:, row], baseline[:, row], before[:, row], fast[:, row])
         turn = None
         if step.change == "begin":
             level = self._level
             self.budget.charge()
             self._set_bounds()
-            turn = Turn(step.row, step.change, np.maximum(best[step.row], 0.0) ** 2, 1, level)
+            turn = Turn(step.row, step.change, np.maximum(best[:, row], 0.0) ** 2, 1, level)
         elif step.change in ("end", "adopt"):
             turn = Turn(step.row, step.change, self._peak_evidence(), self.episode.length, config.leave)
         return step, np.maximum(scores, 0.0), turn

@@ -147,9 +147,15 @@ class ReferenceProfile:
 def standardised(
     values: FloatArray, location: FloatArray, scale: FloatArray, watched: BoolArray, clip: float
 ) -> FloatArray:
-    """Deviations in scales, drawn in to `clip`; NaN stays NaN in watched channels, the others are 0."""
+    """Deviations in scales, drawn in to `clip`; NaN stays NaN in watched channels, the others are 0.
+
+    The arrays of the channels must broadcast against `values`.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        u = np.clip((values - location) / scale, -clip, clip)
+        u: FloatArray = values - location
+        u /= scale
+    np.minimum(u, clip, out=u)
+    np.maximum(u, -clip, out=u)
     return u if watched.all() else np.where(watched, u, 0.0)
 
 

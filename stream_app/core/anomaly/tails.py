@@ -58,7 +58,7 @@ def student_to_normal(t_square: FloatArray, freedom: FloatArray) -> FloatArray:
     return np.asarray(shrink * np.sqrt(freedom * np.log1p(t_square / freedom)))
 
 
-def student_square_bound(level: float, freedom: FloatArray) -> FloatArray:
+def student_square_bound(level: float | FloatArray, freedom: FloatArray) -> FloatArray:
     """Squared t that `student_to_normal` maps to `level`: the inverse, for thresholds known in advance.
 
     Examples

@@ -123,38 +123,44 @@ class MeanShiftDetector:
         excess: FloatArray,
     ) -> int:
         """Advance to the next changepoint or the end of `rows`; return the row after it."""
-        n = u[rows].shape[0]
-        slow = _smooth(u[rows], 2.0 / (self._span + 1.0), self._slow)
-        means, totals, counts = self._segment_means(u[rows])
-        before = np.vstack([self._mean, means[:-1]])
-        widen = self._span / np.concatenate(([self._count], counts[:-1]))[:, None]
-        extra = scale.slow_variance * widen
-        slow_excess = (slow - before) ** 2 / ((scale.slow_variance + extra) * scale.slow_bound)
-        fast_excess = (fast[rows] - before) ** 2 / ((scale.fast_variance + extra) * scale.fast_bound)
-        largest = np.maximum(slow_excess, fast_excess)
+        # Channels as rows: vectorised passes then run along memory.
+        u, fast = u[rows].T, fast[rows].T
+        n = u.shape[1]
+        slow = _smooth(u, 2.0 / (self._span + 1.0), self._slow)
+        means, totals, counts = self._segment_means(u)
+        before = np.concatenate((self._mean[:, None], means[:, :-1]), axis=1)
+        events = np.append(self._count, counts[:-1])
+        slow_variance, fast_variance = scale.slow_variance[:, None], scale.fast_variance[:, None]
+        extra = slow_variance * (self._span / events)
+        largest = (slow - before) ** 2
+        largest /= (slow_variance + extra) * scale.slow_bound[:, None]
+        fast_excess = (fast - before) ** 2
+        fast_excess /= (fast_variance + extra) * scale.fast_bound[:, None]
+        np.maximum(largest, fast_excess, out=largest)
         ready = self._since >= self._span
-        hits = np.flatnonzero((largest >= 1.0).any(axis=1) & ready)
-        last = int(hits[0]) if hits.size else n - 1
+        seen = ready and bool(largest.max() >= 1.0)
+        last = int(np.argmax((largest >= 1.0).any(axis=0))) if seen else n - 1
         row = int(rows.start) + last
-        self._slow, self._mean = slow[last].copy(), means[last].copy()
-        self._total, self._count = totals[last].copy(), int(counts[last])
-        if hits.size:
-            flags[row], excess[row] = True, largest[last]
+        self._slow, self._mean = slow[:, last].copy(), means[:, last].copy()
+        self._total, self._count = totals[:, last].copy(), int(counts[min(last, len(counts) - 1)])
+        if seen:
+            flags[row], excess[row] = True, largest[:, last]
             self._since = 0
         elif self._since < self._span:
             self._since += n
             if self._since == self._settle:
-                self._begin_segment(fast[row])
+                self._begin_segment(fast[:, last])
         return row + 1
 
     def _segment_means(self, u: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Return means, totals and counts after each row; one count for all where the memory is full."""
         if self._count >= self._memory:
             means = _smooth(u, 1.0 / (self._memory + 1.0), self._mean)
-            return means, means, np.full(u.shape[0], self._memory)
+            return means, means, np.array([self._count])
         # The running total is the first summand, so that the sum is the same however the batch was cut.
-        totals = np.cumsum(np.vstack([self._total, u]), axis=0)[1:]
-        counts = self._count + np.arange(1, u.shape[0] + 1)
-        return totals / counts[:, None], totals, counts
+        totals = np.cumsum(np.concatenate((self._total[:, None], u), axis=1), axis=1)[:, 1:]
+        counts = self._count + np.arange(1, u.shape[1] + 1)
+        return totals / counts, totals, counts
 
     def _begin_segment(self, level: FloatArray) -> None:
         self._slow, self._mean = level.copy(), level.copy()
@@ -191,5 +197,7 @@ class MeanShiftDetector:
 
 
 def _smooth(x: FloatArray, weight: float, start: FloatArray) -> FloatArray:
-    means, _ = lfilter([weight], [1.0, weight - 1.0], x, axis=0, zi=(1.0 - weight) * start[None])
-    return np.asarray(means)
+    numerator, denominator = np.array([weight]), np.array([1.0, weight - 1.0])
+    means: FloatArray
+    means, _ = lfilter(numerator, denominator, x, axis=1, zi=(1.0 - weight) * start[:, None])
+    return means

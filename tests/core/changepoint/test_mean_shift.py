@@ -44,6 +44,16 @@ def test_cuts_and_restores_do_not_matter(seed, moves, cuts, restore):
     assert np.array_equal(whole[1], np.concatenate([p[1] for p in parts]))
 
 
+def test_row_by_row_is_the_same():
+    u = noise(4, 300, [(60, 1, 3.0), (150, 0, -2.0)])
+    detector = MeanShiftDetector(20, 4, 100, np.zeros(D))
+    parts = [detector.update(u[i : i + 1], u[i : i + 1], scale()) for i in range(len(u))]
+    whole = MeanShiftDetector(20, 4, 100, np.zeros(D)).update(u, u, scale())
+    assert whole[0].any()
+    assert np.array_equal(whole[0], np.concatenate([p[0] for p in parts]))
+    assert np.array_equal(whole[1], np.concatenate([p[1] for p in parts]))
+
+
 @settings(max_examples=40)
 @given(st.integers(0, 999), st.floats(-50.0, 50.0))
 def test_moving_the_origin_changes_nothing(seed, by):
