@@ -19,6 +19,11 @@ from stream_app.runtime.kafka import start_producer
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSettings
 from stream_app.store import connect
 
+# Settings of whoever runs the tests may name servers that are in use.
+for _name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
+    if not _name.startswith("STREAMGAUGE_TEST_"):
+        del os.environ[_name]
+
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 

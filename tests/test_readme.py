@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,6 +183,44 @@ def test_the_demo_is_described_as_it_is():
     assert command.EVENTS == 4 * 3600
     assert "four hours" in README
     assert "three faults" in README
+
+
+@pytest.mark.slow
+def test_the_demo_leaves_nothing_behind_and_stays_away_from_servers_in_use(tmp_path):
+    environment = os.environ | {
+        "STREAMGAUGE_KAFKA": "127.0.0.1:1",
+        "STREAMGAUGE_REDIS": "redis://127.0.0.1:2/0",
+        "STREAMGAUGE_PREFIX": "production.",
+        "TMPDIR": str(tmp_path),
+        "PYTHONUNBUFFERED": "1",
+    }
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "stream_app", "demo"], stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+    )  # fmt: skip
+    try:
+        told = demo.stdout.readline()
+        kafka, redis = map(
+            int, re.search(r"127\.0\.0\.1:(\d+), store on redis://127\.0\.0\.1:(\d+)", told).groups()
+        )
+        assert 1 not in {kafka, redis}
+        assert 2 not in {kafka, redis}
+        assert listening(kafka)
+        assert listening(redis)
+        # It has filled the topic and is at work when it is told to end.
+        assert "Caught up" in demo.stdout.readline()
+        demo.terminate()
+        assert demo.wait(20) == 128 + signal.SIGTERM
+    finally:
+        demo.kill()
+        demo.wait()
+    assert not listening(kafka)
+    assert not listening(redis)
+    assert not list(tmp_path.iterdir())
+
+
+def listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -23,7 +24,7 @@ from stream_app.embedded import EmbeddedBroker, EmbeddedStore
 from stream_app.errors import StreamgaugeError
 from stream_app.events import Topics
 from stream_app.runtime.worker import Worker
-from stream_app.settings import SensorStream, Settings, WorkerSettings
+from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
 from stream_app.store import AlertReader, FeatureReader, Store, connect
 
 __all__ = ["demo"]
@@ -39,6 +40,7 @@ WATERFLOW_RATE = 36.0
 BURST_PUMPS = 16
 BURST_EVENTS = 64_000
 _PATIENCE_SECONDS = 60.0
+_TERMINATED = 128 + signal.SIGTERM
 _SHOWN_STATISTICS = ("mean", "std", "min", "max", "last", "slope")
 _WATERFLOW = SensorStream(
     topic="waterflow.readings",
@@ -65,22 +67,24 @@ def demo(
     configure_logging(quiet=True)
     try:
         run(_demo(serve=serve, seed=seed))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError) as ended:
         console.print("Stopped.")
+        if isinstance(ended, asyncio.CancelledError):
+            raise typer.Exit(_TERMINATED) from None
 
 
 async def _demo(*, serve: bool, seed: int) -> None:
     begin = time.monotonic()
+    task = asyncio.current_task()
+    if task is not None:
+        # Python would end at once and leave the servers running.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with contextlib.ExitStack() as stack:
         broker, redis = EmbeddedBroker(), EmbeddedStore()
         stack.callback(broker.stop)
         stack.callback(redis.stop)
-        settings = Settings(
-            kafka=broker.start(),
-            redis=redis.start(),
-            streams={"sensors": SensorStream(expected_sources=2), "waterflow": _WATERFLOW},
-            worker=WorkerSettings(group="demo", session_timeout=10.0),
-        )
+        settings = _settings(broker.start(), redis.start())
         console.print(f"Broker on {settings.kafka.bootstrap}, store on {settings.redis.shown}.")
         with console.status(f"Filling the topic with {BURST_EVENTS:,} events of {BURST_PUMPS} pumps"):
             await _fill(settings, seed)
@@ -97,6 +101,17 @@ async def _demo(*, serve: bool, seed: int) -> None:
                 await _serve(settings, seed)
     if missed:
         raise StreamgaugeError(f"missed: {', '.join(missed)}; please report this with the output above")
+
+
+def _settings(kafka: str, redis: str) -> Settings:
+    # Constructed, not read: the environment may name servers that are in use, where the demo has no business.
+    return Settings.model_construct(
+        kafka=KafkaSettings(bootstrap=kafka),
+        redis=RedisSettings.model_validate({"url": redis}),
+        prefix="",
+        streams={"sensors": SensorStream(expected_sources=2), "waterflow": _WATERFLOW},
+        worker=WorkerSettings(group="demo", session_timeout=10.0),
+    )
 
 
 async def _fill(settings: Settings, seed: int) -> None:
