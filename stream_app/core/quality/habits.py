@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.compact import compact
 from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.runs import improbable_repeats, longest_ordinary_run
 
@@ -101,12 +103,26 @@ def _sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | No
     scale = max(deviation, (high - low) / 3.29)
     if scale == 0.0:
         return -math.inf, math.inf, None
-    centre, reach = float(middle), sigma * scale
+    centre, reach = float(middle), sigma * scale * _unseen_range(x / unit)
     return (
         (centre - reach) * unit,
         (centre + reach) * unit,
         min(scale * unit, float(np.finfo(np.float64).max)),
     )
+
+
+def _unseen_range(x: FloatArray) -> float:
+    """Return by how much a channel's range exceeds what a sample shows that is short beside its wander.
+
+    A stationary wander of autocorrelation time t has, within n < 3 t events, a variance of n / (3 t) of its own
+    (the Ornstein-Uhlenbeck process, to first order in n / t). The time is that of a first-order
+    autoregression; beneath strong noise it comes out short, and then the noise is what sets the scale.
+    """
+    centred = x - x.mean()
+    power = float(np.square(centred).sum())
+    memory = float((centred[1:] * centred[:-1]).sum()) / power if power > 0.0 else 0.0
+    time = (1.0 + memory) / max(1.0 - memory, 1e-6)
+    return math.sqrt(max(1.0, 3.0 * time / len(x)))
 
 
 def _wider(habits: Habits, sample: FloatArray, options: QualityOptions) -> Habits:
@@ -144,14 +160,16 @@ class Learner:
     (True, True)
     """
 
-    __slots__ = ("_parts", "habits", "observed", "options", "rows")
+    __slots__ = ("_parts", "habits", "observed", "options", "origin", "rows")
 
     def __init__(self, options: QualityOptions) -> None:
         self.options = options
         self.habits = Habits()
         self.rows = 0
         self.observed = 0
-        self._parts: list[FloatArray] = []
+        # The first value, from which the sample is counted.
+        self.origin = math.nan
+        self._parts: list[FloatArray | npt.NDArray[np.float32]] = []
 
     @property
     def learned(self) -> bool:
@@ -180,14 +198,17 @@ class Learner:
         """
         length, learned = self.options.learn, self.learned
         if learned:
-            self._parts.append(column[-self.rows % _THIN :: _THIN].copy())
+            self._parts.append(compact(column[-self.rows % _THIN :: _THIN], self.origin))
         else:
-            self._parts.append(column[~np.isnan(column)])
-            self.observed += len(self._parts[-1])
+            known = column[~np.isnan(column)]
+            if self.observed == 0 and len(known):
+                self.origin = float(known[0])
+            self._parts.append(compact(known, self.origin))
+            self.observed += len(known)
         self.rows += len(column)
         if self.rows % length if learned else not self.learned:
             return False
-        before, sample = self.habits, np.concatenate(self._parts)
+        before, sample = self.habits, np.concatenate(self._parts).astype(np.float64) + self.origin
         sample = sample[~np.isnan(sample)]
         self._parts = []
         if not learned:
@@ -199,8 +220,13 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """Give the state as plain data."""
-        sample = np.concatenate(self._parts) if self._parts else np.empty(0)
-        return {"habits": asdict(self.habits), "rows": self.rows, "observed": self.observed, "sample": sample}
+        return {
+            "habits": asdict(self.habits),
+            "rows": self.rows,
+            "observed": self.observed,
+            "origin": self.origin,
+            "sample": np.concatenate(self._parts) if self._parts else np.empty(0, dtype=np.float32),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], options: QualityOptions) -> "Learner":
@@ -208,5 +234,6 @@ class Learner:
         learner = cls(options)
         learner.habits = Habits(**state["habits"])
         learner.rows, learner.observed = int(state["rows"]), int(state["observed"])
-        learner._parts = [np.array(state["sample"], dtype=np.float64)]
+        learner.origin = float(state["origin"])
+        learner._parts = [np.array(state["sample"])]
         return learner
