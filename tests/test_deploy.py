@@ -33,7 +33,7 @@ every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
 
 def program():
-    return typer.main.get_command(importlib.import_module("stream_app.cli.main").app)
+    return typer.main.get_command(importlib.import_module("stream_app.cli.main").program())
 
 
 def parsed(arguments):
