@@ -42,7 +42,7 @@ def run_limit(x: FloatArray, rate: float, minimum: int) -> int:
     x = x[np.isfinite(x)]
     if x.size < 10:
         return 0
-    changes = np.flatnonzero(np.diff(x) != 0.0)
+    changes = np.flatnonzero(x[1:] != x[:-1])
     if changes.size == 0:
         return 0
     longest = int(np.max(np.diff(np.concatenate(([-1], changes, [x.size - 1])))))

@@ -46,7 +46,8 @@ class SortedSample:
 
     def __init__(self, values: npt.ArrayLike) -> None:
         x = np.asarray(values, dtype=np.float64).ravel()
-        self.values: FloatArray = np.sort(x[np.isfinite(x)])
+        # + 0.0 makes 0.0 of -0.0: they are equal, so their order would be whatever a sort makes of it.
+        self.values: FloatArray = np.sort(x[np.isfinite(x)] + 0.0)
         self.distinct: FloatArray
         self.shares: FloatArray
         if (self.values[1:] > self.values[:-1]).all():

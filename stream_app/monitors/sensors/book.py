@@ -8,7 +8,7 @@ from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import StateError
 from stream_app.events import Alert, AlertState, Severity, alert_id
 from stream_app.monitors.sensors.batch import SensorBatch
-from stream_app.monitors.sensors.config import SensorConfig
+from stream_app.monitors.sensors.config import WINDOWED_TESTS, SensorConfig
 
 __all__ = ["AlertBook"]
 
@@ -23,7 +23,7 @@ class AlertBook:
     """Keeps the alerts of one source from their beginning to their end.
 
     Detectors that keep the budget themselves, and the quality checks, raise an alert at their first signal. What has
-    an end of its own (an anomaly, a quality problem) fires until then, however long; what is a moment (drift, a
+    an end of its own (an anomaly, a quality problem, a windowed test) fires until then, however long; what is a moment (drift, a
     changepoint) fires for `resolve_after` seconds. An extra detector has a policy of its own, so that "three in a
     row" is counted for it alone.
 
@@ -35,13 +35,18 @@ class AlertBook:
 
     def __init__(self, config: SensorConfig) -> None:
         self._config = config
-        times = {"resolve_after": config.resolve_after, "cool_down": config.cooldown}
+        lasting = {"resolve_after": float("inf"), "cool_down": config.cooldown}
+        momentary = {"resolve_after": config.resolve_after, "cool_down": config.cooldown}
         self._policies: dict[str, AlertPolicy] = {
-            _EPISODES: EveryPolicy(resolve_after=float("inf"), cool_down=config.cooldown),
-            _MOMENTS: EveryPolicy(**times),
+            _EPISODES: EveryPolicy(**lasting),
+            _MOMENTS: EveryPolicy(**momentary),
         }
         self._policies |= {
-            extra.name: ConsecutivePolicy(extra.consecutive, **times) for extra in config.extra if extra.alert
+            extra.name: ConsecutivePolicy(
+                extra.consecutive, **(lasting if extra.name in WINDOWED_TESTS else momentary)
+            )
+            for extra in config.extra
+            if extra.alert
         }
         self._silent = {extra.name for extra in config.extra if not extra.alert}
         self._firing: dict[str, Alert] = {}
@@ -117,7 +122,8 @@ class AlertBook:
         """Plain values for `restore`."""
         return {
             "policies": {name: policy.state() for name, policy in self._policies.items()},
-            "firing": {key: alert.model_dump(mode="json") for key, alert in self._firing.items()},
+            # In the order of their names: that in which they came in differs by where batches end.
+            "firing": {key: alert.model_dump(mode="json") for key, alert in sorted(self._firing.items())},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

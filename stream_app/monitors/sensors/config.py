@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["ExtraDetector", "SensorConfig"]
+__all__ = ["WINDOWED_TESTS", "ExtraDetector", "SensorConfig"]
+
+WINDOWED_TESTS = frozenset({"ks", "psi", "wasserstein", "mann_whitney"})
+"""Tests of one window after the other against a reference; each window says whether the change is still there."""
 
 
 @dataclass(frozen=True, slots=True)

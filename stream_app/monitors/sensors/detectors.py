@@ -12,7 +12,7 @@ from stream_app.core.drift import DriftConfig, DriftDetector
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import Signal
 from stream_app.core.twosample import WindowedTest, WindowedTestOptions
-from stream_app.monitors.sensors.config import ExtraDetector, SensorConfig
+from stream_app.monitors.sensors.config import WINDOWED_TESTS, ExtraDetector, SensorConfig
 from stream_app.monitors.sensors.scores import EventScores
 
 __all__ = ["Detector", "build_detectors", "restore_detectors"]
@@ -34,8 +34,6 @@ _PREPAID = 1.0
 
 _LARGEST_RATE = 0.01
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
-
-_WINDOWED_TESTS = {"ks", "psi", "wasserstein", "mann_whitney"}
 
 
 class Detector(Protocol):
@@ -216,7 +214,7 @@ def restore_detectors(
     for name, extra in _extras(channels, config).items():
         fresh = _build_extra(name, extra, channels)
         if name in states:
-            kind = WindowedTest if extra.name in _WINDOWED_TESTS else RiverDetector
+            kind = WindowedTest if extra.name in WINDOWED_TESTS else RiverDetector
             restored = kind.from_state(states[name]["detector"])
             fresh = _Extra(name, _columns(extra, channels), restored, states[name]["counts"])
         detectors[name] = fresh
@@ -235,7 +233,7 @@ def _build_extra(name: str, extra: ExtraDetector, channels: tuple[str, ...]) -> 
     columns = _columns(extra, channels)
     watched = [channels[j] for j in columns]
     detector: RiverDetector | WindowedTest
-    if extra.name in _WINDOWED_TESTS:
+    if extra.name in WINDOWED_TESTS:
         options: Any = {**extra.parameters, "tests": (extra.name,)}
         detector = WindowedTest(watched, options=WindowedTestOptions(**options))
     else:

@@ -1,0 +1,84 @@
+"""What the budget is for: quiet where nothing happens, and loud where something does."""
+
+import numpy as np
+import pytest
+
+from producers.water_loop import CHANNELS, Fault, WaterLoop, simulate
+from stream_app.monitors.sensors import SensorConfig
+from stream_app.testing import readings, run_monitor
+
+SCENARIO = (
+    Fault("valve_closing", 3600, 600),
+    Fault("cavitation", 6000, 600),
+    Fault("leak", 8400, 600),
+    Fault("sensor_stuck", 10_000, 200, channel="pressure"),
+    Fault("rotor_imbalance", 11_000, 300),
+)
+
+
+def run(values, names, budget):
+    return run_monitor(readings(values, names), SensorConfig(budget=budget), batch=2000)
+
+
+def begun(run, *, quality=False):
+    return [a for a in run.alerts if a.ended_at is None and (a.kind == "quality") == quality]
+
+
+@pytest.fixture(scope="module")
+def faulty():
+    return run(simulate(WaterLoop(), 14_400, 3, SCENARIO).values, CHANNELS, "1 per day")
+
+
+@pytest.mark.parametrize("fault", SCENARIO, ids=lambda fault: fault.name)
+def test_faults_an_hour_apart_are_each_told_while_they_last(faulty, fault):
+    told = [a for a in faulty.alerts if a.ended_at is None and fault.start <= a.offset < fault.end]
+    assert told
+    assert min(a.offset for a in told) - fault.start <= 60
+
+
+def test_what_is_over_is_not_marked_for_long(faulty):
+    for fault in SCENARIO[1:]:
+        marked = faulty.scores.anomaly[int(fault.end) + 120 : int(fault.end) + 600]
+        assert not marked.any(), fault.name
+
+
+@pytest.mark.parametrize("rows", [1000, 10_000])
+def test_a_plant_without_faults_stays_within_its_budget(rows):
+    budget = f"1 per {rows} events"
+    spent = sum(
+        len(begun(run(simulate(WaterLoop(), 20_000, seed).values, CHANNELS, budget))) for seed in (31, 32, 33)
+    )
+    assert spent <= 60_000 / rows
+
+
+def test_the_smallest_budget_is_kept_in_white_noise_from_the_first_event():
+    spent = [
+        alert
+        for seed in range(5)
+        for alert in begun(
+            run(np.random.default_rng(seed).normal(size=(10_000, 6)), "abcdef", "1 per 100000 events")
+        )
+    ]
+    assert spent == []
+
+
+def test_a_smaller_budget_never_tells_more():
+    values = simulate(WaterLoop(), 20_000, 41, (Fault("leak", 12_000, 600, magnitude=0.5),)).values
+    counts = [len(begun(run(values, CHANNELS, f"1 per {n} events"))) for n in (300, 3000, 30_000)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > 0
+
+
+def test_alarms_stay_bounded_where_no_model_holds():
+    rng = np.random.default_rng(7)
+    time = np.arange(40_000)
+    bursts = rng.normal(size=(40_000, 3)) + 30.0 * ((time > 5000) & (time % 1500 < 60))[:, None]
+    anomalies = [a for a in begun(run(bursts, "abc", "1 per 40000 events")) if a.kind == "anomaly"]
+    assert 1 <= len(anomalies) <= 12
+
+
+def test_a_budget_per_time_follows_the_spacing_of_the_events():
+    values = simulate(WaterLoop(), 12_000, 43, (Fault("leak", 9000, 600, magnitude=0.7),)).values
+    by_time = run_monitor(readings(values, CHANNELS, period=10.0), SensorConfig(budget="1 per day"))
+    by_events = run_monitor(readings(values, CHANNELS, period=10.0), SensorConfig(budget="1 per 8640 events"))
+    assert [a.model_dump_json() for a in by_time.alerts] == [a.model_dump_json() for a in by_events.alerts]
