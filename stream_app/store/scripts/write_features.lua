@@ -5,6 +5,8 @@ local stored = redis.call('HGET', KEYS[1], '_offset')
 if stored and tonumber(stored) >= tonumber(ARGV[1]) then
   return 0
 end
+-- A full store refuses a script at its first write, if that one needs memory; after a DEL it would let all pass.
+redis.call('HSET', KEYS[1], '_offset', ARGV[1])
 -- A feature that is no longer computed must not stay behind.
 redis.call('DEL', KEYS[1])
 -- unpack() is bounded by Lua's stack, so the pairs go in slices.
