@@ -16,6 +16,9 @@ from stream_app.errors import StreamgaugeError
 
 __all__ = ["main", "program"]
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 _PANELS = {
     "demo": "Start here",
     "replay": "Run",
@@ -87,6 +90,8 @@ def main() -> None:
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
         app = program(arguments[1:])
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     finally:
         sys.argv = arguments
     try:

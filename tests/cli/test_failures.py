@@ -1,5 +1,8 @@
 """Failures: one line, the right exit code, nothing secret."""
 
+import signal
+import socket
+
 import pytest
 
 NOWHERE = "127.0.0.1:1"
@@ -108,3 +111,13 @@ def test_several_views_ask_for_one(call, place, monkeypatch):
 def test_a_worker_does_not_start_with_a_detector_that_cannot_be_made(call, servers, place, stream, says):
     (place / "streamgauge.toml").write_text(f"[streams.pumps]\ntopic = 'pumps'\n{stream}\n")
     assert call("worker").failed("streams.pumps", says)
+
+
+def test_ctrl_c_ends_a_call_that_waits_with_130_and_without_a_word(spawn):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        call = spawn("check", "--kafka", f"127.0.0.1:{silent.getsockname()[1]}")
+        connection, _ = silent.accept()
+        with connection:
+            ended = call.end(signal.SIGINT)
+    assert (ended.code, ended.out, ended.err) == (130, "", "")
