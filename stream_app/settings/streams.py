@@ -93,7 +93,7 @@ class SensorStream(_Table):
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
     window: Annotated[Duration | None, BeforeValidator(_window)] = 60.0
-    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 300
+    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 240
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
     expected_sources: Annotated[int, Field(ge=1)] = 1

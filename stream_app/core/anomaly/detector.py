@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from stream_app.core.anomaly.alarm_budget import AlarmBudget
 from stream_app.core.anomaly.config import AnomalyConfig
@@ -14,6 +15,7 @@ from stream_app.core.anomaly.smoothing import span_weight
 from stream_app.core.anomaly.tails import level_for_rate, student_square_bound, two_sided_tail
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.changepoint import MeanShiftDetector, ShiftScale
+from stream_app.core.compact import compact, first_known
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import DataError, StateError
 
@@ -65,8 +67,8 @@ class AnomalyDetector:
     correlation. An anomaly begins when a statistic exceeds the level set by the false-alarm budget, and ends by
     the rules of `Episode`.
 
-    Cost: about 4 µs per 8-channel event in batches of 100. State: about 12 KiB for 8 channels after the
-    warm-up, which itself keeps its events (30 KiB).
+    Cost: about 3 µs per 8-channel event in batches of 100, 2 µs in batches of 250. State: about 3 KiB for 8 channels
+    after the warm-up, which itself keeps its events in single precision (14 KiB).
 
     Parameters
     ----------
@@ -115,7 +117,10 @@ class AnomalyDetector:
         self._shift_budget = AlarmBudget(rate, level_for_rate(rate, weight, d), free=_CHANGES_OF_AN_ANOMALY)
         self._shift_level = self._shift_budget.level
         self._shift_scale: ShiftScale | None = None
-        self._buffer = np.empty((0, d))
+        # Events of the warm-up, from their first values.
+        self._origin = np.full(d, np.nan)
+        self._buffer: list[FloatArray | npt.NDArray[np.float32]] = []
+        self._gathered = 0
         self._clock = 0
         self._surprise = np.zeros(d)
         self._levels: LevelWatch | None = None
@@ -139,8 +144,8 @@ class AnomalyDetector:
     def fit(self, values: FloatArray) -> "AnomalyDetector":
         """Learn the reference from `values` (shape (n, d)) at once, in place of the first events of the stream."""
         self._check(values)
-        self._buffer = self._buffer[:0].copy()
-        self._learn(values)
+        self._origin = first_known(values)
+        self._learn(compact(values, self._origin).astype(np.float64))
         return self
 
     def update(self, ts: FloatArray, values: FloatArray) -> AnomalyResult:
@@ -186,14 +191,17 @@ class AnomalyDetector:
 
     def _gather(self, values: FloatArray) -> int:
         """Add to the reference what it still needs; return how many events were taken."""
-        take = min(int(values.shape[0]), self.config.warmup - int(self._buffer.shape[0]))
-        self._buffer = np.vstack([self._buffer, values[:take]])
-        if self._buffer.shape[0] == self.config.warmup:
-            reference, self._buffer = self._buffer, self._buffer[:0].copy()
-            self._learn(reference)
-        return take
+        taken = values[: self.config.warmup - self._gathered]
+        self._origin = np.where(np.isnan(self._origin), first_known(taken), self._origin)
+        self._buffer.append(compact(taken, self._origin))
+        self._gathered += len(taken)
+        if self._gathered == self.config.warmup:
+            self._learn(np.concatenate(self._buffer, dtype=np.float64))
+        return len(taken)
 
-    def _learn(self, values: FloatArray) -> None:
+    def _learn(self, sample: FloatArray) -> None:
+        values = sample + self._origin
+        self._origin, self._buffer, self._gathered = np.full(len(self.channels), np.nan), [], 0
         profile = ReferenceProfile.fit(values, self.config)
         profile.add_variance(self._surprise)
         self._levels = LevelWatch(profile, self.config, self._budget)
@@ -315,7 +323,8 @@ class AnomalyDetector:
             "version": _STATE_VERSION,
             "channels": list(self.channels),
             "config": asdict(self.config),
-            "buffer": self._buffer,
+            "origin": self._origin,
+            "buffer": np.concatenate(self._buffer) if self._buffer else None,
             "clock": self._clock,
             "surprise": self._surprise,
             "debt": self._budget.debt,
@@ -342,7 +351,10 @@ class AnomalyDetector:
             )
         try:
             detector = cls(tuple(state["channels"]), AnomalyConfig(**state["config"]))
-            detector._buffer = np.array(state["buffer"], dtype=np.float64).reshape(-1, len(detector.channels))
+            detector._origin = np.array(state["origin"], dtype=np.float64)
+            if state["buffer"] is not None:
+                detector._buffer = [np.array(state["buffer"])]
+                detector._gathered = len(state["buffer"])
             detector._clock = int(state["clock"])
             detector._surprise = np.array(state["surprise"], dtype=np.float64)
             detector._budget.debt = float(state["debt"])

@@ -40,8 +40,7 @@ class DriftDetector:
     ``1 / false_alarm_rate`` (simulated for all continuous distributions at once, `run_length`). For
     dependent events the same is calibrated from the reference (`whitening`), and not proved.
 
-    About 4 µs per 8-channel event in batches of hundreds, 26 KB of state for 8 channels (32 KB more
-    while learning).
+    About 2.5 µs per 8-channel event in batches of hundreds, 21 KiB of state for 8 channels (33 while learning).
 
     Parameters
     ----------
@@ -216,7 +215,7 @@ class DriftDetector:
         self._pairs = fit_pairs({})
         self._waiting = np.zeros((2, d, BINS), dtype=np.uint16)
         self._pair_waiting = np.zeros((2, 0, PAIR_BINS), dtype=np.uint16)
-        self._recent = np.full((0, d), np.nan)
+        self._recent = np.full((0, d), np.nan, dtype=np.float32)
         self._sample = ReferenceSample(d, self.config.warmup)
         members = d * len(self._bets.families)
         self._evidence = np.zeros(members, dtype=np.int32)
@@ -259,7 +258,8 @@ class DriftDetector:
 
     def _remember(self, values: FloatArray, ordinary: BoolArray | None) -> None:
         """Move on in time: keep recent values, fill the learning buffer, learn at a border."""
-        self._recent = np.concatenate((self._recent, values))[-_RECENT:]
+        if self._base.learned.any():
+            self._recent = self._with_recent(values)
         self._age += len(values)
         if self._sample is not None:
             taught = values[:, ~self._base.learned]
@@ -343,9 +343,7 @@ class DriftDetector:
         if bet < channel_bets_:
             index, which = divmod(bet, len(self._bets.families))
             name, family = self.channels[index], self._bets.families[which]
-            context += self._figures(
-                index, np.concatenate((self._recent, values))[-min(since, _RECENT) :, index]
-            )
+            context += self._figures(index, self._with_recent(values)[-min(since, _RECENT) :, index])
             contributions = self._contributions(ratios)
         else:
             pair = (bet - channel_bets_) // len(pair_bets().families)
@@ -365,15 +363,20 @@ class DriftDetector:
             context=tuple(context),
         )
 
-    def _figures(self, index: int, recent: FloatArray) -> list[tuple[str, float]]:
+    def _with_recent(self, values: FloatArray) -> npt.NDArray[np.float32]:
+        """Return the latest events, these at the end, from the means of the reference."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            away = (values[-_RECENT:] - self._base.mean).astype(np.float32)
+        return np.concatenate((self._recent, away))[-_RECENT:]
+
+    def _figures(self, index: int, recent: npt.NDArray[np.float32]) -> list[tuple[str, float]]:
         """Return mean and standard deviation before and after, as far as they can be computed."""
-        known = recent[np.abs(recent) <= _ABSURD]
-        figures = [
-            ("mean_before", float(self._base.mean[index])),
-            ("std_before", float(self._base.deviation[index])),
-        ]
+        known = recent[np.abs(recent) <= _ABSURD].astype(np.float64)
+        before = float(self._base.mean[index]), float(self._base.deviation[index])
+        figures = list(zip(("mean_before", "std_before"), before, strict=True))
         if len(known):
-            figures += [("mean_after", float(known.mean())), ("std_after", float(known.std()))]
+            mean = float(self._base.mean[index] + known.mean())
+            figures += [("mean_after", mean), ("std_after", float(known.std()))]
         return figures
 
     def _contributions(self, ratios: npt.NDArray[np.float32]) -> tuple[tuple[str, float], ...]:

@@ -73,7 +73,7 @@ class SensorConfig:
     sources: int = 1
     warmup: int = 400
     window_seconds: float | None = 60.0
-    window_rows: int = 300
+    window_rows: int = 240
     lateness: float = 60.0
     max_future: float = 86_400.0
     silent_after: float | None = None
