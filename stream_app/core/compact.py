@@ -33,10 +33,12 @@ def compact(values: FloatArray, origin: FloatArray | float) -> FloatArray | npt.
     (array([0.5, 1. ], dtype=float32), array([1.00000001e-001, 1.00000000e+300]))
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        away = np.clip(values - origin, -_LARGEST, _LARGEST)
+        away = values - origin
         single = away.astype(np.float32)
     beyond = np.isinf(single)
-    return np.where(beyond, away, single.astype(np.float64)) if beyond.any() else single
+    if not beyond.any():
+        return single
+    return np.where(beyond, np.clip(away, -_LARGEST, _LARGEST), single.astype(np.float64))
 
 
 def first_known(values: FloatArray) -> FloatArray:
