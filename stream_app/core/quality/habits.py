@@ -160,7 +160,7 @@ class Learner:
     (True, True)
     """
 
-    __slots__ = ("_parts", "habits", "observed", "options", "origin", "rows")
+    __slots__ = ("_fresh", "_parts", "habits", "observed", "options", "origin", "rows")
 
     def __init__(self, options: QualityOptions) -> None:
         self.options = options
@@ -170,6 +170,8 @@ class Learner:
         # The first value, from which the sample is counted.
         self.origin = math.nan
         self._parts: list[FloatArray | npt.NDArray[np.float32]] = []
+        # Values as they came: to make them compact a few at a time would cost more than all the rest.
+        self._fresh: list[FloatArray] = []
 
     @property
     def learned(self) -> bool:
@@ -198,7 +200,7 @@ class Learner:
         """
         length, learned = self.options.learn, self.learned
         if learned:
-            self._parts.append(compact(column[-self.rows % _THIN :: _THIN], self.origin))
+            self._fresh.append(column[-self.rows % _THIN :: _THIN].copy())
         else:
             known = column[~np.isnan(column)]
             if self.observed == 0 and len(known):
@@ -208,15 +210,23 @@ class Learner:
         self.rows += len(column)
         if self.rows % length if learned else not self.learned:
             return False
-        before, sample = self.habits, np.concatenate(self._parts).astype(np.float64) + self.origin
+        before, sample = self.habits, self._sample().astype(np.float64) + self.origin
         sample = sample[~np.isnan(sample)]
-        self._parts = []
+        self._parts, self._fresh = [], []
         if not learned:
             self.habits = learn_habits(sample, self.rows, self.options)
         # A block of which half is missing says little of where the channel dwells.
         elif 2 * _THIN * len(sample) >= length:
             self.habits = _wider(self.habits, sample, self.options)
         return self.habits is not before
+
+    def _sample(self) -> FloatArray | npt.NDArray[np.float32]:
+        """Return the sample so far, from its origin."""
+        parts = [*self._parts]
+        if self._fresh:
+            parts.append(compact(np.concatenate(self._fresh), self.origin))
+        sample: FloatArray | npt.NDArray[np.float32] = np.concatenate([np.empty(0, dtype=np.float32), *parts])
+        return sample
 
     def state(self) -> dict[str, Any]:
         """Give the state as plain data."""
@@ -225,7 +235,7 @@ class Learner:
             "rows": self.rows,
             "observed": self.observed,
             "origin": self.origin,
-            "sample": np.concatenate(self._parts) if self._parts else np.empty(0, dtype=np.float32),
+            "sample": self._sample(),
         }
 
     @classmethod
