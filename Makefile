@@ -3,6 +3,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow lint types bench bench-detection lock clean
@@ -58,10 +59,12 @@ types: venv ## mypy --strict
 bench: venv ## Events a second through broker, worker and Redis, beside a plain per-event Faust agent
 	@$(PY) benchmarks/throughput.py $(ARGS)
 
-bench-detection: venv ## Delay to detection and false alarms, beside River's detectors (SKAB=DIR scores that too)
-	@$(PY) benchmarks/detection/aa.py
+bench-detection: venv ## Detection: SKAB, false alarms, delay, cost, beside River's detectors (DATA=DIR with skab, mnist, …)
+	@if [ -d "$(DATA)/skab" ]; then $(PY) benchmarks/detection/skab.py "$(DATA)"; \
+	else echo "skipped SKAB: $(DATA)/skab is not there; name the folder with it: make bench-detection DATA=DIR"; fi
+	@$(PY) benchmarks/detection/aa.py "$(DATA)"
 	@$(PY) benchmarks/detection/power.py
-	@if [ -n "$(SKAB)" ]; then $(PY) benchmarks/detection/skab.py "$(SKAB)"; fi
+	@$(PY) benchmarks/detection/cost.py
 
 lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \

@@ -1,11 +1,16 @@
-"""False alarms where nothing happens: Streamgauge's budget against detectors with their defaults.
+"""False alarms where nothing happens: Streamgauge within its budget, beside detectors with their defaults.
 
-Usage: ``python benchmarks/detection/aa.py DATA_DIR`` (the folder that holds ``skab/`` and ``mnist/``).
+Usage: ``python benchmarks/detection/aa.py DATA_DIR`` (the folder that holds ``skab/``, ``mnist/``, ``smd/`` and
+``elec2/``; what is not there is skipped and named).
+
+Streamgauge is the whole monitor, as a worker runs it: all its alerts of drift, anomalies and changepoints count. Those
+of the quality checks have no budget, and stand beside. A stream's first events, from which it learns, count as events.
 """
 
 import csv
 import gzip
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,17 +18,18 @@ import numpy as np
 from river.drift import ADWIN, KSWIN, PageHinkley
 from scipy.stats import ks_2samp
 
-from producers.water_loop.physics import WaterLoop
-from producers.water_loop.simulate import simulate
-from stream_app.core.drift import DriftConfig, DriftDetector
+from producers.water_loop import WaterLoop, simulate
+from stream_app.backtest import InputRows, judge
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 
 BATCH = 2000
 REFERENCE = 1000
 WINDOW = 500
 SLOW = 10_000  # rows given to KSWIN, which takes 180 µs an update
-RATES = (1e-3, 1e-4, 1e-5)
+BUDGETS = (1000, 10_000, 100_000)  # events for each false alarm allowed
 ORDERS = 20
 SIMULATED = 1_000_000
+SHORT, PLANTS = 50_000, range(12, 22)
 
 
 def normal_plant(path: Path) -> np.ndarray:
@@ -51,24 +57,45 @@ def digit_statistics(path: Path) -> np.ndarray:
     )
 
 
-def budgeted(rate: float) -> Callable[[np.ndarray], int]:
-    """Return a count of the alarms of our detector with this false-alarm rate and defaults else."""
+def server_metrics(path: Path) -> np.ndarray:
+    """Return the 38 metrics of a server on its normal days, a row a minute, the label left out."""
+    with gzip.open(path, "rt") as file:
+        rows = csv.reader(file)
+        names = next(rows)
+        wanted = [index for index, name in enumerate(names) if name != "label"]
+        return np.array([[float(row[index]) for index in wanted] for row in rows])
 
-    def count(values: np.ndarray) -> int:
-        detector = DriftDetector([str(j) for j in range(values.shape[1])], DriftConfig(false_alarm_rate=rate))
-        return sum(
-            len(detector.update(np.arange(float(len(part))), part).signals)
-            for part in (values[i : i + BATCH] for i in range(0, len(values), BATCH))
+
+def electricity(path: Path) -> np.ndarray:
+    """Return prices, demands and transfer of the electricity market, which drift."""
+    with gzip.open(path, "rt") as file:
+        return np.array(
+            [
+                [float(row[name]) for name in ("nswprice", "nswdemand", "vicprice", "vicdemand", "transfer")]
+                for row in csv.DictReader(file)
+            ]
         )
 
-    return count
+
+def monitored(values: np.ndarray, events: int) -> Counter[str]:
+    """Count the alerts of the whole monitor by their kind, at a budget of one false alarm in so many events."""
+    monitor = SensorMonitor(SensorConfig(budget=f"1 per {events} events"))
+    names = tuple(str(j) for j in range(values.shape[1]))
+    begun: Counter[str] = Counter()
+    for start in range(0, len(values), BATCH):
+        part = values[start : start + BATCH]
+        rows = InputRows.of("source", 1.7e9 + np.arange(start, start + len(part)), names, part)
+        alerts = judge(monitor, rows.events(), start).alerts
+        begun.update(alert.kind for alert in alerts if alert.ended_at is None)
+    return begun
 
 
 def peer(make: Callable[[], object]) -> Callable[[np.ndarray], int]:
     """Return a count of the alarms of a River detector on each channel, standardised by its first rows."""
 
     def count(values: np.ndarray) -> int:
-        scaled = (values - values[:REFERENCE].mean(axis=0)) / values[:REFERENCE].std(axis=0)
+        spread = values[:REFERENCE].std(axis=0)
+        scaled = (values - values[:REFERENCE].mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
         alarms = 0
         for channel in scaled.T:
             detector = make()
@@ -89,43 +116,67 @@ def windows(values: np.ndarray) -> int:
     )
 
 
+PEERS: tuple[tuple[str, Callable[[np.ndarray], int]], ...] = (
+    ("River ADWIN, defaults", peer(ADWIN)),
+    ("River PageHinkley, defaults", peer(PageHinkley)),
+    ("River KSWIN, defaults", peer(lambda: KSWIN(seed=1))),
+    ("KS at 0.05 per window", windows),
+)
+
+
+def line(label: str, events: int, alarms: int, allowed: float | None, detail: str = "") -> None:
+    """Print one row of a table."""
+    kept = "-" if allowed is None else ("yes" if alarms <= allowed else "NO")
+    told = "-" if allowed is None else f"{allowed:.1f}"
+    rate = alarms / events * 1e5
+    print(f"  {label:<30}{events:>11,}{alarms:>9,}{told:>9}{rate:>13.1f}  {kept:<5}{detail}", flush=True)
+
+
 def report(name: str, streams: Iterable[np.ndarray]) -> None:
     """Print one data set's line for each detector."""
     streams = list(streams)
     rows = sum(map(len, streams))
     print(f"\n{name}: {len(streams)} stream(s), {rows:,} events of {streams[0].shape[1]} channels")
-    print(f"  {'detector':<34}{'events':>11}{'alarms':>9}{'allowed':>9}{'per 100,000':>13}  kept")
-    contestants: list[tuple[str, float | None, Callable[[np.ndarray], int]]] = [
-        (f"streamgauge, 1 per {round(1 / rate):,}", rate, budgeted(rate)) for rate in RATES
-    ]
-    contestants += [
-        ("River ADWIN, defaults", None, peer(ADWIN)),
-        ("River PageHinkley, defaults", None, peer(PageHinkley)),
-        ("River KSWIN, defaults", None, peer(lambda: KSWIN(seed=1))),
-        ("KS at 0.05 per window", None, windows),
-    ]
-    for label, rate, count in contestants:
+    print(f"  {'detector':<30}{'events':>11}{'alarms':>9}{'allowed':>9}{'per 100,000':>13}  kept by kind")
+    for budget in BUDGETS:
+        kinds = sum((monitored(stream, budget) for stream in streams), Counter[str]())
+        quality = kinds.pop("quality", 0)
+        detail = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none"
+        detail += f" (and {quality} quality)" if quality else ""
+        line(f"streamgauge, 1 per {budget:,}", rows, kinds.total(), rows / budget, detail)
+    for label, count in PEERS:
         taken = [streams[0][:SLOW]] if "KSWIN" in label else streams
-        events = sum(map(len, taken))
-        alarms = sum(count(stream) for stream in taken)
-        allowed = f"{events * rate:.1f}" if rate else "-"
-        kept = "" if rate is None else ("yes" if alarms <= events * rate else "NO")
-        print(
-            f"  {label:<34}{events:>11,}{alarms:>9,}{allowed:>9}{alarms / events * 1e5:>13.1f}  {kept}",
-            flush=True,
-        )
+        line(label, sum(map(len, taken)), sum(map(count, taken)), None)
 
 
-def main() -> None:
-    data = Path(sys.argv[1])
+def main(data: Path) -> None:
     print("A/A: alarms over all channels of a source in which nothing was changed")
     print("(standardised inputs for the peers; KSWIN sees the first 10,000 events only)")
-    report("Water loop in normal mode", [normal_plant(data / "skab" / "anomaly-free.csv")])
-    digits = digit_statistics(data / "mnist" / "t10k-images-idx3-ubyte.gz")
-    orders = [digits[np.random.default_rng(seed).permutation(len(digits))] for seed in range(ORDERS)]
-    report(f"Digit statistics in {ORDERS} random orders", orders)
-    report("Simulated plant without faults", [simulate(WaterLoop(), SIMULATED, seed=1).values])
+    if (plant := data / "skab" / "anomaly-free.csv").exists():
+        report("Water testbed in normal mode (SKAB)", [normal_plant(plant)])
+    else:
+        print(f"\nskipped: {plant} is not there (the testbed's recording in normal mode, of SKAB)")
+    if (images := data / "mnist" / "t10k-images-idx3-ubyte.gz").exists():
+        digits = digit_statistics(images)
+        orders = [digits[np.random.default_rng(seed).permutation(len(digits))] for seed in range(ORDERS)]
+        report(f"Digit statistics in {ORDERS} random orders (MNIST)", orders)
+    else:
+        print(f"\nskipped: {images} is not there (MNIST's test digits)")
+    report("Simulated plant without faults", [simulate(WaterLoop(), SIMULATED, seed=11).values])
+    short = (simulate(WaterLoop(), SHORT, seed=seed).values for seed in PLANTS)
+    report("Simulated plants without faults, shorter", short)
+    if machines := sorted((data / "smd").glob("machine-*_train.csv.gz")):
+        report("Servers on their normal days (SMD, training files)", map(server_metrics, machines))
+    else:
+        print(f"\nskipped: no machine-*_train.csv.gz in {data / 'smd'} (the Server Machine Dataset)")
+    if (market := data / "elec2" / "electricity.csv.gz").exists():
+        print("\nNot A/A, for comparison: a market that does drift, so that alarms are no errors.")
+        report("Electricity market (Elec2)", [electricity(market)])
+    else:
+        print(f"\nskipped: {market} is not there (the electricity market)")
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit("usage: aa.py DATA_DIR (the folder with skab, mnist, smd and elec2)")
+    main(Path(sys.argv[1]))

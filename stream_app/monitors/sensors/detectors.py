@@ -1,5 +1,6 @@
 """The detectors of one group of channels, behind one small protocol, and how they share the budget."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
 
@@ -28,9 +29,6 @@ _DRIFT_WARMUP = 1000
 
 _FREE_MARKS = 3.0
 """Marked episodes in debt that do not raise the level of marking: faults may come in a row, and marks ring no bell."""
-
-_PREPAID = 1.0
-"""False alarms of drift that are paid in advance: most come early, of wander that a short reference did not show."""
 
 _LARGEST_RATE = 0.01
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
@@ -184,8 +182,9 @@ def build_detectors(
         # Stuck channels are told by the quality checks, and need not be told twice.
         flatline=False,
     )
+    reference = max(_DRIFT_WARMUP, config.warmup)
     drift = DriftConfig(
-        false_alarm_rate=rates["drift"], warmup=max(_DRIFT_WARMUP, config.warmup), prepaid=_PREPAID
+        false_alarm_rate=rates["drift"], warmup=reference, prepaid=_prepaid(rates["drift"], reference)
     )
     watch = _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"])
     detectors: dict[str, Detector] = {
@@ -195,6 +194,15 @@ def build_detectors(
     for name, extra in _extras(channels, config).items():
         detectors[name] = _build_extra(name, extra, channels)
     return detectors
+
+
+def _prepaid(rate: float, reference: int) -> float:
+    """Return the false alarms of drift to pay in advance: one a decade between the reference and the alarms' spacing.
+
+    A reference shows what happens once in as many events as it has. What is rarer is extrapolated, and sources
+    wander: most false alarms come early. So the bar begins the higher, the further it has to be extrapolated.
+    """
+    return max(0.0, -math.log10(rate * reference))
 
 
 def restore_detectors(
