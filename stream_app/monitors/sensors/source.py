@@ -65,9 +65,11 @@ class SourceMonitor:
         found: list[tuple[str, Signal]] = []
         column = {name: j for j, name in enumerate(batch.channels)}
         for group in self.groups:
-            columns = [column[name] for name in group.channels]
+            values = batch.values
+            if group.channels != batch.channels:
+                values = values[:, [column[name] for name in group.channels]]
             own = EventScores.quiet(len(batch))
-            found += group.update(batch.ts, batch.values[:, columns], own)
+            found += group.update(batch.ts, values, own)
             scores.merge(own)
         for first, group in self._new_groups(batch):
             columns = [column[name] for name in group.channels]
@@ -81,6 +83,8 @@ class SourceMonitor:
         # Channels that have their first value in the same row form a group, so that what belongs together
         # does not depend on where a batch ends.
         taken = {name for group in self.groups for name in group.channels}
+        if len(taken) == len(batch.channels):
+            return []
         fresh: dict[int, list[str]] = {}
         for j, name in enumerate(batch.channels):
             if name not in taken:
