@@ -74,6 +74,8 @@ class SensorAgent:
     ----------
     stream : str
         Name of the stream in the settings.
+    topic : str
+        What it reads.
     partitions : Partitions
         Owned partitions and their state.
     effects : Effects
@@ -87,6 +89,7 @@ class SensorAgent:
     def __init__(
         self,
         stream: str,
+        topic: str,
         partitions: Partitions,
         effects: Effects,
         limit: BadInputLimit,
@@ -95,6 +98,7 @@ class SensorAgent:
         halt: Callable[[BaseException], None],
     ) -> None:
         self.stream = stream
+        self.topic = topic
         self._partitions = partitions
         self._effects = effects
         self._limit = limit
@@ -136,7 +140,7 @@ class SensorAgent:
         # Only here, after all effects are safe, may the position move past the batch.
         partition.next_offset = batch.last + 1
         partition.dirty.update(decoded.arrivals)
-        if self._partitions.due:
+        if self._partitions.due(self.topic):
             await self.store()
 
         self._metrics.events.labels(self.stream).inc(len(records))
@@ -146,7 +150,7 @@ class SensorAgent:
     async def store(self) -> None:
         """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing."""
         await self._effects.write_features(force=True)
-        await self._partitions.checkpoint()
+        await self._partitions.checkpoint(self.topic)
 
     async def tick(self) -> None:
         """Write what is due although no event came; a failure halts the worker."""
@@ -155,7 +159,7 @@ class SensorAgent:
         try:
             async with self._partitions.lock:
                 await self._effects.write_features(force=False)
-                if self._partitions.due:
+                if self._partitions.due(self.topic):
                     await self.store()
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
@@ -172,8 +176,8 @@ class SensorAgent:
             self._fail(error)
 
     def owned(self) -> list[TP]:
-        """Partitions in this worker's hands."""
-        return [partition.tp for partition in self._partitions.all()]
+        """Partitions of the topic in this worker's hands."""
+        return [partition.tp for partition in self._partitions.all() if partition.tp.topic == self.topic]
 
     def _fail(self, error: Exception) -> None:
         self._halted = True

@@ -85,7 +85,7 @@ class Partitions:
         self._metrics = metrics
         self._log_range = log_range
         self._owned: dict[TP, Partition] = {}
-        self._due = 0.0
+        self._due: dict[str, float] = {}
         self.lock = asyncio.Lock()
         """Held while a partition's state or position changes, so that no checkpoint sees one without the other."""
 
@@ -169,13 +169,12 @@ class Partitions:
                 partition.monitor.restore(source, unpack_state(blob, where))
         partition.known.update(new)
 
-    @property
-    def due(self) -> bool:
-        """Whether it is time for a checkpoint."""
-        return time.monotonic() >= self._due
+    def due(self, topic: str) -> bool:
+        """Whether it is time for a checkpoint of a topic."""
+        return time.monotonic() >= self._due.get(topic, 0.0)
 
-    async def checkpoint(self) -> None:
-        """Store what changed since the last checkpoint.
+    async def checkpoint(self, topic: str) -> None:
+        """Store what changed in a topic's partitions since the last checkpoint.
 
         Raises
         ------
@@ -186,11 +185,15 @@ class Partitions:
         """
         begin = time.monotonic()
         for partition in self.all():
-            if partition.next_offset is not None and partition.next_offset != partition.stored:
+            if (
+                partition.tp.topic == topic
+                and partition.next_offset is not None
+                and partition.next_offset != partition.stored
+            ):
                 await self._store(partition)
         took = time.monotonic() - begin
         self._metrics.checkpoint_seconds.observe(took)
-        self._due = begin + max(self._interval, took / _SHARE_OF_TIME)
+        self._due[topic] = begin + max(self._interval, took / _SHARE_OF_TIME)
 
     async def _store(self, partition: Partition) -> None:
         next_offset = partition.next_offset

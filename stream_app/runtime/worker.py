@@ -67,6 +67,7 @@ class Worker:
         self.ready = asyncio.Event()
         """Set while partitions are being read."""
         self._stop = asyncio.Event()
+        self._began = False
         self._failure: BaseException | None = None
         self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
         if len(self._streams) != len(settings.streams):
@@ -97,6 +98,21 @@ class Worker:
         if handle_signals:
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        work = asyncio.create_task(self._connect_and_work())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not self._began:
+            # Nothing is in hand yet; a server that does not answer must not hold up the end.
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        if self._failure is not None:
+            if isinstance(self._failure, StreamgaugeError):
+                raise self._failure
+            raise StreamgaugeError(f"the worker stopped: {self._failure!r}") from self._failure
+
+    async def _connect_and_work(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             store = await connect(self.settings.redis)
             stack.push_async_callback(store.close)
@@ -109,10 +125,6 @@ class Worker:
             if self.settings.worker.metrics_port:
                 stack.push_async_callback(await start_http(self))
             await self._work(app, agents)
-        if self._failure is not None:
-            if isinstance(self._failure, StreamgaugeError):
-                raise self._failure
-            raise StreamgaugeError(f"the worker stopped: {self._failure!r}") from self._failure
 
     async def _check_topics(self) -> None:
         outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
@@ -176,6 +188,7 @@ class Worker:
             )
             agent = SensorAgent(
                 name,
+                topic,
                 partitions,
                 effects,
                 BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
@@ -187,7 +200,7 @@ class Worker:
 
         async def revoked(_: Any, tps: set[TP], **__: Any) -> None:
             for agent in agents:
-                await agent.revoke([tp for tp in tps if self._streams.get(tp.topic) == agent.stream])
+                await agent.revoke([tp for tp in tps if tp.topic == agent.topic])
 
         app.on_partitions_revoked.connect(revoked, weak=False)
         return agents
@@ -196,6 +209,7 @@ class Worker:
         app.finalize()
         try:
             await app.start()
+            self._began = True
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             while not self._stop.is_set():
@@ -212,9 +226,8 @@ class Worker:
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:
             self.ready.clear()
-            owned = [tp for agent in agents for tp in agent.owned()]
             for agent in agents:
-                await agent.revoke([tp for tp in owned if self._streams.get(tp.topic) == agent.stream])
+                await agent.revoke(agent.owned())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.stop(), _STOP_SECONDS)
 

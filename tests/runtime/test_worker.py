@@ -268,3 +268,36 @@ async def test_a_missing_topic_is_named_where_none_may_be_made(settings):
 def test_a_worker_needs_servers():
     with pytest.raises(SettingsError, match="STREAMGAUGE_KAFKA"):
         Worker(Settings())
+
+
+async def test_a_stop_does_not_wait_for_a_server_that_is_silent(settings):
+    async def never_answer(reader, writer):
+        await reader.read()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    worker = Worker(settings.model_copy(update={"kafka": KafkaSettings(bootstrap=f"127.0.0.1:{port}")}))
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.5)  # it is waiting for an answer now
+    worker.stop()
+    await asyncio.wait_for(task, 5)
+    silent.close()
+
+
+async def test_two_streams_are_watched_side_by_side(settings, store, producer, make_topic):
+    first, second = await make_topic("sensor.readings"), await make_topic("pumps")
+    streams = {"sensors": SensorStream(), "pumps": SensorStream(topic=second, window="10 events")}
+    settings = settings.model_copy(update={"streams": streams})
+    await send(producer, settings, [reading(ts=i, flow=i) for i in range(50)])
+    await send(producer, settings, [reading(ts=i, flow=i) for i in range(50)], topic=second)
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 50))
+        key = store.keys.offsets(settings.worker.group, second, 0)
+
+        async def stored():
+            return await store.client.hget(key, "next") == b"50"
+
+        await eventually(stored)
+    rows = [await FeatureReader(store, view).get("pump") for view in ("sensors", "pumps")]
+    assert [row.values["flow.count"] for row in rows] == [50, 10]
+    assert first != second
