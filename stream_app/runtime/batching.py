@@ -33,6 +33,8 @@ import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
+from stream_app.runtime.patience import be_patient
+
 __all__ = ["BatchConsumer", "BatchTransport", "Positions", "RecordBatch", "batched_topic"]
 
 
@@ -102,6 +104,10 @@ def batched_topic(app: Any, name: str) -> Any:
 
 class _FairThread(AIOKafkaConsumerThread):
     """Gives each partition its share of a poll; aiokafka would empty one partition's fetch after the other."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        be_patient(self._ensure_consumer()._client)  # noqa: SLF001 there is no other way to it
 
     async def _fetch_records(
         self,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.drift.betting import BINS, PAIR_BINS, normal_scores, pair_bins
-from stream_app.core.drift.dependence import integrated_autocorrelation_time
+from stream_app.core.drift.dependence import blocked_time, integrated_autocorrelation_time
 from stream_app.core.drift.whitening import Whitening, fit_whitening, whiten
 
 __all__ = ["ChannelsBaseline", "PairsBaseline", "bin_channels", "bin_pairs", "fit_pairs"]
@@ -90,9 +90,11 @@ class ChannelsBaseline:
         tied = bool(np.any(edges[1:] <= edges[:-1]))
         bins = _bin(edges, innovations, tied=tied)
         scores = normal_scores()[bins]
-        level = integrated_autocorrelation_time(scores, wander=True)
+        near = integrated_autocorrelation_time(scores)
+        centred = scores - scores.mean()
+        level = max(near, blocked_time(centred)) if centred.any() else near
         scale = integrated_autocorrelation_time(scores * scores)
-        shape = max(integrated_autocorrelation_time(scores), scale)
+        shape = max(near, scale)
         reach = 1e3 * whitening.scale[0]
         typical = np.clip(sample, whitening.centre[0] - reach, whitening.centre[0] + reach)
         self.learned[index] = True

@@ -4,6 +4,7 @@ Frequencies are learned from a few hundred values, so they are uncertain themsel
 predictive distribution (uniform prior), not from the frequency as if it were known.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -77,8 +78,7 @@ def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
     """
     low, high, scale = _sigma_limits(x, options.sigma)
     window, missing = options.missing_window, rows - len(x)
-    by_chance = int(stats.betabinom.isf(options.chance, window, missing + 1, len(x) + 1)) + 1
-    begin = max(options.missing_least, by_chance)
+    begin = max(options.missing_least, _most_by_chance(options.chance, window, missing, len(x)) + 1)
     return Habits(
         low=low,
         high=high,
@@ -89,6 +89,12 @@ def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
         # Twice: absences of sensors come in clusters.
         gone=max(options.gone_least, 2 * improbable_repeats(missing, rows, options.chance)),
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _most_by_chance(chance: float, window: int, missing: int, observed: int) -> int:
+    # Cached, because nearly all channels miss nothing while they learn, and the distribution is slow.
+    return int(stats.betabinom.isf(chance, window, missing + 1, observed + 1))
 
 
 def _sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | None]:
