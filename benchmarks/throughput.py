@@ -5,7 +5,8 @@ every event what one would write first: validate it, update ADWIN and Page-Hinkl
 on each channel with River, and write the source's features to Redis. The worker is measured with its defaults, and
 with the same River detectors on top of them.
 
-Time runs from the first event that is processed to the last one whose position is stored.
+The worker's time runs from when it has its partitions to when it has stored everything and stopped, learning and
+the first fetch included; the plain agent's from its first event to its last.
 
     python benchmarks/throughput.py [--events 200000] [--plain-events 30000]
 """
@@ -61,25 +62,24 @@ async def run_worker(settings, events):
     task = asyncio.create_task(worker.run())
     store = await connect(settings.redis)
     keys = [store.keys.offsets(settings.worker.group, TOPIC, p) for p in range(PARTITIONS)]
-    begin = first = None
+    ready = asyncio.create_task(worker.ready.wait())
+    await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
+    begin = time.perf_counter()
     while True:
         await asyncio.sleep(0.02)
         if task.done():
             task.result()
-        done = sum(
-            s.value for f in worker.metrics.events.collect() for s in f.samples if s.name.endswith("_total")
-        )
-        if done and begin is None:
-            begin, first = time.perf_counter(), done
-        if done >= events:
-            stored = [int(n or 0) for n in [await store.client.hget(key, "next") for key in keys]]
-            if sum(stored) >= events:
-                break
-    seconds = time.perf_counter() - begin
+        if worker.metrics.processed() >= events:
+            break
+    # A graceful stop stores what is not stored yet.
     worker.stop()
     await task
+    seconds = time.perf_counter() - begin
+    stored = [int(await store.client.hget(key, "next") or 0) for key in keys]
     await store.close()
-    return (events - first) / seconds
+    if sum(stored) != events:
+        raise SystemExit(f"{sum(stored)} of {events} events are stored")
+    return events / seconds
 
 
 async def run_plain(settings, events):
@@ -101,7 +101,7 @@ async def run_plain(settings, events):
                     if key not in state:
                         state[key] = (
                             drift.ADWIN(), drift.PageHinkley(),
-                            utils.Rolling(stats.Mean(), 60), utils.Rolling(stats.Var(), 60),
+                            utils.Rolling(stats.Mean, window_size=60), utils.Rolling(stats.Var, window_size=60),
                         )  # fmt: skip
                     adwin, page_hinkley, mean, variance = state[key]
                     adwin.update(x)
