@@ -147,7 +147,7 @@ class Worker:
             broker_heartbeat_interval=worker.session_timeout / 3,
             broker_rebalance_timeout=worker.session_timeout,
             consumer_group_instance_id=worker.instance,
-            consumer_max_fetch_size=4_194_304,
+            consumer_max_fetch_size=8_388_608,
             stream_buffer_maxsize=2,
             stream_wait_empty=True,
             topic_allow_declare=False,

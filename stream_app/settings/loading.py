@@ -48,7 +48,7 @@ class WorkerSettings(BaseModel):
 
     group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = "streamgauge"
     instance: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
+    max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     checkpoint_interval: Duration = 2.0
     create_topics: bool = True
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4

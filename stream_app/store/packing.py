@@ -31,6 +31,7 @@ _DTYPES = (
     "uint64",
     "bool",
 )
+_CODES = {np.dtype(name).newbyteorder("<"): code for code, name in enumerate(_DTYPES)}
 
 
 def pack_state(state: Mapping[str, Any]) -> bytes:
@@ -84,11 +85,15 @@ def unpack_state(blob: bytes, where: str) -> dict[str, Any]:
 
 def _pack_other(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        if value.dtype.name not in _DTYPES:
+        # By dtype, not by its name: numpy puts the name together anew each time.
+        code = _CODES.get(value.dtype)
+        if code is None:
+            code = _CODES.get(value.dtype.newbyteorder("<"))
+            value = value.astype(value.dtype.newbyteorder("<"))
+        if code is None:
             raise TypeError(f"an array of {value.dtype} is not a plain value")
-        head = struct.pack(f"<BB{value.ndim}I", _DTYPES.index(value.dtype.name), value.ndim, *value.shape)
-        little = value.astype(value.dtype.newbyteorder("<"), order="C", copy=False)
-        return msgspec.msgpack.Ext(_ARRAY, head + little.tobytes())
+        head = struct.pack(f"<BB{value.ndim}I", code, value.ndim, *value.shape)
+        return msgspec.msgpack.Ext(_ARRAY, head + value.tobytes())
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a {type(value).__name__} is not a plain value")
