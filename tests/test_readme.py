@@ -134,6 +134,7 @@ def worked_off(events):
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_the_first_own_stream(plant, servers):
     said = {}
     worker = None
@@ -169,6 +170,7 @@ def test_the_first_own_stream(plant, servers):
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_a_file_of_your_own(plant, servers):
     told = streamgauge(*shlex.split(FILE_REPLAY[1]))
     assert "replayed 1,200 events of 1 source" in told

@@ -10,7 +10,7 @@ import pytest
 
 from stream_app.embedded import free_port
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 EVENTS = 3000
 

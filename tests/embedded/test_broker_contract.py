@@ -11,7 +11,7 @@ from conftest import eventually
 
 from stream_app.kafka import client_options, ensure_topics
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ from stream_app.errors import BrokerError, SourceError, StateError
 from stream_app.events import SensorReading
 from stream_app.settings import KafkaSettings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 QUICK = WaterLoop(motor_lag=60.0, water_lag=90.0, ambient_lag=60.0)
 
@@ -266,7 +266,6 @@ async def test_a_broker_that_is_away_is_one_line_with_its_address(replay):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
 async def test_a_broker_that_dies_ends_the_replay_with_an_error(replay, monkeypatch):
     monkeypatch.setattr("producers.publish.DELIVERY_SECONDS", 2.0)
     broker = EmbeddedBroker()
@@ -304,7 +303,6 @@ asyncio.run(run(Replay(
 """
 
 
-@pytest.mark.slow
 async def test_kill_9_again_and_again_neither_repeats_nor_skips(kafka, topic, everything, tmp_path):
     await ensure_topics(kafka, {topic: 3})
     rng = np.random.default_rng(11)
