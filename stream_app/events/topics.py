@@ -27,11 +27,6 @@ class Topics:
         """Events that could not be used."""
         return f"{self.prefix}dead.letters"
 
-    @property
-    def replay_control(self) -> str:
-        """Commands to replays that are running."""
-        return f"{self.prefix}replay.control"
-
     def alerts(self, kind: str) -> str:
         """Alerts of a kind out; changepoints are told with the drifts."""
         return f"{self.prefix}alerts.{'drift' if kind == 'changepoint' else kind}"
