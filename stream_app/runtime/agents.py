@@ -179,6 +179,12 @@ class SensorAgent:
         """Partitions of the topic in this worker's hands."""
         return [partition.tp for partition in self._partitions.all() if partition.tp.topic == self.topic]
 
+    def progress(self) -> list[tuple[TP, int | None, int]]:
+        """Of each partition of the topic in this worker's hands: its name, next offset and number of sources."""
+        return [
+            (p.tp, p.next_offset, len(p.monitor)) for p in self._partitions.all() if p.tp.topic == self.topic
+        ]
+
     def _fail(self, error: Exception) -> None:
         self._halted = True
         if not isinstance(error, StreamgaugeError):

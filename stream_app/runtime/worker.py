@@ -207,6 +207,15 @@ class Worker:
         app.on_partitions_revoked.connect(revoked, weak=False)
         return agents
 
+    def _measure(self, app: Any, agent: SensorAgent) -> None:
+        assigned = app.consumer.assignment()
+        progress = agent.progress()
+        self.metrics.sources.labels(agent.stream).set(sum(sources for _, _, sources in progress))
+        for tp, next_offset, _ in progress:
+            end = app.consumer.highwater(tp) if tp in assigned else None
+            if end is not None:
+                self.metrics.lag.labels(tp.topic, tp.partition).set(max(0, end - (next_offset or 0)))
+
     async def _work(self, app: Any, agents: list[SensorAgent]) -> None:
         app.finalize()
         try:
@@ -224,6 +233,7 @@ class Worker:
                     )
                 for agent in agents:
                     await agent.tick()
+                    self._measure(app, agent)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:

@@ -81,6 +81,17 @@ async def test_readings_become_live_features(settings, store, producer, make_top
     assert row.values["pressure.std"] == 0.0
 
 
+async def test_lag_and_sources_are_told(settings, store, producer, make_topic):
+    topic = await make_topic("sensor.readings")
+    await send(producer, settings, [reading(source, ts=i) for i in range(50) for source in ("a", "b")])
+    async with working(settings) as (worker, _):
+        await eventually(lambda: at(store, settings, 100))
+        value = worker.metrics.registry.get_sample_value
+        await eventually(lambda: value("streamgauge_sources", {"stream": "sensors"}) == 2)
+        lag = {"topic": topic, "partition": "0"}
+        await eventually(lambda: value("streamgauge_lag_events", lag) == 0)
+
+
 BAD = {
     b"{": Reason.NOT_JSON,
     b"\xff\xfe": Reason.NOT_JSON,
