@@ -120,7 +120,7 @@ async def _fill(settings: Settings, seed: int) -> None:
 
 
 async def _catch_up(worker: Worker) -> float:
-    await _processed(worker, 1)
+    # From the assignment on: the first delivery, in which most is learned, counts too.
     begin, first = time.perf_counter(), worker.metrics.processed()
     await _processed(worker, BURST_EVENTS)
     return (BURST_EVENTS - first) / (time.perf_counter() - begin)
