@@ -2,12 +2,14 @@
 
 __all__ = [
     "BrokerError",
+    "BrokerUnavailableError",
     "DataError",
     "FencedError",
     "SettingsError",
     "SourceError",
     "StateError",
     "StoreError",
+    "StoreUnavailableError",
     "StreamgaugeError",
 ]
 
@@ -32,8 +34,16 @@ class BrokerError(StreamgaugeError):
     """The broker cannot be reached or refuses; names the address or topic."""
 
 
+class BrokerUnavailableError(BrokerError):
+    """The broker cannot be reached now; what was asked of it may succeed later."""
+
+
 class StoreError(StreamgaugeError):
     """Redis cannot be reached or refuses a write; names the address and the reason."""
+
+
+class StoreUnavailableError(StoreError):
+    """Redis cannot be reached now, or is still loading; what was asked of it may succeed later."""
 
 
 class FencedError(StoreError):

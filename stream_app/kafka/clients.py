@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedVersionError
 from aiokafka.helpers import create_ssl_context
 
-from stream_app.errors import BrokerError
+from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.settings import KafkaSettings
 
 __all__ = ["ATTEMPTS", "client_options", "reach"]
@@ -63,8 +63,10 @@ async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[
 
     Raises
     ------
+    BrokerUnavailableError
+        When no attempt succeeded.
     BrokerError
-        When no attempt succeeded, or the broker lacks something that the client needs.
+        When the broker lacks something that the client needs.
     """
     wait = _FIRST_WAIT_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
@@ -79,7 +81,7 @@ async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[
             if attempt == ATTEMPTS:
                 # Nobody there is said already; anything else (a refused login, say) is not.
                 more = "" if isinstance(error, KafkaConnectionError | OSError) else f": {error}"
-                raise BrokerError(
+                raise BrokerUnavailableError(
                     f"Kafka at {settings.bootstrap} cannot be reached (tried {ATTEMPTS} times){more}"
                 ) from error
             await asyncio.sleep(wait)

@@ -7,11 +7,11 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, ClusterDownError, RedisError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from stream_app.errors import StoreError
+from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings
 from stream_app.store.keys import Keys
 
@@ -45,15 +45,23 @@ class Store:
 
         Raises
         ------
+        StoreUnavailableError
+            Redis does not answer, or not yet; trying again later may help.
         StoreError
-            Says what was being done, where, and why it failed.
+            Any other failure; says what was being done, where, and why it failed.
         """
         try:
             yield
         except AuthenticationError as error:
             raise StoreError(f"Redis at {self.place} refuses the login while {doing}: {error}") from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            raise StoreError(f"Redis at {self.place} cannot be reached while {doing}: {error}") from error
+            raise StoreUnavailableError(
+                f"Redis at {self.place} cannot be reached while {doing}: {error}"
+            ) from error
+        except (ClusterDownError, TryAgainError) as error:
+            raise StoreUnavailableError(
+                f"Redis at {self.place} is not ready while {doing}: {error}"
+            ) from error
         except ResponseError as error:
             raise StoreError(f"Redis at {self.place} refuses {doing}: {error}") from error
         except RedisError as error:
