@@ -1,7 +1,7 @@
 """The wire: what events, alerts and dead letters look like."""
 
 from stream_app.events.alert import Alert, AlertState, Severity, alert_id
-from stream_app.events.dead_letter import DeadLetter, Reason
+from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.topics import Topics
@@ -10,6 +10,7 @@ __all__ = [
     "Alert",
     "AlertState",
     "DeadLetter",
+    "Header",
     "Reason",
     "Rejected",
     "SensorReading",

@@ -1,19 +1,40 @@
 """Dead letters: the raw bytes of an event that could not be used, with headers that say why.
 
 The headers follow Kafka Connect's dead letter queue (``__connect.errors.*`` in
-``DeadLetterQueueReporter``) under a prefix of our own, so that the same tools read them.
+``DeadLetterQueueReporter``) under a prefix of our own, so that the same tools read them. They stand after the
+headers that the event came with, which are kept.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from stream_app.errors import DataError
 
-__all__ = ["DeadLetter", "Reason"]
+__all__ = ["DeadLetter", "Header", "Reason"]
+
+Header = tuple[str, bytes | None]
+"""Name and value of a record's header."""
 
 _PREFIX = "__streamgauge.errors."
+_NAMES = frozenset(
+    _PREFIX + field
+    for field in (
+        "topic",
+        "partition",
+        "offset",
+        "timestamp",
+        "exception.class.name",
+        "exception.message",
+        "cut.from",
+    )
+)
 _MAX_MESSAGE = 500
+_MAX_KEY = 100_000
+_MAX_HEADERS = 100_000
+_MAX_VALUE = 700_000
+"""Together, with our own headers, they fit into Kafka's default of a mebibyte a record."""
 
 
 class Reason(StrEnum):
@@ -30,6 +51,38 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
 
 
+class Record(Protocol):
+    """What a consumer gives of an event."""
+
+    @property
+    def topic(self) -> str:
+        """Where it stands."""
+
+    @property
+    def partition(self) -> int:
+        """Where it stands."""
+
+    @property
+    def offset(self) -> int:
+        """Where it stands."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its raw key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its raw value."""
+
+    @property
+    def timestamp(self) -> int:
+        """Its time, in milliseconds; -1 where it has none."""
+
+    @property
+    def headers(self) -> Iterable[Header]:
+        """Its headers."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A refused event.
@@ -41,11 +94,15 @@ class DeadLetter:
     key, value : bytes or None
         The raw bytes, untouched.
     timestamp : int
-        Of the record, in milliseconds.
+        Of the event's record, in milliseconds; -1 where it had none.
     reason : Reason
         Why.
     message : str
         In words; cut at 500 characters, because it may quote the event.
+    origin_headers : tuple of (name, value)
+        Those that the event came with.
+    cut_from : int or None
+        Bytes that the event had, if it was too large to be kept whole.
 
     Examples
     --------
@@ -64,17 +121,50 @@ class DeadLetter:
     timestamp: int
     reason: Reason
     message: str
+    origin_headers: tuple[Header, ...] = ()
+    cut_from: int | None = None
 
-    def headers(self) -> list[tuple[str, bytes]]:
-        """Headers of the dead letter's record."""
+    @classmethod
+    def of(cls, record: Record, reason: Reason, message: str) -> "DeadLetter":
+        """Make the letter of a record.
+
+        A record may have passed as one of a megabyte or, in a compressed batch, as a larger one; with our headers Kafka
+        would refuse it, and the worker could never pass it. Such a letter keeps the beginning of key and value only.
+        """
+        key, value, headers = record.key, record.value, tuple(record.headers)
+        head = sum(len(name.encode()) + len(content or b"") for name, content in headers)
+        size = len(key or b"") + len(value or b"") + head
+        whole = size <= _MAX_VALUE
+        if not whole:
+            key = None if key is None else key[:_MAX_KEY]
+            value = None if value is None else value[:_MAX_VALUE]
+            headers = headers if head <= _MAX_HEADERS else ()
+        return cls(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=key,
+            value=value,
+            timestamp=record.timestamp,
+            reason=reason,
+            message=message,
+            origin_headers=headers,
+            cut_from=None if whole else size,
+        )
+
+    def headers(self) -> list[Header]:
+        """Headers of the dead letter's record: those of the event, then ours."""
         fields = {
             "topic": self.topic,
             "partition": str(self.partition),
             "offset": str(self.offset),
+            "timestamp": str(self.timestamp),
             "exception.class.name": self.reason.value,
             "exception.message": self.message[:_MAX_MESSAGE],
         }
-        return [(_PREFIX + name, text.encode()) for name, text in fields.items()]
+        if self.cut_from is not None:
+            fields["cut.from"] = str(self.cut_from)
+        return [*self.origin_headers, *((_PREFIX + name, text.encode()) for name, text in fields.items())]
 
     @classmethod
     def parse(
@@ -82,16 +172,31 @@ class DeadLetter:
         key: bytes | None,
         value: bytes | None,
         timestamp: int,
-        headers: Iterable[tuple[str, bytes]],
+        headers: Iterable[Header],
     ) -> "DeadLetter":
         """Read a dead letter back from its record.
+
+        Parameters
+        ----------
+        key, value : bytes or None
+            Of the record.
+        timestamp : int
+            Of the record; taken for the event's own where the headers don't tell that, as Kafka Connect has it.
+        headers : iterable of (name, value)
+            Of the record. Ours are the last of their names: the event may have been a dead letter itself.
 
         Raises
         ------
         DataError
             If the headers are not those of a dead letter.
         """
-        found = {name.removeprefix(_PREFIX): text.decode(errors="replace") for name, text in headers}
+        given = tuple(headers)
+        last = {name: place for place, (name, _) in enumerate(given) if name in _NAMES}
+        found = {
+            name.removeprefix(_PREFIX): (given[place][1] or b"").decode(errors="replace")
+            for name, place in last.items()
+        }
+        ours = set(last.values())
         try:
             return cls(
                 topic=found["topic"],
@@ -99,9 +204,11 @@ class DeadLetter:
                 offset=int(found["offset"]),
                 key=key,
                 value=value,
-                timestamp=timestamp,
+                timestamp=int(found.get("timestamp", timestamp)),
                 reason=Reason(found["exception.class.name"]),
                 message=found["exception.message"],
+                origin_headers=tuple(header for place, header in enumerate(given) if place not in ours),
+                cut_from=int(found["cut.from"]) if "cut.from" in found else None,
             )
         except (KeyError, ValueError) as error:
             raise DataError(f"not a dead letter of Streamgauge: header {error} is missing or wrong") from None
