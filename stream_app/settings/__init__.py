@@ -1,9 +1,11 @@
 """Settings: environment variables ``STREAMGAUGE_*`` over one file, ``streamgauge.toml``."""
 
 from stream_app.settings.durations import Duration, parse_duration
-from stream_app.settings.loading import Settings, WorkerSettings, load_settings
+from stream_app.settings.loading import Settings, load_settings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import ChannelSettings, DetectorSettings, SensorStream
+from stream_app.settings.tls import TlsFiles, tls_context, tls_problem
+from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
     "ChannelSettings",
@@ -13,7 +15,10 @@ __all__ = [
     "RedisSettings",
     "SensorStream",
     "Settings",
+    "TlsFiles",
     "WorkerSettings",
     "load_settings",
     "parse_duration",
+    "tls_context",
+    "tls_problem",
 ]

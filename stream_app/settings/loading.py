@@ -6,57 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream_app.errors import SettingsError
-from stream_app.settings.durations import Duration
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import SensorStream
+from stream_app.settings.worker import WorkerSettings
 
-__all__ = ["DEFAULT_FILE", "Settings", "WorkerSettings", "load_settings", "read_environment", "read_file"]
+__all__ = ["DEFAULT_FILE", "MAX_FILE_BYTES", "Settings", "load_settings", "read_environment", "read_file"]
 
 DEFAULT_FILE = "streamgauge.toml"
+MAX_FILE_BYTES = 1_048_576
+"""A larger monitor file is another one by mistake; it is not parsed."""
 _PREFIX = "STREAMGAUGE_"
 _NESTED = "__"
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
 _SHORT_NAMES = {"kafka": "bootstrap", "redis": "url"}
 """Tables that a variable may stand for with this one key of theirs."""
-
-
-class WorkerSettings(BaseModel):
-    """How a worker runs.
-
-    Parameters
-    ----------
-    group : str
-        Consumer group; workers of one group share the partitions.
-    instance : str, optional
-        A lasting name of this worker, unique in its group: after a crash it takes its partitions back at once,
-        without waiting for the session of its dead predecessor to end.
-    max_batch : int
-        Most events of one delivery, over all partitions.
-    checkpoint_interval : duration
-        State and position are stored this often.
-    create_topics : bool
-        Make topics that are missing, input topics with `partitions` partitions.
-    max_bad_ratio, max_bad_run
-        The worker stops when more than this share of the last 10,000 events, or this many in a row, are dead letters.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = "streamgauge"
-    instance: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
-    checkpoint_interval: Duration = 2.0
-    create_topics: bool = True
-    partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
-    session_timeout: Duration = 30.0
-    max_bad_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    max_bad_run: Annotated[int, Field(ge=1)] = 10_000
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
-    """Port of /metrics, /healthz and /readyz on loopback; 0 is off."""
 
 
 def _kafka(value: Any) -> Any:
@@ -154,13 +121,23 @@ def read_file(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
     content: dict[str, Any] = {}
     if named or file.exists():
         try:
-            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            content = tomllib.loads(_text(file))
         except OSError as error:
             raise SettingsError(f"{file}: cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{file}: not TOML: {error}") from None
+        except RecursionError:
+            raise SettingsError(f"{file}: not TOML that can be read: nested too deeply") from None
     shorthands = {"kafka": _kafka, "redis": _redis}
     return file, {key: shorthands.get(key, _same)(value) for key, value in content.items()}
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        raw = opened.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        raise SettingsError(f"{file}: larger than {MAX_FILE_BYTES} bytes; is this the monitor file?")
+    return raw.decode()
 
 
 def read_environment() -> dict[str, Any]:

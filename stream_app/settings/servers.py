@@ -1,17 +1,72 @@
 """Where Kafka and Redis are, and how to be let in."""
 
 import re
-from typing import Self
-from urllib.parse import urlsplit
+import ssl
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+
+from stream_app.settings.secrets import one_secret
+from stream_app.settings.tls import TlsFiles, tls_context
 
 __all__ = ["KafkaSettings", "RedisSettings"]
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,@/\[\]]+):(\d{1,5})")
 
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"]
+FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 
-class KafkaSettings(BaseModel):
+
+class _Server(BaseModel):
+    """What both servers may ask for: a login, and TLS."""
+
+    # The input of an error may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    username: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = (
+        None
+    )
+    password: SecretStr | None = None
+    password_file: FileName | None = None
+    ca_file: FileName | None = None
+    cert_file: FileName | None = None
+    key_file: FileName | None = None
+    key_password: SecretStr | None = None
+    key_password_file: FileName | None = None
+
+    _login_password: SecretStr | None = PrivateAttr(None)
+    _key_password: SecretStr | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _read_secrets(self) -> Self:
+        self._login_password = one_secret("password", self.password, self.password_file)
+        self._key_password = one_secret("key_password", self.key_password, self.key_password_file)
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file is set without cert_file, the certificate that it belongs to")
+        if self._key_password and not self.cert_file:
+            raise ValueError("key_password is set without cert_file and key_file")
+        return self
+
+    @property
+    def login_password(self) -> str | None:
+        """The password, from wherever it is set; never log it."""
+        return None if self._login_password is None else self._login_password.get_secret_value()
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """Certificates, and the key's password from wherever it is set."""
+        password = None if self._key_password is None else self._key_password.get_secret_value()
+        return TlsFiles(self.ca_file, self.cert_file, self.key_file, password)
+
+    def _refuse_files_without_tls(self, remedy: str) -> None:
+        named = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name)]
+        if named:
+            raise ValueError(f"{named[0]} is set, but nothing would be encrypted; {remedy}")
+
+
+class KafkaSettings(_Server):
     """How to reach Kafka.
 
     Parameters
@@ -20,17 +75,19 @@ class KafkaSettings(BaseModel):
         ``host:port``, several separated by commas. Never with a password: URLs end up in logs.
     security : str
         ``PLAINTEXT``, ``SSL`` or ``SASL_SSL``; ``SASL_PLAINTEXT`` only with `allow_plaintext_password`.
+    sasl_mechanism : str
+        ``PLAIN``, ``SCRAM-SHA-256`` or ``SCRAM-SHA-512``.
+    username, password, password_file
+        The login of SASL; the password as a value or in a file.
+    ca_file : path, optional
+        Certificates that are trusted; the system's where none are named.
+    cert_file, key_file, key_password, key_password_file
+        Our own certificate and its key (mutual TLS).
     """
 
-    # The input of an error may hold a password.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     bootstrap: str = ""
-    security: str = "PLAINTEXT"
-    sasl_mechanism: str = "SCRAM-SHA-512"
-    username: str | None = None
-    password: SecretStr | None = None
-    ca_file: str | None = None
+    security: Protocol = "PLAINTEXT"
+    sasl_mechanism: Mechanism = "SCRAM-SHA-512"
     allow_plaintext_password: bool = False
 
     @field_validator("bootstrap")
@@ -47,20 +104,17 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        if self.sasl_mechanism not in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}:
-            raise ValueError(
-                f"sasl_mechanism {self.sasl_mechanism!r} is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"
-            )
-        if self.security not in {"PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"}:
-            raise ValueError(
-                f"security {self.security!r} is none of PLAINTEXT, SSL, SASL_SSL, SASL_PLAINTEXT"
-            )
         if self.security == "SASL_PLAINTEXT" and not self.allow_plaintext_password:
             raise ValueError(
                 "SASL_PLAINTEXT sends the password readable; use SASL_SSL, or allow_plaintext_password"
             )
-        if self.security.startswith("SASL") and not (self.username and self.password):
-            raise ValueError(f"{self.security} needs username and password")
+        if self.security.startswith("SASL"):
+            if not (self.username and self.login_password):
+                raise ValueError(f"{self.security} needs username and password (or password_file)")
+        elif self.username or self.login_password:
+            raise ValueError(f"username or password is set, but {self.security} sends none; use SASL_SSL")
+        if not self.security.endswith("SSL"):
+            self._refuse_files_without_tls('set security = "SSL" or "SASL_SSL"')
         return self
 
     @property
@@ -68,8 +122,18 @@ class KafkaSettings(BaseModel):
         """Addresses one by one."""
         return [part.strip() for part in self.bootstrap.split(",") if part.strip()]
 
+    def tls(self) -> ssl.SSLContext | None:
+        """Return what TLS needs; None where there is none.
 
-class RedisSettings(BaseModel):
+        Raises
+        ------
+        SettingsError
+            If a file of certificates cannot be used.
+        """
+        return tls_context("kafka", self.tls_files) if self.security.endswith("SSL") else None
+
+
+class RedisSettings(_Server):
     """How to reach Redis.
 
     Parameters
@@ -78,14 +142,14 @@ class RedisSettings(BaseModel):
         ``redis://host:port/db``, ``rediss://`` for TLS. A password in it is never shown.
     prefix : str
         First part of every key.
+    username, password, password_file
+        The login, where it is not in `url`; the password as a value or in a file.
+    ca_file, cert_file, key_file, key_password, key_password_file
+        As for Kafka, with ``rediss://``.
     """
 
-    # The input of an error may hold a password.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     url: SecretStr = SecretStr("")
-    prefix: str = "sg"
-    ca_file: str | None = None
+    prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")] = "sg"
 
     @field_validator("url")
     @classmethod
@@ -103,7 +167,24 @@ class RedisSettings(BaseModel):
             ) from None
         if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
             raise ValueError("not a Redis URL, like redis://localhost:6379/0")
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if any(name.startswith("ssl") for name in options):
+            # They could turn the check of the certificate off.
+            raise ValueError("no ssl options in the URL; set ca_file, cert_file and key_file instead")
         return value
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        parts = urlsplit(self.url.get_secret_value())
+        if self.username or self.login_password:
+            options = parse_qs(parts.query)
+            if parts.username or parts.password or {"username", "password"} & options.keys():
+                raise ValueError("a login is in the URL and in username or password; leave one out")
+            if not self.login_password:
+                raise ValueError("username is set without password (or password_file)")
+        if parts.scheme and parts.scheme != "rediss":
+            self._refuse_files_without_tls("begin the URL with rediss://")
+        return self
 
     @property
     def shown(self) -> str:
@@ -111,3 +192,16 @@ class RedisSettings(BaseModel):
         parts = urlsplit(self.url.get_secret_value())
         place = parts.hostname or parts.path
         return f"{parts.scheme}://{place}{f':{parts.port}' if parts.port else ''}"
+
+    def connection_options(self) -> dict[str, Any]:
+        """Return what a client of Redis needs besides the URL to be let in.
+
+        Raises
+        ------
+        SettingsError
+            If a file of certificates cannot be used.
+        """
+        options: dict[str, Any] = {"username": self.username, "password": self.login_password}
+        if self.url.get_secret_value().startswith("rediss:"):
+            options["tls"] = tls_context("redis", self.tls_files)
+        return {name: value for name, value in options.items() if value is not None}

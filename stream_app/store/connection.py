@@ -5,15 +5,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import redis.asyncio
-from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import AuthenticationError, ClusterDownError, RedisError, ResponseError, TryAgainError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
-from stream_app.settings import RedisSettings
+from stream_app.settings import RedisSettings, tls_problem
 from stream_app.store.keys import Keys
+from stream_app.store.trust import PatientRetry, TrustedConnection
 
 __all__ = ["Store", "connect"]
 
@@ -55,6 +55,11 @@ class Store:
         except AuthenticationError as error:
             raise StoreError(f"Redis at {self.place} refuses the login while {doing}: {error}") from error
         except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+            problem = tls_problem(error)
+            if problem is not None:
+                raise StoreError(
+                    f"Redis at {self.place} cannot be trusted while {doing}: {problem}"
+                ) from error
             raise StoreUnavailableError(
                 f"Redis at {self.place} cannot be reached while {doing}: {error}"
             ) from error
@@ -84,12 +89,14 @@ async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
 
     Raises
     ------
+    SettingsError
+        If a file of certificates cannot be used.
     StoreError
-        If it cannot be reached, or refuses the login.
+        If it cannot be reached, refuses the login, or its certificate is not trusted.
     """
     # redis.from_url retries nothing unless told so.
-    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
-    options: dict[str, Any] = {"ssl_ca_certs": settings.ca_file} if settings.ca_file else {}
+    retry = PatientRetry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
+    options = settings.connection_options()
     client = redis.asyncio.Redis.from_url(
         settings.url.get_secret_value(),
         retry=retry,
@@ -99,6 +106,8 @@ async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
         health_check_interval=15,
         **options,
     )
+    if "tls" in options:
+        client.connection_pool.connection_class = TrustedConnection
     store = Store(client, Keys(settings.prefix), settings.shown)
     try:
         async with store.errors("connecting"):

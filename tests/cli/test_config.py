@@ -51,6 +51,8 @@ def test_another_file_is_named(shown, place):
 )
 def test_passwords_are_not_shown(call, shown, monkeypatch, url, said):
     monkeypatch.setenv("STREAMGAUGE_REDIS", url)
+    monkeypatch.setenv("STREAMGAUGE_KAFKA__SECURITY", "SASL_SSL")
+    monkeypatch.setenv("STREAMGAUGE_KAFKA__USERNAME", "me")
     monkeypatch.setenv("STREAMGAUGE_KAFKA__PASSWORD", SECRET)
     assert shown()["redis.url"] == (said, "environment")
     assert shown()["kafka.password"] == ("***", "environment")

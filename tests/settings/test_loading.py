@@ -123,7 +123,7 @@ def test_the_path_wins_over_the_variable_and_that_over_the_file_here(write, monk
         ('[worker]\ncheckpiont = "1s"', "worker.checkpiont", "no such setting"),
         ('kafka = "nowhere"', "kafka.bootstrap", "HOST:PORT, like localhost:9092"),
         ('kafka = "a:9092,b:99999"', "kafka.bootstrap", "'b:99999'"),
-        ('kafka = { bootstrap = "a:1", security = "TLS" }', "kafka", "none of PLAINTEXT, SSL"),
+        ('kafka = { bootstrap = "a:1", security = "TLS" }', "kafka.security", "'PLAINTEXT', 'SSL'"),
         ('kafka = { bootstrap = "a:1", security = "SASL_SSL" }', "kafka", "needs username and password"),
         ('redis = "http://a"', "redis.url", "redis://localhost:6379/0"),
         ('prefix = "a b"', "prefix", "pattern"),

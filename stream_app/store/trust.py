@@ -1,0 +1,48 @@
+"""Connections to Redis over TLS that trust what the settings say, and nothing else."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from redis.asyncio import SSLConnection
+from redis.asyncio.retry import Retry
+from redis.exceptions import AuthenticationError
+
+from stream_app.settings import tls_problem
+
+__all__ = ["PatientRetry", "TrustedConnection"]
+
+T = TypeVar("T")
+
+
+class TrustedConnection(SSLConnection):
+    """A connection over TLS by a context that is made already: redis-py's own would trust the system's authorities too.
+
+    Parameters
+    ----------
+    tls : ssl.SSLContext
+        What is trusted.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self.ssl_context.context = tls
+
+
+class PatientRetry(Retry):
+    """Tries again while Redis is away, but not where it refuses us or we do not trust it: neither goes away by itself."""
+
+    async def call_with_retry(
+        self,
+        do: Callable[[], Awaitable[T]],
+        fail: Callable[[Exception], Any] | Callable[[Exception, int], Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,  # noqa: FBT001, FBT002 the signature is redis-py's
+    ) -> T:
+        """Do something, and do it again after a failure that may pass."""
+
+        def may_pass(error: Exception) -> bool:
+            refused = isinstance(error, AuthenticationError) or tls_problem(error) is not None
+            return not refused and (is_retryable is None or is_retryable(error))
+
+        return await super().call_with_retry(do, fail, may_pass, with_failure_count)
