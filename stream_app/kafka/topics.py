@@ -7,7 +7,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stream_app.errors import BrokerError
-from stream_app.kafka.clients import client_options, reach
+from stream_app.kafka.clients import reach
+from stream_app.kafka.options import client_options
+from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
 __all__ = ["ensure_topics"]
@@ -60,6 +62,9 @@ async def ensure_topics(
                     )
         return await _partitions(settings, admin, list(wanted)) if wanted else {}
     except (KafkaError, OSError) as error:
+        refused = await refusal(settings)
+        if refused is not None:
+            raise refused from error
         raise BrokerError(
             f"Kafka at {settings.bootstrap}: cannot look up topics {', '.join(wanted)}: {error}"
         ) from error

@@ -13,11 +13,11 @@ __all__ = ["faust_credentials", "start_producer"]
 
 def faust_credentials(settings: KafkaSettings) -> Any:
     """Return what lets a client in as Faust's broker credentials; None where none are needed."""
-    context = client_options(settings).get("ssl_context")
-    if settings.security.startswith("SASL") and settings.password is not None:
+    context = settings.tls()
+    if settings.security.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.username,
-            password=settings.password.get_secret_value(),
+            password=settings.login_password,
             mechanism=settings.sasl_mechanism,
             ssl_context=context,
         )

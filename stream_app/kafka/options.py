@@ -1,0 +1,29 @@
+"""Options that every client of Kafka needs."""
+
+from typing import Any
+
+from stream_app.settings import KafkaSettings
+
+__all__ = ["client_options"]
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what every aiokafka client needs to be let in.
+
+    Raises
+    ------
+    SettingsError
+        If a file of certificates cannot be used.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.servers,
+        "security_protocol": settings.security,
+    }
+    context = settings.tls()
+    if context is not None:
+        options["ssl_context"] = context
+    if settings.security.startswith("SASL"):
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.username
+        options["sasl_plain_password"] = settings.login_password
+    return options
