@@ -1,12 +1,13 @@
 # Every target sets up what it needs. `make` alone lists them.
 
 VENV := .venv
+KAFKA := build/kafka
 PY := $(VENV)/bin/python
 ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint types bench bench-detection lock clean
+.PHONY: help venv demo test test-slow kafka lint types bench bench-detection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,19 @@ test: venv ## The fast tests, with the embedded broker and store
 
 test-slow: venv ## The slow tests
 	@$(PY) -m pytest -m slow $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+
+kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
+
+$(KAFKA)/.ready: tests/kafka/pom.xml
+	@command -v mvn >/dev/null || { \
+		echo "Maven fetches Apache Kafka for the tests, and there is none." >&2; \
+		echo "On Debian or Ubuntu: sudo apt-get install maven openjdk-17-jre-headless" >&2; \
+		exit 1; \
+	}
+	@echo "Fetching Apache Kafka (about 45 MB, once)."
+	@rm -rf $(KAFKA)
+	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
+	@touch $@
 
 lint: venv ## ruff: rules and format; import-linter: layers
 	@$(VENV)/bin/ruff check .

@@ -1,0 +1,174 @@
+"""Apache Kafka as one node: broker and controller in a Java process, its log on disk."""
+
+import atexit
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from servers.ports import answers_kafka, last_lines, wait_until
+
+from stream_app.embedded import free_port
+from stream_app.embedded.tied import end, spawn_tied
+
+__all__ = ["ApacheKafka"]
+
+_JARS = Path(__file__).resolve().parents[2] / "build" / "kafka"
+_CLUSTER = "c3RyZWFtZ2F1Z2UtdGVzdA"
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+# One quick compiler and one collector: a short life on few cores is spent in starting.
+_JVM = ("-Xms128m", "-Xmx448m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO")
+
+
+class ApacheKafka:
+    """A broker that can be stopped, killed and started again on the same log.
+
+    Parameters
+    ----------
+    directory : path
+        Where its properties, log segments and ``kafka.log`` are.
+    port : int, optional
+        Of the listener ``PLAINTEXT`` on 127.0.0.1; a free one where none is named.
+    advertised_port : int, optional
+        What the broker tells clients to connect to: the port of a proxy before it.
+    listeners : mapping of str to int
+        Further listeners and their ports, such as ``{"SASL_SSL": 9093}``; named by their protocol.
+    properties : mapping of str to str
+        Lines of ``server.properties`` over ours.
+    format_options : sequence of str
+        Given to the storage tool once, such as ``["--add-scram", "SCRAM-SHA-256=[name=…,password=…]"]``.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        advertised_port: int | None = None,
+        listeners: Mapping[str, int] = MappingProxyType({}),
+        properties: Mapping[str, str] = _NONE,
+        format_options: Sequence[str] = (),
+    ) -> None:
+        self.directory = directory
+        self.port = port or free_port()
+        self._advertised_port = advertised_port or self.port
+        self._listeners = dict(listeners)
+        self._properties = _defaults() | dict(properties)
+        self._controller_port = free_port()
+        self._format_options = list(format_options)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "kafka.log"
+
+    def start(self, timeout: float = 60.0) -> str:
+        """Start it and wait until it answers; return the address for clients."""
+        if self._process is not None:
+            raise RuntimeError("it runs already: stop or kill it first")
+        java = [_java(), *_JVM, "-cp", _class_path()]
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "server.properties"
+        config.write_text("".join(f"{name}={value}\n" for name, value in self._lines().items()))
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(java, config)
+        self._process = spawn_tied([*java, "kafka.Kafka", config], log=self.log)
+        atexit.register(self.kill)
+        try:
+            wait_until(lambda: answers_kafka(self.port), self._process, self.log, timeout)
+        except BaseException:
+            self.kill()
+            raise
+        return f"127.0.0.1:{self._advertised_port}"
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End it with SIGTERM: it closes its log in good order."""
+        self._end(timeout)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash would."""
+        self._end(0)
+
+    def _end(self, patience: float) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            atexit.unregister(self.kill)
+            end(process, patience=patience)
+
+    def _lines(self) -> dict[str, str]:
+        listeners = {"PLAINTEXT": self.port} | self._listeners
+        advertised = listeners | {"PLAINTEXT": self._advertised_port}
+        ours = {
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "listeners": _addresses(listeners | {"CONTROLLER": self._controller_port}),
+            "advertised.listeners": _addresses(advertised),
+            "log.dirs": str(self.directory / "data"),
+        }
+        return ours | self._properties
+
+    def _format(self, java: list[str], config: Path) -> None:
+        tool = ["kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER, "--config", str(config)]
+        with self.log.open("ab") as output:
+            done = subprocess.run(
+                [*java, *tool, *self._format_options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=60,
+                check=False,
+            )
+        if done.returncode:
+            raise RuntimeError(f"the storage could not be formatted:\n{last_lines(self.log)}")
+
+
+def _addresses(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items())
+
+
+def _defaults() -> dict[str, str]:
+    names = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+    return {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.security.protocol.map": ",".join(["CONTROLLER:PLAINTEXT", *(f"{n}:{n}" for n in names)]),
+        "auto.create.topics.enable": "false",
+        "group.initial.rebalance.delay.ms": "0",
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "2",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "3000",
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        "log.cleaner.dedupe.buffer.size": "8388608",
+        "log.index.size.max.bytes": "1048576",
+    }
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if java is None:
+        raise RuntimeError(
+            "Apache Kafka needs Java 17, and there is none; on Debian: sudo apt-get install openjdk-17-jre-headless"
+        )
+    return java
+
+
+def _class_path() -> str:
+    if not (_JARS / ".ready").exists():
+        raise RuntimeError("Apache Kafka has not been fetched; run: make kafka")
+    return str(_JARS / "*")
