@@ -2,9 +2,10 @@
 
 One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
 acknowledge the batch and go on: any failure is handed to `halt`, and from then on nothing is processed,
-stored or committed any more.
+stored or committed any more. A server that is away is no failure: it is waited for (see `outages`).
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Collection
@@ -14,13 +15,14 @@ from typing import Any, cast
 import structlog
 from faust.types import TP
 
-from stream_app.errors import StreamgaugeError
+from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
 from stream_app.events import DeadLetter, Reason, Rejected, SensorRow, decode_readings
 from stream_app.monitors.sensors import Arrivals, Outcome
-from stream_app.runtime.batching import RecordBatch
+from stream_app.runtime.batching import BatchTransport, RecordBatch
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outages import REDIS, GaveUpError, Outages
 from stream_app.runtime.partitions import Partition, Partitions
 
 __all__ = ["Decoded", "SensorAgent", "decode"]
@@ -82,6 +84,10 @@ class SensorAgent:
         Where results go.
     limit : BadInputLimit
         When bad input stops the worker.
+    outages : Outages
+        Waits for servers that are away.
+    delivery : BatchTransport
+        Where the batches come from.
     halt : callable
         Takes the error that stops the worker.
     """
@@ -94,6 +100,8 @@ class SensorAgent:
         effects: Effects,
         limit: BadInputLimit,
         *,
+        outages: Outages,
+        delivery: BatchTransport,
         metrics: Metrics,
         halt: Callable[[BaseException], None],
     ) -> None:
@@ -102,25 +110,41 @@ class SensorAgent:
         self._partitions = partitions
         self._effects = effects
         self._limit = limit
+        self._outages = outages
+        self._delivery = delivery
         self._metrics = metrics
         self._halt = halt
         self._halted = False
+        self._busy = False
 
     async def __call__(self, batch: RecordBatch) -> None:
         """Process one batch; a failure halts the worker and is not raised."""
         if self._halted:
             return
+        self._busy = True
         try:
             async with self._partitions.lock:
+                # Looked at under the lock: after a seek, what was delivered before it comes once more.
+                if not self._delivery.is_current(batch):
+                    return
                 partition = self._partitions.get(batch.tp)
-                if partition is not None:
+                if partition is None:
+                    self._delivery.reposition()
+                    return
+                try:
                     await self._process(partition, batch)
+                except GaveUpError:
+                    # The state is ahead of what is written. Whoever has the partition next takes it from the store.
+                    await self._partitions.release([batch.tp], store=False)
+                    self._delivery.reposition()
         except Exception as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on
             self._fail(error)
+        finally:
+            self._busy = False
 
     async def _process(self, partition: Partition, batch: RecordBatch) -> None:
         begin = time.perf_counter()
-        await self._partitions.check_gap(partition, batch.first)
+        await self._outages.ride_out(lambda: self._partitions.check_gap(partition, batch.first))
         known = partition.next_offset
         records = batch.records
         if known is not None and batch.first < known:
@@ -129,13 +153,13 @@ class SensorAgent:
             return
 
         decoded = decode(records)
-        await self._partitions.restore(partition, decoded.arrivals)
+        await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
         outcomes = [
             partition.monitor.update(source, arrivals, partition.tp.partition)
             for source, arrivals in decoded.arrivals.items()
         ]
         letters = self._letters(records, decoded, outcomes)
-        await self._effects.write(partition.monitor, outcomes, letters)
+        await self._outages.ride_out(lambda: self._effects.write(partition.monitor, outcomes, letters))
 
         # Only here, after all effects are safe, may the position move past the batch.
         partition.next_offset = batch.last + 1
@@ -148,9 +172,13 @@ class SensorAgent:
         self._limit.count(decoded.bad)
 
     async def store(self) -> None:
-        """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing."""
-        await self._effects.write_features(force=True)
-        await self._partitions.checkpoint(self.topic)
+        """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing.
+
+        Where that can't be done now it is due still.
+        """
+        with contextlib.suppress(GaveUpError):
+            await self._outages.ride_out(lambda: self._effects.write_features(force=True))
+            await self._outages.ride_out(lambda: self._partitions.checkpoint(self.topic))
 
     async def tick(self) -> None:
         """Write what is due although no event came; a failure halts the worker."""
@@ -158,22 +186,37 @@ class SensorAgent:
             return
         try:
             async with self._partitions.lock:
-                await self._effects.write_features(force=False)
+                with contextlib.suppress(GaveUpError):
+                    await self._outages.ride_out(lambda: self._effects.write_features(force=False))
                 if self._partitions.due(self.topic):
                     await self.store()
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
 
     async def revoke(self, partitions: Collection[TP]) -> None:
-        """Store partitions a last time and give them up; a failure halts the worker."""
+        """Store partitions a last time and give them up; a failure halts the worker.
+
+        What can't be stored, because a server is away or somebody else has the partition by now, is processed again
+        by whoever has it next.
+        """
         try:
             async with self._partitions.lock:
-                if not self._halted:
-                    await self._effects.write_features(force=True)
-                self._effects.forget()
-                await self._partitions.release(partitions, store=not self._halted)
+                try:
+                    if not self._halted and REDIS not in self._outages.away:
+                        await self._effects.write_features(force=True)
+                        await self._partitions.release(partitions, store=True)
+                except (StoreUnavailableError, FencedError) as error:
+                    _log.warning("given up without a last checkpoint", topic=self.topic, reason=str(error))
+                finally:
+                    self._effects.forget()
+                    await self._partitions.release(partitions, store=False)
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a batch is in hand."""
+        return self._busy
 
     def owned(self) -> list[TP]:
         """Partitions of the topic in this worker's hands."""
@@ -193,7 +236,7 @@ class SensorAgent:
 
     def _letters(self, records: list[Any], decoded: Decoded, outcomes: list[Outcome]) -> list[DeadLetter]:
         letters = [
-            _letter(record, rejected.reason, rejected.message) for record, rejected in decoded.rejected
+            DeadLetter.of(record, rejected.reason, rejected.message) for record, rejected in decoded.rejected
         ]
         for _, rejected in decoded.rejected:
             self._metrics.refused.labels(self.stream, rejected.reason.value).inc()
@@ -204,18 +247,5 @@ class SensorAgent:
                 self._metrics.refused.labels(self.stream, refusal.reason.value).inc()
                 # A duplicate says nothing that is not known already: counted, not kept.
                 if refusal.reason is not Reason.DUPLICATE:
-                    letters.append(_letter(by_offset[refusal.offset], refusal.reason, refusal.message))
+                    letters.append(DeadLetter.of(by_offset[refusal.offset], refusal.reason, refusal.message))
         return letters
-
-
-def _letter(record: Any, reason: Reason, message: str) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        timestamp=record.timestamp,
-        reason=reason,
-        message=message,
-    )

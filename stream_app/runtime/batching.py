@@ -19,23 +19,36 @@ What it changes in Faust, and nothing else:
   take the offsets inside a batch for lost ones. Here a partition's batches are a queue, and what may be
   committed ends where the first unfinished batch begins.
 - A poll's records are shared among the partitions.
-- With `Positions`, reading starts where they say, and nothing is committed beyond what they have stored.
+- With `Positions`, reading starts where they say, and nothing is committed beyond what they have stored. While
+  they or Kafka can't be reached, nothing is fetched; Faust would wait a while and then read on from anywhere.
+- A commit that fails is a warning, and takes some seconds at most: with `Positions` it is a hint for others.
+- A worker that has no partition stays a member of its group for as long as it says so (`BatchConsumer.stay`);
+  aiokafka takes one for dead that does not fetch.
 
 A batch counts against ``stream_buffer_maxsize`` as one message, so keep that small: it bounds the memory.
 """
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Protocol, cast
 
 import faust
+import structlog
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
-from stream_app.runtime.patience import be_patient
+from stream_app.errors import BrokerUnavailableError, StoreUnavailableError
+from stream_app.runtime.fetching import FairThread
 
 __all__ = ["BatchConsumer", "BatchTransport", "Positions", "RecordBatch", "batched_topic"]
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +61,13 @@ class RecordBatch:
         Topic and partition.
     records : list of aiokafka.ConsumerRecord
         At least one.
+    seek : int
+        Which seek of the consumer it was fetched after; see `BatchConsumer.is_current`.
     """
 
     tp: TP
     records: list[Any]
+    seek: int = 0
 
     @property
     def first(self) -> int:
@@ -102,41 +118,20 @@ def batched_topic(app: Any, name: str) -> Any:
     return app.topic(name, schema=_BatchSchema())
 
 
-class _FairThread(AIOKafkaConsumerThread):
-    """Gives each partition its share of a poll; aiokafka would empty one partition's fetch after the other."""
-
-    async def on_start(self) -> None:
-        await super().on_start()
-        be_patient(self._ensure_consumer()._client)  # noqa: SLF001 there is no other way to it
-
-    async def _fetch_records(
-        self,
-        consumer: Any,
-        active_partitions: set[TP],
-        timeout: float | None = None,  # noqa: ASYNC109 the signature is Faust's
-        max_records: int | None = None,
-    ) -> Any:
-        if max_records is not None and len(active_partitions or ()) > 1:
-            share = max(1, max_records // len(active_partitions))
-            records: dict[TP, Any] = {}
-            for tp in sorted(active_partitions):
-                records |= await super()._fetch_records(consumer, {tp}, timeout=0, max_records=share)
-            if records:
-                return records
-        return await super()._fetch_records(
-            consumer, active_partitions, timeout=timeout, max_records=max_records
-        )
-
-
 class BatchConsumer(Consumer):
     """Faust's aiokafka consumer, with batches for the topics that its transport names."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unfinished: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._seeks = 0
+        self._placed: frozenset[TP] = frozenset()
+        self._placing = asyncio.Lock()
+        self.fetched_at = monotonic()
+        """When a delivery came last, on the monotonic clock."""
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return _FairThread(self, loop=self.loop, beacon=self.beacon)
+        return FairThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def _batched(self) -> frozenset[str]:
@@ -146,12 +141,43 @@ class BatchConsumer(Consumer):
     def _positions(self) -> Positions | None:
         return cast(BatchTransport, self.transport).positions
 
+    def is_current(self, batch: RecordBatch) -> bool:
+        """Whether a batch was fetched after the last seek; those before it come again."""
+        return batch.seek == self._seeks
+
+    def reposition(self) -> None:
+        """Ask `Positions` again where to read on, before anything more is fetched."""
+        self._placed = frozenset()
+
+    @property
+    def placed(self) -> bool:
+        """Whether reading goes on from where `Positions` said, in all partitions."""
+        return self._positions is None or self._placed.issuperset(self._own_partitions())
+
+    def stay(self) -> None:
+        """Remain a member of the group for another `max_poll_interval`, although nothing may be fetched."""
+        cast(FairThread, self._thread).stay()
+
+    def next_fetch(self, partition: TP) -> int | None:
+        """Offset of a partition that would be fetched next; None where there is none."""
+        return cast(FairThread, self._thread).next_fetch(partition)
+
+    def _own_partitions(self) -> set[TP]:
+        return {tp for tp in self.assignment() if tp.topic in self._batched}
+
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 the signature is Faust's
+        if self.flow_active and not self.placed:
+            await self.perform_seek()
+            if not self.placed:
+                await self.sleep(_RETRY_SECONDS)
+                return {}, set()
+        seek = self._seeks
         records, active = await super()._wait_next_records(timeout)
         if records:
+            self.fetched_at = monotonic()
             batched = self._batched
             records = {
-                tp: [RecordBatch(tp, found)] if tp.topic in batched else found
+                tp: [RecordBatch(tp, found, seek)] if tp.topic in batched else found
                 for tp, found in records.items()
             }
         return records, active
@@ -194,26 +220,48 @@ class BatchConsumer(Consumer):
         return None if done is None else done + 1
 
     async def perform_seek(self) -> None:
-        """Go back to the stored positions; what was delivered before no longer counts."""
-        for tp in list(self._unfinished):
-            del self._unfinished[tp]
-            self._acked.pop(tp, None)
-            self._acked_index.pop(tp, None)
-        await super().perform_seek()
+        """Go back to the stored positions; what was delivered before no longer counts.
+
+        Where they can't be had now, nothing is fetched until they can.
+        """
+        async with self._placing:
+            self._seeks += 1
+            self._placed = frozenset()
+            for tp in list(self._unfinished):
+                del self._unfinished[tp]
+                self._acked.pop(tp, None)
+                self._acked_index.pop(tp, None)
+            try:
+                await super().perform_seek()
+            except (BrokerUnavailableError, StoreUnavailableError, TimeoutError) as error:
+                _log.warning("cannot tell yet where to read on", reason=str(error) or "no answer in time")
+            except IllegalStateError:
+                _log.info("the group is rebalancing again")
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                _log.warning("cannot tell yet where to read on", reason=repr(error))
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to what `Positions` say, and to Kafka's committed offsets where they say nothing."""
-        committed: Mapping[TP, int] = await super().seek_to_committed()
         if self._positions is None:
-            return committed
+            return await super().seek_to_committed()
+        own = self._own_partitions()
         try:
-            loaded = await self._positions.load({tp for tp in self.assignment() if tp.topic in self._batched})
-            known = {tp: offset for tp, offset in loaded.items() if offset is not None}
-            await self.seek_wait(known)
+            loaded = await self._positions.load(own)
+        except (BrokerUnavailableError, StoreUnavailableError):
+            raise
         except Exception as error:
             # Faust would log it and idle for ever.
             await self.crash(error)
             raise
+        known = {tp: offset for tp, offset in loaded.items() if offset is not None}
+        committed = await cast(FairThread, self._thread).seek_some_to_committed(
+            self.assignment() - known.keys()
+        )
+        if known:
+            await self.seek_wait(known)
+        self._placed = frozenset(own)
         return {**committed, **known}
 
 
@@ -236,3 +284,11 @@ class BatchTransport(Transport):
         super().__init__(app.conf.broker_consumer, app)
         self.topics = frozenset(topics)
         self.positions = positions
+
+    def is_current(self, batch: RecordBatch) -> bool:
+        """Whether a batch was fetched after the last seek; those before it come again."""
+        return cast(BatchConsumer, self.app.consumer).is_current(batch)
+
+    def reposition(self) -> None:
+        """Ask `Positions` again where to read on, before anything more is fetched."""
+        cast(BatchConsumer, self.app.consumer).reposition()

@@ -45,6 +45,15 @@ class Metrics:
             ["topic", "partition"],
             registry=self.registry,
         )
+        self.up = Gauge(
+            "streamgauge_up",
+            "Whether a server answers (1) or is away (0).",
+            ["server"],
+            registry=self.registry,
+        )
+        self.outages = Counter(
+            "streamgauge_outages", "Times a server was missed.", ["server"], registry=self.registry
+        )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
 
     def processed(self) -> float:

@@ -10,9 +10,10 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
+from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import ensure_topics
 from stream_app.monitors.sensors import SensorMonitor
@@ -20,11 +21,15 @@ from stream_app.runtime.agents import SensorAgent
 from stream_app.runtime.batching import BatchTransport, batched_topic
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.effects import Effects
+from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
 from stream_app.runtime.kafka import faust_credentials, start_producer
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outages import Outages
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.reading import Reading
+from stream_app.runtime.watchdog import LogEnds, Watchdog
 from stream_app.settings import SensorStream, Settings
 from stream_app.store import AlertWriter, CheckpointStore, FeatureWriter, Store, connect
 
@@ -33,7 +38,11 @@ __all__ = ["Worker", "input_topic"]
 _log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.25
-_STOP_SECONDS = 5.0
+_REQUEST_SECONDS = 20.0
+"""How long a request to Kafka may take; a connection that was cut off is noticed after that."""
+_STOP_SECONDS = 4.0
+_STORE_RETRIES = 1
+"""Further tries belong to `Outages`, which can be seen and broken off."""
 
 
 def input_topic(stream: SensorStream, topics: Topics) -> str:
@@ -70,6 +79,9 @@ class Worker:
         self._stop = asyncio.Event()
         self._began = False
         self._failure: BaseException | None = None
+        self._outages: Outages | None = None
+        self._reading: Reading | None = None
+        self._watchdog: Watchdog | None = None
         self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
         if len(self._streams) != len(settings.streams):
             raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
@@ -116,17 +128,18 @@ class Worker:
     async def _connect_and_work(self) -> None:
         _calm_garbage_collection()
         async with contextlib.AsyncExitStack() as stack:
-            store = await connect(self.settings.redis)
+            store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
             await self._check_topics()
             producer = await start_producer(self.settings.kafka)
             stack.push_async_callback(producer.stop)
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
             app = self._app(datadir)
-            agents = self._agents(app, store, producer)
+            outages = self._outages = Outages(lambda: self._stop.is_set() or app.rebalancing, self.metrics)
+            agents = self._agents(app, store, producer, outages)
             if self.settings.worker.metrics_port:
                 stack.push_async_callback(await start_http(self))
-            await self._work(app, agents)
+            await self._work(app, agents, store, outages)
 
     async def _check_topics(self) -> None:
         outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
@@ -146,6 +159,8 @@ class Worker:
             broker_session_timeout=worker.session_timeout,
             broker_heartbeat_interval=worker.session_timeout / 3,
             broker_rebalance_timeout=worker.session_timeout,
+            broker_request_timeout=max(_REQUEST_SECONDS, worker.session_timeout + 5.0),
+            broker_max_poll_interval=worker.max_poll_interval,
             consumer_group_instance_id=worker.instance,
             consumer_max_fetch_size=8_388_608,
             stream_buffer_maxsize=2,
@@ -157,7 +172,7 @@ class Worker:
             store="memory://",
         )
 
-    def _agents(self, app: Any, store: Store, producer: Any) -> list[SensorAgent]:
+    def _agents(self, app: Any, store: Store, producer: Any, outages: Outages) -> list[SensorAgent]:
         worker = self.settings.worker
         factories: dict[str, Callable[[], SensorMonitor]] = {}
         for topic, name in self._streams.items():
@@ -165,8 +180,12 @@ class Worker:
             factories[topic] = lambda config=config: SensorMonitor(config)  # type: ignore[misc] # bound per loop
 
         async def log_range(partition: TP, /) -> tuple[int, int]:
-            begin = await app.consumer.earliest_offsets(partition)
-            end = await app.consumer.highwaters(partition)
+            try:
+                begin = await app.consumer.earliest_offsets(partition)
+                end = await app.consumer.highwaters(partition)
+            except KafkaError as error:
+                name = f"{partition.topic}/{partition.partition}"
+                raise BrokerUnavailableError(f"Kafka does not tell where {name} begins: {error!r}") from error
             return begin[partition], end[partition]
 
         partitions = Partitions(
@@ -176,7 +195,7 @@ class Worker:
             metrics=self.metrics,
             log_range=log_range,
         )
-        app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
+        delivery = app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
         agents = []
         for topic, name in self._streams.items():
             stream = self.settings.streams[name]
@@ -194,6 +213,8 @@ class Worker:
                 partitions,
                 effects,
                 BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
+                outages=outages,
+                delivery=delivery,
                 metrics=self.metrics,
                 halt=self._halt,
             )
@@ -207,41 +228,76 @@ class Worker:
         app.on_partitions_revoked.connect(revoked, weak=False)
         return agents
 
-    def _measure(self, app: Any, agent: SensorAgent) -> None:
-        assigned = app.consumer.assignment()
-        progress = agent.progress()
-        self.metrics.sources.labels(agent.stream).set(sum(sources for _, _, sources in progress))
-        for tp, next_offset, _ in progress:
-            end = app.consumer.highwater(tp) if tp in assigned else None
-            if end is not None:
-                self.metrics.lag.labels(tp.topic, tp.partition).set(max(0, end - (next_offset or 0)))
+    def health(self) -> Health:
+        """How the worker is now."""
+        reading, watchdog = self._reading, self._watchdog
+        if reading is None or watchdog is None or self._outages is None:
+            return assess(started=False, away={}, consumer="starting", well=False, lag=0, sources=0)
+        return assess(
+            started=self.ready.is_set(),
+            away=self._outages.away,
+            consumer=watchdog.stuck or reading.describe(),
+            well=watchdog.stuck is None and reading.settled,
+            lag=reading.lag,
+            sources=reading.sources,
+        )
 
-    async def _work(self, app: Any, agents: list[SensorAgent]) -> None:
+    async def _work(self, app: Any, agents: list[SensorAgent], store: Store, outages: Outages) -> None:
         app.finalize()
+        reading = Reading(app, agents, self.metrics)
+        watchdog = self._watch(reading, store, outages)
+        watching: asyncio.Task[None] | None = None
         try:
             await app.start()
             self._began = True
+            self._reading, self._watchdog = reading, watchdog
+            watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             while not self._stop.is_set():
-                if app.crashed:
-                    reason = app.crash_reason
-                    self._halt(
-                        reason
-                        if isinstance(reason, StreamgaugeError)
-                        else BrokerError(f"Kafka's client failed: {reason!r}")
-                    )
                 for agent in agents:
                     await agent.tick()
-                    self._measure(app, agent)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:
             self.ready.clear()
+            if watching is not None:
+                watching.cancel()
             for agent in agents:
                 await agent.revoke(agent.owned())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+
+    def _watch(self, reading: Reading, store: Store, outages: Outages) -> Watchdog:
+        async def verify() -> None:
+            async with store.errors("looking whether it answers"):
+                await store.client.ping()
+
+        return Watchdog(
+            self._streams,
+            LogEnds(self.settings.kafka),
+            reading,
+            verify=verify,
+            outages=outages,
+            rebalance_timeout=self.settings.worker.session_timeout,
+        )
+
+    async def _watch_over(self, app: Any, watchdog: Watchdog, reading: Reading) -> None:
+        """Measure, and halt the worker when Faust or the watchdog say that it can't go on."""
+        looking = asyncio.create_task(watchdog.run())
+        try:
+            while not looking.done():
+                if app.crashed:
+                    reason = app.crash_reason
+                    known = isinstance(reason, StreamgaugeError)
+                    self._halt(reason if known else BrokerError(f"Kafka's client failed: {reason!r}"))
+                reading.measure()
+                await asyncio.wait((looking,), timeout=_TICK_SECONDS)
+            await looking
+        except Exception as error:  # noqa: BLE001 nobody else would hear of it
+            self._halt(error)
+        finally:
+            looking.cancel()
 
 
 def _calm_garbage_collection() -> None:

@@ -1,0 +1,103 @@
+"""The thread in which aiokafka's consumer runs: fair polls, bounded commits, membership without partitions."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from time import monotonic
+from typing import Any
+
+import structlog
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
+from faust.types import TP
+
+from stream_app.runtime.patience import be_patient
+
+__all__ = ["FairThread"]
+
+_log = structlog.get_logger(__name__)
+
+_ANSWER_SECONDS = 10.0
+"""How long Kafka may take over committed offsets. The thread does two things at a time at most, so that one which
+waits for a broker that is away must not wait for ever."""
+
+
+class FairThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, with what it needs to outlive a broker that is away."""
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await super().on_start()
+        be_patient(self._ensure_consumer()._client)  # noqa: SLF001 there is no other way to it
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 the signature is Faust's
+        max_records: int | None = None,
+    ) -> Any:
+        # Each partition gets its share of a poll; aiokafka would empty one partition's fetch after the other.
+        if max_records is not None and len(active_partitions or ()) > 1:
+            share = max(1, max_records // len(active_partitions))
+            records: dict[TP, Any] = {}
+            for tp in sorted(active_partitions):
+                records |= await super()._fetch_records(consumer, {tp}, timeout=0, max_records=share)
+            if records:
+                return records
+        return await super()._fetch_records(
+            consumer, active_partitions, timeout=timeout, max_records=max_records
+        )
+
+    async def seek_some_to_committed(self, partitions: Collection[TP]) -> Mapping[TP, int]:
+        """Seek some partitions to Kafka's committed offsets.
+
+        Raises
+        ------
+        TimeoutError
+            If Kafka does not tell them in time.
+        """
+        if not partitions:
+            return {}
+        found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed, tuple(partitions))
+        return found
+
+    async def _seek_to_committed(self, partitions: tuple[TP, ...]) -> Any:
+        consumer = self._ensure_consumer()
+        wanted = [ensure_aiokafka_TP(tp) for tp in partitions]
+        return await asyncio.wait_for(consumer.seek_to_committed(*wanted), _ANSWER_SECONDS)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # Faust stops the app over a commit that fails, and waits without a bound for a broker that is away.
+        consumer = self._ensure_consumer()
+        mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await asyncio.wait_for(consumer.commit(mine), _ANSWER_SECONDS)
+        except (CommitFailedError, IllegalStateError) as error:
+            _log.info("not committed, the group is rebalancing", reason=str(error))
+        except TimeoutError:
+            _log.warning("not committed, Kafka does not answer", seconds=_ANSWER_SECONDS)
+        except KafkaError as error:
+            _log.warning("not committed", reason=repr(error))
+        else:
+            return True
+        return False
+
+    def next_fetch(self, partition: TP) -> int | None:
+        """Offset of a partition that would be fetched next; None where there is none."""
+        tp = ensure_aiokafka_TP(partition)
+        consumer = self._consumer
+        subscription = None if consumer is None else consumer._subscription.subscription  # noqa: SLF001 `position` may wait
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        return int(state.position) if state.has_valid_position else None
+
+    def stay(self) -> None:
+        """Count as alive in the group, as a fetch would make it; safe to call from any thread.
+
+        aiokafka takes a member for dead that has not fetched for `max_poll_interval`; one without partitions never
+        fetches, and then could not even join again (aio-libs/aiokafka#1187).
+        """
+        if self._consumer is not None:
+            self._consumer._subscription._last_fetch_ended = monotonic()  # noqa: SLF001 there is no other way to it

@@ -1,0 +1,214 @@
+"""Looks every few seconds whether the servers answer and whether what they have arrives.
+
+A consumer can lose its broker, its coordinator or one partition and never say so. The watchdog asks Kafka over a
+connection of its own where the logs end: a worker that has nothing in hand and gets nothing although there is
+something is stuck, and ends, for its supervisor to start it anew.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from stream_app.errors import BrokerError, StoreUnavailableError
+from stream_app.kafka import client_options
+from stream_app.runtime.outages import KAFKA, REDIS, Outages
+from stream_app.settings import KafkaSettings
+
+__all__ = ["LogEnds", "Subject", "Watchdog"]
+
+_log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 4.0
+_ANSWER_SECONDS = 6.0
+_STUCK_SECONDS = 20.0
+_MISSING_LOOKS = 3
+
+
+class LogEnds:
+    """Asks Kafka which topics there are and where their partitions end, outside any group.
+
+    Parameters
+    ----------
+    settings : KafkaSettings
+        Where.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def ask(
+        self, topics: Collection[str], partitions: Collection[TP]
+    ) -> tuple[set[str], Mapping[TP, int]]:
+        """Return the topics that are missing, and the end of each partition of the others.
+
+        Raises
+        ------
+        KafkaError, OSError, TimeoutError
+            If Kafka does not answer.
+        """
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                if self._consumer is None:
+                    self._consumer = AIOKafkaConsumer(
+                        request_timeout_ms=int(_ANSWER_SECONDS * 1000), **client_options(self._settings)
+                    )
+                    await self._consumer.start()
+                missing = set(topics) - await self._consumer.topics()
+                asked = [TopicPartition(*tp) for tp in partitions if tp.topic not in missing]
+                ends = await self._consumer.end_offsets(asked) if asked else {}
+        except BaseException:
+            await self.close()
+            raise
+        return missing, {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    async def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                await asyncio.wait_for(consumer.stop(), 1.0)
+
+
+class Subject(Protocol):
+    """What is watched: the part of a worker that reads."""
+
+    def progress(self) -> Sequence[tuple[TP, int | None, int]]:
+        """Partitions in hand, the next offset of each and its number of sources."""
+        ...
+
+    def idle_since(self) -> float | None:
+        """Since when nothing arrived and nothing was in hand, on the monotonic clock; None while something is."""
+        ...
+
+    def unplaced_since(self) -> float | None:
+        """Since when it has been neither reading nor waiting for partitions, on the monotonic clock."""
+        ...
+
+    def position(self, tp: TP) -> int | None:
+        """Offset that the consumer would fetch next, where it knows."""
+        ...
+
+
+class Watchdog:
+    """Watches the servers and the consumer of one worker.
+
+    Parameters
+    ----------
+    topics : collection of str
+        The topics that must be there.
+    ends : LogEnds
+        Asks Kafka.
+    subject : Subject
+        Who reads.
+    verify : callable
+        Asks Redis whether what is stored is still ours; raises `StoreUnavailableError` when it does not answer, and
+        anything else when the worker must stop.
+    rebalance_timeout : float
+        Seconds that a rebalance may take.
+    """
+
+    def __init__(
+        self,
+        topics: Collection[str],
+        ends: LogEnds,
+        subject: Subject,
+        *,
+        verify: Callable[[], Awaitable[Any]],
+        outages: Outages,
+        rebalance_timeout: float,
+    ) -> None:
+        self._topics = topics
+        self._ends = ends
+        self._subject = subject
+        self._verify = verify
+        self._outages = outages
+        self._patience = 2 * rebalance_timeout + _STUCK_SECONDS
+        self._missing = 0
+        self._answering_since = monotonic()
+        self.stuck: str | None = None
+        """Why the consumer seems stuck, before it is sure."""
+
+    async def run(self) -> None:
+        """Look again and again.
+
+        Raises
+        ------
+        BrokerError
+            A topic is gone, or the consumer is stuck.
+        StreamgaugeError
+            What `verify` raises.
+        """
+        try:
+            while True:
+                begin = monotonic()
+                await self.look()
+                await asyncio.sleep(max(0.5, begin + LOOK_SECONDS - monotonic()))
+        finally:
+            await self._ends.close()
+
+    async def look(self) -> None:
+        """Look once."""
+        await asyncio.gather(self._look_at_redis(), self._look_at_kafka())
+
+    async def _look_at_redis(self) -> None:
+        try:
+            await self._verify()
+        except StoreUnavailableError as error:
+            self._outages.missed(REDIS, str(error))
+        else:
+            self._outages.answered(REDIS)
+
+    async def _look_at_kafka(self) -> None:
+        progress = {tp: offset for tp, offset, _ in self._subject.progress()}
+        try:
+            missing, ends = await self._ends.ask(self._topics, progress)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._outages.missed(KAFKA, str(error) or "no answer in time")
+            self._answering_since = monotonic()
+            return
+        self._outages.answered(KAFKA)
+        # Once is not enough: brokers that are starting do not know all their topics yet.
+        self._missing = self._missing + 1 if missing else 0
+        if self._missing >= _MISSING_LOOKS:
+            raise BrokerError(
+                f"the topic {', '.join(sorted(missing))} is gone; what was in it and not processed is lost. "
+                "Make it anew and begin afresh with another worker.group"
+            )
+        if not missing:
+            self._look_at_consumer(progress, ends)
+
+    def _look_at_consumer(self, progress: Mapping[TP, int | None], ends: Mapping[TP, int]) -> None:
+        now = monotonic()
+        unplaced = self._subject.unplaced_since()
+        if unplaced is not None and now - max(unplaced, self._answering_since) > self._patience:
+            raise BrokerError(
+                f"the consumer group has not settled for {now - unplaced:.0f} s, though Kafka answers; the worker "
+                "ends, to be started anew"
+            )
+        self.stuck = None
+        idle = self._subject.idle_since()
+        if idle is None or unplaced is not None:
+            return
+        quiet = now - max(idle, self._answering_since)
+        if quiet < LOOK_SECONDS:
+            return
+        for tp, end in ends.items():
+            behind = end - (progress[tp] or 0)
+            position = self._subject.position(tp)
+            # The last offsets may be a transaction's marks, which never arrive; the consumer's position passes them.
+            if behind <= 0 or (position is not None and position >= end):
+                continue
+            self.stuck = f"{tp.topic}/{tp.partition}: nothing arrived for {quiet:.0f} s, {behind} events wait"
+            if quiet > _STUCK_SECONDS:
+                raise BrokerError(
+                    f"the consumer is stuck ({self.stuck}), though Kafka answers; the worker ends, to be started anew"
+                )
+            _log.warning("nothing arrives", partition=f"{tp.topic}/{tp.partition}", waiting=behind)
