@@ -29,6 +29,10 @@ class WorkerSettings(BaseModel):
         State and position are stored this often.
     create_topics : bool
         Make topics that are missing, input topics with `partitions` partitions.
+    session_timeout : duration
+        A worker that was not heard of for so long loses its partitions to others.
+    max_poll_interval : duration
+        A worker whose own loop stands still for so long leaves the group by itself.
     max_bad_ratio, max_bad_run
         The worker stops when more than this share of the last 10,000 events, or this many in a row, are dead letters.
     metrics_port : int
@@ -51,6 +55,7 @@ class WorkerSettings(BaseModel):
     create_topics: bool = True
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
     session_timeout: Duration = 30.0
+    max_poll_interval: Duration = 300.0
     max_bad_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     max_bad_run: Annotated[int, Field(ge=1)] = 10_000
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
