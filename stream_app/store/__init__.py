@@ -1,10 +1,12 @@
 """Readers and writers of Redis: alerts, features, checkpoints."""
 
 from stream_app.store.alerts import AlertReader, AlertWriter
-from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Claim
+from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Seen
 from stream_app.store.connection import Store, connect
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
+from stream_app.store.fence import Claim, Fence
 from stream_app.store.keys import Keys
+from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.packing import pack_state, unpack_state
 
 __all__ = [
@@ -16,7 +18,11 @@ __all__ = [
     "FeatureReader",
     "FeatureRow",
     "FeatureWriter",
+    "Fence",
     "Keys",
+    "OutboxEntry",
+    "OutboxStore",
+    "Seen",
     "Store",
     "connect",
     "pack_state",

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from stream_app.errors import StoreError
 from stream_app.events import Alert
 from stream_app.store.connection import Store
+from stream_app.store.fence import Fence
+from stream_app.store.marked import marked
 from stream_app.store.scripts import script
 
 __all__ = ["AlertReader", "AlertWriter"]
@@ -17,14 +19,25 @@ _ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 class AlertWriter:
-    """Writes alerts, so that telling one again changes nothing."""
+    """Writes alerts, so that telling one again changes nothing.
+
+    The alerts of a partition's owner are fenced, and put into the partition's outbox together with being told. The
+    script then has keys of several hash slots, so it needs one Redis or Valkey, not a Redis Cluster.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._raise = store.client.register_script(script("raise_alert"))
+        self._raise = store.client.register_script(script("fence", "raise_alert"))
 
-    async def write(self, alerts: Sequence[Alert]) -> list[bool]:
+    async def write(self, alerts: Sequence[Alert], fence: Fence | None = None) -> list[bool]:
         """Write alerts in one round trip.
+
+        Parameters
+        ----------
+        alerts : sequence of Alert
+            In the order of their events.
+        fence : Fence, optional
+            The partition they come from; without it they are neither fenced nor put into an outbox.
 
         Returns
         -------
@@ -33,20 +46,27 @@ class AlertWriter:
 
         Raises
         ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
         StoreError
             If Redis cannot be reached or refuses the write; some may have been written, writing again is safe.
         """
         if not alerts:
             return []
         keys = self._store.keys
-        async with (
-            self._store.errors("writing alerts"),
-            self._store.client.pipeline(transaction=False) as pipe,
-        ):
+        owned: list[str] = []
+        if fence is not None:
+            claim = fence.claim
+            partition = claim.group, claim.topic, claim.partition
+            owned = [keys.outbox(*partition), keys.offsets(*partition)]
+        async with self._store.errors("writing alerts"), marked(self._store, fence) as pipe:
             for alert in alerts:
                 await self._raise(
-                    keys=[keys.alert(alert.id), keys.alerts, keys.firing],
+                    keys=[keys.alert(alert.id), keys.alerts, keys.firing, *owned],
                     args=[
+                        *pipe.owner,
                         alert.id,
                         alert.state.value,
                         alert.started_at,
@@ -55,9 +75,9 @@ class AlertWriter:
                         _STREAM_LENGTH,
                         keys.live_channel,
                     ],
-                    client=pipe,
+                    client=pipe.client,
                 )
-            return [bool(new) for new in await pipe.execute()]
+            return [new == 1 for new in await pipe.execute()]
 
 
 class AlertReader:

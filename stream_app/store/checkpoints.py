@@ -2,37 +2,41 @@
 
 Redis is the truth about how far a partition has been processed. A worker that takes a partition over raises
 its epoch, and from then on every write of an earlier owner is refused, also of one that was paused and
-does not know yet. A checkpoint is written only on top of the position that its writer started from.
+does not know yet (see `fence`). A checkpoint is written only on top of the position that its writer started from.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from stream_app.errors import FencedError, StateError
+from stream_app.errors import StateError
 from stream_app.store.connection import Store
+from stream_app.store.fence import OTHER_BASE, Claim, Fence, refuse
 from stream_app.store.scripts import script
 
-__all__ = ["Checkpoint", "CheckpointStore", "Claim"]
+__all__ = ["Checkpoint", "CheckpointStore", "Seen"]
+
+_LOST_EFFECTS = -4
+_SLICE_BYTES = 32_000_000
+"""State is sent in slices of this size: Redis takes one in 10 ms, and limits what a client may have under way."""
+
+_SLICE_SOURCES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """The right to write one partition.
+class Seen:
+    """When a source was seen last.
 
     Parameters
     ----------
-    topic, partition
-        Which.
-    epoch : int
-        Larger than that of every earlier owner.
-    next_offset : int or None
-        The first offset that has not been processed; None if none ever was.
+    offset : int
+        Offset of its last event.
+    clock : float
+        The log's own time then, in epoch seconds.
     """
 
-    topic: str
-    partition: int
-    epoch: int
-    next_offset: int | None
+    offset: int
+    clock: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +46,28 @@ class Checkpoint:
     Parameters
     ----------
     claim : Claim
-        The right to write; its epoch is checked.
+        The right to write; its epoch and owner are checked.
     base : int or None
         Position on top of which this is written.
     next_offset : int
         First offset that is not in it.
     states : dict of str to bytes
         Packed state of each source that changed since `base`.
+    seen : dict of str to Seen
+        When those sources were seen last.
+    gone : sequence of str
+        Sources whose state is removed.
+    writes : int
+        Pipelines of effects that were written before.
     """
 
     claim: Claim
     base: int | None
     next_offset: int
     states: Mapping[str, bytes]
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    gone: Sequence[str] = ()
+    writes: int = 0
 
 
 class CheckpointStore:
@@ -72,10 +85,18 @@ class CheckpointStore:
         self._store = store
         self._group = group
         self._claim = store.client.register_script(script("claim"))
-        self._write = store.client.register_script(script("checkpoint"))
+        self._stage = store.client.register_script(script("fence", "stage"))
+        self._write = store.client.register_script(script("fence", "checkpoint"))
 
-    async def claim(self, topic: str, partition: int) -> Claim:
+    async def claim(self, topic: str, partition: int, *, generation: int | None = None) -> Claim:
         """Take a partition over from whoever had it.
+
+        Parameters
+        ----------
+        topic, partition
+            Which.
+        generation : int, optional
+            Generation of the consumer group, kept beside the claim for whoever has to find out what happened.
 
         Raises
         ------
@@ -83,18 +104,87 @@ class CheckpointStore:
             If Redis cannot be reached.
         """
         key = self._store.keys.offsets(self._group, topic, partition)
+        owner = secrets.token_hex(16)
         async with self._store.errors(f"claiming {topic}/{partition}"):
-            epoch, stored = await self._claim(keys=[key])
-        return Claim(topic, partition, int(epoch), None if stored is None else int(stored))
+            epoch, stored = await self._claim(
+                keys=[key], args=[owner, "" if generation is None else generation]
+            )
+        return Claim(
+            self._group, topic, partition, int(epoch), owner, None if stored is None else int(stored)
+        )
+
+    async def check(self, fences: Sequence[Fence]) -> None:
+        """See in one round trip that claims still stand, and that what was written is there.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns one of the partitions.
+        StateError
+            The store lost writes that it had taken.
+        StoreError
+            Redis cannot be reached.
+        """
+        if not fences:
+            return
+        # Before the question: what is written meanwhile may be in the answer or not.
+        believed = [(fence.claim, fence.position, fence.writes) for fence in fences]
+        async with (
+            self._store.errors("looking after the claims"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for claim, _, _ in believed:
+                key = self._store.keys.offsets(self._group, claim.topic, claim.partition)
+                pipe.hmget(key, "epoch", "owner", "next", "writes")
+            answers = await pipe.execute()
+        for (claim, position, writes), (epoch, owner, stored, written) in zip(believed, answers, strict=True):
+            if (int(epoch or 0), (owner or b"").decode()) != (claim.epoch, claim.owner):
+                verdict = -1 if int(epoch or 0) >= claim.epoch else -3
+                refuse(claim, verdict, int(epoch or 0), place=self._store.place)
+            if position is not None and (stored is None or int(stored) < position):
+                raise self._went_back(claim, f"position {position}", None if stored is None else int(stored))
+            if int(written or 0) < writes:
+                raise self._went_back(claim, f"{writes} writes of alerts and features", int(written or 0))
+
+    def _went_back(self, claim: Claim, believed: str, found: int | None) -> StateError:
+        return StateError(
+            f"Redis at {self._store.place} went back: {claim.where} had {believed}, and it has "
+            f"{'none' if found is None or found < 0 else found} now; the last writes are lost. "
+            "Start the worker again, and it goes on from what is left"
+        )
+
+    async def seen(self, claim: Claim) -> dict[str, Seen]:
+        """Read which sources a partition has and when each was seen last, the longest ago first.
+
+        Raises
+        ------
+        StateError
+            If what is stored is damaged; it names the key.
+        """
+        key = self._store.keys.seen(self._group, claim.topic, claim.partition)
+        found: dict[str, Seen] = {}
+        async with self._store.errors(f"reading the sources of {claim.where}"):
+            async for source, value in self._store.client.hscan_iter(key, count=1000):
+                try:
+                    offset, clock = value.split()
+                    found[source.decode()] = Seen(int(offset), float(clock))
+                except ValueError as error:
+                    raise StateError(f"{key}: the entry of {source!r} is damaged: {error}") from error
+        return dict(sorted(found.items(), key=lambda entry: entry[1].offset))
 
     async def states(self, claim: Claim, sources: Sequence[str]) -> dict[str, bytes]:
         """Read the stored states of some sources; those without one are left out."""
-        if not sources:
-            return {}
         key = self._store.keys.state(self._group, claim.topic, claim.partition)
-        async with self._store.errors(f"reading the state of {claim.topic}/{claim.partition}"):
-            found = await self._store.client.hmget(key, list(sources))
-        return {source: blob for source, blob in zip(sources, found, strict=True) if blob is not None}
+        states: dict[str, bytes] = {}
+        async with self._store.errors(f"reading the state of {claim.where}"):
+            # In slices, so that Redis answers others in between.
+            for first in range(0, len(sources), _SLICE_SOURCES):
+                asked = list(sources[first : first + _SLICE_SOURCES])
+                found = await self._store.client.hmget(key, asked)
+                states |= {
+                    source: blob for source, blob in zip(asked, found, strict=True) if blob is not None
+                }
+        return states
 
     async def write(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint; telling it twice is the same as once.
@@ -104,34 +194,64 @@ class CheckpointStore:
         FencedError
             Another worker owns the partition.
         StateError
-            The stored position is not the one this checkpoint builds on.
+            The stored position is not the one this checkpoint builds on, or effects before it are lost.
         StoreError
             Redis cannot be reached or refuses the write.
         """
         claim = checkpoint.claim
-        keys = self._store.keys
-        where = f"{claim.topic}/{claim.partition}"
+        async with self._store.errors(f"storing the checkpoint of {claim.where}"):
+            verdict, found = await self._send(checkpoint)
+        if verdict >= 0:
+            return
+        if verdict == _LOST_EFFECTS:
+            raise self._went_back(claim, f"{checkpoint.writes} writes of alerts and features", found)
+        if verdict != OTHER_BASE:
+            refuse(claim, verdict, found, place=self._store.place)
+        if checkpoint.base is not None and found < checkpoint.base:
+            raise self._went_back(claim, f"position {checkpoint.base}", found)
+        raise StateError(
+            f"{claim.where}: the stored position is {found}, not {checkpoint.base} on which this checkpoint builds; "
+            "has something else written to this group's keys?"
+        )
+
+    async def _send(self, checkpoint: Checkpoint) -> tuple[int, int]:
+        claim, keys = checkpoint.claim, self._store.keys
+        group, topic, partition = self._group, claim.topic, claim.partition
+        position, staged = keys.offsets(group, topic, partition), keys.staged(group, topic, partition)
+        *early, last = _slices(checkpoint)
+        for number, entries in enumerate(early):
+            verdict, found = await self._stage(
+                keys=[position, staged], args=[claim.epoch, claim.owner, number, *entries]
+            )
+            if verdict < 0:
+                return int(verdict), int(found)
         arguments: list[str | bytes | int] = [
             claim.epoch,
+            claim.owner,
             "" if checkpoint.base is None else checkpoint.base,
             checkpoint.next_offset,
+            checkpoint.writes,
+            len(early),
+            len(checkpoint.gone),
+            *checkpoint.gone,
+            *last,
         ]
-        for source, blob in checkpoint.states.items():
-            arguments += (source, blob)
-        async with self._store.errors(f"storing the checkpoint of {where}"):
-            verdict, found = await self._write(
-                keys=[
-                    keys.offsets(self._group, claim.topic, claim.partition),
-                    keys.state(self._group, claim.topic, claim.partition),
-                ],
-                args=arguments,
-            )
-        if verdict == -1:
-            raise FencedError(
-                f"{where} is owned by another worker (epoch {found}, ours {claim.epoch}); not stored"
-            )
-        if verdict == -2:
-            raise StateError(
-                f"{where}: the stored position is {found}, not {checkpoint.base} on which this checkpoint builds; "
-                "has something else written to this group's keys?"
-            )
+        verdict, found = await self._write(
+            keys=[position, keys.state(group, topic, partition), keys.seen(group, topic, partition), staged],
+            args=arguments,
+        )
+        return int(verdict), int(found)
+
+
+def _slices(checkpoint: Checkpoint) -> list[list[str | bytes]]:
+    """Source, when it was seen, its state, and so on; at least one slice."""
+    slices: list[list[str | bytes]] = [[]]
+    size = 0
+    for source, blob in checkpoint.states.items():
+        if size + len(blob) > _SLICE_BYTES and slices[-1]:
+            slices.append([])
+            size = 0
+        seen = checkpoint.seen.get(source, Seen(checkpoint.next_offset - 1, 0.0))
+        slices[-1] += (source, f"{seen.offset} {seen.clock!r}", blob)
+        size += len(blob)
+    return slices

@@ -1,12 +1,23 @@
 """One connection pool to Redis, with retries and errors that say where."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import redis.asyncio
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import AuthenticationError, ClusterDownError, RedisError, ResponseError, TryAgainError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -17,6 +28,16 @@ from stream_app.store.trust import PatientRetry, TrustedConnection
 
 __all__ = ["Store", "connect"]
 
+_REMEDIES = {
+    "OOM": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
+    "READONLY": "this is a replica; name the primary in redis.url",
+    "NOPERM": "let the user have the commands and keys that SECURITY.md lists",
+    "MISCONF": "Redis cannot save to its disk; make room there and see its log",
+    "WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
+}
+"""What to do when Redis refuses, by the code of its error."""
+
+_BUSY = ("BUSY", "NOREPLICAS", "MASTERDOWN")
 _RETRIES = 5
 _TIMEOUT_SECONDS = 5.0
 
@@ -63,18 +84,36 @@ class Store:
             raise StoreUnavailableError(
                 f"Redis at {self.place} cannot be reached while {doing}: {error}"
             ) from error
-        except (ClusterDownError, TryAgainError) as error:
-            raise StoreUnavailableError(
-                f"Redis at {self.place} is not ready while {doing}: {error}"
-            ) from error
         except ResponseError as error:
-            raise StoreError(f"Redis at {self.place} refuses {doing}: {error}") from error
+            if isinstance(error, ClusterDownError | TryAgainError | MasterDownError) or _is_busy(error):
+                raise StoreUnavailableError(
+                    f"Redis at {self.place} is not ready while {doing}: {error}"
+                ) from error
+            raise StoreError(f"Redis at {self.place} refuses {doing}: {error}{_remedy(error)}") from error
         except RedisError as error:
             raise StoreError(f"Redis at {self.place} failed while {doing}: {error}") from error
 
     async def close(self) -> None:
         """Close all connections."""
         await self.client.aclose()
+
+
+def _codes(error: ResponseError) -> str:
+    # redis-py cuts the code off where it has a class for it, and an error within a script stands inside another.
+    kind = {
+        OutOfMemoryError: "OOM", ReadOnlyError: "READONLY", NoPermissionError: "NOPERM", MasterDownError: "MASTERDOWN",
+    }.get(type(error), "")  # fmt: skip
+    return f"{kind} {error}"
+
+
+def _is_busy(error: ResponseError) -> bool:
+    return any(re.search(rf"\b{code}\b", _codes(error)) for code in _BUSY)
+
+
+def _remedy(error: ResponseError) -> str:
+    text = _codes(error)
+    said = [remedy for code, remedy in _REMEDIES.items() if re.search(rf"\b{code}\b", text)]
+    return f"; {said[0]}" if said else ""
 
 
 async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:

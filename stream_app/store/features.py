@@ -4,9 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stream_app.store.connection import Store
+from stream_app.store.fence import Fence
+from stream_app.store.marked import marked
 from stream_app.store.scripts import script
 
 __all__ = ["FeatureReader", "FeatureRow", "FeatureWriter"]
+
+
+_ENTITIES = 100_000
+"""Entities of a view that are listed, those with the newest events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +58,18 @@ class FeatureWriter:
         self._view = view
         self._version = version
         self._ttl = max(1, int(ttl))
-        self._write = store.client.register_script(script("write_features"))
+        self._write = store.client.register_script(script("fence", "write_features"))
 
-    async def write(self, rows: Sequence[FeatureRow]) -> int:
+    async def write(self, rows: Sequence[FeatureRow], fence: Fence | None = None) -> int:
         """Write rows in one round trip.
+
+        Parameters
+        ----------
+        rows : sequence of FeatureRow
+            At most one an entity.
+        fence : Fence, optional
+            The partition they come from; without it they are not fenced. With it the script has keys of several
+            hash slots, so it needs one Redis or Valkey, not a Redis Cluster.
 
         Returns
         -------
@@ -64,6 +78,10 @@ class FeatureWriter:
 
         Raises
         ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
         StoreError
             If Redis cannot be reached or refuses the write; writing again is safe.
         """
@@ -71,20 +89,21 @@ class FeatureWriter:
             return 0
         keys = self._store.keys
         entities = keys.entities(self._view)
-        async with (
-            self._store.errors("writing features"),
-            self._store.client.pipeline(transaction=False) as pipe,
-        ):
+        owned: list[str] = []
+        if fence is not None:
+            owned = [keys.offsets(fence.claim.group, fence.claim.topic, fence.claim.partition)]
+        async with self._store.errors("writing features"), marked(self._store, fence) as pipe:
             for row in rows:
                 fields: list[str | float | int] = [
-                    row.offset, self._ttl, row.entity, row.event_ts, "_event_ts", row.event_ts, "_written_ts", row.written_ts,
+                    *pipe.owner, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
+                    "_event_ts", row.event_ts, "_written_ts", row.written_ts,
                 ]  # fmt: skip
                 for name, value in row.values.items():
                     fields += (name, "" if value is None else value)
                 await self._write(
-                    keys=[keys.features(self._view, self._version, row.entity), entities],
+                    keys=[keys.features(self._view, self._version, row.entity), entities, *owned],
                     args=fields,
-                    client=pipe,
+                    client=pipe.client,
                 )
             return sum(await pipe.execute())
 

@@ -55,17 +55,25 @@ class Keys:
         """One alert (hash)."""
         return f"{self.prefix}:alert:{alert_id}"
 
-    def status(self, stream: str, source: str) -> str:
-        """Counters of one source (hash)."""
-        return f"{self.prefix}:status:{_quoted(stream)}:{_quoted(source)}"
-
     def offsets(self, group: str, topic: str, partition: int) -> str:
-        """Epoch and next offset of one partition (hash)."""
+        """Epoch, owner and next offset of one partition (hash)."""
         return f"{self._partition(group, topic, partition)}:position"
 
     def state(self, group: str, topic: str, partition: int) -> str:
         """State of the sources of one partition (hash)."""
         return f"{self._partition(group, topic, partition)}:state"
+
+    def seen(self, group: str, topic: str, partition: int) -> str:
+        """When the sources of one partition were seen last (hash)."""
+        return f"{self._partition(group, topic, partition)}:seen"
+
+    def staged(self, group: str, topic: str, partition: int) -> str:
+        """Parts of a large checkpoint that is being written (hash)."""
+        return f"{self._partition(group, topic, partition)}:staged"
+
+    def outbox(self, group: str, topic: str, partition: int) -> str:
+        """Alerts of one partition that are not published yet, oldest first (stream)."""
+        return f"{self._partition(group, topic, partition)}:outbox"
 
     def _partition(self, group: str, topic: str, partition: int) -> str:
         return f"{self.prefix}:{{{_quoted(group)}:{_quoted(topic)}:{partition}}}"

@@ -70,6 +70,8 @@ async def test_a_full_store_refuses_and_keeps_what_it_has(prefix):
         await checkpoints.write(Checkpoint(claim, None, 1, {"a": b"kept"}))
         with pytest.raises(StoreError, match=r"refuses storing the checkpoint of t/0: .*maxmemory"):
             await fill()
+        # What was refused is free again, so that something small might fit.
+        await store.client.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match=r"writing features.*maxmemory"):
             await FeatureWriter(store, "v").write([FeatureRow("e", 1, 1.0, 1.0, {"f": 1.0})])
         assert await checkpoints.states(claim, ["a"]) == {"a": b"kept"}

@@ -1,0 +1,87 @@
+"""Fencing: of all workers that ever owned a partition only the last one can write for it.
+
+A claim stores a new epoch and a random token of the owner, and every write compares both. The token is there for
+the store that loses its last writes in a crash (an append-only file that is synced every second, a failover): the epoch goes back
+with them, and the next claim would give the same one to somebody else.
+
+What was lost must not be passed over, either. An owner counts its pipelines of effects, each leaves its number
+beside the epoch as its last command, and a checkpoint is only written on top of the number that is expected.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from stream_app.errors import FencedError, StateError
+
+__all__ = ["Claim", "Fence", "refuse"]
+
+OTHER_OWNER, OTHER_BASE, WENT_BACK = -1, -2, -3
+"""Verdicts of the scripts; what is not negative is no refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write one partition.
+
+    Parameters
+    ----------
+    group, topic, partition
+        Which.
+    epoch : int
+        Larger than that of every earlier owner.
+    owner : str
+        A random token, which no other claim has.
+    next_offset : int or None
+        The first offset that has not been processed; None if none ever was.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    epoch: int
+    owner: str
+    next_offset: int | None
+
+    @property
+    def where(self) -> str:
+        """The partition, for messages."""
+        return f"{self.topic}/{self.partition}"
+
+
+@dataclass(slots=True)
+class Fence:
+    """A claim, and what the store holds under it as far as we know.
+
+    Parameters
+    ----------
+    claim : Claim
+        The right to write.
+    position : int or None
+        The stored position.
+    writes : int
+        Pipelines of effects that were written under the claim.
+    """
+
+    claim: Claim
+    position: int | None
+    writes: int = 0
+
+
+def refuse(claim: Claim, verdict: int, found: Any, *, place: str) -> NoReturn:
+    """Say why a script refused a write.
+
+    Raises
+    ------
+    FencedError
+        Another worker owns the partition.
+    StateError
+        The store lost its last writes.
+    """
+    if verdict == OTHER_OWNER:
+        raise FencedError(
+            f"{claim.where} is owned by another worker (epoch {found}, ours {claim.epoch}); not stored"
+        )
+    raise StateError(
+        f"Redis at {place} went back: {claim.where} was claimed with epoch {claim.epoch}, and {found or 'nothing'} "
+        "is stored; its last writes are lost. Start the worker again, and it goes on from what is left"
+    )

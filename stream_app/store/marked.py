@@ -1,0 +1,69 @@
+"""A pipeline of effects that leaves its number behind, as its last command."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from stream_app.store.connection import Store
+from stream_app.store.fence import Fence, refuse
+from stream_app.store.scripts import script
+
+__all__ = ["MarkedPipeline", "marked"]
+
+
+class MarkedPipeline:
+    """Scripts that go to Redis in one round trip, for the owner of a partition or for nobody in particular.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    client : redis.asyncio.client.Pipeline
+        What the scripts are given as their client.
+    fence : Fence or None
+        The partition, if there is one.
+    """
+
+    def __init__(self, store: Store, client: Any, fence: Fence | None) -> None:
+        self.client = client
+        self._store = store
+        self._fence = fence
+
+    @property
+    def owner(self) -> tuple[int | str, str]:
+        """First arguments of each script: epoch and owner."""
+        return ("", "") if self._fence is None else (self._fence.claim.epoch, self._fence.claim.owner)
+
+    async def execute(self) -> list[int]:
+        """Send everything, and return the verdict of each script.
+
+        A store that loses its last writes loses the mark before it loses what was written ahead of it, so the next
+        checkpoint notices.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        """
+        fence = self._fence
+        if fence is None:
+            return [int(verdict) for verdict, _ in await self.client.execute()]
+        claim, number = fence.claim, fence.writes + 1
+        mark = self._store.client.register_script(script("fence", "mark"))
+        key = self._store.keys.offsets(claim.group, claim.topic, claim.partition)
+        await mark(keys=[key], args=[claim.epoch, claim.owner, number], client=self.client)
+        answers = await self.client.execute()
+        for verdict, found in answers:
+            if verdict < 0:
+                refuse(claim, verdict, found, place=self._store.place)
+        fence.writes = number
+        return [int(verdict) for verdict, _ in answers[:-1]]
+
+
+@asynccontextmanager
+async def marked(store: Store, fence: Fence | None) -> AsyncIterator[MarkedPipeline]:
+    """Open a pipeline."""
+    async with store.client.pipeline(transaction=False) as pipe:
+        yield MarkedPipeline(store, pipe, fence)

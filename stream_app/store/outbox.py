@@ -1,0 +1,89 @@
+"""The outbox of a partition: alerts that are in Redis and not yet on their topic, oldest first.
+
+An alert is put here by the very script that tells it (see `alerts`), so none is told without being published and
+none is published twice because its batch was processed twice. Whoever owns the partition publishes, and removes what the
+broker has acknowledged.
+"""
+
+from dataclasses import dataclass
+
+from stream_app.errors import StateError
+from stream_app.events import Alert
+from stream_app.store.connection import Store
+from stream_app.store.fence import Claim, refuse
+from stream_app.store.scripts import script
+
+__all__ = ["OutboxEntry", "OutboxStore"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """An alert that waits, under the id that Redis gave it."""
+
+    id: str
+    alert: Alert
+
+
+class OutboxStore:
+    """Reads and trims outboxes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._trim = store.client.register_script(script("fence", "trim_outbox"))
+
+    async def read(self, claim: Claim, *, count: int) -> list[OutboxEntry]:
+        """Return the oldest entries.
+
+        Raises
+        ------
+        StateError
+            If one is not an alert; it names the key.
+        StoreError
+            If Redis cannot be reached.
+        """
+        key = self._key(claim)
+        async with self._store.errors(f"reading the outbox of {claim.where}"):
+            found = await self._store.client.xrange(key, count=count)
+        try:
+            return [
+                OutboxEntry(entry.decode(), Alert.model_validate_json(fields[b"alert"]))
+                for entry, fields in found
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(f"{key}: an entry is not an alert; has something else written to it?") from error
+
+    async def remove(self, claim: Claim, last: OutboxEntry) -> int:
+        """Remove entries up to one, and return how many are left.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        moment, number = last.id.split("-")
+        position = self._store.keys.offsets(claim.group, claim.topic, claim.partition)
+        async with self._store.errors(f"trimming the outbox of {claim.where}"):
+            verdict, left = await self._trim(
+                keys=[self._key(claim), position],
+                args=[claim.epoch, claim.owner, f"{moment}-{int(number) + 1}"],
+            )
+        if verdict < 0:
+            refuse(claim, verdict, left, place=self._store.place)
+        return int(left)
+
+    async def lengths(self, claims: list[Claim]) -> int:
+        """Return how many alerts wait in some outboxes."""
+        async with (
+            self._store.errors("measuring the outboxes"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for claim in claims:
+                pipe.xlen(self._key(claim))
+            return sum(await pipe.execute())
+
+    def _key(self, claim: Claim) -> str:
+        return self._store.keys.outbox(claim.group, claim.topic, claim.partition)

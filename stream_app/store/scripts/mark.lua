@@ -1,0 +1,9 @@
+-- Note how many pipelines of effects an owner has written; the last command of each.
+-- KEYS: position. ARGV: epoch, owner, number of pipelines.
+-- Answers {1, number}, or a refusal.
+local refused = refusal(KEYS[1], ARGV[1], ARGV[2])
+if refused then
+  return refused
+end
+redis.call('HSET', KEYS[1], 'writes', ARGV[3])
+return {1, tonumber(ARGV[3])}
