@@ -71,7 +71,9 @@ def test_metrics_and_health_on_loopback(spawn, call, replayed, monkeypatch):
     port = free_port()
     monkeypatch.setenv("STREAMGAUGE_WORKER__METRICS_PORT", str(port))
     worker = spawn("worker").until('"event": "watching"')
-    assert get(port, "/healthz") == (200, '{"status": "alive"}')
+    assert get(port, "/livez") == (200, '{"status": "alive"}')
+    wait_for(lambda: get(port, "/healthz")[0] == 200)
+    assert json.loads(get(port, "/healthz")[1])["status"] == "ok"
     assert get(port, "/readyz") == (200, '{"status": "ready"}')
     wanted = 'streamgauge_events_total{stream="sensors"} 500.0'
     wait_for(lambda: wanted in get(port, "/metrics")[1])
