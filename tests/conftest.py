@@ -1,5 +1,7 @@
-"""Servers for the tests: the embedded ones, or those that STREAMGAUGE_TEST_KAFKA and STREAMGAUGE_TEST_REDIS name.
+"""Servers for the tests.
 
+They are the embedded ones; with STREAMGAUGE_TEST_SERVERS=real, Apache Kafka and redis-server, started here; else those
+that STREAMGAUGE_TEST_KAFKA and STREAMGAUGE_TEST_REDIS name.
 Every test gets its own topic prefix and its own key prefix, so tests never see each other's data.
 """
 
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from servers.kafka import ApacheKafka
+from servers.redis import RedisServer
 
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
 from stream_app.kafka import client_options, ensure_topics
@@ -27,24 +31,27 @@ for _name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
+REAL = os.environ.get("STREAMGAUGE_TEST_SERVERS") == "real"
+
+
 @pytest.fixture(scope="session")
-def broker_address():
+def broker_address(tmp_path_factory):
     named = os.environ.get("STREAMGAUGE_TEST_KAFKA")
     if named:
         yield named
         return
-    broker = EmbeddedBroker()
+    broker = ApacheKafka(tmp_path_factory.mktemp("kafka")) if REAL else EmbeddedBroker()
     yield broker.start()
     broker.stop()
 
 
 @pytest.fixture(scope="session")
-def store_url():
+def store_url(tmp_path_factory):
     named = os.environ.get("STREAMGAUGE_TEST_REDIS")
     if named:
         yield named
         return
-    store = EmbeddedStore()
+    store = RedisServer(tmp_path_factory.mktemp("redis")) if REAL else EmbeddedStore()
     yield store.start()
     store.stop()
 
