@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka lint types bench bench-detection lock clean
+.PHONY: help venv demo test test-slow kafka faults lint types bench bench-detection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -44,7 +44,7 @@ demo: venv ## Broker, store, worker and replays in one command; ends by itself (
 	@$(VENV)/bin/streamgauge demo $(ARGS)
 
 test: venv ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow" $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults" $(ARGS)
 
 test-slow: venv ## The slow tests
 	@$(PY) -m pytest -m slow $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
@@ -61,6 +61,9 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 	@rm -rf $(KAFKA)
 	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
 	@touch $@
+
+faults: venv kafka ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
 
 lint: venv ## ruff: rules and format; import-linter: layers
 	@$(VENV)/bin/ruff check .

@@ -1,0 +1,207 @@
+"""The fault suite's own options, servers and table.
+
+At reduced scale it is part of ``make test-kafka``; ``make faults`` runs it at full scale, alone.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from conftest import REAL
+from faults.ground import Ground
+from faults.table import Row, rendered, write
+from servers.kafka import ApacheKafka
+from servers.redis import RedisServer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_DEFAULT_SEED = 1
+_rows = pytest.StashKey[list[Row]]()
+_folder = pytest.StashKey[Path]()
+_row = pytest.StashKey[Row]()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the scenarios are.
+
+    Parameters
+    ----------
+    full : bool
+        Whether `pick` gives the numbers that the project promises, or reduced ones.
+    """
+
+    full: bool
+
+    def pick(self, reduced: Any, full: Any) -> Any:
+        """One of both."""
+        return full if self.full else reduced
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults-seed", type=int, default=_DEFAULT_SEED, help="seed of the fault suite's random choices"
+    )
+
+
+def _seed(config) -> int:
+    return int(config.getoption("faults_seed", _DEFAULT_SEED))
+
+
+def _scale() -> Scale:
+    return Scale(os.environ.get("STREAMGAUGE_TEST_FAULTS") == "full")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+            if not REAL:
+                item.add_marker(pytest.mark.skip("hurts real servers only: make test-kafka, or make faults"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    row = item.stash.get(_row, None)
+    if row is not None and call.when == "call" and not report.passed:
+        reason = str(call.excinfo.value).strip().splitlines() if call.excinfo else []
+        word = "skipped" if report.skipped else "FAILED"
+        row.verdict = f"{word}: {reason[0][:150] if reason else call.excinfo.typename}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    rows = config.stash.get(_rows, [])
+    if rows:
+        seed, scale = _seed(config), "full" if _scale().full else "reduced"
+        folder = config.stash[_folder]
+        write(rows, folder, seed=seed, scale=scale)
+        terminalreporter.section(f"faults: seed {seed}, {scale} scale, logs in {folder.relative_to(ROOT)}")
+        terminalreporter.write_line(rendered(rows))
+
+
+@pytest.fixture(scope="session")
+def faults_folder(request):
+    """Where this run keeps its table and its logs."""
+    folder = ROOT / "build" / "faults" / time.strftime("%Y-%m-%dT%H-%M-%S")
+    folder.mkdir(parents=True)
+    request.config.stash[_folder] = folder
+    request.config.stash[_rows] = []
+    return folder
+
+
+@pytest.fixture
+def scale():
+    return _scale()
+
+
+@pytest.fixture
+def seed(request):
+    return _seed(request.config)
+
+
+@pytest.fixture
+def chance(request, seed):
+    """Random choices of this scenario; the same in each run with the same seed."""
+    return Random(f"{seed}:{request.node.name}")
+
+
+@pytest.fixture
+def folder(request, faults_folder):
+    """Where this scenario keeps its logs."""
+    made = faults_folder / request.node.name.removeprefix("test_").replace("[", "-").replace("]", "")
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def row(request, faults_folder):
+    """The scenario's row of the table; the first line of the test's docstring names the fault."""
+    row = Row((request.function.__doc__ or request.node.name).strip().splitlines()[0].rstrip("."))
+    request.config.stash[_rows].append(row)
+    request.node.stash[_row] = row
+    return row
+
+
+@pytest.fixture(scope="session")
+def kafka_server(faults_folder):
+    """The broker of all scenarios that leave it alone."""
+    broker = ApacheKafka(faults_folder / "kafka", properties={"message.max.bytes": "2000000"})
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(faults_folder):
+    """The store of all scenarios that leave it alone."""
+    server = RedisServer(faults_folder / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_kafka(folder):
+    """Make brokers of this scenario's own, which it may hurt."""
+    made: list[ApacheKafka] = []
+
+    async def make(**options) -> ApacheKafka:
+        broker = ApacheKafka(folder / f"kafka-{len(made) + 1}", **options)
+        made.append(broker)
+        await asyncio.to_thread(broker.start)
+        return broker
+
+    yield make
+    for broker in made:
+        broker.kill()
+
+
+@pytest.fixture
+def own_redis(folder):
+    """Make stores of this scenario's own, which it may hurt."""
+    made: list[RedisServer] = []
+
+    async def make(*options: str) -> RedisServer:
+        server = RedisServer(folder / f"redis-{len(made) + 1}", options=options)
+        made.append(server)
+        await asyncio.to_thread(server.start)
+        return server
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+async def make_ground(request, folder, kafka_server, redis_server):
+    """Make the ground of a scenario, on the common servers unless others are named."""
+    made: list[Ground] = []
+
+    async def make(
+        *, kafka: str | None = None, redis: str | None = None, topic: Mapping[str, str] | None = None, **more
+    ) -> Ground:
+        name = f"f{len(made)}-{abs(hash((request.node.nodeid, time.time_ns()))) % 10**8:08d}"
+        ground = Ground(
+            name,
+            kafka or f"127.0.0.1:{kafka_server.port}",
+            redis or f"redis://127.0.0.1:{redis_server.port}/0",
+            folder,
+            **more,
+        )
+        made.append(ground)
+        await ground.open(**(topic or {}))
+        return ground
+
+    yield make
+    for ground in made:
+        await ground.close()

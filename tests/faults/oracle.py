@@ -1,0 +1,266 @@
+"""The oracle: one run over the log in its order, in this process; and the comparison with what workers left behind."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+from faults.log import read_topic
+
+from stream_app.events import Alert, AlertState, DeadLetter, Reason, Rejected, Topics, decode_reading
+from stream_app.monitors.sensors import Arrivals, SensorMonitor
+from stream_app.runtime.configuration import monitor_config
+from stream_app.settings import Settings
+from stream_app.store import CheckpointStore, Claim, FeatureReader, Store, pack_state, unpack_state
+
+__all__ = ["Comparison", "Truth", "compare", "expected"]
+
+_BLOCK = 500
+"""Events of a source that the oracle takes at once; the result does not depend on it."""
+
+Letter = tuple[int, int, str]
+"""Partition, offset and reason of a dead letter."""
+
+
+@dataclass
+class Truth:
+    """What one uninterrupted run over the log gives.
+
+    Parameters
+    ----------
+    monitors : dict of int to SensorMonitor
+        By partition, as they are at the end.
+    alerts : list of Alert
+        Beginnings and ends.
+    letters : set of (partition, offset, reason)
+        Dead letters.
+    refused : Counter
+        Refused events by reason; duplicates too, which are no dead letters.
+    ends : dict of int to int
+        Of each partition, the offset after the last record.
+    events : int
+        Records in the log.
+    """
+
+    monitors: dict[int, SensorMonitor] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    letters: set[Letter] = field(default_factory=set)
+    refused: Counter[str] = field(default_factory=Counter)
+    ends: dict[int, int] = field(default_factory=dict)
+    events: int = 0
+
+
+def expected(settings: Settings, log: Mapping[int, Sequence[Any]]) -> Truth:
+    """Run over the log of one topic, partition by partition."""
+    ((name, stream),) = settings.streams.items()
+    config = monitor_config(name, stream)
+    truth = Truth()
+    for partition, records in sorted(log.items()):
+        monitor = truth.monitors[partition] = SensorMonitor(config)
+        truth.ends[partition] = records[-1].offset + 1 if records else 0
+        truth.events += len(records)
+        _run(truth, monitor, partition, records)
+    return truth
+
+
+def _run(truth: Truth, monitor: SensorMonitor, partition: int, records: Sequence[Any]) -> None:
+    waiting: dict[str, Arrivals] = {}
+
+    def update(source: str) -> None:
+        outcome = monitor.update(source, waiting.pop(source), partition)
+        truth.alerts += outcome.alerts
+        for refusal in outcome.refusals:
+            truth.refused[refusal.reason.value] += 1
+            if refusal.reason is not Reason.DUPLICATE:
+                truth.letters.add((partition, refusal.offset, refusal.reason.value))
+
+    for record in records:
+        row = decode_reading(record.value)
+        if isinstance(row, Rejected):
+            truth.refused[row.reason.value] += 1
+            truth.letters.add((partition, record.offset, row.reason.value))
+            continue
+        arrivals = waiting.setdefault(row.source, Arrivals())
+        arrivals.rows.append(row)
+        arrivals.offsets.append(record.offset)
+        arrivals.record_ts.append(record.timestamp / 1000.0)
+        if len(arrivals.rows) == _BLOCK:
+            update(row.source)
+    for source in list(waiting):
+        update(source)
+
+
+@dataclass
+class Comparison:
+    """How what workers left behind differs from the truth.
+
+    Parameters
+    ----------
+    differences : list of str
+        Empty where all is equal.
+    processed : int
+        Events that were counted or refused.
+    lost : int
+        Events, alerts and dead letters that are missing.
+    duplicated : int
+        Events that were counted twice, and alerts that Redis holds twice.
+    repeated : int
+        Records of the alert topics and of the dead letters beyond the first of their identity.
+    """
+
+    truth: Truth
+    differences: list[str] = field(default_factory=list)
+    processed: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    repeated: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """One or two words."""
+        return "equal" if not self.differences else f"differs: {self.differences[0]}"
+
+
+async def compare(settings: Settings, store: Store, kafka: str, topic: str) -> Comparison:
+    """Compare all that a group of workers left in Redis and in Kafka with a run of the oracle over the log."""
+    records = await read_topic(kafka, [topic])
+    truth = expected(settings, {partition: found for (_, partition), found in records.items()})
+    result = Comparison(truth)
+    await _positions(result, settings, store, topic)
+    await _states(result, settings, store, topic)
+    await _alerts_in_redis(result, store)
+    await _alerts_in_kafka(result, settings, kafka)
+    await _letters(result, settings, kafka, topic)
+    return result
+
+
+async def _positions(result: Comparison, settings: Settings, store: Store, topic: str) -> None:
+    for partition, end in result.truth.ends.items():
+        key = store.keys.offsets(settings.worker.group, topic, partition)
+        stored = int(await store.client.hget(key, "next") or 0)
+        if stored != end:
+            result.differences.append(f"position of partition {partition} is {stored}, the log ends at {end}")
+
+
+async def _states(result: Comparison, settings: Settings, store: Store, topic: str) -> None:
+    ((view, _),) = settings.streams.items()
+    checkpoints = CheckpointStore(store, settings.worker.group)
+    reader = FeatureReader(store, view)
+    for partition, monitor in result.truth.monitors.items():
+        sources = monitor.sources()
+        stored = await checkpoints.states(
+            Claim(settings.worker.group, topic, partition, 0, "", None), sources
+        )
+        for source in sources:
+            wanted = unpack_state(pack_state(monitor.state(source)), "oracle")
+            blob = stored.get(source)
+            if blob is None:
+                result.differences.append(f"{source} has no stored state")
+                result.lost += wanted["events"]
+                continue
+            found = unpack_state(blob, source)
+            result.processed += found["events"] + found["quality"]["refused"].get(Reason.DUPLICATE.value, 0)
+            result.lost += max(0, wanted["events"] - found["events"])
+            result.duplicated += max(0, found["events"] - wanted["events"])
+            where = _difference(found, wanted)
+            if where:
+                result.differences.append(f"state of {source}: {where}")
+            row = await reader.get(source)
+            event_ts, values = monitor.features(source)
+            if row is None:
+                if wanted["events"]:
+                    result.differences.append(f"{source} has no features")
+            elif row.event_ts != event_ts or row.values != values:
+                result.differences.append(f"features of {source}: {_difference(row.values, values)}")
+        key = store.keys.state(settings.worker.group, topic, partition)
+        extra = {name.decode() for name in await store.client.hkeys(key)} - set(sources)
+        if extra:
+            result.differences.append(f"states of sources that the log does not have: {sorted(extra)[:5]}")
+
+
+async def _alerts_in_redis(result: Comparison, store: Store) -> None:
+    told = [
+        Alert.model_validate_json(fields[b"alert"])
+        for _, fields in await store.client.xrange(store.keys.alerts)
+    ]
+    twice = [key for key, count in Counter((a.id, a.state) for a in told).items() if count > 1]
+    if twice:
+        result.duplicated += len(twice)
+        result.differences.append(f"{len(twice)} alerts are in Redis twice")
+    _alerts(result, told, "Redis")
+    firing = {alert.id for alert in result.truth.alerts}
+    firing -= {alert.id for alert in result.truth.alerts if alert.state is AlertState.RESOLVED}
+    found = {member.decode() for member in await store.client.zrange(store.keys.firing, 0, -1)}
+    if found != firing:
+        result.differences.append(
+            f"{len(found ^ firing)} alerts fire that should not, or the other way round"
+        )
+
+
+async def _alerts_in_kafka(result: Comparison, settings: Settings, kafka: str) -> None:
+    topics = Topics(settings.prefix).all_alerts()
+    records = [r for found in (await read_topic(kafka, topics)).values() for r in found]
+    events = [msgspec.json.decode(record.value) for record in records]
+    first = {event["id"]: event for event in reversed(events)}
+    result.repeated += len(events) - len(first)
+    differing = sum(event != first[event["id"]] for event in events)
+    if differing:
+        result.differences.append(f"{differing} alerts on the topics differ from another of the same id")
+    _alerts(result, [Alert.from_cloudevent(event) for event in first.values()], "the topics")
+
+
+def _alerts(result: Comparison, told: Sequence[Alert], place: str) -> None:
+    wanted = {(alert.id, alert.state): alert for alert in result.truth.alerts}
+    found = {(alert.id, alert.state): alert for alert in told}
+    missing, extra = wanted.keys() - found.keys(), found.keys() - wanted.keys()
+    result.lost += len(missing)
+    other = [key for key in wanted.keys() & found.keys() if wanted[key] != found[key]]
+    for keys, words in ((missing, "missing in"), (extra, "too many in"), (other, "with another content in")):
+        if keys:
+            result.differences.append(f"{len(keys)} alerts {words} {place}")
+
+
+async def _letters(result: Comparison, settings: Settings, kafka: str, topic: str) -> None:
+    records = await read_topic(kafka, [Topics(settings.prefix).dead_letters])
+    letters = [
+        DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
+        for found in records.values()
+        for record in found
+    ]
+    found = {(letter.partition, letter.offset, letter.reason.value) for letter in letters}
+    result.repeated += len(letters) - len(found)
+    result.processed += len(found)
+    missing, extra = result.truth.letters - found, found - result.truth.letters
+    result.lost += len(missing)
+    if missing:
+        result.differences.append(f"{len(missing)} dead letters are missing")
+    if extra or any(letter.topic != topic for letter in letters):
+        result.differences.append(f"{len(extra)} dead letters that should not be there")
+
+
+def _difference(found: Any, wanted: Any, where: str = "") -> str | None:
+    """Return where two states differ, bit for bit; None where they don't."""
+    if isinstance(wanted, Mapping):
+        if not isinstance(found, Mapping) or found.keys() != wanted.keys():
+            return f"{where or 'state'} has other keys"
+        pairs = ((f"{where}.{key}" if where else str(key), found[key], wanted[key]) for key in wanted)
+    elif isinstance(wanted, list | tuple):
+        if not isinstance(found, list | tuple) or len(found) != len(wanted):
+            return f"{where} has another length"
+        pairs = ((f"{where}[{i}]", found[i], wanted[i]) for i in range(len(wanted)))
+    elif isinstance(wanted, np.ndarray):
+        same = isinstance(found, np.ndarray) and found.dtype == wanted.dtype and found.shape == wanted.shape
+        return None if same and found.tobytes() == wanted.tobytes() else f"{where} differs"
+    elif isinstance(wanted, float) and isinstance(found, float):
+        return (
+            None
+            if np.float64(found).tobytes() == np.float64(wanted).tobytes()
+            else f"{where}: {found}, not {wanted}"
+        )
+    else:
+        return (
+            None if type(found) is type(wanted) and found == wanted else f"{where}: {found!r}, not {wanted!r}"
+        )
+    return next(filter(None, (_difference(a, b, name) for name, a, b in pairs)), None)
