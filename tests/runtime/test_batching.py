@@ -1,6 +1,7 @@
 """Batch delivery against a real broker."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import faust
@@ -8,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from conftest import eventually
 
+from stream_app.errors import StoreUnavailableError
 from stream_app.kafka import client_options
 from stream_app.runtime.batching import BatchTransport, batched_topic
 
@@ -254,3 +256,71 @@ async def test_an_error_of_positions_stops_the_app(kafka, prefix, make_topic, pr
     async with running(kafka, prefix, topic, recorder, tmp_path, positions=Broken(0, 0)) as app:
         await eventually(lambda: app.crashed)
     assert recorder.total() == 0
+
+
+async def test_nothing_is_read_before_positions_are_known(kafka, prefix, make_topic, producer, tmp_path):
+    topic = await make_topic("unknown")
+    await fill(producer, topic, {0: 500})
+
+    class Away(FixedPositions):
+        asked = 0
+        away = True
+
+        async def load(self, partitions):
+            self.asked += 1
+            if self.away:
+                raise StoreUnavailableError("gone")
+            return await super().load(partitions)
+
+    recorder = Recorder()
+    positions = Away(start=123, stored=123)
+    async with running(kafka, prefix, topic, recorder, tmp_path, positions=positions) as app:
+        await eventually(lambda: positions.asked >= 3)
+        assert not app.consumer.placed
+        assert recorder.total() == 0
+        positions.away = False
+        await eventually(lambda: recorder.total() >= 377)
+        assert app.consumer.placed
+        assert not app.crashed
+    assert recorder.offsets(0) == list(range(123, 500))
+
+
+async def test_after_a_reposition_what_was_delivered_before_is_known_as_stale(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("again")
+    await fill(producer, topic, {0: 500})
+    recorder = Recorder()
+    positions = FixedPositions(start=0, stored=0)
+    async with running(kafka, prefix, topic, recorder, tmp_path, positions=positions) as app:
+        await eventually(lambda: recorder.total() >= 500)
+        old = list(recorder.batches)
+        assert all(app.transport.is_current(batch) for batch in old)
+        positions.start = 200
+        app.transport.reposition()
+        await eventually(lambda: recorder.total() >= 800)
+        assert not any(app.transport.is_current(batch) for batch in old)
+    assert recorder.offsets(0) == [*range(500), *range(200, 500)]
+
+
+async def test_a_member_without_partitions_takes_over_however_long_it_waited(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("spare")
+    options = {"positions": FixedPositions(start=0, stored=0), "broker_max_poll_interval": 3.0}
+    one, other = Recorder(), Recorder()
+    async with (
+        running(kafka, prefix, topic, one, tmp_path, **options) as first,
+        running(kafka, prefix, topic, other, tmp_path, **options) as second,
+    ):
+        await eventually(lambda: bool(first.consumer.assignment()) != bool(second.consumer.assignment()))
+        end = time.monotonic() + 8.0  # more than twice the interval
+        while time.monotonic() < end:
+            first.consumer.stay()
+            second.consumer.stay()
+            await asyncio.sleep(0.5)
+        busy, spare = (first, other) if first.consumer.assignment() else (second, one)
+        await busy.stop()
+        await fill(producer, topic, {0: 100})
+        await eventually(lambda: spare.total() >= 100, timeout=30)
+    assert spare.offsets(0) == list(range(100))
