@@ -84,8 +84,6 @@ async def _look(settings: KafkaSettings, host: str, port: int) -> list[tuple[str
         raise BrokerError(
             f"{here} does not offer {settings.sasl_mechanism}; see kafka.sasl_mechanism"
         ) from error
-    except ValueError as error:
-        raise BrokerError(f"{here} does not prove that it knows the password: {error}") from error
     except (KafkaError, OSError) as error:
         problem = tls_problem(error)
         if problem is not None:
@@ -100,4 +98,6 @@ async def _look(settings: KafkaSettings, host: str, port: int) -> list[tuple[str
                 f"{here} hangs up on {settings.security}; see kafka.security"
             ) from error
         return []
+    except ValueError as error:
+        raise BrokerError(f"{here} does not prove that it knows the password: {error}") from error
     return [(broker[1], broker[2]) for broker in metadata.brokers]

@@ -1,0 +1,243 @@
+"""Apache Kafka behind passwords and certificates."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+import traceback
+
+import pytest
+from conftest import eventually
+from security.certificates import PASSWORD as KEY_PASSWORD
+from security.real import PASSWORD, USER, needs_kafka
+
+from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.kafka import ensure_topics, refusal
+from stream_app.runtime.kafka import start_producer
+from stream_app.runtime.worker import Worker
+from stream_app.settings import KafkaSettings
+from stream_app.store import FeatureReader
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_kafka]
+
+WRONG = "not-the-password"
+MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+@pytest.fixture
+def login(guarded, certificates):
+    """Settings for the listener with passwords over TLS."""
+
+    def make(mechanism="SCRAM-SHA-512", listener="LOGIN", **changes):
+        said = {
+            "bootstrap": guarded.at(listener),
+            "security": "SASL_SSL",
+            "sasl_mechanism": mechanism,
+            "username": USER,
+            "password": PASSWORD,
+            "ca_file": str(certificates.ca),
+        }
+        return KafkaSettings(**(said | changes))
+
+    return make
+
+
+@pytest.fixture
+def trusting(guarded, certificates):
+    """Settings for the listeners with certificates only."""
+
+    def make(listener="MUTUAL", host="127.0.0.1", **changes):
+        said = {
+            "bootstrap": guarded.at(listener, host),
+            "security": "SSL",
+            "ca_file": str(certificates.ca),
+        }
+        return KafkaSettings(**(said | changes))
+
+    return make
+
+
+def reading(i):
+    return json.dumps({"source": "pump", "ts": 1.6e9 + i, "values": {"flow": float(i)}}).encode()
+
+
+async def watch(settings, kafka, store):
+    """Send readings and let a worker watch them, all by one login."""
+    settings = settings.model_copy(update={"kafka": kafka})
+    worker = Worker(settings)
+    work = asyncio.create_task(worker.run(handle_signals=False))
+    await eventually(lambda: worker.ready.is_set() or work.done(), 40)
+    producer = await start_producer(kafka)
+    try:
+        for i in range(50):
+            await producer.send(f"{settings.prefix}sensor.readings", reading(i), key=b"pump")
+        await producer.flush()
+
+        async def seen():
+            assert not work.done(), work
+            row = await FeatureReader(store, "sensors").get("pump")
+            return row is not None and row.values["events"] == 50
+
+        await eventually(seen, 40)
+    finally:
+        await producer.stop()
+        worker.stop()
+        await asyncio.wait_for(work, 20)
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+async def test_a_worker_with_a_password_over_tls(settings, login, store, mechanism):
+    await watch(settings, login(mechanism), store)
+
+
+async def test_a_worker_with_a_certificate_of_its_own(settings, trusting, certificates, store):
+    client = certificates.client
+    await watch(settings, trusting(cert_file=str(client.cert), key_file=str(client.key)), store)
+
+
+async def test_secrets_may_be_in_files(login, trusting, certificates, tmp_path):
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    (tmp_path / "key-password").write_text(f"{KEY_PASSWORD}\n")
+    client = certificates.client
+    for kafka in (
+        login(password=None, password_file=str(tmp_path / "password")),
+        trusting(cert_file=str(client.both)),
+        trusting(cert_file=str(client.cert), key_file=str(client.locked), key_password=KEY_PASSWORD),
+        trusting(
+            cert_file=str(client.cert),
+            key_file=str(client.locked),
+            key_password_file=str(tmp_path / "key-password"),
+        ),
+    ):
+        assert await ensure_topics(kafka, {}, create=False) == {}
+        assert await refusal(kafka) is None
+
+
+async def test_a_readable_password_works_where_it_is_allowed(guarded):
+    kafka = KafkaSettings(
+        bootstrap=guarded.at("READABLE"),
+        security="SASL_PLAINTEXT",
+        username=USER,
+        password=PASSWORD,
+        allow_plaintext_password=True,
+    )
+    assert await ensure_topics(kafka, {}, create=False) == {}
+
+
+async def told(kafka):
+    """What is said where a broker cannot be used; it must come soon, on one line, and without a secret."""
+    begin = time.monotonic()
+    with pytest.raises(BrokerError) as caught:
+        await ensure_topics(kafka, {"t": 1}, create=True)
+    assert time.monotonic() - begin < 4
+    assert not isinstance(caught.value, BrokerUnavailableError), "trying again will not help"
+    everything = "".join(traceback.format_exception(caught.value))
+    assert not any(secret in everything for secret in (PASSWORD, WRONG, KEY_PASSWORD))
+    message = str(caught.value)
+    assert message.count("\n") == 0
+    assert kafka.bootstrap.rpartition(":")[2] in message
+    return message
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("changes", [{"password": WRONG}, {"username": "nobody"}], ids=["password", "user"])
+async def test_a_wrong_login_is_told_at_once(login, mechanism, changes):
+    kafka = login(mechanism, **changes)
+    assert f"refuses the login of {kafka.username} by {mechanism}" in await told(kafka)
+
+
+async def test_a_broker_of_an_unknown_authority_gets_no_password(login, certificates):
+    message = await told(login(ca_file=str(certificates.other_ca)))
+    assert "cannot be used over TLS: its certificate is not trusted: " in message
+
+
+async def test_the_system_s_authorities_do_not_know_a_broker_of_our_own(login):
+    assert "its certificate is not trusted: " in await told(login(ca_file=None))
+
+
+@pytest.mark.parametrize(
+    ("listener", "host", "reason"),
+    [
+        ("ELSEWHERE", "127.0.0.1", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+        ("ELSEWHERE", "localhost", "Hostname mismatch, certificate is not valid for 'localhost'"),
+        # The name is right at first, but the address that the broker then names itself by is not.
+        ("NAMED", "localhost", "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+        ("EXPIRED", "127.0.0.1", "certificate has expired"),
+    ],
+)
+async def test_a_certificate_with_a_flaw_is_told(trusting, listener, host, reason):
+    assert (await told(trusting(listener, host))).endswith(f"its certificate is not trusted: {reason}")
+
+
+@pytest.mark.parametrize("shown", ["none", "stranger"])
+async def test_a_client_that_the_broker_does_not_trust_is_told(trusting, certificates, shown):
+    stranger = certificates.stranger
+    files = {"cert_file": str(stranger.cert), "key_file": str(stranger.key)} if shown == "stranger" else {}
+    message = await told(trusting(**files))
+    assert "the server does not accept our certificate (" in message
+    assert "see cert_file and key_file" in message
+
+
+@pytest.mark.parametrize(
+    ("listener", "security", "said"),
+    [
+        ("LOGIN", "PLAINTEXT", "hangs up on PLAINTEXT; see kafka.security"),
+        ("READABLE", "PLAINTEXT", "hangs up on PLAINTEXT; see kafka.security"),
+        ("LOGIN", "SSL", "hangs up on SSL; see kafka.security"),
+        ("PLAINTEXT", "SSL", "hangs up on SSL; see kafka.security"),
+        ("NAMED", "SASL_SSL", "kafka.security"),
+    ],
+)
+async def test_the_wrong_protocol_is_told(guarded, login, listener, security, said):
+    # A proxy before a broker that is away looks the same, so it is tried for some seconds.
+    changes = {} if security.startswith("SASL") else {"username": None, "password": None}
+    changes |= {} if security.endswith("SSL") else {"ca_file": None}
+    kafka = login(bootstrap=guarded.at(listener, "localhost"), security=security, **changes)
+    begin = time.monotonic()
+    with pytest.raises(BrokerError) as caught:
+        await ensure_topics(kafka, {}, create=False)
+    assert time.monotonic() - begin < 10
+    assert said in str(caught.value)
+    assert str(caught.value).count("\n") == 0
+
+
+async def run(*arguments, **env):
+    """Run the program and return its exit code and everything that it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "stream_app", *arguments),
+        env={name: value for name, value in os.environ.items() if not name.startswith("STREAMGAUGE_")} | env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode, out.decode()
+
+
+async def test_the_program_ends_with_one_line_and_no_secret(login, store_url, prefix, tmp_path):
+    kafka = login()
+    env = {
+        "STREAMGAUGE_KAFKA": kafka.bootstrap,
+        "STREAMGAUGE_KAFKA__SECURITY": "SASL_SSL",
+        "STREAMGAUGE_KAFKA__USERNAME": USER,
+        "STREAMGAUGE_KAFKA__PASSWORD": WRONG,
+        "STREAMGAUGE_KAFKA__CA_FILE": kafka.ca_file,
+        "STREAMGAUGE_REDIS": store_url,
+        "STREAMGAUGE_REDIS__PREFIX": prefix,
+    }
+    said = f"Kafka at {kafka.bootstrap} refuses the login of {USER} by SCRAM-SHA-512: "
+    code, out = await run("worker", **env)
+    assert (code, out.count("\n")) == (1, 1), out
+    assert out.startswith(f"streamgauge: {said}")
+    code, out = await run("check", **env)
+    assert code == 1
+    assert f"wrong Kafka    {said}" in out
+    for command in (["worker", "--verbose"], ["check"], ["replay", "sensors", "--simulate", "--limit", "1"]):
+        code, out = await run(*command, **env)
+        assert code == 1
+        assert WRONG not in out
