@@ -12,6 +12,7 @@ from stream_app.settings.tls import TlsFiles, tls_context
 
 __all__ = ["KafkaSettings", "RedisSettings"]
 
+_SHORTEST_KEY = 32
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,@/\[\]]+):(\d{1,5})")
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -144,12 +145,19 @@ class RedisSettings(_Server):
         First part of every key.
     username, password, password_file
         The login, where it is not in `url`; the password as a value or in a file.
+    state_key, state_key_file
+        A secret with which stored states are signed (HMAC-SHA256), as a value or in a file; the same for all workers of a group. With it,
+        no state is read that somebody else wrote.
     ca_file, cert_file, key_file, key_password, key_password_file
         As for Kafka, with ``rediss://``.
     """
 
     url: SecretStr = SecretStr("")
     prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")] = "sg"
+    state_key: SecretStr | None = None
+    state_key_file: FileName | None = None
+
+    _state_key: SecretStr | None = PrivateAttr(None)
 
     @field_validator("url")
     @classmethod
@@ -172,6 +180,20 @@ class RedisSettings(_Server):
             # They could turn the check of the certificate off.
             raise ValueError("no ssl options in the URL; set ca_file, cert_file and key_file instead")
         return value
+
+    @model_validator(mode="after")
+    def _strong(self) -> Self:
+        self._state_key = one_secret("state_key", self.state_key, self.state_key_file)
+        if self._state_key is not None and len(self._state_key.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(
+                f"state_key needs {_SHORTEST_KEY} characters or more; `openssl rand -hex 32` makes one"
+            )
+        return self
+
+    @property
+    def signing_key(self) -> bytes | None:
+        """The key of stored states, from wherever it is set; never log it."""
+        return None if self._state_key is None else self._state_key.get_secret_value().encode()
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

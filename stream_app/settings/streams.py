@@ -83,6 +83,10 @@ class SensorStream(_Table):
         Readings whose time is this much after their record's own are dead letters.
     silent_after : duration
         Without events for so long a source is silent. Learned from its own gaps where nothing is said.
+    source_ttl : duration
+        A source that was not seen for so long is forgotten, and starts cold when it comes back.
+    max_sources : int
+        Most sources of a partition; of more, the one that was not seen for longest is forgotten.
     expected_sources : int
         Over how many sources the budget is divided.
     """
@@ -96,6 +100,8 @@ class SensorStream(_Table):
     window_rows: Annotated[int, Field(ge=2, le=100_000)] = 240
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
+    source_ttl: Annotated[Duration, Field(gt=0)] = 604_800.0
+    max_sources: Annotated[int, Field(ge=1)] = 100_000
     expected_sources: Annotated[int, Field(ge=1)] = 1
     silent_after: Duration | None = None
     cooldown: Duration = 300.0
@@ -113,6 +119,15 @@ class SensorStream(_Table):
         if "window_rows" in values:
             raise ValueError(f"window = {window!r} says how many events it keeps; leave out window_rows")
         return {**values, "window_rows": int(match[1])}
+
+    @model_validator(mode="after")
+    def _outlives_lateness(self) -> Self:
+        if self.source_ttl < self.lateness:
+            raise ValueError(
+                f"source_ttl {self.source_ttl:g} s must not be below lateness {self.lateness:g} s: "
+                "a reading that is merely late would start its source cold"
+            )
+        return self
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:

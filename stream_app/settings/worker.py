@@ -1,7 +1,7 @@
 """What the monitor file says of the worker."""
 
 import ipaddress
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
@@ -33,6 +33,11 @@ class WorkerSettings(BaseModel):
         A worker that was not heard of for so long loses its partitions to others.
     max_poll_interval : duration
         A worker whose own loop stands still for so long leaves the group by itself.
+    max_sources_in_memory : int
+        Sources beyond these wait in Redis until they come again, those first that have been unseen for longest.
+    on_old_state : str
+        ``stop`` or ``cold``: what becomes of a state that an older version wrote and nothing upgrades. A source that starts
+        cold learns anew.
     max_bad_ratio, max_bad_run
         The worker stops when more than this share of the last 10,000 events, or this many in a row, are dead letters.
     metrics_port : int
@@ -56,6 +61,8 @@ class WorkerSettings(BaseModel):
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
     session_timeout: Duration = 30.0
     max_poll_interval: Duration = 300.0
+    max_sources_in_memory: Annotated[int, Field(ge=1)] = 10_000
+    on_old_state: Literal["stop", "cold"] = "stop"
     max_bad_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     max_bad_run: Annotated[int, Field(ge=1)] = 10_000
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
