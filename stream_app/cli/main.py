@@ -27,6 +27,7 @@ _PANELS = {
     "check": "Run",
     "alerts": "Look",
     "features": "Look",
+    "dead-letters": "Look",
     "config": "Look",
 }
 """Commands, each from the module of its name, and under which heading the help lists them."""
@@ -68,12 +69,13 @@ def program(arguments: Sequence[str] = ()) -> typer.Typer:
     first = arguments[0] if arguments else ""
     names = [first] if first in _PANELS else [] if first == "--version" else list(_PANELS)
     for name in names:
-        module = importlib.import_module(f"stream_app.cli.{name}")
-        if hasattr(module, f"{name}_app"):
-            app.add_typer(getattr(module, f"{name}_app"), name=name, rich_help_panel=_PANELS[name])
+        word = name.replace("-", "_")
+        module = importlib.import_module(f"stream_app.cli.{word}")
+        if hasattr(module, f"{word}_app"):
+            app.add_typer(getattr(module, f"{word}_app"), name=name, rich_help_panel=_PANELS[name])
         else:
             examples = getattr(module, "EXAMPLES", None)
-            _add(app, getattr(module, name), _PANELS[name], epilog=examples, no_args_is_help=bool(examples))
+            _add(app, getattr(module, word), _PANELS[name], epilog=examples, no_args_is_help=bool(examples))
     return app
 
 

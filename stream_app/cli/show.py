@@ -1,4 +1,4 @@
-"""How alerts and features look on a terminal."""
+"""How alerts, features and what else came with events look on a terminal."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from stream_app.events import Alert, AlertState, Severity
 
-__all__ = ["alert_line", "alert_lines", "console", "instant", "printable"]
+__all__ = ["alert_line", "alert_lines", "columns", "console", "instant", "printable"]
 
 console = Console(highlight=False)
 """Standard output; plain text where it is not a terminal."""
@@ -67,13 +67,20 @@ def alert_lines(alerts: Sequence[Alert]) -> list[Text]:
         )
         for alert in alerts
     ]
-    styles = ["bold", *(_COLOURS[alert.severity] for alert in alerts)]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for (*cells, last), style in zip(rows, styles, strict=True):
-        padded = [set_cell_size(cell, width + 2) for cell, width in zip(cells, widths[:-1], strict=True)]
-        coloured = [
-            (cell, style if style == "bold" or j == _SEVERITY else "") for j, cell in enumerate(padded)
-        ]
-        lines.append(Text.assemble(*coloured, (last, style if style == "bold" else "")))
-    return lines
+    lines = columns(rows)
+    for line, alert in zip(lines[1:], alerts, strict=True):
+        line[_SEVERITY].stylize(_COLOURS[alert.severity])
+    return [Text.assemble(*line) for line in lines]
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[list[Text]]:
+    """Pad cells so that they stand below each other, all but the last of a row; the first row is the heading.
+
+    Examples
+    --------
+    >>> ["".join(cell.plain for cell in line) for line in columns([("id", "what"), ("0:17", "late")])]
+    ['id    what', '0:17  late']
+    """
+    widths = [max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)][:-1]
+    padded = [[*map(set_cell_size, cells, widths), last] for *cells, last in rows]
+    return [[Text(cell, "" if i else "bold") for cell in cells] for i, cells in enumerate(padded)]

@@ -129,9 +129,11 @@ class DeadLetter:
         """Make the letter of a record.
 
         A record may have passed as one of a megabyte or, in a compressed batch, as a larger one; with our headers Kafka
-        would refuse it, and the worker could never pass it. Such a letter keeps the beginning of key and value only.
+        would refuse it, and the worker could never pass it. Such a letter keeps the beginning of key and value only. Nor
+        can a record without both be written: its letter has an empty key.
         """
         key, value, headers = record.key, record.value, tuple(record.headers)
+        key = b"" if key is None and value is None else key
         head = sum(len(name.encode()) + len(content or b"") for name, content in headers)
         size = len(key or b"") + len(value or b"") + head
         whole = size <= _MAX_VALUE

@@ -29,6 +29,7 @@ def test_the_commands_are_those_of_the_documentation():
     assert {" ".join(path) for path in COMMANDS} == {
         "", "demo", "replay", "worker", "backtest", "check", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
         "features", "features get", "features list", "features watch", "config", "config show",
+        "dead-letters", "dead-letters list", "dead-letters show", "dead-letters replay",
     }  # fmt: skip
 
 
@@ -56,7 +57,9 @@ def test_help_fits_80_columns_without_ragged_lines(path):
             assert len(line.rstrip()) + 1 + len(following.split()[0]) > 77, line
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["alerts", "--help"], ["config", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["alerts", "--help"], ["config", "--help"], ["dead-letters", "--help"]]
+)
 def test_looking_up_does_not_wait_for_statistics_to_be_imported(arguments):
     code = (
         "import sys\nfrom stream_app.cli import main\n"

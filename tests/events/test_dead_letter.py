@@ -57,8 +57,10 @@ def test_headers_give_the_letter_back_even_if_the_event_was_a_letter_itself(lett
 )
 def test_a_letter_keeps_everything_of_the_record(record):
     letter = DeadLetter.of(record, Reason.SCHEMA, "why")
-    for name in ("topic", "partition", "offset", "key", "value", "timestamp"):
+    for name in ("topic", "partition", "offset", "value", "timestamp"):
         assert getattr(letter, name) == getattr(record, name)
+    # What has neither key nor value cannot be written.
+    assert letter.key == (b"" if record.key is None and record.value is None else record.key)
     assert (letter.reason, letter.message, letter.origin_headers) == (Reason.SCHEMA, "why", record.headers)
     assert letter.cut_from is None
 

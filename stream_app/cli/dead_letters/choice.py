@@ -1,0 +1,106 @@
+"""Which dead letters are meant: the options that say so, and the letters they choose."""
+
+import contextlib
+import time
+from typing import Annotated, Any
+
+import typer
+
+from stream_app.dead_letters import Book, Place, Row
+from stream_app.errors import SettingsError
+from stream_app.events import Reason, Topics, parse_event_time
+from stream_app.settings import Settings, parse_duration
+
+__all__ = [
+    "ReasonFilter",
+    "SinceFilter",
+    "TopicFilter",
+    "beginning",
+    "chosen",
+    "letters_topic",
+    "place_of",
+    "row_json",
+    "warn",
+]
+
+ReasonFilter = Annotated[
+    Reason | None, typer.Option(help="Only those refused for this reason.", show_default=False)
+]
+TopicFilter = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only those that came from this topic.", show_default=False)
+]
+SinceFilter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Only those written since (RFC 3339, epoch seconds, or so long ago: 90m, 2h, 1d).",
+        show_default=False,
+    ),
+]
+
+
+def letters_topic(settings: Settings) -> str:
+    """Return the dead-letter topic; a `SettingsError` says that no broker is named."""
+    if not settings.kafka.servers:
+        raise SettingsError(
+            "no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml, or --kafka"
+        )
+    return Topics(settings.prefix).dead_letters
+
+
+def beginning(text: str | None) -> float:
+    """Time that ``--since`` names, in epoch seconds."""
+    if text is None:
+        return 0.0
+    number = text.replace(".", "", 1).isdigit()
+    if not number:
+        with contextlib.suppress(ValueError):
+            return time.time() - parse_duration(text)
+    try:
+        return parse_event_time(float(text) if number else text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or so long ago, like 2h", param_hint="--since") from None
+
+
+def place_of(text: str) -> Place:
+    """Read an id from the command line."""
+    try:
+        return Place.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="ID") from None
+
+
+def chosen(book: Book, reason: Reason | None, topic: str | None, since: float) -> list[Row]:
+    """Return the letters that the options name, oldest first."""
+    return [
+        row
+        for row in book
+        if reason in {None, row.reason} and topic in {None, row.origin.topic} and row.written >= since
+    ]
+
+
+def warn(book: Book) -> None:
+    """Say on the error stream how many records of the topic are none of ours."""
+    if book.strange:
+        noun = "record is" if book.strange == 1 else "records are"
+        typer.echo(f"{book.strange:,} {noun} none of Streamgauge's dead letters, and left out", err=True)
+
+
+def row_json(row: Row) -> dict[str, Any]:
+    """Return what is known of a letter without its bytes, for JSON."""
+    return {
+        "id": str(row.place),
+        "written": row.written,
+        "topic": row.origin.topic,
+        "partition": row.origin.partition,
+        "offset": row.origin.offset,
+        "reason": row.reason.value,
+        "message": row.message,
+        "bytes": row.size,
+        "cut": row.cut,
+        "copies": row.copies,
+        "replayed": {
+            to: {"state": claim.standing.value, "at": claim.at, "run": claim.run}
+            for to, claim in row.claims.items()
+        },
+    }

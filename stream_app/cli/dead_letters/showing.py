@@ -1,0 +1,115 @@
+"""``streamgauge dead-letters show``."""
+
+import base64
+import json as json_module
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from stream_app.cli.dead_letters.choice import letters_topic, place_of, row_json
+from stream_app.cli.dead_letters.payload import payload_lines
+from stream_app.cli.loop import run
+from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
+from stream_app.cli.show import console, instant, printable
+from stream_app.dead_letters import Place, Row, reading, survey
+from stream_app.errors import DataError
+from stream_app.events import DeadLetter
+from stream_app.settings import Settings
+
+__all__ = ["EXAMPLES", "show"]
+
+EXAMPLES = """
+Examples:
+
+streamgauge dead-letters show 0:17
+
+streamgauge dead-letters show 0:17 --raw > event.json
+"""
+
+
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it: PARTITION:OFFSET.")],
+    config: ConfigOption = None,
+    kafka: KafkaOption = None,
+    *,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write the bytes of the event, and nothing else; not to a terminal.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show everything about one dead letter.
+
+    Bytes that are text are shown as text with control characters spelt out, others as a hex dump.
+    """
+    settings, place = settings_of(config, kafka=kafka), place_of(letter_id)
+    if raw and sys.stdout.isatty():
+        raise typer.BadParameter(
+            "bytes of an event can steer a terminal; write them to a file or a pipe", param_hint="--raw"
+        )
+    row, letter = run(_look_up(settings, place))
+    if raw:
+        sys.stdout.buffer.write(letter.value or b"")
+        sys.stdout.buffer.flush()
+    elif json:
+        typer.echo(json_module.dumps(row_json(row) | _contents(letter)))
+    else:
+        for name, value in _details(row, letter):
+            console.print(Text(f"{name:16} {printable(value)}"), soft_wrap=True)
+        for name, content in (("key", letter.key), ("value", letter.value)):
+            console.print(Text(f"{name}:", "bold"))
+            for line in payload_lines(content):
+                console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+async def _look_up(settings: Settings, place: Place) -> tuple[Row, DeadLetter]:
+    topic = letters_topic(settings)
+    async with reading(settings.kafka) as reader:
+        row = (await survey(reader, topic)).at(place)
+        async for record in reader.between(topic, {place.partition: (place.offset, place.offset + 1)}):
+            return row, DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
+    raise DataError(f"the dead letter {place} was removed while it was looked up")
+
+
+def _details(row: Row, letter: DeadLetter) -> list[tuple[str, str]]:
+    timed = letter.timestamp >= 0
+    rows = [
+        ("id", str(row.place)),
+        ("written", instant(row.written)),
+        ("from", f"offset {letter.offset} of partition {letter.partition} of {letter.topic}"),
+        ("record time", instant(letter.timestamp / 1000) if timed else "none"),
+        ("reason", letter.reason.value),
+        ("message", letter.message),
+        ("size", f"{row.size:,} bytes"),
+    ]
+    if letter.cut_from is not None:
+        rows.append(("cut", f"the beginning of an event of {letter.cut_from:,} bytes"))
+    if row.copies > 1:
+        rows.append(("copies", f"{row.copies}; the first is {row.place}"))
+    for to, claim in row.claims.items():
+        rows.append(
+            ("replayed", f"{claim.standing.value} to {to} at {instant(claim.at)} by replay {claim.run}")
+        )
+    for name, value in letter.origin_headers:
+        rows.append(("header", f"{name} = {'none' if value is None else ' '.join(payload_lines(value))}"))
+    return rows
+
+
+def _contents(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "timestamp": letter.timestamp,
+        "cut_from": letter.cut_from,
+        "key": _bytes(letter.key),
+        "value": _bytes(letter.value),
+        "headers": [[name, _bytes(value)] for name, value in letter.origin_headers],
+    }
+
+
+def _bytes(content: bytes | None) -> dict[str, str] | None:
+    if content is None:
+        return None
+    try:
+        return {"text": content.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}

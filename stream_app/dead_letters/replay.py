@@ -1,0 +1,306 @@
+"""Sending dead letters back.
+
+A letter is sent in four steps. 1. A claim is written behind the letters in their topic. 2. The topic is read up to
+there: where another claim came first, the letter is the other's. 3. The event is sent. 4. A mark says so. A replay
+that was killed between 1 and 4 leaves an open claim. The next one looks up in the target, from where it ended when
+the claim was made, which events arrived: those are done, the others are free again.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from stream_app.dead_letters.book import LEASE_SECONDS, Book, Row, Standing, survey
+from stream_app.dead_letters.marks import MARK_HEADER, REPLAY_HEADER, Mark, Place, encode_mark
+from stream_app.dead_letters.reading import TopicReader
+from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.events import DeadLetter
+from stream_app.kafka import client_options, reach
+
+__all__ = ["Replay", "Sorted", "sort_out"]
+
+_SHARE = 500
+"""Letters that are claimed, sent and marked together: all that an interruption leaves open."""
+
+_DELIVERY_SECONDS = 30.0
+_CLOSE_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Chosen letters by what can be done with them.
+
+    Parameters
+    ----------
+    ready : list of Row
+        To be sent.
+    sent : list of Row
+        That were sent before.
+    busy : list of Row
+        That another replay has in hand, or had until a moment ago.
+    cut : list of Row
+        That hold the beginning of their event only.
+    """
+
+    ready: list[Row] = field(default_factory=list)
+    sent: list[Row] = field(default_factory=list)
+    busy: list[Row] = field(default_factory=list)
+    cut: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Letters of one partition that go to one topic."""
+
+    partition: int
+    to: str
+    rows: tuple[Row, ...]
+
+
+def sort_out(rows: Iterable[Row], *, to: str | None, again: bool, now: float) -> Sorted:
+    """Sort letters by what a replay can do with them.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The chosen ones.
+    to : str or None
+        Where they are to go; None is where each came from.
+    again : bool
+        Whether to send those that were sent before.
+    now : float
+        Epoch seconds: claims grow old.
+    """
+    found = Sorted()
+    for row in rows:
+        claim = row.claims.get(to or row.origin.topic)
+        if row.cut:
+            found.cut.append(row)
+        elif claim is not None and claim.standing is Standing.SENT and not again:
+            found.sent.append(row)
+        elif claim is not None and claim.standing is Standing.CLAIMED and now - claim.at < LEASE_SECONDS:
+            found.busy.append(row)
+        else:
+            found.ready.append(row)
+    return found
+
+
+class Replay:
+    """One replay; made by `Replay.connected`.
+
+    Parameters
+    ----------
+    reader : TopicReader
+        For the letters.
+    producer : AIOKafkaProducer
+        Idempotent, started.
+    topic : str
+        The dead-letter topic.
+    book : Book
+        What it holds.
+    to : str, optional
+        Where to send them, if not where they came from.
+    again : bool
+        Send those that were sent before, too.
+    """
+
+    def __init__(
+        self,
+        reader: TopicReader,
+        producer: AIOKafkaProducer,
+        topic: str,
+        book: Book,
+        *,
+        to: str | None = None,
+        again: bool = False,
+    ) -> None:
+        self._run = secrets.token_hex(8)
+        self._reader = reader
+        self._producer = producer
+        self._topic = topic
+        self._book = book
+        self._to = to
+        self._again = again
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(
+        cls, reader: TopicReader, topic: str, book: Book, *, to: str | None = None, again: bool = False
+    ) -> AsyncIterator["Replay"]:
+        """Connect a producer whose retries never repeat an event, for as long as the body runs.
+
+        Raises
+        ------
+        BrokerError
+            If no broker answers.
+        """
+        options = client_options(reader.kafka)
+
+        def make() -> AIOKafkaProducer:
+            return AIOKafkaProducer(**options, enable_idempotence=True, linger_ms=5)
+
+        producer = await reach(reader.kafka, make, lambda p: p.stop())
+        try:
+            yield cls(reader, producer, topic, book, to=to, again=again)
+        finally:
+            # It waits for deliveries, which never come where the broker is gone.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+
+    async def send(self, rows: Sequence[Row]) -> tuple[Counter[str], Sorted]:
+        """Send letters; a cancellation waits until those in hand are done.
+
+        Returns
+        -------
+        counter of topic, Sorted
+            How many were sent where, and the others by why they were not (`ready` is empty).
+
+        Raises
+        ------
+        BrokerError
+            If the broker cannot be reached or refuses, or a topic is not there. What was sent before that is found out
+            by the next replay.
+        """
+        found = self._sort_out(rows)
+        for to in sorted({self._target(row) for row in found.ready}):
+            await self._reader.partitions(to)
+        if await self._settle(found.ready):
+            found = self._sort_out(rows)
+        counted: Counter[str] = Counter()
+        for share in self._shares(found.ready):
+            work = asyncio.ensure_future(self._send(share))
+            try:
+                sent = await asyncio.shield(work)
+            except asyncio.CancelledError:
+                await work
+                raise
+            counted[share.to] += len(sent)
+            # Since the look at the book another replay was quicker.
+            found.busy += [row for row in share.rows if row.place not in sent]
+        found.ready = []
+        return counted, found
+
+    def _sort_out(self, rows: Sequence[Row]) -> Sorted:
+        return sort_out(rows, to=self._to, again=self._again, now=time.time())
+
+    def _target(self, row: Row) -> str:
+        return self._to or row.origin.topic
+
+    async def _settle(self, rows: Sequence[Row]) -> bool:
+        """Find out of open claims on letters, whose replays have ended, which events arrived; write it down."""
+        for to, group in groupby(sorted(rows, key=self._target), self._target):
+            held = [row for row in group if row.standing(to) is Standing.CLAIMED]
+            if not held:
+                continue
+            arrived = await self._arrived(to, held)
+            marked = sorted(
+                (row.claims[to].run, row.place.partition, row.place in arrived, row.place.offset)
+                for row in held
+            )
+            for (run, partition, there), some in groupby(marked, lambda mark: mark[:3]):
+                offsets = [offset for *_, offset in some]
+                await self._write(partition, Mark(run, "sent" if there else "dropped", to, offsets))
+        held_any = any(row.standing(self._target(row)) is Standing.CLAIMED for row in rows)
+        if held_any:
+            await survey(self._reader, self._topic, self._book)
+        return held_any
+
+    async def _arrived(self, to: str, rows: Sequence[Row]) -> set[Place]:
+        """Return the letters whose events are in the target, behind where it ended when they were claimed."""
+        todo = {}
+        for partition, (begin, end) in (await self._reader.spans(to)).items():
+            claimed = min(row.claims[to].ends.get(partition, 0) for row in rows)
+            todo[partition] = (max(begin, claimed), end)
+        found: set[bytes | None] = set()
+        async for record in self._reader.between(to, todo):
+            found.update(value for name, value in record.headers if name == REPLAY_HEADER)
+        return {row.place for row in rows if self._name(row.place) in found}
+
+    def _shares(self, rows: Sequence[Row]) -> list[_Share]:
+        """Divide letters into those that are sent together, in the order of their topic."""
+
+        def kind(row: Row) -> tuple[int, str]:
+            return row.place.partition, self._target(row)
+
+        shares = []
+        for (partition, to), group in groupby(sorted(rows, key=lambda row: (kind(row), row.place)), kind):
+            some = tuple(group)
+            shares += [_Share(partition, to, some[i : i + _SHARE]) for i in range(0, len(some), _SHARE)]
+        return shares
+
+    async def _send(self, share: _Share) -> set[Place]:
+        """Claim, look, send and mark; returns which were sent."""
+        offsets = [row.place.offset for row in share.rows]
+        ends = {p: end for p, (_, end) in (await self._reader.spans(share.to)).items()}
+        claim = Mark(self._run, "claimed", share.to, offsets, ends, again=self._again)
+        await self._write(share.partition, claim)
+        await survey(self._reader, self._topic, self._book)
+        ours = {row.place for row in share.rows if self._is_ours(row, share.to)}
+        if ours:
+            await self._deliver(share, ours, len(ends))
+            sent = Mark(self._run, "sent", share.to, [place.offset for place in sorted(ours)])
+            await self._write(share.partition, sent)
+        return ours
+
+    def _is_ours(self, row: Row, to: str) -> bool:
+        claim = row.claims.get(to)
+        return claim is not None and (claim.run, claim.standing) == (self._run, Standing.CLAIMED)
+
+    async def _deliver(self, share: _Share, ours: set[Place], partitions: int) -> None:
+        span = {share.partition: (min(ours).offset, max(ours).offset + 1)}
+        with self._refusals(share.to):
+            sent = [
+                await self._put(share, record, partitions)
+                async for record in self._reader.between(self._topic, span)
+                if Place(record.partition, record.offset) in ours
+            ]
+            await asyncio.wait_for(asyncio.gather(*sent), _DELIVERY_SECONDS)
+
+    async def _put(self, share: _Share, record: Any, partitions: int) -> "asyncio.Future[Any]":
+        letter = DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
+        home = share.to == letter.topic and letter.partition < partitions
+        name = self._name(Place(record.partition, record.offset))
+        sent: asyncio.Future[Any] = await self._producer.send(
+            share.to,
+            # The client cannot send what has neither.
+            key=b"" if letter.key is None and letter.value is None else letter.key,
+            value=letter.value,
+            # Its source's other events are in this partition, however the producer chose it.
+            partition=letter.partition if home else None,
+            timestamp_ms=letter.timestamp if letter.timestamp >= 0 else None,
+            headers=[*letter.origin_headers, (REPLAY_HEADER, name)],
+        )
+        return sent
+
+    def _name(self, place: Place) -> bytes:
+        return f"{self._topic}:{place}".encode()
+
+    async def _write(self, partition: int, mark: Mark) -> None:
+        with self._refusals(self._topic):
+            writing = self._producer.send_and_wait(
+                self._topic, encode_mark(mark), partition=partition, headers=[(MARK_HEADER, b"1")]
+            )
+            await asyncio.wait_for(writing, _DELIVERY_SECONDS)
+
+    @contextlib.contextmanager
+    def _refusals(self, topic: str) -> Iterator[None]:
+        where = f"Kafka at {self._reader.kafka.bootstrap}: topic {topic}"
+        try:
+            yield
+        except TimeoutError as error:
+            raise BrokerUnavailableError(
+                f"{where}: no acknowledgement for {_DELIVERY_SECONDS:.0f} s; replay again later, "
+                "what has arrived is not sent twice"
+            ) from error
+        except KafkaError as error:
+            raise BrokerError(f"{where} does not take what is sent back: {error!r}") from error
