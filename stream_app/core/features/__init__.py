@@ -1,0 +1,27 @@
+"""Feature views: windows over an entity's events, right at whatever instant they are read."""
+
+from stream_app.core.features.evaluate import Evaluator, Reading
+from stream_app.core.features.layout import Cells, Layout, mark
+from stream_app.core.features.log import EntityLog, Verdict
+from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
+from stream_app.core.features.windows import DAY, AllTime, Session, Sliding, Window, micros
+
+__all__ = [
+    "DAY",
+    "Aggregation",
+    "AllTime",
+    "Cells",
+    "Condition",
+    "EntityLog",
+    "Evaluator",
+    "Feature",
+    "FeatureView",
+    "Layout",
+    "Reading",
+    "Session",
+    "Sliding",
+    "Verdict",
+    "Window",
+    "mark",
+    "micros",
+]

@@ -1,0 +1,306 @@
+"""Reading an entity's features at an instant from its log."""
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
+from typing import Self, TypeAlias
+
+from stream_app.core.features.layout import Layout, selector
+from stream_app.core.features.log import NEVER, EntityLog, last_pause
+from stream_app.core.features.totals import Total
+from stream_app.core.features.view import Aggregation, Feature
+from stream_app.core.features.windows import AllTime, Session, Sliding, Window, micros
+from stream_app.errors import DataError
+
+__all__ = ["Evaluator", "Reading"]
+
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Features of one entity at one instant.
+
+    Parameters
+    ----------
+    values : list of float or None
+        In the order they were asked for; None where there is nothing to compute.
+    event_ts : int or None
+        Time of the newest event before the instant, in microseconds; None if the entity is missing.
+    incomplete : tuple of str
+        Features that are None because events of their window are not kept any more.
+    """
+
+    values: list[float | None]
+    event_ts: int | None
+    incomplete: tuple[str, ...] = ()
+
+
+class Evaluator:
+    """Computes features of a view from logs.
+
+    All that came strictly before the instant counts, and nothing else: a purchase does not see itself.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the view.
+    features : sequence of str, optional
+        Names of the features wanted; all of them where not given.
+
+    Raises
+    ------
+    DataError
+        If the view has no such feature.
+
+    Examples
+    --------
+    >>> from stream_app.core.features.view import FeatureView
+    >>> layout = Layout(FeatureView("v", (Feature("spent", "sum", "amount", Sliding(1800)),)))
+    >>> log = EntityLog(layout)
+    >>> for offset, (ts, amount) in enumerate([(0.0, 2.5), (600.0, 4.0)]):
+    ...     _ = log.add(0, offset, micros(ts), 0, layout.cells(None, {"amount": amount}, {}))
+    >>> evaluator = Evaluator(layout)
+    >>> [evaluator.read(log, micros(ts)).values for ts in (0.0, 600.0, 601.0, 1800.0, 1801.0)]
+    [[None], [2.5], [6.5], [6.5], [4.0]]
+    """
+
+    def __init__(self, layout: Layout, features: Sequence[str] | None = None) -> None:
+        known = {feature.name: feature for feature in layout.view.features}
+        names = list(known) if features is None else list(features)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise DataError(f"{layout.view.key} has no feature {unknown[0]!r}; it has {', '.join(known)}")
+        self.names = tuple(names)
+        self._ttl = layout.ttl
+        self._max_events = layout.max_events
+        needed = list(dict.fromkeys(chain.from_iterable(known[name].over or (name,) for name in names)))
+        plain = [known[name] for name in needed]
+        windows = list(dict.fromkeys(f.window for f in plain if not isinstance(f.window, AllTime)))
+        self._windows = [_Bounds.of(window) for window in windows]
+        at: dict[Window, int] = {window: i for i, window in enumerate(windows)}
+        self._steps = [_Step.of(feature, layout, at) for feature in plain]
+        place = {name: i for i, name in enumerate(needed)}
+        # A ratio is over two of the computed values; the others are such a value.
+        self._answers = [
+            (place[over[0]], place[over[1]]) if (over := known[name].over) else (place[name], -1)
+            for name in names
+        ]
+
+    def read(self, log: EntityLog, at: int) -> Reading:
+        """Return the features of an entity as they are at an instant.
+
+        Parameters
+        ----------
+        log : EntityLog
+            The entity's.
+        at : int
+            The instant, in microseconds.
+        """
+        ts = log.ts
+        end = bisect_left(ts, at)
+        # What is beyond the most events that are kept was given up when it was read at the instant itself.
+        base = max(0, end - self._max_events)
+        gone = ts[base - 1] if base else log.given_up
+        newest = ts[end - 1] if end else gone
+        if newest == NEVER or at - newest > self._ttl:
+            return Reading([None] * len(self.names), None)
+        if log.given_up >= at:
+            return Reading([None] * len(self.names), None, self.names)
+        bounds = [window.rows(ts, at, base, end, gone) for window in self._windows]
+        found: list[float | None] = []
+        for step in self._steps:
+            if step.window < 0:
+                found.append(_over_all_time(step, log, at, end, self._ttl))
+                continue
+            span = bounds[step.window]
+            found.append(None if span is None else step.compute(step, log, at, *span))
+        values = [
+            found[one] if other < 0 else _quotient(found[one], found[other]) for one, other in self._answers
+        ]
+        if None not in bounds:
+            return Reading(values, newest)
+        lost = {i for i, step in enumerate(self._steps) if step.window >= 0 and bounds[step.window] is None}
+        names = zip(self.names, self._answers, strict=True)
+        return Reading(values, newest, tuple(name for name, over in names if lost.intersection(over)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """A window in microseconds: of a fixed length, or a session where there is a gap."""
+
+    reach: int
+    delay: int
+    gap: int
+
+    @classmethod
+    def of(cls, window: Sliding | Session) -> Self:
+        if isinstance(window, Session):
+            return cls(micros(window.longest), 0, micros(window.gap))
+        return cls(micros(window.reach), micros(window.delay), 0)
+
+    def rows(self, ts: "array[int]", at: int, base: int, end: int, gone: int) -> tuple[int, int] | None:
+        """Return the first row of the window and the one after its last; None if some of its rows may be gone."""
+        low = at - self.reach
+        if not self.gap:
+            if gone >= low:
+                return None
+            begin = bisect_left(ts, low, base, end)
+            return begin, bisect_left(ts, at - self.delay, begin, end) if self.delay else end
+        begin, later = end, at
+        while begin > base and later - ts[begin - 1] <= self.gap and ts[begin - 1] >= low:
+            begin -= 1
+            later = ts[begin]
+        if begin == base and gone >= low and later - gone <= self.gap:
+            return None
+        return begin, end
+
+
+_Compute: TypeAlias = "Callable[[_Step, EntityLog, int, int, int], float | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How one feature is computed: from which window (-1 is all time), rows and column, by what."""
+
+    compute: _Compute
+    window: int
+    place: tuple[int, int] | None
+    column: int
+    seconds: float
+    total: int
+    aggregation: Aggregation
+
+    @classmethod
+    def of(cls, feature: Feature, layout: Layout, windows: Mapping[Window, int]) -> Self:
+        chosen, field = selector(feature), feature.field
+        column = -1
+        if feature.numeric:
+            column = layout.numbers.index(field or "")
+        elif feature.aggregation is Aggregation.DISTINCT:
+            column = layout.marks.index(field or "")
+        timeless = isinstance(feature.window, AllTime)
+        return cls(
+            compute=_COMPUTE[feature.aggregation],
+            window=windows.get(feature.window, -1),
+            place=layout.place(chosen),
+            column=column,
+            seconds=feature.window.seconds if isinstance(feature.window, Sliding) else 0.0,
+            total=layout.totals.index((chosen, field if feature.numeric else None)) if timeless else -1,
+            aggregation=feature.aggregation,
+        )
+
+
+def _numbers(step: _Step, log: EntityLog, begin: int, end: int) -> Sequence[float]:
+    rows = log.numbers[step.column][begin:end]
+    flags = log.select(step.place, begin, end)
+    return rows if flags is None else list(compress(rows, flags))
+
+
+def _count(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
+    flags = log.select(step.place, begin, end)
+    return float(end - begin if flags is None else flags.count(1))
+
+
+def _sum(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
+    return math.fsum(_numbers(step, log, begin, end))
+
+
+def _mean(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
+    rows = _numbers(step, log, begin, end)
+    return math.fsum(rows) / len(rows) if rows else None
+
+
+def _min(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
+    return min(_numbers(step, log, begin, end), default=None)
+
+
+def _max(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
+    return max(_numbers(step, log, begin, end), default=None)
+
+
+def _newest(step: _Step, log: EntityLog, begin: int, end: int) -> int:
+    """Return the newest row that is taken, or -1."""
+    flags = log.select(step.place, begin, end)
+    if flags is None:
+        return end - 1 if end > begin else -1
+    found = flags.rfind(1)
+    return begin + found if found >= 0 else -1
+
+
+def _last(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
+    row = _newest(step, log, begin, end)
+    return None if row < 0 else log.numbers[step.column][row]
+
+
+def _distinct(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
+    marks = log.marks[step.column][begin:end]
+    flags = log.select(step.place, begin, end)
+    return float(len(set(marks if flags is None else compress(marks, flags))))
+
+
+def _time_since_last(step: _Step, log: EntityLog, at: int, begin: int, end: int) -> float | None:
+    row = _newest(step, log, begin, end)
+    return None if row < 0 else (at - log.ts[row]) / _SECOND
+
+
+def _rate(step: _Step, log: EntityLog, at: int, begin: int, end: int) -> float:
+    flags = log.select(step.place, begin, end)
+    count = end - begin if flags is None else flags.count(1)
+    if not count:
+        return 0.0
+    if step.seconds:
+        return count / step.seconds
+    first = log.ts[begin if flags is None else begin + flags.find(1)]
+    return count / ((at - first) / _SECOND)
+
+
+def _over_all_time(step: _Step, log: EntityLog, at: int, end: int, ttl: int) -> float | None:
+    """Compute a feature from the events that are kept and the totals of those that are gone."""
+    begin = last_pause(log.ts, end, ttl)
+    total = log.totals[step.total]
+    if total is None or begin or (end and log.ts[0] - log.given_up > ttl):
+        return step.compute(step, log, at, begin, end)
+    flags = log.select(step.place, 0, end)
+    count = total.count + (end if flags is None else flags.count(1))
+    match step.aggregation:
+        case Aggregation.COUNT:
+            return float(count)
+        case Aggregation.RATE:
+            return count / ((at - total.first) / _SECOND)
+        case Aggregation.TIME_SINCE_LAST:
+            row = _newest(step, log, 0, end)
+            return (at - (total.last if row < 0 else log.ts[row])) / _SECOND
+    return _numbers_of_all_time(step, total, _numbers(step, log, 0, end), count)
+
+
+def _numbers_of_all_time(step: _Step, total: Total, rows: Sequence[float], count: int) -> float:
+    match step.aggregation:
+        case Aggregation.MIN:
+            return min((total.low, *rows))
+        case Aggregation.MAX:
+            return max((total.high, *rows))
+        case Aggregation.LAST:
+            return rows[-1] if rows else total.newest
+    exact = math.fsum(chain(total.parts, rows))
+    return exact / count if step.aggregation is Aggregation.MEAN else exact
+
+
+def _quotient(dividend: float | None, divisor: float | None) -> float | None:
+    return None if dividend is None or not divisor else dividend / divisor
+
+
+_COMPUTE: Mapping[Aggregation, _Compute] = {
+    Aggregation.COUNT: _count,
+    Aggregation.SUM: _sum,
+    Aggregation.MEAN: _mean,
+    Aggregation.MIN: _min,
+    Aggregation.MAX: _max,
+    Aggregation.LAST: _last,
+    Aggregation.DISTINCT: _distinct,
+    Aggregation.TIME_SINCE_LAST: _time_since_last,
+    Aggregation.RATE: _rate,
+}
