@@ -144,6 +144,7 @@ def _defaults() -> dict[str, str]:
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "4",
+        "log.retention.ms": "-1",  # recorded events are older than any usual retention
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "2",
