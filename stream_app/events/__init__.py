@@ -4,6 +4,8 @@ from stream_app.events.alert import Alert, AlertState, Severity, alert_id
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.sensor import SensorReading, parse_event_time
+from stream_app.events.session import SessionEvent
+from stream_app.events.session_decoding import SessionRow, decode_session, decode_sessions
 from stream_app.events.topics import Topics
 
 __all__ = [
@@ -15,10 +17,14 @@ __all__ = [
     "Rejected",
     "SensorReading",
     "SensorRow",
+    "SessionEvent",
+    "SessionRow",
     "Severity",
     "Topics",
     "alert_id",
     "decode_reading",
     "decode_readings",
+    "decode_session",
+    "decode_sessions",
     "parse_event_time",
 ]
