@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from conftest import eventually
 from faults.log import Event, Feed, make_topic, produce
-from faults.oracle import Comparison, compare
+from faults.oracle import Comparison, compare, torn
 from faults.supervisor import Supervisor
 
 from stream_app.events import Topics
@@ -222,6 +222,10 @@ class Ground:
     async def compare(self) -> Comparison:
         """Compare what the workers have left behind with the oracle."""
         return await compare(self.settings, self.store, self.kafka, self.topic)
+
+    async def half_written(self) -> list[str]:
+        """Say what the stored states and the stored positions do not agree on; nothing, if all is well."""
+        return await torn(self.settings, self.store, self.kafka, self.topic, await self.positions())
 
     async def admin(self) -> AIOKafkaAdminClient:
         """Return a started admin client; close it."""

@@ -15,7 +15,7 @@ from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import Settings
 from stream_app.store import CheckpointStore, Claim, FeatureReader, Store, pack_state, unpack_state
 
-__all__ = ["Comparison", "Truth", "compare", "expected"]
+__all__ = ["Comparison", "Truth", "compare", "expected", "torn"]
 
 _BLOCK = 500
 """Events of a source that the oracle takes at once; the result does not depend on it."""
@@ -136,6 +136,19 @@ async def compare(settings: Settings, store: Store, kafka: str, topic: str) -> C
     return result
 
 
+async def torn(
+    settings: Settings, store: Store, kafka: str, topic: str, positions: Mapping[int, int]
+) -> list[str]:
+    """Say where stored states are not those of a run up to the stored positions."""
+    log = {
+        partition: [record for record in found if record.offset < positions[partition]]
+        for (_, partition), found in (await read_topic(kafka, [topic])).items()
+    }
+    result = Comparison(expected(settings, log))
+    await _states(result, settings, store, topic, features=False)
+    return result.differences
+
+
 async def _positions(result: Comparison, settings: Settings, store: Store, topic: str) -> None:
     for partition, end in result.truth.ends.items():
         key = store.keys.offsets(settings.worker.group, topic, partition)
@@ -144,7 +157,9 @@ async def _positions(result: Comparison, settings: Settings, store: Store, topic
             result.differences.append(f"position of partition {partition} is {stored}, the log ends at {end}")
 
 
-async def _states(result: Comparison, settings: Settings, store: Store, topic: str) -> None:
+async def _states(
+    result: Comparison, settings: Settings, store: Store, topic: str, *, features: bool = True
+) -> None:
     ((view, _),) = settings.streams.items()
     checkpoints = CheckpointStore(store, settings.worker.group)
     reader = FeatureReader(store, view)
@@ -167,6 +182,8 @@ async def _states(result: Comparison, settings: Settings, store: Store, topic: s
             where = _difference(found, wanted)
             if where:
                 result.differences.append(f"state of {source}: {where}")
+            if not features:
+                continue
             row = await reader.get(source)
             event_ts, values = monitor.features(source)
             if row is None:

@@ -189,6 +189,24 @@ class WorkerProcess:
             )
             await asyncio.sleep(0.05)
 
+    async def red_after(self, timeout: float = 30.0) -> float:
+        """Wait until it says that it is not well; return how many seconds that took."""
+        begin = time.monotonic()
+
+        async def red() -> bool:
+            return (await self.ask("/healthz"))[0] != 200
+
+        await eventually(red, timeout=timeout)
+        return time.monotonic() - begin
+
+    async def green(self, timeout: float = 60.0) -> None:
+        """Wait until it says that it is well."""
+
+        async def well() -> bool:
+            return (await self.ask("/healthz"))[0] == 200
+
+        await eventually(well, timeout=timeout)
+
     async def _ended(self) -> None:
         await self.started()
         count = len(self.exits)

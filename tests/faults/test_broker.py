@@ -1,0 +1,136 @@
+"""A broker that dies, that is cut off, and whose topic of dead letters is of no use."""
+
+import asyncio
+import time
+
+import pytest
+from aiokafka.admin import NewTopic
+from conftest import eventually
+from faults.log import START, Event, Feed, make_topic
+from servers.proxy import Proxy
+
+from stream_app.embedded import free_port
+
+_BAD = b'{"source": "pump-0", "ts": "never", "values": {"flow": 1.0}}'
+
+
+async def test_broker_is_killed_and_started_again(make_ground, own_kafka, row, scale, seed):
+    """Broker kill -9 and restart."""
+    rounds, away, piece = scale.pick(1, 4), scale.pick(5.0, 20.0), 6000
+    feed = Feed(sources=4, length=(2 * rounds + 1) * piece // 4, seed=seed)
+    broker = await own_kafka()
+    ground = await make_ground(kafka=f"127.0.0.1:{broker.port}", max_batch=200)
+    worker = await ground.workers.start("worker-1")
+    slowest = 0.0
+    for i in range(rounds):
+        await ground.send(feed.take(piece))
+        await ground.moved()
+        # With a kill, then with an orderly stop: it is seen differently by clients.
+        await asyncio.to_thread(broker.stop if i % 2 else broker.kill)
+        await asyncio.sleep(away)
+        await asyncio.to_thread(broker.start)
+        begin = time.monotonic()
+        await ground.send(feed.take(piece))
+        await ground.moved()
+        slowest = max(slowest, time.monotonic() - begin)
+    await ground.send(feed.take())
+    result = await ground.settled()
+    row.tell(result)
+    row.recovery = slowest
+    row.remark(f"{rounds} restarts of the broker, {worker.starts - 1} of the worker")
+    assert slowest <= 60.0
+    assert not result.differences
+    assert result.truth.alerts
+
+
+async def test_broker_is_cut_off(make_ground, own_kafka, row, scale, seed):
+    """Broker cut off by a proxy."""
+    seconds = scale.pick(40, 300)
+    row.fault = f"Broker cut off for {seconds} s by a proxy"
+    feed = Feed(sources=4, length=3000, seed=seed)
+    direct, port = free_port(), free_port()
+    with Proxy(port) as proxy:
+        # This process goes around the proxy: the listener has another name, but no other protocol.
+        await own_kafka(
+            port=port,
+            advertised_port=proxy.port,
+            listeners={"DIRECT": direct},
+            properties={
+                "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,DIRECT:PLAINTEXT",
+                "inter.broker.listener.name": "DIRECT",
+            },
+        )
+        ground = await make_ground(
+            kafka=f"127.0.0.1:{direct}", worker_kafka=f"127.0.0.1:{proxy.port}", max_batch=200
+        )
+        worker = await ground.workers.start("worker-1")
+        await ground.send(feed.take(4000))
+        await ground.caught_up()
+        await worker.green()
+        held = worker.memory.peak
+        begin = time.monotonic()
+        proxy.cut()
+        red = asyncio.create_task(worker.red_after())
+        await ground.send(feed.take(4000))
+        await asyncio.sleep(max(0.0, seconds - (time.monotonic() - begin)))
+        proxy.heal()
+        begin = time.monotonic()
+        await ground.moved()
+        row.recovery = time.monotonic() - begin
+        await ground.send(feed.take())
+        result = await ground.settled()
+        row.tell(result)
+        row.remark(
+            f"red after {await red:.1f} s, {worker.memory.peak - held:.0f} MB more, {worker.starts - 1} restarts"
+        )
+    assert row.recovery <= 60.0
+    assert not result.differences
+    assert result.truth.alerts
+
+
+@pytest.mark.parametrize("trouble", ["takes no letter of that size", "is deleted"])
+async def test_dead_letter_topic_is_of_no_use(make_ground, row, seed, trouble):
+    """The dead-letter topic cannot be written."""
+    row.fault = f"The dead-letter topic {trouble}"
+    feed = Feed(sources=4, length=1500, seed=seed)
+    ground = await make_ground(max_batch=100)
+    letters = ground.topics.dead_letters
+    small = {"max.message.bytes": "100"} if trouble.startswith("takes") else {}
+    await make_topic(ground.kafka, letters, 1, **small)
+    await ground.send(feed.take(2000))
+    worker = await ground.workers.start("worker-1", restart=False)
+    await ground.caught_up()
+    admin = await ground.admin()
+    try:
+        if not small:
+            await admin.delete_topics([letters])
+        bad = (await ground.ends())[0]
+        await ground.send([Event(0, b"pump-0", _BAD, START * 1000), *feed.take(2000)])
+        end = await worker.ended(60.0)
+        assert end.code == 1
+        assert "Traceback" not in worker.said
+        assert "dead.letters" in worker.last_line or "dead letters" in worker.last_line
+        assert (await ground.positions())[0] <= bad
+        if small:
+            await admin.delete_topics([letters])
+            await gone(admin, letters)
+        if letters not in await admin.list_topics():
+            await admin.create_topics([NewTopic(letters, 1, 1)])
+    finally:
+        await admin.close()
+    await ground.workers.start("worker-1")
+    await ground.send(feed.take())
+    result = await ground.settled()
+    row.tell(result)
+    row.verdict = f"stopped clearly, the offset stayed; then {result.verdict}"
+    assert not result.differences
+    assert result.truth.letters == {(0, bad, "timestamp")}
+
+
+async def gone(admin, topic):
+    """Wait until a topic is deleted."""
+
+    async def missing():
+        return topic not in await admin.list_topics()
+
+    await eventually(missing, timeout=10)
