@@ -9,6 +9,7 @@ import structlog
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.types import TP
+from mode.threads import WorkerThread
 
 from stream_app.runtime.patience import be_patient
 
@@ -21,8 +22,24 @@ _ANSWER_SECONDS = 10.0
 waits for a broker that is away must not wait for ever."""
 
 
+class _ExpendableThread(WorkerThread):
+    """A thread that the end of the program does not wait for: without its broker it takes minutes to end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.daemon = True
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except BaseException as error:  # noqa: BLE001 the last thing a thread does; what it leaves the watchdog sees
+            _log.warning("Kafka's thread did not end well", reason=repr(error))
+
+
 class FairThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with what it needs to outlive a broker that is away."""
+
+    Worker = _ExpendableThread
 
     async def on_start(self) -> None:
         """Connect."""

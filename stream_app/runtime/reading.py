@@ -1,6 +1,6 @@
 """What the reading part of a worker does at the moment, for the watchdog, the metrics and the health pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ class Reading:
         self._metrics = metrics
         self._busy_at = self._unsettled_at = self._settled_at = monotonic()
         self._was_settled = False
+        self._ends: dict[TP, int] = {}
         self.lag = 0.0
         self.sources = 0
 
@@ -60,8 +61,10 @@ class Reading:
             self._metrics.sources.labels(agent.stream).set(held)
             self.sources += held
             for tp, next_offset, _ in progress:
-                end = self._consumer.highwater(tp) if tp in assigned else None
-                if end is not None:
+                end = max(
+                    self._ends.get(tp, 0), (self._consumer.highwater(tp) if tp in assigned else None) or 0
+                )
+                if end:
                     behind = max(0, end - (next_offset or 0))
                     self._metrics.lag.labels(tp.topic, tp.partition).set(behind)
                     self.lag += behind
@@ -74,6 +77,10 @@ class Reading:
     def progress(self) -> list[tuple[TP, int | None, int]]:
         """Partitions in hand, the next offset of each and its number of sources."""
         return [entry for agent in self._agents for entry in agent.progress()]
+
+    def saw(self, ends: Mapping[TP, int]) -> None:
+        """Take note of where the logs end; a consumer that is held up does not hear of it."""
+        self._ends = dict(ends)
 
     def idle_since(self) -> float | None:
         """Since when nothing arrived and nothing was in hand, on the monotonic clock; None while something is."""

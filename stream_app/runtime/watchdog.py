@@ -84,6 +84,10 @@ class Subject(Protocol):
         """Partitions in hand, the next offset of each and its number of sources."""
         ...
 
+    def saw(self, ends: Mapping[TP, int]) -> None:
+        """Take note of where the logs end; a consumer that is held up does not hear of it."""
+        ...
+
     def idle_since(self) -> float | None:
         """Since when nothing arrived and nothing was in hand, on the monotonic clock; None while something is."""
         ...
@@ -175,6 +179,7 @@ class Watchdog:
             self._answering_since = monotonic()
             return
         self._outages.answered(KAFKA)
+        self._subject.saw(ends)
         # Once is not enough: brokers that are starting do not know all their topics yet.
         self._missing = self._missing + 1 if missing else 0
         if self._missing >= _MISSING_LOOKS:

@@ -30,6 +30,9 @@ class Reader:
     def progress(self):
         return [(TP(self.topic, 0), self.next_offset, 1)]
 
+    def saw(self, ends):
+        self.ends = ends
+
     def idle_since(self):
         return None if self.idle is None else time.monotonic() - self.idle
 
@@ -73,8 +76,10 @@ async def topic(make_topic, producer):
 
 
 async def test_all_is_well_at_the_end_of_the_log(watch, topic):
-    dog, outages = watch(Reader(topic, next_offset=10))
+    reader = Reader(topic, next_offset=10)
+    dog, outages = watch(reader)
     await dog.look()
+    assert reader.ends == {TP(topic, 0): 10}
     assert dog.stuck is None
     assert outages.away == {}
 
