@@ -63,11 +63,15 @@ class RecordBatch:
         At least one.
     seek : int
         Which seek of the consumer it was fetched after; see `BatchConsumer.is_current`.
+    follows : int or None
+        The offset from which it was fetched: where the delivery before it ended, or where the seek went. The first
+        record may lie after it, because logs have holes. None where nobody said where to begin.
     """
 
     tp: TP
     records: list[Any]
     seek: int = 0
+    follows: int | None = None
 
     @property
     def first(self) -> int:
@@ -78,6 +82,18 @@ class RecordBatch:
     def last(self) -> int:
         """Offset of the last record."""
         return int(self.records[-1].offset)
+
+    def continues(self, next_offset: int | None) -> bool:
+        """Whether nothing lies between `next_offset`, the first that is not processed yet, and this batch.
+
+        Examples
+        --------
+        >>> RecordBatch(TP("t", 0), [], follows=7).continues(7), RecordBatch(TP("t", 0), [], follows=9).continues(7)
+        (True, False)
+        """
+        if next_offset is None:
+            return self.follows is None
+        return (self.first if self.follows is None else self.follows) <= next_offset
 
 
 class Positions(Protocol):
@@ -127,6 +143,7 @@ class BatchConsumer(Consumer):
         self._seeks = 0
         self._placed: frozenset[TP] = frozenset()
         self._placing = asyncio.Lock()
+        self._expected: dict[TP, int] = {}
         self.fetched_at = monotonic()
         """When a delivery came last, on the monotonic clock."""
 
@@ -173,14 +190,22 @@ class BatchConsumer(Consumer):
                 return {}, set()
         seek = self._seeks
         records, active = await super()._wait_next_records(timeout)
+        if self._positions is not None and seek != self._seeks:
+            # A seek came while this was fetched, and nobody can say whether before or after: fetch it again.
+            self.reposition()
+            return {}, set()
         if records:
             self.fetched_at = monotonic()
-            batched = self._batched
             records = {
-                tp: [RecordBatch(tp, found, seek)] if tp.topic in batched else found
+                tp: [self._batch(tp, found)] if tp.topic in self._batched else found
                 for tp, found in records.items()
             }
         return records, active
+
+    def _batch(self, tp: TP, records: list[Any]) -> RecordBatch:
+        batch = RecordBatch(tp, records, self._seeks, self._expected.get(tp))
+        self._expected[tp] = batch.last + 1
+        return batch
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         if not isinstance(record, RecordBatch):
@@ -227,6 +252,7 @@ class BatchConsumer(Consumer):
         async with self._placing:
             self._seeks += 1
             self._placed = frozenset()
+            self._expected.clear()
             for tp in list(self._unfinished):
                 del self._unfinished[tp]
                 self._acked.pop(tp, None)
@@ -261,6 +287,7 @@ class BatchConsumer(Consumer):
         )
         if known:
             await self.seek_wait(known)
+        self._expected.update(known)
         self._placed = frozenset(own)
         return {**committed, **known}
 

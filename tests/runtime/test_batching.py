@@ -1,6 +1,7 @@
 """Batch delivery against a real broker."""
 
 import asyncio
+import random
 import time
 from contextlib import asynccontextmanager
 
@@ -301,6 +302,43 @@ async def test_after_a_reposition_what_was_delivered_before_is_known_as_stale(
         await eventually(lambda: recorder.total() >= 800)
         assert not any(app.transport.is_current(batch) for batch in old)
     assert recorder.offsets(0) == [*range(500), *range(200, 500)]
+
+
+async def test_whatever_seeks_come_between_a_reader_that_keeps_count_misses_nothing(
+    kafka, prefix, make_topic, producer, tmp_path
+):
+    topic = await make_topic("count", 2)
+    await fill(producer, topic, {0: 3000, 1: 3000})
+    recorder = Recorder()
+    chance = random.Random(5)
+    done = {}
+
+    class Count(FixedPositions):
+        async def load(self, partitions):
+            await asyncio.sleep(chance.uniform(0.0, 0.05))
+            return {tp: done.get(tp, 0) for tp in partitions}
+
+    def take(app):
+        for batch in recorder.batches:
+            if app.transport.is_current(batch) and batch.continues(done.get(batch.tp, 0)):
+                done[batch.tp] = max(done.get(batch.tp, 0), batch.last + 1)
+                got.setdefault(batch.tp, set()).update(record.offset for record in batch.records)
+            else:
+                app.transport.reposition()
+        recorder.batches.clear()
+        return sum(done.values()) >= 6000
+
+    got = {}
+    async with running(
+        kafka, prefix, topic, recorder, tmp_path, positions=Count(0, 0), broker_max_poll_records=50
+    ) as app:
+        for _ in range(40):
+            take(app)
+            await asyncio.sleep(chance.uniform(0.0, 0.02))
+            # Seeks of Faust's own come at any time, beside a fetch that is under way.
+            await app.consumer.perform_seek()
+        await eventually(lambda: take(app), timeout=60)
+    assert {tp.partition: offsets for tp, offsets in got.items()} == {p: set(range(3000)) for p in (0, 1)}
 
 
 async def test_a_member_without_partitions_takes_over_however_long_it_waited(
