@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka faults lint types bench bench-detection lock clean
+.PHONY: help venv demo test test-slow kafka faults lint types audit bench bench-detection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ lint: venv ## ruff: rules and format; import-linter: layers
 
 types: venv ## mypy --strict
 	@$(VENV)/bin/mypy
+
+audit: venv ## Known vulnerabilities of the locked packages (needs the network)
+	@$(PY) .ci/audit.py requirements/run.txt requirements/dev.txt
 
 bench: venv ## Events a second through broker, worker and Redis, beside a plain per-event Faust agent
 	@$(PY) benchmarks/throughput.py $(ARGS)

@@ -368,5 +368,5 @@ def test_ci_is_a_script_that_stops_at_the_first_failure():
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text
     called = re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE)
-    assert called == ["test", "test-slow", "lint", "types"]
+    assert called == ["test", "test-slow", "lint", "types", "audit"]
     subprocess.run(["bash", "-n", str(script)], check=True, timeout=20)
