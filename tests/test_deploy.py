@@ -71,7 +71,17 @@ def test_every_service_runs_with_as_little_as_it_can(name):
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
     assert not service.get("privileged")
+    assert not {"cap_add", "devices", "pid", "ipc", "userns_mode"} & service.keys()
+    assert not any("docker.sock" in volume for volume in service.get("volumes", []))
     assert service["restart"] == "unless-stopped"
+    assert str(service["user"]).split(":")[0] not in {"", "0", "root"}
+    # These two write into their own folders at the start.
+    assert service.get("read_only", False) is (name not in {"kafka", "grafana"})
+
+
+@every_service
+def test_no_password_is_written_down(name):
+    assert not re.search(r"password|secret|token", json.dumps(SERVICES[name]).lower())
 
 
 @every_service
@@ -144,6 +154,8 @@ def test_our_services_run_without_privileges_on_a_read_only_file_system(name):
     assert service["read_only"] is True
     assert int(service["user"].split(":")[0]) > 0
     assert any(mount.startswith("/tmp:") for mount in service["tmpfs"])
+    assert service["mem_limit"]
+    assert service["pids_limit"]
     assert service["user"] == re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)[-1]
 
 
@@ -296,6 +308,31 @@ def test_prometheus_scrapes_the_port_that_the_worker_opens():
     assert f"127.0.0.1:{port}/" in SERVICES["worker"]["healthcheck"]["test"][-1]
     assert SERVICES["prometheus"]["network_mode"] == "service:worker"
     assert all((PROMETHEUS / name).exists() for name in config["rule_files"])
+
+
+def test_workers_elsewhere_are_scraped_with_their_token():
+    near, far = (
+        yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8"))
+        for name in ("prometheus.yml", "exposed.yml")
+    )
+    (job,) = far.pop("scrape_configs")
+    assert far | {"scrape_configs": near["scrape_configs"]} == near
+    assert job["job_name"] == near["scrape_configs"][0]["job_name"]
+    assert job["authorization"].keys() == {"type", "credentials_file"}, "never a token in the file itself"
+    assert job["authorization"]["type"] == "Bearer"
+    ports = {target.split(":")[1] for target in job["static_configs"][0]["targets"]}
+    assert ports == {SERVICES["worker"]["environment"]["STREAMGAUGE_WORKER__METRICS_PORT"]}
+
+
+def test_the_image_runs_as_nobody_in_particular_and_without_its_build():
+    stages = DOCKERFILE.split("\nFROM ")
+    last = stages[-1]
+    assert len(stages) == 3, "a comment, the build, the image"
+    assert "pip install" not in last
+    assert not re.search(r"^(ADD|EXPOSE)|curl|wget|sudo|chmod [0-7]*[2367]\b", last, re.MULTILINE)
+    assert "--shell /usr/sbin/nologin" in last
+    assert "PASSWORD" not in DOCKERFILE
+    assert "ARG" not in DOCKERFILE
 
 
 def test_grafana_finds_its_source_and_its_dashboard():
