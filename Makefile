@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka faults lint types audit bench bench-detection lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +54,7 @@ kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
 $(KAFKA)/.ready: tests/kafka/pom.xml
 	@command -v mvn >/dev/null || { \
 		echo "Maven fetches Apache Kafka for the tests, and there is none." >&2; \
-		echo "On Debian or Ubuntu: sudo apt-get install maven openjdk-17-jre-headless" >&2; \
+		echo "On Debian or Ubuntu: sudo apt-get install maven" >&2; \
 		exit 1; \
 	}
 	@echo "Fetching Apache Kafka (about 45 MB, once)."
@@ -62,7 +62,21 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
 	@touch $@
 
-faults: venv kafka ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
+test-kafka: servers kafka venv ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration or faults" tests $(ARGS)
+
+# What Maven cannot fetch.
+servers:
+	@lacking=; for needed in java:default-jre-headless redis-server:redis-server faketime:faketime; do \
+		command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
+	done; \
+	if [ -n "$$lacking" ]; then \
+		echo "The tests with real servers need Java 17 or newer, redis-server and faketime; something is missing." >&2; \
+		echo "On Debian or Ubuntu: sudo apt-get install$$lacking" >&2; \
+		exit 1; \
+	fi
+
+faults: servers kafka venv ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
 
 lint: venv ## ruff: rules and format; import-linter: layers

@@ -1,5 +1,7 @@
 """What an embedded server is: something that starts, has an address, and stops."""
 
+import contextlib
+import secrets
 import socket
 import subprocess
 import time
@@ -10,6 +12,7 @@ from typing import Protocol
 __all__ = ["Server", "free_port", "missing", "wait_for"]
 
 _POLL_SECONDS = 0.02
+_PORTS = range(20_000, 32_768)
 
 
 class Server(Protocol):
@@ -25,11 +28,16 @@ class Server(Protocol):
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of the loopback interface that is free at this moment.
+
+    It is below those that systems give to outgoing connections, of which one could take it while a server is away
+    and its clients try again and again.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def missing(what: str) -> str:

@@ -164,7 +164,7 @@ def _java() -> str:
     java = shutil.which("java", path=f"{home}/bin" if home else None)
     if java is None:
         raise RuntimeError(
-            "Apache Kafka needs Java 17, and there is none; on Debian: sudo apt-get install openjdk-17-jre-headless"
+            "Apache Kafka needs Java 17 or newer, and there is none; on Debian: sudo apt-get install default-jre-headless"
         )
     return java
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Self
 
+from stream_app.embedded import free_port
+
 __all__ = ["Proxy"]
 
 _CHUNK = 1 << 16
@@ -42,7 +44,7 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self.target_port = target_port
         self.replies_lost = 0
-        self._listener = _listen(0)
+        self._listener = _listen(free_port())
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._passing = asyncio.Event()
