@@ -5,6 +5,7 @@ __all__ = [
     "BrokerUnavailableError",
     "DataError",
     "FencedError",
+    "OldStateError",
     "SettingsError",
     "SourceError",
     "StateError",
@@ -52,3 +53,7 @@ class FencedError(StoreError):
 
 class StateError(StreamgaugeError):
     """A stored state is of another version, damaged or forged; names the key."""
+
+
+class OldStateError(StateError):
+    """A stored state is of an older version, and nothing upgrades it; a worker may be told to start it cold."""

@@ -23,7 +23,8 @@ from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import REDIS, GaveUpError, Outages
-from stream_app.runtime.partitions import Partition, Partitions
+from stream_app.runtime.partition import Partition
+from stream_app.runtime.partitions import Partitions
 
 __all__ = ["Decoded", "SensorAgent", "decode"]
 
@@ -128,7 +129,8 @@ class SensorAgent:
                 if not self._delivery.is_current(batch):
                     return
                 partition = self._partitions.get(batch.tp)
-                if partition is None:
+                if partition is None or not batch.continues(partition.next_offset):
+                    _log.warning("a delivery does not continue the last one, fetched again", offset=batch.first)
                     self._delivery.reposition()
                     return
                 try:
@@ -154,16 +156,12 @@ class SensorAgent:
 
         decoded = decode(records)
         await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
-        outcomes = [
-            partition.monitor.update(source, arrivals, partition.tp.partition)
-            for source, arrivals in decoded.arrivals.items()
-        ]
+        outcomes = partition.update(decoded.arrivals)
         letters = self._letters(records, decoded, outcomes)
-        await self._outages.ride_out(lambda: self._effects.write(partition.monitor, outcomes, letters))
+        await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
 
         # Only here, after all effects are safe, may the position move past the batch.
         partition.next_offset = batch.last + 1
-        partition.dirty.update(decoded.arrivals)
         if self._partitions.due(self.topic):
             await self.store()
 

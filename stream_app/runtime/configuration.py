@@ -32,6 +32,7 @@ def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
         window_rows=stream.window_rows,
         lateness=stream.lateness,
         max_future=stream.max_future,
+        source_ttl=stream.source_ttl,
         silent_after=stream.silent_after,
         cooldown=stream.cooldown,
         resolve_after=stream.resolve_after,

@@ -2,21 +2,20 @@
 
 They are written before the position moves past the batch. After a crash the batch is processed again and gives
 the same effects with the same identities: in Redis they change nothing then, on the topics they are repeated
-with the same ids.
+with the same ids. Whoever does not own the partition any more can write none of them.
 """
 
-import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from stream_app.errors import BrokerError
-from stream_app.events import Alert, AlertState, DeadLetter, Topics
-from stream_app.monitors.sensors import Outcome, SensorMonitor
+from stream_app.events import AlertState, DeadLetter, Topics
+from stream_app.monitors.sensors import Outcome
 from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outbox import Outbox
+from stream_app.runtime.partition import Partition
+from stream_app.runtime.publishing import OutRecord, publish
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter
 
 __all__ = ["Effects"]
@@ -24,20 +23,31 @@ __all__ = ["Effects"]
 _FEATURE_INTERVAL_SECONDS = 0.5
 """Features of one source are written at most this often: under load a reader gains nothing from more."""
 
+_MANY = 1000
+
+Key = tuple[str, int, str]
+"""Topic, partition and source."""
+
 
 class Effects:
     """Writes what a batch brought about.
 
     Parameters
     ----------
+    stream : str
+        Name of the stream, for the metrics.
     producer : AIOKafkaProducer
-        For alert topics and dead letters; idempotent.
+        For dead letters; idempotent.
     topics : Topics
         Their names.
     alerts : AlertWriter
         For Redis.
     features : FeatureWriter
         For Redis.
+    outbox : Outbox
+        Publishes the alerts from there.
+    metrics : Metrics
+        Counts.
     """
 
     def __init__(
@@ -47,6 +57,7 @@ class Effects:
         topics: Topics,
         alerts: AlertWriter,
         features: FeatureWriter,
+        outbox: Outbox,
         *,
         metrics: Metrics,
     ) -> None:
@@ -55,73 +66,75 @@ class Effects:
         self._topics = topics
         self._alerts = alerts
         self._features = features
+        self._outbox = outbox
         self._metrics = metrics
-        self._written: dict[str, float] = {}
-        self._waiting: dict[str, tuple[SensorMonitor, int]] = {}
+        self._written: dict[Key, float] = {}
+        self._waiting: dict[Key, tuple[Partition, int]] = {}
 
     async def write(
-        self, monitor: SensorMonitor, outcomes: Sequence[Outcome], letters: Sequence[DeadLetter]
+        self, partition: Partition, outcomes: Sequence[Outcome], letters: Sequence[DeadLetter]
     ) -> None:
         """Write all effects of one batch; when it returns they are safe.
 
         Raises
         ------
         BrokerError, StoreError
-            If Kafka or Redis cannot be reached or refuses; writing again is safe.
+            If Kafka or Redis cannot be reached or refuses, or too many alerts wait to be published; writing again is
+            safe.
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
         """
+        self._outbox.check_room()
+        await self._publish(letters)
         alerts = [alert for outcome in outcomes for alert in outcome.alerts]
-        await self._publish(alerts, letters)
-        for alert, new in zip(alerts, await self._alerts.write(alerts), strict=True):
+        told = await self._alerts.write(alerts, partition.fence)
+        self._outbox.added(sum(told))
+        for alert, new in zip(alerts, told, strict=True):
             if new and alert.state is AlertState.FIRING:
                 self._metrics.alerts.labels(self._stream, alert.kind).inc()
         for outcome in outcomes:
             if outcome.batch is not None:
-                self._waiting[outcome.source] = (monitor, int(outcome.batch.offsets[-1]))
+                key = (*partition.tp, outcome.source)
+                self._waiting[key] = partition, int(outcome.batch.offsets[-1])
         await self.write_features(force=False)
 
     async def write_features(self, *, force: bool) -> None:
         """Write the features of sources whose turn it is; of all that wait, with `force`."""
         now = time.monotonic()
-        ready = [
-            source
-            for source in self._waiting
-            if force or now - self._written.get(source, float("-inf")) >= _FEATURE_INTERVAL_SECONDS
-        ]
-        await self._features.write(list(self._rows(ready)))
-        for source in ready:
-            self._written[source] = now
-            del self._waiting[source]
+        ready: dict[tuple[str, int], list[Key]] = {}
+        for key in self._waiting:
+            if force or now - self._written.get(key, float("-inf")) >= _FEATURE_INTERVAL_SECONDS:
+                ready.setdefault(key[:2], []).append(key)
+        for keys in ready.values():
+            partition, _ = self._waiting[keys[0]]
+            await self._features.write(self._rows(partition, keys), partition.fence)
+            for key in keys:
+                self._written[key] = now
+                del self._waiting[key]
+        if len(self._written) > _MANY + 2 * len(self._waiting):
+            # Who was written longer ago than the interval may be written now, remembered or not.
+            self._written = {
+                key: at for key, at in self._written.items() if now - at < _FEATURE_INTERVAL_SECONDS
+            }
 
     def forget(self) -> None:
         """Drop what waits: its partitions are somebody else's now."""
         self._waiting.clear()
 
-    def _rows(self, sources: Iterable[str]) -> Iterable[FeatureRow]:
+    def _rows(self, partition: Partition, keys: Sequence[Key]) -> list[FeatureRow]:
         written = time.time()
-        for source in sources:
-            monitor, offset = self._waiting[source]
-            event_ts, values = monitor.features(source)
-            yield FeatureRow(source, offset, event_ts, written, values)
+        rows = []
+        for key in keys:
+            source = key[2]
+            # One that was forgotten meanwhile has no features any more.
+            if source in partition.monitor:
+                event_ts, values = partition.monitor.features(source)
+                rows.append(FeatureRow(source, self._waiting[key][1], event_ts, written, values))
+        return rows
 
-    async def _publish(self, alerts: Sequence[Alert], letters: Sequence[DeadLetter]) -> None:
-        if not alerts and not letters:
-            return
-        try:
-            sent = [
-                await self._producer.send(
-                    self._topics.alerts(alert.kind),
-                    key=alert.source.encode(),
-                    value=msgspec.json.encode(alert.to_cloudevent()),
-                    headers=[("content-type", b"application/cloudevents+json")],
-                )
-                for alert in alerts
-            ]
-            sent += [
-                await self._producer.send(
-                    self._topics.dead_letters, key=letter.key, value=letter.value, headers=letter.headers()
-                )
-                for letter in letters
-            ]
-            await asyncio.gather(*sent)
-        except KafkaError as error:
-            raise BrokerError(f"Kafka does not take alerts or dead letters: {error!r}") from error
+    async def _publish(self, letters: Sequence[DeadLetter]) -> None:
+        topic = self._topics.dead_letters
+        records = [OutRecord(topic, letter.key, letter.value, letter.headers()) for letter in letters]
+        await publish(self._producer, records, what="dead letters")

@@ -54,6 +54,15 @@ class Metrics:
         self.outages = Counter(
             "streamgauge_outages", "Times a server was missed.", ["server"], registry=self.registry
         )
+        self.forgotten = Counter(
+            "streamgauge_forgotten_sources",
+            "Sources that were forgotten, by reason: expired, evicted, old_state.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.outbox = Gauge(
+            "streamgauge_outbox_alerts", "Alerts that are not on their topic yet.", registry=self.registry
+        )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
 
     def processed(self) -> float:

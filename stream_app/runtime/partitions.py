@@ -3,23 +3,32 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 from faust.types import TP
 
-from stream_app.errors import StateError
-from stream_app.monitors.sensors import SensorMonitor
+from stream_app.errors import FencedError, OldStateError, StateError
+from stream_app.monitors.sensors import Recency, SensorMonitor
 from stream_app.runtime.metrics import Metrics
-from stream_app.store import Checkpoint, CheckpointStore, Claim, pack_state, unpack_state
+from stream_app.runtime.partition import Partition, SourceLimits
+from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, Seen, pack_state, unpack_state
 
-__all__ = ["LogStart", "Partition", "Partitions"]
+__all__ = ["LogStart", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
 _SHARE_OF_TIME = 0.1
 """Checkpoints take at most this share of the worker's time: the more state, the rarer they are."""
+
+_LARGE_BYTES = 262_144
+"""More state than this is packed in a thread, so that heartbeats go out meanwhile."""
+
+_RESTORED_AT_ONCE = 200
+"""Sources whose states are read in one round trip; in between, others have their turn."""
+
+_REMOVED_AT_ONCE = 1000
+"""Expired sources that are removed by one checkpoint; the others wait for the next."""
 
 
 class LogStart(Protocol):
@@ -28,33 +37,6 @@ class LogStart(Protocol):
     async def __call__(self, partition: TP, /) -> tuple[int, int]:
         """Return the first offset that is kept and the one after the last."""
         ...
-
-
-@dataclass(slots=True)
-class Partition:
-    """One partition in this worker's hands.
-
-    Parameters
-    ----------
-    tp : TP
-        Which.
-    claim : Claim
-        The right to write it.
-    monitor : SensorMonitor
-        The state of its sources.
-    next_offset : int or None
-        First offset that is not in the monitor yet; None if none ever was.
-    stored : int or None
-        The same, of the last checkpoint.
-    """
-
-    tp: TP
-    claim: Claim
-    monitor: SensorMonitor
-    next_offset: int | None
-    stored: int | None
-    dirty: set[str] = field(default_factory=set)
-    known: set[str] = field(default_factory=set)
 
 
 class Partitions:
@@ -68,6 +50,20 @@ class Partitions:
         Topic to a function that makes the monitor of a new partition.
     interval : float
         Seconds between checkpoints, at least.
+    metrics : Metrics
+        Counts.
+    log_range : callable
+        Where a partition's log begins and ends.
+    limits : mapping of str to SourceLimits
+        How many sources of a topic's partition are kept, and how long.
+    max_in_memory : int
+        Sources in memory, over all partitions; the others wait in the store.
+    start_cold : bool
+        Whether a state of an older version that nothing upgrades makes its source start cold, or stops the worker.
+    key : bytes, optional
+        Signs the states.
+    generation : callable
+        The consumer group's generation, where it is known.
     """
 
     def __init__(
@@ -78,41 +74,63 @@ class Partitions:
         interval: float,
         metrics: Metrics,
         log_range: LogStart,
+        limits: Mapping[str, SourceLimits] | None = None,
+        max_in_memory: int = 10_000,
+        start_cold: bool = False,
+        key: bytes | None = None,
+        generation: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._checkpoints = checkpoints
         self._monitors = monitors
         self._interval = interval
         self._metrics = metrics
         self._log_range = log_range
+        self._limits = limits or {}
+        self._max_in_memory = max_in_memory
+        self._start_cold = start_cold
+        self._key = key
+        self._generation = generation
         self._owned: dict[TP, Partition] = {}
         self._due: dict[str, float] = {}
+        self._usual_bytes = 0.0
         self.lock = asyncio.Lock()
         """Held while a partition's state or position changes, so that no checkpoint sees one without the other."""
 
-    async def load(self, partitions: Collection[TP]) -> Mapping[TP, int | None]:
-        """Claim partitions that are new here, and say where to read on in each."""
-        positions: dict[TP, int | None] = {}
+    async def load(self, partitions: Collection[TP]) -> Mapping[TP, int]:
+        """Claim partitions that are new here, and say where to read on in each.
+
+        One of which nothing is stored is read from its beginning: Kafka's committed offset may be further on, but what
+        came before it is in no state.
+        """
+        positions: dict[TP, int] = {}
         for tp in partitions:
             partition = self._owned.get(tp)
             if partition is None:
-                claim = await self._checkpoints.claim(tp.topic, tp.partition)
-                partition = Partition(
-                    tp,
-                    claim,
-                    self._monitors[tp.topic](),
-                    next_offset=claim.next_offset,
-                    stored=claim.next_offset,
-                )
+                partition = await self._claim(tp)
                 await self._check_log(partition)
                 self._owned[tp] = partition
                 _log.info(
-                    "partition claimed", topic=tp.topic, partition=tp.partition, next_offset=claim.next_offset
+                    "partition claimed",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    next_offset=partition.next_offset,
+                    sources=len(partition.recency),
                 )
             positions[tp] = partition.next_offset
         return positions
 
+    async def _claim(self, tp: TP) -> Partition:
+        claim = await self._checkpoints.claim(tp.topic, tp.partition, generation=self._generation())
+        begin = claim.next_offset
+        if begin is None:
+            begin, _ = await self._log_range(tp)
+        limits = self._limits.get(tp.topic, SourceLimits())
+        seen = {} if claim.next_offset is None else await self._checkpoints.seen(claim)
+        recency = Recency(max_sources=limits.max_sources, ttl=limits.ttl, seen=seen)
+        return Partition(tp, Fence(claim, claim.next_offset), self._monitors[tp.topic](), recency, begin)
+
     async def _check_log(self, partition: Partition) -> None:
-        if partition.next_offset is None:
+        if partition.stored is None:
             return
         begin, end = await self._log_range(partition.tp)
         name = f"{partition.tp.topic}/{partition.tp.partition}"
@@ -128,6 +146,26 @@ class Partitions:
                 "the topic was made anew. To begin afresh, use another worker.group"
             )
 
+    async def verify(self) -> None:
+        """See that the store answers, that all partitions are still ours, and that what was written is there.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns a partition.
+        StateError
+            The store lost its last writes.
+        StoreError
+            Redis cannot be reached.
+        """
+        owned = self.all()
+        try:
+            await self._checkpoints.check([partition.fence for partition in owned])
+        except (FencedError, StateError):
+            # One that was given up meanwhile may well be somebody else's.
+            if all(self._owned.get(partition.tp) is partition for partition in owned):
+                raise
+
     def stored(self, partition: TP) -> int | None:
         """Offset up to which everything is safely stored."""
         owned = self._owned.get(partition)
@@ -141,6 +179,10 @@ class Partitions:
         """All partitions in our hands."""
         return list(self._owned.values())
 
+    def claims(self) -> list[Claim]:
+        """Claims of all partitions in our hands."""
+        return [partition.fence.claim for partition in self._owned.values()]
+
     async def check_gap(self, partition: Partition, first: int) -> None:
         """See that a jump in the offsets is not a loss.
 
@@ -149,29 +191,43 @@ class Partitions:
         StateError
             If the log was cut off before we read it.
         """
-        if partition.next_offset is not None and first > partition.next_offset:
+        if first > partition.next_offset:
             await self._check_log(partition)
 
     async def restore(self, partition: Partition, sources: Iterable[str]) -> None:
-        """Read the stored states of sources that are new here.
+        """Read the stored states of sources that are not in memory.
 
         Raises
         ------
+        OldStateError
+            If a stored state is of an older version that nothing upgrades, and sources must not start cold.
         StateError
-            If a stored state is damaged or of another version.
+            If a stored state is damaged, forged or of a newer version.
         """
-        new = [source for source in sources if source not in partition.known]
-        if not new:
+        absent = partition.absent(sources)
+        if not absent:
             return
-        if partition.claim.next_offset is not None:
-            for source, blob in (await self._checkpoints.states(partition.claim, new)).items():
-                where = f"state of {source} in {partition.tp.topic}/{partition.tp.partition}"
-                partition.monitor.restore(source, unpack_state(blob, where))
-        partition.known.update(new)
+        for first in range(0, len(absent), _RESTORED_AT_ONCE):
+            some = absent[first : first + _RESTORED_AT_ONCE]
+            for source, blob in (await self._checkpoints.states(partition.fence.claim, some)).items():
+                self._restore(partition, source, blob)
+
+    def _restore(self, partition: Partition, source: str, blob: bytes) -> None:
+        claim = partition.fence.claim
+        name = self._checkpoints.name(claim, source)
+        state = unpack_state(blob, f"state of {source} in {claim.where}", key=self._key, bound_to=name)
+        try:
+            partition.monitor.restore(source, state)
+        except OldStateError as error:
+            if not self._start_cold:
+                raise
+            self._metrics.forgotten.labels("old_state").inc()
+            _log.warning("source starts cold", source=source, reason=str(error))
 
     def due(self, topic: str) -> bool:
-        """Whether it is time for a checkpoint of a topic."""
-        return time.monotonic() >= self._due.get(topic, 0.0)
+        """Whether it is time for a checkpoint of a topic, or sources in memory are far too many."""
+        in_memory = sum(len(partition.monitor) for partition in self._owned.values())
+        return in_memory > 2 * self._max_in_memory or time.monotonic() >= self._due.get(topic, 0.0)
 
     async def checkpoint(self, topic: str) -> None:
         """Store what changed in a topic's partitions since the last checkpoint.
@@ -180,34 +236,59 @@ class Partitions:
         ------
         FencedError
             Another worker owns a partition now.
+        StateError
+            The store lost its last writes.
         StoreError
             Redis cannot be reached or refuses.
         """
         begin = time.monotonic()
         for partition in self.all():
-            if (
-                partition.tp.topic == topic
-                and partition.next_offset is not None
-                and partition.next_offset != partition.stored
-            ):
+            if partition.tp.topic == topic and partition.changed:
                 await self._store(partition)
+                partition.rest(self._max_in_memory // len(self._owned))
         took = time.monotonic() - begin
         self._metrics.checkpoint_seconds.observe(took)
         self._due[topic] = begin + max(self._interval, took / _SHARE_OF_TIME)
 
     async def _store(self, partition: Partition) -> None:
         next_offset = partition.next_offset
-        if next_offset is None:
-            return
-        states = {source: pack_state(partition.monitor.state(source)) for source in partition.dirty}
-        await self._checkpoints.write(Checkpoint(partition.claim, partition.stored, next_offset, states))
-        partition.stored = next_offset
+        fence = partition.fence
+        for source, why in partition.recency.shed(_REMOVED_AT_ONCE):
+            partition.forget(source, why)
+        for reason, count in partition.count_forgotten().items():
+            self._metrics.forgotten.labels(reason).inc(count)
+        states = await self._pack(partition)
+        seen = {source: Seen(*partition.recency[source]) for source in states}
+        gone = sorted(partition.gone)
+        checkpoint = Checkpoint(fence.claim, fence.position, next_offset, states, seen, gone, fence.writes)
+        partition.attempts.add(next_offset)
+        await self._checkpoints.write(checkpoint, attempts=partition.attempts)
+        fence.position = next_offset
+        partition.attempts.clear()
         partition.dirty.clear()
+        partition.gone.clear()
         self._metrics.checkpoint_bytes.inc(sum(len(blob) for blob in states.values()))
+
+    async def _pack(self, partition: Partition) -> dict[str, bytes]:
+        claim, monitor = partition.fence.claim, partition.monitor
+
+        def pack() -> dict[str, bytes]:
+            return {
+                source: pack_state(
+                    monitor.state(source), key=self._key, bound_to=self._checkpoints.name(claim, source)
+                )
+                for source in sorted(partition.dirty)
+            }
+
+        large = len(partition.dirty) * self._usual_bytes > _LARGE_BYTES
+        states = await asyncio.to_thread(pack) if large else pack()
+        if states:
+            self._usual_bytes = sum(map(len, states.values())) / len(states)
+        return states
 
     async def release(self, partitions: Collection[TP], *, store: bool) -> None:
         """Give partitions up, after a last checkpoint if `store` is set; call it with the lock held."""
         for tp in partitions:
             partition = self._owned.pop(tp, None)
-            if partition is not None and store and partition.next_offset != partition.stored:
+            if partition is not None and store and partition.changed:
                 await self._store(partition)

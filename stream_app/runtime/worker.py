@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
@@ -27,11 +27,13 @@ from stream_app.runtime.kafka import faust_credentials, start_producer
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
+from stream_app.runtime.outbox import Outbox
+from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.watchdog import LogEnds, Watchdog
 from stream_app.settings import SensorStream, Settings
-from stream_app.store import AlertWriter, CheckpointStore, FeatureWriter, Store, connect
+from stream_app.store import AlertWriter, CheckpointStore, FeatureWriter, OutboxStore, Store, connect
 
 __all__ = ["Worker", "input_topic"]
 
@@ -40,7 +42,7 @@ _log = structlog.get_logger(__name__)
 _TICK_SECONDS = 0.25
 _REQUEST_SECONDS = 20.0
 """How long a request to Kafka may take; a connection that was cut off is noticed after that."""
-_STOP_SECONDS = 4.0
+_STOP_SECONDS = 2.0
 _STORE_RETRIES = 1
 """Further tries belong to `Outages`, which can be seen and broken off."""
 
@@ -132,14 +134,18 @@ class Worker:
             stack.push_async_callback(store.close)
             await self._check_topics()
             producer = await start_producer(self.settings.kafka)
-            stack.push_async_callback(producer.stop)
+            stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
             app = self._app(datadir)
             outages = self._outages = Outages(lambda: self._stop.is_set() or app.rebalancing, self.metrics)
-            agents = self._agents(app, store, producer, outages)
+            partitions = self._partitions(app, store)
+            outbox = Outbox(
+                OutboxStore(store), producer, self.topics, partitions.claims, metrics=self.metrics
+            )
+            agents = self._agents(app, store, producer, partitions, outbox, outages)
             if self.settings.worker.metrics_port:
                 stack.push_async_callback(await start_http(self))
-            await self._work(app, agents, store, outages)
+            await self._work(app, agents, partitions, outbox, outages)
 
     async def _check_topics(self) -> None:
         outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
@@ -172,7 +178,7 @@ class Worker:
             store="memory://",
         )
 
-    def _agents(self, app: Any, store: Store, producer: Any, outages: Outages) -> list[SensorAgent]:
+    def _partitions(self, app: Any, store: Store) -> Partitions:
         worker = self.settings.worker
         factories: dict[str, Callable[[], SensorMonitor]] = {}
         for topic, name in self._streams.items():
@@ -188,13 +194,34 @@ class Worker:
                 raise BrokerUnavailableError(f"Kafka does not tell where {name} begins: {error!r}") from error
             return begin[partition], end[partition]
 
-        partitions = Partitions(
+        return Partitions(
             CheckpointStore(store, worker.group),
             factories,
             interval=worker.checkpoint_interval,
             metrics=self.metrics,
             log_range=log_range,
+            limits={
+                topic: SourceLimits(
+                    self.settings.streams[name].max_sources, self.settings.streams[name].source_ttl
+                )
+                for topic, name in self._streams.items()
+            },
+            max_in_memory=worker.max_sources_in_memory,
+            start_cold=worker.on_old_state == "cold",
+            key=self.settings.redis.signing_key,
+            generation=lambda: app.consumer_generation_id,
         )
+
+    def _agents(
+        self,
+        app: Any,
+        store: Store,
+        producer: Any,
+        partitions: Partitions,
+        outbox: Outbox,
+        outages: Outages,
+    ) -> list[SensorAgent]:
+        worker = self.settings.worker
         delivery = app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
         agents = []
         for topic, name in self._streams.items():
@@ -205,6 +232,7 @@ class Worker:
                 self.topics,
                 AlertWriter(store),
                 FeatureWriter(store, name, ttl=stream.feature_ttl),
+                outbox,
                 metrics=self.metrics,
             )
             agent = SensorAgent(
@@ -242,16 +270,19 @@ class Worker:
             sources=reading.sources,
         )
 
-    async def _work(self, app: Any, agents: list[SensorAgent], store: Store, outages: Outages) -> None:
+    async def _work(
+        self, app: Any, agents: list[SensorAgent], partitions: Partitions, outbox: Outbox, outages: Outages
+    ) -> None:
         app.finalize()
         reading = Reading(app, agents, self.metrics)
-        watchdog = self._watch(reading, store, outages)
-        watching: asyncio.Task[None] | None = None
+        watchdog = self._watch(reading, partitions, outages)
+        tasks: list[asyncio.Task[None]] = []
         try:
             await app.start()
             self._began = True
             self._reading, self._watchdog = reading, watchdog
-            watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
+            tasks.append(asyncio.create_task(self._watch_over(app, watchdog, reading)))
+            tasks.append(asyncio.create_task(self._keep_publishing(outbox)))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             while not self._stop.is_set():
@@ -261,23 +292,26 @@ class Worker:
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:
             self.ready.clear()
-            if watching is not None:
-                watching.cancel()
+            for task in tasks:
+                task.cancel()
+            claims = partitions.claims()
             for agent in agents:
                 await agent.revoke(agent.owned())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(app.stop(), _STOP_SECONDS)
+            await _end("publishing the last alerts", outbox.drain(claims))
+            await _end("Kafka's consumer", app.stop())
 
-    def _watch(self, reading: Reading, store: Store, outages: Outages) -> Watchdog:
-        async def verify() -> None:
-            async with store.errors("looking whether it answers"):
-                await store.client.ping()
+    async def _keep_publishing(self, outbox: Outbox) -> None:
+        try:
+            await outbox.run()
+        except Exception as error:  # noqa: BLE001 nobody else would hear of it
+            self._halt(error)
 
+    def _watch(self, reading: Reading, partitions: Partitions, outages: Outages) -> Watchdog:
         return Watchdog(
             self._streams,
             LogEnds(self.settings.kafka),
             reading,
-            verify=verify,
+            verify=partitions.verify,
             outages=outages,
             rebalance_timeout=self.settings.worker.session_timeout,
         )
@@ -298,6 +332,17 @@ class Worker:
             self._halt(error)
         finally:
             looking.cancel()
+
+
+async def _end(what: str, stopping: Coroutine[Any, Any, Any]) -> None:
+    """Wait a little for something to end; without their broker Kafka's clients take minutes."""
+    task = asyncio.ensure_future(stopping)
+    done, _ = await asyncio.wait((task,), timeout=_STOP_SECONDS)
+    if not done:
+        _log.warning("does not end in time, left behind", what=what)
+        task.cancel()
+    elif task.exception() is not None:
+        _log.warning("did not end well", what=what, reason=repr(task.exception()))
 
 
 def _calm_garbage_collection() -> None:

@@ -6,8 +6,9 @@ does not know yet (see `fence`). A checkpoint is written only on top of the posi
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stream_app.errors import StateError
 from stream_app.store.connection import Store
@@ -20,20 +21,9 @@ _LOST_EFFECTS = -4
 _SLICE_BYTES = 32_000_000
 """State is sent in slices of this size: Redis takes one in 10 ms, and limits what a client may have under way."""
 
-_SLICE_SOURCES = 200
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """When a source was seen last.
-
-    Parameters
-    ----------
-    offset : int
-        Offset of its last event.
-    clock : float
-        The log's own time then, in epoch seconds.
-    """
+class Seen(NamedTuple):
+    """When a source was seen last: the offset of its last event, and the log's own time then, in epoch seconds."""
 
     offset: int
     clock: float
@@ -125,8 +115,6 @@ class CheckpointStore:
         StoreError
             Redis cannot be reached.
         """
-        if not fences:
-            return
         # Before the question: what is written meanwhile may be in the answer or not.
         believed = [(fence.claim, fence.position, fence.writes) for fence in fences]
         async with (
@@ -136,7 +124,8 @@ class CheckpointStore:
             for claim, _, _ in believed:
                 key = self._store.keys.offsets(self._group, claim.topic, claim.partition)
                 pipe.hmget(key, "epoch", "owner", "next", "writes")
-            answers = await pipe.execute()
+            pipe.ping()  # also where nothing is claimed, this tells whether Redis answers
+            *answers, _ = await pipe.execute()
         for (claim, position, writes), (epoch, owner, stored, written) in zip(believed, answers, strict=True):
             if (int(epoch or 0), (owner or b"").decode()) != (claim.epoch, claim.owner):
                 verdict = -1 if int(epoch or 0) >= claim.epoch else -3
@@ -174,20 +163,26 @@ class CheckpointStore:
 
     async def states(self, claim: Claim, sources: Sequence[str]) -> dict[str, bytes]:
         """Read the stored states of some sources; those without one are left out."""
+        if not sources:
+            return {}
         key = self._store.keys.state(self._group, claim.topic, claim.partition)
-        states: dict[str, bytes] = {}
         async with self._store.errors(f"reading the state of {claim.where}"):
-            # In slices, so that Redis answers others in between.
-            for first in range(0, len(sources), _SLICE_SOURCES):
-                asked = list(sources[first : first + _SLICE_SOURCES])
-                found = await self._store.client.hmget(key, asked)
-                states |= {
-                    source: blob for source, blob in zip(asked, found, strict=True) if blob is not None
-                }
-        return states
+            found = await self._store.client.hmget(key, list(sources))
+        return {source: blob for source, blob in zip(sources, found, strict=True) if blob is not None}
 
-    async def write(self, checkpoint: Checkpoint) -> None:
+    def name(self, claim: Claim, source: str) -> str:
+        """Name of a stored state, for messages and signatures: its key and its field."""
+        return f"{self._store.keys.state(self._group, claim.topic, claim.partition)}[{source}]"
+
+    async def write(self, checkpoint: Checkpoint, *, attempts: Collection[int] = ()) -> None:
         """Store a checkpoint; telling it twice is the same as once.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+            What to store.
+        attempts : collection of int
+            Next offsets of checkpoints on the same base that may have been stored: nobody knows, the reply did not come.
 
         Raises
         ------
@@ -200,7 +195,9 @@ class CheckpointStore:
         """
         claim = checkpoint.claim
         async with self._store.errors(f"storing the checkpoint of {claim.where}"):
-            verdict, found = await self._send(checkpoint)
+            verdict, found = await self._send(checkpoint, checkpoint.base)
+            if verdict == OTHER_BASE and found in attempts:
+                verdict, found = await self._send(checkpoint, found)
         if verdict >= 0:
             return
         if verdict == _LOST_EFFECTS:
@@ -214,7 +211,7 @@ class CheckpointStore:
             "has something else written to this group's keys?"
         )
 
-    async def _send(self, checkpoint: Checkpoint) -> tuple[int, int]:
+    async def _send(self, checkpoint: Checkpoint, base: int | None) -> tuple[int, int]:
         claim, keys = checkpoint.claim, self._store.keys
         group, topic, partition = self._group, claim.topic, claim.partition
         position, staged = keys.offsets(group, topic, partition), keys.staged(group, topic, partition)
@@ -228,7 +225,7 @@ class CheckpointStore:
         arguments: list[str | bytes | int] = [
             claim.epoch,
             claim.owner,
-            "" if checkpoint.base is None else checkpoint.base,
+            "" if base is None else base,
             checkpoint.next_offset,
             checkpoint.writes,
             len(early),

@@ -5,6 +5,7 @@ none is published twice because its batch was processed twice. Whoever owns the 
 broker has acknowledged.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stream_app.errors import StateError
@@ -75,7 +76,7 @@ class OutboxStore:
             refuse(claim, verdict, left, place=self._store.place)
         return int(left)
 
-    async def lengths(self, claims: list[Claim]) -> int:
+    async def lengths(self, claims: Sequence[Claim]) -> int:
         """Return how many alerts wait in some outboxes."""
         async with (
             self._store.errors("measuring the outboxes"),

@@ -1,8 +1,12 @@
-"""Packing states: msgpack with numpy arrays, a version and a checksum; never a pickle.
+"""Packing states: msgpack with numpy arrays and a checksum or a signature; never a pickle.
 
-Layout: 4 bytes ``SGS1``, 4 bytes CRC-32 of the rest, then msgpack. A damaged or foreign blob is refused by name.
+Layout: 4 bytes ``SGS1``, 4 bytes CRC-32 of the rest, then msgpack. With a key: 4 bytes ``SGH1``, 32 bytes
+HMAC-SHA256 of the format, of what the state is bound to and of the rest, then msgpack. A damaged or foreign blob is refused by
+name, and with a key a forged one, too, before anything in it is looked at.
 """
 
+import hashlib
+import hmac
 import struct
 import zlib
 from collections.abc import Mapping
@@ -16,7 +20,13 @@ from stream_app.errors import StateError
 __all__ = ["pack_state", "unpack_state"]
 
 _MAGIC = b"SGS1"
+_SIGNED = b"SGH1"
+_CHECKSUM_BYTES = 4
+_SIGNATURE_BYTES = 32
 _ARRAY = 1
+_LONGEST_SIDE = 2**24
+"""An array without elements may claim any shape; nobody shall loop over its rows."""
+
 # Positions in this list are stored: only ever append.
 _DTYPES = (
     "float64",
@@ -34,8 +44,17 @@ _DTYPES = (
 _CODES = {np.dtype(name).newbyteorder("<"): code for code, name in enumerate(_DTYPES)}
 
 
-def pack_state(state: Mapping[str, Any]) -> bytes:
+def pack_state(state: Mapping[str, Any], *, key: bytes | None = None, bound_to: str = "") -> bytes:
     """Pack plain values and arrays into bytes.
+
+    Parameters
+    ----------
+    state : mapping
+        Of plain values and arrays.
+    key : bytes, optional
+        Sign with it; a checksum stands in for the signature where there is none.
+    bound_to : str
+        What the state belongs to; signed with it, so that it cannot be put in another's place.
 
     Raises
     ------
@@ -51,10 +70,12 @@ def pack_state(state: Mapping[str, Any]) -> bytes:
         body = _encoder.encode(state)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise StateError(f"a state can't be packed: {error}") from error
+    if key is not None:
+        return _SIGNED + _signature(key, bound_to, body) + body
     return _MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
 
-def unpack_state(blob: bytes, where: str) -> dict[str, Any]:
+def unpack_state(blob: bytes, where: str, *, key: bytes | None = None, bound_to: str = "") -> dict[str, Any]:
     """Unpack what `pack_state` made.
 
     Parameters
@@ -63,17 +84,15 @@ def unpack_state(blob: bytes, where: str) -> dict[str, Any]:
         The packed state.
     where : str
         The key it was read from, for the message.
+    key, bound_to
+        As it was packed.
 
     Raises
     ------
     StateError
-        If it is damaged, or not one of ours.
+        If it is damaged, forged, or not one of ours.
     """
-    if blob[:4] != _MAGIC:
-        raise StateError(f"{where}: not a state of this program's version (it begins with {blob[:4]!r})")
-    body = blob[8:]
-    if len(blob) < 8 or struct.unpack("<I", blob[4:8])[0] != zlib.crc32(body):
-        raise StateError(f"{where}: the stored state is damaged (its checksum is wrong)")
+    body = _opened(blob, where, key, bound_to)
     try:
         state = _decoder.decode(body)
     except (msgspec.DecodeError, ValueError, TypeError, IndexError, RecursionError, struct.error) as error:
@@ -81,6 +100,38 @@ def unpack_state(blob: bytes, where: str) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise StateError(f"{where}: the stored state is a {type(state).__name__}, not a table")
     return state
+
+
+def _signature(key: bytes, bound_to: str, body: bytes) -> bytes:
+    name = bound_to.encode()
+    head = _SIGNED + struct.pack("<I", len(name)) + name
+    return hmac.digest(key, head + hashlib.sha256(body).digest(), "sha256")
+
+
+def _opened(blob: bytes, where: str, key: bytes | None, bound_to: str) -> bytes:
+    magic = blob[:4]
+    if magic not in {_MAGIC, _SIGNED}:
+        raise StateError(f"{where}: not a state of this program's format (it begins with {magic!r})")
+    if key is None:
+        if magic == _SIGNED:
+            raise StateError(
+                f"{where}: the stored state is signed; set redis.state_key to the key of its writer"
+            )
+        body = blob[4 + _CHECKSUM_BYTES :]
+        if blob[4 : 4 + _CHECKSUM_BYTES] != struct.pack("<I", zlib.crc32(body)):
+            raise StateError(f"{where}: the stored state is damaged (its checksum is wrong)")
+        return body
+    if magic != _SIGNED:
+        raise StateError(
+            f"{where}: the stored state is not signed, and redis.state_key is set; "
+            "it is forged, or from before: begin afresh with another worker.group"
+        )
+    body = blob[4 + _SIGNATURE_BYTES :]
+    if not hmac.compare_digest(blob[4 : 4 + _SIGNATURE_BYTES], _signature(key, bound_to, body)):
+        raise StateError(
+            f"{where}: the stored state is forged or damaged (its signature is wrong), or redis.state_key is another"
+        )
+    return body
 
 
 def _pack_other(value: Any) -> Any:
@@ -104,6 +155,8 @@ def _unpack_other(code: int, data: memoryview) -> Any:
         raise ValueError(f"unknown extension {code}")
     kind, dimensions = struct.unpack_from("<BB", data)
     shape = struct.unpack_from(f"<{dimensions}I", data, 2)
+    if max(shape, default=0) > _LONGEST_SIDE:
+        raise ValueError(f"an array of shape {shape}")
     # Copied, because an array over the received bytes could not be written to.
     return np.frombuffer(data, dtype=_DTYPES[kind], offset=2 + 4 * dimensions).reshape(shape).copy()
 

@@ -60,6 +60,8 @@ class SensorConfig:
         Length of the rolling windows (None: by count), and the most rows they keep.
     lateness, max_future, cooldown, resolve_after : float
         Seconds.
+    source_ttl : float
+        Seconds of its own event time after which a source that comes back starts cold.
     silent_after : float or None
         Seconds without events after which a source is silent; learned where None.
     extra : tuple of ExtraDetector
@@ -76,6 +78,7 @@ class SensorConfig:
     window_rows: int = 240
     lateness: float = 60.0
     max_future: float = 86_400.0
+    source_ttl: float = 604_800.0
     silent_after: float | None = None
     cooldown: float = 300.0
     resolve_after: float = 300.0

@@ -32,7 +32,7 @@ MEMORY = 256
 MAX_LEARNED_CHANNELS = 64
 """Most channels of a source whose channels are learned: names are the producer's, memory is ours."""
 
-_VERSION = 1
+_VERSION = 2
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -53,6 +53,20 @@ class Arrivals:
     rows: list[SensorRow] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     record_ts: list[float] = field(default_factory=list)
+    _times: FloatArray | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event times, shape (n,); made once, when nothing is added any more."""
+        if self._times is None or len(self._times) != len(self.rows):
+            self._times = np.array([row.ts for row in self.rows], dtype=np.float64)
+        return self._times
+
+    def between(self, first: int, last: int) -> "Arrivals":
+        """Return those from `first` on and before `last`."""
+        if first == 0 and last == len(self.rows):
+            return self
+        return Arrivals(self.rows[first:last], self.offsets[first:last], self.record_ts[first:last])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,9 @@ class Intake:
         self.source = source
         self.channels: tuple[str, ...] = declared or ()
         self.newest = float("-inf")
+        """Newest time of the good readings."""
+        self.latest = float("-inf")
+        """Newest time of all but those from the future, of refused ones, too."""
         self._declared = declared
         self._lateness = lateness
         self._max_future = max_future
@@ -115,14 +132,17 @@ class Intake:
             All others.
         """
         rows = arrivals.rows
-        ts = np.array([row.ts for row in rows], dtype=np.float64)
+        ts = arrivals.ts
         refused: list[Refusal] = []
         offsets: IntArray = np.array(arrivals.offsets, dtype=np.int64)
         # Nearly always readings come in order with the known channels, and need no look one by one.
         if self._in_order(rows, ts, arrivals.record_ts):
+            self.latest = max(self.latest, float(ts[-1]))
             values = self._uniform(rows)
             unnamed = list(range(max(0, len(rows) - MEMORY), len(rows)))
         else:
+            honest = ts <= np.asarray(arrivals.record_ts) + self._max_future
+            self.latest = float(np.max(ts, where=honest, initial=self.latest))
             kept, refused = self._sift(arrivals)
             rows, ts, offsets = [rows[i] for i in kept], ts[kept], offsets[kept]
             values = self._values(rows)
@@ -225,6 +245,7 @@ class Intake:
             "version": _VERSION,
             "channels": list(self.channels),
             "newest": None if self.newest == float("-inf") else self.newest,
+            "latest": None if self.latest == float("-inf") else self.latest,
             "ids": list(self._ids),
             "past_ts": self._past_ts,
             "past_marks": self._past_marks,
@@ -255,6 +276,7 @@ class Intake:
         if declared is None:
             intake.channels = tuple(state["channels"])
         intake.newest = float("-inf") if state["newest"] is None else float(state["newest"])
+        intake.latest = float("-inf") if state["latest"] is None else float(state["latest"])
         intake._ids = dict.fromkeys(state["ids"])
         intake._past_ts = np.array(state["past_ts"], dtype=np.float64)
         intake._past_marks = np.array(state["past_marks"], dtype=np.uint64)

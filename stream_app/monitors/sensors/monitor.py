@@ -1,6 +1,7 @@
 """The sensor monitor: sources in, alerts and live features out."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stream_app.monitors.sensors.config import SensorConfig
@@ -14,7 +15,8 @@ __all__ = ["SensorMonitor"]
 class SensorMonitor:
     """Watches the sources of one partition.
 
-    The same readings in the same order give the same alerts and states, wherever batches begin and end.
+    The same readings in the same order give the same alerts and states, wherever batches begin and end. A source that
+    comes back after more than `source_ttl` of its own event time starts cold: what it was like then says little now.
 
     Parameters
     ----------
@@ -38,10 +40,38 @@ class SensorMonitor:
         partition : int
             Where they came from; part of the identity of their alerts.
         """
+        outcomes = [monitor.update(piece, partition) for monitor, piece in self._pieces(source, arrivals)]
+        return outcomes[0] if len(outcomes) == 1 else Outcome.joined(outcomes)
+
+    def _pieces(self, source: str, arrivals: Arrivals) -> Iterator[tuple[SourceMonitor, Arrivals]]:
+        """Split arrivals where the source starts cold; by its own times, and so wherever batches end."""
         monitor = self._sources.get(source)
-        if monitor is None:
-            monitor = self._sources[source] = SourceMonitor(source, self._config)
-        return monitor.update(arrivals, partition)
+        first = 0
+        for last in [*self._returns(arrivals, monitor), len(arrivals.rows)]:
+            if last > first:
+                if monitor is None:
+                    monitor = self._sources[source] = SourceMonitor(source, self._config)
+                yield monitor, arrivals.between(first, last)
+            monitor = None
+            first = last
+
+    def _returns(self, arrivals: Arrivals, monitor: SourceMonitor | None) -> list[int]:
+        """Find the readings before which the source was away for too long; those from the future say nothing."""
+        ttl, max_future = self._config.source_ttl, self._config.max_future
+        newest = -math.inf if monitor is None else monitor.intake.latest
+        ts = arrivals.ts
+        if ts.max() - (ts.min() if math.isinf(newest) else newest) <= ttl:
+            return []
+        found = []
+        for i, (time, record_ts) in enumerate(zip(ts.tolist(), arrivals.record_ts, strict=True)):
+            if newest < time <= record_ts + max_future:
+                if time - newest > ttl and not math.isinf(newest):
+                    found.append(i)
+                newest = time
+        return found
+
+    def __contains__(self, source: str) -> bool:
+        return source in self._sources
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -54,6 +84,10 @@ class SensorMonitor:
         """Return the time of the newest reading of a source, and its live features."""
         return self._sources[source].features()
 
+    def forget(self, source: str) -> None:
+        """Drop a source; it starts cold when it comes again, unless it is restored before."""
+        self._sources.pop(source, None)
+
     def state(self, source: str) -> dict[str, Any]:
         """State of one source as plain values."""
         return self._sources[source].state()
@@ -63,7 +97,9 @@ class SensorMonitor:
 
         Raises
         ------
+        OldStateError
+            If it is of an older version that cannot be upgraded.
         StateError
-            If it is of another version.
+            If it is of a newer version or damaged.
         """
         self._sources[source] = SourceMonitor.from_state(state, source, self._config)

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_app.core.quality import QualityMonitor, QualityOptions
 from stream_app.core.signals import Signal
-from stream_app.errors import StateError
+from stream_app.errors import DataError, SettingsError, StateError
 from stream_app.monitors.sensors.batch import SensorBatch
 from stream_app.monitors.sensors.book import AlertBook
 from stream_app.monitors.sensors.config import SensorConfig
@@ -16,10 +16,15 @@ from stream_app.monitors.sensors.group import ChannelGroup
 from stream_app.monitors.sensors.intake import Arrivals, Intake
 from stream_app.monitors.sensors.outcome import Outcome
 from stream_app.monitors.sensors.scores import EventScores
+from stream_app.monitors.sensors.versions import VERSION, upgraded
 
 __all__ = ["SourceMonitor"]
 
-_VERSION = 1
+_DAMAGES = (
+    ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What comes of a state that is well-formed and nonsense, as a forger's would be."""
 
 
 class SourceMonitor:
@@ -114,7 +119,7 @@ class SourceMonitor:
     def state(self) -> dict[str, Any]:
         """Plain values from which `from_state` goes on."""
         return {
-            "version": _VERSION,
+            "version": VERSION,
             "intake": self.intake.state(),
             "groups": [group.state() for group in self.groups],
             "quality": self.quality.state(),
@@ -128,23 +133,29 @@ class SourceMonitor:
 
         Raises
         ------
+        OldStateError
+            If it is of an older version that cannot be upgraded.
         StateError
-            If it is of another version.
+            If it is of a newer version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"state of {source}: version {state.get('version')}, this program reads {_VERSION}"
-            )
+        state = upgraded(state, source)
         monitor = cls(source, config)
-        monitor.intake = Intake.from_state(
+        try:
+            monitor._restore(state)
+        except _DAMAGES as error:
+            raise StateError(f"state of {source} is damaged: {type(error).__name__}: {error}") from error
+        return monitor
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        config = self.config
+        self.intake = Intake.from_state(
             state["intake"],
-            source,
+            self.source,
             declared=config.channels,
             lateness=config.lateness,
             max_future=config.max_future,
         )
-        monitor.groups = [ChannelGroup.from_state(group, config) for group in state["groups"]]
-        monitor.quality = QualityMonitor.from_state(state["quality"])
-        monitor.book.restore(state["book"])
-        monitor.events = int(state["events"])
-        return monitor
+        self.groups = [ChannelGroup.from_state(group, config) for group in state["groups"]]
+        self.quality = QualityMonitor.from_state(state["quality"])
+        self.book.restore(state["book"])
+        self.events = int(state["events"])

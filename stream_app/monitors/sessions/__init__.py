@@ -1,0 +1,8 @@
+"""The session monitor: events of many entities in, the changed logs of their feature views out."""
+
+from stream_app.monitors.sessions.arrivals import SessionArrivals
+from stream_app.monitors.sessions.config import SessionConfig
+from stream_app.monitors.sessions.monitor import SessionMonitor
+from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome
+
+__all__ = ["LogChange", "SessionArrivals", "SessionConfig", "SessionMonitor", "SessionOutcome"]

@@ -1,0 +1,114 @@
+"""One partition in a worker's hands: its sources, which of them changed, and which are forgotten."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from faust.types import TP
+
+from stream_app.monitors.sensors import Arrivals, Outcome, Recency, SensorMonitor
+from stream_app.store import Fence
+
+__all__ = ["Partition", "SourceLimits"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """How many sources a partition keeps, and for how many seconds after they were seen last."""
+
+    max_sources: int = 100_000
+    ttl: float = 604_800.0
+
+
+@dataclass(slots=True)
+class Partition:
+    """One partition in this worker's hands.
+
+    Parameters
+    ----------
+    tp : TP
+        Which.
+    fence : Fence
+        The right to write it, and what is stored of it.
+    monitor : SensorMonitor
+        The state of the sources that are in memory.
+    recency : Recency
+        All sources that it keeps, in the order in which they were seen last.
+    next_offset : int
+        First offset that is not in the monitor yet.
+    dirty : set of str
+        Sources that changed since the last checkpoint; all of them are in memory.
+    gone : set of str
+        Forgotten sources whose stored state has to be removed.
+    attempts : set of int
+        Positions of checkpoints that may have been stored since the last one that surely was.
+    """
+
+    tp: TP
+    fence: Fence
+    monitor: SensorMonitor
+    recency: Recency
+    next_offset: int
+    dirty: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    attempts: set[int] = field(default_factory=set)
+    _forgotten: Counter[str] = field(default_factory=Counter)
+    _began: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.next_offset
+
+    @property
+    def stored(self) -> int | None:
+        """Position of the last checkpoint."""
+        return self.fence.position
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to store."""
+        return self.next_offset != (self._began if self.stored is None else self.stored)
+
+    def absent(self, sources: Iterable[str]) -> list[str]:
+        """Of some sources, those whose state has to be read from the store before their events are counted."""
+        return [
+            source
+            for source in sources
+            if source in self.recency and source not in self.monitor and not self.recency.expired(source)
+        ]
+
+    def update(self, arrivals: Mapping[str, Arrivals]) -> list[Outcome]:
+        """Take a delivery; the states of its sources are in memory, see `absent`."""
+        outcomes = []
+        for forgotten, piece in self.recency.take(arrivals):
+            for source, reason in forgotten:
+                self.forget(source, reason)
+            for source, rows in piece.items():
+                outcomes.append(self.monitor.update(source, rows, self.tp.partition))
+                self.gone.discard(source)
+            self.dirty.update(piece)
+        return outcomes
+
+    def forget(self, source: str, reason: str) -> None:
+        """Drop a source for good; it starts cold when it comes again."""
+        self.monitor.forget(source)
+        self.dirty.discard(source)
+        self.gone.add(source)
+        self._forgotten[reason] += 1
+
+    def count_forgotten(self) -> dict[str, int]:
+        """Return how many sources were forgotten since the last call, by reason."""
+        counts = dict(self._forgotten)
+        self._forgotten.clear()
+        return counts
+
+    def rest(self, most: int) -> None:
+        """Drop sources from memory until so many are left, the longest unseen first; their state is stored."""
+        excess = len(self.monitor) - max(1, most)
+        if excess <= 0:
+            return
+        for source in self.recency:
+            if excess <= 0:
+                break
+            if source in self.monitor and source not in self.dirty:
+                self.monitor.forget(source)
+                excess -= 1

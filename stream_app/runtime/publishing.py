@@ -1,0 +1,53 @@
+"""Sending records to Kafka and waiting until they are safe there."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from stream_app.errors import BrokerError, BrokerUnavailableError
+
+__all__ = ["OutRecord", "publish"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """A record to be sent."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, what: str) -> None:
+    """Send records in their order and wait until all are acknowledged.
+
+    Parameters
+    ----------
+    producer : AIOKafkaProducer
+        Idempotent, so that its retries neither repeat nor reorder.
+    records : iterable of OutRecord
+        What to send.
+    what : str
+        Their name, for messages.
+
+    Raises
+    ------
+    BrokerUnavailableError
+        Kafka does not take them now; some may have been taken.
+    BrokerError
+        Kafka refuses them.
+    """
+    try:
+        sent = [
+            await producer.send(record.topic, key=record.key, value=record.value, headers=record.headers)
+            for record in records
+        ]
+        await asyncio.gather(*sent)
+    except KafkaError as error:
+        if error.retriable or isinstance(error, KafkaTimeoutError):
+            raise BrokerUnavailableError(f"Kafka does not take {what} now: {error!r}") from error
+        raise BrokerError(f"Kafka refuses {what}: {error!r}") from error
