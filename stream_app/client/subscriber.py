@@ -1,0 +1,393 @@
+"""A subscription to alerts, each of them once."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from stream_app.client.listener import Listener
+from stream_app.client.positions import Start, begin_at, start_of
+from stream_app.client.records import read_alert
+from stream_app.client.remembered import Remembered
+from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError
+from stream_app.events import Alert, Topics
+from stream_app.kafka import client_options, reach
+from stream_app.settings import KafkaSettings
+
+__all__ = ["AlertSubscriber"]
+
+_log = structlog.get_logger(__name__)
+
+_KINDS = ("drift", "changepoint", "anomaly", "quality", "performance")
+_POLL_MS = 500
+_READ_BACK = 1000
+_COMMIT_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
+_REFRESH_SECONDS = 30.0
+_LONGEST_WAIT_SECONDS = 10.0
+_TAKEN = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+"""Errors of a commit of partitions that another member has by now."""
+
+
+class AlertSubscriber:
+    """Beginnings and ends of alerts as they are told, each once.
+
+    The alert topics tell some alerts more than once: after a crash, and whenever events are processed again. A
+    subscriber hands on the first telling of each beginning and each end. At its start it reads back what was told
+    before the place where it begins, so that a restart does not make old alerts new.
+
+    With a `group` it goes on where the group stopped. An alert is done when its body is: when the next one is asked for,
+    or the loop is left without an error. What was not done is handed on again after a restart (at least once).
+
+    Parameters
+    ----------
+    kafka : KafkaSettings or str
+        The broker: settings, or ``host:port``.
+    prefix : str
+        Of the topics, as in the worker's settings.
+    group : str, optional
+        Consumer group; members of one share the alerts. Without one, every subscriber gets all of them.
+    start : {"latest", "earliest"}, float or datetime
+        Where to begin; with a group, only where it has not been before. A time is when an alert was told. The latest
+        is where the topics end when the context is entered, or when the group assigns partitions for the first time.
+    kinds : collection of str, optional
+        Only these: drift, changepoint, anomaly, quality, performance.
+    auto_commit : bool
+        Note by itself what is done; else only `commit` does.
+    horizon : float
+        Seconds for which an alert is remembered. One that is told again after that is new again.
+    remembered : int
+        The most that are remembered, and read back at the start, for each partition of an alert topic.
+    session_timeout : float
+        Seconds after which the group takes a member that is not heard of for dead.
+
+    Attributes
+    ----------
+    repeated, malformed : int
+        Records that told something again, and records that were no alerts; the latter are logged.
+
+    Raises
+    ------
+    SettingsError
+        If a parameter makes no sense.
+
+    Notes
+    -----
+    A broker that goes away is waited for. A body that takes longer than five minutes loses the group's partitions to
+    another member. About 300 bytes are kept for each alert that is remembered.
+
+    Examples
+    --------
+    >>> async def page_somebody() -> None:
+    ...     async with AlertSubscriber("localhost:9092", group="pager", kinds={"anomaly"}) as alerts:
+    ...         async for alert in alerts:
+    ...             print(alert.source, alert.state.value, alert.summary)
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings | str,
+        *,
+        prefix: str = "",
+        group: str | None = None,
+        start: Start = "latest",
+        kinds: Collection[str] | None = None,
+        auto_commit: bool = True,
+        horizon: float = 86_400.0,
+        remembered: int = 100_000,
+        session_timeout: float = 10.0,
+    ) -> None:
+        self.repeated = 0
+        self.malformed = 0
+        self._kafka = kafka if isinstance(kafka, KafkaSettings) else KafkaSettings(bootstrap=kafka)
+        self._group = group
+        self._start = start_of(start)
+        self._kinds = None if kinds is None else frozenset(kinds)
+        unknown = sorted((self._kinds or frozenset()).difference(_KINDS))
+        if unknown or (isinstance(kinds, str)) or self._kinds == frozenset():
+            raise SettingsError(f"kinds: {kinds!r} is not a collection of {', '.join(_KINDS)}")
+        if not (horizon > 0 and remembered > 0 and session_timeout > 0):
+            raise SettingsError("horizon, remembered and session_timeout must be above 0")
+        if not self._kafka.servers:
+            raise SettingsError("no broker: give KafkaSettings or host:port")
+        self._session_ms = int(session_timeout * 1000)
+        self._topics = sorted({Topics(prefix).alerts(kind) for kind in self._kinds or _KINDS})
+        self._auto = auto_commit and group is not None
+        self._memory: dict[TopicPartition, Remembered] = {}
+        self._bounds = (remembered, horizon)
+        self._consumer: Any = None
+        self._fresh: set[TopicPartition] = set()
+        """Partitions that were assigned and not begun yet."""
+        self._filling: dict[TopicPartition, int] = {}
+        """Partitions that are read back, and up to where."""
+        self._next: dict[TopicPartition, int] = {}
+        """Offset after what was handed on or left out."""
+        self._done: dict[TopicPartition, int] = {}
+        """What the group knows of that."""
+        self._current: tuple[TopicPartition, int] | None = None
+        """The alert whose body runs."""
+        self._began = False
+        self._commit_at = self._refresh_at = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises
+        ------
+        BrokerError
+            If no broker answers for a few seconds.
+        """
+        options = client_options(self._kafka)
+
+        def make() -> AIOKafkaConsumer:
+            return AIOKafkaConsumer(
+                **options,
+                group_id=self._group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                session_timeout_ms=self._session_ms,
+                heartbeat_interval_ms=self._session_ms // 3,
+                metadata_max_age_ms=int(_REFRESH_SECONDS * 1000),
+            )
+
+        self._consumer = await reach(self._kafka, make, lambda consumer: consumer.stop())
+        try:
+            if self._group is not None:
+                self._consumer.subscribe(self._topics, listener=Listener(self._revoked, self._assigned))
+            else:
+                # What is told from here on is not missed, however late the first alert is asked for.
+                await self._refresh()
+                await self._begin()
+        except BaseException as error:
+            await self._consumer.stop()
+            if isinstance(error, KafkaError):
+                raise self._unreadable(error) from error
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Note what is done, leave the group and disconnect."""
+        if kind is None:
+            self._current = None
+        await self._note_finished()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._consumer.stop(), _ANSWER_SECONDS)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Alert:
+        """Wait for the next alert; the one before is done."""
+        self._current = None
+        wait = 0.25
+        while True:
+            try:
+                await self._look_after()
+                found = await self._consumer.getmany(max_records=1)
+                if not found:
+                    # Before a long wait all is noted, so that a rebalance meanwhile repeats nothing.
+                    await self._note_finished()
+                    found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=1)
+                for tp, (record,) in found.items():
+                    # What was fetched before a rebalance comes again from where the partition begins now.
+                    if tp in self._next and tp not in self._fresh:
+                        alert = await self._take(tp, record)
+                        if alert is not None:
+                            return alert
+            except KafkaError as error:
+                if not error.retriable:
+                    raise self._unreadable(error) from error
+                _log.warning("alerts cannot be read now; trying again", reason=repr(error), seconds=wait)
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+    async def commit(self) -> None:
+        """Note in the group that all that was handed on so far is done, the present one too.
+
+        Raises
+        ------
+        SettingsError
+            Without a group.
+        BrokerUnavailableError
+            If the broker does not answer; calling it again is safe.
+        """
+        if self._group is None:
+            raise SettingsError("only a subscriber with a group can commit")
+        if not await self._note(dict(self._next)):
+            raise BrokerUnavailableError(
+                f"Kafka at {self._kafka.bootstrap} does not take the group's position now"
+            )
+
+    def _unreadable(self, error: KafkaError) -> BrokerError:
+        return BrokerError(f"Kafka at {self._kafka.bootstrap}: alerts cannot be read: {error!r}")
+
+    def _finished(self) -> dict[TopicPartition, int]:
+        """Positions up to which everything is done."""
+        offsets = dict(self._next)
+        if self._current is not None and self._current[0] in offsets:
+            offsets[self._current[0]] = self._current[1]
+        return offsets
+
+    async def _look_after(self) -> None:
+        """Do what is due before more is read."""
+        now = time.monotonic()
+        if now >= self._commit_at:
+            await self._note_finished()
+        if now >= self._refresh_at:
+            await self._refresh()
+        if self._fresh:
+            await self._begin()
+        if self._filling:
+            await self._read_back()
+
+    async def _refresh(self) -> None:
+        """Without a group nobody assigns partitions: take all there are, also those that were added."""
+        self._refresh_at = time.monotonic() + _REFRESH_SECONDS
+        if self._group is not None:
+            return
+        there = [topic for topic in self._topics if topic in await self._consumer.topics()]
+        if not there:
+            self._refresh_at = time.monotonic() + 1.0
+            return
+        if set(there) != {tp.topic for tp in self._consumer.assignment()}:
+            self._assign({TopicPartition(topic, 0) for topic in there} | set(self._next))
+        # Its answer comes after the metadata of the topics did.
+        await self._consumer.end_offsets([TopicPartition(topic, 0) for topic in there])
+        self._assign(
+            {
+                TopicPartition(topic, p)
+                for topic in there
+                for p in self._consumer.partitions_for_topic(topic) or ()
+            }
+        )
+
+    def _assign(self, tps: set[TopicPartition]) -> None:
+        if tps - self._consumer.assignment():
+            # It forgets the positions of all.
+            self._consumer.assign(list(tps))
+            self._fresh = set(tps)
+
+    async def _begin(self) -> None:
+        """Settle where to begin in partitions that are new to this subscriber, and what to read back before."""
+        for tp in sorted(self._fresh):
+            known = self._next.get(tp)
+            if self._group is not None:
+                known = await self._consumer.committed(tp)
+            # A partition that was added while we were reading is new as a whole.
+            first, at = await begin_at(self._consumer, tp, "earliest" if self._began else self._start, known)
+            if tp not in self._consumer.assignment():
+                self._fresh.discard(tp)
+                continue
+            self._memory.setdefault(tp, Remembered(*self._bounds))
+            self._next[tp] = at
+            back = max(first, at - self._bounds[0])
+            self._consumer.seek(tp, back)
+            self._filling.pop(tp, None)
+            if back < at:
+                self._filling[tp] = at
+            self._fresh.discard(tp)
+            if self._group is not None and known is None:
+                # Else a restart before the first alert would begin at the end of that time, and miss it.
+                await self._note({tp: at})
+        self._began = True
+
+    async def _read_back(self) -> None:
+        """Remember what was told before the place where reading begins."""
+        while self._filling and not self._fresh:
+            found = await self._consumer.getmany(*self._filling, timeout_ms=_POLL_MS, max_records=_READ_BACK)
+            for tp, records in found.items():
+                until = self._filling.get(tp, 0)
+                if tp not in self._fresh:
+                    for record in records:
+                        alert = read_alert(record.value) if record.offset < until else None
+                        if isinstance(alert, Alert):
+                            self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0)
+            for tp, until in list(self._filling.items()):
+                if tp not in self._consumer.assignment():
+                    del self._filling[tp]
+                elif tp not in self._fresh and await self._consumer.position(tp) >= until:
+                    self._consumer.seek(tp, until)
+                    del self._filling[tp]
+
+    async def _take(self, tp: TopicPartition, record: Any) -> Alert | None:
+        """Look at a record; returns the alert if it is to be handed on."""
+        if record.offset != self._next[tp]:
+            # Not every offset holds a record, so the log is asked whether this one once did.
+            await begin_at(self._consumer, tp, self._start, self._next[tp])
+        self._next[tp] = record.offset + 1
+        alert = read_alert(record.value)
+        if not isinstance(alert, Alert):
+            self.malformed += 1
+            _log.error(
+                "not an alert: left out",
+                topic=tp.topic,
+                partition=tp.partition,
+                offset=record.offset,
+                reason=alert,
+            )
+            return None
+        if not self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0):
+            self.repeated += 1
+            return None
+        if self._kinds is not None and alert.kind not in self._kinds:
+            return None
+        self._current = (tp, record.offset)
+        return alert
+
+    async def _note_finished(self) -> None:
+        self._commit_at = time.monotonic() + _COMMIT_SECONDS
+        if self._auto:
+            await self._note(self._finished())
+
+    async def _note(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Commit what is new of some positions; returns whether the group knows it now."""
+        owned = self._consumer.assignment()
+        fresh = {tp: at for tp, at in offsets.items() if tp in owned and self._done.get(tp) != at}
+        if not fresh:
+            return True
+        try:
+            await asyncio.wait_for(self._consumer.commit(fresh), _ANSWER_SECONDS)
+        except _TAKEN as error:
+            _log.info("the partitions are another member's by now", reason=type(error).__name__)
+            return True
+        except (KafkaError, TimeoutError) as error:
+            _log.warning("the group's position cannot be noted now", reason=type(error).__name__)
+            return False
+        self._done |= fresh
+        return True
+
+    async def _revoked(self, tps: Collection[TopicPartition]) -> None:
+        """Note what is done of partitions that go to another member."""
+        if self._auto:
+            finished = self._finished()
+            await self._note({tp: finished[tp] for tp in tps if tp in finished})
+        for tp in tps:
+            # What is remembered stays: the partition may come back while its last alert's body runs.
+            self._next.pop(tp, None)
+            self._done.pop(tp, None)
+            self._filling.pop(tp, None)
+            self._fresh.discard(tp)
+
+    def _assigned(self, tps: Collection[TopicPartition]) -> None:
+        self._fresh |= set(tps)
