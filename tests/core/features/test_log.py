@@ -184,3 +184,23 @@ def test_a_reader_asks_for_some_features():
     assert some.read(log, micros(2.0)).values == [1.0, 4.0]
     with pytest.raises(DataError, match="has no feature 'sum_x'"):
         Evaluator(layout, ["sum_x"])
+
+
+def test_events_of_one_instant_keep_the_order_of_their_arrival():
+    layout = Layout(FeatureView("v", (Feature("last", "last", "amount", Sliding(10)),), lateness=5.0))
+    log = EntityLog(layout)
+    for offset, (ts, amount) in enumerate([(1.0, 1.0), (3.0, 2.0), (1.0, 3.0), (3.0, 4.0), (1.0, 5.0)]):
+        add(log, layout, Event(ts, offset, amount=amount))
+    evaluator = Evaluator(layout)
+    assert [evaluator.read(log, micros(t)).values for t in (1.0, 2.0, 4.0)] == [[None], [5.0], [4.0]]
+
+
+@pytest.mark.parametrize(("at", "value", "incomplete"), [(11.0, None, ("n",)), (11.000001, 1.0, ())])
+def test_a_window_that_reaches_an_event_given_up_is_incomplete(at, value, incomplete):
+    layout = Layout(view_of(max_events=1))
+    log = EntityLog(layout)
+    for offset, ts in enumerate([1.0, 5.0]):
+        add(log, layout, Event(ts, offset))
+    log.settle()
+    reading = Evaluator(layout).read(log, micros(at))
+    assert (reading.values, reading.incomplete) == ([value], incomplete)

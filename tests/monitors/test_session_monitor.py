@@ -1,0 +1,194 @@
+"""The session monitor behaves the same whatever is cut, killed, forgotten or told again."""
+
+import pytest
+from feature_cases import OPTIONS, event_lists, view_with
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_features import Event, admitted, read
+
+from stream_app.core.features import Evaluator, Feature, FeatureView, Layout, Sliding, micros
+from stream_app.errors import DataError, StateError
+from stream_app.events import Reason, SessionRow
+from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
+
+ENTITIES = ("a", "b")
+COUNT = (Feature("n", "count", window=Sliding(10)),)
+
+
+def row_of(entity, event):
+    values = {} if event.amount is None else {"amount": event.amount}
+    return SessionRow(entity, event.ts, event.type, values, {"item": event.item}, event.id)
+
+
+def of(rows, *, first=0):
+    return SessionArrivals(list(rows), list(range(first, first + len(rows))), [row.ts for row in rows])
+
+
+def config_of(*views, **options):
+    return SessionConfig(views or (FeatureView("v", COUNT, lateness=5.0),), **options)
+
+
+class Store:
+    """What a store keeps: a log is replaced only by one that was made of it."""
+
+    def __init__(self):
+        self.logs = {}
+        self.position = 0
+
+    def write(self, changes):
+        for change in changes:
+            key = change.entity, change.view
+            last = self.logs.get(key, (None, None))[1]
+            assert last in {change.base, change.last}
+            self.logs[key] = change.log, change.last
+
+    def load(self, monitor, rows, views):
+        for entity in {row.entity for row in rows}:
+            if entity not in monitor:
+                monitor.restore(
+                    entity, {view.key: self.logs.get((entity, view.key), (None,))[0] for view in views}
+                )
+
+
+@st.composite
+def partitions(draw):
+    """Events of two entities in one partition, as rows in the order of their offsets."""
+    streams = [[(entity, e) for e in draw(event_lists(most=15))] for entity in ENTITIES]
+    mixed = []
+    while any(streams):
+        mixed.append(draw(st.sampled_from([s for s in streams if s])).pop(0))
+    return [row_of(entity, event) for entity, event in mixed]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    OPTIONS,
+    partitions(),
+    st.lists(
+        st.tuples(st.integers(1, 8), st.sampled_from(["go on", "checkpoint", "kill", "forget"])), max_size=12
+    ),
+    st.floats(1e-6, 50.0),
+)
+def test_kills_and_batches_change_nothing(options, rows, steps, after):
+    views = view_with(**options), view_with(**options | {"lateness": 3.0, "version": 2})
+    config = SessionConfig(views)
+    store, at, monitor = Store(), 0, SessionMonitor(config)
+    for size, then in [*steps, (len(rows), "go on"), (len(rows), "go on")]:
+        batch = rows[at : at + size]
+        store.load(monitor, batch, views)
+        store.write(monitor.update(of(batch, first=at), 0).changes)
+        at += len(batch)
+        if then == "checkpoint":
+            store.position = at
+        elif then == "kill":
+            monitor, at = SessionMonitor(config), store.position
+        elif then == "forget":
+            monitor.forget(monitor.entities())
+    whole = SessionMonitor(config)
+    if at < len(rows):
+        whole.update(of(rows[:at]), 0)
+    else:
+        whole.update(of(rows), 0)
+    for entity in whole.entities():
+        kept = {
+            view.key: store.logs[entity, view.key][0] for view in views if (entity, view.key) in store.logs
+        }
+        assert whole.state(entity) == kept
+        for view in views:
+            mine = [
+                Event(row.ts, i, row.values.get("amount"), row.attributes["item"], row.type, row.id)
+                for i, row in enumerate(rows[:at])
+                if row.entity == entity
+            ]
+            taken = admitted(view, mine)
+            t = micros((taken[-1].ts if taken else 1000.0) + after) / 1e6
+            evaluator = Evaluator(Layout(view))
+            found = evaluator.read(whole.log(entity, view.key), micros(t))
+            assert dict(zip(evaluator.names, found.values, strict=True)) == read(view, taken, t).values
+
+
+def test_refusals_say_what_was_wrong():
+    monitor = SessionMonitor(config_of(limits={"amount": (0.0, 1000.0)}, max_future=60.0))
+    rows = [
+        SessionRow("a", 100.0, id="1"),
+        SessionRow("a", 99.0, id="1"),
+        SessionRow("a", 94.0),
+        SessionRow("a", 200.0),
+        SessionRow("a", 101.0, values={"amount": -0.01}),
+        SessionRow("a", 101.0, values={"amount": 1001.0}),
+        SessionRow("b", 1.0, values={"amount": 0.0, "other": None}),
+    ]
+    outcome = monitor.update(SessionArrivals(rows, list(range(7)), [100.0] * 7), 0)
+    assert [(refusal.offset, refusal.reason, refusal.message) for refusal in outcome.refusals] == [
+        (1, Reason.DUPLICATE, "an event with the id '1' came before"),
+        (2, Reason.LATE, "ts 94.0 is 6.000 s older than the newest of this entity"),
+        (3, Reason.TIMESTAMP, "ts 200.0 is 100 s after its record's own time"),
+        (4, Reason.SCHEMA, "values.amount: -0.01 is below 0.0"),
+        (5, Reason.SCHEMA, "values.amount: 1001.0 is above 1000.0"),
+    ]
+    assert [change.entity for change in outcome.changes] == ["a", "b"]
+    assert [(c.base, c.last, c.event_ts) for c in outcome.changes] == [
+        (None, (0, 2), 100.0),
+        (None, (0, 6), 1.0),
+    ]
+    again = monitor.update(SessionArrivals(rows[:1], [0], [100.0]), 0)
+    assert (again.changes, again.refusals, again.repeated) == ([], [], 1)
+
+
+def test_an_event_that_one_view_takes_is_not_refused():
+    views = FeatureView("v", COUNT, lateness=5.0), FeatureView("v", COUNT, version=2, lateness=50.0)
+    monitor = SessionMonitor(config_of(*views))
+    outcome = monitor.update(of([SessionRow("a", 100.0), SessionRow("a", 80.0)]), 0)
+    assert (outcome.refusals, outcome.partly) == ([], 1)
+    assert [len(monitor.log("a", view.key)) for view in views] == [1, 2]
+
+
+def test_a_topic_made_anew_under_old_logs_is_noticed():
+    monitor = SessionMonitor(config_of())
+    monitor.update(of([SessionRow("a", 100.0)], first=50), 0)
+    with pytest.raises(StateError, match="offset 3 of partition 0 was passed before"):
+        monitor.update(of([SessionRow("a", 101.0)], first=3), 0)
+
+
+def test_a_changed_definition_does_not_read_old_logs():
+    monitor = SessionMonitor(config_of())
+    monitor.update(of([SessionRow("a", 100.0)]), 0)
+    other = SessionMonitor(config_of(FeatureView("v", COUNT, lateness=6.0)))
+    with pytest.raises(StateError, match="a changed definition needs a new version"):
+        other.restore("a", monitor.state("a"))
+    described = SessionMonitor(config_of(FeatureView("v", COUNT, lateness=5.0, freshness=1.0, entity="card")))
+    described.restore("a", monitor.state("a"))
+    assert described.state("a") == monitor.state("a")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: config_of(FeatureView("v", COUNT), FeatureView("v", COUNT)),
+            "feature view v:v1 is defined twice",
+        ),
+        (
+            lambda: config_of(FeatureView("v", COUNT, stream="clicks")),
+            "is of stream 'clicks', not of 'sessions'",
+        ),
+        (
+            lambda: SessionMonitor(config_of()).restore("a", {}) or SessionMonitor(config_of()).log("a", "v"),
+            None,
+        ),
+    ],
+)
+def test_views_must_fit_their_stream(make, message):
+    if message is None:
+        assert make() is None
+        return
+    with pytest.raises(DataError, match=message):
+        make()
+
+
+def test_logs_stay_short():
+    monitor = SessionMonitor(config_of())
+    for i in range(100):
+        outcome = monitor.update(of([SessionRow("a", 10.0 * i + j) for j in range(10)], first=10 * i), 0)
+    assert len(monitor.log("a", "v:v1")) == 16  # 10 s of the window, 5 s of lateness, both borders
+    assert len(outcome.changes[0].log) < 1000
