@@ -19,9 +19,9 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has 
         self._assigned = assigned
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        """Called before the partitions are another member's."""
+        """Tell before the partitions are another member's."""
         await self._revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Called before anything of them is read."""
+        """Tell before anything of them is read."""
         self._assigned(assigned)
