@@ -76,8 +76,8 @@ class Recency:
         return source in self._seen and self._is_old(self._seen[source][1])
 
     def _is_old(self, clock: float) -> bool:
-        # Where the log had no time yet, nothing can be told.
-        return clock > -math.inf and self._clock - clock > self._ttl
+        # While the log has had no time yet, the difference is not a number, and nothing is old.
+        return self._clock - clock > self._ttl
 
     def shed(self, count: int) -> list[tuple[str, str]]:
         """Forget what is expired or too much by now, at most so many sources; return them with the reason.
