@@ -16,12 +16,21 @@ from producers.pacing import Pace, parse_speed
 from producers.progress import Progress, progress_for
 from producers.replay import Replay, Summary, run
 from producers.resume import default_path
-from producers.sources import Columns
+from stream_app.cli.file_columns import (
+    TABLE,
+    ChannelsOption,
+    DelimiterOption,
+    PeriodOption,
+    SourceColumnOption,
+    TimeColumnOption,
+    columns_of,
+    names,
+)
 from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import ConfigOption, KafkaOption, settings_of
 from stream_app.errors import SettingsError
 from stream_app.events import Topics
-from stream_app.settings import KafkaSettings
+from stream_app.settings import KafkaSettings, Settings
 
 __all__ = ["EXAMPLES", "replay"]
 
@@ -29,7 +38,6 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 SOURCE = "What to replay"
-TABLE = "Columns of files (found out where there is no doubt)"
 PACE = "How fast, how much"
 CHANGE = "Simulation and injected drift"
 TARGET = "Where to"
@@ -48,10 +56,6 @@ streamgauge replay sensors --dataset waterflow --loop --rate 100 --drift "flow:m
 
 streamgauge replay sensors big.parquet --resume
 """
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def replay(
@@ -75,38 +79,17 @@ def replay(
         str | None,
         typer.Option(metavar="NAME", help="Name of the source, for all events.", rich_help_panel=SOURCE),
     ] = None,
-    time_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).", rich_help_panel=TABLE
-        ),
-    ] = None,
-    source_column: Annotated[
-        str | None, typer.Option(help="Name of the source.", rich_help_panel=TABLE)
-    ] = None,
-    channels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,...", help="Columns to send; else all numeric ones.", rich_help_panel=TABLE
-        ),
-    ] = None,
+    time_column: TimeColumnOption = None,
+    source_column: SourceColumnOption = None,
+    channels: ChannelsOption = None,
     label_column: Annotated[
         str | None,
         typer.Option(
             metavar="A,B,...", help="Ground truth; else anomaly, changepoint, label.", rich_help_panel=TABLE
         ),
     ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between cells of a CSV file.", rich_help_panel=TABLE)
-    ] = None,
-    period: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Between rows without a time column, or simulated events.",
-            rich_help_panel=TABLE,
-        ),
-    ] = None,
+    delimiter: DelimiterOption = None,
+    period: PeriodOption = None,
     speed: Annotated[
         str, typer.Option(help="By event time: real (1x), a factor like 60x, or max.", rich_help_panel=PACE)
     ] = "max",
@@ -155,7 +138,11 @@ def replay(
     kafka: KafkaOption = None,
     config: ConfigOption = None,
     topic: Annotated[
-        str | None, typer.Option(help="Else the topic of the kind.", rich_help_panel=TARGET)
+        str | None,
+        typer.Option(
+            help="Else that of the monitor file's only stream of the kind, or the usual one of the kind.",
+            rich_help_panel=TARGET,
+        ),
     ] = None,
     partitions: Annotated[
         int | None,
@@ -180,12 +167,12 @@ def replay(
         chosen = _kind(kind)
         selection = Selection(
             paths=tuple(paths or ()),
-            columns=Columns(
-                time=time_column,
-                source=source_column,
-                channels=_names(channels),
-                labels=_names(label_column),
-                delimiter="\t" if delimiter == "\\t" else delimiter,
+            columns=columns_of(
+                time_column=time_column,
+                source_column=source_column,
+                channels=names(channels),
+                labels=names(label_column),
+                delimiter=delimiter,
                 name=source,
                 period=period,
             ),
@@ -198,7 +185,7 @@ def replay(
             limit=limit,
         )
         servers = _servers(settings.kafka)
-        target = topic or chosen.topic(Topics(settings.prefix))
+        target = topic or _topic(settings, chosen)
         plan = Replay(
             source=chosen.open(selection),
             kafka=servers,
@@ -230,6 +217,13 @@ def _kind(name: str) -> Kind:
         known = "; ".join(f"{kind.name} ({kind.about})" for kind in kinds().values())
         raise SettingsError(f"no kind of stream is called {name!r}; there is {known}")
     return kinds()[name]
+
+
+def _topic(settings: Settings, kind: Kind) -> str:
+    """Return the topic that the monitor file's stream of the kind reads, where there is one stream of it only."""
+    streams = [stream for stream in settings.streams.values() if stream.kind == kind.name]
+    said = streams[0].topic if len(streams) == 1 else None
+    return said or kind.topic(Topics(settings.prefix))
 
 
 def _servers(settings: KafkaSettings) -> KafkaSettings:

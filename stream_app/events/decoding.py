@@ -66,16 +66,7 @@ def decode_reading(raw: bytes | None) -> SensorRow | Rejected:
     >>> decode_reading(b'{"source": "", "ts": 1, "values": {"x": 2}}')
     Rejected(reason=<Reason.SCHEMA: 'schema'>, message='source: String should have at least 1 character')
     """
-    if raw is None:
-        return Rejected(Reason.TOMBSTONE, "the record has no value")
-    if len(raw) > MAX_EVENT_BYTES:
-        return Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read")
-    try:
-        row = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _judge(raw)
-    # Labels are the producer's own remarks: looked at only where there are any, as most events have none.
-    return row if row.labels is None else _judge(raw) if not _plain_labels(row.labels) else row
+    return decode_readings((raw,))[0]
 
 
 def decode_readings(raws: Sequence[bytes | None]) -> list[SensorRow | Rejected]:
@@ -96,14 +87,18 @@ def decode_readings(raws: Sequence[bytes | None]) -> list[SensorRow | Rejected]:
     out: list[SensorRow | Rejected] = []
     append = out.append
     for raw in raws:
-        if raw is None or len(raw) > MAX_EVENT_BYTES:
-            append(decode_reading(raw))
+        if raw is None:
+            append(Rejected(Reason.TOMBSTONE, "the record has no value"))
+            continue
+        if len(raw) > MAX_EVENT_BYTES:
+            append(Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read"))
             continue
         try:
             row = decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             append(_judge(raw))
             continue
+        # Labels are the producer's own remarks: looked at only where there are any, as most events have none.
         append(row if row.labels is None or _plain_labels(row.labels) else _judge(raw))
     return out
 

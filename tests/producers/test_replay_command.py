@@ -92,6 +92,28 @@ def test_the_topic_has_the_prefix_of_the_settings(broker_address, prefix, monkey
     assert json.loads(result.stdout)["topic"] == f"{prefix}.sensor.readings"
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("file", "topic"),
+    [
+        ('[streams.pumps]\ntopic = "{0}.pumps"\n', "{0}.pumps"),
+        ("[streams.pumps]\n", "{0}.sensor.readings"),
+        ('[streams.a]\ntopic = "{0}.a"\n[streams.b]\ntopic = "{0}.b"\n', "{0}.sensor.readings"),
+    ],
+    ids=["the only stream's", "the only stream names none", "several streams"],
+)
+def test_the_topic_is_that_of_the_only_stream_of_the_file(
+    broker_address, prefix, monkeypatch, tmp_path, file, topic
+):
+    monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    (tmp_path / "streamgauge.toml").write_text(file.format(prefix))
+    result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
+    assert json.loads(result.stdout)["topic"] == topic.format(prefix)
+    result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json", "--topic", f"{prefix}.said")
+    assert json.loads(result.stdout)["topic"] == f"{prefix}.said"
+
+
 PROGRAM = """
 import typer
 from stream_app.cli.replay import replay

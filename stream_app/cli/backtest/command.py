@@ -10,11 +10,20 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from producers.progress import progress_for
-from producers.sources import Columns
 from stream_app.backtest import Backtest, Report
 from stream_app.cli.backtest.files import open_files
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
 from stream_app.cli.backtest.sweep import sweep
+from stream_app.cli.file_columns import (
+    TABLE,
+    ChannelsOption,
+    DelimiterOption,
+    PeriodOption,
+    SourceColumnOption,
+    TimeColumnOption,
+    columns_of,
+    names,
+)
 from stream_app.cli.options import ConfigOption, settings_of
 from stream_app.core.budget import Budget
 from stream_app.errors import SettingsError
@@ -24,13 +33,8 @@ from stream_app.settings import SensorStream, Settings
 
 __all__ = ["backtest"]
 
-TABLE = "Columns of files (found out where there is no doubt)"
 MONITOR = "The monitor"
 OUTPUT = "Output"
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def backtest(
@@ -39,22 +43,9 @@ def backtest(
         typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
     ],
     *,
-    time_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).", rich_help_panel=TABLE
-        ),
-    ] = None,
-    source_column: Annotated[
-        str | None,
-        typer.Option(help="Name of the source; else each file is one.", rich_help_panel=TABLE),
-    ] = None,
-    channels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,...", help="Columns to watch; else all numeric ones.", rich_help_panel=TABLE
-        ),
-    ] = None,
+    time_column: TimeColumnOption = None,
+    source_column: SourceColumnOption = None,
+    channels: ChannelsOption = None,
     label_column: Annotated[
         str | None,
         typer.Option(help="Truth: 1 in an anomaly; else anomaly or label.", rich_help_panel=TABLE),
@@ -63,15 +54,8 @@ def backtest(
         str | None,
         typer.Option(help="Truth: 1 where the process changes; else changepoint.", rich_help_panel=TABLE),
     ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between cells of a CSV file.", rich_help_panel=TABLE)
-    ] = None,
-    period: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS", help="Between rows of a table without a time column.", rich_help_panel=TABLE
-        ),
-    ] = None,
+    delimiter: DelimiterOption = None,
+    period: PeriodOption = None,
     warmup: Annotated[
         int | None,
         typer.Option(
@@ -113,13 +97,13 @@ def backtest(
     """
     try:
         settings = _stream_config(
-            settings_of(config), stream, channels=_names(channels), warmup=warmup, budget=budget
+            settings_of(config), stream, channels=names(channels), warmup=warmup, budget=budget
         )
-        columns = Columns(
-            time=time_column,
-            source=source_column,
+        columns = columns_of(
+            time_column=time_column,
+            source_column=source_column,
             channels=settings.channels or (),
-            delimiter="\t" if delimiter == "\\t" else delimiter,
+            delimiter=delimiter,
             period=period,
         )
         files = open_files(paths, columns, anomaly=label_column, changepoint=changepoint_column)
