@@ -112,8 +112,8 @@ class KafkaSettings(_Server):
         if self.security.startswith("SASL"):
             if not (self.username and self.login_password):
                 raise ValueError(f"{self.security} needs username and password (or password_file)")
-        elif self.username or self.login_password:
-            raise ValueError(f"username or password is set, but {self.security} sends none; use SASL_SSL")
+        elif self.username:
+            raise ValueError(f"username is set, but {self.security} sends none; use SASL_SSL")
         if not self.security.endswith("SSL"):
             self._refuse_files_without_tls('set security = "SSL" or "SASL_SSL"')
         return self
