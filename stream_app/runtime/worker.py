@@ -42,7 +42,7 @@ _log = structlog.get_logger(__name__)
 _TICK_SECONDS = 0.25
 _REQUEST_SECONDS = 20.0
 """How long a request to Kafka may take; a connection that was cut off is noticed after that."""
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 1.5
 _STORE_RETRIES = 1
 """Further tries belong to `Outages`, which can be seen and broken off."""
 
@@ -297,7 +297,8 @@ class Worker:
             claims = partitions.claims()
             for agent in agents:
                 await agent.revoke(agent.owned())
-            await _end("publishing the last alerts", outbox.drain(claims))
+            if not outages.away:
+                await _end("publishing the last alerts", outbox.drain(claims))
             await _end("Kafka's consumer", app.stop())
 
     async def _keep_publishing(self, outbox: Outbox) -> None:
