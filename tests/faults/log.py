@@ -1,17 +1,17 @@
 """Logs of events: simulated water loops with planted faults, interleaved over partitions."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from producers.water_loop import WaterLoop, draw_faults, simulate
+from producers.water_loop import Fault, WaterLoop, draw_faults, simulate
 
-__all__ = ["START", "Event", "Feed", "make_topic", "produce", "read_topic"]
+__all__ = ["START", "Cycle", "Event", "Feed", "make_topic", "produce", "read_topics", "scan"]
 
 START = 1_700_000_000
 """Event time of the first event, epoch seconds."""
@@ -41,6 +41,10 @@ class Feed:
         Events of each source.
     seed : int
         Of the simulation and of the faults.
+    faults : int, optional
+        Of each source; more the longer it is, where none is said.
+    planted : sequence of Fault
+        Those of all sources, in place of random ones.
     """
 
     def __init__(
@@ -51,18 +55,20 @@ class Feed:
         partitions: int = 2,
         seed: int = 1,
         faults: int | None = None,
+        planted: Sequence[Fault] = (),
         name: str = "pump",
     ) -> None:
         self.partitions = partitions
         self.total = sources * length
-        count = max(2, length // 2500) if faults is None else faults
-        clear = min(0.5, 1600 / length)
+        number = (max(2, length // 2500) if length >= 500 else 0) if faults is None else faults
+        clear = min(0.6, 1600 / length)
         self._recordings = [
             simulate(
                 WaterLoop(start=START),
                 length,
                 [seed, i],
-                draw_faults(count, float(length), seed + i, clear=clear) if i and length > 1600 else (),
+                planted
+                or (draw_faults(number, float(length), seed + i, clear=clear) if i and number else ()),
             )
             for i in range(sources)
         ]
@@ -83,6 +89,44 @@ class Feed:
                 values = dict(zip(recording.channels, recording.values[step].tolist(), strict=True))
                 value = encode({"source": names[i], "ts": ts, "values": values})
                 yield Event(i % self.partitions, keys[i], value, int(ts * 1000))
+
+
+class Cycle:
+    """Readings without end, made fast: some rows, encoded once, come again and again at ever later times.
+
+    Parameters
+    ----------
+    sources : int
+        One event each a second; the i-th writes to partition i % `partitions`.
+    rows : int
+        Rows of each source that are cycled through.
+    """
+
+    def __init__(self, *, sources: int, rows: int = 2000, partitions: int = 2, seed: int = 1) -> None:
+        encode = msgspec.json.Encoder().encode
+        self.partitions = partitions
+        self._sources = []
+        for i in range(sources):
+            name = f"pump-{i}"
+            recording = simulate(WaterLoop(), rows, [seed, i])
+            tails = [
+                b',"values":' + encode(dict(zip(recording.channels, row, strict=True))) + b"}"
+                for row in recording.values.tolist()
+            ]
+            self._sources.append(
+                (i % partitions, name.encode(), b'{"source":"%s","ts":' % name.encode(), tails)
+            )
+        self._events = self._all()
+
+    def take(self, count: int) -> list[Event]:
+        """Return the next events."""
+        return list(islice(self._events, count))
+
+    def _all(self) -> Iterator[Event]:
+        for step in count():
+            ts = START + step
+            for partition, key, head, tails in self._sources:
+                yield Event(partition, key, b"%s%d%s" % (head, ts, tails[step % len(tails)]), ts * 1000)
 
 
 async def make_topic(kafka: str, topic: str, partitions: int, **configs: str) -> None:
@@ -123,8 +167,8 @@ async def produce(producer: AIOKafkaProducer, topic: str, events: Iterable[Event
     await asyncio.gather(*waiting)
 
 
-async def read_topic(kafka: str, topics: Sequence[str]) -> dict[tuple[str, int], list]:
-    """Read all that topics hold now, by topic and partition."""
+async def scan(kafka: str, topics: Sequence[str]) -> AsyncIterator[tuple[str, int, list]]:
+    """Read all that topics hold now, in pieces: topic, partition, and records in the order of their offsets."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=8_388_608
     )
@@ -133,11 +177,8 @@ async def read_topic(kafka: str, topics: Sequence[str]) -> dict[tuple[str, int],
         tps = []
         for topic in topics:
             # Asking for a topic's partitions makes the client learn them, and that takes a moment.
-            partitions = consumer.partitions_for_topic(topic)
-            while not partitions:
-                await consumer._client.force_metadata_update()
-                consumer._client.add_topic(topic)
-                partitions = consumer.partitions_for_topic(topic)
+            while not (partitions := consumer.partitions_for_topic(topic)):
+                await consumer._client.add_topic(topic)
                 await asyncio.sleep(0.02)
             tps += [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(tps)
@@ -145,12 +186,15 @@ async def read_topic(kafka: str, topics: Sequence[str]) -> dict[tuple[str, int],
         ends = await consumer.end_offsets(tps)
         for tp in tps:
             consumer.seek(tp, begins[tp])
-        records: dict[tuple[str, int], list] = {(tp.topic, tp.partition): [] for tp in tps}
-        open_tps = {tp for tp in tps if begins[tp] < ends[tp]}
-        while open_tps:
-            for tp, found in (await consumer.getmany(*open_tps, timeout_ms=500)).items():
-                records[tp.topic, tp.partition] += [record for record in found if record.offset < ends[tp]]
-            open_tps = {tp for tp in open_tps if await consumer.position(tp) < ends[tp]}
-        return records
+        unread = {tp for tp in tps if begins[tp] < ends[tp]}
+        while unread:
+            for tp, found in (await consumer.getmany(*unread, timeout_ms=500)).items():
+                yield tp.topic, tp.partition, [record for record in found if record.offset < ends[tp]]
+            unread = {tp for tp in unread if await consumer.position(tp) < ends[tp]}
     finally:
         await consumer.stop()
+
+
+async def read_topics(kafka: str, topics: Sequence[str]) -> list:
+    """Read all records that topics hold now; within a partition they are in order."""
+    return [record async for _, _, found in scan(kafka, topics) for record in found]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from faults.log import read_topic
+from faults.log import read_topics, scan
 
 from stream_app.events import Alert, AlertState, DeadLetter, Reason, Rejected, Topics, decode_reading
 from stream_app.monitors.sensors import Arrivals, SensorMonitor
@@ -52,44 +52,68 @@ class Truth:
     events: int = 0
 
 
-def expected(settings: Settings, log: Mapping[int, Sequence[Any]]) -> Truth:
-    """Run over the log of one topic, partition by partition."""
+async def expected(
+    settings: Settings, kafka: str, topic: str, until: Mapping[int, int] | None = None
+) -> Truth:
+    """Run over the log of a topic, each partition in its order; to its end, or to the offsets given."""
     ((name, stream),) = settings.streams.items()
     config = monitor_config(name, stream)
     truth = Truth()
-    for partition, records in sorted(log.items()):
-        monitor = truth.monitors[partition] = SensorMonitor(config)
-        truth.ends[partition] = records[-1].offset + 1 if records else 0
-        truth.events += len(records)
-        _run(truth, monitor, partition, records)
+    runs: dict[int, _Run] = {}
+    async for _, partition, records in scan(kafka, [topic]):
+        if partition not in runs:
+            truth.monitors[partition] = SensorMonitor(config)
+            runs[partition] = _Run(truth, truth.monitors[partition], partition)
+        wanted = records if until is None else [r for r in records if r.offset < until[partition]]
+        runs[partition].take(wanted)
+    for run in runs.values():
+        run.finish()
     return truth
 
 
-def _run(truth: Truth, monitor: SensorMonitor, partition: int, records: Sequence[Any]) -> None:
-    waiting: dict[str, Arrivals] = {}
+class _Run:
+    """The run over one partition."""
 
-    def update(source: str) -> None:
-        outcome = monitor.update(source, waiting.pop(source), partition)
+    def __init__(self, truth: Truth, monitor: SensorMonitor, partition: int) -> None:
+        self._truth = truth
+        self._monitor = monitor
+        self._partition = partition
+        self._waiting: dict[str, Arrivals] = {}
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Take the next records."""
+        truth, waiting = self._truth, self._waiting
+        truth.events += len(records)
+        if records:
+            truth.ends[self._partition] = records[-1].offset + 1
+        for record in records:
+            row = decode_reading(record.value)
+            if isinstance(row, Rejected):
+                truth.refused[row.reason.value] += 1
+                truth.letters.add((self._partition, record.offset, row.reason.value))
+                continue
+            arrivals = waiting.get(row.source)
+            if arrivals is None:
+                arrivals = waiting[row.source] = Arrivals()
+            arrivals.rows.append(row)
+            arrivals.offsets.append(record.offset)
+            arrivals.record_ts.append(record.timestamp / 1000.0)
+            if len(arrivals.rows) == _BLOCK:
+                self._update(row.source)
+
+    def finish(self) -> None:
+        """Take what waits for its block to be full."""
+        for source in list(self._waiting):
+            self._update(source)
+
+    def _update(self, source: str) -> None:
+        truth = self._truth
+        outcome = self._monitor.update(source, self._waiting.pop(source), self._partition)
         truth.alerts += outcome.alerts
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1
             if refusal.reason is not Reason.DUPLICATE:
-                truth.letters.add((partition, refusal.offset, refusal.reason.value))
-
-    for record in records:
-        row = decode_reading(record.value)
-        if isinstance(row, Rejected):
-            truth.refused[row.reason.value] += 1
-            truth.letters.add((partition, record.offset, row.reason.value))
-            continue
-        arrivals = waiting.setdefault(row.source, Arrivals())
-        arrivals.rows.append(row)
-        arrivals.offsets.append(record.offset)
-        arrivals.record_ts.append(record.timestamp / 1000.0)
-        if len(arrivals.rows) == _BLOCK:
-            update(row.source)
-    for source in list(waiting):
-        update(source)
+                truth.letters.add((self._partition, refusal.offset, refusal.reason.value))
 
 
 @dataclass
@@ -125,9 +149,7 @@ class Comparison:
 
 async def compare(settings: Settings, store: Store, kafka: str, topic: str) -> Comparison:
     """Compare all that a group of workers left in Redis and in Kafka with a run of the oracle over the log."""
-    records = await read_topic(kafka, [topic])
-    truth = expected(settings, {partition: found for (_, partition), found in records.items()})
-    result = Comparison(truth)
+    result = Comparison(await expected(settings, kafka, topic))
     await _positions(result, settings, store, topic)
     await _states(result, settings, store, topic)
     await _alerts_in_redis(result, store)
@@ -140,11 +162,7 @@ async def torn(
     settings: Settings, store: Store, kafka: str, topic: str, positions: Mapping[int, int]
 ) -> list[str]:
     """Say where stored states are not those of a run up to the stored positions."""
-    log = {
-        partition: [record for record in found if record.offset < positions[partition]]
-        for (_, partition), found in (await read_topic(kafka, [topic])).items()
-    }
-    result = Comparison(expected(settings, log))
+    result = Comparison(await expected(settings, kafka, topic, positions))
     await _states(result, settings, store, topic, features=False)
     return result.differences
 
@@ -218,8 +236,7 @@ async def _alerts_in_redis(result: Comparison, store: Store) -> None:
 
 async def _alerts_in_kafka(result: Comparison, settings: Settings, kafka: str) -> None:
     topics = Topics(settings.prefix).all_alerts()
-    records = [r for found in (await read_topic(kafka, topics)).values() for r in found]
-    events = [msgspec.json.decode(record.value) for record in records]
+    events = [msgspec.json.decode(record.value) for record in await read_topics(kafka, topics)]
     first = {event["id"]: event for event in reversed(events)}
     result.repeated += len(events) - len(first)
     differing = sum(event != first[event["id"]] for event in events)
@@ -240,11 +257,9 @@ def _alerts(result: Comparison, told: Sequence[Alert], place: str) -> None:
 
 
 async def _letters(result: Comparison, settings: Settings, kafka: str, topic: str) -> None:
-    records = await read_topic(kafka, [Topics(settings.prefix).dead_letters])
     letters = [
         DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
-        for found in records.values()
-        for record in found
+        for record in await read_topics(kafka, [Topics(settings.prefix).dead_letters])
     ]
     found = {(letter.partition, letter.offset, letter.reason.value) for letter in letters}
     result.repeated += len(letters) - len(found)

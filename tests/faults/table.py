@@ -23,7 +23,8 @@ class Row:
     events, processed, lost, duplicated : int or None
         As `Comparison` counts them; None where nothing was compared.
     recovery : float or None
-        Seconds from the end of the fault to the first event processed afterwards, the longest where there were several.
+        Seconds from the end of the fault until work goes on, the longest where there were several; with many sources and
+        after a cut, until all that had come meanwhile is processed.
     verdict : str
         ``equal``, ``stopped clearly``, or what went wrong.
     remarks : str
