@@ -1,6 +1,9 @@
 """Packed states come back as they were, or are refused by name."""
 
+import os
+import pickle
 import struct
+import tracemalloc
 import zlib
 
 import msgspec
@@ -148,6 +151,15 @@ def test_a_forged_body_is_refused_or_a_table(body):
         msgspec.msgpack.encode({"a": msgspec.msgpack.Ext(1, b"\xc8\x01\x01\x00\x00\x00" + b"\0" * 8)}),
         msgspec.msgpack.encode({"a": msgspec.msgpack.Ext(1, b"\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff")}),
         b"\x91" * 5000 + b"\xc0",
+        b"\x81\xa1a\xdd\xff\xff\xff\xff",
+        b"\x81\xa1a\xdf\xff\xff\xff\xff",
+        b"\x81\xa1a\xc6\xff\xff\xff\xff",
+        b"\x81\xa1a\xc9\xff\xff\xff\xff\x01",
+        msgspec.msgpack.encode({"a": msgspec.msgpack.Ext(1, b"\x00\x02\x00\x00\x00\x00\xff\xff\xff\xff")}),
+        msgspec.msgpack.encode(
+            {"a": msgspec.msgpack.Ext(1, b"\x00\xff" + b"\x01\x00\x00\x00" * 255 + b"\0" * 8)}
+        ),
+        b"\x81\xa1a" + b"\x81\xa1a" * 100_000 + b"\xc0",
         b"\x81\x80\x01",
         msgspec.msgpack.encode({"a": 1}) + b"rest",
     ],
@@ -158,10 +170,95 @@ def test_a_forged_body_is_refused_or_a_table(body):
         "unknown dtype",
         "absurd shape",
         "deep",
+        "four billion in a list",
+        "four billion in a table",
+        "four billion bytes",
+        "four billion bytes of an array",
+        "four billion rows of nothing",
+        "255 dimensions",
+        "deep tables",
         "table as key",
         "trailing bytes",
     ],
 )
-def test_forgeries_are_refused_by_name(body):
-    with pytest.raises(StateError, match="sg:state:pump"):
-        unpack_state(sealed(body), "sg:state:pump")
+def test_forgeries_are_refused_by_name_and_take_no_room(body):
+    blob = sealed(body)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StateError, match="sg:state:pump"):
+            unpack_state(blob, "sg:state:pump")
+        assert tracemalloc.get_traced_memory()[1] < 8 * len(blob) + 200_000
+    finally:
+        tracemalloc.stop()
+
+
+class _Mischief:
+    def __reduce__(self):
+        return os.mkdir, (MARK,)
+
+
+MARK = "state-was-executed"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("key", [None, b"k" * 32], ids=["unsigned", "signed"])
+def test_a_pickle_is_never_executed(protocol, key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps({"version": 1, "a": _Mischief()}, protocol)
+    for body in (pickled, msgspec.msgpack.encode({"a": msgspec.msgpack.Ext(1, pickled)})):
+        for blob in (body, sealed(body), b"SGH1" + bytes(32) + body):
+            with pytest.raises(StateError, match="here: "):
+                unpack_state(blob, "here", key=key)
+    assert list(tmp_path.iterdir()) == []
+
+
+KEY = b"0123456789abcdef0123456789abcdef"
+STATE = {"a": np.arange(50.0), "b": [1, "two", None]}
+SIGNED = pack_state(STATE, key=KEY, bound_to="sg:{g:t:0}:state[pump]")
+
+
+def opened(blob, key=KEY, bound_to="sg:{g:t:0}:state[pump]"):
+    return unpack_state(blob, "pump", key=key, bound_to=bound_to)
+
+
+def test_a_signed_state_comes_back():
+    assert same(STATE, opened(SIGNED))
+
+
+@given(st.integers(0, len(SIGNED) - 1), st.integers(1, 255))
+@settings(max_examples=200)
+def test_one_changed_byte_of_a_signed_state_is_noticed(at, change):
+    changed = bytearray(SIGNED)
+    changed[at] ^= change
+    with pytest.raises(StateError, match="pump: "):
+        opened(bytes(changed))
+
+
+@pytest.mark.parametrize(
+    ("blob", "options", "reason"),
+    [
+        (SIGNED, {"key": b"f" * 32}, "forged or damaged"),
+        (SIGNED, {"bound_to": "sg:{g:t:0}:state[valve]"}, "forged or damaged"),
+        (SIGNED, {"bound_to": "sg:{g:t:1}:state[pump]"}, "forged or damaged"),
+        (SIGNED, {"key": None}, "is signed; set redis.state_key"),
+        (pack_state(STATE), {}, "not signed, and redis.state_key is set"),
+        (b"SGS1" + SIGNED[4:], {}, "not signed"),
+        (SIGNED[:20], {}, "forged or damaged"),
+        (b"SGH1", {}, "forged or damaged"),
+    ],
+    ids=["key", "source", "partition", "no key", "unsigned", "relabelled", "cut", "empty"],
+)
+def test_a_state_that_is_not_signed_for_its_place_is_refused(blob, options, reason):
+    with pytest.raises(StateError, match=f"pump: .*{reason}"):
+        opened(blob, **options)
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.binary(max_size=40))
+def test_what_a_state_is_bound_to_cannot_be_moved_into_its_content(one, other, tail):
+    # Whatever a name ends in, it is not the beginning of the state.
+    names = [name.encode("utf-8", "ignore").decode() for name in (one, other)]
+    blob = pack_state({"a": tail}, key=KEY, bound_to=names[0])
+    if names[0] != names[1]:
+        with pytest.raises(StateError):
+            opened(blob, bound_to=names[1])
+    assert opened(blob, bound_to=names[0]) == {"a": tail}
