@@ -1,0 +1,305 @@
+"""Partitions with bounded sources: any deliveries, restarts and memory give what a single run gives."""
+
+import asyncio
+import uuid
+from itertools import pairwise
+
+import pytest
+from faust.types import TP
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from stream_app.errors import FencedError, OldStateError, StateError
+from stream_app.events import SensorRow
+from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor, versions
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.partition import SourceLimits
+from stream_app.runtime.partitions import Partitions
+from stream_app.store import CheckpointStore, connect, pack_state, unpack_state
+
+pytestmark = pytest.mark.integration
+
+TOPIC = "sensor.readings"
+PARTITION = TP(TOPIC, 0)
+CONFIG = SensorConfig(warmup=40, source_ttl=2000.0, lateness=100.0, limits={"flow": (-5.0, 50.0)})
+LIMITS = SourceLimits(max_sources=3, ttl=1600.0)
+KEY = b"k" * 32
+
+
+async def whole_log(partition):
+    return 0, 10**9
+
+
+def partitions_of(store, **options):
+    metrics = options.pop("metrics", None) or Metrics()
+    config = options.pop("config", CONFIG)
+    return Partitions(
+        CheckpointStore(store, "g"),
+        {TOPIC: lambda: SensorMonitor(config)},
+        interval=0.0,
+        metrics=metrics,
+        log_range=whole_log,
+        limits={TOPIC: LIMITS},
+        **options,
+    )
+
+
+def arrivals_of(part):
+    found = {}
+    for offset, source, ts, value in part:
+        each = found.setdefault(source, Arrivals())
+        each.rows.append(SensorRow(source, ts, {"flow": value}))
+        each.offsets.append(offset)
+        each.record_ts.append(ts)
+    return found
+
+
+async def deliver(partitions, part):
+    """What an agent does with a delivery; returns its alerts."""
+    partition = partitions.get(PARTITION)
+    arrivals = arrivals_of(part)
+    await partitions.restore(partition, arrivals)
+    outcomes = partition.update(arrivals)
+    partition.next_offset = part[-1][0] + 1
+    return [alert for outcome in outcomes for alert in outcome.alerts]
+
+
+async def claimed(store, **options):
+    partitions = partitions_of(store, **options)
+    await partitions.load([PARTITION])
+    return partitions
+
+
+async def stored(store):
+    """States and recency, as they are in the store."""
+    state = await store.client.hgetall(store.keys.state("g", TOPIC, 0))
+    seen = await store.client.hgetall(store.keys.seen("g", TOPIC, 0))
+    return {name.decode(): (unpacked(blob), seen[name]) for name, blob in state.items()}, set(seen) - set(
+        state
+    )
+
+
+def unpacked(blob):
+    return pack_state(unpack_state(blob, "stored"))
+
+
+# Runs of one source, so that references are learned; then another comes, or time passes.
+runs = st.lists(
+    st.tuples(
+        st.sampled_from("abcde"),
+        st.integers(1, 60),
+        st.sampled_from([1.0, 1.0, 30.0]),
+        st.sampled_from([0.0, 0.0, 900.0, 2500.0]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def log_of(drawn):
+    now, log = 1_700_000_000.0, []
+    for source, count, period, pause in drawn:
+        now += pause
+        for i in range(count):
+            now += period
+            # Out of its limits for a while, so that alerts begin and end.
+            log.append((len(log), source, now, (37 * i % 11) / 10 + (60.0 if 20 <= i < 30 else 0.0)))
+    return log
+
+
+async def single_run(store, log):
+    partitions = await claimed(store)
+    alerts = []
+    for event in log:
+        alerts += await deliver(partitions, [event])
+    await partitions.checkpoint(TOPIC)
+    return alerts, await stored(store)
+
+
+async def in_pieces(store, log, cuts, stores, restarts):
+    """Deliveries that end at the cuts; after some of them a checkpoint, and after some of those a new owner."""
+    partitions = await claimed(store, max_in_memory=1)
+    alerts = {}
+    for begin, end in pairwise([0, *sorted(cuts), len(log)]):
+        for alert in await deliver(partitions, log[begin:end]):
+            alerts[alert.id, alert.state] = alert
+        if begin in restarts:
+            # What was not stored is processed again by the next owner.
+            partitions = await claimed(store, max_in_memory=1)
+            position = partitions.get(PARTITION).next_offset
+            if position < end:
+                for alert in await deliver(partitions, log[position:end]):
+                    assert alerts.setdefault((alert.id, alert.state), alert) == alert
+        if begin in stores:
+            await partitions.checkpoint(TOPIC)
+            assert len(partitions.get(PARTITION).monitor) <= 1
+    await partitions.checkpoint(TOPIC)
+    return list(alerts.values()), await stored(store)
+
+
+@given(runs, st.data())
+@examples(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_deliveries_restarts_and_memory_give_what_a_single_run_gives(redis_settings, drawn, data):
+    log = log_of(drawn)
+    offsets = st.sets(st.integers(0, max(len(log) - 1, 1)), max_size=12)
+    cuts = {cut for cut in data.draw(offsets) if 0 < cut < len(log)}
+    begins = st.sets(st.sampled_from([0, *sorted(cuts)]))
+
+    async def both():
+        results = []
+        for pieces in (False, True):
+            prefix = f"{redis_settings.prefix}{uuid.uuid4().hex[:8]}"
+            store = await connect(redis_settings.model_copy(update={"prefix": prefix}))
+            try:
+                if pieces:
+                    results.append(await in_pieces(store, log, cuts, data.draw(begins), data.draw(begins)))
+                else:
+                    results.append(await single_run(store, log))
+            finally:
+                await store.close()
+        return results
+
+    (alerts, (states, orphans)), (theirs, (their_states, their_orphans)) = asyncio.run(both())
+    assert sorted(map(str, alerts)) == sorted(map(str, theirs))
+    assert states == their_states
+    assert len(states) <= LIMITS.max_sources
+    assert orphans == their_orphans == set()
+
+
+def steady(count, source="pump", begin=0, ts=1_700_000_000.0):
+    return [(begin + i, source, ts + begin + i, (37 * (begin + i) % 11) / 10) for i in range(count)]
+
+
+def counted(metrics, reason):
+    return metrics.registry.get_sample_value("streamgauge_forgotten_sources_total", {"reason": reason}) or 0
+
+
+async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(store):
+    metrics = Metrics()
+    partitions = await claimed(store, metrics=metrics)
+    log = [event for i, source in enumerate("abcd") for event in steady(10, source, 10 * i)]
+    await deliver(partitions, log)
+    await partitions.checkpoint(TOPIC)
+    assert set((await stored(store))[0]) == {"b", "c", "d"}
+    await deliver(partitions, steady(1, "d", 40, ts=1_700_009_000.0))
+    await partitions.checkpoint(TOPIC)
+    assert set((await stored(store))[0]) == {"d"}
+    # All three: "d" itself came back after its time.
+    assert (counted(metrics, "evicted"), counted(metrics, "expired")) == (1, 3)
+
+
+async def test_a_signed_state_is_read_with_its_key_only(store):
+    partitions = await claimed(store, key=KEY)
+    await deliver(partitions, steady(50))
+    await partitions.checkpoint(TOPIC)
+    again = await claimed(store, key=KEY)
+    await deliver(again, steady(50, begin=50))
+    for options in ({}, {"key": b"f" * 32}):
+        with pytest.raises(StateError, match=f"state of pump in {TOPIC}/0: .*state_key"):
+            await deliver(await claimed(store, **options), steady(50, begin=50))
+
+
+async def test_a_signed_state_in_the_place_of_another_is_refused(store):
+    partitions = await claimed(store, key=KEY)
+    await deliver(partitions, steady(20) + steady(20, "valve", 20))
+    await partitions.checkpoint(TOPIC)
+    key = store.keys.state("g", TOPIC, 0)
+    await store.client.hset(key, "valve", await store.client.hget(key, "pump"))
+    again = await claimed(store, key=KEY)
+    with pytest.raises(StateError, match=r"state of valve in .*forged"):
+        await deliver(again, steady(10, "valve", 40))
+
+
+@pytest.mark.parametrize("cold", [False, True])
+async def test_an_old_state_stops_the_worker_or_starts_cold_as_it_is_told(store, cold):
+    partitions = await claimed(store)
+    await deliver(partitions, steady(50))
+    await partitions.checkpoint(TOPIC)
+    key = store.keys.state("g", TOPIC, 0)
+    state = unpack_state(await store.client.hget(key, "pump"), "stored")
+    old = {**state, "version": versions.VERSION - 1}
+    await store.client.hset(key, "pump", pack_state(old))
+    metrics = Metrics()
+    again = await claimed(store, start_cold=cold, metrics=metrics)
+    if not cold:
+        with pytest.raises(OldStateError, match="state of pump: version"):
+            await deliver(again, steady(50, begin=50))
+        return
+    await deliver(again, steady(50, begin=50))
+    assert again.get(PARTITION).monitor.features("pump")[1]["events"] == 50
+    assert counted(metrics, "old_state") == 1
+    # Damage is not age.
+    await store.client.hset(key, "pump", pack_state(old)[:-1])
+    with pytest.raises(StateError, match="checksum"):
+        await deliver(await claimed(store, start_cold=True), steady(50, begin=50))
+
+
+async def test_large_states_are_packed_beside_the_loop_and_are_the_same(store, monkeypatch):
+    threads = []
+
+    async def counted_thread(function):
+        threads.append(function)
+        return function()
+
+    monkeypatch.setattr("asyncio.to_thread", counted_thread)
+    monkeypatch.setattr("stream_app.runtime.partitions._LARGE_BYTES", 1)
+    partitions = await claimed(store)
+    for begin in (0, 50):
+        await deliver(partitions, steady(50, begin=begin))
+        await partitions.checkpoint(TOPIC)
+    assert len(threads) == 1  # the size is known from the second on
+    monkeypatch.undo()
+    large, _ = await stored(store)
+    other = await connect_like(store)
+    small = await claimed(other)
+    await deliver(small, steady(100))
+    await small.checkpoint(TOPIC)
+    assert (await stored(other))[0] == large
+    await other.close()
+
+
+async def connect_like(store):
+    copy = type(store)(store.client, type(store.keys)(f"{store.keys.prefix}-other"), store.place)
+
+    async def keep_open():
+        return None
+
+    copy.close = keep_open
+    return copy
+
+
+async def test_verify_tells_of_a_take_over_and_not_of_what_was_given_up(store):
+    partitions = await claimed(store)
+    await partitions.verify()
+    await partitions_of(store).load([PARTITION])
+    with pytest.raises(FencedError):
+        await partitions.verify()
+    await partitions.release([PARTITION], store=False)
+    await partitions.verify()
+
+
+async def test_a_checkpoint_whose_reply_never_came_is_built_upon(store):
+    partitions = await claimed(store)
+    partition = partitions.get(PARTITION)
+    await deliver(partitions, steady(10))
+    position = partition.fence.position
+    await partitions.checkpoint(TOPIC)
+    # As if the call had been broken off before its reply: nobody knows whether it was stored.
+    partition.fence.position = position
+    partition.attempts.add(10)
+    await deliver(partitions, steady(10, begin=10))
+    await partitions.checkpoint(TOPIC)
+    heir = await claimed(store)
+    assert heir.get(PARTITION).next_offset == 20
+
+
+async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(store):
+    async def later(partition):
+        return 17, 40
+
+    partitions = partitions_of(store)
+    partitions._log_range = later
+    assert await partitions.load([PARTITION]) == {PARTITION: 17}
+    await partitions.checkpoint(TOPIC)
+    assert (await CheckpointStore(store, "g").claim(TOPIC, 0)).next_offset is None
