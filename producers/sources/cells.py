@@ -1,7 +1,7 @@
 """What a cell says: a number, a moment, a label, or nothing."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from math import isnan
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from producers.batch import Label
 from stream_app.errors import SourceError
 from stream_app.events import parse_event_time
 
-__all__ = ["Where", "is_missing", "is_number", "is_time", "labels", "numbers", "times"]
+__all__ = ["Where", "is_missing", "is_number", "is_time", "labels", "moment", "numbers", "times"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Where: TypeAlias = Callable[[int], str]
@@ -48,7 +48,7 @@ def is_number(cell: Any) -> bool:
 def is_time(cell: Any) -> bool:
     """Whether the cell is a moment in one of the forms that `times` reads."""
     try:
-        _moment(cell)
+        moment(cell)
     except ValueError:
         return False
     return True
@@ -75,6 +75,44 @@ def numbers(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
     return out
 
 
+def moment(cell: Any, form: str | None = None) -> float:
+    """Read one moment into epoch seconds.
+
+    Parameters
+    ----------
+    cell : any
+        In one of the forms that `times` reads.
+    form : str or None
+        How the cell is written, in the words of ``strptime``, where it is none of these forms.
+
+    Raises
+    ------
+    ValueError
+        When it is no moment between 1970 and 2099.
+
+    Examples
+    --------
+    >>> moment("1970-01-02 00:00:00"), moment("19700102", "%Y%m%d")
+    (86400.0, 86400.0)
+    """
+    if form is not None:
+        read = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 without an offset UTC is meant
+        return parse_event_time((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
+    if isinstance(cell, datetime):
+        return parse_event_time(cell.isoformat())
+    if isinstance(cell, str):
+        cell = cell.strip()
+        try:
+            cell = float(cell)
+        except ValueError:
+            return parse_event_time(cell)
+    if not isinstance(cell, bool) and isinstance(cell, int | float):
+        for bound, unit in UNITS:
+            if abs(cell) < bound:
+                return parse_event_time(cell * unit)
+    raise ValueError(f"{str(cell)[:40]!r} is no moment between 1970 and 2099")
+
+
 def times(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
     """Read a column of moments into epoch seconds.
 
@@ -89,7 +127,7 @@ def times(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
     out = np.empty(len(cells), dtype=np.float64)
     for row, cell in enumerate(cells):
         try:
-            out[row] = _moment(cell)
+            out[row] = moment(cell)
         except ValueError as error:
             raise SourceError(f"{where(row)}: column {column!r}: {error}") from None
     return out
@@ -130,19 +168,3 @@ def _number(cell: Any, column: str, where: Where, row: int) -> float:
         raise SourceError(
             f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is not a number; choose the columns with --channels"
         ) from None
-
-
-def _moment(cell: Any) -> float:
-    if isinstance(cell, datetime):
-        return parse_event_time(cell.isoformat())
-    if isinstance(cell, str):
-        cell = cell.strip()
-        try:
-            cell = float(cell)
-        except ValueError:
-            return parse_event_time(cell)
-    if not isinstance(cell, bool) and isinstance(cell, int | float):
-        for bound, unit in UNITS:
-            if abs(cell) < bound:
-                return parse_event_time(cell * unit)
-    raise ValueError(f"{str(cell)[:40]!r} is no moment between 1970 and 2099")

@@ -1,13 +1,14 @@
 """CSV files, also those of SKAB (``;`` between cells, ground truth in ``anomaly`` and ``changepoint``)."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from producers.sources.table import Block, count_lines
+from producers.sources.table import READ_ERRORS, Block, count_lines, opened, unreadable
 from stream_app.errors import SourceError
 
 __all__ = ["CsvTable", "find_delimiter"]
@@ -23,7 +24,7 @@ class CsvTable:
     ----------
     path : Path
     delimiter : str or None
-        Found in the first lines when None.
+        Found in the first lines when None. A blank stands for any number of them.
     """
 
     path: Path
@@ -32,20 +33,19 @@ class CsvTable:
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time; empty lines are passed over."""
         try:
-            with self.path.open(encoding="utf-8-sig", newline="") as file:
+            with TextIOWrapper(opened(self.path), encoding="utf-8-sig", newline="") as file:
                 delimiter = self.delimiter or find_delimiter(list(islice(file, 20)), str(self.path))
                 file.seek(0)
                 yield from self._read(file, delimiter, size)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise SourceError(f"{self.path}: {reason}") from None
+        except READ_ERRORS as error:
+            raise unreadable(self.path, error) from None
 
     def count(self) -> int | None:
         """Count the lines after the header."""
         return max(count_lines(self.path) - 1, 0)
 
     def _read(self, file: TextIO, delimiter: str, size: int) -> Iterator[Block]:
-        reader = csv.reader(file, delimiter=delimiter)
+        reader = _Blanks(file) if delimiter == " " else csv.reader(file, delimiter=delimiter)
         try:
             header = [name.strip() for name in next(reader, [])]
             self._check(header)
@@ -74,6 +74,21 @@ class CsvTable:
         twice = {name for name in header if header.count(name) > 1}
         if twice:
             raise SourceError(f"{self.path}:1: the header has {min(twice)!r} twice")
+
+
+class _Blanks:
+    """Rows of words, in the manner of ``csv.reader``."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.line_num = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        self.line_num += 1
+        return next(self._lines).split()
 
 
 def _block(header: list[str], rows: list[list[str]], lines: list[int]) -> Block:
@@ -108,4 +123,8 @@ def find_delimiter(lines: list[str], file: str) -> str:
     inside = [d for d in DELIMITERS if sample and d in sample[0]]
     if len(inside) == 1:
         return inside[0]
-    raise SourceError(f"{file}: found no delimiter among , ; tab | in the header; say it with --delimiter")
+    if not inside and len(words := {len(line.split()) for line in sample}) == 1 and words.pop() > 1:
+        return " "
+    raise SourceError(
+        f"{file}: found no delimiter among , ; tab | blanks in the header; say it with --delimiter"
+    )

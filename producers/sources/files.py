@@ -15,16 +15,23 @@ from producers.sources.parquet_file import ParquetTable
 from producers.sources.table import Table, TableSource
 from stream_app.errors import SourceError
 
-__all__ = ["FORMATS", "Files"]
+__all__ = ["FORMATS", "Files", "find_tables"]
 
-FORMATS: dict[str, Callable[[Path, Columns], Table]] = {
-    ".csv": lambda path, columns: CsvTable(path, columns.delimiter),
-    ".tsv": lambda path, columns: CsvTable(path, columns.delimiter or "\t"),
+FORMATS: dict[str, Callable[[Path, str | None], Table]] = {
+    ".csv": CsvTable,
+    ".csv.gz": CsvTable,
+    ".tsv": lambda path, delimiter: CsvTable(path, delimiter or "\t"),
+    ".tsv.gz": lambda path, delimiter: CsvTable(path, delimiter or "\t"),
     ".jsonl": lambda path, _: JsonlTable(path),
+    ".jsonl.gz": lambda path, _: JsonlTable(path),
     ".ndjson": lambda path, _: JsonlTable(path),
+    ".ndjson.gz": lambda path, _: JsonlTable(path),
     ".parquet": lambda path, _: ParquetTable(path),
 }
 """Reader of each format, by the file's ending."""
+
+TEXT = ".txt"
+"""Ending of a table only where the file itself is named: in a directory it is more often something to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +63,8 @@ class Files:
         SourceError
             When a path is not there, has an unknown ending, or holds no file of a known format.
         """
-        tables = []
-        for path in paths:
-            for file, name in _expand(path):
-                reader = FORMATS.get(file.suffix.casefold())
-                if reader is None:
-                    raise SourceError(f"{file}: unknown format; expected one of {' '.join(FORMATS)}")
-                tables.append(TableSource(reader(file, columns), columns, name))
-        if not tables:
-            raise SourceError("no file to replay")
-        return cls(tuple(tables))
+        found = find_tables(paths, columns.delimiter)
+        return cls(tuple(TableSource(table, columns, name) for table, name in found))
 
     @property
     def total(self) -> int | None:
@@ -85,23 +84,55 @@ class Files:
             yield from table.batches()
 
 
+def find_tables(paths: Sequence[str], delimiter: str | None) -> list[tuple[Table, str]]:
+    """Gather the files that paths, directories and globs name, each with a name for what is in it.
+
+    Raises
+    ------
+    SourceError
+        When a path is not there, has an unknown ending, or holds no file of a known format.
+    """
+    tables = []
+    for path in paths:
+        for file, name in _expand(path):
+            ending = _ending(file)
+            reader = CsvTable if ending == TEXT else FORMATS.get(ending)
+            if reader is None:
+                raise SourceError(f"{file}: unknown format; expected one of {' '.join(FORMATS)}")
+            tables.append((reader(file, delimiter), name))
+    if not tables:
+        raise SourceError("no file to replay")
+    return tables
+
+
+def _ending(file: Path) -> str:
+    """Return the ending that tells the format, with the one of compression."""
+    endings = file.suffixes[-2:] if file.suffix.casefold() == ".gz" else file.suffixes[-1:]
+    return "".join(endings).casefold()
+
+
+def _bare(file: Path) -> Path:
+    """Return the path without that ending."""
+    return file.with_name(file.name[: len(file.name) - len(_ending(file))])
+
+
 def _expand(path: str) -> list[tuple[Path, str]]:
     """Return each file with the name of its source."""
     given = Path(path)
     if given.is_dir():
-        inside = (file for file in given.rglob("*") if file.is_file() and file.suffix.casefold() in FORMATS)
-        found = [(file, file.relative_to(given).with_suffix("").as_posix()) for file in inside]
+        inside = (file for file in given.rglob("*") if file.is_file() and _ending(file) in FORMATS)
+        found = [(file, _bare(file.relative_to(given)).as_posix()) for file in inside]
         if not found:
             raise SourceError(f"{path}: no file that ends in {' '.join(FORMATS)} in this directory")
     elif given.is_file():
-        found = [(given, given.stem)]
+        found = [(given, _bare(given).name)]
     elif has_magic(path):
         # Path.glob takes no absolute patterns.
         matching = [Path(name) for name in glob(path, recursive=True) if Path(name).is_file()]  # noqa: PTH207
         if not matching:
             raise SourceError(f"{path}: no file matches")
         base = commonpath([file.parent.absolute() for file in matching])
-        found = [(file, file.absolute().relative_to(base).with_suffix("").as_posix()) for file in matching]
+        found = [(file, _bare(file.absolute().relative_to(base)).as_posix()) for file in matching]
     else:
         raise SourceError(f"{path}: no such file or directory")
     return sorted(found, key=lambda pair: _natural(str(pair[0])))

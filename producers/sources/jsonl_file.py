@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from producers.sources.table import Block, count_lines
+from producers.sources.table import READ_ERRORS, Block, count_lines, opened, unreadable
 from stream_app.errors import SourceError
 
 __all__ = ["JsonlTable"]
@@ -18,7 +18,9 @@ class JsonlTable:
     """A file with one JSON object a line.
 
     An object with an object ``values`` is taken as a reading on the wire: its channels and labels become
-    columns. In any other, each key is a column; a key that a line lacks is missing there.
+    columns. One with an ``entity`` is taken as a session event: its values and attributes become columns
+    ``values.NAME`` and ``attributes.NAME``. In any other, each key is a column; a key that a line lacks is
+    missing there.
     """
 
     path: Path
@@ -29,7 +31,7 @@ class JsonlTable:
         rows: list[dict[str, Any]] = []
         lines: list[int] = []
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 for number, line in enumerate(file, start=1):
                     if not line.strip():
                         continue
@@ -46,8 +48,8 @@ class JsonlTable:
                     if len(rows) == size:
                         yield _block(rows, lines)
                         rows, lines = [], []
-        except OSError as error:
-            raise SourceError(f"{self.path}: {error.strerror}") from None
+        except READ_ERRORS as error:
+            raise unreadable(self.path, error) from None
         if rows:
             yield _block(rows, lines)
 
@@ -57,6 +59,8 @@ class JsonlTable:
 
 
 def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    if "entity" in event and not {"source", "labels"} & event.keys():
+        return _flat_session(event)
     if not isinstance(event.get("values"), dict):
         return event
     truth = event.get("labels")
@@ -64,6 +68,17 @@ def _flat(event: dict[str, Any]) -> dict[str, Any]:
     flat.update(event["values"])
     if isinstance(truth, dict):
         flat.update({f"labels.{key}": value for key, value in truth.items()})
+    return flat
+
+
+def _flat_session(event: dict[str, Any]) -> dict[str, Any]:
+    flat = {key: value for key, value in event.items() if key not in {"values", "attributes"}}
+    for group in ("values", "attributes"):
+        inside = event.get(group)
+        if isinstance(inside, dict):
+            flat.update({f"{group}.{key}": value for key, value in inside.items()})
+        elif inside is not None:
+            flat[group] = inside
     return flat
 
 

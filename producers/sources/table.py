@@ -1,9 +1,11 @@
 """A table of any format as a source of readings: columns are given their meaning, cells are read."""
 
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,10 @@ from producers.sources.columns import Columns, Layout, find_layout
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["BLOCK", "Block", "Table", "TableSource", "count_lines"]
+__all__ = ["BLOCK", "READ_ERRORS", "Block", "Table", "TableSource", "count_lines", "opened", "unreadable"]
+
+READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+"""What reading a file, compressed or not, can end with."""
 
 BLOCK = 4096
 """Rows read at a time."""
@@ -157,6 +162,22 @@ def _sources(
     return tuple(seen), codes
 
 
+def opened(path: Path) -> BinaryIO:
+    """Open a file of text, which may be compressed: then its name ends in ``.gz``."""
+    return cast("BinaryIO", gzip.open(path)) if path.suffix.casefold() == ".gz" else path.open("rb")
+
+
+def unreadable(path: Path, error: Exception) -> SourceError:
+    """Say why a file cannot be read; for `READ_ERRORS`."""
+    if isinstance(error, UnicodeDecodeError):
+        reason = "not UTF-8 text"
+    elif isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    else:
+        reason = f"damaged: {error}"
+    return SourceError(f"{path}: {reason}")
+
+
 def count_lines(path: Path) -> int:
     """Count the lines of a file, reading it in large pieces.
 
@@ -166,7 +187,7 @@ def count_lines(path: Path) -> int:
         When the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from None
+    except READ_ERRORS as error:
+        raise unreadable(path, error) from None

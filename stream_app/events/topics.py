@@ -23,6 +23,11 @@ class Topics:
         return f"{self.prefix}sensor.readings"
 
     @property
+    def sessions(self) -> str:
+        """What entities did, in."""
+        return f"{self.prefix}session.events"
+
+    @property
     def dead_letters(self) -> str:
         """Events that could not be used."""
         return f"{self.prefix}dead.letters"
