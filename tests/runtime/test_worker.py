@@ -129,7 +129,7 @@ async def test_bad_events_become_dead_letters_and_the_rest_goes_on(
             3 * offset + 1,
             Topics(settings.prefix).sensors,
         )
-        assert letter.cut_from == (900_000 if reason is Reason.TOO_LARGE else None)
+        assert letter.cut_from == (len(b"k" + bad) if reason is Reason.TOO_LARGE else None)
         assert letter.reason is reason, letter
         assert letter.message
         assert letter.key == b"k"
