@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_features import Event, admitted, read
 
-from stream_app.core.features import Evaluator, Feature, FeatureView, Layout, Sliding, micros
+from stream_app.core.features import STAMP, Evaluator, Feature, FeatureView, Layout, Sliding, micros, stamp
 from stream_app.errors import DataError, StateError
 from stream_app.events import Reason, SessionRow
 from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
@@ -40,6 +40,7 @@ class Store:
             key = change.entity, change.view
             last = self.logs.get(key, (None, None))[1]
             assert last in {change.base, change.last}
+            assert change.log[STAMP] == stamp(*change.last)
             self.logs[key] = change.log, change.last
 
     def load(self, monitor, rows, views):

@@ -2,12 +2,13 @@
 
 from stream_app.core.features.evaluate import Evaluator, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
-from stream_app.core.features.log import EntityLog, Verdict
+from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
 from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
 from stream_app.core.features.windows import DAY, AllTime, Session, Sliding, Window, micros
 
 __all__ = [
     "DAY",
+    "STAMP",
     "Aggregation",
     "AllTime",
     "Cells",
@@ -24,4 +25,5 @@ __all__ = [
     "Window",
     "mark",
     "micros",
+    "stamp",
 ]

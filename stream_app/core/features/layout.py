@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
-from typing import Any
+from typing import Any, NamedTuple
 
 from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
 from stream_app.core.features.windows import AllTime, micros
@@ -39,9 +39,8 @@ class Selector:
 ALL_ROWS = Selector()
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """What is kept of one event.
+class Cells(NamedTuple):
+    """What is kept of one event; a tuple, because one is made for every event.
 
     Parameters
     ----------

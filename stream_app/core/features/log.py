@@ -25,7 +25,7 @@ from stream_app.core.features.layout import Cells, Layout
 from stream_app.core.features.totals import Total, decode_totals, encode_totals
 from stream_app.errors import StateError
 
-__all__ = ["FORMAT", "NEVER", "EntityLog", "Verdict", "last_pause"]
+__all__ = ["FORMAT", "NEVER", "STAMP", "EntityLog", "Verdict", "last_pause", "stamp"]
 
 FORMAT = 1
 """Version of the bytes."""
@@ -37,9 +37,12 @@ NEVER = -(1 << 63)
 # of the other positions, rows, ids, totals in bytes.
 _HEAD = struct.Struct("<3sBI8sIqqHIII")
 _CHECKED = 8
+STAMP = slice(16, 28)
+"""Where a log's bytes hold its last partition and offset, which tell it from every other log of the same entity."""
 _POSITION = struct.Struct("<Iq")
 _MAGIC = b"SGF"
 _NOWHERE = (0, -1)
+_FEW = 64
 _BITS = [bytes((byte >> bit) & 1 for byte in range(256)) for bit in range(8)]
 _Column: TypeAlias = "array[int] | array[float]"
 _BIG_ENDIAN = struct.pack("=H", 1) != struct.pack("<H", 1)
@@ -157,25 +160,31 @@ class EntityLog:
             # Whatever was counted or refused before is not newer than all that was counted; with an id it may be.
             return Verdict.FOREIGN if not ident and self.ts and ts > self.ts[-1] else Verdict.REPEATED
         # Refused ones move the position, too: told again, after others, they might no longer be refused.
-        self.positions.pop(partition, None)
+        if len(self.positions) > 1:
+            self.positions.pop(partition, None)
         self.positions[partition] = offset
         times = self.ts
         # A newer event without an id, the most frequent one, can be neither late nor a duplicate.
-        if times and (ts <= times[-1] or ident):
-            floor = self.floor()
-            if ts < floor:
-                return Verdict.LATE
-            if ident:
-                known = self._known
-                if known is None:
-                    known = self._known = dict(
-                        zip(self._ids, times[len(times) - len(self._ids) :], strict=True)
-                    )
-                if known.get(ident, NEVER) >= floor:
-                    return Verdict.DUPLICATE
-                known[ident] = ts
+        if times and ts <= times[-1] and ts < self.floor():
+            return Verdict.LATE
+        if ident and times:
+            before = self._time_of(ident)
+            if before != NEVER and before >= self.floor():
+                return Verdict.DUPLICATE
+            if self._known is not None:
+                self._known[ident] = ts
         self._insert(ts, ident, cells)
         return Verdict.COUNTED
+
+    def _time_of(self, ident: int) -> int:
+        """Return the newest time of an event with an id among those that are remembered; `NEVER` if there is none."""
+        ids = self._ids
+        if self._known is None:
+            # Looking through a few is faster than making a dict of them.
+            if len(ids) <= _FEW and ident not in ids:
+                return NEVER
+            self._known = dict(zip(ids, self.ts[len(self.ts) - len(ids) :], strict=True))
+        return self._known.get(ident, NEVER)
 
     def _insert(self, ts: int, ident: int, cells: Cells) -> None:
         times = self.ts
@@ -207,10 +216,11 @@ class EntityLog:
             return
         self._known = None
         # Ids that are too old to be compared with.
-        kept_ids = len(times) - bisect_left(times, self.floor())
-        if kept_ids < len(self._ids):
-            del self._ids[: len(self._ids) - kept_ids]
-        surplus = max(bisect_left(times, times[-1] - layout.retention), len(times) - layout.max_events)
+        if self._ids and times[-len(self._ids)] < (floor := self.floor()):
+            del self._ids[: len(self._ids) - len(times) + bisect_left(times, floor)]
+        surplus = len(times) - layout.max_events
+        if times[0] < (oldest := times[-1] - layout.retention):
+            surplus = max(surplus, bisect_left(times, oldest))
         if surplus > 0:
             self._give_up(surplus)
 
@@ -261,7 +271,7 @@ class EntityLog:
         return None if 0 not in flags else flags
 
     def _columns(self) -> list[_Column]:
-        return [self.ts, *self.numbers, *self.marks]
+        return [self.ts, *self.numbers, *self.marks, self._ids]
 
     def encode(self) -> bytes:
         """Return the log as bytes; the same events give the same bytes."""
@@ -270,8 +280,7 @@ class EntityLog:
         body = b"".join(
             (
                 *(_POSITION.pack(*other) for other in others),
-                *map(_little, self._columns()),
-                _little(self._ids),
+                *(map(_swapped, self._columns()) if _BIG_ENDIAN else self._columns()),
                 *self.planes,
                 totals,
             )
@@ -300,15 +309,12 @@ class EntityLog:
             at += _POSITION.size
         if (partition, offset) != _NOWHERE:
             log.positions[partition] = offset
-        columns = log._columns()
-        for column in columns:
-            column.frombytes(raw[at : at + 8 * rows])
-            at += 8 * rows
-        log._ids.frombytes(raw[at : at + 8 * ids])
-        at += 8 * ids
-        if _BIG_ENDIAN:
-            for column in (*columns, log._ids):
+        for column in log._columns():
+            size = 8 * (ids if column is log._ids else rows)
+            column.frombytes(raw[at : at + size])
+            if _BIG_ENDIAN:
                 column.byteswap()
+            at += size
         for i in range(layout.planes):
             log.planes[i] = bytearray(raw[at : at + rows])
             at += rows
@@ -317,11 +323,21 @@ class EntityLog:
         return log
 
 
-def _little(column: _Column) -> bytes:
-    if _BIG_ENDIAN:
-        column = column[:]
-        column.byteswap()
-    return column.tobytes()
+def stamp(partition: int, offset: int) -> bytes:
+    """Return what stands at `STAMP` in a log whose last event is this one.
+
+    Examples
+    --------
+    >>> len(stamp(0, 7)) == STAMP.stop - STAMP.start
+    True
+    """
+    return _POSITION.pack(partition, offset)
+
+
+def _swapped(column: _Column) -> _Column:
+    column = column[:]
+    column.byteswap()
+    return column
 
 
 def _check(raw: bytes, layout: Layout) -> tuple[int, int, int, int]:
