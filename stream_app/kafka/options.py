@@ -2,19 +2,21 @@
 
 from typing import Any
 
+from stream_app.kafka.decompression import bound_decompression
 from stream_app.settings import KafkaSettings
 
 __all__ = ["client_options"]
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what every aiokafka client needs to be let in.
+    """Return what every aiokafka client needs to be let in, and see that no batch takes all memory.
 
     Raises
     ------
     SettingsError
         If a file of certificates cannot be used.
     """
+    bound_decompression()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.servers,
         "security_protocol": settings.security,

@@ -1,0 +1,123 @@
+"""A small batch that would grow to gigabytes is refused; all others are read as before."""
+
+import asyncio
+import contextlib
+import resource
+import struct
+
+import cramjam
+import pytest
+from aiokafka import AIOKafkaProducer, codec
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.errors import DataError
+from stream_app.kafka import client_options
+from stream_app.kafka.decompression import MAX_BATCH_BYTES, bound_decompression
+from stream_app.runtime.worker import Worker
+from stream_app.settings import KafkaSettings
+
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+every_codec = pytest.mark.parametrize("name", CODECS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bounded():
+    client_options(KafkaSettings())
+    bound_decompression()
+
+
+def batch(name, values):
+    builder = DefaultRecordBatchBuilder(2, CODECS[name], 0, -1, -1, 0, 2 * MAX_BATCH_BYTES)
+    for i, value in enumerate(values):
+        builder.append(i, 0, None, value, [])
+    return bytes(builder.build())
+
+
+def read(raw):
+    return [record.value for record in DefaultRecordBatch(raw)]
+
+
+@every_codec
+@given(
+    values=st.lists(st.binary(max_size=2000) | st.integers(0, 300_000).map(bytes), min_size=1, max_size=20)
+)
+def test_ordinary_batches_are_read_as_before(name, values):
+    assert read(batch(name, values)) == values
+
+
+@every_codec
+def test_the_largest_batch_that_is_taken(name):
+    values = [bytes(MAX_BATCH_BYTES - 100)]
+    assert read(batch(name, values)) == values
+
+
+@every_codec
+def test_a_batch_that_grows_larger_is_refused_before_it_grows(name):
+    raw = batch(name, [bytes(MAX_BATCH_BYTES + 1_000_000)])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=f"grows beyond {MAX_BATCH_BYTES} bytes"):
+        read(raw)
+    # The largest of the tests before this one may have been at its peak already; this one adds nothing to it.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+def xerial(*blocks):
+    head = b"\x82SNAPPY\x00" + struct.pack("!ii", 1, 1)
+    return head + b"".join(struct.pack("!i", len(block)) + block for block in blocks)
+
+
+def test_blocks_are_added_up():
+    block = bytes(cramjam.snappy.compress_raw(bytes(1_000_000)))
+    assert codec.snappy_decode(xerial(*[block] * 3)) == bytes(3_000_000)
+    with pytest.raises(DataError, match="grows beyond"):
+        codec.snappy_decode(xerial(*[block] * 70))
+    for name in ("gzip", "zstd", "lz4"):
+        part = bytes(getattr(cramjam, name).compress(bytes(1_000_000)))
+        with pytest.raises(DataError, match="grows beyond"):
+            getattr(codec, f"{name}_decode")(part * 70)
+
+
+def test_a_length_below_zero_does_not_go_round_for_ever():
+    raw = b"\x82SNAPPY\x00" + struct.pack("!iii", 1, 1, -4) + bytes(20)
+    with pytest.raises(DataError, match="damaged"):
+        codec.snappy_decode(raw)
+
+
+@every_codec
+@given(data=st.data())
+def test_damaged_batches_are_refused_or_read_and_never_hang(name, data):
+    good = bytes(getattr(codec, f"{name}_encode")(bytes(range(256)) * 50))
+    at = data.draw(st.integers(0, len(good) - 1))
+    cut = data.draw(st.integers(0, len(good)))
+    bad = bytearray(good)
+    bad[at] ^= data.draw(st.integers(1, 255))
+    for raw in (bytes(bad), good[:cut], data.draw(st.binary(max_size=100))):
+        found = b""
+        # Each library has errors of its own.
+        with contextlib.suppress(Exception):
+            found = getattr(codec, f"{name}_decode")(raw)
+        assert len(found) <= MAX_BATCH_BYTES
+
+
+@pytest.mark.integration
+async def test_a_worker_stops_at_such_a_batch_and_says_why(settings, kafka, make_topic):
+    topic = await make_topic("sensor.readings")
+    producer = AIOKafkaProducer(
+        **client_options(kafka),
+        compression_type="zstd",
+        max_request_size=2 * MAX_BATCH_BYTES,
+        max_batch_size=2 * MAX_BATCH_BYTES,
+    )
+    await producer.start()
+    await producer.send_and_wait(topic, bytes(MAX_BATCH_BYTES + 1_000_000))
+    await producer.stop()
+    worker = Worker(settings)
+    work = asyncio.create_task(worker.run(handle_signals=False))
+    try:
+        await asyncio.wait_for(asyncio.wait([work]), 30)
+    finally:
+        worker.stop()
+        await asyncio.wait_for(asyncio.gather(work, return_exceptions=True), 20)
+    assert "grows beyond" in str(work.exception())
