@@ -27,6 +27,7 @@ _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 200
 _LOOK_SECONDS = 5.0
+_PATIENCE_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
 
@@ -122,16 +123,11 @@ class Outbox:
             try:
                 await self.drain()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
-                if self.failing_since is None:
-                    self.failing_since = time.monotonic()
-                    _log.warning("alerts are not published, trying again", reason=str(error))
-                self.failure = str(error)
+                self._fails(str(error))
                 await asyncio.sleep(chance.uniform(wait / 2, wait))
                 wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
                 continue
-            if self.failing_since is not None:
-                _log.info("alerts are published again")
-            self.failing_since, self.failure, wait = None, "", _FIRST_WAIT_SECONDS
+            wait = _FIRST_WAIT_SECONDS
             try:
                 await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
             except TimeoutError:
@@ -158,6 +154,9 @@ class Outbox:
             for claim in self._claims() if claims is None else claims:
                 await self._empty(claim)
             await self._measure()
+            if self.failing_since is not None:
+                _log.info("alerts are published again")
+            self.failing_since, self.failure = None, ""
 
     async def _empty(self, claim: Claim) -> None:
         while True:
@@ -179,6 +178,12 @@ class Outbox:
         self.backlog = await self._store.lengths(self._claims())
         self._metrics.outbox.set(self.backlog)
 
+    def _fails(self, reason: str) -> None:
+        if self.failing_since is None:
+            self.failing_since = time.monotonic()
+            _log.warning("alerts are not published, trying again", reason=reason)
+        self.failure = reason
+
     async def _publish(self, entries: Sequence[OutboxEntry]) -> None:
         records = (
             OutRecord(
@@ -189,4 +194,11 @@ class Outbox:
             )
             for entry in entries
         )
-        await publish(self._producer, records, what="alerts")
+        sending = asyncio.ensure_future(publish(self._producer, records, what="alerts"))
+        try:
+            # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back.
+            while not (await asyncio.wait((sending,), timeout=_PATIENCE_SECONDS))[0]:
+                self._fails("Kafka does not acknowledge alerts")
+            sending.result()
+        finally:
+            sending.cancel()

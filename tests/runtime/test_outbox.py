@@ -1,0 +1,183 @@
+"""Alerts reach their topics from the outbox: all of them, in order, whoever owns the partition."""
+
+import asyncio
+import json
+
+import pytest
+from conftest import eventually
+
+from stream_app.embedded import EmbeddedBroker
+from stream_app.errors import BrokerError, BrokerUnavailableError, FencedError
+from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
+from stream_app.kafka import ensure_topics
+from stream_app.runtime.kafka import start_producer
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outbox import Outbox
+from stream_app.settings import KafkaSettings
+from stream_app.store import AlertWriter, CheckpointStore, Fence, OutboxStore
+
+pytestmark = pytest.mark.integration
+
+TOPIC = "sensor.readings"
+
+
+def alert(offset, state=AlertState.FIRING, kind="drift"):
+    return Alert(
+        id=alert_id("sensors", "pump", "adwin", "flow", 0, offset),
+        stream="sensors",
+        source="pump",
+        kind=kind,
+        detector="adwin",
+        channel="flow",
+        state=state,
+        severity=Severity.WARNING,
+        started_at=1000.0 + offset,
+        ended_at=2000.0 if state is AlertState.RESOLVED else None,
+        partition=0,
+        offset=offset,
+        statistic=1.0,
+        threshold=0.5,
+        summary="flow fell",
+    )
+
+
+class Owner:
+    """A worker that owns one partition."""
+
+    def __init__(self, store, producer, topics, **options):
+        self.store = store
+        self.fence = None
+        self.metrics = Metrics()
+        self.outbox = Outbox(
+            OutboxStore(store), producer, topics, self.claims, metrics=self.metrics, **options
+        )
+
+    def claims(self):
+        return [self.fence.claim] if self.fence else []
+
+    async def claim(self):
+        claim = await CheckpointStore(self.store, "g").claim(TOPIC, 0)
+        self.fence = Fence(claim, claim.next_offset)
+        return self
+
+    async def tell(self, *alerts):
+        self.outbox.added(sum(await AlertWriter(self.store).write(alerts, self.fence)))
+
+
+@pytest.fixture
+async def topics(kafka, prefix):
+    topics = Topics(f"{prefix}.")
+    await ensure_topics(kafka, dict.fromkeys(topics.all_alerts(), 1), create=True)
+    return topics
+
+
+@pytest.fixture
+def owner(store, producer, topics):
+    def make(**options):
+        return Owner(store, producer, topics, **options)
+
+    return make
+
+
+def told(records):
+    return [Alert.from_cloudevent(json.loads(record.value)) for record in records]
+
+
+async def test_alerts_are_published_in_order_and_removed(owner, topics, read_topic):
+    worker = await owner().claim()
+    running = asyncio.create_task(worker.outbox.run())
+    drifts = [alert(n) for n in range(300)] + [alert(5, AlertState.RESOLVED)]
+    await worker.tell(*drifts[:150])
+    await worker.tell(alert(1000, kind="anomaly"))
+    await worker.tell(*drifts[150:])
+    assert told(await read_topic(topics.alerts("drift"), len(drifts))) == drifts
+    records = await read_topic(topics.alerts("anomaly"), 1)
+    assert told(records) == [alert(1000, kind="anomaly")]
+    assert records[0].key == b"pump"
+    assert dict(records[0].headers)["content-type"] == b"application/cloudevents+json"
+    await eventually(lambda: worker.outbox.backlog == 0)
+    assert worker.outbox.failing_since is None
+    running.cancel()
+
+
+async def test_what_an_earlier_owner_left_is_published_by_the_next_and_once(owner, topics, read_topic):
+    dead = await owner().claim()
+    await dead.tell(alert(1), alert(2))
+    heir = await owner().claim()
+    running = asyncio.create_task(heir.outbox.run())
+    assert told(await read_topic(topics.alerts("drift"), 2)) == [alert(1), alert(2)]
+    # The batch is processed again by the heir: its alerts are known.
+    await heir.tell(alert(1), alert(2), alert(3))
+    await eventually(lambda: heir.outbox.backlog == 0)
+    assert told(await read_topic(topics.alerts("drift"), 4, timeout=3.0)) == [alert(1), alert(2), alert(3)]
+    running.cancel()
+
+
+async def test_a_zombie_removes_nothing_and_is_told(owner):
+    zombie = await owner().claim()
+    await zombie.tell(alert(1))
+    heir = await owner().claim()
+    with pytest.raises(FencedError, match="owned by another worker"):
+        await zombie.outbox.drain()
+    assert await OutboxStore(heir.store).lengths(heir.claims()) == 1
+
+
+async def test_a_partition_that_was_given_up_meanwhile_is_none_of_ours(owner):
+    worker = await owner().claim()
+    await worker.tell(alert(1))
+    claims = worker.claims()
+    await owner().claim()
+    worker.fence = None
+    await worker.outbox.drain(claims)
+
+
+async def test_the_last_alerts_can_be_published_after_the_partition_was_given_up(owner, topics, read_topic):
+    worker = await owner().claim()
+    await worker.tell(alert(1))
+    claims = worker.claims()
+    worker.fence = None
+    await worker.outbox.drain(claims)
+    assert told(await read_topic(topics.alerts("drift"), 1)) == [alert(1)]
+    assert await OutboxStore(worker.store).lengths(claims) == 0
+
+
+@pytest.fixture
+async def broken(monkeypatch):
+    """A producer whose broker can be stopped."""
+    monkeypatch.setattr("stream_app.runtime.outbox._PATIENCE_SECONDS", 0.2)
+    broker = EmbeddedBroker()
+    kafka = KafkaSettings(bootstrap=broker.start())
+    await ensure_topics(kafka, dict.fromkeys(Topics().all_alerts(), 1), create=True)
+    producer = await start_producer(kafka)
+    yield broker, producer
+    stopping = asyncio.ensure_future(producer.stop())
+    await asyncio.wait((stopping,), timeout=1.0)
+    stopping.cancel()
+    broker.stop()
+
+
+async def test_a_broker_that_is_away_holds_up_nothing_until_too_many_wait(store, broken):
+    broker, producer = broken
+    worker = await Owner(store, producer, Topics(), limit=5).claim()
+    running = asyncio.create_task(worker.outbox.run())
+    await worker.tell(alert(0))
+    await eventually(lambda: worker.outbox.backlog == 0)
+    broker.stop()
+    for n in range(1, 6):
+        worker.outbox.check_room()
+        await worker.tell(alert(n))
+    with pytest.raises(BrokerUnavailableError, match="5 alerts wait"):
+        worker.outbox.check_room()
+    await eventually(lambda: worker.outbox.failing_since is not None)
+    assert worker.outbox.failure
+    assert worker.metrics.registry.get_sample_value("streamgauge_outbox_alerts") == 5
+    # They are safe, for whoever comes next.
+    assert await OutboxStore(store).lengths(worker.claims()) == 5
+    running.cancel()
+
+
+async def test_a_topic_that_refuses_an_alert_is_told(store, owner):
+    worker = await owner().claim()
+    await worker.tell(alert(1).model_copy(update={"summary": "x" * 2_000_000}))
+    with pytest.raises(BrokerError, match="refuses alerts"):
+        await worker.outbox.drain()
