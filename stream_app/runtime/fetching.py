@@ -40,6 +40,7 @@ class FairThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with what it needs to outlive a broker that is away."""
 
     Worker = _ExpendableThread
+    mundane_level = "debug"  # that a thread of ours starts and stops is no news
 
     async def on_start(self) -> None:
         """Connect."""
