@@ -72,7 +72,7 @@ class EntityLog:
     Notes
     -----
     Memory: 8 bytes an event for its time, 8 for each numeric field and each field whose different values are counted,
-    1 for each eight selectors, 8 for its id within the lateness; 51 for the whole.
+    1 for each eight selectors, 8 for its id within the lateness; 50 for the whole.
 
     Examples
     --------
