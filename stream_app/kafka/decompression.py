@@ -61,7 +61,7 @@ def _admit(sizes: Iterator[int]) -> None:
         if total > MAX_BATCH_BYTES:
             raise DataError(
                 f"a compressed batch on Kafka grows beyond {MAX_BATCH_BYTES} bytes: no producer of events makes one. "
-                "Find out who wrote it; to go on after it, reset the position behind it"
+                "Find out who wrote it; kafka-delete-records removes it, with all that stands before it"
             )
 
 
