@@ -3,6 +3,7 @@
 from stream_app.core.features.evaluate import Evaluator, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
+from stream_app.core.features.skew import FeatureSkew, skew
 from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
 from stream_app.core.features.windows import DAY, AllTime, Session, Sliding, Window, micros
 
@@ -16,6 +17,7 @@ __all__ = [
     "EntityLog",
     "Evaluator",
     "Feature",
+    "FeatureSkew",
     "FeatureView",
     "Layout",
     "Reading",
@@ -25,5 +27,6 @@ __all__ = [
     "Window",
     "mark",
     "micros",
+    "skew",
     "stamp",
 ]
