@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 import redis.asyncio
@@ -11,9 +12,6 @@ from redis.exceptions import (
     AuthenticationError,
     ClusterDownError,
     MasterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
     RedisError,
     ResponseError,
     TryAgainError,
@@ -29,15 +27,18 @@ from stream_app.store.trust import PatientRetry, TrustedConnection
 __all__ = ["Store", "connect"]
 
 _REMEDIES = {
-    "OOM": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
-    "READONLY": "this is a replica; name the primary in redis.url",
-    "NOPERM": "let the user have the commands and keys that SECURITY.md lists",
-    "MISCONF": "Redis cannot save to its disk; make room there and see its log",
-    "WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
+    r"OOM|'maxmemory'": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
+    r"READONLY|read only replica": "name the primary in redis.url",
+    r"NOPERM|ACL failure|no permissions|user executing the script": (
+        "let the user have the commands and keys that SECURITY.md lists"
+    ),
+    r"MISCONF|unable to persist|errors writing to the AOF": "make room on its disk, and see its log",
+    r"WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
 }
-"""What to do when Redis refuses, by the code of its error."""
+"""What to do when Redis refuses, by what it says; redis-py cuts the code of some errors off."""
 
-_BUSY = ("BUSY", "NOREPLICAS", "MASTERDOWN")
+_NOT_READY = re.compile(r"\b(BUSY|NOREPLICAS|MASTERDOWN)\b")
+_UNREADY = (ClusterDownError, MasterDownError, TryAgainError)
 _RETRIES = 5
 _TIMEOUT_SECONDS = 5.0
 
@@ -85,7 +86,7 @@ class Store:
                 f"Redis at {self.place} cannot be reached while {doing}: {error}"
             ) from error
         except ResponseError as error:
-            if isinstance(error, ClusterDownError | TryAgainError | MasterDownError) or _is_busy(error):
+            if isinstance(error, _UNREADY) or _NOT_READY.search(str(error)):
                 raise StoreUnavailableError(
                     f"Redis at {self.place} is not ready while {doing}: {error}"
                 ) from error
@@ -98,22 +99,9 @@ class Store:
         await self.client.aclose()
 
 
-def _codes(error: ResponseError) -> str:
-    # redis-py cuts the code off where it has a class for it, and an error within a script stands inside another.
-    kind = {
-        OutOfMemoryError: "OOM", ReadOnlyError: "READONLY", NoPermissionError: "NOPERM", MasterDownError: "MASTERDOWN",
-    }.get(type(error), "")  # fmt: skip
-    return f"{kind} {error}"
-
-
-def _is_busy(error: ResponseError) -> bool:
-    return any(re.search(rf"\b{code}\b", _codes(error)) for code in _BUSY)
-
-
 def _remedy(error: ResponseError) -> str:
-    text = _codes(error)
-    said = [remedy for code, remedy in _REMEDIES.items() if re.search(rf"\b{code}\b", text)]
-    return f"; {said[0]}" if said else ""
+    said = (remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, str(error)))
+    return "".join(f"; {remedy}" for remedy in islice(said, 1))
 
 
 async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
