@@ -199,7 +199,7 @@ async def test_a_pickle_among_the_events_is_a_dead_letter(
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("field", ["next", "state"])
+@pytest.mark.parametrize("field", ["next", "state", "seen"])
 async def test_a_pickle_in_a_checkpoint_stops_the_worker(settings, store, producer, make_topic, mark, field):
     topic = await make_topic("sensor.readings")
     group, keys, bomb = settings.worker.group, store.keys, pickle.dumps(Bomb(mark))

@@ -130,7 +130,7 @@ async def told(kafka):
     begin = time.monotonic()
     with pytest.raises(BrokerError) as caught:
         await ensure_topics(kafka, {"t": 1}, create=True)
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 10
     assert not isinstance(caught.value, BrokerUnavailableError), "trying again will not help"
     everything = "".join(traceback.format_exception(caught.value))
     assert not any(secret in everything for secret in (PASSWORD, WRONG, KEY_PASSWORD))
@@ -197,7 +197,7 @@ async def test_the_wrong_protocol_is_told(guarded, login, listener, security, sa
     begin = time.monotonic()
     with pytest.raises(BrokerError) as caught:
         await ensure_topics(kafka, {}, create=False)
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
     assert said in str(caught.value)
     assert str(caught.value).count("\n") == 0
 

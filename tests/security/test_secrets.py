@@ -23,7 +23,8 @@ from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSe
 from stream_app.settings.secrets import MAX_SECRET_BYTES
 
 SECRETS = {
-    name: f"hunter2-{name}-secret" for name in ("kafka", "kafka-key", "redis", "redis-key", "token", "url")
+    name: f"hunter2-{name}-secret"
+    for name in ("kafka", "kafka-key", "redis", "redis-key", "state-key", "token", "url")
 }
 
 
@@ -57,6 +58,7 @@ def everything(files, certificates, *, in_files):
             **tls,
             **secret("password", "redis"),
             **secret("key_password", "redis-key"),
+            **secret("state_key", "state-key"),
         },
         worker={"metrics_port": 1, "http_host": "0.0.0.0", **secret("http_token", "token")},
     )
@@ -133,6 +135,7 @@ def environment(files, certificates):
             "KAFKA__KEY_PASSWORD": "kafka-key",
             "REDIS__PASSWORD": "redis",
             "REDIS__KEY_PASSWORD": "redis-key",
+            "REDIS__STATE_KEY": "state-key",
             "WORKER__HTTP_TOKEN": "token",
         }
         for key, name in held.items():
