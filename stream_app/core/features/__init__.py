@@ -1,6 +1,6 @@
 """Feature views: windows over an entity's events, right at whatever instant they are read."""
 
-from stream_app.core.features.evaluate import Evaluator, Reading
+from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
 from stream_app.core.features.skew import FeatureSkew, skew
@@ -19,6 +19,7 @@ __all__ = [
     "Feature",
     "FeatureSkew",
     "FeatureView",
+    "Freshness",
     "Layout",
     "Reading",
     "Session",

@@ -5,6 +5,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import chain, compress
 from typing import Self, TypeAlias
 
@@ -15,9 +16,17 @@ from stream_app.core.features.view import Aggregation, Feature
 from stream_app.core.features.windows import AllTime, Session, Sliding, Window, micros
 from stream_app.errors import DataError
 
-__all__ = ["Evaluator", "Reading"]
+__all__ = ["Evaluator", "Freshness", "Reading"]
 
 _SECOND = 1_000_000
+
+
+class Freshness(StrEnum):
+    """Whether what is known of an entity is recent enough for its view."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,18 @@ class Reading:
     values: list[float | None]
     event_ts: int | None
     incomplete: tuple[str, ...] = ()
+
+    def freshness(self, at: int, limit: float) -> Freshness:
+        """Say whether the newest event is no more than `limit` seconds before the instant that was asked for.
+
+        Examples
+        --------
+        >>> Reading([1.0], event_ts=5_000_000).freshness(7_000_000, limit=2.0).value
+        'fresh'
+        """
+        if self.event_ts is None:
+            return Freshness.MISSING
+        return Freshness.FRESH if at - self.event_ts <= micros(limit) else Freshness.STALE
 
 
 class Evaluator:
