@@ -23,7 +23,7 @@ from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSe
 from stream_app.settings.secrets import MAX_SECRET_BYTES
 
 SECRETS = {
-    name: f"hunter2-{name}-secret"
+    name: f"hunter2-{name}-secret-that-is-long-enough"
     for name in ("kafka", "kafka-key", "redis", "redis-key", "state-key", "token", "url")
 }
 
