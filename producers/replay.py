@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from producers.batch import EventBatch, Source
+from producers.batch import EventBatch, Source, Winnowed
 from producers.connection import ensure_topics
 from producers.pacing import Clock, Pace, WallClock, paced
 from producers.passes import limited, looped
@@ -107,6 +107,8 @@ class Summary:
     per_partition : dict of partition to the number of its last event
         Numbers count over the whole replay.
     idempotent, interrupted : bool
+    left_out : dict of reason to int
+        Rows of the source that were read and are no events.
     """
 
     replay_id: str
@@ -123,6 +125,7 @@ class Summary:
     per_partition: Mapping[int, int]
     idempotent: bool
     interrupted: bool
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -201,6 +204,7 @@ async def run(
         per_partition=state.done,
         idempotent=publisher.idempotent,
         interrupted=stop.is_set(),
+        left_out=replay.source.left_out if isinstance(replay.source, Winnowed) else {},
     )
 
 

@@ -1,14 +1,16 @@
 """What a kind of stream has to say of itself so that it can be replayed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from producers.batch import Source
+from producers.sessions import SessionColumns
 from producers.sources import Columns
+from stream_app.errors import SettingsError
 from stream_app.events import Topics
 
-__all__ = ["Change", "Kind", "Selection"]
+__all__ = ["Change", "Kind", "Selection", "refuse"]
 
 Change: TypeAlias = Callable[[Any], Any]
 """Takes a batch of the kind, gives a changed one; called with the batches of one replay in order."""
@@ -23,7 +25,11 @@ class Selection:
     paths : tuple of str
         Files, directories, globs.
     columns : Columns
-        Meaning of their columns.
+        Meaning of their columns, for readings.
+    sessions : SessionColumns
+        Meaning of their columns, for session events.
+    preset : str or None
+        A known shop that files are of.
     dataset : str or None
         A named data set instead of files.
     simulate : bool
@@ -42,6 +48,8 @@ class Selection:
 
     paths: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
+    sessions: SessionColumns = field(default_factory=SessionColumns)
+    preset: str | None = None
     dataset: str | None = None
     simulate: bool = False
     pumps: int = 1
@@ -62,6 +70,10 @@ class Kind(Protocol):
     def about(self) -> str:
         """One line for the help."""
 
+    @property
+    def keys(self) -> tuple[str, str]:
+        """What its events are keyed by: one, and several of them."""
+
     def topic(self, topics: Topics) -> str:
         """Where its events go."""
 
@@ -70,3 +82,22 @@ class Kind(Protocol):
 
     def change(self, selection: Selection) -> Change | None:
         """Make the injector of the drift that was asked for, if any; a new one each time."""
+
+
+def refuse(kind: str, options: Mapping[str, object]) -> None:
+    """Refuse options that a kind has not.
+
+    Parameters
+    ----------
+    kind : str
+    options : mapping of option to its value
+        One that was not given has a value that is false.
+
+    Raises
+    ------
+    SettingsError
+        At the first that was given.
+    """
+    for option, value in options.items():
+        if value:
+            raise SettingsError(f"replay {kind}: {option} belongs to another kind of stream")

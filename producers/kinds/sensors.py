@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from producers.batch import Source
 from producers.drift import Injector, parse_schedule
-from producers.kinds.kind import Change, Selection
+from producers.kinds.kind import Change, Selection, refuse
 from producers.sources import Files, Simulated, WaterFlow
 from producers.water_loop import WaterLoop
 from producers.water_loop.schedule import parse_faults
@@ -24,6 +24,8 @@ class Sensors:
     name: str = "sensors"
     about: str = "readings of sensors: SKAB, any CSV, JSONL or Parquet, a simulated water loop, WaterFlow"
 
+    keys: tuple[str, str] = ("source", "sources")
+
     def topic(self, topics: Topics) -> str:
         """Return ``sensor.readings``."""
         return topics.sensors
@@ -34,10 +36,25 @@ class Sensors:
         Raises
         ------
         SettingsError
-            When not exactly one of them was asked for, or an option belongs to another.
+            When not exactly one of them was asked for, or an option belongs to another one or another kind.
         SourceError
             When a file is not there.
         """
+        said = selection.sessions
+        refuse(
+            self.name,
+            {
+                "--preset": selection.preset,
+                "--entity-column": said.entity,
+                "--values": said.values,
+                "--attributes": said.attributes,
+                "--type-column": said.type,
+                "--id-column": said.id,
+                "--time-format": said.time_format,
+                "--anonymous": said.anonymous,
+                "--sort": said.sort,
+            },
+        )
         asked = [bool(selection.paths), selection.dataset is not None, selection.simulate]
         if sum(asked) != 1:
             raise SettingsError(

@@ -1,7 +1,7 @@
 """What a cell says: a number, a moment, a label, or nothing."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from math import isnan
 from typing import Any, TypeAlias
 
@@ -98,7 +98,7 @@ def moment(cell: Any, form: str | None = None) -> float:
     if form is not None:
         read = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 without an offset UTC is meant
         return parse_event_time((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
-    if isinstance(cell, datetime):
+    if isinstance(cell, date):
         return parse_event_time(cell.isoformat())
     if isinstance(cell, str):
         cell = cell.strip()

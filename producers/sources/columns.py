@@ -7,10 +7,11 @@ from typing import Any
 from producers.sources.cells import is_missing, is_number, is_time
 from stream_app.errors import SourceError
 
-__all__ = ["Columns", "Layout", "find_layout"]
+__all__ = ["Columns", "Layout", "find_layout", "find_time", "listed"]
 
 TIME_NAMES = frozenset({"time", "ts", "timestamp", "datetime", "date", "date_time", "event_time"})
 LABEL_NAMES = frozenset({"anomaly", "changepoint", "label"})
+COUNTED = ", or count rows with --period SECONDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def find_layout(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -
     Layout(time='datetime', source=None, channels=('flow',), labels=('anomaly',))
     """
     _require(said, sample, file)
-    time = said.time if said.time is not None or said.period is not None else _find_time(sample, file)
+    time = said.time if said.time is not None or said.period is not None else find_time(sample, file, COUNTED)
     source = said.source
     if source is None and said.name is None and "source" in sample and time != "source":
         source = "source"
@@ -87,7 +88,7 @@ def find_layout(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -
     channels = said.channels or tuple(c for c, cells in sample.items() if c not in taken and _numeric(cells))
     if not channels:
         raise SourceError(
-            f"{file}: no numeric column to send; name them with --channels (has: {_list(sample)})"
+            f"{file}: no numeric column to send; name them with --channels (has: {listed(sample)})"
         )
     return Layout(time, source, channels, labels)
 
@@ -108,12 +109,19 @@ def _require(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> N
     for option, names in options.items():
         for name in names:
             if name is not None and name not in sample:
-                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {_list(sample)}")
+                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
     if said.time is not None and said.period is not None:
         raise SourceError("--time-column and --period exclude each other: rows have a time or are counted")
 
 
-def _find_time(sample: Mapping[str, Sequence[Any]], file: str) -> str:
+def find_time(sample: Mapping[str, Sequence[Any]], file: str, otherwise: str = "") -> str:
+    """Return the one column that can be the event time; `otherwise` is what else the user can do.
+
+    Raises
+    ------
+    SourceError
+        When there is none, or more than one.
+    """
     by_name = [c for c in sample if c.strip().casefold() in TIME_NAMES]
     found = by_name or [
         c
@@ -123,13 +131,14 @@ def _find_time(sample: Mapping[str, Sequence[Any]], file: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise SourceError(f"{file}: {_list(found)} could each be the event time; choose with --time-column")
+        raise SourceError(f"{file}: {listed(found)} could each be the event time; choose with --time-column")
     raise SourceError(
-        f"{file}: no column looks like the event time (has: {_list(sample)}); "
-        "name it with --time-column, or count rows with --period SECONDS"
+        f"{file}: no column looks like the event time (has: {listed(sample)}); "
+        f"name it with --time-column{otherwise}"
     )
 
 
-def _list(names: Sequence[str] | Mapping[str, Any]) -> str:
+def listed(names: Sequence[str] | Mapping[str, Any]) -> str:
+    """Return names for a message; of many, the first."""
     shown = [repr(name) for name in list(names)[:12]]
     return ", ".join(shown) + (", …" if len(names) > 12 else "")

@@ -1,10 +1,10 @@
 """CSV files, also those of SKAB (``;`` between cells, ground truth in ``anomaly`` and ``changepoint``)."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -49,24 +49,24 @@ class CsvTable:
         try:
             header = [name.strip() for name in next(reader, [])]
             self._check(header)
-            rows: list[list[str]] = []
-            lines: list[int] = []
-            for row in reader:
-                if not row:
-                    continue
-                if len(row) != len(header):
-                    raise SourceError(
-                        f"{self.path}:{reader.line_num}: {len(row)} cells, but the header has {len(header)}"
-                    )
-                rows.append(row)
-                lines.append(reader.line_num)
-                if len(rows) == size:
+            before = reader.line_num
+            # In slices, because a loop over rows takes as long as reading them.
+            while rows := list(islice(reader, size)):
+                lines = _lines(rows, before, reader.line_num)
+                if set(map(len, rows)) != {len(header)}:
+                    lines = [line for line, row in zip(lines, rows, strict=True) if row]
+                    rows = [row for row in rows if row]
+                    self._check_widths(rows, lines, len(header))
+                if rows:
                     yield _block(header, rows, lines)
-                    rows, lines = [], []
+                before = reader.line_num
         except csv.Error as error:
             raise SourceError(f"{self.path}:{reader.line_num}: {error}") from None
-        if rows:
-            yield _block(header, rows, lines)
+
+    def _check_widths(self, rows: list[list[str]], lines: Sequence[int], width: int) -> None:
+        for row, line in zip(rows, lines, strict=True):
+            if len(row) != width:
+                raise SourceError(f"{self.path}:{line}: {len(row)} cells, but the header has {width}")
 
     def _check(self, header: list[str]) -> None:
         if not header:
@@ -91,7 +91,15 @@ class _Blanks:
         return next(self._lines).split()
 
 
-def _block(header: list[str], rows: list[list[str]], lines: list[int]) -> Block:
+def _lines(rows: list[list[str]], before: int, last: int) -> Sequence[int]:
+    """Return the line at which each row ends."""
+    if last - before == len(rows):
+        return range(before + 1, last + 1)
+    breaks = ["\0".join(row).replace("\r\n", "\n").replace("\r", "\n").count("\n") for row in rows]
+    return [before + line for line in accumulate(1 + more for more in breaks)]
+
+
+def _block(header: list[str], rows: list[list[str]], lines: Sequence[int]) -> Block:
     return Block(dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
 
 

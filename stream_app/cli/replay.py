@@ -28,6 +28,18 @@ from stream_app.cli.file_columns import (
 )
 from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import ConfigOption, KafkaOption, settings_of
+from stream_app.cli.session_columns import (
+    AnonymousOption,
+    AttributesOption,
+    EntityColumnOption,
+    IdColumnOption,
+    PresetOption,
+    SortOption,
+    TimeFormatOption,
+    TypeColumnOption,
+    ValuesOption,
+    session_columns_of,
+)
 from stream_app.errors import SettingsError
 from stream_app.events import Topics
 from stream_app.settings import KafkaSettings, Settings
@@ -55,6 +67,10 @@ streamgauge replay sensors --simulate --limit 200000 --faults 3 --speed max
 streamgauge replay sensors --dataset waterflow --loop --rate 100 --drift "flow:mean+2sd@30d..40d"
 
 streamgauge replay sensors big.parquet --resume
+
+streamgauge replay sessions online_retail.csv.gz
+
+streamgauge replay sessions orders.csv --entity-column buyer --values "amount=units*price"
 """
 
 
@@ -62,7 +78,9 @@ def replay(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"Kind of stream: {', '.join(kinds())}.")],
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH...]", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
+        typer.Argument(
+            metavar="[PATH...]", help="Files, directories or globs: .csv .tsv .jsonl .parquet, .gz too."
+        ),
     ] = None,
     *,
     simulate: Annotated[
@@ -90,6 +108,15 @@ def replay(
     ] = None,
     delimiter: DelimiterOption = None,
     period: PeriodOption = None,
+    preset: PresetOption = None,
+    entity_column: EntityColumnOption = None,
+    values: ValuesOption = None,
+    attributes: AttributesOption = None,
+    type_column: TypeColumnOption = None,
+    id_column: IdColumnOption = None,
+    time_format: TimeFormatOption = None,
+    anonymous: AnonymousOption = None,
+    sort: SortOption = False,
     speed: Annotated[
         str, typer.Option(help="By event time: real (1x), a factor like 60x, or max.", rich_help_panel=PACE)
     ] = "max",
@@ -158,7 +185,7 @@ def replay(
 ) -> None:
     """Replay a stream into Kafka: files, a data set or a simulation.
 
-    Events keep their event time; each source goes to one partition, in order.
+    Events keep their event time; those of one source or entity go to one partition, in order.
     Ctrl-C stops cleanly; --resume goes on from there, after a crash too,
     without repeating or skipping an event.
     """
@@ -176,6 +203,19 @@ def replay(
                 name=source,
                 period=period,
             ),
+            sessions=session_columns_of(
+                entity_column=entity_column,
+                time_column=time_column,
+                time_format=time_format,
+                values=values,
+                attributes=attributes,
+                type_column=type_column,
+                id_column=id_column,
+                delimiter=delimiter,
+                anonymous=anonymous,
+                sort=sort,
+            ),
+            preset=preset,
             dataset=dataset,
             simulate=simulate,
             pumps=pumps,
@@ -207,7 +247,7 @@ def replay(
     if as_json:
         typer.echo(msgspec.json.encode(asdict(summary)).decode())
     elif not quiet:
-        typer.echo(_told(summary))
+        typer.echo(_told(summary, chosen))
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -258,11 +298,13 @@ def _run(plan: Replay, progress: Progress) -> Summary:
     return run_loop(main())
 
 
-def _told(summary: Summary) -> str:
+def _told(summary: Summary, kind: Kind) -> str:
     before = f", after {summary.before:,} before" if summary.before else ""
-    sources = "1 source" if summary.sources == 1 else f"{summary.sources:,} sources"
+    one, several = kind.keys
+    sources = f"1 {one}" if summary.sources == 1 else f"{summary.sources:,} {several}"
+    left = "".join(f"\nleft out {count:,} rows: {reason}" for reason, count in summary.left_out.items())
     return (
         f"{'interrupted: ' if summary.interrupted else ''}replayed {summary.events:,} events of {sources} into "
         f"{summary.topic} ({summary.partitions} partitions){before} in {summary.seconds:.1f} s: "
-        f"{summary.rate:,.0f} a second"
+        f"{summary.rate:,.0f} a second{left}"
     )

@@ -1,0 +1,63 @@
+"""Session events: what customers, users or cards did, out of files."""
+
+from dataclasses import dataclass
+
+from producers.batch import Source
+from producers.drift import parse_schedule
+from producers.kinds.kind import Change, Selection, refuse
+from producers.sessions import SessionFiles, SessionInjector
+from stream_app.errors import SettingsError
+from stream_app.events import Topics
+
+__all__ = ["KIND", "Sessions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The kind ``sessions``."""
+
+    name: str = "sessions"
+    about: str = "what entities did: Online Retail, CDNOW, any CSV, JSONL or Parquet"
+    keys: tuple[str, str] = ("entity", "entities")
+
+    def topic(self, topics: Topics) -> str:
+        """Return ``session.events``."""
+        return topics.sessions
+
+    def open(self, selection: Selection) -> Source:
+        """Find the files and the meaning of their columns.
+
+        Raises
+        ------
+        SettingsError
+            When there is none, there is no such preset, or an option belongs to another kind.
+        SourceError
+            When a file is not there, or a column is missing or in doubt.
+        """
+        columns = selection.columns
+        refuse(
+            self.name,
+            {
+                "--simulate": selection.simulate,
+                "--dataset": selection.dataset,
+                "--pumps": selection.pumps != 1,
+                "--faults": selection.faults,
+                "--source": columns.name,
+                "--source-column": columns.source,
+                "--channels": columns.channels,
+                "--label-column": columns.labels,
+                "--period": columns.period,
+            },
+        )
+        if not selection.paths:
+            raise SettingsError("replay sessions: give files to replay")
+        return SessionFiles.find(selection.paths, selection.sessions, selection.preset)
+
+    def change(self, selection: Selection) -> Change | None:
+        """Make the injector of ``--drift``."""
+        if not selection.drift:
+            return None
+        return SessionInjector(parse_schedule(selection.drift), selection.seed).apply
+
+
+KIND = Sessions()

@@ -1,0 +1,148 @@
+"""Session events on their way to Kafka, as columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import repeat
+from typing import Any, Self, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from producers.batch import Rows
+from producers.wire import record_type
+from stream_app.errors import SourceError
+from stream_app.events.sensor import MAX_NAME
+
+__all__ = ["SessionEvents", "TextColumn", "as_texts"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+TextColumn: TypeAlias = npt.NDArray[np.object_]
+"""Texts, None where there is none."""
+
+
+def as_texts(cells: Sequence[str | None]) -> TextColumn:
+    """Return a column of texts."""
+    column = np.empty(len(cells), dtype=np.object_)
+    column[:] = cells
+    return column
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvents:
+    """What entities did, as columns.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Entities.
+    source : ndarray of int (n,)
+        Index into `names`.
+    ts : ndarray (n,)
+        Event time, epoch seconds.
+    types, ids : ndarray of object (n,)
+        Texts, None where there is none.
+    channels : tuple of str
+        Names of the values.
+    values : ndarray (n, d)
+        NaN where there is none; it is left out on the wire.
+    attributes : mapping of str to ndarray of object (n,)
+        Texts; None is left out on the wire.
+
+    Examples
+    --------
+    >>> batch = SessionEvents(
+    ...     names=("17850",), source=np.array([0]), ts=np.array([10.0]), types=as_texts(["purchase"]),
+    ...     ids=as_texts(["shop:2"]), channels=("amount", "units"), values=np.array([[15.3, np.nan]]),
+    ... )
+    >>> batch.encode()
+    [b'{"entity":"17850","ts":10.0,"type":"purchase","values":{"amount":15.3},"id":"shop:2"}']
+    """
+
+    names: tuple[str, ...]
+    source: IntArray
+    ts: FloatArray
+    types: TextColumn
+    ids: TextColumn
+    channels: tuple[str, ...]
+    values: FloatArray
+    attributes: Mapping[str, TextColumn] = field(default_factory=dict)
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return a batch without events."""
+        nobody = np.empty(0, dtype=np.int64)
+        return cls((), nobody, np.empty(0), as_texts(()), as_texts(()), (), np.empty((0, 0)))
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def take(self, rows: Rows) -> Self:
+        """Return some of the events, in order."""
+        return replace(
+            self,
+            source=self.source[rows],
+            ts=self.ts[rows],
+            types=self.types[rows],
+            ids=self.ids[rows],
+            values=self.values[rows],
+            attributes={key: column[rows] for key, column in self.attributes.items()},
+        )
+
+    def shifted(self, seconds: float) -> Self:
+        """Return the same events later: other ones, hence of other ids.
+
+        Raises
+        ------
+        SourceError
+            When an id is too long to be told apart.
+        """
+        later = [None if old is None else f"{old}+{seconds}" for old in self.ids.tolist()]
+        if any(new is not None and len(new) > MAX_NAME for new in later):
+            raise SourceError(
+                f"--loop: an id is too long to be told apart in each pass: {MAX_NAME} characters in all"
+            )
+        return replace(self, ts=self.ts + seconds, ids=as_texts(later))
+
+    def encode(self) -> list[bytes]:
+        """Return each event as compact JSON, the wire form of `stream_app.events.SessionEvent`."""
+        values = record_type("Values", self.channels, float | None, optional=True)
+        texts = record_type("Attributes", tuple(self.attributes), str | None, optional=True)
+        columns = [column.tolist() for column in self.attributes.values()]
+        attributes = map(texts, *columns) if columns else repeat(None, len(self))
+        entities = [self.names[code] for code in self.source.tolist()]
+        rows = zip(
+            entities,
+            self.ts.tolist(),
+            self.types.tolist(),
+            _cells(self.values),
+            attributes,
+            self.ids.tolist(),
+            strict=True,
+        )
+        encode = msgspec.json.Encoder().encode
+        return [
+            encode(_Event(who, ts, kind, values(*row), more, id_)) for who, ts, kind, row, more, id_ in rows
+        ]
+
+
+class _Event(msgspec.Struct, gc=False, omit_defaults=True):
+    entity: str
+    ts: float
+    type: str | None
+    values: msgspec.Struct
+    attributes: msgspec.Struct | None = None
+    id: str | None = None
+
+
+def _cells(values: FloatArray) -> list[list[Any]]:
+    """Return rows of numbers, None where there is none."""
+    missing = np.isnan(values)
+    if not missing.any():
+        rows: list[list[Any]] = values.tolist()
+        return rows
+    cells = values.astype(np.object_)
+    cells[missing] = None
+    out: list[list[Any]] = cells.tolist()
+    return out

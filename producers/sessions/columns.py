@@ -1,0 +1,194 @@
+"""Which column of a table means what in a session event: said by the user, or found where there is no doubt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from producers.sources.cells import is_missing, is_number
+from producers.sources.columns import find_time, listed
+from stream_app.errors import SourceError
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.session import MAX_FIELDS
+
+__all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout"]
+
+ENTITY_NAMES = frozenset({"entity", "customer", "customer_id", "customerid", "user", "user_id", "userid"})
+TYPE_NAMES = frozenset({"type", "event_type"})
+ID_NAMES = frozenset({"id", "event_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionColumns:
+    """What the user says about a table; what is left out is found out.
+
+    Parameters
+    ----------
+    entity : str or None
+        Column that says who. Left out: the one column called entity, customer, customer_id, customerid, user,
+        user_id or userid, in any case.
+    time : str or None
+        Column with the event time, found as that of readings is.
+    time_format : str or None
+        How times are written, in the words of ``strptime``. Left out: one of the forms that are told by themselves.
+    values : tuple of str
+        Numbers to send: ``COLUMN``, ``NAME=COLUMN`` or a product, ``NAME=COLUMN*COLUMN``. Left out: every column
+        that begins with a number and is nothing else.
+    attributes : tuple of str
+        Texts to send: ``COLUMN`` or ``NAME=COLUMN``. Left out: none.
+    type : str or None
+        Column with the type of an event. Left out: the one called type or event_type, if there is one.
+    id : str or None
+        Column with the identity of an event. Left out: the one called id or event_id, else the row's number.
+    delimiter : str or None
+        Between the cells of a CSV file. Left out: found in its first lines.
+    anonymous : str or None
+        Entity of rows that have none. Left out: these rows are left out.
+    sort : bool
+        Sort all events by their time first.
+    """
+
+    entity: str | None = None
+    time: str | None = None
+    time_format: str | None = None
+    values: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    type: str | None = None
+    id: str | None = None
+    delimiter: str | None = None
+    anonymous: str | None = None
+    sort: bool = False
+
+    @property
+    def mapped(self) -> bool:
+        """Whether anything is said of what columns mean."""
+        said = (self.entity, self.time, self.time_format, self.type, self.id)
+        return bool(self.values or self.attributes) or any(word is not None for word in said)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number of an event: the product of one or more columns."""
+
+    name: str
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLayout:
+    """What every column of one table means; `attributes` are pairs of name and column."""
+
+    entity: str
+    time: str
+    values: tuple[Value, ...]
+    attributes: tuple[tuple[str, str], ...]
+    type: str | None
+    id: str | None
+
+
+def find_session_layout(
+    said: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str
+) -> SessionLayout:
+    """Settle the meaning of each column from what was said and the first rows.
+
+    Parameters
+    ----------
+    said : SessionColumns
+    sample : mapping of column to its first values
+    file : str
+        For messages.
+
+    Raises
+    ------
+    SourceError
+        When a named column is missing, nothing or more than one thing fits, or there are too many.
+
+    Examples
+    --------
+    >>> find_session_layout(
+    ...     SessionColumns(values=("amount=units*price",)),
+    ...     {"customer": ["17"], "date": ["2011-12-09"], "units": ["2"], "price": ["3.5"]}, "a.csv",
+    ... ).values
+    (Value(name='amount', factors=('units', 'price')),)
+    """
+    _require(said, sample, file)
+    entity = said.entity or _one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
+    if entity is None:
+        raise SourceError(
+            f"{file}: no column looks like the entity; name it with --entity-column (has: {listed(sample)})"
+        )
+    time = said.time or find_time({c: cells for c, cells in sample.items() if c != entity}, file)
+    type_ = said.type or _one_of(TYPE_NAMES, sample, file, "the type", "--type-column")
+    id_ = said.id or _one_of(ID_NAMES - {entity.casefold()}, sample, file, "the id", "--id-column")
+    # On the wire, values and attributes say themselves what they are.
+    attributes = tuple(_named(text, sample, file) for text in said.attributes) or tuple(
+        (column.removeprefix("attributes."), column) for column in sample if column.startswith("attributes.")
+    )
+    values = tuple(_value(text, sample, file) for text in said.values) or tuple(
+        Value(column.removeprefix("values."), (column,)) for column in sample if column.startswith("values.")
+    )
+    if not values:
+        taken = {entity, time, type_, id_, *(column for _, column in attributes)}
+        values = tuple(Value(c, (c,)) for c, cells in sample.items() if c not in taken and _numeric(cells))
+    _check([value.name for value in values], file, "--values")
+    _check([name for name, _ in attributes], file, "--attributes")
+    return SessionLayout(entity, time, values, attributes, type_, id_)
+
+
+def _require(said: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    options = {
+        "--entity-column": said.entity,
+        "--time-column": said.time,
+        "--type-column": said.type,
+        "--id-column": said.id,
+    }
+    for option, name in options.items():
+        if name is not None:
+            _column(name, sample, file, option)
+
+
+def _column(name: str, sample: Mapping[str, Sequence[Any]], file: str, option: str) -> str:
+    if name not in sample:
+        raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+    return name
+
+
+def _named(text: str, sample: Mapping[str, Sequence[Any]], file: str) -> tuple[str, str]:
+    """Return name and column of an attribute."""
+    if text in sample or "=" not in text:
+        return text, _column(text, sample, file, "--attributes")
+    name, _, column = text.partition("=")
+    return name.strip(), _column(column.strip(), sample, file, "--attributes")
+
+
+def _value(text: str, sample: Mapping[str, Sequence[Any]], file: str) -> Value:
+    if text in sample or "=" not in text:
+        return Value(text, (_column(text, sample, file, "--values"),))
+    name, _, product = text.partition("=")
+    factors = (product,) if product in sample else [factor.strip() for factor in product.split("*")]
+    return Value(name.strip(), tuple(_column(factor, sample, file, "--values") for factor in factors))
+
+
+def _check(names: Sequence[str], file: str, option: str) -> None:
+    if len(names) > MAX_FIELDS:
+        raise SourceError(f"{file}: {option}: {len(names)} of them; an event has {MAX_FIELDS} at most")
+    for name in names:
+        if not 0 < len(name) <= MAX_NAME:
+            raise SourceError(
+                f"{file}: {option}: a name has 1 to {MAX_NAME} characters, unlike {name[:40]!r}"
+            )
+        if names.count(name) > 1:
+            raise SourceError(f"{file}: {option}: {name!r} is there twice")
+
+
+def _one_of(
+    names: frozenset[str], sample: Mapping[str, Sequence[Any]], file: str, what: str, option: str
+) -> str | None:
+    found = [column for column in sample if column.strip().casefold() in names]
+    if len(found) > 1:
+        raise SourceError(f"{file}: {listed(found)} could each be {what}; choose with {option}")
+    return found[0] if found else None
+
+
+def _numeric(cells: Sequence[Any]) -> bool:
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    return first is not None and is_number(first)

@@ -1,0 +1,160 @@
+"""A table of any format as session events: columns are given their meaning, rows that are no events are left out."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from producers.sessions import cells
+from producers.sessions.batch import SessionEvents, TextColumn, as_texts
+from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
+from producers.sessions.left_out import LeftOut, Sieve
+from producers.sessions.shops import Shop, shop_of
+from producers.sources.table import BLOCK, Block, Table
+from stream_app.errors import SourceError
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.session import MAX_NUMBER, MAX_TEXT
+
+__all__ = ["SessionTable"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+SAMPLE = 100
+WIRE = ("values.", "attributes.")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTable:
+    """Session events of one table; make it with `SessionTable.open`.
+
+    Parameters
+    ----------
+    table : Table
+    columns : SessionColumns
+        What is known about its columns.
+    shop : Shop or None
+        That the table is of.
+    name : str
+        Beginning of the ids of events that have none of their own.
+    left : LeftOut
+        Where rows that are no events are counted.
+    """
+
+    table: Table
+    columns: SessionColumns
+    shop: Shop | None
+    name: str
+    left: LeftOut = field(default_factory=LeftOut)
+
+    @classmethod
+    def open(
+        cls, table: Table, said: SessionColumns, name: str, *, preset: str | None, left: LeftOut
+    ) -> "SessionTable":
+        """Look at the first rows to settle what the columns mean.
+
+        Raises
+        ------
+        SettingsError
+            When no shop is called `preset`.
+        SourceError
+            When the file cannot be read, has no rows, or a column is missing or in doubt.
+        """
+        first = next(table.blocks(SAMPLE), None)
+        if first is None:
+            raise SourceError(f"{table.path}: no rows")
+        shop = shop_of(first.columns, said, preset, str(table.path))
+        columns = said if shop is None else shop.meaning(said)
+        begin = f"{name[-MAX_NAME // 2 :] if shop is None else shop.name}-{_digest(first)}"
+        found = cls(table, columns, shop, begin, left)
+        found.layout(first)
+        return found
+
+    @property
+    def total(self) -> int | None:
+        """How many rows the file has, by its line ends; those that will be left out are among them."""
+        return self.table.count()
+
+    @property
+    def identity(self) -> str:
+        """The file, its size, when it was last changed, and the meaning given to its columns."""
+        try:
+            stat = self.table.path.stat()
+        except OSError as error:
+            raise SourceError(f"{self.table.path}: {error.strerror}") from None
+        meant = f"{self.columns} {self.shop and self.shop.name} {self.name}"
+        return f"{self.table.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {meant}"
+
+    def layout(self, block: Block) -> SessionLayout:
+        """Return what the columns of a block mean."""
+        sample = {name: column[:SAMPLE] for name, column in block.columns.items()}
+        return find_session_layout(self.columns, sample, str(self.table.path))
+
+    def batches(self) -> Iterator[SessionEvents]:
+        """Read from the beginning; a batch may be empty."""
+        layout: SessionLayout | None = None
+        for block in self.table.blocks(BLOCK):
+            # Events in the form of the wire may have other values and attributes further down.
+            if layout is None or any(column.startswith(WIRE) for column in block.columns):
+                layout = self.layout(block)
+            yield self._events(block, layout)
+
+    def _events(self, block: Block, layout: SessionLayout) -> SessionEvents:
+        rows = len(block.lines)
+        sieve = Sieve(rows, lambda row: f"{self.table.path}:{block.lines[row]}", self.left)
+
+        def column(name: str) -> Sequence[Any]:
+            return block.columns.get(name) or [None] * rows
+
+        clean = str.strip if self.shop is None else self.shop.entity
+        names, source, bad = cells.entities(column(layout.entity), clean, self.columns.anonymous)
+        for reason, mask in bad.items():
+            sieve.refuse(mask, reason)
+        ts = cells.times(column(layout.time), self.columns.time_format)
+        sieve.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
+
+        def texts(name: str, longest: int) -> TextColumn:
+            out, bad = cells.texts(column(name), longest)
+            sieve.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
+            return out
+
+        values = self._values(block, layout, sieve)
+        attributes = {name: texts(column, MAX_TEXT) for name, column in layout.attributes}
+        if layout.type is not None:
+            types = texts(layout.type, MAX_NAME)
+        else:
+            types = as_texts([None] * rows if self.shop is None else self.shop.types(block.columns))
+        ids = as_texts([f"{self.name}:{line}" for line in block.lines])
+        if layout.id is not None:
+            own = texts(layout.id, MAX_NAME)
+            ids = np.where(own == None, ids, own)  # noqa: E711 cell by cell
+        channels = tuple(value.name for value in layout.values)
+        events = SessionEvents(names, source, ts, types, ids, channels, values, attributes)
+        return events if sieve.kept.all() else events.take(sieve.kept)
+
+    def _values(self, block: Block, layout: SessionLayout, sieve: Sieve) -> FloatArray:
+        rows = len(block.lines)
+        read: dict[str, FloatArray] = {}
+        for name in dict.fromkeys(factor for value in layout.values for factor in value.factors):
+            read[name], bad = cells.numbers(block.columns.get(name) or [None] * rows)
+            sieve.refuse(bad, f"column {name!r}: no number")
+            sieve.refuse(_endless(read[name]), f"column {name!r}: infinite or larger than {MAX_NUMBER}")
+        out = np.empty((rows, len(layout.values)))
+        for i, value in enumerate(layout.values):
+            with np.errstate(over="ignore", invalid="ignore"):
+                out[:, i] = np.prod([read[factor] for factor in value.factors], axis=0)
+            sieve.refuse(_endless(out[:, i]), f"value {value.name!r}: infinite or larger than {MAX_NUMBER}")
+        return out
+
+
+def _endless(values: FloatArray) -> npt.NDArray[np.bool_]:
+    out: npt.NDArray[np.bool_] = np.abs(values) > MAX_NUMBER
+    return out
+
+
+def _digest(block: Block) -> str:
+    """Name a table by its first row: it stays the same when rows are added or the file is moved."""
+    first = [[name, str(column[0])] for name, column in block.columns.items() if column[0] is not None]
+    return hashlib.blake2b(repr(first).encode(errors="surrogatepass"), digest_size=4).hexdigest()
