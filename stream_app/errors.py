@@ -12,6 +12,7 @@ __all__ = [
     "StoreError",
     "StoreUnavailableError",
     "StreamgaugeError",
+    "UnknownFeatureError",
 ]
 
 
@@ -25,6 +26,10 @@ class SettingsError(StreamgaugeError):
 
 class DataError(StreamgaugeError):
     """An event, a batch or a parameter cannot be used; says which and why."""
+
+
+class UnknownFeatureError(DataError):
+    """A feature view, version or feature that does not exist was asked for; names those that come nearest."""
 
 
 class SourceError(StreamgaugeError):

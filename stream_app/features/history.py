@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stream_app.core.features import EntityLog, Evaluator, Layout, Reading, micros
-from stream_app.errors import DataError
+from stream_app.errors import DataError, UnknownFeatureError
 from stream_app.events import SessionRow
 from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
 
@@ -98,8 +98,10 @@ def point_in_time(
 
     Raises
     ------
-    DataError
+    UnknownFeatureError
         If there is no such view or feature.
+    DataError
+        If an instant is none.
 
     Examples
     --------
@@ -116,7 +118,7 @@ def point_in_time(
     wanted = next((one for one in config.views if one.key == view), None)
     if wanted is None:
         names = ", ".join(one.key for one in config.views)
-        raise DataError(f"no feature view {view!r} in stream {config.stream}; there is {names}")
+        raise UnknownFeatureError(f"no feature view {view!r} in stream {config.stream}; there is {names}")
     config = SessionConfig((wanted,), config.stream, config.limits, config.max_future)
     evaluator = Evaluator(Layout(wanted), features)
     if not all(0 <= at < float("inf") for _, at in instants):

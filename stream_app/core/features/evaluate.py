@@ -14,7 +14,7 @@ from stream_app.core.features.log import NEVER, EntityLog, last_pause
 from stream_app.core.features.totals import Total
 from stream_app.core.features.view import Aggregation, Feature
 from stream_app.core.features.windows import AllTime, Session, Sliding, Window, micros
-from stream_app.errors import DataError
+from stream_app.errors import UnknownFeatureError
 
 __all__ = ["Evaluator", "Freshness", "Reading"]
 
@@ -74,7 +74,7 @@ class Evaluator:
 
     Raises
     ------
-    DataError
+    UnknownFeatureError
         If the view has no such feature.
 
     Examples
@@ -94,7 +94,9 @@ class Evaluator:
         names = list(known) if features is None else list(features)
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise DataError(f"{layout.view.key} has no feature {unknown[0]!r}; it has {', '.join(known)}")
+            raise UnknownFeatureError(
+                f"{layout.view.key} has no feature {unknown[0]!r}; it has {', '.join(known)}"
+            )
         self.names = tuple(names)
         self._ttl = layout.ttl
         self._max_events = layout.max_events
