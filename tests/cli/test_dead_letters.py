@@ -284,6 +284,12 @@ def test_what_is_not_there_is_one_line(call, servers, story, monkeypatch, prefix
     assert call("dead-letters", "list").failed("no broker: set STREAMGAUGE_KAFKA=HOST:PORT")
 
 
+@pytest.mark.parametrize("command", [("list",), ("show", "0:1"), ("replay", "--all", "--yes")], ids=" ".join)
+def test_a_broker_that_is_away_is_one_line(spawn, place, command):
+    ended = spawn("dead-letters", *command, "--kafka", "127.0.0.1:1").wait()
+    assert ended.failed("Kafka at 127.0.0.1:1 cannot be reached (tried 5 times)")
+
+
 def test_a_replayed_event_is_what_it_was_and_names_its_letter(call, world):
     headers = (("traceparent", b"00-abc"), ("null", None))
     (place,) = world.write(letter(5, partition=2, topic=world.readings, origin_headers=headers))
