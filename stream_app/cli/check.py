@@ -14,7 +14,7 @@ from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, RedisO
 from stream_app.cli.show import console, printable
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
-from stream_app.kafka import ensure_topics
+from stream_app.kafka import check_group, ensure_topics
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.worker import Worker, input_topic
 from stream_app.settings import Settings
@@ -91,6 +91,7 @@ async def _kafka(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await ensure_topics(settings.kafka, wanted, create=False)
+            await check_group(settings.kafka, settings.worker.group)
     except StreamgaugeError as error:
         return Finding("Kafka", ok=False, problem=str(error))
     except TimeoutError:

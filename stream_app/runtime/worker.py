@@ -15,7 +15,7 @@ from faust.types import TP
 
 from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
-from stream_app.kafka import ensure_topics
+from stream_app.kafka import check_group, ensure_topics
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.agents import SensorAgent
 from stream_app.runtime.batching import BatchTransport, batched_topic
@@ -152,6 +152,7 @@ class Worker:
         partitions = self.settings.worker.partitions
         wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(outputs, 1)
         await ensure_topics(self.settings.kafka, wanted, create=self.settings.worker.create_topics)
+        await check_group(self.settings.kafka, self.settings.worker.group)
 
     def _app(self, datadir: str) -> Any:
         worker = self.settings.worker

@@ -10,9 +10,11 @@ from servers.kafka import ApacheKafka
 
 from stream_app.embedded import free_port
 
-__all__ = ["PASSWORD", "USER", "Guarded", "guarded_kafka", "needs_kafka", "needs_redis"]
+__all__ = ["LIMITED", "PASSWORD", "USER", "Guarded", "guarded_kafka", "needs_kafka", "needs_redis"]
 
 USER, PASSWORD = "worker", "hunter2=/secret+%40"
+LIMITED = "streamgauge"
+"""A user who may do nothing but what a test allows."""
 
 _JARS = Path(__file__).resolve().parents[2] / "build" / "kafka" / ".ready"
 
@@ -59,6 +61,9 @@ def guarded_kafka(directory: Path, certificates: Certificates) -> Guarded:
     protocols = {"CONTROLLER": "PLAINTEXT"} | _LISTENERS
     properties = {
         "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in protocols.items()),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:certified",
+        "ssl.principal.mapping.rules": "RULE:^.*$/certified/",
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(certificates.ca),
     }
@@ -77,7 +82,8 @@ def guarded_kafka(directory: Path, certificates: Certificates) -> Guarded:
     scram = [
         option
         for mechanism in _MECHANISMS[1:]
-        for option in ("--add-scram", f"{mechanism}=[name={USER},password={PASSWORD}]")
+        for name in (USER, LIMITED)
+        for option in ("--add-scram", f"{mechanism}=[name={name},password={PASSWORD}]")
     ]
     broker = ApacheKafka(
         directory, port=ports["PLAINTEXT"], listeners=others, properties=properties, format_options=scram

@@ -3,17 +3,22 @@
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import CreateAclsRequest
 from conftest import eventually
 from security.certificates import PASSWORD as KEY_PASSWORD
-from security.real import PASSWORD, USER, needs_kafka
+from security.real import LIMITED, PASSWORD, USER, needs_kafka
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
-from stream_app.kafka import ensure_topics, refusal
+from stream_app.events import Topics
+from stream_app.kafka import client_options, ensure_topics, refusal
 from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings
@@ -62,16 +67,17 @@ def reading(i):
     return json.dumps({"source": "pump", "ts": 1.6e9 + i, "values": {"flow": float(i)}}).encode()
 
 
-async def watch(settings, kafka, store):
-    """Send readings and let a worker watch them, all by one login."""
+async def watch(settings, kafka, store, sender=None):
+    """Send readings and let a worker watch them, by one login where no other is named."""
     settings = settings.model_copy(update={"kafka": kafka})
     worker = Worker(settings)
     work = asyncio.create_task(worker.run(handle_signals=False))
     await eventually(lambda: worker.ready.is_set() or work.done(), 40)
-    producer = await start_producer(kafka)
+    producer = await start_producer(sender or kafka)
     try:
         for i in range(50):
             await producer.send(f"{settings.prefix}sensor.readings", reading(i), key=b"pump")
+        await producer.send(f"{settings.prefix}sensor.readings", b"{", key=b"pump")
         await producer.flush()
 
         async def seen():
@@ -123,6 +129,78 @@ async def test_a_readable_password_works_where_it_is_allowed(guarded):
         allow_plaintext_password=True,
     )
     assert await ensure_topics(kafka, {}, create=False) == {}
+
+
+OPERATIONS = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+ACLS = re.findall(r"^kafka-acls --add .*$", OPERATIONS, re.MULTILINE)
+KINDS, PATTERNS = {"topic": 2, "group": 3}, {"": 3, " --resource-pattern-type prefixed": 4}
+OPERATIONS_OF_KAFKA = {"Read": 3, "Write": 4, "Describe": 8}
+
+
+@pytest.fixture
+async def allow(guarded, settings):
+    """Allow the limited user what the documentation says, for the topics and the group of this test."""
+    options = client_options(KafkaSettings(bootstrap=guarded.at("PLAINTEXT")))
+    admin = AIOKafkaAdminClient(**options)
+    await admin.start()
+
+    async def run(lines):
+        for line in lines:
+            assert f"--allow-principal User:{LIMITED} " in line
+            kind, name, pattern = re.search(
+                r"--(topic|group) (\S+)( --resource-pattern-type prefixed)?", line
+            ).groups()
+            name = settings.worker.group if kind == "group" else settings.prefix + name
+            for operation in re.findall(r"--operation (\w+)", line):
+                rule = (KINDS[kind], name, PATTERNS[pattern or ""], f"User:{LIMITED}", "*")
+                request = CreateAclsRequest(*rule, OPERATIONS_OF_KAFKA[operation], 3)
+                answer = await admin._send_to_controller(request)
+                assert [code for code, _ in answer.creation_responses] == [0]
+
+    yield run
+    await admin.close()
+
+
+@pytest.fixture
+def closed(settings, guarded):
+    """Settings that make no topics; those there must be are made by the administrator."""
+    return settings.model_copy(update={"worker": settings.worker.model_copy(update={"create_topics": False})})
+
+
+async def make_all(guarded, settings):
+    topics = Topics(settings.prefix)
+    wanted = dict.fromkeys((topics.sensors, topics.dead_letters, *topics.all_alerts()), 1)
+    await ensure_topics(KafkaSettings(bootstrap=guarded.at("PLAINTEXT")), wanted, create=True)
+
+
+async def test_a_worker_runs_with_the_documented_rights(guarded, closed, login, store, allow):
+    await make_all(guarded, closed)
+    await allow(ACLS)
+    await watch(closed, login(username=LIMITED), store, sender=login())
+
+
+@pytest.mark.parametrize("number", range(len(ACLS)))
+async def test_without_one_of_its_rights_a_worker_stops_with_the_reason(
+    guarded, closed, login, allow, number
+):
+    await make_all(guarded, closed)
+    await allow(ACLS[:number] + ACLS[number + 1 :])
+    producer = await start_producer(login())
+    for value in (*map(reading, range(3)), b"{"):
+        await producer.send(f"{closed.prefix}sensor.readings", value, key=b"pump")
+    await producer.stop()
+    worker = Worker(closed.model_copy(update={"kafka": login(username=LIMITED)}))
+    work = asyncio.create_task(worker.run(handle_signals=False))
+    try:
+        await asyncio.wait_for(asyncio.wait([work]), 40)
+    finally:
+        worker.stop()
+        await asyncio.wait_for(asyncio.gather(work, return_exceptions=True), 20)
+    assert isinstance(work.exception(), BrokerError)
+    missing = re.search(r"--(?:topic|group) (\S+)", ACLS[number])[1]
+    assert (closed.worker.group if "--group" in ACLS[number] else closed.prefix + missing) in str(
+        work.exception()
+    )
 
 
 async def told(kafka):
