@@ -193,3 +193,13 @@ def test_logs_stay_short():
         outcome = monitor.update(of([SessionRow("a", 10.0 * i + j) for j in range(10)], first=10 * i), 0)
     assert len(monitor.log("a", "v:v1")) == 16  # 10 s of the window, 5 s of lateness, both borders
     assert len(outcome.changes[0].log) < 1000
+
+
+def test_several_deliveries_give_each_log_once():
+    rows = [SessionRow("a", 100.0 + i, id=str(i % 3)) for i in range(6)]
+    one, other = SessionMonitor(config_of()), SessionMonitor(config_of())
+    taken = None
+    for i, row in enumerate(rows):
+        taken = one.take(of([row], first=i), 0, taken)
+    assert one.outcome(taken) == other.update(of(rows), 0)
+    assert len(one.outcome(taken).changes) == 1

@@ -37,6 +37,8 @@ NEVER = -(1 << 63)
 # of the other positions, rows, ids, totals in bytes.
 _HEAD = struct.Struct("<3sBI8sIqqHIII")
 _CHECKED = 8
+_BEGIN = struct.Struct("<3sBI")
+_REST = struct.Struct("<8sIqqHIII")
 STAMP = slice(16, 28)
 """Where a log's bytes hold its last partition and offset, which tell it from every other log of the same entity."""
 _POSITION = struct.Struct("<Iq")
@@ -277,18 +279,17 @@ class EntityLog:
         """Return the log as bytes; the same events give the same bytes."""
         *others, last = self.positions.items() or [_NOWHERE]
         totals = b"" if self._given_up == NEVER else encode_totals(self.totals)
-        body = b"".join(
+        lengths = (len(others), len(self.ts), len(self._ids), len(totals))
+        checked = b"".join(
             (
+                _REST.pack(self._layout.fingerprint, *last, self._given_up, *lengths),
                 *(_POSITION.pack(*other) for other in others),
                 *(map(_swapped, self._columns()) if _BIG_ENDIAN else self._columns()),
                 *self.planes,
                 totals,
             )
         )
-        lengths = (len(others), len(self.ts), len(self._ids), len(totals))
-        head = _HEAD.pack(_MAGIC, FORMAT, 0, self._layout.fingerprint, *last, self._given_up, *lengths)
-        checksum = zlib.crc32(body, zlib.crc32(head[_CHECKED:]))
-        return head[:4] + checksum.to_bytes(4, "little") + head[_CHECKED:] + body
+        return _BEGIN.pack(_MAGIC, FORMAT, zlib.crc32(checked)) + checked
 
     @classmethod
     def decode(cls, raw: bytes, layout: Layout) -> Self:

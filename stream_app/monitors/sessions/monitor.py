@@ -72,7 +72,10 @@ class SessionMonitor:
         StateError
             If an event cannot be where it stands: the topic was made anew under logs of the old one.
         """
-        taken = self.take(arrivals, partition)
+        return self.outcome(self.take(arrivals, partition))
+
+    def outcome(self, taken: Taken) -> SessionOutcome:
+        """Give the logs that changed since some events were taken; each once, however many of its events there were."""
         changes = []
         for (entity, i), base in taken.touched.items():
             log = self._logs[entity][i]
@@ -82,9 +85,19 @@ class SessionMonitor:
             changes.append(LogChange(entity, self._keys[i], log.encode(), base, last, newest))
         return SessionOutcome(changes, taken.refusals, taken.repeated, taken.partly)
 
-    def take(self, arrivals: SessionArrivals, partition: int) -> Taken:
-        """Take events without storing anything."""
-        taken = Taken()
+    def take(self, arrivals: SessionArrivals, partition: int, taken: Taken | None = None) -> Taken:
+        """Take events, and give no logs yet: several deliveries can be stored at once, which costs less.
+
+        Parameters
+        ----------
+        arrivals : SessionArrivals
+            The events.
+        partition : int
+            Where they came from.
+        taken : Taken, optional
+            What was taken before and not given by `outcome` yet; it goes on.
+        """
+        taken = Taken() if taken is None else taken
         for row, offset, record_ts in zip(arrivals.rows, arrivals.offsets, arrivals.record_ts, strict=True):
             problem = self._judge(row, record_ts)
             verdicts = [] if problem else self._add(row, partition, offset, taken)
@@ -93,7 +106,7 @@ class SessionMonitor:
                     taken.repeated += 1
                 else:
                     problem = self._refused(row, verdicts)
-            elif len(set(verdicts)) > 1:
+            elif len(verdicts) > 1 and len(set(verdicts)) > 1:
                 taken.partly += 1
             if problem:
                 taken.refusals.append(Refusal(offset, *problem))

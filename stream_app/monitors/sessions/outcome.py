@@ -1,15 +1,17 @@
 """What a session monitor makes of some events."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stream_app.monitors.sensors import Refusal
 
 __all__ = ["LogChange", "SessionOutcome"]
 
 
-@dataclass(frozen=True, slots=True)
-class LogChange:
+class LogChange(NamedTuple):
     """The new log of one entity in one view, to be stored in place of the one it was made of.
+
+    A tuple, because up to one is made for every event.
 
     Parameters
     ----------
