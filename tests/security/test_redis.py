@@ -209,6 +209,29 @@ async def test_a_worker_whose_user_may_not_write_stops_with_the_reason(settings,
     assert time.monotonic() - begin < 20
 
 
+@marked
+@pytest.mark.parametrize("change", ["password", "certificate"])
+async def test_a_worker_that_is_no_longer_let_in_stops_instead_of_waiting(
+    settings, settings_of, certificates, admin, change
+):
+    settings = settings.model_copy(update={"redis": settings_of()})
+    async with working(settings) as work:
+        assert not work.done()
+        if change == "password":
+            admin.execute_command("acl", "setuser", "streamgauge", "resetpass", ">another")
+        else:
+            show(admin, certificates.expired)
+        try:
+            admin.client_kill_filter(_type="normal", skipme=True)
+            await asyncio.wait_for(asyncio.wait([work]), 30)
+        finally:
+            admin.execute_command("acl", "setuser", "streamgauge", "resetpass", f">{SECRET}")
+            show(admin, certificates.server)
+    said = {"password": "refuses the login", "certificate": "certificate has expired"}
+    assert said[change] in str(work.exception())
+    assert not isinstance(work.exception(), StoreUnavailableError)
+
+
 async def told(settings, *secrets):
     """What is said where Redis cannot be used; it must come soon, on one line, and without a secret."""
     begin = time.monotonic()
