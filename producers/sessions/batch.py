@@ -130,8 +130,8 @@ class SessionEvents:
 class _Event(msgspec.Struct, gc=False, omit_defaults=True):
     entity: str
     ts: float
-    type: str | None
-    values: msgspec.Struct
+    type: str | None = None
+    values: msgspec.Struct | None = None
     attributes: msgspec.Struct | None = None
     id: str | None = None
 

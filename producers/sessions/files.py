@@ -93,7 +93,7 @@ class SessionFiles:
             events += len(batch)
             yield batch
         if not events and sum(self.left.counts.values()) > before:
-            reasons = "; ".join(f"{n:,} rows: {reason}" for reason, n in self.left_out.items())
+            reasons = "; ".join(f"{n:,}, {reason}" for reason, n in self.left_out.items())
             raise SourceError(f"no row is an event: {reasons}")
 
 

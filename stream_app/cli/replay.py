@@ -302,7 +302,7 @@ def _told(summary: Summary, kind: Kind) -> str:
     before = f", after {summary.before:,} before" if summary.before else ""
     one, several = kind.keys
     sources = f"1 {one}" if summary.sources == 1 else f"{summary.sources:,} {several}"
-    left = "".join(f"\nleft out {count:,} rows: {reason}" for reason, count in summary.left_out.items())
+    left = "".join(f"\nleft out {count:,}: {reason}" for reason, count in summary.left_out.items())
     return (
         f"{'interrupted: ' if summary.interrupted else ''}replayed {summary.events:,} events of {sources} into "
         f"{summary.topic} ({summary.partitions} partitions){before} in {summary.seconds:.1f} s: "
