@@ -13,11 +13,11 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.types import TP
 
-from stream_app.errors import BrokerError, StoreUnavailableError
-from stream_app.kafka import client_options
+from stream_app.errors import BrokerError, BrokerUnavailableError, StoreUnavailableError
+from stream_app.kafka import client_options, refusal
 from stream_app.runtime.outages import KAFKA, REDIS, Outages
 from stream_app.settings import KafkaSettings
 
@@ -53,6 +53,8 @@ class LogEnds:
         ------
         KafkaError, OSError, TimeoutError
             If Kafka does not answer.
+        BrokerError
+            If it answers, and refuses us.
         """
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -64,6 +66,14 @@ class LogEnds:
                 missing = set(topics) - await self._consumer.topics()
                 asked = [TopicPartition(*tp) for tp in partitions if tp.topic not in missing]
                 ends = await self._consumer.end_offsets(asked) if asked else {}
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            # Clients only say that they cannot connect; a login that is refused now would be waited for in vain.
+            if isinstance(error, KafkaConnectionError):
+                refused = await refusal(self._settings)
+                if refused is not None and not isinstance(refused, BrokerUnavailableError):
+                    raise refused from error
+            raise
         except BaseException:
             await self.close()
             raise

@@ -14,7 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
 from conftest import eventually
 from security.certificates import PASSWORD as KEY_PASSWORD
-from security.real import LIMITED, PASSWORD, USER, needs_kafka
+from security.certificates import Certificates
+from security.real import LIMITED, PASSWORD, USER, guarded_kafka, needs_kafka
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import Topics
@@ -27,6 +28,7 @@ from stream_app.store import FeatureReader
 pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_kafka]
 
 WRONG = "not-the-password"
+LOGIN = {"security": "SASL_SSL", "username": USER, "password": PASSWORD}
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
@@ -199,6 +201,29 @@ async def test_without_one_of_its_rights_a_worker_stops_with_the_reason(
     assert isinstance(work.exception(), BrokerError)
     missing = re.search(r"--(?:topic|group) (\S+)", ACLS[number])[1]
     assert (closed.worker.group if "--group" in ACLS[number] else closed.prefix + missing) in str(
+        work.exception()
+    )
+
+
+async def test_a_worker_that_is_no_longer_let_in_stops_instead_of_waiting(settings, tmp_path):
+    own = Certificates(tmp_path / "certificates")
+    guarded = guarded_kafka(tmp_path / "kafka", own)
+    guarded.broker.start()
+    kafka = KafkaSettings(bootstrap=guarded.at("LOGIN"), ca_file=str(own.ca), **LOGIN)
+    worker = Worker(settings.model_copy(update={"kafka": kafka}))
+    work = asyncio.create_task(worker.run(handle_signals=False))
+    try:
+        await eventually(lambda: worker.ready.is_set() or work.done(), 40)
+        assert not work.done()
+        guarded.broker.kill()
+        own.server.both.write_bytes(own.expired.both.read_bytes())
+        guarded.broker.start()
+        await asyncio.wait_for(asyncio.wait([work]), 60)
+    finally:
+        worker.stop()
+        await asyncio.wait_for(asyncio.gather(work, return_exceptions=True), 20)
+        guarded.broker.kill()
+    assert "cannot be used over TLS: its certificate is not trusted: certificate has expired" in str(
         work.exception()
     )
 
