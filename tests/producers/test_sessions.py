@@ -30,6 +30,7 @@ from producers.sources import Columns
 from stream_app.cli.replay import replay as command
 from stream_app.errors import SettingsError, SourceError
 from stream_app.events import SessionEvent
+from stream_app.events.session_decoding import SessionRow, decode_session
 
 ORDERS = """customer,date,units,price,kind,note
 a,2011-12-09 12:50:00,2,3.5,buy,x
@@ -210,6 +211,25 @@ def test_rows_that_are_no_events_are_left_out_counted_and_named(write, row, reas
     assert counts(source) == {reason: 2}
     assert told.endswith(f"(first: {path}:{line})")
     assert isinstance(source, Winnowed)
+
+
+WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
+MOMENTS = st.one_of(st.integers(-10, 10**10).map(str), st.datetimes().map(str), WORDS)
+NUMBERS = st.one_of(st.floats().map(repr), WORDS)
+
+
+@given(st.lists(st.tuples(WORDS, MOMENTS, NUMBERS, NUMBERS, WORDS), min_size=1, max_size=20))
+def test_whatever_cells_hold_a_row_is_an_event_of_the_schema_or_counted(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("any") / "a.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("user", "ts", "a", "b", "note"), ("sure", "1", "1", "1", "1"), *rows])
+    source = SessionFiles.find(
+        [str(path)], SessionColumns(values=("a", "ab=a*b"), attributes=("note",), delimiter=",")
+    )
+    got = events(source)
+    assert len(got) + sum(source.left_out.values()) == 1 + len(rows)
+    for event in got:
+        assert isinstance(decode_session(json.dumps(event).encode()), SessionRow)
 
 
 @pytest.mark.parametrize("cell", ["[1]", '{"a": 1}'])
