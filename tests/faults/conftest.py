@@ -5,6 +5,7 @@ At reduced scale it is part of ``make test-kafka``; ``make faults`` runs it at f
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ def kafka_server(faults_folder):
     broker.start()
     yield broker
     broker.stop()
+    shutil.rmtree(broker.directory / "data")
 
 
 @pytest.fixture(scope="session")
@@ -148,6 +150,7 @@ def redis_server(faults_folder):
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(server.directory / "appendonlydir")
 
 
 @pytest.fixture
@@ -164,6 +167,7 @@ def own_kafka(folder):
     yield make
     for broker in made:
         broker.kill()
+        shutil.rmtree(broker.directory / "data", ignore_errors=True)
 
 
 @pytest.fixture
@@ -180,6 +184,7 @@ def own_redis(folder):
     yield make
     for server in made:
         server.kill()
+        shutil.rmtree(server.directory / "appendonlydir", ignore_errors=True)
 
 
 @pytest.fixture

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import math
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +18,7 @@ import aiohttp
 from conftest import eventually
 
 from stream_app.embedded.server import free_port
+from stream_app.embedded.tied import end, spawn_tied
 
 __all__ = ["Exit", "Memory", "Supervisor", "WorkerProcess"]
 
@@ -72,11 +76,12 @@ class WorkerProcess:
         self.starts = 0
         self.memory = Memory()
         self.port = int(env["STREAMGAUGE_WORKER__METRICS_PORT"])
-        self._env = dict(env)
+        changes = [f"{key}={value}" for key, value in env.items() if os.environ.get(key) != value]
+        self._command = [shutil.which("env"), *changes, sys.executable, "-m", "stream_app", "worker"]
         self._log = log
         self._restart = restart
         self._retired = False
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._started = asyncio.Event()
         self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._sample())]
 
@@ -87,7 +92,7 @@ class WorkerProcess:
     @property
     def running(self) -> bool:
         """Whether a process runs now."""
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -102,7 +107,7 @@ class WorkerProcess:
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; nothing where the process has ended."""
-        with contextlib.suppress(ProcessLookupError):
+        if self.running:
             os.kill(self.pid, number)
 
     async def kill(self) -> None:
@@ -156,11 +161,9 @@ class WorkerProcess:
         self._retired = True
         for task in self._tasks:
             task.cancel()
-        if self.running:
-            self.send(signal.SIGCONT)
-            self.send(signal.SIGKILL)
-            await self._process.wait()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._process is not None:
+            end(self._process, patience=0)
 
     @property
     def last_line(self) -> str:
@@ -209,22 +212,19 @@ class WorkerProcess:
 
     async def _ended(self) -> None:
         await self.started()
-        count = len(self.exits)
-        if self.running:
-            await eventually(lambda: len(self.exits) > count, timeout=3600.0)
+        begun = self.starts
+        await eventually(lambda: len(self.exits) >= begun, timeout=math.inf)
 
     async def _keep(self) -> None:
         while True:
+            self.starts += 1
             with self._log.open("ab") as log:
-                self.starts += 1
                 log.write(f"--- start {self.starts} of {self.name}\n".encode())
-                log.flush()
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "stream_app", "worker", env=self._env, stdout=log, stderr=log
-                )
+            process = self._process = spawn_tied(self._command, log=self._log)
             self._started.set()
-            code = await self._process.wait()
-            self.exits.append(Exit(code, time.monotonic()))
+            await eventually(lambda process=process: process.poll() is not None, timeout=math.inf)
+            self.exits.append(Exit(process.returncode, time.monotonic()))
+            end(process)
             if self._retired or not self._restart:
                 return
             await asyncio.sleep(_RESTART_SECONDS)

@@ -21,7 +21,7 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
     A third of them at any time, a third while Redis works on a checkpoint, a third within a pipeline: before Redis
     saw it, when it had half of it, or when its answer was on the way.
     """
-    kills, piece = scale.pick(12, 200), 800
+    kills, piece = scale.pick(9, 200), 800
     feed = Feed(sources=4, length=kills * piece // 4, seed=seed)
     wire = Tripwire("127.0.0.1", redis_server.port)
     port = await wire.start()
@@ -194,20 +194,20 @@ async def test_idle_spare_takes_over(make_ground, row, seed):
     if "max_poll_interval" not in WorkerSettings.model_fields:
         pytest.skip("workers have no setting max_poll_interval")
     feed = Feed(sources=3, length=2000, partitions=1, seed=seed)
-    ground = await make_ground(partitions=1, max_batch=500, max_poll_interval=8.0)
+    ground = await make_ground(partitions=1, max_batch=500, max_poll_interval=5.0)
     first = await ground.workers.start("owner", named=False, restart=False)
     await first.ready()
     await ground.send(feed.take(2000))
     await ground.caught_up()
     await ground.workers.start("spare", named=False)
-    idle = 20.0
+    idle = 12.0
     await asyncio.sleep(idle)  # the fault itself: more than twice the interval without a partition
     await first.kill()
     begin = time.monotonic()
     await ground.send(feed.take())
     await ground.moved()
     row.recovery = time.monotonic() - begin
-    row.remark(f"idle for {idle:.0f} s with an interval of 8 s")
+    row.remark(f"idle for {idle:.0f} s with an interval of 5 s")
     result = await ground.settled()
     row.tell(result)
     assert not result.differences
