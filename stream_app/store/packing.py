@@ -41,7 +41,9 @@ _DTYPES = (
     "uint64",
     "bool",
 )
-_CODES = {np.dtype(name).newbyteorder("<"): code for code, name in enumerate(_DTYPES)}
+_KINDS = tuple(np.dtype(name).newbyteorder("<") for name in _DTYPES)
+_CODES = {kind: code for code, kind in enumerate(_KINDS)}
+_SHAPES = tuple(struct.Struct(f"<{sides}I") for sides in range(33))
 
 
 def pack_state(state: Mapping[str, Any], *, key: bytes | None = None, bound_to: str = "") -> bytes:
@@ -153,12 +155,15 @@ def _pack_other(value: Any) -> Any:
 def _unpack_other(code: int, data: memoryview) -> Any:
     if code != _ARRAY:
         raise ValueError(f"unknown extension {code}")
-    kind, dimensions = struct.unpack_from("<BB", data)
-    shape = struct.unpack_from(f"<{dimensions}I", data, 2)
+    kind, sides = data[0], data[1]
+    shape = _SHAPES[sides].unpack_from(data, 2)
+    flat = np.frombuffer(data, dtype=_KINDS[kind], offset=2 + 4 * sides)
+    # Copied, because an array over the received bytes could not be written to.
+    if shape == flat.shape:  # by far the most; reshaping costs as much as copying
+        return flat.copy()
     if max(shape, default=0) > _LONGEST_SIDE:
         raise ValueError(f"an array of shape {shape}")
-    # Copied, because an array over the received bytes could not be written to.
-    return np.frombuffer(data, dtype=_DTYPES[kind], offset=2 + 4 * dimensions).reshape(shape).copy()
+    return flat.reshape(shape).copy()
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_pack_other)

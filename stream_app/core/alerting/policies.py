@@ -7,6 +7,7 @@ from typing import Any
 from stream_app.core.alerting.changes import AlertChange, AlertState, Severity, alert_key, severity_of
 from stream_app.core.arrays import FloatArray
 from stream_app.core.signals import Signal
+from stream_app.core.versions import expect_version
 from stream_app.errors import SettingsError, StateError
 
 __all__ = ["BudgetPolicy", "ConsecutivePolicy", "EveryPolicy"]
@@ -92,10 +93,7 @@ class EveryPolicy:
         StateError
             If it is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"the alert state has version {state.get('version')!r}; this release reads {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the alert policy")
         try:
             self._alerts = {
                 key: _Alert(**{**alert, "last": _signal(alert["last"])})

@@ -17,6 +17,7 @@ from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.changepoint import MeanShiftDetector, ShiftScale
 from stream_app.core.compact import compact, first_known
 from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["AnomalyDetector", "AnomalyResult"]
@@ -345,10 +346,7 @@ class AnomalyDetector:
         StateError
             If the state is of another version or damaged.
         """
-        if state.get("version") != _STATE_VERSION:
-            raise StateError(
-                f"anomaly detector: state of version {state.get('version')}, expected {_STATE_VERSION}"
-            )
+        expect_version(state, _STATE_VERSION, "the anomaly detector")
         try:
             detector = cls(tuple(state["channels"]), AnomalyConfig(**state["config"]))
             detector._origin = np.array(state["origin"], dtype=np.float64)

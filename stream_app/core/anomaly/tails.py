@@ -6,6 +6,7 @@ with one threshold. Each is mapped to the standard normal value with about the s
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -145,6 +146,7 @@ def crossing_rate(level: float, weight: float) -> float:
     return 2.0 * theta * height * math.exp(-0.5 * height * height) / math.sqrt(2.0 * math.pi)
 
 
+@lru_cache(maxsize=1024)
 def level_for_rate(rate: float, weight: float, looks: int) -> float:
     """Level at which `looks` smoothed statistics together start `rate` excursions per event.
 

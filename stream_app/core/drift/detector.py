@@ -16,6 +16,7 @@ from stream_app.core.drift.evidence import BinnedEvents, bin_events, count_bins,
 from stream_app.core.drift.sample import ReferenceSample
 from stream_app.core.drift.stakes import Stakes
 from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, SettingsError, StateError
 
 __all__ = ["DriftDetector"]
@@ -176,10 +177,7 @@ class DriftDetector:
         StateError
             If the state is of another version or incomplete.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"the drift state has version {state.get('version')!r}; this release reads {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the drift detector")
         try:
             detector = cls(tuple(state["channels"]), DriftConfig(**state["config"]))
             detector._age = int(state["age"])

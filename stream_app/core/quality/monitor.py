@@ -18,6 +18,7 @@ from stream_app.core.quality.report import ChannelQuality, QualityReport
 from stream_app.core.quality.runs import StuckRuns
 from stream_app.core.quality.trailing import TrailingCount, Transition
 from stream_app.core.signals import Signal
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["QualityMonitor"]
@@ -321,13 +322,11 @@ class QualityMonitor:
         StateError
             The state is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"a quality monitor's state has version {state.get('version')!r}, expected {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the quality monitor")
         try:
             limits = {name: (pair[0], pair[1]) for name, pair in state["limits"].items()}
-            monitor = cls(state["channels"], limits=limits, options=QualityOptions(**state["options"]))
+            monitor = cls(limits=limits, options=QualityOptions(**state["options"]))
+            monitor.channels = tuple(state["channels"])
             monitor._arrivals.restore(state["arrivals"])
             monitor._refused = {str(reason): int(number) for reason, number in state["refused"].items()}
             monitor._learners = [Learner.from_state(x, monitor.options) for x in state["learners"]]

@@ -16,6 +16,7 @@ from stream_app.core.river_adapter.catalogue import build, full_name, is_binary,
 from stream_app.core.river_adapter.codec import decode, encode
 from stream_app.core.river_adapter.feeding import Hit, feed_for
 from stream_app.core.signals import Signal
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["RiverDetector"]
@@ -228,10 +229,7 @@ class RiverDetector:
         StateError
             The state is of another version of ours or of River, damaged, or not signed with the key.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"a River detector's state has version {state.get('version')!r}, expected {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the River detector")
         if state.get("river") != river_version:
             raise StateError(
                 f"a detector's state was written by River {state.get('river')}, this is River {river_version}: "

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["Reference", "SortedSample"]
@@ -149,8 +150,7 @@ class Reference:
         StateError
             The state is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(f"a reference's state has version {state.get('version')!r}, expected {_VERSION}")
+        expect_version(state, _VERSION, "the reference")
         try:
             samples = [np.asarray(sample, dtype=np.float64) for sample in state["samples"]]
             # Columns of unequal length (missing values were left out) are filled up with what is left out again.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.twosample.ks import ks_from_counts
 from stream_app.core.twosample.reference import SortedSample
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["SlidingKS"]
@@ -124,10 +125,7 @@ class SlidingKS:
         StateError
             The state is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"a sliding KS's state has version {state.get('version')!r}, expected {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the sliding KS test")
         try:
             sliding = cls(state["reference"], window=state["window"])
             cells = np.asarray(state["cells"], dtype=np.int64)

@@ -18,6 +18,7 @@ from stream_app.core.twosample.ks import ks_ordered, ks_p_value
 from stream_app.core.twosample.psi import PSI_SEVERE, Bins, psi_ordered
 from stream_app.core.twosample.ranks import mann_whitney
 from stream_app.core.twosample.reference import Reference, SortedSample
+from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
 __all__ = ["TestName", "WindowedTest", "WindowedTestOptions"]
@@ -345,10 +346,7 @@ class WindowedTest:
         StateError
             The state is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"a windowed test's state has version {state.get('version')!r}, expected {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the windowed test")
         try:
             known = {field.name: state["options"][field.name] for field in fields(WindowedTestOptions)}
             options = WindowedTestOptions(**known | {"tests": tuple(known["tests"])})

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.versions import expect_version
 from stream_app.core.windows.summary import DEFAULT_QUANTILES, WindowSummary, summarise
 from stream_app.errors import DataError, StateError
 
@@ -226,10 +227,7 @@ class RollingWindow:
         StateError
             The state is of another version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"a rolling window's state has version {state.get('version')!r}, expected {_VERSION}"
-            )
+        expect_version(state, _VERSION, "the rolling window")
         try:
             window = cls(
                 state["channels"], rows=state["rows"], seconds=state["seconds"], quantiles=state["quantiles"]

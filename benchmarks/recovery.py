@@ -1,0 +1,147 @@
+"""Seconds from the claim of partitions until the states of all their sources are back from Redis.
+
+Sources learn for some events, are stored, and are taken over by a new owner, that of a worker which crashed. Then
+one event of each source comes: all states are read, verified, unpacked and put in place before it is counted.
+
+    python benchmarks/recovery.py [--sources 10000] [--events 600] [--channels 8]
+"""
+
+import argparse
+import asyncio
+import gc
+import resource
+import time
+
+import numpy as np
+import structlog
+from faust.types import TP
+from rich.console import Console
+from rich.table import Table
+
+from stream_app.embedded import EmbeddedStore
+from stream_app.events import SensorRow
+from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.partitions import Partitions
+from stream_app.settings import RedisSettings
+from stream_app.store import CheckpointStore, connect
+
+TOPIC = "sensor.readings"
+PARTITIONS = 4
+
+
+def arrivals_of(values, names, begin, step):
+    rows = [
+        SensorRow("", 1.6e9 + begin + i, dict(zip(names, row, strict=True)))
+        for i, row in enumerate(values.tolist())
+    ]
+    offsets = [(begin + i) * step for i in range(len(rows))]
+    return Arrivals(rows, offsets, [row.ts for row in rows])
+
+
+async def whole_log(_):
+    return 0, 10**12
+
+
+def partitions_of(store, sources, key, metrics=None):
+    config = SensorConfig(sources=sources)
+    return Partitions(
+        CheckpointStore(store, "recovery"),
+        {TOPIC: lambda: SensorMonitor(config)},
+        interval=0.0,
+        metrics=metrics or Metrics(),
+        log_range=whole_log,
+        max_in_memory=sources,
+        key=key,
+    )
+
+
+async def fill(store, options, key):
+    """Let all sources learn, and store them; a thousand at a time, so that no memory is left to the measurement."""
+    metrics = Metrics()
+    partitions = partitions_of(store, options.sources, key, metrics)
+    tps = [TP(TOPIC, number) for number in range(PARTITIONS)]
+    await partitions.load(tps)
+    names = [f"channel-{j}" for j in range(options.channels)]
+    values = np.random.default_rng(0).normal(20.0, 3.0, (options.events, options.channels))
+    taken = 0.0
+    for first in range(0, options.sources, 1000):
+        for i in range(first, min(first + 1000, options.sources)):
+            partition = partitions.get(tps[i % PARTITIONS])
+            partition.update({f"pump-{i}": arrivals_of(values, names, 0, options.sources)})
+            partition.next_offset += 1
+        begin = time.perf_counter()
+        await partitions.checkpoint(TOPIC)
+        taken += time.perf_counter() - begin
+        for tp in tps:
+            partitions.get(tp).rest(1)
+    return taken, metrics.registry.get_sample_value("streamgauge_checkpoint_bytes_total")
+
+
+async def recover(store, options, key):
+    partitions = partitions_of(store, options.sources, key)
+    tps = [TP(TOPIC, number) for number in range(PARTITIONS)]
+    names = [f"channel-{j}" for j in range(options.channels)]
+    one = np.full((1, options.channels), 20.0)
+    longest = 0.0
+
+    async def watch():
+        nonlocal longest
+        while True:
+            begin = time.perf_counter()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.perf_counter() - begin)
+
+    watching = asyncio.create_task(watch())
+    begin = time.perf_counter()
+    await partitions.load(tps)
+    claimed = time.perf_counter() - begin
+    for number, tp in enumerate(tps):
+        arrivals = {
+            f"pump-{i}": arrivals_of(one, names, options.events, options.sources)
+            for i in range(number, options.sources, PARTITIONS)
+        }
+        await partitions.restore(partitions.get(tp), arrivals)
+    restored = time.perf_counter() - begin
+    watching.cancel()
+    count = sum(len(partitions.get(tp).monitor) for tp in tps)
+    if count != options.sources:
+        raise SystemExit(f"{count} of {options.sources} sources are back")
+    return claimed, restored, longest
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sources", type=int, default=10_000)
+    parser.add_argument("--events", type=int, default=600)
+    parser.add_argument("--channels", type=int, default=8)
+    options = parser.parse_args()
+    # As a worker does.
+    gc.set_threshold(100_000, 50, 100)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    table = Table(
+        title=f"{options.sources:,} sources with {options.channels} channels, {PARTITIONS} partitions"
+    )
+    for heading in (
+        "states", "MB stored", "KB a source", "storing s", "claims s", "all back after s", "loop held ms", "peak memory MB",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for name, key in (("with checksum", None), ("signed", b"k" * 32)):
+        server = EmbeddedStore()
+        try:
+            store = await connect(RedisSettings(url=server.start()))
+            taken, stored = await fill(store, options, key)
+            claimed, restored, longest = await recover(store, options, key)
+            await store.close()
+        finally:
+            server.stop()
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        table.add_row(
+            name, f"{stored / 1e6:.0f}", f"{stored / options.sources / 1e3:.0f}", f"{taken:.1f}", f"{claimed:.2f}",
+            f"{restored:.1f}", f"{longest * 1e3:.0f}", f"{memory:.0f}",
+        )  # fmt: skip
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
