@@ -46,7 +46,9 @@ def test_every_command_is_one_of_ours():
 @pytest.mark.parametrize("target", MAKE)
 def test_make_runs_what_it_says(target):
     # The make that runs these tests hands its own arguments down.
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "ARGS"))}
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "ARGS"))
+    }
     ran = subprocess.run(
         ["make", "--dry-run", "--no-print-directory", target],
         cwd=ROOT, env=plain, capture_output=True, text=True, check=True, timeout=60,
