@@ -29,12 +29,29 @@ class Keys:
     prefix: str = "sg"
 
     def features(self, view: str, version: int, entity: str) -> str:
-        """Live features of one entity (hash)."""
+        """Live features of one entity: of a sensor's source (hash), or the log of a session's entity (string)."""
         return f"{self.prefix}:features:{_quoted(view)}:v{version}:{_quoted(entity)}"
+
+    def quoted(self, entity: str) -> str:
+        """Return how an entity stands at the end of a key, for whoever makes hundreds of them."""
+        return _quoted(entity)
 
     def entities(self, view: str) -> str:
         """Entities of a view by the time of their last event (sorted set)."""
         return f"{self.prefix}:entities:{_quoted(view)}"
+
+    def view_entities(self, view: str, version: int) -> str:
+        """Entities of one version of a feature view by the time of their newest event (sorted set)."""
+        return f"{self.entities(view)}:v{version}"
+
+    @property
+    def view_names(self) -> str:
+        """Names of the registered feature views (set)."""
+        return f"{self.prefix}:views"
+
+    def view(self, name: str) -> str:
+        """Name the registered versions of a feature view (hash)."""
+        return f"{self.prefix}:views:{_quoted(name)}"
 
     @property
     def alerts(self) -> str:
