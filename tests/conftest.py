@@ -57,6 +57,12 @@ def store_url(tmp_path_factory):
 
 
 @pytest.fixture
+def impatient(monkeypatch):
+    """Let clients in this process try brokers that are away as often as ever, but in quick succession."""
+    monkeypatch.setattr("stream_app.kafka.clients._FIRST_WAIT_SECONDS", 0.01)
+
+
+@pytest.fixture
 def prefix():
     return f"t{uuid.uuid4().hex[:10]}"
 

@@ -30,7 +30,7 @@ def test_all_is_right(call, servers, place):
     )
 
 
-def test_servers_that_are_away_are_each_told(call, servers):
+def test_servers_that_are_away_are_each_told(call, servers, impatient):
     ended = call("check", "--kafka", "127.0.0.1:1", "--redis", "redis://127.0.0.1:2/0", "--json")
     assert ended.code == 1
     found = findings(ended)

@@ -285,8 +285,8 @@ def test_what_is_not_there_is_one_line(call, servers, story, monkeypatch, prefix
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "0:1"), ("replay", "--all", "--yes")], ids=" ".join)
-def test_a_broker_that_is_away_is_one_line(spawn, place, command):
-    ended = spawn("dead-letters", *command, "--kafka", "127.0.0.1:1").wait()
+def test_a_broker_that_is_away_is_one_line(call, impatient, command):
+    ended = call("dead-letters", *command, "--kafka", "127.0.0.1:1")
     assert ended.failed("Kafka at 127.0.0.1:1 cannot be reached (tried 5 times)")
 
 

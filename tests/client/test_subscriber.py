@@ -249,7 +249,7 @@ async def test_a_broker_that_is_restarted_is_waited_for(tmp_path, prefix, group)
         await asyncio.to_thread(broker.stop)
 
 
-async def test_no_broker_is_an_error_of_ours():
+async def test_no_broker_is_an_error_of_ours(impatient):
     with pytest.raises(BrokerError, match="cannot be reached"):
         async with AlertSubscriber("127.0.0.1:1"):
             pass

@@ -258,7 +258,7 @@ async def test_topics_are_made_once_and_their_partitions_are_told(kafka, topic):
         await ensure_topics(kafka, {topic: 5})
 
 
-async def test_a_broker_that_is_away_is_one_line_with_its_address(replay):
+async def test_a_broker_that_is_away_is_one_line_with_its_address(replay, impatient):
     with pytest.raises(
         BrokerError, match=r"Kafka at 127.0.0.1:1 cannot be reached \(tried 5 times\)"
     ) as caught:

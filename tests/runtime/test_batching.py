@@ -341,6 +341,7 @@ async def test_whatever_seeks_come_between_a_reader_that_keeps_count_misses_noth
     assert {tp.partition: offsets for tp, offsets in got.items()} == {p: set(range(3000)) for p in (0, 1)}
 
 
+@pytest.mark.slow
 async def test_a_member_without_partitions_takes_over_however_long_it_waited(
     kafka, prefix, make_topic, producer, tmp_path
 ):

@@ -254,7 +254,7 @@ async def test_a_damaged_state_stops_the_worker_by_name(settings, store, produce
     assert await position(store, settings) == 10
 
 
-async def test_a_missing_broker_is_one_line(settings):
+async def test_a_missing_broker_is_one_line(settings, impatient):
     settings = settings.model_copy(update={"kafka": KafkaSettings(bootstrap="127.0.0.1:1")})
     with pytest.raises(BrokerError, match=r"Kafka at 127\.0\.0\.1:1 cannot be reached") as caught:
         await Worker(settings).run()
