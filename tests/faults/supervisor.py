@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -171,17 +172,30 @@ class WorkerProcess:
         lines = self.said.strip().splitlines()
         return lines[-1] if lines else ""
 
-    async def ask(self, path: str, timeout: float = 2.0) -> tuple[int, str]:
+    async def ask(self, path: str) -> tuple[int, str]:
         """Ask its HTTP endpoint; 0 and the reason where it does not answer."""
-        url = f"http://127.0.0.1:{self.port}{path}"
         try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as session,
-                session.get(url) as answer,
-            ):
+            async with self._get(path) as answer:
                 return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return 0, repr(error)
+
+    async def clock(self) -> float:
+        """What its clock shows, epoch seconds; 0 where it does not answer."""
+        try:
+            async with self._get("/livez") as answer:
+                return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return 0.0
+
+    @contextlib.asynccontextmanager
+    async def _get(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = f"http://127.0.0.1:{self.port}{path}"
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session,
+            session.get(url) as answer,
+        ):
+            yield answer
 
     async def ready(self, timeout: float = 60.0) -> None:
         """Wait until it says that it reads its partitions."""

@@ -183,7 +183,7 @@ async def test_redis_refuses(make_ground, own_redis, row, seed, refusal):
     ground = await make_ground(
         redis=f"redis://127.0.0.1:{server.port}/0",
         worker_redis=f"redis://worker:{_PASSWORD}@127.0.0.1:{server.port}/0",
-        max_batch=100,
+        max_batch=400,
     )
     client = ground.store.client
     await client.acl_setuser(
@@ -194,6 +194,7 @@ async def test_redis_refuses(make_ground, own_redis, row, seed, refusal):
     await ground.moved()
     await refusal.begin(client, server)
     begin = time.monotonic()
+    await ground.send(feed.take(1000))
     end = await worker.ended(30.0)
     took = end.at - begin
     half = await ground.half_written()
