@@ -30,7 +30,7 @@ A batch counts against ``stream_buffer_maxsize`` as one message, so keep that sm
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol, cast
@@ -144,6 +144,7 @@ class BatchConsumer(Consumer):
         self._placed: frozenset[TP] = frozenset()
         self._placing = asyncio.Lock()
         self._expected: dict[TP, int] = {}
+        self._room = asyncio.Event()
         self.fetched_at = monotonic()
         """When a delivery came last, on the monotonic clock."""
 
@@ -179,6 +180,16 @@ class BatchConsumer(Consumer):
         """Offset of a partition that would be fetched next; None where there is none."""
         return cast(FairThread, self._thread).next_fetch(partition)
 
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Hear that an agent has room for deliveries of a partition."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Read on in partitions that were paused."""
+        super().resume_partitions(tps)
+        self._room.set()
+
     def _own_partitions(self) -> set[TP]:
         return {tp for tp in self.assignment() if tp.topic in self._batched}
 
@@ -188,6 +199,11 @@ class BatchConsumer(Consumer):
             if not self.placed:
                 await self.sleep(_RETRY_SECONDS)
                 return {}, set()
+        if self.flow_active and not self._get_active_partitions():
+            # Faust would sleep for a second, though the agent may have room again in a moment.
+            self._room.clear()
+            await self.wait(self._room, timeout=timeout)  # type: ignore[arg-type] # any event will do
+            return {}, set()
         seek = self._seeks
         records, active = await super()._wait_next_records(timeout)
         if self._positions is not None and seek != self._seeks:

@@ -66,7 +66,7 @@ class Outages:
     def __init__(self, give_up: Callable[[], bool], metrics: Metrics) -> None:
         self._give_up = give_up
         self._metrics = metrics
-        self._away: dict[str, Outage] = {}
+        self._missed: dict[str, dict[object, Outage]] = {KAFKA: {}, REDIS: {}}
         # Many workers lose one server at the same moment; they shall not come back all at once.
         self._chance = random.Random()  # noqa: S311 not a secret
         for server in (KAFKA, REDIS):
@@ -74,22 +74,28 @@ class Outages:
 
     @property
     def away(self) -> dict[str, Outage]:
-        """The servers that are away now."""
-        return dict(self._away)
+        """The servers that are away now, each as whoever missed it first tells."""
+        return {
+            server: min(missed.values(), key=lambda outage: outage.since)
+            for server, missed in self._missed.items()
+            if missed
+        }
 
-    def missed(self, server: str, reason: str) -> None:
-        """Note that a server did not answer."""
-        known = self._away.get(server)
-        self._away[server] = Outage(known.since if known else monotonic(), reason)
-        if known is None:
+    def missed(self, server: str, reason: str, *, by: object = None) -> None:
+        """Note that a server did not do what somebody wanted of it."""
+        missed = self._missed[server]
+        known = missed.get(by)
+        if not missed:
             self._metrics.up.labels(server).set(0)
             self._metrics.outages.labels(server).inc()
             _log.warning("server is away, waiting for it", server=server, reason=reason)
+        missed[by] = Outage(known.since if known else monotonic(), reason)
 
-    def answered(self, server: str) -> None:
-        """Note that a server answered."""
-        known = self._away.pop(server, None)
-        if known is not None:
+    def answered(self, server: str, *, by: object = None) -> None:
+        """Note that a server did what this one wanted; it is back when nobody misses it any more."""
+        missed = self._missed[server]
+        known = missed.pop(by, None)
+        if known is not None and not missed:
             self._metrics.up.labels(server).set(1)
             _log.info("server is back", server=server, seconds=round(monotonic() - known.since, 1))
 
@@ -108,23 +114,21 @@ class Outages:
         Exception
             Whatever else `attempt` raises.
         """
+        me = object()
         wait = _FIRST_WAIT_SECONDS
-        missed: set[str] = set()
-        while True:
-            try:
-                result = await self._interruptible(attempt)
-            except StoreUnavailableError as error:
-                self.missed(REDIS, str(error))
-                missed.add(REDIS)
-            except BrokerUnavailableError as error:
-                self.missed(KAFKA, str(error))
-                missed.add(KAFKA)
-            else:
-                for server in missed:
-                    self.answered(server)
-                return result
-            await self._pause(self._chance.uniform(wait / 2, wait))
-            wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+        try:
+            while True:
+                try:
+                    return await self._interruptible(attempt)
+                except StoreUnavailableError as error:
+                    self.missed(REDIS, str(error), by=me)
+                except BrokerUnavailableError as error:
+                    self.missed(KAFKA, str(error), by=me)
+                await self._pause(self._chance.uniform(wait / 2, wait))
+                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+        finally:
+            for server in self._missed:
+                self.answered(server, by=me)
 
     async def _interruptible(self, attempt: Callable[[], Awaitable[T]]) -> T:
         # A server that is cut off lets an attempt hang for as long as its timeouts are. One that answers gets its time,
@@ -133,7 +137,7 @@ class Outages:
         begin = monotonic()
         try:
             while not (await asyncio.wait((task,), timeout=_LOOK_SECONDS))[0]:
-                if self._give_up() and (self._away or monotonic() - begin > _PATIENCE_SECONDS):
+                if self._give_up() and (self.away or monotonic() - begin > _PATIENCE_SECONDS):
                     raise GaveUpError
             return task.result()
         finally:

@@ -116,8 +116,8 @@ class Watchdog:
 
     Parameters
     ----------
-    topics : collection of str
-        The topics that must be there.
+    inputs, outputs : collection of str
+        The topics that must be there, to be read and to be written.
     ends : LogEnds
         Asks Kafka.
     subject : Subject
@@ -131,7 +131,8 @@ class Watchdog:
 
     def __init__(
         self,
-        topics: Collection[str],
+        inputs: Collection[str],
+        outputs: Collection[str],
         ends: LogEnds,
         subject: Subject,
         *,
@@ -139,7 +140,8 @@ class Watchdog:
         outages: Outages,
         rebalance_timeout: float,
     ) -> None:
-        self._topics = topics
+        self._inputs = frozenset(inputs)
+        self._topics = frozenset((*inputs, *outputs))
         self._ends = ends
         self._subject = subject
         self._verify = verify
@@ -193,9 +195,14 @@ class Watchdog:
         # Once is not enough: brokers that are starting do not know all their topics yet.
         self._missing = self._missing + 1 if missing else 0
         if self._missing >= _MISSING_LOOKS:
+            lost = missing & self._inputs
             raise BrokerError(
-                f"the topic {', '.join(sorted(missing))} is gone; what was in it and not processed is lost. "
-                "Make it anew and begin afresh with another worker.group"
+                f"the topic {', '.join(sorted(missing))} is gone"
+                + (
+                    "; what was in it and not processed is lost. Make it anew and begin afresh with another worker.group"
+                    if lost
+                    else "; make it anew, or start the worker again with worker.create_topics = true. Nothing is lost"
+                )
             )
         if not missing:
             self._look_at_consumer(progress, ends)

@@ -148,11 +148,14 @@ class Worker:
             await self._work(app, agents, partitions, outbox, outages)
 
     async def _check_topics(self) -> None:
-        outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
         partitions = self.settings.worker.partitions
-        wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(outputs, 1)
+        wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(self._outputs, 1)
         await ensure_topics(self.settings.kafka, wanted, create=self.settings.worker.create_topics)
         await check_group(self.settings.kafka, self.settings.worker.group)
+
+    @property
+    def _outputs(self) -> tuple[str, ...]:
+        return (*self.topics.all_alerts(), self.topics.dead_letters)
 
     def _app(self, datadir: str) -> Any:
         worker = self.settings.worker
@@ -311,6 +314,7 @@ class Worker:
     def _watch(self, reading: Reading, partitions: Partitions, outages: Outages) -> Watchdog:
         return Watchdog(
             self._streams,
+            self._outputs,
             LogEnds(self.settings.kafka),
             reading,
             verify=partitions.verify,

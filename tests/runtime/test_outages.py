@@ -97,3 +97,20 @@ async def test_a_batch_in_hand_may_be_finished_when_the_group_rebalances():
         return "done"
 
     assert await outages.ride_out(slow) == "done"
+
+
+async def test_a_server_that_answers_one_but_not_the_other_is_away():
+    metrics = Metrics()
+    stopping = False
+    outages = Outages(lambda: stopping, metrics)
+    waiting = asyncio.create_task(outages.ride_out(Server(*[BrokerUnavailableError("no topic")] * 1000)))
+    await eventually(lambda: KAFKA in outages.away)
+    outages.missed(KAFKA, "no answer")
+    outages.answered(KAFKA)
+    assert "no topic" in outages.away[KAFKA].reason
+    assert up(metrics, KAFKA) == 0
+    stopping = True
+    with pytest.raises(GaveUpError):
+        await waiting
+    assert outages.away == {}
+    assert up(metrics, KAFKA) == 1

@@ -51,12 +51,18 @@ async def nothing():
 async def watch(kafka):
     made = []
 
-    def make(reader, *, verify=nothing, settings=kafka, answering=LONG_AGO, topics=None):
+    def make(reader, *, verify=nothing, settings=kafka, answering=LONG_AGO, inputs=(), outputs=()):
         ends = LogEnds(settings)
         made.append(ends)
         outages = Outages(lambda: False, Metrics())
         dog = Watchdog(
-            topics or [reader.topic], ends, reader, verify=verify, outages=outages, rebalance_timeout=6.0
+            [reader.topic, *inputs],
+            outputs,
+            ends,
+            reader,
+            verify=verify,
+            outages=outages,
+            rebalance_timeout=6.0,
         )
         dog._answering_since = time.monotonic() - answering
         return dog, outages
@@ -125,12 +131,13 @@ async def test_a_group_that_never_settles_ends_the_worker(watch, topic):
         await dog.look()
 
 
-async def test_a_topic_that_is_gone_ends_the_worker_when_it_is_sure(watch, topic):
-    dog, outages = watch(Reader(topic, next_offset=10), topics=[topic, f"{topic}.gone"])
+@pytest.mark.parametrize(("kind", "advice"), [("inputs", "is lost"), ("outputs", "Nothing is lost")])
+async def test_a_topic_that_is_gone_ends_the_worker_when_it_is_sure(watch, topic, kind, advice):
+    dog, outages = watch(Reader(topic, next_offset=10), **{kind: [f"{topic}.gone"]})
     await dog.look()
     await dog.look()
     assert outages.away == {}
-    with pytest.raises(BrokerError, match=rf"{topic}\.gone is gone"):
+    with pytest.raises(BrokerError, match=rf"{topic}\.gone is gone.* {advice}"):
         await dog.look()
 
 
