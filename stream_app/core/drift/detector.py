@@ -67,14 +67,18 @@ class DriftDetector:
     """
 
     def __init__(self, channels: Sequence[str], config: DriftConfig | None = None) -> None:
+        self._prepare(channels, config or DriftConfig())
+        self._set_stakes()
+
+    def _prepare(self, channels: Sequence[str], config: DriftConfig) -> None:
         if not channels or len(set(channels)) != len(channels):
             raise SettingsError(f"channels are {tuple(channels)!r}; expected at least one, each named once")
         self.channels = tuple(channels)
-        self.config = config or DriftConfig()
+        self.config = config
         self._bets = channel_bets(self.config.min_effect)
         self._sample: ReferenceSample | None = None
         self._owed = self.config.prepaid
-        self._restart()
+        self._forget()
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -97,7 +101,7 @@ class DriftDetector:
         values = self._checked(values)
         if len(values) < 200:
             raise DataError(f"the reference has {len(values)} events; drift detection needs at least 200")
-        self._restart()
+        self._forget()
         self._sample = sample = ReferenceSample(len(self.channels), len(values))
         sample.add(values)
         self._fit()
@@ -178,24 +182,25 @@ class DriftDetector:
             If the state is of another version or incomplete.
         """
         expect_version(state, _VERSION, "the drift detector")
+        detector = cls.__new__(cls)  # so that stakes are set once only, which takes longest
         try:
-            detector = cls(tuple(state["channels"]), DriftConfig(**state["config"]))
-            detector._age = int(state["age"])
-            detector._owed = float(state["owed"])
-            detector._base = ChannelsBaseline.from_state(state["base"])
-            detector._pairs = PairsBaseline(
-                **{name: np.array(value) for name, value in state["pairs"].items()}
-            )
-            detector._pairs.counts = detector._pairs.counts.astype(np.int32)
-            detector._waiting[:, detector._base.learned] = state["waiting"]
-            for name in ("evidence", "onset", "pair_waiting", "recent"):
-                setattr(detector, f"_{name}", np.array(state[name]))
-            sample = state["sample"]
-            detector._sample = None if sample is None else ReferenceSample.from_state(sample)
+            detector._take(state)  # noqa: SLF001 one of ours
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise StateError(f"the drift state is damaged ({error}); start the source anew") from error
-        detector._set_stakes()
         return detector
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        self._prepare(tuple(state["channels"]), DriftConfig(**state["config"]))
+        self._age = int(state["age"])
+        self._owed = float(state["owed"])
+        self._base = ChannelsBaseline.from_state(state["base"])
+        self._pairs = PairsBaseline(**{name: np.array(value) for name, value in state["pairs"].items()})
+        self._pairs.counts = self._pairs.counts.astype(np.int32)
+        self._waiting[:, self._base.learned] = state["waiting"]
+        for name in ("evidence", "onset", "pair_waiting", "recent"):
+            setattr(self, f"_{name}", np.array(state[name]))
+        self._sample = None if (sample := state["sample"]) is None else ReferenceSample.from_state(sample)
+        self._set_stakes()
 
     def _checked(self, values: FloatArray) -> FloatArray:
         values = np.asarray(values, dtype=np.float64)
@@ -205,8 +210,8 @@ class DriftDetector:
             )
         return values
 
-    def _restart(self) -> None:
-        """Forget the reference and begin to learn."""
+    def _forget(self) -> None:
+        """Forget the reference; the stakes are to be set anew then."""
         d = len(self.channels)
         self._age = 0
         self._base = ChannelsBaseline.unlearned(d)
@@ -218,7 +223,6 @@ class DriftDetector:
         members = d * len(self._bets.families)
         self._evidence = np.zeros(members, dtype=np.int32)
         self._onset = np.zeros(members, dtype=np.int64)
-        self._set_stakes()
 
     def _until_border(self) -> int:
         """Return how many events may pass before something is learned; counted from the restart."""
@@ -243,7 +247,8 @@ class DriftDetector:
                 history = evidence[:, :, bet].T.ravel()[: alarm + 1]
                 signal = self._signal(values[: alarm + 1], bet, history, ratios[place, piece])
                 self._owed = self._debt(self._age + alarm + 1) + 1.0
-                self._restart()
+                self._forget()
+                self._set_stakes()
                 return signal, ratio[: alarm + 1]
             self._evidence = evidence[(n - 1) % len(evidence), -1].copy()
             zeros = last_zeros(evidence, n)
