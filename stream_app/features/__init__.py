@@ -1,6 +1,6 @@
-"""Feature views away from the stream: names people give, training rows as of past instants."""
+"""Feature views away from the stream: training rows as of past instants, and their skew against what is served."""
 
 from stream_app.features.history import HistoryRow, Recorded, point_in_time
-from stream_app.features.reference import Selected, select_features
+from stream_app.features.skew import FeatureSkew, skew
 
-__all__ = ["HistoryRow", "Recorded", "Selected", "point_in_time", "select_features"]
+__all__ = ["FeatureSkew", "HistoryRow", "Recorded", "point_in_time", "skew"]

@@ -1,8 +1,8 @@
 """One connection pool to Redis, with retries and errors that say where."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import Any
 
@@ -24,7 +24,7 @@ from stream_app.settings import RedisSettings, tls_problem
 from stream_app.store.keys import Keys
 from stream_app.store.trust import PatientRetry, TrustedConnection
 
-__all__ = ["Store", "connect"]
+__all__ = ["Store", "connect", "open_store", "store_errors"]
 
 _REMEDIES = {
     r"OOM|'maxmemory'": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
@@ -72,36 +72,73 @@ class Store:
         StoreError
             Any other failure; says what was being done, where, and why it failed.
         """
-        try:
+        with store_errors(self.place, doing):
             yield
-        except AuthenticationError as error:
-            raise StoreError(f"Redis at {self.place} refuses the login while {doing}: {error}") from error
-        except (RedisConnectionError, RedisTimeoutError, OSError) as error:
-            problem = tls_problem(error)
-            if problem is not None:
-                raise StoreError(
-                    f"Redis at {self.place} cannot be trusted while {doing}: {problem}"
-                ) from error
-            raise StoreUnavailableError(
-                f"Redis at {self.place} cannot be reached while {doing}: {error}"
-            ) from error
-        except ResponseError as error:
-            if isinstance(error, _UNREADY) or _NOT_READY.search(str(error)):
-                raise StoreUnavailableError(
-                    f"Redis at {self.place} is not ready while {doing}: {error}"
-                ) from error
-            raise StoreError(f"Redis at {self.place} refuses {doing}: {error}{_remedy(error)}") from error
-        except RedisError as error:
-            raise StoreError(f"Redis at {self.place} failed while {doing}: {error}") from error
 
     async def close(self) -> None:
         """Close all connections."""
         await self.client.aclose()
 
 
+@contextmanager
+def store_errors(place: str, doing: str) -> Iterator[None]:
+    """Turn Redis' errors into ours, see `Store.errors`."""
+    try:
+        yield
+    except AuthenticationError as error:
+        raise StoreError(f"Redis at {place} refuses the login while {doing}: {error}") from error
+    except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+        problem = tls_problem(error)
+        if problem is not None:
+            raise StoreError(f"Redis at {place} cannot be trusted while {doing}: {problem}") from error
+        raise StoreUnavailableError(f"Redis at {place} cannot be reached while {doing}: {error}") from error
+    except ResponseError as error:
+        if isinstance(error, _UNREADY) or _NOT_READY.search(str(error)):
+            raise StoreUnavailableError(f"Redis at {place} is not ready while {doing}: {error}") from error
+        raise StoreError(f"Redis at {place} refuses {doing}: {error}{_remedy(error)}") from error
+    except RedisError as error:
+        raise StoreError(f"Redis at {place} failed while {doing}: {error}") from error
+
+
 def _remedy(error: ResponseError) -> str:
     said = (remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, str(error)))
     return "".join(f"; {remedy}" for remedy in islice(said, 1))
+
+
+def open_store(
+    settings: RedisSettings, *, retries: int = _RETRIES, timeout: float = _TIMEOUT_SECONDS
+) -> Store:
+    """Make a store that connects when it is first used; see `connect`.
+
+    Parameters
+    ----------
+    settings : RedisSettings
+        Where it is.
+    retries : int
+        Tries of a command after the first.
+    timeout : float
+        Seconds to wait for a connection, and for an answer.
+
+    Raises
+    ------
+    SettingsError
+        If a file of certificates cannot be used.
+    """
+    # redis.from_url retries nothing unless told so.
+    retry = PatientRetry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
+    options = settings.connection_options()
+    client = redis.asyncio.Redis.from_url(
+        settings.url.get_secret_value(),
+        retry=retry,
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        health_check_interval=15,
+        **options,
+    )
+    if "tls" in options:
+        client.connection_pool.connection_class = TrustedConnection
+    return Store(client, Keys(settings.prefix), settings.shown)
 
 
 async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
@@ -121,21 +158,7 @@ async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:
     StoreError
         If it cannot be reached, refuses the login, or its certificate is not trusted.
     """
-    # redis.from_url retries nothing unless told so.
-    retry = PatientRetry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
-    options = settings.connection_options()
-    client = redis.asyncio.Redis.from_url(
-        settings.url.get_secret_value(),
-        retry=retry,
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        health_check_interval=15,
-        **options,
-    )
-    if "tls" in options:
-        client.connection_pool.connection_class = TrustedConnection
-    store = Store(client, Keys(settings.prefix), settings.shown)
+    store = open_store(settings, retries=retries)
     try:
         async with store.errors("connecting"):
             await store.client.ping()

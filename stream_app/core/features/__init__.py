@@ -3,7 +3,7 @@
 from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
-from stream_app.core.features.skew import FeatureSkew, skew
+from stream_app.core.features.reference import Selected, select_features
 from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
 from stream_app.core.features.windows import DAY, AllTime, Session, Sliding, Window, micros
 
@@ -17,17 +17,17 @@ __all__ = [
     "EntityLog",
     "Evaluator",
     "Feature",
-    "FeatureSkew",
     "FeatureView",
     "Freshness",
     "Layout",
     "Reading",
+    "Selected",
     "Session",
     "Sliding",
     "Verdict",
     "Window",
     "mark",
     "micros",
-    "skew",
+    "select_features",
     "stamp",
 ]

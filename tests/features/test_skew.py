@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stream_app.core.features import skew
 from stream_app.errors import DataError
+from stream_app.features import skew
 
 
 def one(training, served):

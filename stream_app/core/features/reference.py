@@ -1,16 +1,16 @@
-"""How people name features: ``purchases:spent_30m``, ``purchases@v2:spent_30m``, ``purchases:*``."""
+"""How people name features: ``purchases:spent_30m``, ``purchases:v2:spent_30m``, ``purchases:*``."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from stream_app.core.features import FeatureView
+from stream_app.core.features.view import FeatureView
 from stream_app.errors import UnknownFeatureError
 
 __all__ = ["Selected", "select_features"]
 
-_REFERENCE = re.compile(r"(?P<view>[^:@]+)(@v?(?P<version>\d{1,9}|latest))?:(?P<feature>[^:@]+)")
+_REFERENCE = re.compile(r"(?P<view>[^:@]+)([:@]v?(?P<version>\d{1,9}|latest))?:(?P<feature>[^:@]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ def select_features(references: Sequence[str], views: Iterable[FeatureView]) -> 
     Parameters
     ----------
     references : sequence of str
-        ``view:feature``, ``view@v2:feature`` or ``view@latest:feature``; ``*`` is every feature. Without a version it is
-        the latest.
+        ``view:feature``, ``view:v2:feature`` or ``view:latest:feature``, where an ``@`` may stand before the version, too;
+        ``*`` is every feature. Without a version it is the latest.
     views : iterable of FeatureView
         Those that there are.
 
@@ -55,7 +55,7 @@ def select_features(references: Sequence[str], views: Iterable[FeatureView]) -> 
     >>> from stream_app.core.features import Feature, Sliding
     >>> features = tuple(Feature(name, "count", window=Sliding(60)) for name in ("lines", "visits"))
     >>> views = [FeatureView("purchases", features, version=version) for version in (1, 2)]
-    >>> [(one.view.key, one.features) for one in select_features(["purchases:lines", "purchases@v1:*"], views)]
+    >>> [(one.view.key, one.features) for one in select_features(["purchases:lines", "purchases:v1:*"], views)]
     [('purchases:v2', ('lines',)), ('purchases:v1', ('lines', 'visits'))]
     >>> select_features(["purchase:lines"], views)
     Traceback (most recent call last):
@@ -76,7 +76,7 @@ def _find(text: str, known: dict[str, dict[int, FeatureView]]) -> tuple[FeatureV
     parts = _REFERENCE.fullmatch(text)
     if parts is None:
         raise UnknownFeatureError(
-            f"{text[:80]!r} names no feature; view:feature or view@v2:feature is expected"
+            f"{text[:80]!r} names no feature; view:feature or view:v2:feature is expected"
         )
     name, feature = parts["view"], parts["feature"]
     versions = known.get(name)

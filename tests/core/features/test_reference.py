@@ -2,9 +2,8 @@
 
 import pytest
 
-from stream_app.core.features import Feature, FeatureView, Sliding
+from stream_app.core.features import Feature, FeatureView, Sliding, select_features
 from stream_app.errors import UnknownFeatureError
-from stream_app.features import select_features
 
 
 def view(name, version, *features):
@@ -24,7 +23,8 @@ VIEWS = [
     ("asked", "found"),
     [
         (["purchases:spent"], [("purchases:v10", ("spent",))]),
-        (["purchases@latest:spent"], [("purchases:v10", ("spent",))]),
+        (["purchases@latest:spent", "purchases:latest:spent"], [("purchases:v10", ("spent",))]),
+        (["purchases:v2:spent", "purchases@2:lines"], [("purchases:v2", ("spent", "lines"))]),
         (["purchases@v2:spent", "purchases@2:lines"], [("purchases:v2", ("spent", "lines"))]),
         (["purchases@v2:spent", "purchases@v2:*"], [("purchases:v2", ("spent", "lines"))]),
         (["logins:*", "purchases:spent"], [("logins:v1", ("count_30m",)), ("purchases:v10", ("spent",))]),
