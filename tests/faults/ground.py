@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from conftest import eventually
-from faults.log import Event, Feed, make_topic, produce
+from faults.log import Event, Feed, make_topic, produce, read_topics
 from faults.oracle import Comparison, compare, torn
 from faults.supervisor import Supervisor
 
@@ -222,6 +222,10 @@ class Ground:
     async def compare(self) -> Comparison:
         """Compare what the workers have left behind with the oracle."""
         return await compare(self.settings, self.store, self.kafka, self.topic)
+
+    async def letters(self) -> list[Any]:
+        """Read the records of the dead-letter topic."""
+        return await read_topics(self.kafka, [self.topics.dead_letters])
 
     async def half_written(self) -> list[str]:
         """Say what the stored states and the stored positions do not agree on; nothing, if all is well."""

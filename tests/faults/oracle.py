@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from aiokafka.admin import AIOKafkaAdminClient
 from faults.log import read_topics, scan
 
 from stream_app.events import Alert, AlertState, DeadLetter, Reason, Rejected, Topics, decode_reading
@@ -151,6 +152,7 @@ async def compare(settings: Settings, store: Store, kafka: str, topic: str) -> C
     """Compare all that a group of workers left in Redis and in Kafka with a run of the oracle over the log."""
     result = Comparison(await expected(settings, kafka, topic))
     await _positions(result, settings, store, topic)
+    await _commits(result, settings, kafka)
     await _states(result, settings, store, topic)
     await _alerts_in_redis(result, store)
     await _alerts_in_kafka(result, settings, kafka)
@@ -173,6 +175,19 @@ async def _positions(result: Comparison, settings: Settings, store: Store, topic
         stored = int(await store.client.hget(key, "next") or 0)
         if stored != end:
             result.differences.append(f"position of partition {partition} is {stored}, the log ends at {end}")
+
+
+async def _commits(result: Comparison, settings: Settings, kafka: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(settings.worker.group)
+    finally:
+        await admin.close()
+    for tp, found in committed.items():
+        end = result.truth.ends.get(tp.partition, 0)
+        if found.offset > end:
+            result.differences.append(f"{tp} is committed up to {found.offset}, the log ends at {end}")
 
 
 async def _states(
@@ -208,7 +223,8 @@ async def _states(
                 if wanted["events"]:
                     result.differences.append(f"{source} has no features")
             elif row.event_ts != event_ts or row.values != values:
-                result.differences.append(f"features of {source}: {_difference(row.values, values)}")
+                names = [name for name in row.values | values if row.values.get(name) != values.get(name)]
+                result.differences.append(f"features of {source}: {', '.join(names[:5]) or 'their time'}")
         key = store.keys.state(settings.worker.group, topic, partition)
         extra = {name.decode() for name in await store.client.hkeys(key)} - set(sources)
         if extra:
