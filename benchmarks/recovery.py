@@ -97,7 +97,7 @@ async def recover(store, options, key):
             longest = max(longest, time.perf_counter() - begin)
 
     watching = asyncio.create_task(watch())
-    begin = time.perf_counter()
+    begin, processor = time.perf_counter(), time.process_time()
     await partitions.load(tps)
     claimed = time.perf_counter() - begin
     for number, tp in enumerate(tps):
@@ -106,12 +106,12 @@ async def recover(store, options, key):
             for i in range(number, options.sources, PARTITIONS)
         }
         await partitions.restore(partitions.get(tp), arrivals)
-    restored = time.perf_counter() - begin
+    restored, processor = time.perf_counter() - begin, time.process_time() - processor
     watching.cancel()
     count = sum(len(partitions.get(tp).monitor) for tp in tps)
     if count != options.sources:
         raise SystemExit(f"{count} of {options.sources} sources are back")
-    return claimed, restored, longest
+    return claimed, restored, processor, longest
 
 
 async def main():
@@ -127,7 +127,7 @@ async def main():
         title=f"{options.sources:,} sources with {options.channels} channels, {PARTITIONS} partitions"
     )
     for heading in (
-        "states", "MB stored", "KB a source", "storing s", "claims s", "all back after s", "loop held ms", "peak memory MB",
+        "states", "MB stored", "KB a source", "storing s", "claims s", "all back after s", "processor s", "loop held ms", "peak memory MB",
     ):  # fmt: skip
         table.add_column(heading, justify="right")
     for name, key in (("with checksum", None), ("signed", b"k" * 32)):
@@ -135,14 +135,14 @@ async def main():
         try:
             store = await connect(RedisSettings(url=server.start()))
             taken, stored = await fill(store, options, key)
-            claimed, restored, longest = await recover(store, options, key)
+            claimed, restored, processor, longest = await recover(store, options, key)
             await store.close()
         finally:
             server.stop()
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         table.add_row(
             name, f"{stored / 1e6:.0f}", f"{stored / options.sources / 1e3:.0f}", f"{taken:.1f}", f"{claimed:.2f}",
-            f"{restored:.1f}", f"{longest * 1e3:.0f}", f"{memory:.0f}",
+            f"{restored:.1f}", f"{processor:.1f}", f"{longest * 1e3:.0f}", f"{memory:.0f}",
         )  # fmt: skip
     Console(width=120).print(table)
 
