@@ -144,7 +144,7 @@ async def main():
             name, f"{stored / 1e6:.0f}", f"{stored / options.sources / 1e3:.0f}", f"{taken:.1f}", f"{claimed:.2f}",
             f"{restored:.1f}", f"{processor:.1f}", f"{longest * 1e3:.0f}", f"{memory:.0f}",
         )  # fmt: skip
-    Console(width=120).print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
