@@ -37,6 +37,7 @@ def instants_of(topic, picks):
     return [(entity, micros(moments[i % len(moments)] + step) / 1e6) for entity, i, step in picks]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(OPTIONS, event_lists(most=25), INSTANTS)
 def test_history_is_the_definition_as_of_each_instant(options, events, picks):
@@ -50,6 +51,7 @@ def test_history_is_the_definition_as_of_each_instant(options, events, picks):
         assert set(row.incomplete) == expected.incomplete
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     OPTIONS,

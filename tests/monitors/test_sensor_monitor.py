@@ -123,7 +123,7 @@ def test_a_restored_monitor_goes_on_as_if_it_had_never_stopped(stream, cuts):
     assert np.array_equal(scores, scores_of(whole))
 
 
-@pytest.mark.parametrize("batch", [1, 7, 250])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 7, 250])
 def test_alerts_states_and_features_are_the_same_in_any_batch(stream, batch):
     config, events, whole = stream
     pieces = run_monitor(events, config, batch=batch)

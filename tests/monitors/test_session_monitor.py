@@ -61,6 +61,7 @@ def partitions(draw):
     return [row_of(entity, event) for entity, event in mixed]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     OPTIONS,

@@ -138,6 +138,7 @@ async def in_pieces(store, log, cuts, stores, restarts):
     return list(alerts.values()), await stored(store)
 
 
+@pytest.mark.slow
 @given(runs, st.data())
 @examples(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_deliveries_restarts_and_memory_give_what_a_single_run_gives(redis_settings, drawn, data):

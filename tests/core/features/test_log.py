@@ -34,6 +34,7 @@ def borders_of(events, borders):
     return [border for border in borders if border <= len(events)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(OPTIONS, event_lists(), BORDERS, AFTER)
 def test_a_reader_gets_what_the_definition_says(options, events, borders, after):
