@@ -141,7 +141,10 @@ class Outages:
                     raise GaveUpError
             return task.result()
         finally:
-            task.cancel()
+            if not task.done():
+                # What it works with is the caller's again only when it has ended.
+                task.cancel()
+                await asyncio.wait((task,), timeout=_PATIENCE_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         end = monotonic() + seconds
