@@ -2,23 +2,28 @@
 
 from stream_app.store.alerts import AlertReader, AlertWriter
 from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Seen
-from stream_app.store.connection import Store, connect
-from stream_app.store.feature_logs import FeatureLogReader, FeatureLogWriter, StoredLog
+from stream_app.store.connection import Store, connect, open_store
+from stream_app.store.conversation import BlockingStore, Talk, converse
+from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.keys import Keys
+from stream_app.store.lookup import FeatureLookup
 from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
+    "GRACE_SECONDS",
     "AlertReader",
     "AlertWriter",
+    "BlockingStore",
     "Checkpoint",
     "CheckpointStore",
     "Claim",
     "FeatureLogReader",
     "FeatureLogWriter",
+    "FeatureLookup",
     "FeatureReader",
     "FeatureRow",
     "FeatureWriter",
@@ -30,8 +35,11 @@ __all__ = [
     "Seen",
     "Store",
     "StoredLog",
+    "Talk",
     "ViewRegistry",
     "connect",
+    "converse",
+    "open_store",
     "pack_state",
     "unpack_state",
 ]

@@ -17,10 +17,13 @@ from stream_app.store.fence import Fence
 from stream_app.store.marked import marked
 from stream_app.store.scripts import script
 
-__all__ = ["FeatureLogReader", "FeatureLogWriter", "LogToStore", "StoredLog"]
+__all__ = ["LOG", "FeatureLogReader", "FeatureLogWriter", "LogToStore", "StoredLog"]
 
 _ENTITIES = 100_000
 """Entities of a view that are listed, those with the newest events."""
+
+GRACE_SECONDS = 86_400
+"""How much longer than its view's ttl a log is kept: a worker that lags behind by so much still finds all it needs."""
 
 _WRITTEN_AT_ONCE = 100
 """Logs that one call of the script writes: few enough that Redis does not stand still for others meanwhile."""
@@ -30,6 +33,8 @@ _READ_AT_ONCE = 500
 
 _HEAD = struct.Struct("<dIq")
 _WRITTEN = struct.Struct("<d")
+LOG = slice(_HEAD.size, None)
+"""Where the log stands in what is stored, after the time of writing and the position of its last event."""
 
 
 class LogToStore(Protocol):
@@ -144,7 +149,7 @@ class FeatureLogWriter:
             listed if claim is None else self._store.keys.offsets(claim.group, claim.topic, claim.partition)
         )
         keys = [listed, owned]
-        arguments: list[str | bytes | int | float] = [max(1, int(definition.ttl)), _ENTITIES]
+        arguments: list[str | bytes | int | float] = [int(definition.ttl) + GRACE_SECONDS, _ENTITIES]
         quoted = self._store.keys.quoted
         for change in changes:
             keys.append(begin + quoted(change.entity))
@@ -231,4 +236,4 @@ def _parsed(raw: bytes | None, key: str) -> StoredLog | None:
     if len(raw) < _HEAD.size:
         raise StateError(f"{key}: {len(raw)} bytes are no log; has something else written to it?")
     written_ts, partition, offset = _HEAD.unpack_from(raw)
-    return StoredLog(written_ts, partition, offset, raw[_HEAD.size :])
+    return StoredLog(written_ts, partition, offset, raw[LOG])

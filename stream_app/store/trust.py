@@ -4,13 +4,15 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import redis
 from redis.asyncio import SSLConnection
 from redis.asyncio.retry import Retry
 from redis.exceptions import AuthenticationError
+from redis.retry import Retry as BlockingRetry
 
 from stream_app.settings import tls_problem
 
-__all__ = ["PatientRetry", "TrustedConnection"]
+__all__ = ["BlockingTrustedConnection", "PatientBlockingRetry", "PatientRetry", "TrustedConnection"]
 
 T = TypeVar("T")
 
@@ -40,9 +42,40 @@ class PatientRetry(Retry):
         with_failure_count: bool = False,  # noqa: FBT001, FBT002 the signature is redis-py's
     ) -> T:
         """Do something, and do it again after a failure that may pass."""
-
-        def may_pass(error: Exception) -> bool:
-            refused = isinstance(error, AuthenticationError) or tls_problem(error) is not None
-            return not refused and (is_retryable is None or is_retryable(error))
-
+        may_pass = _passing(is_retryable)
         return await super().call_with_retry(do, fail, may_pass, with_failure_count)
+
+
+class BlockingTrustedConnection(redis.SSLConnection):
+    """The same for programs that wait."""
+
+    def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
+        super().__init__(**options)
+        self._tls = tls
+
+    def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
+        return self._tls.wrap_socket(sock, server_hostname=self.host)
+
+
+class PatientBlockingRetry(BlockingRetry):
+    """The same for programs that wait."""
+
+    def call_with_retry(
+        self,
+        do: Callable[[], T],
+        fail: Callable[[Exception], Any] | Callable[[Exception, int], Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,  # noqa: FBT001, FBT002 the signature is redis-py's
+    ) -> T:
+        """Do something, and do it again after a failure that may pass."""
+        return super().call_with_retry(do, fail, _passing(is_retryable), with_failure_count)
+
+
+def _passing(is_retryable: Callable[[Exception], bool] | None) -> Callable[[Exception], bool]:
+    """Tell failures that may pass from those that will not."""
+
+    def may_pass(error: Exception) -> bool:
+        refused = isinstance(error, AuthenticationError) or tls_problem(error) is not None
+        return not refused and (is_retryable is None or is_retryable(error))
+
+    return may_pass

@@ -12,7 +12,7 @@ from stream_app.errors import DataError, StateError, UnknownFeatureError
 from stream_app.store.connection import Store
 from stream_app.store.scripts import script
 
-__all__ = ["RegisteredView", "ViewRegistry"]
+__all__ = ["RegisteredView", "ViewRegistry", "parse_versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class ViewRegistry:
         key = self._store.keys.view(name)
         async with self._store.errors("reading the feature views"):
             found = await self._store.client.hgetall(key)
-        return _parsed(key, found)
+        return parse_versions(key, found)
 
     async def all(self) -> list[RegisteredView]:
         """Return all registered versions of all views, by name and version."""
@@ -106,7 +106,7 @@ class ViewRegistry:
             for key in keys:
                 pipe.hgetall(key)
             found = await pipe.execute()
-        return [one for key, entries in zip(keys, found, strict=True) for one in _parsed(key, entries)]
+        return [one for key, entries in zip(keys, found, strict=True) for one in parse_versions(key, entries)]
 
     async def _names(self) -> list[str]:
         async with self._store.errors("reading the feature views"):
@@ -148,7 +148,14 @@ class ViewRegistry:
         raise UnknownFeatureError(f"feature view {plain!r} has no version {version!r}; there is {there}")
 
 
-def _parsed(key: str, entries: dict[bytes, bytes]) -> list[RegisteredView]:
+def parse_versions(key: str, entries: dict[bytes, bytes]) -> list[RegisteredView]:
+    """Return what the registered versions of a view say, the latest last.
+
+    Raises
+    ------
+    StateError
+        If an entry is damaged; it names the key.
+    """
     found = []
     for field, raw in entries.items():
         try:

@@ -3,6 +3,7 @@
 from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
+from stream_app.core.features.online import Column, OnlineFeatures, OnlineValue, ViewReadings
 from stream_app.core.features.reference import Selected, select_features
 from stream_app.core.features.view import Aggregation, Condition, Feature, FeatureView
 from stream_app.core.features.windows import DAY, AllTime, Session, Sliding, Window, micros
@@ -13,6 +14,7 @@ __all__ = [
     "Aggregation",
     "AllTime",
     "Cells",
+    "Column",
     "Condition",
     "EntityLog",
     "Evaluator",
@@ -20,11 +22,14 @@ __all__ = [
     "FeatureView",
     "Freshness",
     "Layout",
+    "OnlineFeatures",
+    "OnlineValue",
     "Reading",
     "Selected",
     "Session",
     "Sliding",
     "Verdict",
+    "ViewReadings",
     "Window",
     "mark",
     "micros",
