@@ -171,7 +171,9 @@ async def test_a_group_that_began_at_the_end_misses_nothing_if_it_dies_before_it
     subscriber, tell
 ):
     async with subscriber(group="g") as alerts:
-        await nothing_more(alerts)
+        reading = asyncio.create_task(take(alerts, 1, timeout=60.0))
+        await eventually(lambda: alerts._began)
+        reading.cancel()
     await tell(1)
     async with subscriber(group="g") as alerts:
         assert await take(alerts, 1) == [1]
