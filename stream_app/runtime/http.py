@@ -1,7 +1,7 @@
-"""Health and metrics over HTTP: on the loopback interface, or behind a token.
+"""Health, metrics and live features over HTTP: on the loopback interface, or behind a token.
 
-There is nothing to write here: four addresses to GET, no bodies, no cookies, no scripts, so nothing for a
-foreign page to use. What comes in is bounded before it is looked at.
+There is nothing to write here: no cookies, no scripts, and one address that takes a body, a question in JSON; so
+nothing for a foreign page to use. What comes in is bounded before it is looked at.
 """
 
 import hmac
@@ -15,8 +15,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream_app.errors import SettingsError
 from stream_app.runtime.health import Health
+from stream_app.runtime.http_features import FeaturePages, Page
 from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
+from stream_app.store import Store
 
 __all__ = ["Watched", "start_http"]
 
@@ -39,10 +41,17 @@ class Watched(Protocol):
         """How it is now."""
 
 
-async def start_http(worker: Watched) -> Callable[[], Awaitable[None]]:
-    """Serve ``/livez``, ``/readyz``, ``/healthz`` and ``/metrics``.
+async def start_http(worker: Watched, store: Store | None = None) -> Callable[[], Awaitable[None]]:
+    """Serve ``/livez``, ``/readyz``, ``/healthz`` and ``/metrics``, and live features where there is a store.
 
-    Where a token is set, ``/healthz`` and ``/metrics`` want it; the other two say yes or no to anybody.
+    Where a token is set, all want it but the first two, which say yes or no to anybody.
+
+    Parameters
+    ----------
+    worker : Watched
+        The worker.
+    store : Store, optional
+        Where the live features are.
 
     Returns
     -------
@@ -56,7 +65,7 @@ async def start_http(worker: Watched) -> Callable[[], Awaitable[None]]:
     """
     settings = worker.settings.worker
     server = _Server(
-        _Pages(worker, settings).answer,
+        _Pages(worker, settings, store).answer,
         access_log=None,
         max_line_size=_LINE_BYTES,
         max_field_size=_LINE_BYTES,
@@ -78,59 +87,69 @@ async def start_http(worker: Watched) -> Callable[[], Awaitable[None]]:
 
 
 class _Pages:
-    """The four addresses, and who may read them."""
+    """The addresses, and who may read them."""
 
-    def __init__(self, worker: Watched, settings: WorkerSettings) -> None:
+    def __init__(self, worker: Watched, settings: WorkerSettings, store: Store | None) -> None:
         self._worker = worker
+        self._features = None if store is None else FeaturePages(store)
         self._token = None if settings.token is None else settings.token.encode()
         # Only a browser that was led here by a foreign page's name server would ask for another host.
         self._hosts = None if settings.http_exposed or settings.token else _LOOPBACK
-        self._pages = {
+        self._pages: dict[str, Page] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/healthz": self._guarded(self._healthz),
             "/metrics": self._guarded(self._metrics),
         }
 
+    def _find(self, path: str) -> tuple[str, Page] | None:
+        """Return the method and the page of an address."""
+        if path in self._pages:
+            return "GET", self._pages[path]
+        found = None if self._features is None else self._features.find(path)
+        return None if found is None else (found[0], self._guarded(found[1]))
+
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        page = self._pages.get(request.path)
+        found = self._find(request.path)
+        method, page = found or ("GET", None)
+        methods = ("GET", "HEAD") if method == "GET" else (method,)
         if page is None:
             response = _plain(HTTPStatus.NOT_FOUND)
-        elif request.method not in {"GET", "HEAD"}:
+        elif request.method not in methods:
             response = _plain(HTTPStatus.METHOD_NOT_ALLOWED)
-            response.headers["Allow"] = "GET, HEAD"
-        elif request.can_read_body:
+            response.headers["Allow"] = ", ".join(methods)
+        elif request.can_read_body and method == "GET":
             response = _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         elif self._hosts is not None and not _asks_for(request, self._hosts):
             response = _plain(HTTPStatus.MISDIRECTED_REQUEST)
         else:
-            response = page(request)
+            response = await page(request)
         if request.can_read_body:
             response.force_close()
         return _bare(response)
 
-    def _guarded(self, page: Callable[[web.BaseRequest], web.Response]) -> Any:
-        def guarded(request: web.BaseRequest) -> web.Response:
+    def _guarded(self, page: Page) -> Page:
+        async def guarded(request: web.BaseRequest) -> web.Response:
             if self._token is None or hmac.compare_digest(_bearer(request), self._token):
-                return page(request)
+                return await page(request)
             response = _plain(HTTPStatus.UNAUTHORIZED)
             response.headers["WWW-Authenticate"] = 'Bearer realm="streamgauge"'
             return response
 
         return guarded
 
-    def _livez(self, _: web.BaseRequest) -> web.Response:
+    async def _livez(self, _: web.BaseRequest) -> web.Response:
         return web.json_response({"status": "alive"})
 
-    def _readyz(self, _: web.BaseRequest) -> web.Response:
+    async def _readyz(self, _: web.BaseRequest) -> web.Response:
         ready = self._worker.health().ready
         return web.json_response({"status": "ready" if ready else "not ready"}, status=_status(ready))
 
-    def _healthz(self, _: web.BaseRequest) -> web.Response:
+    async def _healthz(self, _: web.BaseRequest) -> web.Response:
         health = self._worker.health()
         return web.json_response(health.detail, status=_status(health.ok))
 
-    def _metrics(self, _: web.BaseRequest) -> web.Response:
+    async def _metrics(self, _: web.BaseRequest) -> web.Response:
         body = generate_latest(self._worker.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
