@@ -116,7 +116,7 @@ async def test_dead_letter_topic_is_of_no_use(make_ground, row, seed, trouble):
                 await asyncio.sleep(1.0)
             row.verdict = "waits and says so, the offset stays"
         else:
-            assert worker.exits[-1].code == 1
+            assert (await worker.ended(5.0)).code == 1
             assert "Traceback" not in worker.said
             assert "dead.letters" in worker.last_line or "dead letters" in worker.last_line
             row.verdict = "stopped clearly, the offset stayed"
