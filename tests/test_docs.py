@@ -17,10 +17,13 @@ from stream_app.events import Alert
 from stream_app.settings import (
     ChannelSettings,
     DetectorSettings,
+    FeatureSettings,
     KafkaSettings,
     RedisSettings,
     SensorStream,
+    SessionStream,
     Settings,
+    ViewSettings,
     WorkerSettings,
     load_settings,
 )
@@ -142,9 +145,19 @@ def test_every_page_can_be_reached_from_the_readme():
 
 @pytest.mark.parametrize(
     "table",
-    [Settings, KafkaSettings, RedisSettings, WorkerSettings, SensorStream, ChannelSettings, DetectorSettings],
+    [
+        Settings,
+        KafkaSettings,
+        RedisSettings,
+        WorkerSettings,
+        SensorStream,
+        ChannelSettings,
+        DetectorSettings,
+        SessionStream,
+        ViewSettings,
+        FeatureSettings,
+    ],
 )
 def test_every_setting_is_documented(table: type[BaseModel]):
     text = read(ROOT / "docs" / "configuration.md")
-    names = set(table.model_fields) - {"kind"}  # there is one kind of stream
-    assert {name for name in names if not re.search(rf"\b{name}\b", text)} == set()
+    assert {name for name in table.model_fields if not re.search(rf"\b{name}\b", text)} == set()

@@ -15,9 +15,9 @@ from stream_app.cli.show import console, printable
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
-from stream_app.runtime.configuration import monitor_config
-from stream_app.runtime.worker import Worker, input_topic
-from stream_app.settings import Settings
+from stream_app.runtime.configuration import input_topic, monitor_config, session_config
+from stream_app.runtime.worker import Worker
+from stream_app.settings import SensorStream, Settings
 from stream_app.store import connect
 
 __all__ = ["check"]
@@ -68,7 +68,10 @@ def _streams(settings: Settings) -> list[Finding]:
     problems = []
     for name, stream in settings.streams.items():
         try:
-            monitor_config(name, stream)
+            if isinstance(stream, SensorStream):
+                monitor_config(name, stream)
+            else:
+                session_config(name, stream)
         except StreamgaugeError as error:
             problems.append(str(error))
     if settings.kafka.servers and settings.redis.url.get_secret_value():

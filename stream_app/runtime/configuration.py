@@ -1,11 +1,37 @@
 """From the settings of a stream to what its monitor is told."""
 
-from stream_app.errors import SettingsError, StreamgaugeError
+from collections.abc import Iterable, Sequence
+
+from stream_app.core.features import (
+    AllTime,
+    Condition,
+    Feature,
+    FeatureView,
+    Session,
+    Sliding,
+    Window,
+)
+from stream_app.errors import DataError, SettingsError, StreamgaugeError
+from stream_app.events import Topics
 from stream_app.monitors.sensors import ExtraDetector, SensorConfig
 from stream_app.monitors.sensors.detectors import build_detectors
-from stream_app.settings import SensorStream
+from stream_app.monitors.sessions import SessionConfig
+from stream_app.settings import (
+    ConditionSettings,
+    FeatureSettings,
+    SensorStream,
+    SessionStream,
+    Settings,
+    StreamSettings,
+    ViewSettings,
+)
 
-__all__ = ["monitor_config"]
+__all__ = ["input_topic", "monitor_config", "session_config", "session_configs"]
+
+
+def input_topic(stream: StreamSettings, topics: Topics) -> str:
+    """Topic that a stream reads."""
+    return stream.topic or (topics.sensors if stream.kind == "sensors" else topics.sessions)
 
 
 def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
@@ -65,3 +91,108 @@ def _check_names(name: str, config: SensorConfig) -> None:
                 f"streams.{name}.detectors: {extra.name} is for {', '.join(sorted(unknown))}, "
                 f"which is none of the channels {', '.join(config.channels or ())}"
             )
+
+
+def session_configs(settings: Settings, views: Iterable[FeatureView] = ()) -> dict[str, SessionConfig]:
+    """Translate the settings of all session streams.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    views : iterable of FeatureView
+        Views beside those of the settings; each says its stream.
+
+    Raises
+    ------
+    SettingsError
+        If a view cannot be made, is there twice or has the name of a stream of sensors, or its stream is not there.
+    """
+    streams = {name: one for name, one in settings.streams.items() if isinstance(one, SessionStream)}
+    given: dict[str, list[FeatureView]] = {name: [] for name in streams}
+    for view in views:
+        if view.stream not in given:
+            known = ", ".join(given) or "none"
+            raise SettingsError(
+                f"feature view {view.key} is of stream {view.stream!r}, which is no stream of sessions; there is {known}"
+            )
+        given[view.stream].append(view)
+    configs = {name: session_config(name, stream, given[name]) for name, stream in streams.items()}
+    owners: dict[str, str] = {name: name for name in settings.streams if name not in streams}
+    for name, config in configs.items():
+        for view in config.views:
+            owner = owners.setdefault(view.name, name)
+            if owner != name:
+                raise SettingsError(
+                    f"streams.{name}.views: {view.name} is the name of what stream {owner} is served under; "
+                    "choose another"
+                )
+    return configs
+
+
+def session_config(name: str, stream: SessionStream, views: Sequence[FeatureView] = ()) -> SessionConfig:
+    """Translate the settings of a stream of sessions.
+
+    Parameters
+    ----------
+    name : str
+        The stream's.
+    stream : SessionStream
+        Its settings.
+    views : sequence of FeatureView
+        Views beside those of the settings.
+
+    Raises
+    ------
+    SettingsError
+        If a view cannot be made or is there twice, or there is none.
+
+    Examples
+    --------
+    >>> view = {"name": "purchases", "features": {"spent_30m": {"sum": "amount", "window": "30m"}}}
+    >>> session_config("shop", SessionStream(views=[view])).views[0].features[0].window
+    Sliding(seconds=1800.0, delay=0.0)
+    """
+    made = tuple(_view(f"streams.{name}.views.{i}", name, said) for i, said in enumerate(stream.views))
+    if not made and not views:
+        raise SettingsError(
+            f"streams.{name}.views: a stream of sessions without a feature view tells nothing"
+        )
+    limits = {value: (limit.min, limit.max) for value, limit in stream.limits.items()}
+    try:
+        return SessionConfig((*made, *views), stream=name, limits=limits, max_future=stream.max_future)
+    except DataError as error:
+        raise SettingsError(f"streams.{name}.views: {error}") from error
+
+
+def _view(key: str, stream: str, said: ViewSettings) -> FeatureView:
+    try:
+        return FeatureView(
+            said.name,
+            tuple(_feature(name, feature) for name, feature in said.features.items()),
+            version=said.version,
+            stream=stream,
+            entity=said.entity,
+            where=_conditions(said.where),
+            freshness=said.freshness,
+            lateness=said.lateness,
+            history=said.history,
+            ttl=said.ttl,
+            max_events=said.max_events,
+        )
+    except DataError as error:
+        raise SettingsError(f"{key}: {error}") from error
+
+
+def _feature(name: str, said: FeatureSettings) -> Feature:
+    window: Window = AllTime()
+    if said.window is not None:
+        window = Sliding(said.window, said.delay)
+    elif said.session is not None:
+        window = Session(said.session, said.longest)
+    # What an aggregation is called the feature checks itself.
+    return Feature(name, said.aggregation, said.field, window, _conditions(said.where), said.ratio)  # type: ignore[arg-type]
+
+
+def _conditions(said: Sequence[ConditionSettings]) -> tuple[Condition, ...]:
+    return tuple(Condition(one.field, one.comparison, one.value) for one in said)

@@ -3,19 +3,31 @@
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.loading import Settings, load_settings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
-from stream_app.settings.streams import ChannelSettings, DetectorSettings, SensorStream
+from stream_app.settings.streams import (
+    ChannelSettings,
+    DetectorSettings,
+    SensorStream,
+    SessionStream,
+    StreamSettings,
+)
 from stream_app.settings.tls import TlsFiles, tls_context, tls_problem
+from stream_app.settings.views import ConditionSettings, FeatureSettings, ViewSettings
 from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
     "ChannelSettings",
+    "ConditionSettings",
     "DetectorSettings",
     "Duration",
+    "FeatureSettings",
     "KafkaSettings",
     "RedisSettings",
     "SensorStream",
+    "SessionStream",
     "Settings",
+    "StreamSettings",
     "TlsFiles",
+    "ViewSettings",
     "WorkerSettings",
     "load_settings",
     "parse_duration",

@@ -3,19 +3,17 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from stream_app.settings.durations import Duration
+from stream_app.settings.table import Table
+from stream_app.settings.views import ViewSettings
 
-__all__ = ["ChannelSettings", "DetectorSettings", "SensorStream"]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["ChannelSettings", "DetectorSettings", "SensorStream", "SessionStream", "StreamSettings"]
 
 
-class ChannelSettings(_Table):
-    """Limits of one channel: readings outside are a quality problem."""
+class ChannelSettings(Table):
+    """Limits of one number: readings outside are a quality problem, session events outside are refused."""
 
     min: float | None = None
     max: float | None = None
@@ -27,7 +25,7 @@ class ChannelSettings(_Table):
         return self
 
 
-class DetectorSettings(_Table):
+class DetectorSettings(Table):
     """A detector to run on each channel beside the default ones."""
 
     name: str
@@ -35,7 +33,7 @@ class DetectorSettings(_Table):
     ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``."""
     channels: tuple[str, ...] | None = None
     """The channels to run it on; all of them where none are named."""
-    parameters: dict[str, float | int | str | bool] = {}
+    parameters: dict[str, float | int | str | bool] = Field({})
     every: Annotated[int, Field(ge=1)] | None = None
     """Feed every n-th event only."""
     alert: bool = True
@@ -60,7 +58,7 @@ def _window(value: Any) -> Any:
     return None if isinstance(value, str) and _EVENTS.fullmatch(value) else value
 
 
-class SensorStream(_Table):
+class SensorStream(Table):
     """A stream of sensor readings and how it is watched.
 
     Parameters
@@ -138,3 +136,55 @@ class SensorStream(_Table):
     def limits(self) -> dict[str, tuple[float | None, float | None]]:
         """Declared limits: channel to (min, max)."""
         return {name: (channel.min, channel.max) for name, channel in (self.channels or {}).items()}
+
+
+_RESERVED = frozenset({"ts", "type", "values", "attributes", "id"})
+
+
+class SessionStream(Table):
+    """A stream of what entities (customers, users, cards) did, and the feature views that are kept of them.
+
+    Parameters
+    ----------
+    topic : str, optional
+        Where it comes from; ``session.events`` under the prefix where none is named.
+    entity_field : str
+        Name of the event's field that says whose it is.
+    limits : table
+        Number to its ``min`` and ``max``; events with one outside are dead letters.
+    max_future : duration
+        Events whose time is this much after their record's own are dead letters.
+    views : list of tables
+        The feature views.
+    """
+
+    kind: Literal["sessions"] = "sessions"
+    topic: str | None = None
+    entity_field: Annotated[str, Field(min_length=1, max_length=256)] = "entity"
+    limits: dict[str, ChannelSettings] = Field({})
+    max_future: Duration = 86_400.0
+    views: tuple[ViewSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _free(self) -> Self:
+        if self.entity_field in _RESERVED:
+            raise ValueError(
+                f"entity_field cannot be {self.entity_field!r}, which says something else of an event"
+            )
+        return self
+
+
+def _kind(said: Any) -> Any:
+    # A stream that says nothing is one of sensors.
+    return said.get("kind", "sensors") if isinstance(said, dict) else getattr(said, "kind", None)
+
+
+StreamSettings = Annotated[
+    Annotated[SensorStream, Tag("sensors")] | Annotated[SessionStream, Tag("sessions")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message='no such kind of stream; kind is "sensors" or "sessions"',
+    ),
+]
+"""A stream of either kind."""

@@ -129,14 +129,15 @@ def _stream_config(
     settings: Settings, name: str | None, *, channels: tuple[str, ...], warmup: int | None, budget: str | None
 ) -> SensorConfig:
     """Return what the monitor of a stream is told; the command line wins over the file."""
-    known = ", ".join(settings.streams)
+    streams = {one: said for one, said in settings.streams.items() if isinstance(said, SensorStream)}
+    known = ", ".join(streams) or "none"
     if name is None:
-        if len(settings.streams) > 1:
-            raise SettingsError(f"the monitor file has several streams; choose one with --stream: {known}")
-        name = next(iter(settings.streams))
-    if name not in settings.streams:
-        raise SettingsError(f"--stream: no stream is called {name!r}; there is {known}")
-    said = settings.streams[name]
+        if len(streams) != 1:
+            raise SettingsError(f"which stream of sensors? --stream: {known}")
+        name = next(iter(streams))
+    if name not in streams:
+        raise SettingsError(f"--stream: no stream is called {name!r}; of sensors there is {known}")
+    said = streams[name]
     changes: dict[str, Any] = {}
     if channels:
         limits = said.channels or {}
