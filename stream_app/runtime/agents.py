@@ -1,6 +1,7 @@
 """The way of an event, top to bottom: decode, restore, monitor, write, checkpoint.
 
-One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
+`StreamAgent` is what the kinds of streams have in common, `SensorAgent` is that of sensors; for sessions see
+`sessions`. One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
 acknowledge the batch and go on: any failure is handed to `halt`, and from then on nothing is processed,
 stored or committed any more. A server that is away is no failure: it is waited for (see `outages`).
 """
@@ -8,25 +9,26 @@ stored or committed any more. A server that is away is no failure: it is waited 
 import contextlib
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import structlog
 from faust.types import TP
 
 from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
 from stream_app.events import DeadLetter, Reason, Rejected, SensorRow, decode_readings
-from stream_app.monitors.sensors import Arrivals, Outcome
+from stream_app.monitors.sensors import Arrivals, Refusal
 from stream_app.runtime.batching import BatchTransport, RecordBatch
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import REDIS, GaveUpError, Outages
-from stream_app.runtime.partition import Partition
+from stream_app.runtime.partition import Held, Partition
 from stream_app.runtime.partitions import Partitions
 
-__all__ = ["Decoded", "SensorAgent", "decode"]
+__all__ = ["Decoded", "SensorAgent", "StreamAgent", "Waiting", "decode"]
 
 _log = structlog.get_logger(__name__)
 
@@ -70,8 +72,21 @@ def decode(records: list[Any]) -> Decoded:
     return decoded
 
 
-class SensorAgent:
-    """Processes the batches of one sensor stream.
+class Waiting(Protocol):
+    """Effects that may wait a little before they are written."""
+
+    async def write_features(self, *, force: bool) -> None:
+        """Write what is due; all that waits, with `force`."""
+
+    def forget(self) -> None:
+        """Drop what waits."""
+
+
+P = TypeVar("P", bound=Held)
+
+
+class StreamAgent(ABC, Generic[P]):
+    """Processes the batches of one stream.
 
     Parameters
     ----------
@@ -81,7 +96,7 @@ class SensorAgent:
         What it reads.
     partitions : Partitions
         Owned partitions and their state.
-    effects : Effects
+    effects : Waiting
         Where results go.
     limit : BadInputLimit
         When bad input stops the worker.
@@ -98,7 +113,7 @@ class SensorAgent:
         stream: str,
         topic: str,
         partitions: Partitions,
-        effects: Effects,
+        effects: Waiting,
         limit: BadInputLimit,
         *,
         outages: Outages,
@@ -109,7 +124,7 @@ class SensorAgent:
         self.stream = stream
         self.topic = topic
         self._partitions = partitions
-        self._effects = effects
+        self._waiting = effects
         self._limit = limit
         self._outages = outages
         self._delivery = delivery
@@ -130,11 +145,13 @@ class SensorAgent:
                     return
                 partition = self._partitions.get(batch.tp)
                 if partition is None or not batch.continues(partition.next_offset):
-                    _log.warning("a delivery does not continue the last one, fetched again", offset=batch.first)
+                    _log.warning(
+                        "a delivery does not continue the last one, fetched again", offset=batch.first
+                    )
                     self._delivery.reposition()
                     return
                 try:
-                    await self._process(partition, batch)
+                    await self._process(cast(P, partition), batch)
                 except GaveUpError:
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
@@ -144,30 +161,30 @@ class SensorAgent:
         finally:
             self._busy = False
 
-    async def _process(self, partition: Partition, batch: RecordBatch) -> None:
+    async def _process(self, partition: P, batch: RecordBatch) -> None:
         begin = time.perf_counter()
         await self._outages.ride_out(lambda: self._partitions.check_gap(partition, batch.first))
         known = partition.next_offset
         records = batch.records
-        if known is not None and batch.first < known:
+        if batch.first < known:
             records = [record for record in records if record.offset >= known]
         if not records:
             return
 
-        decoded = decode(records)
-        await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
-        outcomes = partition.update(decoded.arrivals)
-        letters = self._letters(records, decoded, outcomes)
-        await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
+        bad = await self._take(partition, records)
 
-        # Only here, after all effects are safe, may the position move past the batch.
+        # Only here, after all effects are safe or wait for the next checkpoint, may the position move past the batch.
         partition.next_offset = batch.last + 1
         if self._partitions.due(self.topic):
             await self.store()
 
         self._metrics.events.labels(self.stream).inc(len(records))
         self._metrics.batch_seconds.labels(self.stream).observe(time.perf_counter() - begin)
-        self._limit.count(decoded.bad)
+        self._limit.count(bad)
+
+    @abstractmethod
+    async def _take(self, partition: P, records: list[Any]) -> list[bool]:
+        """Decode, restore, monitor and write; say of each record whether it could not be decoded."""
 
     async def store(self) -> None:
         """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing.
@@ -175,7 +192,7 @@ class SensorAgent:
         Where that can't be done now it is due still.
         """
         with contextlib.suppress(GaveUpError):
-            await self._outages.ride_out(lambda: self._effects.write_features(force=True))
+            await self._outages.ride_out(lambda: self._waiting.write_features(force=True))
             await self._outages.ride_out(lambda: self._partitions.checkpoint(self.topic))
 
     async def tick(self) -> None:
@@ -185,7 +202,7 @@ class SensorAgent:
         try:
             async with self._partitions.lock:
                 with contextlib.suppress(GaveUpError):
-                    await self._outages.ride_out(lambda: self._effects.write_features(force=False))
+                    await self._outages.ride_out(lambda: self._waiting.write_features(force=False))
                 if self._partitions.due(self.topic):
                     await self.store()
         except Exception as error:  # noqa: BLE001 as in __call__
@@ -201,12 +218,12 @@ class SensorAgent:
             async with self._partitions.lock:
                 try:
                     if not self._halted and REDIS not in self._outages.away:
-                        await self._effects.write_features(force=True)
+                        await self._waiting.write_features(force=True)
                         await self._partitions.release(partitions, store=True)
                 except (StoreUnavailableError, FencedError) as error:
                     _log.warning("given up without a last checkpoint", topic=self.topic, reason=str(error))
                 finally:
-                    self._effects.forget()
+                    self._waiting.forget()
                     await self._partitions.release(partitions, store=False)
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
@@ -222,9 +239,7 @@ class SensorAgent:
 
     def progress(self) -> list[tuple[TP, int | None, int]]:
         """Of each partition of the topic in this worker's hands: its name, next offset and number of sources."""
-        return [
-            (p.tp, p.next_offset, len(p.monitor)) for p in self._partitions.all() if p.tp.topic == self.topic
-        ]
+        return [(p.tp, p.next_offset, len(p)) for p in self._partitions.all() if p.tp.topic == self.topic]
 
     def _fail(self, error: Exception) -> None:
         self._halted = True
@@ -232,13 +247,13 @@ class SensorAgent:
             _log.error("processing failed", stream=self.stream, exc_info=error)
         self._halt(error)
 
-    def _letters(self, records: list[Any], decoded: Decoded, outcomes: list[Outcome]) -> list[DeadLetter]:
-        letters = [
-            DeadLetter.of(record, rejected.reason, rejected.message) for record, rejected in decoded.rejected
-        ]
-        for _, rejected in decoded.rejected:
-            self._metrics.refused.labels(self.stream, rejected.reason.value).inc()
-        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+    def _letters(
+        self, records: list[Any], rejected: list[tuple[Any, Rejected]], refusals: list[Refusal]
+    ) -> list[DeadLetter]:
+        """Make the dead letters of a delivery, and count what was refused."""
+        letters = [DeadLetter.of(record, problem.reason, problem.message) for record, problem in rejected]
+        for _, problem in rejected:
+            self._metrics.refused.labels(self.stream, problem.reason.value).inc()
         if refusals:
             by_offset = {record.offset: record for record in records}
             for refusal in refusals:
@@ -247,3 +262,28 @@ class SensorAgent:
                 if refusal.reason is not Reason.DUPLICATE:
                     letters.append(DeadLetter.of(by_offset[refusal.offset], refusal.reason, refusal.message))
         return letters
+
+
+class SensorAgent(StreamAgent[Partition]):
+    """Processes the batches of one sensor stream; for its parameters see `StreamAgent`."""
+
+    def __init__(
+        self,
+        stream: str,
+        topic: str,
+        partitions: Partitions,
+        effects: Effects,
+        limit: BadInputLimit,
+        **rest: Any,
+    ) -> None:
+        super().__init__(stream, topic, partitions, effects, limit, **rest)
+        self._effects = effects
+
+    async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
+        decoded = decode(records)
+        await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
+        outcomes = partition.update(decoded.arrivals)
+        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+        letters = self._letters(records, decoded.rejected, refusals)
+        await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
+        return decoded.bad

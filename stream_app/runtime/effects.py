@@ -15,7 +15,7 @@ from stream_app.monitors.sensors import Outcome
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import Partition
-from stream_app.runtime.publishing import OutRecord, publish
+from stream_app.runtime.publishing import publish_letters
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter
 
 __all__ = ["Effects"]
@@ -87,7 +87,7 @@ class Effects:
             The store lost its last writes.
         """
         self._outbox.check_room()
-        await self._publish(letters)
+        await publish_letters(self._producer, self._topics.dead_letters, letters)
         alerts = [alert for outcome in outcomes for alert in outcome.alerts]
         told = await self._alerts.write(alerts, partition.fence)
         self._outbox.added(sum(told))
@@ -133,8 +133,3 @@ class Effects:
                 event_ts, values = partition.monitor.features(source)
                 rows.append(FeatureRow(source, self._waiting[key][1], event_ts, written, values))
         return rows
-
-    async def _publish(self, letters: Sequence[DeadLetter]) -> None:
-        topic = self._topics.dead_letters
-        records = [OutRecord(topic, letter.key, letter.value, letter.headers()) for letter in letters]
-        await publish(self._producer, records, what="dead letters")

@@ -3,13 +3,58 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from faust.types import TP
 
 from stream_app.monitors.sensors import Arrivals, Outcome, Recency, SensorMonitor
-from stream_app.store import Fence
+from stream_app.store import Fence, Seen
 
-__all__ = ["Partition", "SourceLimits"]
+__all__ = ["Held", "Partition", "SourceLimits"]
+
+
+class Held(Protocol):
+    """One partition in this worker's hands, of whatever stream: what claims and checkpoints have to know of it.
+
+    What it keeps is stored under names; of a stream of sensors these are its sources.
+    """
+
+    tp: TP
+    fence: Fence
+    next_offset: int
+    dirty: set[str]
+    gone: set[str]
+    attempts: set[int]
+
+    @property
+    def stored(self) -> int | None:
+        """Position of the last checkpoint."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to store."""
+
+    @property
+    def known(self) -> int:
+        """Sources that it keeps."""
+
+    def __len__(self) -> int:
+        """Return how many sources are in memory."""
+
+    def state(self, name: str) -> dict[str, Any]:
+        """Return what is to be stored under a name."""
+
+    def seen(self, name: str) -> Seen:
+        """Return when that was seen last."""
+
+    def shed(self, most: int) -> None:
+        """Forget what is too old or too much, at most so many at once."""
+
+    def count_forgotten(self) -> dict[str, int]:
+        """Return how many sources were forgotten since the last call, by reason."""
+
+    def rest(self, most: int) -> None:
+        """Drop sources from memory until so many are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +113,23 @@ class Partition:
         """Whether there is something to store."""
         return self.next_offset != (self._began if self.stored is None else self.stored)
 
+    @property
+    def known(self) -> int:
+        """Sources that it keeps."""
+        return len(self.recency)
+
+    def __len__(self) -> int:
+        """Return how many sources are in memory."""
+        return len(self.monitor)
+
+    def state(self, name: str) -> dict[str, Any]:
+        """Return the state of a source."""
+        return self.monitor.state(name)
+
+    def seen(self, name: str) -> Seen:
+        """Return when a source was seen last."""
+        return Seen(*self.recency[name])
+
     def absent(self, sources: Iterable[str]) -> list[str]:
         """Of some sources, those whose state has to be read from the store before their events are counted."""
         return [
@@ -87,6 +149,11 @@ class Partition:
                 self.gone.discard(source)
             self.dirty.update(piece)
         return outcomes
+
+    def shed(self, most: int) -> None:
+        """Forget sources that expired or are too many, at most so many at once."""
+        for source, reason in self.recency.shed(most):
+            self.forget(source, reason)
 
     def forget(self, source: str, reason: str) -> None:
         """Drop a source for good; it starts cold when it comes again."""

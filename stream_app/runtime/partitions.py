@@ -11,10 +11,10 @@ from faust.types import TP
 from stream_app.errors import FencedError, OldStateError, StateError
 from stream_app.monitors.sensors import Recency, SensorMonitor
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.partition import Partition, SourceLimits
-from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, Seen, pack_state, unpack_state
+from stream_app.runtime.partition import Held, Partition, SourceLimits
+from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, pack_state, unpack_state
 
-__all__ = ["LogStart", "Partitions"]
+__all__ = ["LogStart", "Opener", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +39,14 @@ class LogStart(Protocol):
         ...
 
 
+class Opener(Protocol):
+    """Makes a partition of what is stored of it."""
+
+    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> Held:
+        """Take a partition that is claimed and whose log begins at `begin`."""
+        ...
+
+
 class Partitions:
     """The partitions of this worker; tells Faust where to read on and how far to commit.
 
@@ -47,7 +55,7 @@ class Partitions:
     checkpoints : CheckpointStore
         Where state and positions are stored.
     monitors : mapping of str to callable
-        Topic to a function that makes the monitor of a new partition.
+        Topic of sensors to a function that makes the monitor of a new partition.
     interval : float
         Seconds between checkpoints, at least.
     metrics : Metrics
@@ -64,6 +72,8 @@ class Partitions:
         Signs the states.
     generation : callable
         The consumer group's generation, where it is known.
+    openers : mapping of str to Opener
+        Topic of another kind to what makes its partitions.
     """
 
     def __init__(
@@ -79,6 +89,7 @@ class Partitions:
         start_cold: bool = False,
         key: bytes | None = None,
         generation: Callable[[], int | None] = lambda: None,
+        openers: Mapping[str, Opener] | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._monitors = monitors
@@ -90,7 +101,8 @@ class Partitions:
         self._start_cold = start_cold
         self._key = key
         self._generation = generation
-        self._owned: dict[TP, Partition] = {}
+        self._openers = openers or {}
+        self._owned: dict[TP, Held] = {}
         self._due: dict[str, float] = {}
         self._usual_bytes = 0.0
         self.lock = asyncio.Lock()
@@ -106,45 +118,31 @@ class Partitions:
         for tp in partitions:
             partition = self._owned.get(tp)
             if partition is None:
-                partition = await self._claim(tp)
-                await self._check_log(partition)
-                self._owned[tp] = partition
+                partition = self._owned[tp] = await self._claim(tp)
                 _log.info(
                     "partition claimed",
                     topic=tp.topic,
                     partition=tp.partition,
                     next_offset=partition.next_offset,
-                    sources=len(partition.recency),
+                    sources=partition.known,
                 )
             positions[tp] = partition.next_offset
         return positions
 
-    async def _claim(self, tp: TP) -> Partition:
+    async def _claim(self, tp: TP) -> Held:
         claim = await self._checkpoints.claim(tp.topic, tp.partition, generation=self._generation())
-        begin = claim.next_offset
-        if begin is None:
-            begin, _ = await self._log_range(tp)
+        begin, end = await self._log_range(tp)
+        if claim.next_offset is not None:
+            _check_log(tp, begin, end, claim.next_offset)
+        opener = self._openers.get(tp.topic, self._open)
+        return await opener(tp, claim, begin)
+
+    async def _open(self, tp: TP, claim: Claim, begin: int, /) -> Partition:
         limits = self._limits.get(tp.topic, SourceLimits())
         seen = {} if claim.next_offset is None else await self._checkpoints.seen(claim)
         recency = Recency(max_sources=limits.max_sources, ttl=limits.ttl, seen=seen)
-        return Partition(tp, Fence(claim, claim.next_offset), self._monitors[tp.topic](), recency, begin)
-
-    async def _check_log(self, partition: Partition) -> None:
-        if partition.stored is None:
-            return
-        begin, end = await self._log_range(partition.tp)
-        name = f"{partition.tp.topic}/{partition.tp.partition}"
-        if begin > partition.next_offset:
-            raise StateError(
-                f"{name}: the log begins at {begin}, after the stored position {partition.next_offset}: "
-                f"{begin - partition.next_offset} events are gone unprocessed. "
-                "Lengthen the topic's retention; to go on without them, use another worker.group"
-            )
-        if end < partition.next_offset:
-            raise StateError(
-                f"{name}: the log ends at {end}, before the stored position {partition.next_offset}: "
-                "the topic was made anew. To begin afresh, use another worker.group"
-            )
+        first = begin if claim.next_offset is None else claim.next_offset
+        return Partition(tp, Fence(claim, claim.next_offset), self._monitors[tp.topic](), recency, first)
 
     async def verify(self) -> None:
         """See that the store answers, that all partitions are still ours, and that what was written is there.
@@ -171,11 +169,11 @@ class Partitions:
         owned = self._owned.get(partition)
         return None if owned is None else owned.stored
 
-    def get(self, tp: TP) -> Partition | None:
+    def get(self, tp: TP) -> Held | None:
         """Return a partition if it is in our hands."""
         return self._owned.get(tp)
 
-    def all(self) -> list[Partition]:
+    def all(self) -> list[Held]:
         """All partitions in our hands."""
         return list(self._owned.values())
 
@@ -183,7 +181,7 @@ class Partitions:
         """Claims of all partitions in our hands."""
         return [partition.fence.claim for partition in self._owned.values()]
 
-    async def check_gap(self, partition: Partition, first: int) -> None:
+    async def check_gap(self, partition: Held, first: int) -> None:
         """See that a jump in the offsets is not a loss.
 
         Raises
@@ -191,8 +189,8 @@ class Partitions:
         StateError
             If the log was cut off before we read it.
         """
-        if first > partition.next_offset:
-            await self._check_log(partition)
+        if first > partition.next_offset and partition.stored is not None:
+            _check_log(partition.tp, *await self._log_range(partition.tp), partition.next_offset)
 
     async def restore(self, partition: Partition, sources: Iterable[str]) -> None:
         """Read the stored states of sources that are not in memory.
@@ -224,9 +222,14 @@ class Partitions:
             self._metrics.forgotten.labels("old_state").inc()
             _log.warning("source starts cold", source=source, reason=str(error))
 
+    @property
+    def share(self) -> int:
+        """Sources of each partition that may stay in memory."""
+        return self._max_in_memory // max(1, len(self._owned))
+
     def due(self, topic: str) -> bool:
         """Whether it is time for a checkpoint of a topic, or sources in memory are far too many."""
-        in_memory = sum(len(partition.monitor) for partition in self._owned.values())
+        in_memory = sum(map(len, self._owned.values()))
         return in_memory > 2 * self._max_in_memory or time.monotonic() >= self._due.get(topic, 0.0)
 
     async def checkpoint(self, topic: str) -> None:
@@ -245,20 +248,19 @@ class Partitions:
         for partition in self.all():
             if partition.tp.topic == topic and partition.changed:
                 await self._store(partition)
-                partition.rest(self._max_in_memory // len(self._owned))
+                partition.rest(self.share)
         took = time.monotonic() - begin
         self._metrics.checkpoint_seconds.observe(took)
         self._due[topic] = begin + max(self._interval, took / _SHARE_OF_TIME)
 
-    async def _store(self, partition: Partition) -> None:
+    async def _store(self, partition: Held) -> None:
         next_offset = partition.next_offset
         fence = partition.fence
-        for source, why in partition.recency.shed(_REMOVED_AT_ONCE):
-            partition.forget(source, why)
+        partition.shed(_REMOVED_AT_ONCE)
         for reason, count in partition.count_forgotten().items():
             self._metrics.forgotten.labels(reason).inc(count)
         states = await self._pack(partition)
-        seen = {source: Seen(*partition.recency[source]) for source in states}
+        seen = {name: partition.seen(name) for name in states}
         gone = sorted(partition.gone)
         checkpoint = Checkpoint(fence.claim, fence.position, next_offset, states, seen, gone, fence.writes)
         partition.attempts.add(next_offset)
@@ -269,15 +271,15 @@ class Partitions:
         partition.gone.clear()
         self._metrics.checkpoint_bytes.inc(sum(len(blob) for blob in states.values()))
 
-    async def _pack(self, partition: Partition) -> dict[str, bytes]:
-        claim, monitor = partition.fence.claim, partition.monitor
+    async def _pack(self, partition: Held) -> dict[str, bytes]:
+        claim = partition.fence.claim
 
         def pack() -> dict[str, bytes]:
             return {
-                source: pack_state(
-                    monitor.state(source), key=self._key, bound_to=self._checkpoints.name(claim, source)
+                name: pack_state(
+                    partition.state(name), key=self._key, bound_to=self._checkpoints.name(claim, name)
                 )
-                for source in sorted(partition.dirty)
+                for name in sorted(partition.dirty)
             }
 
         large = len(partition.dirty) * self._usual_bytes > _LARGE_BYTES
@@ -292,3 +294,18 @@ class Partitions:
             partition = self._owned.pop(tp, None)
             if partition is not None and store and partition.changed:
                 await self._store(partition)
+
+
+def _check_log(tp: TP, begin: int, end: int, position: int) -> None:
+    name = f"{tp.topic}/{tp.partition}"
+    if begin > position:
+        raise StateError(
+            f"{name}: the log begins at {begin}, after the stored position {position}: "
+            f"{begin - position} events are gone unprocessed. "
+            "Lengthen the topic's retention; to go on without them, use another worker.group"
+        )
+    if end < position:
+        raise StateError(
+            f"{name}: the log ends at {end}, before the stored position {position}: "
+            "the topic was made anew. To begin afresh, use another worker.group"
+        )

@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.events import DeadLetter
 
-__all__ = ["OutRecord", "publish"]
+__all__ = ["OutRecord", "publish", "publish_letters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,9 @@ async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, w
         if error.retriable or isinstance(error, KafkaTimeoutError):
             raise BrokerUnavailableError(f"Kafka does not take {what} now: {error!r}") from error
         raise BrokerError(f"Kafka refuses {what}: {error!r}") from error
+
+
+async def publish_letters(producer: AIOKafkaProducer, topic: str, letters: Iterable[DeadLetter]) -> None:
+    """Send dead letters, as `publish` does."""
+    records = [OutRecord(topic, letter.key, letter.value, letter.headers()) for letter in letters]
+    await publish(producer, records, what="dead letters")

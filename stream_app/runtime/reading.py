@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from faust.types import TP
 
-from stream_app.runtime.agents import SensorAgent
+from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.batching import BatchConsumer
 from stream_app.runtime.metrics import Metrics
 
@@ -20,13 +20,13 @@ class Reading:
     ----------
     app : faust.App
         Started.
-    agents : list of SensorAgent
+    agents : list of StreamAgent
         Who takes its batches.
     metrics : Metrics
         Gets lag and sources.
     """
 
-    def __init__(self, app: Any, agents: Sequence[SensorAgent], metrics: Metrics) -> None:
+    def __init__(self, app: Any, agents: Sequence[StreamAgent[Any]], metrics: Metrics) -> None:
         self._app = app
         self._agents = agents
         self._metrics = metrics

@@ -5,7 +5,8 @@ import contextlib
 import gc
 import signal
 import tempfile
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import faust
@@ -13,29 +14,27 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream_app.core.features import FeatureView
 from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
-from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.agents import SensorAgent
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.assembly import Surroundings, make_partitions, sensor_agent, session_agent
 from stream_app.runtime.batching import BatchTransport, batched_topic
-from stream_app.runtime.configuration import monitor_config
-from stream_app.runtime.effects import Effects
+from stream_app.runtime.configuration import input_topic, session_configs
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
 from stream_app.runtime.kafka import faust_credentials, start_producer
-from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
-from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.watchdog import LogEnds, Watchdog
-from stream_app.settings import SensorStream, Settings
-from stream_app.store import AlertWriter, CheckpointStore, FeatureWriter, OutboxStore, Store, connect
+from stream_app.settings import Settings
+from stream_app.store import OutboxStore, Store, ViewRegistry, connect
 
-__all__ = ["Worker", "input_topic"]
+__all__ = ["Worker"]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,11 +46,6 @@ _STORE_RETRIES = 1
 """Further tries belong to `Outages`, which can be seen and broken off."""
 
 
-def input_topic(stream: SensorStream, topics: Topics) -> str:
-    """Topic that a stream reads."""
-    return stream.topic or topics.sensors
-
-
 class Worker:
     """Watches the streams of the settings until it is stopped.
 
@@ -59,14 +53,16 @@ class Worker:
     ----------
     settings : Settings
         What to watch and where.
+    views : iterable of FeatureView
+        Feature views beside those of the settings.
 
     Raises
     ------
     SettingsError
-        If two streams read the same topic, or no server is named.
+        If two streams read the same topic, no server is named, or a feature view cannot be made.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, views: Iterable[FeatureView] = ()) -> None:
         if not settings.kafka.servers:
             raise SettingsError("no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml")
         if not settings.redis.url.get_secret_value():
@@ -87,6 +83,7 @@ class Worker:
         self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
         if len(self._streams) != len(settings.streams):
             raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
+        self._sessions = session_configs(settings, views)
 
     def stop(self) -> None:
         """Ask the worker to finish its batch, store it and end."""
@@ -133,6 +130,7 @@ class Worker:
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
             await self._check_topics()
+            await self._register_views(store)
             producer = await start_producer(self.settings.kafka)
             stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
@@ -144,7 +142,7 @@ class Worker:
             )
             agents = self._agents(app, store, producer, partitions, outbox, outages)
             if self.settings.worker.metrics_port:
-                stack.push_async_callback(await start_http(self))
+                stack.push_async_callback(await start_http(self, store))
             await self._work(app, agents, partitions, outbox, outages)
 
     async def _check_topics(self) -> None:
@@ -156,6 +154,12 @@ class Worker:
     @property
     def _outputs(self) -> tuple[str, ...]:
         return (*self.topics.all_alerts(), self.topics.dead_letters)
+
+    async def _register_views(self, store: Store) -> None:
+        registry = ViewRegistry(store)
+        for config in self._sessions.values():
+            for view in config.views:
+                await registry.register(view, now=time.time())
 
     def _app(self, datadir: str) -> Any:
         worker = self.settings.worker
@@ -183,12 +187,6 @@ class Worker:
         )
 
     def _partitions(self, app: Any, store: Store) -> Partitions:
-        worker = self.settings.worker
-        factories: dict[str, Callable[[], SensorMonitor]] = {}
-        for topic, name in self._streams.items():
-            config = monitor_config(name, self.settings.streams[name])
-            factories[topic] = lambda config=config: SensorMonitor(config)  # type: ignore[misc] # bound per loop
-
         async def log_range(partition: TP, /) -> tuple[int, int]:
             try:
                 begin = await app.consumer.earliest_offsets(partition)
@@ -198,21 +196,13 @@ class Worker:
                 raise BrokerUnavailableError(f"Kafka does not tell where {name} begins: {error!r}") from error
             return begin[partition], end[partition]
 
-        return Partitions(
-            CheckpointStore(store, worker.group),
-            factories,
-            interval=worker.checkpoint_interval,
+        return make_partitions(
+            self.settings,
+            self._streams,
+            self._sessions,
+            store,
             metrics=self.metrics,
             log_range=log_range,
-            limits={
-                topic: SourceLimits(
-                    self.settings.streams[name].max_sources, self.settings.streams[name].source_ttl
-                )
-                for topic, name in self._streams.items()
-            },
-            max_in_memory=worker.max_sources_in_memory,
-            start_cold=worker.on_old_state == "cold",
-            key=self.settings.redis.signing_key,
             generation=lambda: app.consumer_generation_id,
         )
 
@@ -224,32 +214,17 @@ class Worker:
         partitions: Partitions,
         outbox: Outbox,
         outages: Outages,
-    ) -> list[SensorAgent]:
-        worker = self.settings.worker
+    ) -> list[StreamAgent[Any]]:
         delivery = app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
-        agents = []
+        surroundings = Surroundings(
+            self.settings, store, producer, partitions, outbox, outages, delivery, self.metrics, self._halt
+        )
+        agents: list[StreamAgent[Any]] = []
         for topic, name in self._streams.items():
-            stream = self.settings.streams[name]
-            effects = Effects(
-                name,
-                producer,
-                self.topics,
-                AlertWriter(store),
-                FeatureWriter(store, name, ttl=stream.feature_ttl),
-                outbox,
-                metrics=self.metrics,
-            )
-            agent = SensorAgent(
-                name,
-                topic,
-                partitions,
-                effects,
-                BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
-                outages=outages,
-                delivery=delivery,
-                metrics=self.metrics,
-                halt=self._halt,
-            )
+            if name in self._sessions:
+                agent: StreamAgent[Any] = session_agent(name, topic, self._sessions[name], surroundings)
+            else:
+                agent = sensor_agent(name, topic, surroundings)
             _register(app, topic, agent)
             agents.append(agent)
 
@@ -275,7 +250,12 @@ class Worker:
         )
 
     async def _work(
-        self, app: Any, agents: list[SensorAgent], partitions: Partitions, outbox: Outbox, outages: Outages
+        self,
+        app: Any,
+        agents: list[StreamAgent[Any]],
+        partitions: Partitions,
+        outbox: Outbox,
+        outages: Outages,
     ) -> None:
         app.finalize()
         reading = Reading(app, agents, self.metrics)
@@ -359,7 +339,7 @@ def _calm_garbage_collection() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _register(app: Any, topic: str, agent: SensorAgent) -> None:
+def _register(app: Any, topic: str, agent: StreamAgent[Any]) -> None:
     @app.agent(batched_topic(app, topic), name=f"watch.{topic}")  # type: ignore[untyped-decorator] # Faust's decorator has no types
     async def watch(batches: Any) -> None:
         async for batch in batches:

@@ -1,0 +1,154 @@
+"""The parts of a worker, put together from its settings: its partitions, and one agent a stream of each kind."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from stream_app.events import Topics
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.monitors.sessions import SessionConfig
+from stream_app.runtime.agents import SensorAgent
+from stream_app.runtime.batching import BatchTransport
+from stream_app.runtime.configuration import monitor_config
+from stream_app.runtime.effects import Effects
+from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outages import Outages
+from stream_app.runtime.outbox import Outbox
+from stream_app.runtime.partition import SourceLimits
+from stream_app.runtime.partitions import LogStart, Opener, Partitions
+from stream_app.runtime.session_partition import SessionOpener
+from stream_app.runtime.sessions import SessionAgent, SessionEffects
+from stream_app.settings import SensorStream, SessionStream, Settings
+from stream_app.store import (
+    AlertWriter,
+    CheckpointStore,
+    FeatureLogReader,
+    FeatureLogWriter,
+    FeatureWriter,
+    Store,
+)
+
+__all__ = ["Surroundings", "make_partitions", "sensor_agent", "session_agent"]
+
+
+def make_partitions(
+    settings: Settings,
+    topics: Mapping[str, str],
+    sessions: Mapping[str, SessionConfig],
+    store: Store,
+    *,
+    metrics: Metrics,
+    log_range: LogStart,
+    generation: Callable[[], int | None],
+) -> Partitions:
+    """Make what holds the partitions of all streams.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    topics : mapping of str to str
+        Topic to the name of its stream.
+    sessions : mapping of str to SessionConfig
+        Name of each stream of sessions to what its monitors are told.
+    store : Store
+        Where state and positions are stored.
+    metrics, log_range, generation
+        As for `Partitions`.
+    """
+    worker, key = settings.worker, settings.redis.signing_key
+    checkpoints = CheckpointStore(store, worker.group)
+    monitors: dict[str, Callable[[], SensorMonitor]] = {}
+    limits: dict[str, SourceLimits] = {}
+    openers: dict[str, Opener] = {}
+    for topic, name in topics.items():
+        stream = settings.streams[name]
+        if isinstance(stream, SensorStream):
+            config = monitor_config(name, stream)
+            monitors[topic] = lambda config=config: SensorMonitor(config)  # type: ignore[misc] # bound per loop
+            limits[topic] = SourceLimits(stream.max_sources, stream.source_ttl)
+        else:
+            openers[topic] = SessionOpener(checkpoints, sessions[name], key=key, clock=time.time)
+    return Partitions(
+        checkpoints,
+        monitors,
+        interval=worker.checkpoint_interval,
+        metrics=metrics,
+        log_range=log_range,
+        limits=limits,
+        max_in_memory=worker.max_sources_in_memory,
+        start_cold=worker.on_old_state == "cold",
+        key=key,
+        generation=generation,
+        openers=openers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the agents of a worker share; see `StreamAgent`."""
+
+    settings: Settings
+    store: Store
+    producer: Any
+    partitions: Partitions
+    outbox: Outbox
+    outages: Outages
+    delivery: BatchTransport
+    metrics: Metrics
+    halt: Callable[[BaseException], None]
+
+    @property
+    def topics(self) -> Topics:
+        """Names of the topics."""
+        return Topics(self.settings.prefix)
+
+    def common(self) -> dict[str, Any]:
+        """Return what agents of every kind are told by name."""
+        worker = self.settings.worker
+        return {
+            "limit": BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
+            "outages": self.outages,
+            "delivery": self.delivery,
+            "metrics": self.metrics,
+            "halt": self.halt,
+        }
+
+
+def sensor_agent(name: str, topic: str, around: Surroundings) -> SensorAgent:
+    """Make the agent of a stream of sensors."""
+    stream = cast(SensorStream, around.settings.streams[name])
+    effects = Effects(
+        name,
+        around.producer,
+        around.topics,
+        AlertWriter(around.store),
+        FeatureWriter(around.store, name, ttl=stream.feature_ttl),
+        around.outbox,
+        metrics=around.metrics,
+    )
+    return SensorAgent(name, topic, around.partitions, effects, **around.common())
+
+
+def session_agent(name: str, topic: str, config: SessionConfig, around: Surroundings) -> SessionAgent:
+    """Make the agent of a stream of sessions."""
+    stream = cast(SessionStream, around.settings.streams[name])
+    effects = SessionEffects(
+        topic,
+        around.partitions,
+        FeatureLogWriter(around.store, config.views),
+        around.producer,
+        around.topics.dead_letters,
+    )
+    return SessionAgent(
+        name,
+        topic,
+        around.partitions,
+        effects,
+        logs=FeatureLogReader(around.store),
+        views=[view.key for view in config.views],
+        entity_field=stream.entity_field,
+        **around.common(),
+    )

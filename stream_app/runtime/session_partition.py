@@ -1,0 +1,221 @@
+"""One partition of session events in a worker's hands: the logs in memory, those that wait to be written, and the position.
+
+The logs themselves are stored on their own, each with the offset of its last event, and may be ahead of the position: what
+is read again after a crash is known to each log as repeated. Beside the position stand the views that it holds for.
+When a view is not among them, because it is new or was left out for a while, the partition is read from
+its log's beginning: logs that are ahead change nothing, and those of the view are filled.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from stream_app.monitors.sensors import Refusal
+from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor, Taken
+from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, Seen, unpack_state
+
+__all__ = ["SessionOpener", "SessionPartition"]
+
+_log = structlog.get_logger(__name__)
+
+_COVERAGE = "views"
+"""Under this name the views are stored that a position holds for."""
+
+
+@dataclass(slots=True)
+class SessionPartition:
+    """One partition of session events in this worker's hands.
+
+    Parameters
+    ----------
+    tp : TP
+        Which.
+    fence : Fence
+        The right to write it, and what is stored of it.
+    monitor : SessionMonitor
+        The logs that are in memory.
+    views : mapping of str to str
+        Fingerprint of each view, by name and version.
+    next_offset : int
+        First offset that is not in the logs yet.
+    clock : callable
+        The time, in epoch seconds.
+    dirty : set of str
+        What has to be stored beside the position.
+    """
+
+    tp: TP
+    fence: Fence
+    monitor: SessionMonitor
+    views: Mapping[str, str]
+    next_offset: int
+    clock: Callable[[], float]
+    dirty: set[str]
+    gone: set[str] = field(default_factory=set)
+    attempts: set[int] = field(default_factory=set)
+    unwritten: list[LogChange] = field(default_factory=list)
+    """Changes that may have been written or not: nobody knows, the reply did not come."""
+    _taken: Taken = field(default_factory=Taken)
+    _recent: dict[str, None] = field(default_factory=dict)
+    _began: int = field(init=False)
+    told: int = field(init=False)
+    """Of events before this offset it was told before what was refused."""
+
+    def __post_init__(self) -> None:
+        self._began = self.next_offset
+        self.told = self.next_offset if self.stored is None else self.stored
+
+    @property
+    def stored(self) -> int | None:
+        """Position of the last checkpoint."""
+        return self.fence.position
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to store; a position never goes back, also where reading begins anew."""
+        if self.stored is None:
+            return self.next_offset != self._began
+        return self.next_offset > self.stored or (self.next_offset == self.stored and bool(self.dirty))
+
+    @property
+    def known(self) -> int:
+        """Entities that it keeps in memory; the store knows the others."""
+        return len(self.monitor)
+
+    def __len__(self) -> int:
+        """Return how many entities are in memory."""
+        return len(self.monitor)
+
+    @property
+    def waiting(self) -> int:
+        """Logs that wait to be written."""
+        return len(self.unwritten) + len(self._taken.touched)
+
+    def absent(self, arrivals: SessionArrivals) -> list[str]:
+        """Return the entities whose logs have to be read from the store before their events are counted."""
+        recent = self._recent
+        for entity in (found := dict.fromkeys(row.entity for row in arrivals.rows)):
+            recent.pop(entity, None)
+            recent[entity] = None
+        return [entity for entity in found if entity not in self.monitor]
+
+    def take(self, arrivals: SessionArrivals) -> list[Refusal]:
+        """Take events, and return those that were refused for the first time."""
+        taken = self.monitor.take(arrivals, self.tp.partition, self._taken)
+        self.dirty.add(_COVERAGE)
+        refusals = [refusal for refusal in taken.refusals if refusal.offset >= self.told]
+        taken.refusals.clear()
+        return refusals
+
+    def changes(self, most: int) -> list[LogChange]:
+        """Return what has to be written next, at most so many logs; `written` says that it was done."""
+        if not self.unwritten:
+            touched = self._taken.touched
+            some = {key: touched[key] for key in islice(touched, most)}
+            self.unwritten = self.monitor.outcome(Taken(some)).changes
+            for key in some:
+                del touched[key]
+        return self.unwritten
+
+    def written(self) -> None:
+        """Note that all of `changes` is stored."""
+        self.unwritten = []
+
+    def state(self, name: str) -> dict[str, Any]:  # noqa: ARG002 there is one name only
+        """Return the views that the position holds for."""
+        return {"views": dict(self.views)}
+
+    def seen(self, name: str) -> Seen:  # noqa: ARG002 as above
+        """Return when the position was stored."""
+        return Seen(self.next_offset - 1, self.clock())
+
+    def shed(self, most: int) -> None:
+        """Forget nothing: the store does, by itself."""
+
+    def count_forgotten(self) -> dict[str, int]:
+        """Return nothing, as nothing is forgotten."""
+        return {}
+
+    def rest(self, most: int) -> None:
+        """Drop entities from memory until so many are left, the longest unseen first; of those that wait, none."""
+        excess = len(self.monitor) - max(1, most)
+        if excess <= 0 or self.waiting:
+            return
+        gone = list(islice(self._recent, excess))
+        self.monitor.forget(gone)
+        for entity in gone:
+            del self._recent[entity]
+
+
+class SessionOpener:
+    """Makes partitions of session events of what is stored of them.
+
+    Parameters
+    ----------
+    checkpoints : CheckpointStore
+        Where positions are stored.
+    config : SessionConfig
+        Of the stream.
+    key : bytes, optional
+        Signs what is stored.
+    clock : callable
+        The time, in epoch seconds.
+    """
+
+    def __init__(
+        self,
+        checkpoints: CheckpointStore,
+        config: SessionConfig,
+        *,
+        key: bytes | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._checkpoints = checkpoints
+        self._config = config
+        self._key = key
+        self._clock = clock
+
+    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> SessionPartition:
+        """Take a partition that is claimed and whose log begins at `begin`.
+
+        Raises
+        ------
+        StateError
+            If what is stored is damaged or forged.
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        views = {view.key: view.fingerprint.hex() for view in self._config.views}
+        stored = claim.next_offset
+        missing = [] if stored is None else await self._missing(claim, views)
+        if missing:
+            _log.info(
+                "reading from the beginning, for views that the position does not hold for",
+                topic=tp.topic,
+                partition=tp.partition,
+                views=missing,
+            )
+        return SessionPartition(
+            tp,
+            Fence(claim, stored),
+            SessionMonitor(self._config),
+            views,
+            begin if stored is None or missing else stored,
+            self._clock,
+            {_COVERAGE} if missing else set(),
+        )
+
+    async def _missing(self, claim: Claim, views: Mapping[str, str]) -> list[str]:
+        blob = (await self._checkpoints.states(claim, [_COVERAGE])).get(_COVERAGE)
+        seen = (await self._checkpoints.seen(claim)).get(_COVERAGE)
+        # Logs of entities that were silent since then may have expired although their next event is waiting already.
+        if blob is None or seen is None or self._clock() - seen.clock > GRACE_SECONDS:
+            return sorted(views)
+        name = self._checkpoints.name(claim, _COVERAGE)
+        where = f"the views of {claim.where}"
+        covered = unpack_state(blob, where, key=self._key, bound_to=name).get("views", {})
+        return sorted(view for view, fingerprint in views.items() if covered.get(view) != fingerprint)

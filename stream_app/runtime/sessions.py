@@ -1,0 +1,202 @@
+"""The way of a session event: decode, read the logs of its entity, take it, write the logs that changed, checkpoint.
+
+Events go into the logs in memory at once. The logs are written a few times a second, each once however many of its
+events came, and always before a checkpoint; what was not written when a worker dies is read from the topic again.
+"""
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from aiokafka import AIOKafkaProducer
+from faust.types import TP
+
+from stream_app.events import DeadLetter, Rejected, SessionRow, decode_sessions
+from stream_app.monitors.sessions import SessionArrivals
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.publishing import publish_letters
+from stream_app.runtime.session_partition import SessionPartition
+from stream_app.store import FeatureLogReader, FeatureLogWriter
+
+__all__ = ["SessionAgent", "SessionEffects"]
+
+_WRITE_INTERVAL_SECONDS = 0.25
+"""Logs of a partition are written at most this often: under load each then has several new events."""
+
+_MANY = 2000
+"""Logs that are written in one round trip; when so many wait, they are not kept waiting."""
+
+_AT_ONCE = 5000
+"""Events that are taken before others have their turn."""
+
+
+class SessionEffects:
+    """Writes the logs of a stream's partitions, and publishes dead letters.
+
+    Parameters
+    ----------
+    topic : str
+        The stream's.
+    partitions : Partitions
+        Owned partitions.
+    logs : FeatureLogWriter
+        For Redis.
+    producer : AIOKafkaProducer
+        For dead letters; idempotent.
+    dead_letters : str
+        Their topic.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        partitions: Partitions,
+        logs: FeatureLogWriter,
+        producer: AIOKafkaProducer,
+        dead_letters: str,
+    ) -> None:
+        self._topic = topic
+        self._partitions = partitions
+        self._logs = logs
+        self._producer = producer
+        self._dead_letters = dead_letters
+        self._written: dict[TP, float] = {}
+
+    async def publish(self, letters: Iterable[DeadLetter]) -> None:
+        """Publish dead letters; when it returns they are safe.
+
+        Raises
+        ------
+        BrokerError
+            If Kafka cannot be reached or refuses.
+        """
+        await publish_letters(self._producer, self._dead_letters, letters)
+
+    async def write_features(self, *, force: bool) -> None:
+        """Write the logs of partitions whose turn it is; of all, with `force`.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns a partition.
+        StateError
+            A stored log is not the one that ours was made of, or the store lost its last writes.
+        StoreError
+            Redis cannot be reached or refuses; writing again is safe.
+        """
+        now = time.monotonic()
+        for held in self._partitions.all():
+            partition = cast(SessionPartition, held)
+            if held.tp.topic != self._topic or not partition.waiting:
+                continue
+            last = self._written.get(held.tp, -math.inf)
+            if force or partition.waiting >= _MANY or now - last >= _WRITE_INTERVAL_SECONDS:
+                await self._write(partition)
+                self._written[held.tp] = now
+
+    async def _write(self, partition: SessionPartition) -> None:
+        while partition.waiting:
+            changes = partition.changes(_MANY)
+            await self._logs.write(changes, written_ts=time.time(), fence=partition.fence)
+            partition.written()
+        partition.rest(self._partitions.share)
+
+    def forget(self) -> None:
+        """Drop nothing: what waits belongs to its partition, and goes with it."""
+        self._written.clear()
+
+
+@dataclass(slots=True)
+class _Decoded:
+    """Some events after decoding, as `agents.Decoded`."""
+
+    arrivals: SessionArrivals = field(default_factory=SessionArrivals)
+    rejected: list[tuple[Any, Rejected]] = field(default_factory=list)
+    bad: list[bool] = field(default_factory=list)
+
+
+def _decode(records: Iterable[Any], entity_field: str) -> _Decoded:
+    records = list(records)
+    rows = decode_sessions([record.value for record in records], key=entity_field)
+    decoded = _Decoded(bad=[type(row) is Rejected for row in rows])
+    arrivals = decoded.arrivals
+    for record, row, bad in zip(records, rows, decoded.bad, strict=True):
+        if bad:
+            decoded.rejected.append((record, cast(Rejected, row)))
+            continue
+        arrivals.rows.append(cast(SessionRow, row))
+        arrivals.offsets.append(record.offset)
+        # Very old records have no time of their own: nothing then is too far in the future.
+        timestamp = record.timestamp
+        arrivals.record_ts.append(timestamp / 1000.0 if timestamp >= 0 else math.inf)
+    return decoded
+
+
+class SessionAgent(StreamAgent[SessionPartition]):
+    """Processes the batches of one stream of sessions; for its other parameters see `StreamAgent`.
+
+    Parameters
+    ----------
+    logs : FeatureLogReader
+        Where logs come from that are not in memory.
+    views : list of str
+        Name and version of each view of the stream.
+    entity_field : str
+        Name of the event's field that says whose it is.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        topic: str,
+        partitions: Partitions,
+        effects: SessionEffects,
+        limit: BadInputLimit,
+        *,
+        logs: FeatureLogReader,
+        views: list[str],
+        entity_field: str,
+        **rest: Any,
+    ) -> None:
+        super().__init__(stream, topic, partitions, effects, limit, **rest)
+        self._effects = effects
+        self._logs = logs
+        self._views = views
+        self._entity_field = entity_field
+
+    async def _take(self, partition: SessionPartition, records: list[Any]) -> list[bool]:
+        letters: list[DeadLetter] = []
+        bad: list[bool] = []
+        for first in range(0, len(records), _AT_ONCE):
+            some = records[first : first + _AT_ONCE]
+            decoded = _decode(some, self._entity_field)
+            absent = partition.absent(decoded.arrivals)
+            await self._outages.ride_out(partial(self._restore, partition, absent))
+            refusals = partition.take(decoded.arrivals)
+            # What lies before the stored position was told when it was read first.
+            fresh = [
+                (record, problem) for record, problem in decoded.rejected if record.offset >= partition.told
+            ]
+            letters += self._letters(some, fresh, refusals)
+            bad += [
+                one for record, one in zip(some, decoded.bad, strict=True) if record.offset >= partition.told
+            ]
+        await self._outages.ride_out(lambda: self._effects.publish(letters))
+        await self._outages.ride_out(lambda: self._effects.write_features(force=False))
+        return bad
+
+    async def _restore(self, partition: SessionPartition, entities: list[str]) -> None:
+        """Read the logs of entities that are not in memory."""
+        for first in range(0, len(entities), _MANY):
+            some = entities[first : first + _MANY]
+            found = await self._logs.read_views(self._views, some)
+            for i, entity in enumerate(some):
+                stored = {view: logs[i] for view, logs in zip(self._views, found, strict=True)}
+                partition.monitor.restore(
+                    entity, {view: None if log is None else log.log for view, log in stored.items()}
+                )
