@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
 import random
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from conftest import eventually
 from naive_features import Event, admitted, read
+from pydantic import SecretStr
 
 from stream_app.core.features import (
     Condition,
@@ -21,11 +24,12 @@ from stream_app.core.features import (
     Sliding,
     micros,
 )
-from stream_app.errors import DataError, FencedError, StateError
+from stream_app.embedded import EmbeddedStore
+from stream_app.errors import DataError, FencedError, StateError, StoreError
 from stream_app.events import DeadLetter, Reason, Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import SessionStream
-from stream_app.store import CheckpointStore, FeatureLogReader, ViewRegistry
+from stream_app.store import CheckpointStore, FeatureLogReader, ViewRegistry, connect
 
 pytestmark = pytest.mark.integration
 
@@ -431,3 +435,84 @@ async def test_a_damaged_log_stops_the_worker_by_name(settings, store, producer,
         with pytest.raises(StateError, match=r"purchases:v1.*checksum"):
             task.result()
     assert await position(store, settings) == 50
+
+
+@pytest.mark.slow
+async def test_kills_at_any_instant_change_nothing(settings, store, producer, make_topic, tmp_path):
+    await make_topic("session.events", 2)
+    told = shopping(3000, partitions=2)
+    await send(producer, settings, told)
+    (tmp_path / "streamgauge.toml").write_text(SETTINGS, encoding="utf-8")
+    env = os.environ | {
+        "STREAMGAUGE_CONFIG": str(tmp_path / "streamgauge.toml"),
+        "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
+        "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
+        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
+        "STREAMGAUGE_PREFIX": settings.prefix,
+        "STREAMGAUGE_WORKER__GROUP": settings.worker.group,
+        "STREAMGAUGE_WORKER__INSTANCE": "worker-1",
+        "STREAMGAUGE_WORKER__SESSION_TIMEOUT": "6",
+        "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": "0.05",
+        "STREAMGAUGE_WORKER__MAX_BATCH": "100",
+        "STREAMGAUGE_WORKER__MAX_SOURCES_IN_MEMORY": "3",
+    }
+    chance, ends, kills = random.Random(1), ends_of(told), 0
+
+    async def at():
+        return [await position(store, settings, partition) for partition in range(2)]
+
+    while await at() != ends:
+        before = await at()
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "stream_app", "worker", env=env, stderr=asyncio.subprocess.DEVNULL
+        )
+
+        async def moved(before=before, worker=worker):
+            return worker.returncode is not None or await at() != before
+
+        await eventually(moved, timeout=60)
+        await asyncio.sleep(chance.uniform(0.0, 0.1))
+        assert worker.returncode is None, "the worker ended by itself"
+        worker.kill()
+        await worker.wait()
+        kills += 1
+    assert kills >= 3
+    await check(store, told)
+
+
+@pytest.fixture
+async def full(settings, prefix):
+    """A store of our own, and how to fill it up."""
+    server = EmbeddedStore(config={"maxmemory": "0"})
+    redis = settings.redis.model_copy(update={"url": SecretStr(server.start())})
+    store = await connect(redis)
+
+    async def limit(size):
+        await store.client.config_set("maxmemory", size)
+
+    yield settings.model_copy(update={"redis": redis}), store, limit
+    await store.close()
+    server.stop()
+
+
+async def test_a_full_store_stops_the_worker_and_nothing_is_half_written(full, producer, make_topic):
+    settings, store, limit = full
+    await make_topic("session.events")
+    told = shopping(1000)
+    await send(producer, settings, told[:300])
+    async with working(settings):
+        await processed(store, settings, 300)
+    once = await contents(store)
+    async with working(settings) as (worker, task):
+        await eventually(worker.ready.is_set)
+        await limit(1)
+        await send(producer, settings, told[300:])
+        await eventually(task.done)
+        with pytest.raises(StoreError, match=r"refuses writing features: .*raise maxmemory") as caught:
+            task.result()
+        assert "\n" not in str(caught.value)
+    assert await contents(store) == once
+    await limit(0)
+    async with working(settings):
+        await processed(store, settings, 1000)
+    await check(store, told)
