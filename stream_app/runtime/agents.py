@@ -6,6 +6,7 @@ acknowledge the batch and go on: any failure is handed to `halt`, and from then 
 stored or committed any more. A server that is away is no failure: it is waited for (see `outages`).
 """
 
+import asyncio
 import contextlib
 import math
 import time
@@ -156,7 +157,9 @@ class StreamAgent(ABC, Generic[P]):
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
                     self._delivery.reposition()
-        except Exception as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on; River's panics are none of Exception
             self._fail(error)
         finally:
             self._busy = False
@@ -241,7 +244,7 @@ class StreamAgent(ABC, Generic[P]):
         """Of each partition of the topic in this worker's hands: its name, next offset and number of sources."""
         return [(p.tp, p.next_offset, len(p)) for p in self._partitions.all() if p.tp.topic == self.topic]
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._halted = True
         if not isinstance(error, StreamgaugeError):
             _log.error("processing failed", stream=self.stream, exc_info=error)

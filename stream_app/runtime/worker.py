@@ -260,13 +260,13 @@ class Worker:
         app.finalize()
         reading = Reading(app, agents, self.metrics)
         watchdog = self._watch(reading, partitions, outages)
-        tasks: list[asyncio.Task[None]] = []
+        watching = publishing = None
         try:
             await app.start()
             self._began = True
             self._reading, self._watchdog = reading, watchdog
-            tasks.append(asyncio.create_task(self._watch_over(app, watchdog, reading)))
-            tasks.append(asyncio.create_task(self._keep_publishing(outbox)))
+            watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
+            publishing = asyncio.create_task(self._keep_publishing(outbox))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             while not self._stop.is_set():
@@ -276,13 +276,16 @@ class Worker:
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:
             self.ready.clear()
-            for task in tasks:
-                task.cancel()
+            if watching is not None:
+                watching.cancel()
             claims = partitions.claims()
             for agent in agents:
                 await agent.revoke(agent.owned())
             if not outages.away:
                 await _end("publishing the last alerts", outbox.drain(claims))
+            # Not before: what it has published and not removed yet would be published once more.
+            if publishing is not None:
+                publishing.cancel()
             await _end("Kafka's consumer", app.stop())
 
     async def _keep_publishing(self, outbox: Outbox) -> None:
