@@ -11,7 +11,14 @@ from stream_app.core.features import EntityLog, Feature, FeatureView, Layout, Sl
 from stream_app.errors import DataError, FencedError, StateError, StoreError
 from stream_app.events import SessionRow
 from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor
-from stream_app.store import GRACE_SECONDS, CheckpointStore, FeatureLogReader, FeatureLogWriter, Fence, connect
+from stream_app.store import (
+    GRACE_SECONDS,
+    CheckpointStore,
+    FeatureLogReader,
+    FeatureLogWriter,
+    Fence,
+    connect,
+)
 
 pytestmark = pytest.mark.integration
 

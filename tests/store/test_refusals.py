@@ -8,14 +8,18 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from servers.redis import RedisServer
 
+from stream_app.core.features import Feature, FeatureView, Sliding
 from stream_app.embedded import EmbeddedStore
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.monitors.sessions import LogChange
 from stream_app.settings import RedisSettings
 from stream_app.store import (
     AlertWriter,
     Checkpoint,
     CheckpointStore,
+    FeatureLogReader,
+    FeatureLogWriter,
     FeatureRow,
     FeatureWriter,
     Fence,
@@ -27,6 +31,7 @@ from stream_app.store import (
 pytestmark = pytest.mark.integration
 
 TOPIC = "sensor.readings"
+VIEW = FeatureView("purchases", (Feature("n", "count", window=Sliding(60)),))
 
 
 @pytest.fixture(scope="module", params=["valkey", "redis"])
@@ -101,6 +106,11 @@ def writes(store, fence):
         "features": lambda: FeatureWriter(store, "sensors").write(
             [FeatureRow("pump", 2, 2.0, 2.0, {"a": 2.0})], fence
         ),
+        "logs": lambda: FeatureLogWriter(store, (VIEW,)).write(
+            [LogChange(f"e{i}", VIEW.key, bytes([i]) * 1000, None, (0, i), 1.0) for i in range(50)],
+            written_ts=1.0,
+            fence=fence,
+        ),
         "a checkpoint": lambda: checkpoints.write(
             Checkpoint(fence.claim, 10, 20, states, {}, ("pump",), fence.writes)
         ),
@@ -156,7 +166,7 @@ async def well_again(admin, tmp_path):
     await admin.config_set("dir", str(tmp_path))
 
 
-@pytest.mark.parametrize("what", ["an alert", "features", "a checkpoint", "a claim"])
+@pytest.mark.parametrize("what", ["an alert", "features", "logs", "a checkpoint", "a claim"])
 @pytest.mark.parametrize(
     ("refuse", "remedy"),
     [
@@ -191,6 +201,9 @@ async def test_a_server_that_refuses_is_told_in_one_line_and_keeps_what_it_has(
         ("an alert", "-hset"),
         ("features", "-hset"),
         ("features", "-zcard"),
+        ("logs", "-set"),
+        ("logs", "-zadd"),
+        ("logs", "-getrange"),
         ("a checkpoint", "-hset"),
         ("a checkpoint", "-hlen"),
         ("a claim", "-hincrby"),
@@ -216,6 +229,9 @@ async def test_a_user_that_may_not_is_told_which_rights_it_lacks(
     assert "\n" not in str(caught.value)
     # Once it may, what was refused is written whole.
     await writes(store, owned)[what]()
+    if what == "logs":
+        assert all(await FeatureLogReader(store).read(VIEW.key, [f"e{i}" for i in range(50)]))
+        assert await store.client.zcard(store.keys.view_entities("purchases", 1)) == 50
     if what == "an alert":
         assert await store.client.zcard(store.keys.firing) == 2
         assert await store.client.hget(store.keys.alert(alert(2).id), "state") == b"firing"

@@ -23,17 +23,19 @@ for i = 3, #KEYS do
     due[#due + 1] = i
   end
 end
-local newest = {}
-for _, i in ipairs(due) do
-  local at = 4 * i - 7
-  redis.call('SET', KEYS[i], ARGV[at + 1], 'EX', ARGV[3])
-  newest[#newest + 1] = ARGV[at + 2]
-  newest[#newest + 1] = ARGV[at + 3]
-end
 if #due > 0 then
+  local newest = {}
+  for n, i in ipairs(due) do
+    newest[2 * n - 1] = ARGV[4 * i - 5]
+    newest[2 * n] = ARGV[4 * i - 4]
+  end
   redis.call('ZADD', KEYS[1], unpack(newest))
   if entities + #due > tonumber(ARGV[4]) then
     redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[4]))
   end
+end
+-- By this a change counts as written, so it comes after all that a refusal could leave out.
+for _, i in ipairs(due) do
+  redis.call('SET', KEYS[i], ARGV[4 * i - 6], 'EX', ARGV[3])
 end
 return {0, 0}
