@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +99,11 @@ bench-detection: venv ## Detection: SKAB, false alarms, delay, cost, beside Rive
 	@$(PY) benchmarks/detection/aa.py "$(DATA)"
 	@$(PY) benchmarks/detection/power.py
 	@$(PY) benchmarks/detection/cost.py
+
+bench-features: venv ## Live features: two real shops against plain sums, reads, writes, memory (DATA=DIR with online-retail, cdnow)
+	@$(PY) benchmarks/features/shops.py "$(DATA)"
+	@$(PY) benchmarks/features/reading.py
+	@$(PY) benchmarks/features/writing.py "$(DATA)"
 
 lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
