@@ -1,13 +1,17 @@
 """Names of the keys."""
 
+import re
 from dataclasses import dataclass
 
 __all__ = ["Keys"]
 
+_SAFE = re.compile(r"[\w.-]*").fullmatch
+"""Of what is quoted below, nothing; most names are such, and a look at the whole is quicker than one at each character."""
+
 
 def _quoted(part: str) -> str:
     """Make a name safe as part of a key: separators, braces, blanks and control characters are percent-encoded."""
-    if part.isalnum():
+    if _SAFE(part):
         return part
     return "".join(
         c if c.isalnum() or c in "-_." else "".join(f"%{byte:02X}" for byte in c.encode()) for c in part
@@ -52,6 +56,11 @@ class Keys:
     def view(self, name: str) -> str:
         """Name the registered versions of a feature view (hash)."""
         return f"{self.prefix}:views:{_quoted(name)}"
+
+    @property
+    def stale_views(self) -> str:
+        """Alerts that are firing about feature views without events (hash)."""
+        return f"{self.prefix}:views:stale:alerts"
 
     @property
     def alerts(self) -> str:

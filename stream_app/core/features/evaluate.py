@@ -3,14 +3,15 @@
 import math
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, compress
-from typing import Self, TypeAlias
+from typing import Self
 
 from stream_app.core.features.layout import Layout, selector
 from stream_app.core.features.log import NEVER, EntityLog, last_pause
+from stream_app.core.features.program import Program, Wanted
 from stream_app.core.features.totals import Total
 from stream_app.core.features.view import Aggregation, Feature
 from stream_app.core.features.windows import AllTime, Session, Sliding, Window, micros
@@ -106,6 +107,10 @@ class Evaluator:
         self._windows = [_Bounds.of(window) for window in windows]
         at: dict[Window, int] = {window: i for i, window in enumerate(windows)}
         self._steps = [_Step.of(feature, layout, at) for feature in plain]
+        self._timeless = [(slot, step) for slot, step in enumerate(self._steps) if step.window < 0]
+        self._program = Program.of(
+            [(slot, step.window, step.wanted) for slot, step in enumerate(self._steps) if step.window >= 0]
+        )
         place = {name: i for i, name in enumerate(needed)}
         # A ratio is over two of the computed values; the others are such a value.
         self._answers = [
@@ -134,19 +139,23 @@ class Evaluator:
         if log.given_up >= at:
             return Reading([None] * len(self.names), None, self.names)
         bounds = [window.rows(ts, at, base, end, gone) for window in self._windows]
-        found: list[float | None] = []
-        for step in self._steps:
-            if step.window < 0:
-                found.append(_over_all_time(step, log, at, end, self._ttl))
-                continue
-            span = bounds[step.window]
-            found.append(None if span is None else step.compute(step, log, at, *span))
+        # What may be gone is computed over nothing, and taken back below.
+        spans = [(end, end) if span is None else span for span in bounds]
+        found = self._program.run(log, at, spans, len(self._steps))
+        for slot, step in self._timeless:
+            found[slot] = _over_all_time(step, log, at, end, self._ttl)
+        lost: set[int] = set()
+        if None in bounds:
+            lost = {
+                i for i, step in enumerate(self._steps) if step.window >= 0 and bounds[step.window] is None
+            }
+            for slot in lost:
+                found[slot] = None
         values = [
             found[one] if other < 0 else _quotient(found[one], found[other]) for one, other in self._answers
         ]
-        if None not in bounds:
+        if not lost:
             return Reading(values, newest)
-        lost = {i for i, step in enumerate(self._steps) if step.window >= 0 and bounds[step.window] is None}
         names = zip(self.names, self._answers, strict=True)
         return Reading(values, newest, tuple(name for name, over in names if lost.intersection(over)))
 
@@ -182,20 +191,13 @@ class _Bounds:
         return begin, end
 
 
-_Compute: TypeAlias = "Callable[[_Step, EntityLog, int, int, int], float | None]"
-
-
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """How one feature is computed: from which window (-1 is all time), rows and column, by what."""
+    """How one feature is computed: over which window (-1 is all time) or total, and what of its rows."""
 
-    compute: _Compute
     window: int
-    place: tuple[int, int] | None
-    column: int
-    seconds: float
     total: int
-    aggregation: Aggregation
+    wanted: Wanted
 
     @classmethod
     def of(cls, feature: Feature, layout: Layout, windows: Mapping[Window, int]) -> Self:
@@ -206,102 +208,37 @@ class _Step:
         elif feature.aggregation is Aggregation.DISTINCT:
             column = layout.marks.index(field or "")
         timeless = isinstance(feature.window, AllTime)
+        seconds = feature.window.seconds if isinstance(feature.window, Sliding) else 0.0
         return cls(
-            compute=_COMPUTE[feature.aggregation],
             window=windows.get(feature.window, -1),
-            place=layout.place(chosen),
-            column=column,
-            seconds=feature.window.seconds if isinstance(feature.window, Sliding) else 0.0,
             total=layout.totals.index((chosen, field if feature.numeric else None)) if timeless else -1,
-            aggregation=feature.aggregation,
+            wanted=Wanted(feature.aggregation, layout.place(chosen), column, seconds),
         )
-
-
-def _numbers(step: _Step, log: EntityLog, begin: int, end: int) -> Sequence[float]:
-    rows = log.numbers[step.column][begin:end]
-    flags = log.select(step.place, begin, end)
-    return rows if flags is None else list(compress(rows, flags))
-
-
-def _count(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
-    flags = log.select(step.place, begin, end)
-    return float(end - begin if flags is None else flags.count(1))
-
-
-def _sum(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
-    return math.fsum(_numbers(step, log, begin, end))
-
-
-def _mean(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
-    rows = _numbers(step, log, begin, end)
-    return math.fsum(rows) / len(rows) if rows else None
-
-
-def _min(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
-    return min(_numbers(step, log, begin, end), default=None)
-
-
-def _max(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
-    return max(_numbers(step, log, begin, end), default=None)
-
-
-def _newest(step: _Step, log: EntityLog, begin: int, end: int) -> int:
-    """Return the newest row that is taken, or -1."""
-    flags = log.select(step.place, begin, end)
-    if flags is None:
-        return end - 1 if end > begin else -1
-    found = flags.rfind(1)
-    return begin + found if found >= 0 else -1
-
-
-def _last(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float | None:
-    row = _newest(step, log, begin, end)
-    return None if row < 0 else log.numbers[step.column][row]
-
-
-def _distinct(step: _Step, log: EntityLog, _at: int, begin: int, end: int) -> float:
-    marks = log.marks[step.column][begin:end]
-    flags = log.select(step.place, begin, end)
-    return float(len(set(marks if flags is None else compress(marks, flags))))
-
-
-def _time_since_last(step: _Step, log: EntityLog, at: int, begin: int, end: int) -> float | None:
-    row = _newest(step, log, begin, end)
-    return None if row < 0 else (at - log.ts[row]) / _SECOND
-
-
-def _rate(step: _Step, log: EntityLog, at: int, begin: int, end: int) -> float:
-    flags = log.select(step.place, begin, end)
-    count = end - begin if flags is None else flags.count(1)
-    if not count:
-        return 0.0
-    if step.seconds:
-        return count / step.seconds
-    first = log.ts[begin if flags is None else begin + flags.find(1)]
-    return count / ((at - first) / _SECOND)
 
 
 def _over_all_time(step: _Step, log: EntityLog, at: int, end: int, ttl: int) -> float | None:
     """Compute a feature from the events that are kept and the totals of those that are gone."""
     begin = last_pause(log.ts, end, ttl)
-    total = log.totals[step.total]
+    total, wanted = log.totals[step.total], step.wanted
     if total is None or begin or (end and log.ts[0] - log.given_up > ttl):
-        return step.compute(step, log, at, begin, end)
-    flags = log.select(step.place, 0, end)
+        return Program.of([(0, 0, wanted)]).run(log, at, [(begin, end)], 1)[0]
+    flags = log.select(wanted.place, 0, end)
     count = total.count + (end if flags is None else flags.count(1))
-    match step.aggregation:
+    match wanted.aggregation:
         case Aggregation.COUNT:
             return float(count)
         case Aggregation.RATE:
             return count / ((at - total.first) / _SECOND)
         case Aggregation.TIME_SINCE_LAST:
-            row = _newest(step, log, 0, end)
+            row = end - 1 if flags is None else flags.rfind(1)
             return (at - (total.last if row < 0 else log.ts[row])) / _SECOND
-    return _numbers_of_all_time(step, total, _numbers(step, log, 0, end), count)
+    numbers: Sequence[float] = log.numbers[wanted.column][:end]
+    rows = numbers if flags is None else list(compress(numbers, flags))
+    return _numbers_of_all_time(wanted.aggregation, total, rows, count)
 
 
-def _numbers_of_all_time(step: _Step, total: Total, rows: Sequence[float], count: int) -> float:
-    match step.aggregation:
+def _numbers_of_all_time(aggregation: Aggregation, total: Total, rows: Sequence[float], count: int) -> float:
+    match aggregation:
         case Aggregation.MIN:
             return min((total.low, *rows))
         case Aggregation.MAX:
@@ -309,21 +246,8 @@ def _numbers_of_all_time(step: _Step, total: Total, rows: Sequence[float], count
         case Aggregation.LAST:
             return rows[-1] if rows else total.newest
     exact = math.fsum(chain(total.parts, rows))
-    return exact / count if step.aggregation is Aggregation.MEAN else exact
+    return exact / count if aggregation is Aggregation.MEAN else exact
 
 
 def _quotient(dividend: float | None, divisor: float | None) -> float | None:
     return None if dividend is None or not divisor else dividend / divisor
-
-
-_COMPUTE: Mapping[Aggregation, _Compute] = {
-    Aggregation.COUNT: _count,
-    Aggregation.SUM: _sum,
-    Aggregation.MEAN: _mean,
-    Aggregation.MIN: _min,
-    Aggregation.MAX: _max,
-    Aggregation.LAST: _last,
-    Aggregation.DISTINCT: _distinct,
-    Aggregation.TIME_SINCE_LAST: _time_since_last,
-    Aggregation.RATE: _rate,
-}
