@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings, tls_problem
+from stream_app.store.commands import packed_in_c
 from stream_app.store.keys import Keys
 from stream_app.store.trust import PatientRetry, TrustedConnection
 
@@ -136,8 +137,8 @@ def open_store(
         health_check_interval=15,
         **options,
     )
-    if "tls" in options:
-        client.connection_pool.connection_class = TrustedConnection
+    pool = client.connection_pool
+    pool.connection_class = packed_in_c(TrustedConnection if "tls" in options else pool.connection_class)
     return Store(client, Keys(settings.prefix), settings.shown)
 
 
