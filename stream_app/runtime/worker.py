@@ -22,6 +22,7 @@ from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.assembly import Surroundings, make_partitions, sensor_agent, session_agent
 from stream_app.runtime.batching import BatchTransport, batched_topic
 from stream_app.runtime.configuration import input_topic, session_configs
+from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
 from stream_app.runtime.kafka import faust_credentials, start_producer
@@ -32,7 +33,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.watchdog import LogEnds, Watchdog
 from stream_app.settings import Settings
-from stream_app.store import OutboxStore, Store, ViewRegistry, connect
+from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
 __all__ = ["Worker"]
 
@@ -143,7 +144,15 @@ class Worker:
             agents = self._agents(app, store, producer, partitions, outbox, outages)
             if self.settings.worker.metrics_port:
                 stack.push_async_callback(await start_http(self, store))
-            await self._work(app, agents, partitions, outbox, outages)
+            views = {
+                topic: self._sessions[name].views
+                for topic, name in self._streams.items()
+                if name in self._sessions
+            }
+            freshness = FreshnessWatch(
+                views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
+            )
+            await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _check_topics(self) -> None:
         partitions = self.settings.worker.partitions
@@ -256,17 +265,19 @@ class Worker:
         partitions: Partitions,
         outbox: Outbox,
         outages: Outages,
+        freshness: FreshnessWatch,
     ) -> None:
         app.finalize()
         reading = Reading(app, agents, self.metrics)
         watchdog = self._watch(reading, partitions, outages)
-        watching = publishing = None
+        watching = publishing = judging = None
         try:
             await app.start()
             self._began = True
             self._reading, self._watchdog = reading, watchdog
             watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
-            publishing = asyncio.create_task(self._keep_publishing(outbox))
+            publishing = asyncio.create_task(self._keep(outbox.run()))
+            judging = asyncio.create_task(self._keep(freshness.run()))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             while not self._stop.is_set():
@@ -276,8 +287,9 @@ class Worker:
                     await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         finally:
             self.ready.clear()
-            if watching is not None:
-                watching.cancel()
+            for task in (watching, judging):
+                if task is not None:
+                    task.cancel()
             claims = partitions.claims()
             for agent in agents:
                 await agent.revoke(agent.owned())
@@ -288,9 +300,9 @@ class Worker:
                 publishing.cancel()
             await _end("Kafka's consumer", app.stop())
 
-    async def _keep_publishing(self, outbox: Outbox) -> None:
+    async def _keep(self, running: Coroutine[Any, Any, None]) -> None:
         try:
-            await outbox.run()
+            await running
         except Exception as error:  # noqa: BLE001 nobody else would hear of it
             self._halt(error)
 

@@ -7,6 +7,7 @@ from stream_app.store.conversation import BlockingStore, Talk, converse
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
+from stream_app.store.freshness import FreshnessStore, StoredEvent
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
 from stream_app.store.outbox import OutboxEntry, OutboxStore
@@ -28,12 +29,14 @@ __all__ = [
     "FeatureRow",
     "FeatureWriter",
     "Fence",
+    "FreshnessStore",
     "Keys",
     "OutboxEntry",
     "OutboxStore",
     "RegisteredView",
     "Seen",
     "Store",
+    "StoredEvent",
     "StoredLog",
     "Talk",
     "ViewRegistry",

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -29,7 +30,7 @@ from stream_app.errors import DataError, FencedError, StateError, StoreError
 from stream_app.events import DeadLetter, Reason, Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import SessionStream
-from stream_app.store import CheckpointStore, FeatureLogReader, ViewRegistry, connect
+from stream_app.store import AlertReader, CheckpointStore, FeatureLogReader, ViewRegistry, connect
 
 pytestmark = pytest.mark.integration
 
@@ -516,3 +517,40 @@ async def test_a_full_store_stops_the_worker_and_nothing_is_half_written(full, p
     async with working(settings):
         await processed(store, settings, 1000)
     await check(store, told)
+
+
+@pytest.mark.slow
+async def test_a_view_without_events_raises_an_alert_until_they_come_again(
+    settings, store, producer, make_topic, read_topic
+):
+    await make_topic("session.events")
+    view, old = replace(VIEW, freshness=2.0), replace(VIEW, name="old", freshness=2.0)
+    filtered = replace(old, where=(Condition("type", "==", "years ago"),))
+    reader = AlertReader(store)
+
+    async def state_of(wanted):
+        return [alert.state.value for alert in await reader.recent(10)] == wanted
+
+    async def live():
+        await send(producer, settings, [("a", Event(time.time(), 0, amount=1.0))])
+
+    await send(producer, settings, [("b", Event(START, 0, type="years ago"))])
+    async with working(settings, view, filtered):
+        await processed(store, settings, 1)
+        await live()
+        await eventually(lambda: state_of(["firing"]))
+    async with working(settings, view, filtered):
+        await send(producer, settings, [("b", Event(START, 0, type="years ago"))])
+        await processed(store, settings, 3)
+        assert await state_of(["firing"])
+        await live()
+        await eventually(lambda: state_of(["firing", "resolved"]))
+        await eventually(lambda: state_of(["firing", "resolved", "firing"]))
+    alerts = await reader.recent(10)
+    assert {(alert.kind, alert.source, alert.stream) for alert in alerts} == {
+        ("quality", "purchases:v1", "shop")
+    }
+    assert alerts[0].id == alerts[1].id != alerts[2].id
+    assert [alert.source for alert in await reader.firing()] == ["purchases:v1"]
+    published = await read_topic(Topics(settings.prefix).alerts("quality"), 3)
+    assert len(published) == 3

@@ -2,7 +2,17 @@
 
 from stream_app.monitors.sessions.arrivals import SessionArrivals
 from stream_app.monitors.sessions.config import SessionConfig
+from stream_app.monitors.sessions.freshness import NewestEvent, judge_freshness
 from stream_app.monitors.sessions.monitor import SessionMonitor, Taken
 from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome
 
-__all__ = ["LogChange", "SessionArrivals", "SessionConfig", "SessionMonitor", "SessionOutcome", "Taken"]
+__all__ = [
+    "LogChange",
+    "NewestEvent",
+    "SessionArrivals",
+    "SessionConfig",
+    "SessionMonitor",
+    "SessionOutcome",
+    "Taken",
+    "judge_freshness",
+]

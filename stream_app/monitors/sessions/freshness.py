@@ -1,0 +1,100 @@
+"""Whether a feature view is still fed: events come late, views go stale, nobody notices the silence itself."""
+
+from typing import NamedTuple
+
+from stream_app.core.features import FeatureView
+from stream_app.events import Alert, AlertState, Severity, alert_id
+
+__all__ = ["NewestEvent", "judge_freshness"]
+
+_DETECTOR = "freshness"
+
+
+class NewestEvent(NamedTuple):
+    """What is stored of the newest event of a view.
+
+    Parameters
+    ----------
+    event_ts : float
+        Its time, in epoch seconds.
+    written_ts : float
+        When the log that has it was written last.
+    partition, offset : int
+        The last event in that log.
+    """
+
+    event_ts: float
+    written_ts: float
+    partition: int
+    offset: int
+
+
+def judge_freshness(
+    view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float
+) -> Alert | None:
+    """Say whether an alert about a view begins, goes on or ends.
+
+    A view is stale when its newest event is more than its `freshness` ago, by the clock: in a silence no event tells the
+    time. Only a view that was live can become stale: one whose newest event was written no later than `freshness` after
+    its time. A record of years ago that is replayed raises nothing.
+
+    Parameters
+    ----------
+    view : FeatureView
+        The view.
+    newest : NewestEvent or None
+        Its newest event, if there is one.
+    firing : Alert or None
+        The alert that is firing about it.
+    now : float
+        The time, in epoch seconds.
+
+    Returns
+    -------
+    Alert or None
+        The alert that fires, also where it fired before; the end of the one that did; None if there is nothing to tell.
+        Whoever judges by the same newest event makes an alert of the same identity.
+
+    Examples
+    --------
+    >>> from stream_app.core.features import Feature, Sliding
+    >>> view = FeatureView("v", (Feature("n", "count", window=Sliding(60)),), freshness=30.0)
+    >>> alert = judge_freshness(view, NewestEvent(100.0, 101.0, 0, 7), None, now=140.0)
+    >>> alert.state.value, alert.started_at, alert.summary
+    ('firing', 130.0, 'v:v1 is stale: no event for 40 s, 30 s are allowed')
+    >>> judge_freshness(view, NewestEvent(150.0, 151.0, 0, 8), alert, now=152.0).state.value
+    'resolved'
+    >>> judge_freshness(view, NewestEvent(100.0, 9e8, 0, 7), None, now=9e8) is None
+    True
+    """
+    if newest is None:
+        return firing
+    age = now - newest.event_ts
+    if firing is not None:
+        if age > view.freshness:
+            return firing
+        ended = {
+            "state": AlertState.RESOLVED,
+            "ended_at": max(newest.event_ts, firing.started_at),
+            "end_offset": newest.offset,
+        }
+        return firing.model_copy(update=ended)
+    if age <= view.freshness or newest.written_ts - newest.event_ts > view.freshness:
+        return None
+    return Alert(
+        id=alert_id(view.stream, view.key, _DETECTOR, "*", newest.partition, newest.offset),
+        stream=view.stream,
+        source=view.key,
+        kind="quality",
+        detector=_DETECTOR,
+        channel="*",
+        state=AlertState.FIRING,
+        severity=Severity.WARNING,
+        started_at=newest.event_ts + view.freshness,
+        partition=newest.partition,
+        offset=newest.offset,
+        statistic=age,
+        threshold=view.freshness,
+        summary=f"{view.key} is stale: no event for {age:.0f} s, {view.freshness:.0f} s are allowed",
+        context={"newest_event_ts": newest.event_ts},
+    )
