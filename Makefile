@@ -44,7 +44,7 @@ demo: venv ## Broker, store, worker and replays in one command; ends by itself (
 	@$(VENV)/bin/streamgauge demo $(ARGS)
 
 test: venv ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow and not faults" $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults" -n auto --dist loadfile $(ARGS)
 
 test-slow: venv ## The slow tests
 	@$(PY) -m pytest -m slow $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }

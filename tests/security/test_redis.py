@@ -170,7 +170,7 @@ REFUSED = [
     ("shutdown", "nosave"), ("save",), ("bgsave",), ("monitor",), ("migrate", "h", "1", "k", "0", "1"), ("client", "list"),
     ("client", "kill", "1.2.3.4:1"), ("hget", "other", "f"), ("hset", "other", "f", "v"), ("del", "other"),
     ("xadd", "sgx", "*", "f", "v"), ("publish", "other", "x"), ("psubscribe", "*"), ("sort", "sg:x"), ("dump", "sg:x"),
-    ("restore", "sg:x", "0", "x"), ("rename", "sg:x", "sg:y"), ("set", "sg:x", "1"), ("swapdb", "0", "1"),
+    ("restore", "sg:x", "0", "x"), ("rename", "sg:x", "sg:y"), ("append", "sg:x", "1"), ("swapdb", "0", "1"),
 ]  # fmt: skip
 
 
@@ -185,6 +185,7 @@ async def test_the_documented_users_are_refused_all_else(settings_of, admin, use
         if user == "streamgauge-reader":
             for command in (
                 ("hset", "sg:x", "f", "v"),
+                ("set", "sg:x", "1"),
                 ("del", "sg:x"),
                 ("xadd", "sg:alerts", "*", "f", "v"),
             ):
