@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from producers.water_loop.faults import CHANNELS
 from stream_app.errors import DataError
@@ -221,6 +220,8 @@ class Plant:
 
     def _recur(self, name: str, x: FloatArray, phi: float, gain: float, begin: float) -> FloatArray:
         """Run ``y = phi y + gain x`` over the block, from the carry of the block before."""
+        from scipy.signal import lfilter  # noqa: PLC0415  only who simulates needs it, and it takes a second
+
         zi = self._carry.get(name, phi * begin)
         y, zf = lfilter([gain], [1.0, -phi], x, zi=[zi])
         self._carry[name] = float(zf[0])

@@ -1,7 +1,6 @@
 """The program: all commands under one name, and errors on one line."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from stream_app import __version__
+from stream_app.cli.help import help_of
 from stream_app.cli.show import printable
 from stream_app.errors import StreamgaugeError
 
@@ -80,10 +80,7 @@ def program(arguments: Sequence[str] = ()) -> typer.Typer:
 
 
 def _add(app: typer.Typer, command: Callable[..., Any], panel: str, **options: Any) -> None:
-    # A terminal breaks lines where it wants to, not where the source does.
-    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    app.command(help=text, rich_help_panel=panel, **options)(command)
+    app.command(help=help_of(command), rich_help_panel=panel, **options)(command)
 
 
 def main() -> None:

@@ -109,15 +109,7 @@ class FeaturePages:
         asked = _query(request)
         names = [name for name in asked.get("features", "*").split(",") if name]
         found = await self._look([f"{view}:{name}" for name in names], [entity], asked.get("at"))
-        (record,), known = found.to_records(), found.views[0]
-        return {
-            "entity": entity,
-            "view": known.key,
-            "at": found.at,
-            **record["views"][known.key],
-            "values": {_short(name): value for name, value in record["values"].items()},
-            "incomplete": [_short(name) for name in record["incomplete"]],
-        }
+        return found.of_one()
 
     async def _batch(self, request: web.BaseRequest) -> dict[str, Any]:
         if request.content_type != "application/json":
@@ -191,10 +183,6 @@ def _instant(at: float | str | None) -> float | None:
         return parse_event_time(at.replace(" ", "+"))
     except ValueError as error:
         raise _Problem(HTTPStatus.BAD_REQUEST, "bad-request", f"at: {error}") from None
-
-
-def _short(name: str) -> str:
-    return name.rpartition(":")[2]
 
 
 def _failed(error: Exception) -> web.Response:

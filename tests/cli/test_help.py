@@ -28,7 +28,8 @@ def shown(path, width):
 def test_the_commands_are_those_of_the_documentation():
     assert {" ".join(path) for path in COMMANDS} == {
         "", "demo", "replay", "worker", "backtest", "check", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
-        "features", "features get", "features list", "features watch", "config", "config show",
+        "features", "features get", "features list", "features watch",
+        "features versions", "features history", "features skew", "config", "config show",
         "dead-letters", "dead-letters list", "dead-letters show", "dead-letters replay",
     }  # fmt: skip
 
@@ -58,7 +59,15 @@ def test_help_fits_80_columns_without_ragged_lines(path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["alerts", "--help"], ["config", "--help"], ["dead-letters", "--help"]]
+    "arguments",
+    [
+        ["--version"],
+        ["alerts", "--help"],
+        ["config", "--help"],
+        ["dead-letters", "--help"],
+        ["features", "--help"],
+        ["features", "get", "--help"],
+    ],
 )
 def test_looking_up_does_not_wait_for_statistics_to_be_imported(arguments):
     code = (

@@ -179,6 +179,26 @@ class OnlineFeatures:
             for row, entity in enumerate(self.entities)
         ]
 
+    def of_one(self) -> dict[str, Any]:
+        """Return a plain dictionary of the only entity in the only view, with the features' names alone.
+
+        Examples
+        --------
+        >>> views = (ViewReadings("purchases:v1", 60.0, ("lines",), [Reading([2.0], event_ts=5_000_000)]),)
+        >>> OnlineFeatures(("17850",), 7.0, (Column("purchases:lines", 0, 0),), views).of_one()["values"]
+        {'lines': 2.0}
+        """
+        ((entity,), (view,)) = self.entities, self.views
+        (reading,) = view.readings
+        return {
+            "entity": entity,
+            "view": view.key,
+            "at": self.at,
+            **self._known(view, reading),
+            "values": dict(zip(view.names, reading.values, strict=True)),
+            "incomplete": list(reading.incomplete),
+        }
+
     def statuses(self) -> list[list[Freshness]]:
         """Return whether each value is fresh, stale or missing: a list an entity, in the order of the features."""
         return self._each(self._status)

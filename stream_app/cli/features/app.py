@@ -1,0 +1,73 @@
+"""The group of commands, what their options have in common, and how names are found."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Annotated, TypeVar
+
+import typer
+
+from stream_app.cli.help import help_of
+from stream_app.settings import SessionStream, Settings
+
+__all__ = [
+    "EntityArgument",
+    "FeatureOption",
+    "ViewArgument",
+    "ViewOption",
+    "command",
+    "features_app",
+    "nearest",
+    "view_names",
+]
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+features_app = typer.Typer(
+    help="Query live features, build training rows, compare the two.", no_args_is_help=True
+)
+
+EntityArgument = Annotated[
+    str, typer.Argument(metavar="ENTITY", help="Whose: a source of readings, a customer, a card.")
+]
+ViewArgument = Annotated[
+    str, typer.Argument(metavar="VIEW", help="A view of sessions: purchases, or purchases:v2.")
+]
+ViewOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The view: of a stream of sensors its name, of sessions purchases or purchases:v2; else the only one.",
+        show_default=False,
+    ),
+]
+FeatureOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--feature", "-f", metavar="NAME", help="Only this one; may be repeated.", show_default=False
+    ),
+]
+
+
+def command(name: str | None = None, *, examples: str) -> Callable[[Command], Command]:
+    """Make a function a command of the group."""
+
+    def add(function: Command) -> Command:
+        features_app.command(name, help=help_of(function), epilog=examples)(function)
+        return function
+
+    return add
+
+
+def view_names(settings: Settings) -> list[str]:
+    """Return the names of the feature views of the settings' streams of sessions, each once."""
+    streams = [one for one in settings.streams.values() if isinstance(one, SessionStream)]
+    return list(dict.fromkeys(view.name for stream in streams for view in stream.views))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Say what was meant, perhaps; else what there is."""
+    known = list(names)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there is {', '.join(known[:20])}{', …' if len(known) > 20 else ''}"

@@ -1,0 +1,148 @@
+"""``streamgauge features history``: training rows as of past instants."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_app.cli.features.app import FeatureOption, ViewArgument, command
+from stream_app.cli.file_columns import DelimiterOption, TimeColumnOption
+from stream_app.cli.loop import run
+from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
+from stream_app.cli.session_columns import (
+    AnonymousOption,
+    AttributesOption,
+    EntityColumnOption,
+    IdColumnOption,
+    PresetOption,
+    SortOption,
+    TimeFormatOption,
+    TypeColumnOption,
+    ValuesOption,
+    session_columns_of,
+)
+
+__all__ = ["history"]
+
+_EXAMPLES = """
+Examples:
+
+streamgauge features history purchases --events online_retail.csv.gz --instants churn.csv --out rows.parquet
+
+streamgauge features history purchases:v2 --topic session.events --instants churn.csv --out rows.csv
+
+streamgauge features history purchases --instants churn.csv --out rows.csv --known arrival -f spent_30m
+"""
+
+
+class Known(StrEnum):
+    """Which events a row knows."""
+
+    EVENT_TIME = "event-time"
+    ARRIVAL = "arrival"
+
+
+@command(examples=_EXAMPLES)
+def history(
+    view: ViewArgument,
+    instants: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Who and when: columns entity and at; the others go along.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to: .parquet or .csv.", show_default=False)
+    ],
+    events: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Recorded events; may be repeated.", show_default=False),
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="The topic with the events; else that of the view's stream.", show_default=False),
+    ] = None,
+    feature: FeatureOption = None,
+    known: Annotated[
+        Known, typer.Option(help="What happened before the instant, or what had come by then.")
+    ] = Known.EVENT_TIME,
+    preset: PresetOption = None,
+    entity_column: EntityColumnOption = None,
+    time_column: TimeColumnOption = None,
+    time_format: TimeFormatOption = None,
+    values: ValuesOption = None,
+    attributes: AttributesOption = None,
+    type_column: TypeColumnOption = None,
+    id_column: IdColumnOption = None,
+    delimiter: DelimiterOption = None,
+    anonymous: AnonymousOption = None,
+    config: ConfigOption = None,
+    kafka: KafkaOption = None,
+    redis: RedisOption = None,
+    *,
+    sort: SortOption = False,
+) -> None:
+    """Build training rows: the features of entities as of past instants, as serving would have told them.
+
+    A row knows only what happened strictly before its instant. The view is that of the monitor file, else the one
+    that is registered in Redis. Events come from files as they would be replayed, or from a topic from its beginning.
+    """
+    # Looking features up need not wait for what this imports.
+    from stream_app.cli.features.recorded import file_events, find_view, topic_events  # noqa: PLC0415
+    from stream_app.cli.features.tables import check_output, read_instants, write_rows  # noqa: PLC0415
+    from stream_app.features import point_in_time  # noqa: PLC0415
+
+    if events and topic:
+        raise typer.BadParameter(
+            "events come from files or from a topic, not from both", param_hint="--topic"
+        )
+    settings = settings_of(config, kafka, redis)
+    check_output(out)
+    source = run(find_view(settings, view))
+    asked = read_instants(instants, source.view)
+    if events:
+        columns = session_columns_of(
+            entity_column=entity_column,
+            time_column=time_column,
+            time_format=time_format,
+            values=values,
+            attributes=attributes,
+            type_column=type_column,
+            id_column=id_column,
+            delimiter=delimiter,
+            anonymous=anonymous,
+            sort=sort,
+        )
+        recording = file_events(events, columns, preset)
+    else:
+        recording = run(topic_events(settings, source, topic))
+    rows = point_in_time(
+        source.config,
+        source.view.key,
+        recording.events,
+        asked.asked,
+        features=feature,
+        known="event time" if known is Known.EVENT_TIME else "arrival",
+    )
+    write_rows(out, rows, asked.others)
+    missing = sum(row.event_ts is None for row in rows)
+    typer.echo(
+        f"{len(rows):,} rows of {source.view.key} from {len(recording.events):,} events into {out}"
+        f"{_and(missing, 'rows without an event before them')}"
+        f"{_and(sum(bool(row.incomplete) for row in rows), 'incomplete')}",
+        err=True,
+    )
+    _tell(recording.left_out.items())
+
+
+def _and(count: int, what: str) -> str:
+    return f"; {count:,} {what}" if count else ""
+
+
+def _tell(left_out: Iterable[tuple[str, int]]) -> None:
+    for reason, count in left_out:
+        typer.echo(f"left out {count:,}: {reason}", err=True)

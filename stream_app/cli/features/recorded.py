@@ -1,0 +1,160 @@
+"""Recorded events of a view: from files as they would be replayed, or from a topic as it is now."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from producers.sessions import SessionColumns, SessionFiles
+from stream_app.cli.options import store_of
+from stream_app.core.features import FeatureView, select_features
+from stream_app.dead_letters.reading import reading
+from stream_app.errors import SettingsError, UnknownFeatureError
+from stream_app.events import Topics, decode_sessions
+from stream_app.events.decoding import Rejected
+from stream_app.features import Recorded
+from stream_app.monitors.sessions import SessionConfig
+from stream_app.runtime.configuration import input_topic, session_configs
+from stream_app.settings import Settings
+from stream_app.store import FeatureLookup, converse
+
+__all__ = ["Recording", "Source", "file_events", "find_view", "topic_events"]
+
+_BATCH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A view, and what is known of its stream.
+
+    Parameters
+    ----------
+    view : FeatureView
+        The view.
+    config : SessionConfig
+        Of the stream, with this view only.
+    topic : str or None
+        Where the stream comes from; None where the settings do not say.
+    entity_field : str
+        Name of the field of an event that says whose it is.
+    """
+
+    view: FeatureView
+    config: SessionConfig
+    topic: str | None
+    entity_field: str
+
+
+@dataclass(slots=True)
+class Recording:
+    """Events as they came, and what was left out.
+
+    Parameters
+    ----------
+    events : list of Recorded
+        In their order.
+    left_out : Counter of str
+        Reason to how many records are no events.
+    """
+
+    events: list[Recorded] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(
+        self, raws: Sequence[bytes | None], places: Iterator[tuple[int, int, float | None]], key: str
+    ) -> None:
+        """Decode records as the worker would; a place is partition, offset and the record's own time."""
+        for row, (partition, offset, record_ts) in zip(decode_sessions(raws, key=key), places, strict=True):
+            if isinstance(row, Rejected):
+                self.left_out[row.reason.value] += 1
+            else:
+                came = row.ts if record_ts is None else record_ts
+                self.events.append(Recorded(row, partition, offset, came))
+
+
+async def find_view(settings: Settings, text: str) -> Source:
+    """Find a view in the settings, or else among those that are registered in the store.
+
+    Raises
+    ------
+    UnknownFeatureError
+        If it is in neither; it names those that come nearest.
+    """
+    configs = session_configs(settings)
+    views = [view for config in configs.values() for view in config.views]
+    try:
+        view = select_features([f"{text}:*"], views)[0].view
+    except UnknownFeatureError:
+        if not settings.redis.url.get_secret_value():
+            raise
+        async with AsyncExitStack() as stack:
+            store = await store_of(settings, stack)
+            found = await converse(store, FeatureLookup(store.keys).views(), "reading feature views")
+        view = select_features([f"{text}:*"], [*views, *(one.view for one in found)])[0].view
+    config, stream = configs.get(view.stream), settings.streams.get(view.stream)
+    if config is None or stream is None or stream.kind != "sessions":
+        return Source(view, SessionConfig((view,), view.stream), None, "entity")
+    topic = input_topic(stream, Topics(settings.prefix))
+    return Source(view, replace(config, views=(view,)), topic, stream.entity_field)
+
+
+def file_events(paths: Sequence[str], columns: SessionColumns, preset: str | None) -> Recording:
+    """Read files as `streamgauge replay sessions` does; a record's own time is that of its event.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read.
+    """
+    files, recording, offset = SessionFiles.find(paths, columns, preset), Recording(), 0
+    for batch in files.batches():
+        raws = batch.encode()
+        recording.add(raws, ((0, offset + i, None) for i in range(len(raws))), "entity")
+        offset += len(raws)
+    recording.left_out.update(dict(files.left_out))
+    return recording
+
+
+async def topic_events(settings: Settings, source: Source, topic: str | None) -> Recording:
+    """Read what a topic holds now.
+
+    Raises
+    ------
+    SettingsError
+        If no broker or topic is named.
+    BrokerError
+        If it cannot be read.
+    """
+    named = topic or source.topic
+    if named is None:
+        raise SettingsError(
+            f"the settings do not say where {source.view.key} comes from; name --topic or --events"
+        )
+    if not settings.kafka.servers:
+        raise SettingsError("no broker: name --events FILE, or --kafka HOST:PORT, or set STREAMGAUGE_KAFKA")
+    recording, records = Recording(), list[Any]()
+
+    def take() -> None:
+        places = ((one.partition, one.offset, one.timestamp / 1000) for one in records)
+        recording.add([one.value for one in records], places, source.entity_field)
+        records.clear()
+
+    async with reading(settings.kafka) as reader:
+        async for record in reader.between(named, await reader.spans(named)):
+            records.append(record)
+            if len(records) >= _BATCH:
+                take()
+    take()
+    recording.events = _merged(recording.events)
+    return recording
+
+
+def _merged(events: Sequence[Recorded]) -> list[Recorded]:
+    """Order events of several partitions by when they came; those of one stay in their order, whatever its clock says."""
+    latest: dict[int, float] = {}
+    came = []
+    for event in events:
+        latest[event.partition] = max(latest.get(event.partition, 0.0), event.record_ts)
+        came.append(latest[event.partition])
+    return [events[i] for i in sorted(range(len(events)), key=came.__getitem__)]

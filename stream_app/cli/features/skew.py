@@ -1,0 +1,126 @@
+"""``streamgauge features skew``: is what is served like what a model was trained on."""
+
+import json as json_module
+import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from stream_app.cli.features.app import ViewArgument, command
+from stream_app.cli.features.look import AtOption, instant_of
+from stream_app.cli.loop import run
+from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
+from stream_app.cli.show import columns, console
+from stream_app.core.features import FeatureView, OnlineFeatures, select_features
+from stream_app.errors import DataError
+from stream_app.settings import Settings
+from stream_app.store import FeatureLookup, converse
+
+if TYPE_CHECKING:
+    from stream_app.features import FeatureSkew
+
+__all__ = ["SKEWED", "skew"]
+
+SKEWED = 3
+"""Exit code where a feature is skewed; 1 is a failure, 2 a mistake in the call."""
+
+_LEVELS = ("none", "moderate", "severe")
+_COLOURS = {"none": "green", "moderate": "yellow", "severe": "red"}
+_EXAMPLES = """
+Examples:
+
+streamgauge features skew purchases --training rows.parquet
+
+streamgauge features skew purchases:v2 --training rows.csv --fail-at severe --json
+"""
+
+
+class Level(StrEnum):
+    """From which level on the exit code tells."""
+
+    MODERATE = "moderate"
+    SEVERE = "severe"
+
+
+@command(examples=_EXAMPLES)
+def skew(
+    view: ViewArgument,
+    training: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="A training set: a column for each feature.", show_default=False),
+    ],
+    limit: Annotated[
+        int,
+        typer.Option(
+            "--limit", "-n", metavar="N", min=20, help="Most entities, those with the newest events."
+        ),
+    ] = 10_000,
+    at: AtOption = None,
+    fail_at: Annotated[Level, typer.Option(help="From this level on the exit code is 3.")] = Level.MODERATE,
+    config: ConfigOption = None,
+    redis: RedisOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Compare what is served of a view with a training set, feature by feature.
+
+    The population stability index (PSI) is moderate from 0.1 and severe from 0.2, unless chance alone gives as much;
+    KS is the greatest difference of the distribution functions. The exit code is 3 where a feature is skewed.
+    """
+    # Looking features up need not wait for statistics to be imported.
+    from stream_app.cli.features.tables import read_training  # noqa: PLC0415
+    from stream_app.features import skew as compare  # noqa: PLC0415
+
+    settings = settings_of(config, redis=redis)
+    wanted, served = run(_served(settings, view, limit, instant_of(at)))
+    trained = read_training(training, wanted)
+    if len(served) < 1:
+        raise DataError(f"{wanted.key}: no entity is served yet, so there is nothing to compare")
+    table = dict(zip((name.rpartition(":")[2] for name in served.features), served.to_numpy().T, strict=True))
+    found = compare(trained, {name: table[name] for name in trained})
+    if json:
+        for one in found:
+            typer.echo(json_module.dumps(asdict(one)))
+    else:
+        _print(found)
+    if any(_LEVELS.index(one.level) >= _LEVELS.index(fail_at) for one in found):
+        raise typer.Exit(SKEWED)
+
+
+async def _served(
+    settings: Settings, text: str, limit: int, at: float | None
+) -> tuple[FeatureView, OnlineFeatures]:
+    async with AsyncExitStack() as stack:
+        store = await store_of(settings, stack)
+        lookup, now = FeatureLookup(store.keys), time.time()
+        entities = await converse(store, lookup.entities(text, limit), "listing entities")
+        views = await converse(store, lookup.views(), "reading feature views")
+        view = select_features([f"{text}:*"], [one.view for one in views])[0].view
+        talk = lookup.online([f"{view.key}:*"], [name for name, _ in entities], at, now=now)
+        return view, await converse(store, talk, "reading features")
+
+
+def _print(found: "list[FeatureSkew]") -> None:
+    rows = [("feature", "level", "PSI", "p", "KS", "missing trained", "missing served")]
+    rows += [
+        (
+            one.feature,
+            one.level,
+            f"{one.psi:.3f}",
+            f"{one.p_value:.2g}",
+            "-" if one.ks is None else f"{one.ks:.3f}",
+            f"{one.missing_training:.1%}",
+            f"{one.missing_served:.1%}",
+        )
+        for one in found
+    ]
+    lines = columns(rows)
+    for line, one in zip(lines[1:], found, strict=True):
+        line[1].stylize(_COLOURS[one.level])
+    for line in lines:
+        console.print(Text.assemble(*line), soft_wrap=True)

@@ -1,0 +1,177 @@
+"""Tables of training: instants and training sets that are read, training rows that are written."""
+
+import csv
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from producers.sources.cells import Where, moment, numbers
+from producers.sources.files import find_tables
+from stream_app.core.arrays import FloatArray
+from stream_app.core.features import FeatureView
+from stream_app.errors import SettingsError, SourceError
+from stream_app.features import HistoryRow
+
+__all__ = ["Instants", "read_instants", "read_training", "write_rows"]
+
+_BLOCK = 4096
+_ENTITY = "entity"
+_TIMES = ("at", "ts")
+_EVENT_TS, _INCOMPLETE = "event_ts", "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Instants:
+    """Who and when, with what else the file says of each.
+
+    Parameters
+    ----------
+    asked : list of (str, float)
+        Entity, and epoch seconds.
+    others : dict of str to list
+        The other columns, a label perhaps.
+    """
+
+    asked: list[tuple[str, float]]
+    others: dict[str, list[Any]]
+
+
+def read_instants(path: Path, view: FeatureView) -> Instants:
+    """Read a file with the columns ``entity`` (or the view's word for it) and ``at`` (or ``ts``).
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, a column is missing, or a cell is no entity or instant.
+    """
+    table, where = _columns(path)
+    who = _find(table, dict.fromkeys((_ENTITY, view.entity)), path)
+    when = _find(table, _TIMES, path)
+    asked = []
+    for row, (entity, at) in enumerate(zip(table[who], table[when], strict=True)):
+        if entity is None or not str(entity).strip():
+            raise SourceError(f"{where(row)}: column {who!r} is empty; an entity is expected")
+        try:
+            asked.append((str(entity).strip(), moment(at)))
+        except ValueError as error:
+            raise SourceError(f"{where(row)}: column {when!r}: {error}") from None
+    others = {name: cells for name, cells in table.items() if name not in {who, when}}
+    return Instants(asked, others)
+
+
+def read_training(path: Path, view: FeatureView) -> dict[str, FloatArray]:
+    """Read the columns of a training set (Parquet, JSONL, CSV with commas) that are features of a view.
+
+    Where there is no value it is NaN.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, has none of the features, or something that is no number.
+    """
+    # A file of one column has no delimiter that could be found.
+    table, where = _columns(path, ",")
+    names = [feature.name for feature in view.features if feature.name in table]
+    if not names:
+        there = ", ".join(list(table)[:10])
+        raise SourceError(f"{path}: no column is a feature of {view.key}; there is {there}")
+    return {name: numbers(table[name], name, where) for name in names}
+
+
+def _columns(path: Path, delimiter: str | None = None) -> tuple[dict[str, list[Any]], Where]:
+    columns: dict[str, list[Any]] = {}
+    lines: list[int] = []
+    for table, _ in find_tables([str(path)], delimiter):
+        for block in table.blocks(_BLOCK):
+            for name in dict.fromkeys((*columns, *block.columns)):
+                cells = columns.setdefault(name, [None] * len(lines))
+                cells += block.columns.get(name) or [None] * len(block.lines)
+            lines += block.lines
+    if not lines:
+        raise SourceError(f"{path}: no rows")
+    return columns, lambda row: f"{path}:{lines[row]}"
+
+
+def _find(table: Mapping[str, Any], names: Sequence[str] | Mapping[str, None], path: Path) -> str:
+    found = next((name for name in names if name in table), None)
+    if found is None:
+        expected, there = " or ".join(names), ", ".join(list(table)[:10])
+        raise SourceError(f"{path}: no column {expected}; there is {there}")
+    return found
+
+
+def write_rows(path: Path, rows: Sequence[HistoryRow], others: Mapping[str, Sequence[Any]]) -> None:
+    """Write training rows as Parquet or CSV, by the file's ending; it appears under its name when it is complete.
+
+    The columns are ``entity``, ``at``, those that the instants had beside, the features, ``event_ts`` and
+    ``incomplete``, the names of features that are empty because their events are not kept any more.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written there, another format is asked for, or two columns have the same name.
+    """
+    features = list(rows[0].values) if rows else []
+    taken = {_ENTITY, "at", _EVENT_TS, _INCOMPLETE, *features}
+    twice = sorted(taken.intersection(others))
+    if twice:
+        raise SettingsError(
+            f"{path}: the instants have a column {twice[0]!r}, which is one of the rows; rename it"
+        )
+    table: dict[str, Sequence[Any]] = {
+        _ENTITY: [row.entity for row in rows],
+        "at": [row.at for row in rows],
+        **others,
+        **{name: [row.values[name] for row in rows] for name in features},
+        _EVENT_TS: [row.event_ts for row in rows],
+        _INCOMPLETE: [" ".join(row.incomplete) for row in rows],
+    }
+    write = check_output(path)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(part, table, features)
+        part.replace(path)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def check_output(path: Path) -> Any:
+    """Return what writes a file of this ending.
+
+    Raises
+    ------
+    SettingsError
+        If nothing does.
+    """
+    ending = path.suffix.casefold()
+    if ending == ".csv":
+        return _write_csv
+    if ending != ".parquet":
+        raise SettingsError(f"{path}: unknown format; .parquet or .csv is expected")
+    try:
+        importlib.import_module("polars")
+    except ImportError:
+        raise SettingsError(
+            f"{path}: Parquet needs polars; install it with: pip install 'streamgauge[parquet]'"
+        ) from None
+    return _write_parquet
+
+
+def _write_csv(path: Path, table: Mapping[str, Sequence[Any]], _: Sequence[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table)
+        # None is an empty cell, and a float is written so that it reads back the same.
+        writer.writerows(zip(*table.values(), strict=True))
+
+
+def _write_parquet(path: Path, table: Mapping[str, Sequence[Any]], features: Sequence[str]) -> None:
+    polars = importlib.import_module("polars")
+    known = dict.fromkeys([*features, "at", _EVENT_TS], polars.Float64)
+    series = [
+        polars.Series(name, list(cells), dtype=known.get(name), strict=False) for name, cells in table.items()
+    ]
+    polars.DataFrame(series).write_parquet(path)
