@@ -120,20 +120,19 @@ class _Decoded:
     bad: list[bool] = field(default_factory=list)
 
 
-def _decode(records: Iterable[Any], entity_field: str) -> _Decoded:
-    records = list(records)
+def _decode(records: list[Any], entity_field: str) -> _Decoded:
     rows = decode_sessions([record.value for record in records], key=entity_field)
     decoded = _Decoded(bad=[type(row) is Rejected for row in rows])
-    arrivals = decoded.arrivals
-    for record, row, bad in zip(records, rows, decoded.bad, strict=True):
-        if bad:
-            decoded.rejected.append((record, cast(Rejected, row)))
-            continue
-        arrivals.rows.append(cast(SessionRow, row))
-        arrivals.offsets.append(record.offset)
-        # Very old records have no time of their own: nothing then is too far in the future.
-        timestamp = record.timestamp
-        arrivals.record_ts.append(timestamp / 1000.0 if timestamp >= 0 else math.inf)
+    if any(decoded.bad):
+        pairs = list(zip(records, rows, strict=True))
+        decoded.rejected = [(record, row) for record, row in pairs if isinstance(row, Rejected)]
+        records = [record for record, row in pairs if not isinstance(row, Rejected)]
+        rows = [row for row in rows if not isinstance(row, Rejected)]
+    # Very old records have no time of their own: nothing then is too far in the future.
+    times = [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
+    decoded.arrivals = SessionArrivals(
+        cast(list[SessionRow], rows), [record.offset for record in records], times
+    )
     return decoded
 
 
@@ -174,21 +173,26 @@ class SessionAgent(StreamAgent[SessionPartition]):
         bad: list[bool] = []
         for first in range(0, len(records), _AT_ONCE):
             some = records[first : first + _AT_ONCE]
-            decoded = _decode(some, self._entity_field)
+            decoded = self._untold(partition, some, _decode(some, self._entity_field))
             absent = partition.absent(decoded.arrivals)
             await self._outages.ride_out(partial(self._restore, partition, absent))
             refusals = partition.take(decoded.arrivals)
-            # What lies before the stored position was told when it was read first.
-            fresh = [
-                (record, problem) for record, problem in decoded.rejected if record.offset >= partition.told
-            ]
-            letters += self._letters(some, fresh, refusals)
-            bad += [
-                one for record, one in zip(some, decoded.bad, strict=True) if record.offset >= partition.told
-            ]
+            letters += self._letters(some, decoded.rejected, refusals)
+            bad += decoded.bad
         await self._outages.ride_out(lambda: self._effects.publish(letters))
         await self._outages.ride_out(lambda: self._effects.write_features(force=False))
         return bad
+
+    @staticmethod
+    def _untold(partition: SessionPartition, records: list[Any], decoded: _Decoded) -> _Decoded:
+        """Leave out what was refused before the stored position: it was told when it was read first."""
+        told = partition.told
+        if records[0].offset < told:
+            decoded.rejected = [(record, why) for record, why in decoded.rejected if record.offset >= told]
+            decoded.bad = [
+                bad for record, bad in zip(records, decoded.bad, strict=True) if record.offset >= told
+            ]
+        return decoded
 
     async def _restore(self, partition: SessionPartition, entities: list[str]) -> None:
         """Read the logs of entities that are not in memory."""

@@ -134,9 +134,10 @@ class Layout:
                 continue
             if not tests or _holds(tests, kind, values, attributes):
                 flags[i >> 3] |= 1 << (i & 7)
-        # + 0.0 makes 0.0 of -0.0, and numbers of None are never looked at.
-        numbers = tuple((values.get(name) or 0.0) + 0.0 for name in self.numbers)
-        return Cells(tuple(flags), numbers, tuple(_mark_of(name, values, attributes) for name in self.marks))
+        # + 0.0 makes 0.0 of -0.0, and numbers of None are never looked at. Lists, because generators cost twice as much.
+        numbers = tuple([(values.get(name) or 0.0) + 0.0 for name in self.numbers])
+        marks = tuple([_mark_of(name, values, attributes) for name in self.marks]) if self.marks else ()
+        return Cells(tuple(flags), numbers, marks)
 
 
 def selector(feature: Feature) -> Selector:

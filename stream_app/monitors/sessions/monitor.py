@@ -98,8 +98,10 @@ class SessionMonitor:
             What was taken before and not given by `outcome` yet; it goes on.
         """
         taken = Taken() if taken is None else taken
+        max_future, limited = self._max_future, bool(self._limits)
         for row, offset, record_ts in zip(arrivals.rows, arrivals.offsets, arrivals.record_ts, strict=True):
-            problem = self._judge(row, record_ts)
+            # Looked at here too, because a call for every event would cost more.
+            problem = self._judge(row, record_ts) if limited or row.ts > record_ts + max_future else None
             verdicts = [] if problem else self._add(row, partition, offset, taken)
             if verdicts and Verdict.COUNTED not in verdicts:
                 if Verdict.REPEATED in verdicts:
@@ -120,11 +122,14 @@ class SessionMonitor:
         ts = micros(row.ts)
         ident = mark(row.id) if row.id else 0
         verdicts: list[Verdict] = []
-        for i, (layout, log) in enumerate(zip(self._layouts, logs, strict=True)):
-            cells = layout.cells(row.type, row.values, row.attributes)
+        touched = taken.touched
+        for i, log in enumerate(logs):
+            cells = self._layouts[i].cells(row.type, row.values, row.attributes)
             if cells is None:
                 continue
-            before = next(reversed(log.positions.items()), None)
+            key = row.entity, i
+            new = key not in touched
+            before = next(reversed(log.positions.items()), None) if new else None
             verdict = log.add(partition, offset, ts, ident, cells)
             if verdict is Verdict.FOREIGN:
                 raise StateError(
@@ -133,8 +138,8 @@ class SessionMonitor:
                     "Give the view a new version, or delete its keys"
                 )
             verdicts.append(verdict)
-            if verdict is not Verdict.REPEATED:
-                taken.touched.setdefault((row.entity, i), before)
+            if new and verdict is not Verdict.REPEATED:
+                touched[key] = before
         return verdicts
 
     def _judge(self, row: SessionRow, record_ts: float) -> tuple[Reason, str] | None:
