@@ -1,6 +1,7 @@
 """Live features over the worker's HTTP port, over a real store."""
 
 import asyncio
+import contextlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -9,14 +10,19 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from conftest import eventually
 from serving import NOW, Shop, bought, purchases
 from yarl import URL
 
+from stream_app.client import AsyncFeatureClient
 from stream_app.embedded import EmbeddedStore, free_port
+from stream_app.errors import UnknownFeatureError
+from stream_app.events import Topics
 from stream_app.runtime.health import Health
 from stream_app.runtime.http import start_http
 from stream_app.runtime.metrics import Metrics
-from stream_app.settings import RedisSettings, Settings, WorkerSettings
+from stream_app.runtime.worker import Worker
+from stream_app.settings import RedisSettings, SessionStream, Settings, WorkerSettings
 from stream_app.store import open_store
 
 pytestmark = pytest.mark.integration
@@ -296,3 +302,35 @@ async def test_many_large_batches_at_once_are_answered(serve, redis_settings, st
 async def test_without_a_store_there_are_no_features(serve):
     ask = await serve(None)
     assert (await ask("/features/purchases/17850"))[0] == 404
+
+
+async def test_a_worker_serves_what_its_stream_says(settings, redis_settings, producer, make_topic):
+    """From an event in Kafka to the port of the worker, the client and the page, all telling the same."""
+    await make_topic("session.events")
+    port = free_port()
+    worker = settings.worker.model_copy(update={"metrics_port": port})
+    streams = {"sessions": SessionStream(max_future="100 years")}
+    running = Worker(settings.model_copy(update={"worker": worker, "streams": streams}), [purchases(1)])
+    task = asyncio.create_task(running.run(handle_signals=False))
+    try:
+        for ts, amount in ((NOW - 1200, 4.0), (NOW - 60, -1.5)):
+            event = {"entity": "a:b", "ts": ts, "values": {"amount": amount}}
+            await producer.send_and_wait(Topics(settings.prefix).sessions, json.dumps(event).encode())
+        client = AsyncFeatureClient(redis_settings)
+
+        async def told():
+            with contextlib.suppress(UnknownFeatureError):
+                found = await client.get_online_features(["purchases:*"], ["a:b"], NOW)
+                return found.of_one() if found.to_numpy()[0, 0] == 2.0 else None
+
+        found = await eventually(told)
+        assert found["values"]["spent_30m"] == 2.5
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            async with session.get(f"/features/purchases/a:b?at={NOW}") as answer:
+                assert await answer.json() == found
+            async with session.get("/metrics") as answer:
+                assert answer.status == 200
+        await client.close()
+    finally:
+        running.stop()
+        await asyncio.wait_for(task, 20)
