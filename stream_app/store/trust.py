@@ -46,6 +46,18 @@ class PatientRetry(Retry):
         return await super().call_with_retry(do, fail, may_pass, with_failure_count)
 
 
+class _Hearing(ssl.SSLSocket):
+    """A socket that still hears why the other side hung up: with TLS 1.3 a refusal of our certificate comes after the handshake."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send everything, or raise what the other side said last."""
+        try:
+            super().sendall(data, flags)
+        except (ssl.SSLEOFError, BrokenPipeError, ConnectionResetError):
+            self.recv(1)
+            raise
+
+
 class BlockingTrustedConnection(redis.SSLConnection):
     """The same for programs that wait."""
 
@@ -54,6 +66,7 @@ class BlockingTrustedConnection(redis.SSLConnection):
         self._tls = tls
 
     def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
+        self._tls.sslsocket_class = _Hearing
         return self._tls.wrap_socket(sock, server_hostname=self.host)
 
 
