@@ -8,11 +8,13 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import eventually
 from naive_features import Event, admitted, read
 from pydantic import SecretStr
+from servers.proxy import Proxy
 
 from stream_app.core.features import (
     Condition,
@@ -29,8 +31,15 @@ from stream_app.embedded import EmbeddedStore
 from stream_app.errors import DataError, FencedError, StateError, StoreError
 from stream_app.events import DeadLetter, Reason, Topics
 from stream_app.runtime.worker import Worker
-from stream_app.settings import SessionStream
-from stream_app.store import AlertReader, CheckpointStore, FeatureLogReader, ViewRegistry, connect
+from stream_app.settings import SensorStream, SessionStream
+from stream_app.store import (
+    AlertReader,
+    CheckpointStore,
+    FeatureLogReader,
+    FeatureReader,
+    ViewRegistry,
+    connect,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -554,3 +563,50 @@ async def test_a_view_without_events_raises_an_alert_until_they_come_again(
     assert [alert.source for alert in await reader.firing()] == ["purchases:v1"]
     published = await read_topic(Topics(settings.prefix).alerts("quality"), 3)
     assert len(published) == 3
+
+
+async def test_a_store_that_is_away_or_loses_replies_is_waited_for(settings, store, producer, make_topic):
+    await make_topic("session.events")
+    told = shopping(1200)
+    port = urlsplit(settings.redis.url.get_secret_value()).port
+    with Proxy(port) as proxy:
+        url = settings.redis.url.get_secret_value().replace(f":{port}", f":{proxy.port}")
+        redis = settings.redis.model_copy(update={"url": SecretStr(url)})
+        through = settings.model_copy(update={"redis": redis})
+        async with working(through) as (worker, task):
+            await send(producer, settings, told[:400])
+            await processed(store, settings, 400)
+            # Written, but nobody knows: it is written again, and found to be there.
+            proxy.drop_replies(3, requests=lambda request: b"EVALSHA" in request)
+            await send(producer, settings, told[400:800])
+            await processed(store, settings, 800)
+            assert proxy.replies_lost == 3
+            proxy.refuse()
+            await send(producer, settings, told[800:])
+            await eventually(lambda: not worker.health().ok)
+            proxy.heal()
+            await processed(store, settings, 1200)
+            assert not task.done()
+    await check(store, told)
+
+
+async def test_sensors_and_sessions_are_watched_side_by_side(settings, store, producer, make_topic):
+    await make_topic("session.events")
+    topic = await make_topic("sensor.readings")
+    both = settings.model_copy(update={"streams": {**settings.streams, "sensors": SensorStream()}})
+    told = shopping(300)
+    await send(producer, settings, told)
+    for i in range(100):
+        reading = {"source": "pump", "ts": START + i, "values": {"flow": float(i)}}
+        await producer.send(topic, value=json.dumps(reading).encode(), partition=0)
+    await producer.flush()
+    async with working(both):
+        await processed(store, settings, 300)
+        features = FeatureReader(store, "sensors")
+
+        async def served():
+            row = await features.get("pump")
+            return row is not None and row.values["events"] == 100
+
+        await eventually(served)
+    await check(store, told)
