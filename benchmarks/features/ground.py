@@ -105,13 +105,13 @@ class WorkerProcess:
         self._port = free_port()
         own = f'instance = "bench"\nsession_timeout = "6s"\nmetrics_port = {self._port}\n{worker}\n'
         file.write_text(f"[worker]\n{own}\n{streams}")
-        self._file = file
+        self.file = file
         self._log = file.with_suffix(".log")
         self._process = None
 
     def start(self) -> None:
         """Start it, again after it was killed or stopped."""
-        self._process = spawn_tied(streamgauge("worker", "--config", self._file), log=self._log)
+        self._process = spawn_tied(streamgauge("worker", "--config", self.file), log=self._log)
 
     def check(self) -> None:
         """See that it still runs."""

@@ -2,11 +2,12 @@
 
 Each shop's whole record is replayed at full speed: straight through; with the worker killed (SIGKILL) three times on the
 way; and then with the whole topic processed a second time, its positions deleted, and the file sent a second time. After
-each, the features of random customers at random instants, half of them at or beside an edge of a window, are
-read from Redis and computed by history, from the file and from the topic. All of them must equal what plain Python
-gives for the rows of the file: ``len`` and ``math.fsum``. An entity without events before the instant is missing.
+each, the features of random customers at random instants, a third of them around the edges of windows, are
+read from Redis by the client, and computed by ``streamgauge features history`` from the file and from the topic. All of
+them must equal what plain Python gives for the rows of the file: ``len`` and ``math.fsum``. An entity without events
+before the instant is missing.
 
-usage: python benchmarks/features/shops.py DATA [--pairs 500] [--seed 1] [--limit N]
+usage: python benchmarks/features/shops.py DATA [--pairs 500] [--seed 1] [--lines N]
 
 DATA has online-retail/online_retail.csv.gz and cdnow/CDNOW_master.txt; a shop that is not there is skipped. Any mismatch
 is printed, and ends it with 1.
@@ -22,23 +23,19 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import polars as pl
 from ground import Progress, WorkerProcess, call, ground
 
-from producers.sessions import SessionColumns, SessionFiles
 from stream_app.client import AsyncFeatureClient
-from stream_app.events import SessionRow, decode_sessions
-from stream_app.features import Recorded, point_in_time
-from stream_app.kafka import client_options
-from stream_app.monitors.sessions import SessionConfig
 from stream_app.settings import Settings
-from stream_app.store import ViewRegistry, connect
+from stream_app.store import connect
 
 PARTITIONS = 4
 VIEW = "purchases"
@@ -117,7 +114,7 @@ Values = dict[str, float | None]
 
 
 def draw_pairs(purchases: list[Purchase], count: int, seed: int) -> list[Pair]:
-    """Draw customers and instants: half of them anywhere, half at an edge of a window or a microsecond beside it."""
+    """Draw customers and instants: anywhere, within half an hour of a purchase, a microsecond around a window's edge."""
     draw = random.Random(seed)
     of: dict[str, list[int]] = {}
     for purchase in purchases:
@@ -127,11 +124,14 @@ def draw_pairs(purchases: list[Purchase], count: int, seed: int) -> list[Pair]:
     pairs = []
     for i in range(count):
         customer = draw.choice(customers)
-        if i % 2:
-            pairs.append((customer, draw.randrange(begin, end)))
+        bought = draw.choice(of[customer])
+        if i % 3 == 0:
+            at = draw.randrange(begin, end)
+        elif i % 3 == 1:
+            at = bought + draw.randrange(WINDOWS["30m"])
         else:
-            edge = draw.choice(of[customer]) + draw.choice((0, *WINDOWS.values()))
-            pairs.append((customer, edge + draw.choice((-1, 0, 1))))
+            at = bought + draw.choice((0, *WINDOWS.values())) + draw.choice((-1, 0, 1))
+        pairs.append((customer, at))
     return pairs
 
 
@@ -153,38 +153,13 @@ def brute_force(purchases: list[Purchase], pairs: list[Pair]) -> list[Values]:
     return answers
 
 
-def rows_of(records: Iterable[bytes]) -> Iterator[SessionRow]:
-    for row in decode_sessions(list(records)):
-        if not isinstance(row, SessionRow):
-            raise SystemExit(f"a replayed event is refused: {row}")
-        yield row
-
-
-def recorded_in_file(file: Path, limit: int | None) -> list[Recorded]:
-    files = SessionFiles.find([str(file)], SessionColumns())
-    rows = [row for batch in files.batches() for row in rows_of(batch.encode())]
-    return [Recorded(row, 0, offset, row.ts) for offset, row in enumerate(rows[:limit])]
-
-
-async def recorded_in_topic(settings: Settings, topic: str) -> list[Recorded]:
-    consumer = AIOKafkaConsumer(**client_options(settings.kafka))
-    await consumer.start()
-    found = []
-    try:
-        tps = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        consumer.assign(tps)
-        await consumer.seek_to_beginning(*tps)
-        ends = await consumer.end_offsets(tps)
-        while any([await consumer.position(tp) < ends[tp] for tp in tps]):
-            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                rows = rows_of(record.value for record in records)
-                found += [
-                    Recorded(row, tp.partition, record.offset, record.timestamp / 1000)
-                    for record, row in zip(records, rows, strict=True)
-                ]
-    finally:
-        await consumer.stop()
-    return found
+def first_lines(file: Path, count: int, folder: Path) -> Path:
+    """Write so many lines of a file, and its header, under the same name elsewhere."""
+    read = gzip.open if file.suffix == ".gz" else open
+    part = folder / file.name
+    with read(file, "rb") as source, read(part, "wb") as target:
+        target.writelines(islice(source, count + 1))
+    return part
 
 
 @dataclass(slots=True)
@@ -196,6 +171,7 @@ class Shown:
     events: int
     seconds: float
     pairs: int
+    recent: int
     missing: int
     online: int = 0
     file: int = 0
@@ -209,14 +185,14 @@ class Shown:
     def line(self) -> str:
         """Return a line of the table."""
         return (
-            f"| {self.shop} | {self.way} | {self.events:,} | {self.seconds:.0f} | {self.pairs} | {self.missing} "
-            f"| {self.online} | {self.file} | {self.topic} |"
+            f"| {self.shop} | {self.way} | {self.events:,} | {self.seconds:.0f} | {self.pairs} | {self.recent} "
+            f"| {self.missing} | {self.online} | {self.file} | {self.topic} |"
         )
 
 
 HEADING = (
-    "| shop | replay | events in the topic | s | pairs | of them missing "
-    "| mismatches online | in history of the file | of the topic |\n|---|---|---:|---:|---:|---:|---:|---:|---:|"
+    "| shop | replay | events in the topic | s | pairs | with events in 30 min | missing "
+    "| mismatches online | in history of the file | of the topic |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
 
@@ -231,12 +207,10 @@ def differing(where: str, pairs: list[Pair], found: list[Values], wanted: list[V
 class Examination:
     """One shop, one worker, one topic: replays, and compares what is told with plain sums."""
 
-    def __init__(self, shop: Shop, file: Path, limit: int | None, settings: Settings, store, folder: Path):
+    def __init__(self, shop: Shop, file: Path, settings: Settings, store, folder: Path):
         self.shop = shop
         self.file = file
-        self.limit = limit
         self.settings = settings
-        self.store = store
         self.folder = folder
         self.progress = Progress(settings, store, PARTITIONS)
         # Small deliveries and frequent checkpoints, so that a kill finds it in the middle of things.
@@ -247,8 +221,7 @@ class Examination:
     async def replay(self) -> None:
         """Send the file, at full speed."""
         state = self.folder / f"replay-{time.monotonic_ns()}.json"
-        chosen = () if self.limit is None else ("--limit", str(self.limit))
-        await call("replay", "sessions", self.file, "--quiet", "--state", state, *chosen)
+        await call("replay", "sessions", self.file, "--quiet", "--state", state)
 
     async def straight(self) -> None:
         """Replay, with nothing in the way."""
@@ -287,15 +260,13 @@ class Examination:
         """Compare all that is told of the pairs."""
         shown = Shown(
             self.shop.name, way, await self.progress.ends(), seconds, len(pairs),
-            sum(values["count_90d"] is None for values in wanted),
+            sum(bool(values["count_30m"]) for values in wanted), sum(values["count_30m"] is None for values in wanted),
         )  # fmt: skip
         where = f"{self.shop.name}, {way}"
         shown.online = differing(f"{where}, online", pairs, await self.online(pairs), wanted)
         shown.file = differing(f"{where}, history of the file", pairs, trained, wanted)
-        topic = await recorded_in_topic(self.settings, self.progress.topic)
-        shown.topic = differing(
-            f"{where}, history of the topic", pairs, await self.history(topic, pairs), wanted
-        )
+        replayed = await self.history(pairs, "--topic", self.progress.topic)
+        shown.topic = differing(f"{where}, history of the topic", pairs, replayed, wanted)
         return shown
 
     async def online(self, pairs: list[Pair]) -> list[Values]:
@@ -308,19 +279,34 @@ class Examination:
                 found.append({name: columns[f"{VIEW}:{name}"][0] for name in NAMES})
         return found
 
-    async def history(self, events: list[Recorded], pairs: list[Pair]) -> list[Values]:
-        """Compute from recorded events, by the definition that the worker registered."""
-        view = (await ViewRegistry(self.store).get(VIEW)).view
-        instants = [(customer, at / 1e6) for customer, at in pairs]
-        return [row.values for row in point_in_time(SessionConfig((view,)), view.key, events, instants)]
+    async def history(self, pairs: list[Pair], *source: str | Path) -> list[Values]:
+        """Build training rows of recorded events, from the command line."""
+        instants, out = self.folder / "instants.csv", self.folder / "rows.parquet"
+        with instants.open("w", newline="") as opened:
+            table = csv.writer(opened)
+            table.writerow(("entity", "at"))
+            table.writerows((customer, f"{at // 10**6}.{at % 10**6:06}") for customer, at in pairs)
+        await call(
+            "features",
+            "history",
+            VIEW,
+            "--config",
+            self.worker.file,
+            "--instants",
+            instants,
+            "--out",
+            out,
+            *source,
+        )
+        return pl.read_parquet(out).select(NAMES).to_dicts()
 
 
 @asynccontextmanager
-async def examination(shop: Shop, file: Path, limit: int | None) -> AsyncIterator[Examination]:
+async def examination(shop: Shop, file: Path) -> AsyncIterator[Examination]:
     with tempfile.TemporaryDirectory(prefix="streamgauge-bench-") as folder:
         async with ground() as settings:
             store = await connect(settings.redis)
-            one = Examination(shop, file, limit, settings, store, Path(folder))
+            one = Examination(shop, file, settings, store, Path(folder))
             try:
                 yield one
             finally:
@@ -329,7 +315,7 @@ async def examination(shop: Shop, file: Path, limit: int | None) -> AsyncIterato
 
 
 async def show(shop: Shop, file: Path, given) -> list[Shown]:
-    purchases = shop.read(file)[: given.limit]
+    purchases = shop.read(file)
     pairs = draw_pairs(purchases, given.pairs, given.seed)
     wanted = brute_force(purchases, pairs)
     shown = []
@@ -338,16 +324,16 @@ async def show(shop: Shop, file: Path, given) -> list[Shown]:
         shown.append(await one.compare(way, time.monotonic() - begin, pairs, wanted, trained))
         print(shown[-1].line(), flush=True)
 
-    async with examination(shop, file, given.limit) as one:
+    async with examination(shop, file) as one:
         begin = time.monotonic()
         await one.straight()
-        trained = await one.history(recorded_in_file(file, given.limit), pairs)
+        trained = await one.history(pairs, "--events", file)
         await compare(one, "straight through", begin)
-    async with examination(shop, file, given.limit) as one:
+    async with examination(shop, file) as one:
         begin = time.monotonic()
         midway = await one.killed(len(purchases))
         if not midway:
-            raise SystemExit(f"{shop.name}: every kill came too late; take more than {given.limit:,} events")
+            raise SystemExit(f"{shop.name}: every kill came too late; take more lines")
         await compare(one, f"worker killed, {midway} times midway", begin)
         begin = time.monotonic()
         await one.twice()
@@ -362,18 +348,22 @@ async def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--pairs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=int, help="take only so many events of each shop")
+    parser.add_argument("--lines", type=int, help="take only the first lines of each file")
     given = parser.parse_args()
-    print(HEADING, flush=True)
     shown: list[Shown] = []
-    skipped = []
-    for shop in SHOPS:
-        file = given.data / shop.file
-        if file.is_file():
+    there = {shop: given.data / shop.file for shop in SHOPS}
+    for shop, file in there.items():
+        if not file.is_file():
+            print(f"skipped {shop.name}: {file} is not there; name the folder: make bench-features DATA=DIR")
+    if not any(file.is_file() for file in there.values()):
+        return 0
+    print(HEADING, flush=True)
+    for shop, file in there.items():
+        if file.is_file() and given.lines:
+            with tempfile.TemporaryDirectory() as folder:
+                shown += await show(shop, first_lines(file, given.lines, Path(folder)), given)
+        elif file.is_file():
             shown += await show(shop, file, given)
-        else:
-            skipped.append(f"skipped {shop.name}: {file} is not there")
-    print(*skipped, sep="\n")
     mismatches = sum(one.mismatches for one in shown)
     print(f"{mismatches} mismatches")
     return int(mismatches > 0)
