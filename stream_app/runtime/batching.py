@@ -289,6 +289,10 @@ class BatchConsumer(Consumer):
         if self._positions is None:
             return await super().seek_to_committed()
         own = self._own_partitions()
+        # Whoever was paused for long may have lost its partitions without knowing; claiming them again would shut
+        # out their new owner.
+        if own and not await cast(FairThread, self._thread).is_member():
+            raise BrokerUnavailableError("the group does not count this worker among its members now")
         try:
             loaded = await self._positions.load(own)
         except (BrokerUnavailableError, StoreUnavailableError):

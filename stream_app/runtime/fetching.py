@@ -84,6 +84,17 @@ class FairThread(AIOKafkaConsumerThread):
         wanted = [ensure_aiokafka_TP(tp) for tp in partitions]
         return await asyncio.wait_for(consumer.seek_to_committed(*wanted), _ANSWER_SECONDS)
 
+    async def is_member(self) -> bool:
+        """Ask whether the group counts this consumer among its members now; a paused one may have been dropped."""
+        return bool(await self.call_thread(self._heartbeat))
+
+    async def _heartbeat(self) -> bool:
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 heartbeats by themselves are seconds apart
+        try:
+            return bool(await asyncio.wait_for(coordinator._do_heartbeat(), _ANSWER_SECONDS))  # noqa: SLF001 as above
+        except (KafkaError, TimeoutError):
+            return False
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # Faust stops the app over a commit that fails, and waits without a bound for a broker that is away.
         consumer = self._ensure_consumer()
