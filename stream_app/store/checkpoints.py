@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from stream_app.errors import StateError
 from stream_app.store.connection import Store
-from stream_app.store.fence import OTHER_BASE, Claim, Fence, refuse
+from stream_app.store.fence import LOST_EFFECTS, OTHER_BASE, Claim, Fence, refuse
 from stream_app.store.scripts import script
 
 __all__ = ["Checkpoint", "CheckpointStore", "Seen"]
 
-_LOST_EFFECTS = -4
 _SLICE_BYTES = 32_000_000
 """State is sent in slices of this size: Redis takes one in 10 ms, and limits what a client may have under way."""
 
@@ -200,7 +199,7 @@ class CheckpointStore:
                 verdict, found = await self._send(checkpoint, found)
         if verdict >= 0:
             return
-        if verdict == _LOST_EFFECTS:
+        if verdict == LOST_EFFECTS:
             raise self._went_back(claim, f"{checkpoint.writes} writes of alerts and features", found)
         if verdict != OTHER_BASE:
             refuse(claim, verdict, found, place=self._store.place)

@@ -5,7 +5,8 @@ the store that loses its last writes in a crash (an append-only file that is syn
 with them, and the next claim would give the same one to somebody else.
 
 What was lost must not be passed over, either. An owner counts its pipelines of effects, each leaves its number
-beside the epoch as its last command, and a checkpoint is only written on top of the number that is expected.
+beside the epoch as its last command, and both the next pipeline and a checkpoint are only taken on top of the number that
+is expected.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from stream_app.errors import FencedError, StateError
 
 __all__ = ["Claim", "Fence", "refuse"]
 
-OTHER_OWNER, OTHER_BASE, WENT_BACK = -1, -2, -3
+OTHER_OWNER, OTHER_BASE, WENT_BACK, LOST_EFFECTS = -1, -2, -3, -4
 """Verdicts of the scripts; what is not negative is no refusal."""
 
 
@@ -80,6 +81,12 @@ def refuse(claim: Claim, verdict: int, found: Any, *, place: str) -> NoReturn:
     if verdict == OTHER_OWNER:
         raise FencedError(
             f"{claim.where} is owned by another worker (epoch {found}, ours {claim.epoch}); not stored"
+        )
+    if verdict == LOST_EFFECTS:
+        raise StateError(
+            f"Redis at {place} went back: of the alerts and features that were written for {claim.where} it has "
+            f"{found} pipelines, and there were more; the last writes are lost. Start the worker again, and it goes on "
+            "from what is left"
         )
     raise StateError(
         f"Redis at {place} went back: {claim.where} was claimed with epoch {claim.epoch}, and {found or 'nothing'} "

@@ -197,6 +197,22 @@ async def test_effects_that_were_lost_are_not_passed_over(store, checkpoints, cl
     await checkpoints.write(Checkpoint(again.claim, 10, 20, {"a": b"y"}, writes=again.writes))
 
 
+@pytest.mark.parametrize("lost", ["alert", "features"])
+@pytest.mark.parametrize("later", ["alert", "features"])
+async def test_effects_that_come_later_do_not_hide_that_others_were_lost(
+    store, checkpoints, claim, rolled_back, lost, later
+):
+    ours = await claim()
+    await checkpoints.write(Checkpoint(ours.claim, None, 10, {"a": b"x"}, writes=ours.writes))
+    go_back = await rolled_back()
+    await writes(store, checkpoints)[lost](ours)
+    await go_back()
+    with pytest.raises(StateError, match=r"went back: .* the last writes are lost"):
+        await writes(store, checkpoints)[later](ours)
+    with pytest.raises(StateError, match="went back"):
+        await checkpoints.write(Checkpoint(ours.claim, 10, 20, {"a": b"y"}, writes=ours.writes))
+
+
 async def test_a_position_that_was_lost_is_noticed(checkpoints, claim, rolled_back):
     ours = await claim()
     await checkpoints.write(Checkpoint(ours.claim, None, 10, {}))
