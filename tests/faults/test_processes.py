@@ -21,7 +21,7 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
     A third of them at any time, a third while Redis works on a checkpoint, a third within a pipeline: before Redis
     saw it, when it had half of it, or when its answer was on the way.
     """
-    kills, piece = scale.pick(9, 200), 800
+    kills, piece = scale.pick((9, 800), (200, 400))
     feed = Feed(sources=4, length=kills * piece // 4, seed=seed)
     wire = Tripwire("127.0.0.1", redis_server.port)
     port = await wire.start()
@@ -51,7 +51,7 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
         await worker.kill()
         instants["any"] += 1
     assert [end.code for end in worker.exits] == [-signal.SIGKILL] * kills, worker.said[-2000:]
-    result = await ground.settled()
+    result = await ground.settled(600)
     await wire.stop()
     row.tell(result)
     row.recovery = slowest
