@@ -30,9 +30,10 @@ class MarkedPipeline:
         self._fence = fence
 
     @property
-    def owner(self) -> tuple[int | str, str]:
-        """First arguments of each script: epoch and owner."""
-        return ("", "") if self._fence is None else (self._fence.claim.epoch, self._fence.claim.owner)
+    def owner(self) -> tuple[str, str]:
+        """First arguments of each script: epoch with the pipelines that must be there, and owner."""
+        fence = self._fence
+        return ("", "") if fence is None else (f"{fence.claim.epoch}:{fence.writes}", fence.claim.owner)
 
     async def execute(self) -> list[int]:
         """Send everything, and return the verdict of each script.
@@ -53,7 +54,7 @@ class MarkedPipeline:
         claim, number = fence.claim, fence.writes + 1
         mark = self._store.client.register_script(script("fence", "mark"))
         key = self._store.keys.offsets(claim.group, claim.topic, claim.partition)
-        await mark(keys=[key], args=[claim.epoch, claim.owner, number], client=self.client)
+        await mark(keys=[key], args=[*self.owner, number], client=self.client)
         answers = await self.client.execute()
         for verdict, found in answers:
             if verdict < 0:
