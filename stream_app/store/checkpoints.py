@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stream_app.errors import StateError
 from stream_app.store.connection import Store
-from stream_app.store.fence import LOST_EFFECTS, OTHER_BASE, Claim, Fence, refuse
+from stream_app.store.fence import OTHER_BASE, Claim, Fence, refuse
 from stream_app.store.scripts import script
 
 __all__ = ["Checkpoint", "CheckpointStore", "Seen"]
@@ -199,8 +199,6 @@ class CheckpointStore:
                 verdict, found = await self._send(checkpoint, found)
         if verdict >= 0:
             return
-        if verdict == LOST_EFFECTS:
-            raise self._went_back(claim, f"{checkpoint.writes} writes of alerts and features", found)
         if verdict != OTHER_BASE:
             refuse(claim, verdict, found, place=self._store.place)
         if checkpoint.base is not None and found < checkpoint.base:
@@ -217,16 +215,14 @@ class CheckpointStore:
         *early, last = _slices(checkpoint)
         for number, entries in enumerate(early):
             verdict, found = await self._stage(
-                keys=[position, staged], args=[claim.epoch, claim.owner, number, *entries]
+                keys=[position, staged], args=[*claim.arguments(), number, *entries]
             )
             if verdict < 0:
                 return int(verdict), int(found)
         arguments: list[str | bytes | int] = [
-            claim.epoch,
-            claim.owner,
+            *claim.arguments(checkpoint.writes),
             "" if base is None else base,
             checkpoint.next_offset,
-            checkpoint.writes,
             len(early),
             len(checkpoint.gone),
             *checkpoint.gone,

@@ -31,9 +31,9 @@ class MarkedPipeline:
 
     @property
     def owner(self) -> tuple[str, str]:
-        """First arguments of each script: epoch with the pipelines that must be there, and owner."""
+        """First arguments of each script; see `Claim.arguments`."""
         fence = self._fence
-        return ("", "") if fence is None else (f"{fence.claim.epoch}:{fence.writes}", fence.claim.owner)
+        return ("", "") if fence is None else fence.claim.arguments(fence.writes)
 
     async def execute(self) -> list[int]:
         """Send everything, and return the verdict of each script.

@@ -70,7 +70,7 @@ class OutboxStore:
         async with self._store.errors(f"trimming the outbox of {claim.where}"):
             verdict, left = await self._trim(
                 keys=[self._key(claim), position],
-                args=[claim.epoch, claim.owner, f"{moment}-{int(number) + 1}"],
+                args=[*claim.arguments(), f"{moment}-{int(number) + 1}"],
             )
         if verdict < 0:
             refuse(claim, verdict, left, place=self._store.place)

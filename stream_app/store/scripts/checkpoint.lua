@@ -1,9 +1,8 @@
 -- Store state and position of one partition together, or nothing.
 -- KEYS: position, state, seen, staged.
--- ARGV: epoch, owner, base offset ('' for none), next offset, pipelines of effects, number of staged slices, number of
--- sources that are gone, those sources, then source, when it was seen, blob, source, when, blob, ...
--- Answers {1, next} done, {0, next} was done before, {-2, offset} not where it began, {-4, pipelines} effects were
--- lost, or a refusal.
+-- ARGV: epoch, owner, base offset ('' for none), next offset, number of staged slices, number of sources that are gone,
+-- those sources, then source, when it was seen, blob, source, when, blob, ...
+-- Answers {1, next} done, {0, next} was done before, {-2, offset} not where it began, or a refusal.
 local refused = refusal(KEYS[1], ARGV[1], ARGV[2])
 if refused then
   return refused
@@ -16,23 +15,19 @@ if stored ~= ARGV[3] then
   end
   return {-2, tonumber(stored == '' and -1 or stored)}
 end
-local writes = tonumber(redis.call('HGET', KEYS[1], 'writes') or 0)
-if writes < tonumber(ARGV[5]) then
-  return {-4, writes}
-end
 -- A key of another type is noticed before anything is written.
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
 -- A full store refuses a script at its first write, if that one needs memory.
 redis.call('HSET', KEYS[1], 'next', ARGV[4])
-local first = 8 + tonumber(ARGV[7])
+local first = 7 + tonumber(ARGV[6])
 -- unpack() is bounded by Lua's stack, so all goes in slices.
-for from = 8, first - 1, 1000 do
+for from = 7, first - 1, 1000 do
   local to = math.min(from + 999, first - 1)
   redis.call('HDEL', KEYS[2], unpack(ARGV, from, to))
   redis.call('HDEL', KEYS[3], unpack(ARGV, from, to))
 end
-if ARGV[6] ~= '0' then
+if ARGV[5] ~= '0' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[4])) do
     local into = string.sub(field, 1, 1) == 'b' and KEYS[2] or KEYS[3]
     redis.call('HSET', into, string.sub(field, 2), redis.call('HGET', KEYS[4], field))
