@@ -118,7 +118,7 @@ class Readings:
 
 
 def as_labels(values: Sequence[Label]) -> LabelColumn:
-    """Return a column of labels that keeps each value's own type."""
+    """Return a column of texts or labels that keeps each value's own type."""
     column = np.empty(len(values), dtype=np.object_)
     column[:] = list(values)
     return column

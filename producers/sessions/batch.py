@@ -1,6 +1,6 @@
 """Session events on their way to Kafka, as columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any, Self, TypeAlias
@@ -9,24 +9,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Rows
+from producers.batch import Rows, as_labels
 from producers.wire import record_type
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["SessionEvents", "TextColumn", "as_texts"]
+__all__ = ["SessionEvents", "TextColumn"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 TextColumn: TypeAlias = npt.NDArray[np.object_]
 """Texts, None where there is none."""
-
-
-def as_texts(cells: Sequence[str | None]) -> TextColumn:
-    """Return a column of texts."""
-    column = np.empty(len(cells), dtype=np.object_)
-    column[:] = cells
-    return column
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +46,8 @@ class SessionEvents:
     Examples
     --------
     >>> batch = SessionEvents(
-    ...     names=("17850",), source=np.array([0]), ts=np.array([10.0]), types=as_texts(["purchase"]),
-    ...     ids=as_texts(["shop:2"]), channels=("amount", "units"), values=np.array([[15.3, np.nan]]),
+    ...     names=("17850",), source=np.array([0]), ts=np.array([10.0]), types=as_labels(["purchase"]),
+    ...     ids=as_labels(["shop:2"]), channels=("amount", "units"), values=np.array([[15.3, np.nan]]),
     ... )
     >>> batch.encode()
     [b'{"entity":"17850","ts":10.0,"type":"purchase","values":{"amount":15.3},"id":"shop:2"}']
@@ -73,7 +66,7 @@ class SessionEvents:
     def none(cls) -> Self:
         """Return a batch without events."""
         nobody = np.empty(0, dtype=np.int64)
-        return cls((), nobody, np.empty(0), as_texts(()), as_texts(()), (), np.empty((0, 0)))
+        return cls((), nobody, np.empty(0), as_labels(()), as_labels(()), (), np.empty((0, 0)))
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -103,7 +96,7 @@ class SessionEvents:
             raise SourceError(
                 f"--loop: an id is too long to be told apart in each pass: {MAX_NAME} characters in all"
             )
-        return replace(self, ts=self.ts + seconds, ids=as_texts(later))
+        return replace(self, ts=self.ts + seconds, ids=as_labels(later))
 
     def encode(self) -> list[bytes]:
         """Return each event as compact JSON, the wire form of `stream_app.events.SessionEvent`."""

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from producers.sessions.batch import TextColumn, as_texts
+from producers.batch import as_labels
+from producers.sessions.batch import TextColumn
 from producers.sources.cells import is_missing, moment
 from stream_app.events.sensor import MAX_NAME
 
@@ -108,7 +109,7 @@ def texts(cells: Sequence[Any], longest: int) -> tuple[TextColumn, BoolArray]:
 
     read_cells = each(cells, read)
     bad = np.array([text is None or len(text) > longest for text in read_cells], dtype=np.bool_)
-    return as_texts([text or None for text in read_cells]), bad
+    return as_labels([text or None for text in read_cells]), bad
 
 
 def each(cells: Sequence[Any], read: Callable[[Any], T]) -> list[T]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from producers.batch import Readings
+from producers.batch import Readings, as_labels
 from producers.drift import Injector
 from producers.drift.grammar import Change
-from producers.sessions.batch import SessionEvents, as_texts
+from producers.sessions.batch import SessionEvents
 
 __all__ = ["SessionInjector"]
 
@@ -56,7 +56,7 @@ class SessionInjector:
         told = changed.labels["drift"]
         if self._entities:
             changed = self._single.apply(replace(changed, names=everyone, source=codes, labels={}))
-            told = as_texts(
+            told = as_labels(
                 [
                     "; ".join(filter(None, both)) or None
                     for both in zip(told, changed.labels["drift"], strict=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from producers.sessions.batch import SessionEvents, as_texts
+from producers.batch import as_labels
+from producers.sessions.batch import SessionEvents
 from producers.sessions.columns import SessionColumns
 from producers.sessions.left_out import LeftOut
 from producers.sessions.table import SessionTable
@@ -130,7 +131,7 @@ def _joined(batches: Sequence[SessionEvents]) -> SessionEvents:
         table[:, [channels.index(channel) for channel in batch.channels]] = batch.values
         tables.append(table)
     attributes = {
-        key: np.concatenate([batch.attributes.get(key, as_texts([None] * len(batch))) for batch in batches])
+        key: np.concatenate([batch.attributes.get(key, as_labels([None] * len(batch))) for batch in batches])
         for key in keys
     }
     return SessionEvents(

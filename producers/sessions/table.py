@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from producers.batch import as_labels
 from producers.sessions import cells
-from producers.sessions.batch import SessionEvents, TextColumn, as_texts
+from producers.sessions.batch import SessionEvents, TextColumn
 from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
 from producers.sessions.left_out import LeftOut, Sieve
 from producers.sessions.shops import Shop, shop_of
-from producers.sources.table import BLOCK, Block, Table
+from producers.sources.table import BLOCK, Block, Table, version_of
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_NUMBER, MAX_TEXT
@@ -80,12 +81,7 @@ class SessionTable:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        try:
-            stat = self.table.path.stat()
-        except OSError as error:
-            raise SourceError(f"{self.table.path}: {error.strerror}") from None
-        meant = f"{self.columns} {self.shop and self.shop.name} {self.name}"
-        return f"{self.table.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {meant}"
+        return f"{version_of(self.table.path)} {self.columns} {self.shop and self.shop.name} {self.name}"
 
     def layout(self, block: Block) -> SessionLayout:
         """Return what the columns of a block mean."""
@@ -125,8 +121,8 @@ class SessionTable:
         if layout.type is not None:
             types = texts(layout.type, MAX_NAME)
         else:
-            types = as_texts([None] * rows if self.shop is None else self.shop.types(block.columns))
-        ids = as_texts([f"{self.name}:{line}" for line in block.lines])
+            types = as_labels([None] * rows if self.shop is None else self.shop.types(block.columns))
+        ids = as_labels([f"{self.name}:{line}" for line in block.lines])
         if layout.id is not None:
             own = texts(layout.id, MAX_NAME)
             ids = np.where(own == None, ids, own)  # noqa: E711 cell by cell

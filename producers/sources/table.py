@@ -16,7 +16,17 @@ from producers.sources.columns import Columns, Layout, find_layout
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["BLOCK", "READ_ERRORS", "Block", "Table", "TableSource", "count_lines", "opened", "unreadable"]
+__all__ = [
+    "BLOCK",
+    "READ_ERRORS",
+    "Block",
+    "Table",
+    "TableSource",
+    "count_lines",
+    "opened",
+    "unreadable",
+    "version_of",
+]
 
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 """What reading a file, compressed or not, can end with."""
@@ -61,6 +71,21 @@ class Table(Protocol):
         """Count the rows without reading them; for showing progress, so it need not be exact."""
 
 
+def version_of(path: Path) -> str:
+    """Name a file, its size and when it was last changed.
+
+    Raises
+    ------
+    SourceError
+        When it cannot be looked at.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from None
+    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+
 @dataclass(frozen=True, slots=True)
 class TableSource:
     """Readings from one table.
@@ -91,11 +116,7 @@ class TableSource:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        try:
-            stat = self.table.path.stat()
-        except OSError as error:
-            raise SourceError(f"{self.table.path}: {error.strerror}") from None
-        return f"{self.table.path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self.columns} {self.name}"
+        return f"{version_of(self.table.path)} {self.columns} {self.name}"
 
     def batches(self) -> Iterator[Readings]:
         """Read from the beginning."""
