@@ -1,5 +1,7 @@
 """Connections to Redis over TLS that trust what the settings say, and nothing else."""
 
+import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -16,6 +18,9 @@ __all__ = ["BlockingTrustedConnection", "PatientBlockingRetry", "PatientRetry", 
 
 T = TypeVar("T")
 
+_HEARING = 1.0
+"""Seconds that a server has for saying why it hung up."""
+
 
 class TrustedConnection(SSLConnection):
     """A connection over TLS by a context that is made already: redis-py's own would trust the system's authorities too.
@@ -29,6 +34,29 @@ class TrustedConnection(SSLConnection):
     def __init__(self, *, tls: ssl.SSLContext, **options: Any) -> None:
         super().__init__(**options)
         self.ssl_context.context = tls
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 redis-py's
+        """Log in; where the other side hangs up meanwhile, raise what it had to say."""
+        try:
+            await super().on_connect_check_health(check_health)
+        except redis.ConnectionError:
+            await self._listen()
+            raise
+
+    async def _listen(self) -> None:
+        """Connect and say nothing, to hear a refusal of our certificate.
+
+        With TLS 1.3 it comes after the handshake, and what was sent by then makes the system drop it with the connection.
+        """
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_HEARING):
+                reader, writer = await asyncio.open_connection(**self._connection_arguments())
+                try:
+                    await reader.read(1)
+                except ssl.SSLError as error:
+                    raise redis.ConnectionError(str(error)) from error
+                finally:
+                    writer.transport.abort()
 
 
 class PatientRetry(Retry):

@@ -46,7 +46,9 @@ class RedisServer:
         if self._process is not None:
             raise RuntimeError("it runs already: stop or kill it first")
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._process = spawn_tied([_program(), *self._arguments(), *self._options], log=self.log)
+        self._process = spawn_tied(
+            [_program("redis-server"), *self._arguments(), *self._options], log=self.log
+        )
         atexit.register(self.kill)
         try:
             wait_until(lambda: answers_redis(self.port), self._process, self.log, timeout)
@@ -63,6 +65,19 @@ class RedisServer:
         """End it with SIGKILL: up to a second of writes may be lost, as in a crash."""
         self._end(0)
 
+    def repair(self) -> None:
+        """Cut what a failure of the machine left of an append-only file back to its last whole command or transaction."""
+        (file,) = (self.directory / "appendonlydir").glob("*.incr.aof")
+        with self.log.open("ab") as output:
+            subprocess.run(
+                [_program("redis-check-aof"), "--fix", file],
+                input=b"y\n",
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=60,
+                check=True,
+            )
+
     def _end(self, patience: float) -> None:
         process, self._process = self._process, None
         if process is not None:
@@ -76,14 +91,15 @@ class RedisServer:
             "dir": str(self.directory),
             "appendonly": "yes",
             "appendfsync": "everysec",
+            "aof-load-truncated": "no",
             "save": "",
             "maxmemory-policy": "noeviction",
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
 
-def _program() -> str:
-    program = shutil.which("redis-server")
+def _program(name: str) -> str:
+    program = shutil.which(name)
     if program is None:
-        raise RuntimeError("redis-server is not installed; on Debian: sudo apt-get install redis-server")
+        raise RuntimeError(f"{name} is not installed; on Debian: sudo apt-get install redis-server")
     return program
