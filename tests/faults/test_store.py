@@ -69,11 +69,14 @@ async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance,
     slowest, cut = 0.0, 0
     for _ in range(rounds):
         await ground.caught_up()
-        await ground.send(feed.take(piece))
+        await ground.send(feed.take(piece // 2))
         await ground.moved()
         (file,) = (server.directory / "appendonlydir").glob("*.incr.aof")
         length = file.stat().st_size
+        beyond = await ground.processed() + 1
+        await ground.send(feed.take(piece - piece // 2))
         await asyncio.sleep(chance.uniform(0.5, 1.0))
+        await ground.reached(beyond)
         position = await ground.processed()
         await asyncio.to_thread(server.kill)
         if lost == "the last second":
