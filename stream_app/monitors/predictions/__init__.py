@@ -1,0 +1,15 @@
+"""The prediction monitor."""
+
+from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch, PredictionEvent
+from stream_app.monitors.predictions.config import PredictionConfig
+from stream_app.monitors.predictions.monitor import PredictionMonitor
+from stream_app.monitors.predictions.outcome import Outcome
+
+__all__ = [
+    "Arrivals",
+    "Outcome",
+    "PredictionBatch",
+    "PredictionConfig",
+    "PredictionEvent",
+    "PredictionMonitor",
+]

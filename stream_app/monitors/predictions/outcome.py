@@ -1,0 +1,57 @@
+"""What a prediction monitor makes of some events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from stream_app.events import Alert
+from stream_app.monitors.predictions.arrivals import PredictionBatch
+from stream_app.monitors.sensors import Refusal
+
+__all__ = ["Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Result of one update of one source.
+
+    Parameters
+    ----------
+    source : str
+        Whose.
+    batch : PredictionBatch or None
+        The events that were counted; None if there was none.
+    refusals : list of Refusal
+        Events that were set aside, and why.
+    alerts : list of Alert
+        Alerts that began or ended, in the order of their events.
+    triggers : list
+        Reasons to train the model again, in the order of their events.
+    """
+
+    source: str
+    batch: PredictionBatch | None
+    refusals: list[Refusal]
+    alerts: list[Alert]
+    triggers: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Make one of several that follow each other; at least one of the same source."""
+        batches = [part.batch for part in parts if part.batch is not None]
+        batch = None
+        if batches:
+            batch = PredictionBatch(
+                batches[0].source,
+                np.concatenate([one.ts for one in batches]),
+                np.concatenate([one.offsets for one in batches]),
+            )
+        return cls(
+            parts[0].source,
+            batch,
+            [refusal for part in parts for refusal in part.refusals],
+            [alert for part in parts for alert in part.alerts],
+            [trigger for part in parts for trigger in part.triggers],
+        )
