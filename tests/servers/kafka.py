@@ -1,6 +1,5 @@
 """Apache Kafka as one node: broker and controller in a Java process, its log on disk."""
 
-import atexit
 import os
 import shutil
 import subprocess
@@ -8,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from servers.ports import answers_kafka, last_lines, wait_until
+from servers.ports import answers_kafka, last_lines
+from servers.process import ServerProcess
 
 from stream_app.embedded import free_port
-from stream_app.embedded.tied import end, spawn_tied
 
 __all__ = ["ApacheKafka"]
 
@@ -23,7 +22,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 _JVM = ("-Xms128m", "-Xmx448m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=INFO")
 
 
-class ApacheKafka:
+class ApacheKafka(ServerProcess):
     """A broker that can be stopped, killed and started again on the same log.
 
     Parameters
@@ -52,6 +51,7 @@ class ApacheKafka:
         properties: Mapping[str, str] = _NONE,
         format_options: Sequence[str] = (),
     ) -> None:
+        super().__init__(directory / "kafka.log", lambda: answers_kafka(self.port))
         self.directory = directory
         self.port = port or free_port()
         self._advertised_port = advertised_port or self.port
@@ -59,48 +59,18 @@ class ApacheKafka:
         self._properties = _defaults() | dict(properties)
         self._controller_port = free_port()
         self._format_options = list(format_options)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int | None:
-        return None if self._process is None else self._process.pid
-
-    @property
-    def log(self) -> Path:
-        return self.directory / "kafka.log"
 
     def start(self, timeout: float = 60.0) -> str:
         """Start it and wait until it answers; return the address for clients."""
-        if self._process is not None:
-            raise RuntimeError("it runs already: stop or kill it first")
+        self._check_stopped()
         java = [_java(), *_JVM, "-cp", _class_path()]
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "server.properties"
         config.write_text("".join(f"{name}={value}\n" for name, value in self._lines().items()))
         if not (self.directory / "data" / "meta.properties").exists():
             self._format(java, config)
-        self._process = spawn_tied([*java, "kafka.Kafka", config], log=self.log)
-        atexit.register(self.kill)
-        try:
-            wait_until(lambda: answers_kafka(self.port), self._process, self.log, timeout)
-        except BaseException:
-            self.kill()
-            raise
+        self._spawn([*java, "kafka.Kafka", config], timeout)
         return f"127.0.0.1:{self._advertised_port}"
-
-    def stop(self, timeout: float = 30.0) -> None:
-        """End it with SIGTERM: it closes its log in good order."""
-        self._end(timeout)
-
-    def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
-        self._end(0)
-
-    def _end(self, patience: float) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            atexit.unregister(self.kill)
-            end(process, patience=patience)
 
     def _lines(self) -> dict[str, str]:
         listeners = {"PLAINTEXT": self.port} | self._listeners
