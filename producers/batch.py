@@ -11,7 +11,18 @@ import numpy.typing as npt
 
 from producers.wire import record_type
 
-__all__ = ["EventBatch", "Label", "LabelColumn", "Readings", "Rows", "Source", "Winnowed", "as_labels"]
+__all__ = [
+    "Batch",
+    "EventBatch",
+    "Label",
+    "LabelColumn",
+    "Readings",
+    "Routed",
+    "Rows",
+    "Source",
+    "Winnowed",
+    "as_labels",
+]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -21,20 +32,12 @@ Rows: TypeAlias = slice | IntArray | npt.NDArray[np.bool_]
 """A choice of events: a slice, their numbers, or a mask."""
 
 
-class EventBatch(Protocol):
-    """What loop, pacing and publishing ask of a batch, whatever kind its events are of."""
+class Batch(Protocol):
+    """What loop and limit ask of a batch, whatever it is of."""
 
     @property
     def ts(self) -> FloatArray:
         """Event time of each event in epoch seconds, shape (n,)."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Sources that may occur in the batch."""
-
-    @property
-    def source(self) -> IntArray:
-        """Index into `names` of each event, shape (n,)."""
 
     def __len__(self) -> int: ...
 
@@ -43,6 +46,18 @@ class EventBatch(Protocol):
 
     def shifted(self, seconds: float) -> Self:
         """Return the same events, later."""
+
+
+class EventBatch(Batch, Protocol):
+    """What pacing and publishing ask of a batch, whatever kind its events are of."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Sources that may occur in the batch."""
+
+    @property
+    def source(self) -> IntArray:
+        """Index into `names` of each event, shape (n,)."""
 
     def encode(self) -> list[bytes]:
         """Return each event as it goes on the wire."""
@@ -159,8 +174,17 @@ class Source(Protocol):
     def total(self) -> int | None:
         """How many events one pass has, where that is known without reading them all."""
 
-    def batches(self) -> Iterator[EventBatch]:
-        """Read from the beginning."""
+    def batches(self) -> Iterator[Batch]:
+        """Read from the beginning; what is no `EventBatch` becomes one by the kind's change."""
+
+
+@runtime_checkable
+class Routed(Protocol):
+    """A batch whose events go to several topics."""
+
+    @property
+    def routes(self) -> tuple[int, ...]:
+        """Which topic of the replay each of `names` goes to, counted from 0."""
 
 
 @runtime_checkable

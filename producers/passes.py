@@ -1,17 +1,20 @@
 """Going round: a source again and again, each pass later than the one before; and an end after so many events."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 
-from producers.batch import EventBatch, Source
+from producers.batch import Batch, Source
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_TS
 
 __all__ = ["limited", "looped"]
 
+B = TypeVar("B", bound=Batch)
 
-def looped(source: Source) -> Iterator[EventBatch]:
+
+def looped(source: Source) -> Iterator[Batch]:
     """Replay a source without end, event time shifted so that every pass follows the one before.
 
     Between the last event of a pass and the first of the next lies the usual step between two moments of the
@@ -40,7 +43,7 @@ def looped(source: Source) -> Iterator[EventBatch]:
         shift += high - low + step
 
 
-def limited(batches: Iterator[EventBatch], limit: int | None) -> Iterator[EventBatch]:
+def limited(batches: Iterator[B], limit: int | None) -> Iterator[B]:
     """End after `limit` events; None does not end."""
     left = limit
     for batch in batches:

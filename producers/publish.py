@@ -3,22 +3,22 @@
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
-from producers.batch import EventBatch, Rows
+from producers.batch import EventBatch, Routed, Rows
 from stream_app.errors import BrokerError
 from stream_app.kafka import client_options, reach
 from stream_app.settings import KafkaSettings
 
-__all__ = ["REPLAY_HEADER", "Acknowledged", "Numbered", "Publisher", "partition_of", "unseen"]
+__all__ = ["REPLAY_HEADER", "Acknowledged", "Numbered", "Publisher", "lanes_of", "partition_of", "unseen"]
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -50,26 +50,49 @@ def partition_of(source: str, partitions: int) -> int:
     return int((murmur2(source.encode()) & 0x7FFFFFFF) % partitions)
 
 
+def lanes_of(topics: Mapping[str, int]) -> tuple[TopicPartition, ...]:
+    """Return the partitions of all topics of a replay, in one order: a lane is the number of one of them.
+
+    Parameters
+    ----------
+    topics : mapping of topic to partitions
+
+    Examples
+    --------
+    >>> [tuple(lane) for lane in lanes_of({"a": 2, "b": 1})]
+    [('a', 0), ('a', 1), ('b', 0)]
+    """
+    return tuple(TopicPartition(topic, p) for topic, count in topics.items() for p in range(count))
+
+
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Events with their numbers in the replay and their partitions.
+    """Events with their numbers in the replay and where they go.
 
     Parameters
     ----------
     events : EventBatch
     number : ndarray of int (n,)
         Counted from 0 over the whole replay, growing.
-    partition : ndarray of int (n,)
+    lane : ndarray of int (n,)
+        See `lanes_of`.
     """
 
     events: EventBatch
     number: IntArray
-    partition: IntArray
+    lane: IntArray
 
     @classmethod
-    def after(cls, begin: int, events: EventBatch, partitions: int) -> Self:
-        """Give numbers to events, from `begin` on."""
-        by_name = np.array([partition_of(name, partitions) for name in events.names], dtype=np.int64)
+    def after(cls, begin: int, events: EventBatch, partitions: Sequence[int]) -> Self:
+        """Give numbers to events, from `begin` on, given the number of partitions of each topic."""
+        routes = events.routes if isinstance(events, Routed) else (0,) * len(events.names)
+        by_name = np.array(
+            [
+                sum(partitions[:route]) + partition_of(name, partitions[route])
+                for name, route in zip(events.names, routes, strict=True)
+            ],
+            dtype=np.int64,
+        )
         return cls(events, np.arange(begin, begin + len(events), dtype=np.int64), by_name[events.source])
 
     @property
@@ -82,7 +105,7 @@ class Numbered:
 
     def take(self, rows: Rows) -> Self:
         """Return some of the events, in order."""
-        return type(self)(self.events.take(rows), self.number[rows], self.partition[rows])
+        return type(self)(self.events.take(rows), self.number[rows], self.lane[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +118,7 @@ class Acknowledged:
 
 @dataclass(slots=True)
 class Publisher:
-    """A producer for one topic; make it with `Publisher.connect`.
+    """A producer for the topics of a replay; make it with `Publisher.connect`.
 
     At most two batches of a partition are on their way, one at the broker and one behind it, so memory is bounded
     and a partition's events arrive in order. After a failed delivery nothing more is sent.
@@ -104,16 +127,16 @@ class Publisher:
     ----------
     idempotent : bool
         Whether a retry can never repeat a batch.
-    acknowledged : dict of partition to Acknowledged
+    acknowledged : dict of TopicPartition to Acknowledged
     events, size : int
         Acknowledged events and their bytes.
     """
 
     kafka: KafkaSettings
-    topic: str
+    lanes: Sequence[TopicPartition]
     replay_id: str
     idempotent: bool
-    acknowledged: dict[int, Acknowledged] = field(default_factory=dict)
+    acknowledged: dict[TopicPartition, Acknowledged] = field(default_factory=dict)
     events: int = 0
     size: int = 0
     _producer: Any = None
@@ -123,15 +146,20 @@ class Publisher:
 
     @classmethod
     async def connect(
-        cls, kafka: KafkaSettings, topic: str, replay_id: str, *, note: Callable[[str], None]
+        cls,
+        kafka: KafkaSettings,
+        lanes: Sequence[TopicPartition],
+        replay_id: str,
+        *,
+        note: Callable[[str], None],
     ) -> "Publisher":
         """Connect, as an idempotent producer if the broker knows how.
 
         Parameters
         ----------
         kafka : KafkaSettings
-        topic : str
-            Must be there.
+        lanes : sequence of TopicPartition
+            See `lanes_of`; their topics must be there.
         replay_id : str
             Stamped on every record.
         note : callable
@@ -158,9 +186,9 @@ class Publisher:
             await careful.stop()
             reason = str(error) or type(error).__name__
             note(f"the broker has no idempotent producers ({reason}); a retry may repeat a batch")
-            return cls(kafka, topic, replay_id, idempotent=False, _producer=plain)
+            return cls(kafka, lanes, replay_id, idempotent=False, _producer=plain)
         await plain.stop()
-        return cls(kafka, topic, replay_id, idempotent=True, _producer=careful)
+        return cls(kafka, lanes, replay_id, idempotent=True, _producer=careful)
 
     async def send(self, chunk: Numbered, *, at_once: bool) -> None:
         """Put events on their way; waits while too many are.
@@ -190,21 +218,21 @@ class Publisher:
         rows = zip(
             events.encode(),
             events.source.tolist(),
-            chunk.partition.tolist(),
+            chunk.lane.tolist(),
             chunk.number.tolist(),
             strict=True,
         )
-        for value, source, partition, number in rows:
+        for value, source, lane, number in rows:
             stamp = [(REPLAY_HEADER, b"%b:%d" % (self.replay_id.encode(), number))]
-            batch = self._open.get(partition)
+            batch = self._open.get(lane)
             if batch is not None and batch.add(now, keys[source], value, stamp, number):
                 continue
             if batch is not None:
-                await self._ship(partition)
-            fresh = self._open[partition] = _Batch(self._producer.create_batch())
+                await self._ship(lane)
+            fresh = self._open[lane] = _Batch(self._producer.create_batch())
             if not fresh.add(now, keys[source], value, stamp, number):
                 raise BrokerError(
-                    f"topic {self.topic}: event {number} has {len(value)} bytes, too large for a batch"
+                    f"topic {self.lanes[lane].topic}: event {number} has {len(value)} bytes, too large for a batch"
                 )
 
     async def flush(self) -> None:
@@ -235,26 +263,26 @@ class Publisher:
             await self._producer.client.close()
 
     async def _ship_all(self) -> None:
-        for partition in list(self._open):
-            await self._ship(partition)
+        for lane in list(self._open):
+            await self._ship(lane)
 
-    async def _ship(self, partition: int) -> None:
+    async def _ship(self, lane: int) -> None:
         self._check()
-        batch = self._open.pop(partition)
+        batch, tp = self._open.pop(lane), self.lanes[lane]
         try:
-            future = await self._producer.send_batch(batch.builder, self.topic, partition=partition)
+            future = await self._producer.send_batch(batch.builder, tp.topic, partition=tp.partition)
         except (KafkaError, OSError) as error:
             raise self._broken(error) from None
         self._sent.add(future)
-        future.add_done_callback(functools.partial(self._arrived, partition, batch))
+        future.add_done_callback(functools.partial(self._arrived, tp, batch))
 
-    def _arrived(self, partition: int, batch: "_Batch", future: "asyncio.Future[Any]") -> None:
+    def _arrived(self, tp: TopicPartition, batch: "_Batch", future: "asyncio.Future[Any]") -> None:
         self._sent.discard(future)
         if future.cancelled() or future.exception() is not None:
             self._failed = self._failed or future.exception()
             return
         count = batch.builder.record_count()
-        self.acknowledged[partition] = Acknowledged(batch.last, future.result().offset + count)
+        self.acknowledged[tp] = Acknowledged(batch.last, future.result().offset + count)
         self.events += count
         self.size += batch.size
 
@@ -267,7 +295,8 @@ class Publisher:
             reason = f"no acknowledgement for {DELIVERY_SECONDS:g} s"
         else:
             reason = str(error) or type(error).__name__
-        return BrokerError(f"{self.kafka.bootstrap}: topic {self.topic}: events were not delivered: {reason}")
+        topics = ", ".join(dict.fromkeys(lane.topic for lane in self.lanes))
+        return BrokerError(f"{self.kafka.bootstrap}: topic {topics}: events were not delivered: {reason}")
 
 
 @dataclass(slots=True)
@@ -287,10 +316,10 @@ class _Batch:
 
 
 def unseen(chunk: Numbered, done: Mapping[int, int]) -> Numbered:
-    """Leave out what the topic has already: events up to the last number of their partition."""
+    """Leave out what the topics have already: events up to the last number of their lane."""
     if not done:
         return chunk
-    last = np.full(max([*done, int(chunk.partition.max(initial=0))]) + 1, -1, dtype=np.int64)
-    for partition, number in done.items():
-        last[partition] = number
-    return chunk.take(chunk.number > last[chunk.partition])
+    last = np.full(max([*done, int(chunk.lane.max(initial=0))]) + 1, -1, dtype=np.int64)
+    for lane, number in done.items():
+        last[lane] = number
+    return chunk.take(chunk.number > last[chunk.lane])

@@ -10,13 +10,14 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+from aiokafka import TopicPartition
 
 from producers.batch import EventBatch, Source, Winnowed
 from producers.connection import ensure_topics
 from producers.pacing import Clock, Pace, WallClock, paced
 from producers.passes import limited, looped
 from producers.progress import Progress, Silent
-from producers.publish import Acknowledged, Numbered, Publisher, unseen
+from producers.publish import Acknowledged, Numbered, Publisher, lanes_of, unseen
 from producers.resume import ReplayState, catch_up, end_offsets, held
 from stream_app.errors import SettingsError, SourceError
 from stream_app.settings import KafkaSettings
@@ -35,17 +36,19 @@ class Replay:
     ----------
     source : Source
     kafka : KafkaSettings
-    topic : str
-        Created when missing.
+    topics : tuple of str
+        One, or several in the order of the batches' routes; created when missing.
     partitions : int or None
-        None is whatever the topic has, 4 for a new one.
+        Of each topic; None is whatever it has, 4 for a new one.
     pace : Pace
     loop : bool
         Again and again, event time moving on.
     limit : int or None
-        Most events of the whole replay, those before an interruption included.
-    change : callable or None
-        Makes the injector of drift for one run, or None.
+        Most events of the source in the whole replay, those before an interruption included.
+    change : callable
+        Makes, for one run, what takes the source's batches and gives those that are sent; or gives None.
+    share : float
+        Events that are sent for each of the source, about; for showing progress.
     settings : str
         Whatever else decides on the events (the drift, its seed); goes into the identity.
     state : Path or None
@@ -56,12 +59,13 @@ class Replay:
 
     source: Source
     kafka: KafkaSettings
-    topic: str
+    topics: tuple[str, ...]
     partitions: int | None = None
     pace: Pace = field(default_factory=Pace)
     loop: bool = False
     limit: int | None = None
-    change: Callable[[], Callable[[Any], Any] | None] = lambda: None
+    change: Callable[[], Callable[[Iterator[Any]], Iterator[EventBatch]] | None] = lambda: None
+    share: float = 1.0
     settings: str = ""
     state: Path | None = None
     resume: bool = False
@@ -74,16 +78,16 @@ class Replay:
     def events(self) -> Iterator[EventBatch]:
         """All events, from the first."""
         batches = looped(self.source) if self.loop else self.source.batches()
+        some: Iterator[Any] = limited(batches, self.limit)
         change = self.change()
-        return limited(batches if change is None else map(change, batches), self.limit)
+        return some if change is None else change(some)
 
     @property
     def total(self) -> int | None:
-        """How many events there are to be, None if unknown or without end."""
+        """How many events there are to be sent, None if unknown or without end."""
         total = None if self.loop else self.source.total
-        if total is None or self.limit is None:
-            return self.limit if total is None else total
-        return min(total, self.limit)
+        known = [count for count in (total, self.limit) if count is not None]
+        return round(min(known) * self.share) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +96,20 @@ class Summary:
 
     Parameters
     ----------
-    replay_id, topic : str
-    partitions, sources : int
+    replay_id : str
+    topics : dict of topic to partitions
+    sources : int
     events : int
         Acknowledged in this run.
     before : int
-        That the topic had before it, of the same replay.
+        That the topics had before it, of the same replay.
     bytes : int
     seconds : float
     rate : float
         Events a second.
     first_ts, last_ts : float or None
         Least and greatest event time of this run, epoch seconds.
-    per_partition : dict of partition to the number of its last event
+    per_partition : dict of topic to dict of partition to the number of its last event
         Numbers count over the whole replay.
     idempotent, interrupted : bool
     left_out : dict of reason to int
@@ -112,8 +117,7 @@ class Summary:
     """
 
     replay_id: str
-    topic: str
-    partitions: int
+    topics: Mapping[str, int]
     sources: int
     events: int
     before: int
@@ -122,7 +126,7 @@ class Summary:
     rate: float
     first_ts: float | None
     last_ts: float | None
-    per_partition: Mapping[int, int]
+    per_partition: Mapping[str, Mapping[int, int]]
     idempotent: bool
     interrupted: bool
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -153,7 +157,7 @@ async def run(
 ) -> Summary:
     """Replay until the source ends, the limit is reached or `stop` is set.
 
-    1. The topic is there. 2. The state says where to begin: at the start, or after what the topic has.
+    1. The topics are there. 2. The state says where to begin: at the start, or after what they have.
     3. Events are numbered, those that are there already left out, paced and sent. 4. All is acknowledged, then
     written down.
 
@@ -167,15 +171,18 @@ async def run(
         When a replay cannot be resumed, or is running already.
     """
     progress, stop = progress or Silent(), stop or asyncio.Event()
-    partitions = (await ensure_topics(replay.kafka, {replay.topic: replay.partitions}))[replay.topic]
+    found = await ensure_topics(replay.kafka, dict.fromkeys(replay.topics, replay.partitions))
+    topics = {topic: found[topic] for topic in replay.topics}
     with ExitStack() as stack:
-        path, state = await _begin(replay, partitions, stack, progress)
-        publisher = await Publisher.connect(replay.kafka, replay.topic, state.replay_id, note=progress.note)
+        path, state = await _begin(replay, topics, stack, progress)
+        publisher = await Publisher.connect(
+            replay.kafka, lanes_of(topics), state.replay_id, note=progress.note
+        )
         seen, begun = _Seen(), monotonic()
         try:
             async with _watched(publisher, state, path, seen, progress, replay.total):
                 try:
-                    await _pump(replay, publisher, state, partitions, seen, stop, clock or WallClock(stop))
+                    await _pump(replay, publisher, state, topics, seen, stop, clock or WallClock(stop))
                 except (SourceError, SettingsError):
                     # What came before the mistake still arrives.
                     await publisher.flush()
@@ -191,8 +198,7 @@ async def run(
     seconds = monotonic() - begun
     return Summary(
         replay_id=state.replay_id,
-        topic=replay.topic,
-        partitions=partitions,
+        topics=topics,
         sources=len(seen.names),
         events=publisher.events,
         before=seen.before,
@@ -201,7 +207,10 @@ async def run(
         rate=round(publisher.events / seconds, 1) if seconds else 0.0,
         first_ts=seen.first if seen.names else None,
         last_ts=seen.last if seen.names else None,
-        per_partition=state.done,
+        per_partition={
+            topic: {p: position.number for p, position in parts.items()}
+            for topic, parts in state.positions.items()
+        },
         idempotent=publisher.idempotent,
         interrupted=stop.is_set(),
         left_out=replay.source.left_out if isinstance(replay.source, Winnowed) else {},
@@ -209,7 +218,7 @@ async def run(
 
 
 async def _begin(
-    replay: Replay, partitions: int, stack: ExitStack, progress: Progress
+    replay: Replay, topics: Mapping[str, int], stack: ExitStack, progress: Progress
 ) -> tuple[Path | None, ReplayState]:
     """Find where to begin, and write it down before the first event leaves."""
     path = replay.state
@@ -217,12 +226,12 @@ async def _begin(
         stack.enter_context(held(path))
     old = ReplayState.load(path) if path is not None and replay.resume else None
     if old is not None:
-        old.check(replay.identity, replay.topic, partitions)
+        old.check(replay.identity, topics)
         return path, await catch_up(replay.kafka, old)
     if replay.resume:
         progress.note("nothing to resume: beginning at the first event")
-    ends = await end_offsets(replay.kafka, replay.topic, partitions)
-    state = ReplayState.begin(secrets.token_hex(8), replay.identity, replay.topic, ends)
+    ends = await end_offsets(replay.kafka, lanes_of(topics))
+    state = ReplayState.begin(secrets.token_hex(8), replay.identity, ends)
     if path is not None:
         state.save(path)
     return path, state
@@ -232,13 +241,14 @@ async def _pump(
     replay: Replay,
     publisher: Publisher,
     state: ReplayState,
-    partitions: int,
+    topics: Mapping[str, int],
     seen: _Seen,
     stop: asyncio.Event,
     clock: Clock,
 ) -> None:
     """Send what is not there yet, numbered and paced."""
-    done = {p: number for p, number in state.done.items() if number >= 0}
+    done = {lane: number for lane, number in state.done.items() if number >= 0}
+    partitions = tuple(topics.values())
 
     def fresh() -> Iterator[Numbered]:
         number = 0
@@ -267,7 +277,7 @@ async def _watched(
     """Show progress and write it down while the body runs."""
 
     async def watch() -> None:
-        saved: Mapping[int, Acknowledged] = {}
+        saved: Mapping[TopicPartition, Acknowledged] = {}
         next_save = monotonic() + SAVE_SECONDS
         while True:
             await asyncio.sleep(SHOW_SECONDS)

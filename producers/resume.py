@@ -9,7 +9,7 @@ tells exactly what is missing: nothing is repeated and nothing skipped.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from producers.publish import REPLAY_HEADER, Acknowledged
+from producers.publish import REPLAY_HEADER, Acknowledged, lanes_of
 from stream_app.errors import BrokerError, StateError
 from stream_app.kafka import client_options, reach
 from stream_app.settings import KafkaSettings
@@ -47,24 +47,25 @@ class ReplayState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Random; tells this replay's records from those of others.
     identity : str
         Digest of what is replayed, to refuse to go on with something else.
-    topic : str
-    positions : dict of partition to number of the last event and offset after it
-        -1 where there is none yet; one entry a partition of the topic.
+    positions : dict of topic to dict of partition to number of the last event and offset after it
+        -1 where there is none yet; one entry a partition of each topic, in the order of the topics.
     finished : bool
     version : int
     """
 
     replay_id: str
     identity: str
-    topic: str
-    positions: dict[int, _Position]
+    positions: dict[str, dict[int, _Position]]
     finished: bool = False
-    version: int = 1
+    version: int = 2
 
     @classmethod
-    def begin(cls, replay_id: str, identity: str, topic: str, ends: Mapping[int, int]) -> Self:
-        """Return the state before the first event, given the topic's end offsets."""
-        return cls(replay_id, digest(identity), topic, {p: _Position(-1, end) for p, end in ends.items()})
+    def begin(cls, replay_id: str, identity: str, ends: Mapping[TopicPartition, int]) -> Self:
+        """Return the state before the first event, given the end offsets of all partitions."""
+        positions: dict[str, dict[int, _Position]] = {}
+        for tp, end in ends.items():
+            positions.setdefault(tp.topic, {})[tp.partition] = _Position(-1, end)
+        return cls(replay_id, digest(identity), positions)
 
     @classmethod
     def load(cls, path: Path) -> "ReplayState | None":
@@ -105,34 +106,47 @@ class ReplayState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"{path}: cannot write the replay's state: {error.strerror}; see --state"
             ) from None
 
-    def moved(self, acknowledged: Mapping[int, Acknowledged], *, finished: bool = False) -> Self:
+    def moved(self, acknowledged: Mapping[TopicPartition, Acknowledged], *, finished: bool = False) -> Self:
         """Return the state with newer positions."""
-        newer = {p: _Position(a.number, a.next_offset) for p, a in acknowledged.items()}
-        return msgspec.structs.replace(self, positions={**self.positions, **newer}, finished=finished)
+        positions = {topic: dict(parts) for topic, parts in self.positions.items()}
+        for tp, a in acknowledged.items():
+            positions[tp.topic][tp.partition] = _Position(a.number, a.next_offset)
+        return msgspec.structs.replace(self, positions=positions, finished=finished)
 
-    def check(self, identity: str, topic: str, partitions: int) -> None:
+    def check(self, identity: str, topics: Mapping[str, int]) -> None:
         """Refuse to go on with something else.
 
         Raises
         ------
         StateError
-            When source, options that change events, topic or partitions differ.
+            When source, options that change events, topics or their partitions differ.
         """
         if self.identity != digest(identity):
             raise StateError(
                 "--resume: the source or an option that changes events (a file, columns, --seed, --drift, --loop) "
                 "is not what it was; use the same ones, or begin again without --resume"
             )
-        if self.topic != topic or len(self.positions) != partitions:
+        before = {topic: len(parts) for topic, parts in self.positions.items()}
+        if list(before.items()) != list(topics.items()):
             raise StateError(
-                f"--resume: the replay went to {self.topic} with {len(self.positions)} partitions, "
-                f"not to {topic} with {partitions}; begin again without --resume"
+                f"--resume: the replay went to {_named(before)}, not to {_named(topics)}; "
+                "begin again without --resume"
             )
 
     @property
+    def places(self) -> dict[TopicPartition, _Position]:
+        """All positions, in the order of the lanes."""
+        topics = {topic: len(parts) for topic, parts in self.positions.items()}
+        return {tp: self.positions[tp.topic][tp.partition] for tp in lanes_of(topics)}
+
+    @property
     def done(self) -> dict[int, int]:
-        """Number of the last event in each partition, -1 where there is none."""
-        return {p: position.number for p, position in self.positions.items()}
+        """Number of the last event in each lane, -1 where there is none."""
+        return {lane: position.number for lane, position in enumerate(self.places.values())}
+
+
+def _named(topics: Mapping[str, int]) -> str:
+    return " and ".join(f"{topic} with {partitions} partitions" for topic, partitions in topics.items())
 
 
 def digest(identity: str) -> str:
@@ -165,26 +179,26 @@ def held(path: Path) -> Iterator[None]:
         yield
 
 
-async def end_offsets(kafka: KafkaSettings, topic: str, partitions: int) -> dict[int, int]:
-    """Return the offset after the last record of each partition.
+async def end_offsets(kafka: KafkaSettings, lanes: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the offset after the last record of each partition, in their order.
 
     Raises
     ------
     BrokerError
         When no broker answers.
     """
-    wanted = [TopicPartition(topic, p) for p in range(partitions)]
     consumer = await _reader(kafka)
     try:
-        return {tp.partition: end for tp, end in (await consumer.end_offsets(wanted)).items()}
+        ends = await consumer.end_offsets(list(lanes))
+        return {tp: ends[tp] for tp in lanes}
     except KafkaError as error:
-        raise _unreadable(kafka, topic, error) from None
+        raise _unreadable(kafka, lanes, error) from None
     finally:
         await consumer.stop()
 
 
 async def catch_up(kafka: KafkaSettings, state: ReplayState) -> ReplayState:
-    """Move a state to what the topic really has of its replay.
+    """Move a state to what the topics really have of its replay.
 
     Raises
     ------
@@ -192,8 +206,8 @@ async def catch_up(kafka: KafkaSettings, state: ReplayState) -> ReplayState:
         When no broker answers, or the topic has lost events that it had acknowledged.
     """
     consumer = await _reader(kafka)
-    wanted = {TopicPartition(state.topic, p): position for p, position in state.positions.items()}
-    found: dict[int, Acknowledged] = {}
+    wanted = state.places
+    found: dict[TopicPartition, Acknowledged] = {}
     stamp = f"{state.replay_id}:".encode()
     try:
         ends = await consumer.end_offsets(list(wanted))
@@ -215,10 +229,10 @@ async def catch_up(kafka: KafkaSettings, state: ReplayState) -> ReplayState:
                     for key, value in record.headers:
                         if key == REPLAY_HEADER and value.startswith(stamp):
                             number = int(value[len(stamp) :])
-                            found[tp.partition] = Acknowledged(number, record.offset + 1)
+                            found[tp] = Acknowledged(number, record.offset + 1)
             behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
     except KafkaError as error:
-        raise _unreadable(kafka, state.topic, error) from None
+        raise _unreadable(kafka, wanted, error) from None
     finally:
         await consumer.stop()
     return state.moved(found)
@@ -233,5 +247,6 @@ async def _reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
     return await reach(kafka, make, lambda c: c.stop())
 
 
-def _unreadable(kafka: KafkaSettings, topic: str, error: KafkaError) -> BrokerError:
-    return BrokerError(f"{kafka.bootstrap}: topic {topic} cannot be read: {error}")
+def _unreadable(kafka: KafkaSettings, lanes: Iterable[TopicPartition], error: KafkaError) -> BrokerError:
+    topics = ", ".join(dict.fromkeys(lane.topic for lane in lanes))
+    return BrokerError(f"{kafka.bootstrap}: topic {topics} cannot be read: {error}")

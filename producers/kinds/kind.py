@@ -1,10 +1,10 @@
 """What a kind of stream has to say of itself so that it can be replayed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from producers.batch import Source
+from producers.batch import EventBatch, Source
 from producers.sessions import SessionColumns
 from producers.sources import Columns
 from stream_app.errors import SettingsError
@@ -12,8 +12,8 @@ from stream_app.events import Topics
 
 __all__ = ["Change", "Kind", "Selection", "refuse"]
 
-Change: TypeAlias = Callable[[Any], Any]
-"""Takes a batch of the kind, gives a changed one; called with the batches of one replay in order."""
+Change: TypeAlias = Callable[[Iterator[Any]], Iterator[EventBatch]]
+"""Takes the batches of one replay in order, gives those that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Kind(Protocol):
     def keys(self) -> tuple[str, str]:
         """What its events are keyed by: one, and several of them."""
 
-    def topic(self, topics: Topics) -> str:
-        """Where its events go."""
+    def topics(self, selection: Selection, topics: Topics) -> Mapping[str, str]:
+        """Where its events go: topics by the kind of stream in the monitor file, in the order of the routes."""
 
     def open(self, selection: Selection) -> Source:
         """Find what is to be replayed; a `StreamgaugeError` says what cannot be."""
 
     def change(self, selection: Selection) -> Change | None:
-        """Make the injector of the drift that was asked for, if any; a new one each time."""
+        """Make what changes its batches on their way, if anything does; a new one each time."""
 
 
 def refuse(kind: str, options: Mapping[str, object]) -> None:

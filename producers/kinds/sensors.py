@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from producers.batch import Source
 from producers.drift import Injector, parse_schedule
@@ -26,9 +27,9 @@ class Sensors:
 
     keys: tuple[str, str] = ("source", "sources")
 
-    def topic(self, topics: Topics) -> str:
+    def topics(self, selection: Selection, topics: Topics) -> dict[str, str]:  # noqa: ARG002 the same for all
         """Return ``sensor.readings``."""
-        return topics.sensors
+        return {self.name: topics.sensors}
 
     def open(self, selection: Selection) -> Source:
         """Find the files, the data set or the simulation.
@@ -72,7 +73,9 @@ class Sensors:
 
     def change(self, selection: Selection) -> Change | None:
         """Make the injector of ``--drift``."""
-        return Injector(parse_schedule(selection.drift), selection.seed).apply if selection.drift else None
+        if not selection.drift:
+            return None
+        return partial(map, Injector(parse_schedule(selection.drift), selection.seed).apply)
 
     def _simulated(self, selection: Selection) -> Simulated:
         config = WaterLoop(period=selection.columns.period or WaterLoop().period)

@@ -1,6 +1,7 @@
 """Session events: what customers, users or cards did, out of files."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from producers.batch import Source
 from producers.drift import parse_schedule
@@ -20,9 +21,9 @@ class Sessions:
     about: str = "what entities did: Online Retail, CDNOW, any CSV, JSONL or Parquet"
     keys: tuple[str, str] = ("entity", "entities")
 
-    def topic(self, topics: Topics) -> str:
+    def topics(self, selection: Selection, topics: Topics) -> dict[str, str]:  # noqa: ARG002 the same for all
         """Return ``session.events``."""
-        return topics.sessions
+        return {self.name: topics.sessions}
 
     def open(self, selection: Selection) -> Source:
         """Find the files and the meaning of their columns.
@@ -57,7 +58,7 @@ class Sessions:
         """Make the injector of ``--drift``."""
         if not selection.drift:
             return None
-        return SessionInjector(parse_schedule(selection.drift), selection.seed).apply
+        return partial(map, SessionInjector(parse_schedule(selection.drift), selection.seed).apply)
 
 
 KIND = Sessions()

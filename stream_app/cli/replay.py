@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -225,25 +226,25 @@ def replay(
             limit=limit,
         )
         servers = _servers(settings.kafka)
-        target = topic or _topic(settings, chosen)
+        topics = _topics(settings, chosen, selection, topic)
         plan = Replay(
             source=chosen.open(selection),
             kafka=servers,
-            topic=target,
+            topics=topics,
             partitions=partitions,
             pace=Pace(parse_speed(speed), rate, max_gap),
             loop=loop,
             limit=limit,
             change=lambda: chosen.change(selection),
             settings=f"{drift} {seed}",
-            state=state or _state_path(selection, servers, kind, target),
+            state=state or _state_path(selection, servers, kind, topics),
             resume=resume,
         )
         chosen.change(selection)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
     console = Console(stderr=True)
-    summary = _run(plan, progress_for(console, target, quiet=quiet))
+    summary = _run(plan, progress_for(console, ", ".join(topics), quiet=quiet))
     if as_json:
         typer.echo(msgspec.json.encode(asdict(summary)).decode())
     elif not quiet:
@@ -259,11 +260,14 @@ def _kind(name: str) -> Kind:
     return kinds()[name]
 
 
-def _topic(settings: Settings, kind: Kind) -> str:
-    """Return the topic that the monitor file's stream of the kind reads, where there is one stream of it only."""
-    streams = [stream for stream in settings.streams.values() if stream.kind == kind.name]
-    said = streams[0].topic if len(streams) == 1 else None
-    return said or kind.topic(Topics(settings.prefix))
+def _topics(settings: Settings, kind: Kind, selection: Selection, first: str | None) -> tuple[str, ...]:
+    """Return the topics, each the one that the monitor file's only stream of its kind reads, or the usual one."""
+    found = []
+    for name, usual in kind.topics(selection, Topics(settings.prefix)).items():
+        streams = [stream for stream in settings.streams.values() if stream.kind == name]
+        said = streams[0].topic if len(streams) == 1 else None
+        found.append(said or usual)
+    return (first or found[0], *found[1:])
 
 
 def _servers(settings: KafkaSettings) -> KafkaSettings:
@@ -272,9 +276,9 @@ def _servers(settings: KafkaSettings) -> KafkaSettings:
     return settings
 
 
-def _state_path(selection: Selection, kafka: KafkaSettings, kind: str, topic: str) -> Path:
+def _state_path(selection: Selection, kafka: KafkaSettings, kind: str, topics: Sequence[str]) -> Path:
     what = [str(Path(path).absolute()) for path in selection.paths] or [selection.dataset or "simulation"]
-    return default_path(kafka.bootstrap, topic, kind, *what, selection.columns.name or "")
+    return default_path(kafka.bootstrap, *topics, kind, *what, selection.columns.name or "")
 
 
 def _run(plan: Replay, progress: Progress) -> Summary:
@@ -302,9 +306,10 @@ def _told(summary: Summary, kind: Kind) -> str:
     before = f", after {summary.before:,} before" if summary.before else ""
     one, several = kind.keys
     sources = f"1 {one}" if summary.sources == 1 else f"{summary.sources:,} {several}"
+    into = " and ".join(f"{topic} ({count} partitions)" for topic, count in summary.topics.items())
     left = "".join(f"\nleft out {count:,}: {reason}" for reason, count in summary.left_out.items())
     return (
         f"{'interrupted: ' if summary.interrupted else ''}replayed {summary.events:,} events of {sources} into "
-        f"{summary.topic} ({summary.partitions} partitions){before} in {summary.seconds:.1f} s: "
+        f"{into}{before} in {summary.seconds:.1f} s: "
         f"{summary.rate:,.0f} a second{left}"
     )

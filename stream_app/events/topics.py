@@ -28,6 +28,21 @@ class Topics:
         return f"{self.prefix}session.events"
 
     @property
+    def images(self) -> str:
+        """Features of images, in."""
+        return f"{self.prefix}image.features"
+
+    @property
+    def predictions(self) -> str:
+        """What models said, and what was true, in."""
+        return f"{self.prefix}predictions"
+
+    @property
+    def control(self) -> str:
+        """What is said to replays while they run."""
+        return f"{self.prefix}replay.control"
+
+    @property
     def dead_letters(self) -> str:
         """Events that could not be used."""
         return f"{self.prefix}dead.letters"

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from producers.connection import ensure_topics
 from producers.drift import Injector, parse_schedule
 from producers.pacing import Pace
 from producers.progress import Silent
-from producers.publish import REPLAY_HEADER, partition_of
+from producers.publish import REPLAY_HEADER, lanes_of, partition_of
 from producers.replay import Replay, run
 from producers.resume import ReplayState
 from producers.sources import Simulated, WaterFlow
@@ -47,7 +48,7 @@ def topic(prefix):
 def replay(kafka, topic, tmp_path):
     def make(events=2000, pumps=5, **changes):
         source = changes.pop("source", None) or Simulated(QUICK, seed=7, pumps=pumps, events=events)
-        given = {"kafka": kafka, "topic": topic, "partitions": 3, "state": tmp_path / "state.json"}
+        given = {"kafka": kafka, "topics": (topic,), "partitions": 3, "state": tmp_path / "state.json"}
         return Replay(source, **{**given, **changes})
 
     return make
@@ -85,10 +86,10 @@ def assert_each_once(records, count):
     assert all(part == sorted(part) for part in got.values())
 
 
-async def test_everything_arrives_in_order_in_the_partition_of_its_source(replay, everything):
+async def test_everything_arrives_in_order_in_the_partition_of_its_source(replay, topic, everything):
     summary = await run(replay())
     records = await everything()
-    assert (summary.events, summary.sources, summary.partitions) == (2000, 5, 3)
+    assert (summary.events, summary.sources, summary.topics) == (2000, 5, {topic: 3})
     assert summary.idempotent
     assert not summary.interrupted
     assert summary.bytes == sum(len(r.value) for r in records)
@@ -127,7 +128,7 @@ async def test_a_loop_goes_on_until_the_limit_with_event_time_growing(replay, ev
 
 async def test_injected_drift_arrives_with_its_truth(replay, everything):
     schedule = parse_schedule("flow:mean+500@#100..#110")
-    await run(replay(events=200, pumps=1, change=lambda: Injector(schedule).apply))
+    await run(replay(events=200, pumps=1, change=lambda: partial(map, Injector(schedule).apply)))
     events = [json.loads(r.value) for r in await everything()]
     assert [i for i, e in enumerate(events) if e["values"]["flow"] > 500] == list(range(100, 110))
     assert [i for i, e in enumerate(events) if e["labels"]["anomaly"]] == list(range(100, 110))
@@ -184,7 +185,7 @@ async def test_what_was_acknowledged_but_never_written_down_is_found_in_the_topi
                 topic, b"{}", partition=partition, headers=[(REPLAY_HEADER, b"other:999999")]
             )
     state = ReplayState.load(tmp_path / "state.json")
-    ReplayState.begin(state.replay_id, plan.identity, topic, dict.fromkeys(range(3), 0)).save(
+    ReplayState.begin(state.replay_id, plan.identity, dict.fromkeys(lanes_of({topic: 3}), 0)).save(
         tmp_path / "state.json"
     )
     summary = await run(replay(resume=True))
@@ -207,7 +208,7 @@ async def test_another_source_topic_or_number_of_partitions_is_not_resumed(repla
     with pytest.raises(StateError, match="not what it was"):
         await run(replay(events=10, loop=True, limit=10, resume=True))
     with pytest.raises(StateError, match=r"not to .* with 2"):
-        await run(replay(events=10, topic=f"{prefix}.other", partitions=2, resume=True))
+        await run(replay(events=10, topics=(f"{prefix}.other",), partitions=2, resume=True))
 
 
 async def test_a_damaged_state_is_named(replay, tmp_path):
@@ -220,7 +221,7 @@ async def test_a_topic_that_lost_events_is_not_continued(replay, topic, tmp_path
     await run(replay(events=10))
     state = ReplayState.load(tmp_path / "state.json")
     ReplayState.begin(
-        state.replay_id, replay(events=10).identity, topic, dict.fromkeys(range(3), 10_000)
+        state.replay_id, replay(events=10).identity, dict.fromkeys(lanes_of({topic: 3}), 10_000)
     ).save(tmp_path / "state.json")
     with pytest.raises(BrokerError, match="the broker lost events or the topic is a new one"):
         await run(replay(events=10, resume=True))
@@ -297,7 +298,7 @@ from stream_app.settings import KafkaSettings
 address, topic, state, resume = sys.argv[1:]
 loop = WaterLoop(motor_lag=60.0, water_lag=90.0, ambient_lag=60.0)
 asyncio.run(run(Replay(
-    Simulated(loop, seed=7, pumps=5, events=40_000), KafkaSettings(bootstrap=address), topic, 3,
+    Simulated(loop, seed=7, pumps=5, events=40_000), KafkaSettings(bootstrap=address), (topic,), 3,
     pace=Pace(rate=40_000.0), state=Path(state), resume=resume == "yes",
 )))
 """

@@ -89,7 +89,7 @@ def test_the_topic_has_the_prefix_of_the_settings(broker_address, prefix, monkey
     monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
     monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
-    assert json.loads(result.stdout)["topic"] == f"{prefix}.sensor.readings"
+    assert json.loads(result.stdout)["topics"] == {f"{prefix}.sensor.readings": 4}
 
 
 @pytest.mark.integration
@@ -109,9 +109,9 @@ def test_the_topic_is_that_of_the_only_stream_of_the_file(
     monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
     (tmp_path / "streamgauge.toml").write_text(file.format(prefix))
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
-    assert json.loads(result.stdout)["topic"] == topic.format(prefix)
+    assert json.loads(result.stdout)["topics"] == {topic.format(prefix): 4}
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json", "--topic", f"{prefix}.said")
-    assert json.loads(result.stdout)["topic"] == f"{prefix}.said"
+    assert json.loads(result.stdout)["topics"] == {f"{prefix}.said": 4}
 
 
 PROGRAM = """

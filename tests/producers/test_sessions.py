@@ -466,7 +466,7 @@ async def test_a_replay_goes_on_where_it_ended_and_entities_are_keys(
     path = write("a.csv", "\n".join(["user,ts,n", *rows]))
     expected = read(path, sort=True)
     source = SessionFiles.find([path], SessionColumns(sort=True))
-    plan = Replay(source, kafka, f"{prefix}.session.events", 3, state=tmp_path / "state.json", limit=5000)
+    plan = Replay(source, kafka, (f"{prefix}.session.events",), 3, state=tmp_path / "state.json", limit=5000)
     first = await run(plan)
     second = await run(replace(plan, limit=None, resume=True))
     assert (first.events, second.before, second.events) == (5000, 5000, 4000)

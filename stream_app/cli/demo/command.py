@@ -116,7 +116,7 @@ def _settings(kafka: str, redis: str) -> Settings:
 
 async def _fill(settings: Settings, seed: int) -> None:
     source = Simulated(WaterLoop(), seed + 2, pumps=BURST_PUMPS, name="burst", events=BURST_EVENTS)
-    await run_replay(Replay(source, settings.kafka, Topics(settings.prefix).sensors))
+    await run_replay(Replay(source, settings.kafka, (Topics(settings.prefix).sensors,)))
 
 
 async def _catch_up(worker: Worker) -> float:
@@ -158,11 +158,11 @@ def _replays(settings: Settings, seed: int) -> dict[str, Replay]:
     paced = Pace(speed=SPEED)
     faulty = Simulated(WaterLoop(), seed, FAULTS, name="pump-1", events=EVENTS)
     healthy = Simulated(WaterLoop(), seed + 1, name="pump-2", events=EVENTS)
-    topic = Topics(settings.prefix).sensors
-    waterflow = str(_WATERFLOW.topic)
+    topics = (Topics(settings.prefix).sensors,)
+    waterflow = (str(_WATERFLOW.topic),)
     return {
-        "pump-1, three faults": Replay(faulty, settings.kafka, topic, pace=paced),
-        "pump-2, healthy": Replay(healthy, settings.kafka, topic, pace=paced),
+        "pump-1, three faults": Replay(faulty, settings.kafka, topics, pace=paced),
+        "pump-2, healthy": Replay(healthy, settings.kafka, topics, pace=paced),
         "WaterFlow, hourly": Replay(WaterFlow(), settings.kafka, waterflow, pace=Pace(rate=WATERFLOW_RATE)),
     }
 
@@ -188,7 +188,8 @@ async def _serve(settings: Settings, seed: int) -> None:
         Simulated(WaterLoop(start=start), seed + 11, name="pump-2"),
     ]
     replays = [
-        Replay(pump, settings.kafka, Topics(settings.prefix).sensors, pace=Pace(speed=1.0)) for pump in pumps
+        Replay(pump, settings.kafka, (Topics(settings.prefix).sensors,), pace=Pace(speed=1.0))
+        for pump in pumps
     ]
     await asyncio.gather(*(run_replay(replay) for replay in replays))
 
