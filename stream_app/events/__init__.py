@@ -3,6 +3,8 @@
 from stream_app.events.alert import Alert, AlertState, Severity, alert_id
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
+from stream_app.events.prediction import PredictionEvent
+from stream_app.events.prediction_decoding import PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.session import SessionEvent
 from stream_app.events.session_decoding import SessionRow, decode_session, decode_sessions
@@ -13,6 +15,8 @@ __all__ = [
     "AlertState",
     "DeadLetter",
     "Header",
+    "PredictionEvent",
+    "PredictionRow",
     "Reason",
     "Rejected",
     "SensorReading",
@@ -22,6 +26,8 @@ __all__ = [
     "Severity",
     "Topics",
     "alert_id",
+    "decode_prediction",
+    "decode_predictions",
     "decode_reading",
     "decode_readings",
     "decode_session",

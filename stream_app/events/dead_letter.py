@@ -45,6 +45,8 @@ class Reason(StrEnum):
     NOT_FINITE = "not_finite"
     TIMESTAMP = "timestamp"
     CHANNELS = "channels"
+    LABEL = "label"
+    PROBABILITIES = "probabilities"
     TOO_LARGE = "too_large"
     TOMBSTONE = "tombstone"
     LATE = "late"

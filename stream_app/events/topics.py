@@ -43,6 +43,16 @@ class Topics:
         return f"{self.prefix}replay.control"
 
     @property
+    def triggers(self) -> str:
+        """Reasons to train a model again, out."""
+        return f"{self.prefix}retraining.triggers"
+
+    @property
+    def audit(self) -> str:
+        """What was done about models and alerts, out."""
+        return f"{self.prefix}audit.log"
+
+    @property
     def dead_letters(self) -> str:
         """Events that could not be used."""
         return f"{self.prefix}dead.letters"
