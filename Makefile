@@ -47,7 +47,7 @@ test: venv ## The fast tests, with the embedded broker and store
 	@$(PY) -m pytest -m "not slow and not faults" -n auto --dist loadfile $(ARGS)
 
 test-slow: venv ## The slow tests
-	@$(PY) -m pytest -m slow $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+	@$(PY) -m pytest -m "slow and not faults" $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
 
@@ -63,7 +63,8 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 	@touch $@
 
 test-kafka: servers kafka venv ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration or faults" tests $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults tests/faults $(ARGS)
 
 # What Maven cannot fetch.
 servers:
