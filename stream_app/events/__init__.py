@@ -1,6 +1,7 @@
 """The wire: what events, alerts and dead letters look like."""
 
 from stream_app.events.alert import Alert, AlertState, Severity, alert_id
+from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.prediction import PredictionEvent
@@ -9,22 +10,29 @@ from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.session import SessionEvent
 from stream_app.events.session_decoding import SessionRow, decode_session, decode_sessions
 from stream_app.events.topics import Topics
+from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
 
 __all__ = [
+    "MONITOR",
     "Alert",
     "AlertState",
+    "AuditKind",
+    "AuditRecord",
     "DeadLetter",
     "Header",
     "PredictionEvent",
     "PredictionRow",
     "Reason",
     "Rejected",
+    "RetrainingTrigger",
     "SensorReading",
     "SensorRow",
     "SessionEvent",
     "SessionRow",
     "Severity",
     "Topics",
+    "TriggerKind",
+    "TriggerReason",
     "alert_id",
     "decode_prediction",
     "decode_predictions",
@@ -33,4 +41,5 @@ __all__ = [
     "decode_session",
     "decode_sessions",
     "parse_event_time",
+    "trigger_id",
 ]

@@ -1,0 +1,166 @@
+"""The audit log on the wire: what was done about models and alerts, as CloudEvents 1.0, structured JSON."""
+
+import hashlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from stream_app.events.alert import Alert
+from stream_app.events.trigger import RetrainingTrigger
+
+__all__ = ["MONITOR", "AuditKind", "AuditRecord"]
+
+_TYPE = "io.streamgauge.audit.v1"
+
+MONITOR = "streamgauge"
+"""Who did what no person did."""
+
+
+class AuditKind(StrEnum):
+    """What was done."""
+
+    TRIGGERED = "retraining.triggered"
+    ACKNOWLEDGED = "alert.acknowledged"
+    VERSION_SEEN = "model.version-seen"
+
+
+class AuditRecord(BaseModel):
+    """One line of the audit log; made by `triggered`, `acknowledged` or `version_seen`.
+
+    Parameters
+    ----------
+    id : str
+        The same for the same deed, however often it is written: readers keep the first.
+    kind : AuditKind
+        What was done.
+    at : float
+        When, in epoch seconds: event time of what a monitor did, wall time of what a person did.
+    by : str
+        Who: a person, or `MONITOR`.
+    stream, source : str
+        What it is about.
+    subject : str
+        Id of the trigger or alert, or the version of the model.
+    summary : str
+        One line for a person.
+    note : str
+        What the person said.
+
+    Examples
+    --------
+    >>> seen = AuditRecord.version_seen("models", "digits", "v2", ts=5.0, partition=0, offset=7, before="v1")
+    >>> seen.kind.value, seen.by, seen.summary
+    ('model.version-seen', 'streamgauge', 'digits: version v2 after v1')
+    >>> AuditRecord.from_cloudevent(seen.to_cloudevent()) == seen
+    True
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: AuditKind
+    at: float
+    by: str
+    stream: str
+    source: str
+    subject: str
+    summary: str
+    note: str = ""
+
+    @classmethod
+    def triggered(cls, trigger: RetrainingTrigger) -> Self:
+        """Return the record of a trigger that was told."""
+        return cls(
+            id=_identity(AuditKind.TRIGGERED, trigger.id),
+            kind=AuditKind.TRIGGERED,
+            at=trigger.ts,
+            by=MONITOR,
+            stream=trigger.stream,
+            source=trigger.source,
+            subject=trigger.id,
+            summary=trigger.summary,
+        )
+
+    @classmethod
+    def acknowledged(cls, alert: Alert, *, by: str, note: str, at: float) -> Self:
+        """Return the record of an alert that a person has seen."""
+        return cls(
+            id=_identity(AuditKind.ACKNOWLEDGED, alert.id, by, note, at),
+            kind=AuditKind.ACKNOWLEDGED,
+            at=at,
+            by=by,
+            stream=alert.stream,
+            source=alert.source,
+            subject=alert.id,
+            summary=alert.summary,
+            note=note,
+        )
+
+    @classmethod
+    def version_seen(
+        cls,
+        stream: str,
+        source: str,
+        version: str,
+        *,
+        ts: float,
+        partition: int,
+        offset: int,
+        before: str = "",
+    ) -> Self:
+        """Return the record of a model's version that came up in the events for the first time.
+
+        Parameters
+        ----------
+        stream, source, version : str
+            The stream, the model and its version.
+        ts : float
+            Time of the first event of it.
+        partition, offset : int
+            That event.
+        before : str
+            The version seen before; empty for the first.
+        """
+        after = f" after {before}" if before else ""
+        return cls(
+            id=_identity(AuditKind.VERSION_SEEN, stream, source, version, partition, offset),
+            kind=AuditKind.VERSION_SEEN,
+            at=ts,
+            by=MONITOR,
+            stream=stream,
+            source=source,
+            subject=version,
+            summary=f"{source}: version {version}{after}",
+        )
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """Envelope as CloudEvents 1.0 has it."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"/streamgauge/{self.stream}",
+            "type": _TYPE,
+            "subject": self.source,
+            "time": datetime.fromtimestamp(self.at, UTC).isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": msgspec.json.decode(self.model_dump_json()),
+        }
+
+    @classmethod
+    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
+        """Read the record out of its envelope.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If `data` is not a record.
+        """
+        return cls.model_validate(event.get("data"))
+
+
+def _identity(*parts: str | float) -> str:
+    # Packed, not joined: names may hold any separator.
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()

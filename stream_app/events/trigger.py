@@ -1,0 +1,166 @@
+"""Retraining triggers on the wire: CloudEvents 1.0, structured JSON."""
+
+import hashlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["RetrainingTrigger", "TriggerKind", "TriggerReason", "trigger_id"]
+
+_TYPE = "io.streamgauge.retraining.trigger.v1"
+
+
+class TriggerKind(StrEnum):
+    """Why a model should be trained again."""
+
+    PERFORMANCE = "performance"
+    FEATURES = "features"
+    PSI = "psi"
+    CONCEPT = "concept"
+    SAMPLES = "samples"
+
+
+def trigger_id(stream: str, source: str, partition: int, offset: int) -> str:
+    """Identity of a trigger: the same event gives the same trigger, however often it is processed.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
+    Examples
+    --------
+    >>> trigger_id("models", "digits", 0, 41) == trigger_id("models", "digits", 0, 41)
+    True
+    """
+    # Packed, not joined: names may hold any separator.
+    packed = msgspec.msgpack.encode(("retraining", stream, source, partition, offset))
+    return hashlib.blake2b(packed, digest_size=16).hexdigest()
+
+
+class TriggerReason(BaseModel):
+    """One reason among those of a trigger.
+
+    Parameters
+    ----------
+    kind : TriggerKind
+        What it is about.
+    since : float
+        Event time in epoch seconds from which it has held.
+    statistic, threshold : float
+        The figure, and what it had to pass.
+    names : tuple of str
+        Features or detectors that speak for it, the worst first.
+    summary : str
+        A few words for a person.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+    kind: TriggerKind
+    since: float
+    statistic: float
+    threshold: float
+    names: tuple[str, ...] = ()
+    summary: str
+
+
+class RetrainingTrigger(BaseModel):
+    """Reasons to train a model again, told at one instant.
+
+    Parameters
+    ----------
+    id : str
+        See `trigger_id`.
+    stream, source : str
+        The stream, and the model in it.
+    version : str
+        Version of the model that was in use; empty where events name none.
+    ts : float
+        Event time in epoch seconds.
+    partition, offset : int
+        The event at which it was told.
+    reasons : tuple of TriggerReason
+        At least one.
+    samples : int
+        Labelled predictions since the version came into use or the last trigger.
+    summary : str
+        One line for a person.
+
+    Examples
+    --------
+    >>> reason = TriggerReason(kind="psi", since=1.0, statistic=0.31, threshold=0.2, names=("ink",), summary="ink: PSI 0.31")
+    >>> trigger = RetrainingTrigger.of("models", "digits", partition=0, offset=41, ts=2.0, version="v1", reasons=(reason,))
+    >>> trigger.summary
+    'retrain digits v1: ink: PSI 0.31'
+    >>> RetrainingTrigger.from_cloudevent(trigger.to_cloudevent()) == trigger
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+    id: str
+    stream: str
+    source: str
+    version: str = ""
+    ts: float
+    partition: int
+    offset: int
+    reasons: tuple[TriggerReason, ...] = Field(min_length=1)
+    samples: int = 0
+    summary: str
+
+    @classmethod
+    def of(
+        cls,
+        stream: str,
+        source: str,
+        *,
+        partition: int,
+        offset: int,
+        ts: float,
+        version: str,
+        reasons: tuple[TriggerReason, ...],
+        samples: int = 0,
+    ) -> Self:
+        """Make a trigger with its id and summary."""
+        name = f"{source} {version}" if version else source
+        return cls(
+            id=trigger_id(stream, source, partition, offset),
+            stream=stream,
+            source=source,
+            version=version,
+            ts=ts,
+            partition=partition,
+            offset=offset,
+            reasons=reasons,
+            samples=samples,
+            summary=f"retrain {name}: {'; '.join(reason.summary for reason in reasons)}",
+        )
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """Envelope as CloudEvents 1.0 has it."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"/streamgauge/{self.stream}",
+            "type": _TYPE,
+            "subject": self.source,
+            "time": datetime.fromtimestamp(self.ts, UTC).isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": msgspec.json.decode(self.model_dump_json()),
+        }
+
+    @classmethod
+    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
+        """Read the trigger out of its envelope.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If `data` is not a trigger.
+        """
+        return cls.model_validate(event.get("data"))
