@@ -1,7 +1,7 @@
 """The way of an event, top to bottom: decode, restore, monitor, write, checkpoint.
 
-`StreamAgent` is what the kinds of streams have in common, `SensorAgent` is that of sensors; for sessions see
-`sessions`. One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
+`StreamAgent` is what the kinds of streams have in common, `SourceAgent` is that of those whose sources are watched each
+on its own; for sessions see `sessions`. One agent a stream takes batches (see `batching`). Nothing it calls lets an error reach Faust, which would
 acknowledge the batch and go on: any failure is handed to `halt`, and from then on nothing is processed,
 stored or committed any more. A server that is away is no failure: it is waited for (see `outages`).
 """
@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -19,8 +19,10 @@ import structlog
 from faust.types import TP
 
 from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
-from stream_app.events import DeadLetter, Reason, Rejected, SensorRow, decode_readings
-from stream_app.monitors.sensors import Arrivals, Refusal
+from stream_app.events import DeadLetter, Reason, Rejected, decode_predictions, decode_readings
+from stream_app.monitors.form import SourceArrivals, SourceRefusal
+from stream_app.monitors.predictions import Arrivals as Answers
+from stream_app.monitors.sensors import Arrivals as Readings
 from stream_app.runtime.batching import BatchTransport, RecordBatch
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
@@ -29,7 +31,7 @@ from stream_app.runtime.outages import REDIS, GaveUpError, Outages
 from stream_app.runtime.partition import Held, Partition
 from stream_app.runtime.partitions import Partitions
 
-__all__ = ["Decoded", "SensorAgent", "StreamAgent", "Waiting", "decode"]
+__all__ = ["Decode", "Decoded", "SourceAgent", "StreamAgent", "Waiting", "predictions", "readings"]
 
 _log = structlog.get_logger(__name__)
 
@@ -40,31 +42,43 @@ class Decoded:
 
     Parameters
     ----------
-    arrivals : dict of str to Arrivals
-        Valid readings by source.
+    arrivals : dict of str to SourceArrivals
+        Valid events by source.
     rejected : list of (record, Rejected)
         The others.
     bad : list of bool
         For each record in order, whether it was rejected.
     """
 
-    arrivals: dict[str, Arrivals] = field(default_factory=dict)
+    arrivals: dict[str, SourceArrivals] = field(default_factory=dict)
     rejected: list[tuple[Any, Rejected]] = field(default_factory=list)
     bad: list[bool] = field(default_factory=list)
 
 
-def decode(records: list[Any]) -> Decoded:
-    """Decode and validate records, and sort them by source."""
-    rows = decode_readings([record.value for record in records])
+Decode = Callable[[list[Any]], Decoded]
+"""Decodes and validates records, and sorts them by source."""
+
+
+def readings(records: list[Any]) -> Decoded:
+    """Decode readings of sensors."""
+    return _by_source(records, decode_readings([record.value for record in records]), Readings)
+
+
+def predictions(records: list[Any]) -> Decoded:
+    """Decode answers of models, and the truth about them."""
+    return _by_source(records, decode_predictions([record.value for record in records]), Answers)
+
+
+def _by_source(records: list[Any], rows: Sequence[Any], fresh: Callable[[], SourceArrivals]) -> Decoded:
     decoded = Decoded(bad=[type(row) is Rejected for row in rows])
     arrivals = decoded.arrivals
     for record, row in zip(records, rows, strict=True):
-        if type(row) is not SensorRow:
-            decoded.rejected.append((record, cast(Rejected, row)))
+        if type(row) is Rejected:
+            decoded.rejected.append((record, row))
             continue
         group = arrivals.get(row.source)
         if group is None:
-            group = arrivals[row.source] = Arrivals()
+            group = arrivals[row.source] = fresh()
         group.rows.append(row)
         group.offsets.append(record.offset)
         # Very old records have no time of their own: nothing then is too far in the future.
@@ -251,7 +265,7 @@ class StreamAgent(ABC, Generic[P]):
         self._halt(error)
 
     def _letters(
-        self, records: list[Any], rejected: list[tuple[Any, Rejected]], refusals: list[Refusal]
+        self, records: list[Any], rejected: list[tuple[Any, Rejected]], refusals: Sequence[SourceRefusal]
     ) -> list[DeadLetter]:
         """Make the dead letters of a delivery, and count what was refused."""
         letters = [DeadLetter.of(record, problem.reason, problem.message) for record, problem in rejected]
@@ -267,8 +281,18 @@ class StreamAgent(ABC, Generic[P]):
         return letters
 
 
-class SensorAgent(StreamAgent[Partition]):
-    """Processes the batches of one sensor stream; for its parameters see `StreamAgent`."""
+class SourceAgent(StreamAgent[Partition]):
+    """Processes the batches of a stream whose sources are watched each on its own.
+
+    For its other parameters see `StreamAgent`.
+
+    Parameters
+    ----------
+    decode : callable
+        Makes arrivals of records.
+    effects : Effects
+        Where results go.
+    """
 
     def __init__(
         self,
@@ -277,13 +301,16 @@ class SensorAgent(StreamAgent[Partition]):
         partitions: Partitions,
         effects: Effects,
         limit: BadInputLimit,
+        *,
+        decode: Decode = readings,
         **rest: Any,
     ) -> None:
         super().__init__(stream, topic, partitions, effects, limit, **rest)
         self._effects = effects
+        self._decode = decode
 
     async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
-        decoded = decode(records)
+        decoded = self._decode(records)
         await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
         outcomes = partition.update(decoded.arrivals)
         refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]

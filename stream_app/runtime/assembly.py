@@ -8,7 +8,7 @@ from typing import Any, cast
 from stream_app.events import Topics
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import SensorAgent
+from stream_app.runtime.agents import SourceAgent
 from stream_app.runtime.batching import BatchTransport
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.effects import Effects
@@ -117,7 +117,7 @@ class Surroundings:
         }
 
 
-def sensor_agent(name: str, topic: str, around: Surroundings) -> SensorAgent:
+def sensor_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
     """Make the agent of a stream of sensors."""
     stream = cast(SensorStream, around.settings.streams[name])
     effects = Effects(
@@ -129,7 +129,7 @@ def sensor_agent(name: str, topic: str, around: Surroundings) -> SensorAgent:
         around.outbox,
         metrics=around.metrics,
     )
-    return SensorAgent(name, topic, around.partitions, effects, **around.common())
+    return SourceAgent(name, topic, around.partitions, effects, **around.common())
 
 
 def session_agent(name: str, topic: str, config: SessionConfig, around: Surroundings) -> SessionAgent:

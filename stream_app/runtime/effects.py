@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from stream_app.events import AlertState, DeadLetter, Topics
-from stream_app.monitors.sensors import Outcome
+from stream_app.monitors.form import SourceOutcome
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import Partition
@@ -72,7 +72,7 @@ class Effects:
         self._waiting: dict[Key, tuple[Partition, int]] = {}
 
     async def write(
-        self, partition: Partition, outcomes: Sequence[Outcome], letters: Sequence[DeadLetter]
+        self, partition: Partition, outcomes: Sequence[SourceOutcome], letters: Sequence[DeadLetter]
     ) -> None:
         """Write all effects of one batch; when it returns they are safe.
 

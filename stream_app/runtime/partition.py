@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-from stream_app.monitors.sensors import Arrivals, Outcome, Recency, SensorMonitor
+from stream_app.monitors.form import Monitor, SourceArrivals, SourceOutcome
+from stream_app.monitors.sensors import Recency
 from stream_app.store import Fence, Seen
 
 __all__ = ["Held", "Partition", "SourceLimits"]
@@ -16,7 +17,7 @@ __all__ = ["Held", "Partition", "SourceLimits"]
 class Held(Protocol):
     """One partition in this worker's hands, of whatever stream: what claims and checkpoints have to know of it.
 
-    What it keeps is stored under names; of a stream of sensors these are its sources.
+    What it keeps is stored under names; of a stream of sensors or predictions these are its sources.
     """
 
     tp: TP
@@ -67,7 +68,7 @@ class SourceLimits:
 
 @dataclass(slots=True)
 class Partition:
-    """One partition in this worker's hands.
+    """One partition in this worker's hands, of a stream whose sources are watched each on its own.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ class Partition:
         Which.
     fence : Fence
         The right to write it, and what is stored of it.
-    monitor : SensorMonitor
+    monitor : Monitor
         The state of the sources that are in memory.
     recency : Recency
         All sources that it keeps, in the order in which they were seen last.
@@ -91,7 +92,7 @@ class Partition:
 
     tp: TP
     fence: Fence
-    monitor: SensorMonitor
+    monitor: Monitor
     recency: Recency
     next_offset: int
     dirty: set[str] = field(default_factory=set)
@@ -138,9 +139,9 @@ class Partition:
             if source in self.recency and source not in self.monitor and not self.recency.expired(source)
         ]
 
-    def update(self, arrivals: Mapping[str, Arrivals]) -> list[Outcome]:
+    def update(self, arrivals: Mapping[str, SourceArrivals]) -> list[SourceOutcome]:
         """Take a delivery; the states of its sources are in memory, see `absent`."""
-        outcomes = []
+        outcomes: list[SourceOutcome] = []
         for forgotten, piece in self.recency.take(arrivals):
             for source, reason in forgotten:
                 self.forget(source, reason)

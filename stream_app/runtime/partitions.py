@@ -9,7 +9,8 @@ import structlog
 from faust.types import TP
 
 from stream_app.errors import FencedError, OldStateError, StateError
-from stream_app.monitors.sensors import Recency, SensorMonitor
+from stream_app.monitors.form import Monitor
+from stream_app.monitors.sensors import Recency
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import Held, Partition, SourceLimits
 from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, pack_state, unpack_state
@@ -55,7 +56,7 @@ class Partitions:
     checkpoints : CheckpointStore
         Where state and positions are stored.
     monitors : mapping of str to callable
-        Topic of sensors to a function that makes the monitor of a new partition.
+        Topic to a function that makes the monitor of a new partition.
     interval : float
         Seconds between checkpoints, at least.
     metrics : Metrics
@@ -79,7 +80,7 @@ class Partitions:
     def __init__(
         self,
         checkpoints: CheckpointStore,
-        monitors: Mapping[str, Callable[[], SensorMonitor]],
+        monitors: Mapping[str, Callable[[], Monitor]],
         *,
         interval: float,
         metrics: Metrics,

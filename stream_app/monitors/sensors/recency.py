@@ -11,15 +11,15 @@ source with a wrong clock in its events cannot make the others old.
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
-from stream_app.monitors.sensors.intake import Arrivals
+from stream_app.monitors.form import SourceArrivals
 
-__all__ = ["Piece", "Recency"]
+__all__ = ["Recency"]
 
 _STEPS = 16
 
-Piece = tuple[list[tuple[str, str]], dict[str, Arrivals]]
-"""Sources to forget, each with the reason, and the arrivals that come after."""
+A = TypeVar("A", bound=SourceArrivals)
 
 
 class Recency:
@@ -40,6 +40,7 @@ class Recency:
     Examples
     --------
     >>> from stream_app.events import SensorRow
+    >>> from stream_app.monitors.sensors import Arrivals
     >>> recency = Recency(max_sources=1, ttl=60.0)
     >>> one = Arrivals([SensorRow("a", 1.0, {"x": 1.0})], offsets=[0], record_ts=[1.0])
     >>> two = Arrivals([SensorRow("b", 1.0, {"x": 1.0})], offsets=[1], record_ts=[1.0])
@@ -94,19 +95,19 @@ class Recency:
             gone.append((oldest, "expired" if expired else "evicted"))
         return gone
 
-    def take(self, arrivals: Mapping[str, Arrivals]) -> Iterator[Piece]:
+    def take(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[tuple[str, str]], dict[str, A]]]:
         """Note arrivals as seen, and split them where a source has to be forgotten.
 
         Parameters
         ----------
-        arrivals : mapping of str to Arrivals
+        arrivals : mapping of str to SourceArrivals
             One delivery, by source.
 
         Yields
         ------
         forgotten : list of (source, reason)
             What is to be forgotten before the next arrivals are counted; the reason is ``expired`` or ``evicted``.
-        arrivals : dict of str to Arrivals
+        arrivals : dict of str to SourceArrivals
             The next ones.
         """
         same_time = all(self._tick(max(each.record_ts)) <= self._clock for each in arrivals.values())
@@ -121,12 +122,12 @@ class Recency:
         else:
             yield from self._pieces(arrivals)
 
-    def _pieces(self, arrivals: Mapping[str, Arrivals]) -> Iterator[Piece]:
+    def _pieces(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[tuple[str, str]], dict[str, A]]]:
         order = sorted(
             (offset, source, i) for source, each in arrivals.items() for i, offset in enumerate(each.offsets)
         )
         forgotten: list[tuple[str, str]] = []
-        piece: dict[str, Arrivals] = {}
+        piece: dict[str, A] = {}
         for offset, source, i in order:
             rows = arrivals[source]
             if rows.record_ts[i] < math.inf:
@@ -139,7 +140,7 @@ class Recency:
                 forgotten.append(gone)
                 del self._seen[gone[0]]
             self._touch(source, offset)
-            into = piece.setdefault(source, Arrivals())
+            into = piece.setdefault(source, type(rows)())
             into.rows.append(rows.rows[i])
             into.offsets.append(offset)
             into.record_ts.append(rows.record_ts[i])
