@@ -64,7 +64,7 @@ async def ground() -> AsyncIterator[Settings]:
 async def _remove_keys(settings: Settings) -> None:
     store = await connect(settings.redis)
     batch = []
-    async for key in store.client.scan_iter(f"{settings.redis.prefix}:*", count=1000):
+    async for key in store.client.scan_iter(f"{settings.redis.key_prefix}:*", count=1000):
         batch.append(key)
         if len(batch) == 1000:
             await store.client.unlink(*batch)

@@ -89,7 +89,7 @@ class Plain:
     def __init__(self, settings, keys, view):
         # As fast as the library is: no retries, no checks.
         self._client = redis.Redis.from_url(settings.redis.url.get_secret_value())
-        self._prefix = f"{settings.redis.prefix}:plain:"
+        self._prefix = f"{settings.redis.key_prefix}:plain:"
         self._begin = keys.features(view.name, view.version, "")
 
     def fill(self, entities):

@@ -143,6 +143,8 @@ class RedisSettings(_Server):
         ``redis://host:port/db``, ``rediss://`` for TLS. A password in it is never shown.
     prefix : str
         First part of every key.
+    cluster : bool
+        Whether `url` names a node of a Redis Cluster. All keys then begin with `prefix` in braces, which keeps them on one node.
     username, password, password_file
         The login, where it is not in `url`; the password as a value or in a file.
     state_key, state_key_file
@@ -154,6 +156,7 @@ class RedisSettings(_Server):
 
     url: SecretStr = SecretStr("")
     prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")] = "sg"
+    cluster: bool = False
     state_key: SecretStr | None = None
     state_key_file: FileName | None = None
 
@@ -204,9 +207,22 @@ class RedisSettings(_Server):
                 raise ValueError("a login is in the URL and in username or password; leave one out")
             if not self.login_password:
                 raise ValueError("username is set without password (or password_file)")
+        if self.cluster and parts.scheme and (parts.scheme == "unix" or parts.path not in {"", "/", "/0"}):
+            raise ValueError("a Redis Cluster has hosts, and database 0 only: redis://HOST:PORT")
         if parts.scheme and parts.scheme != "rediss":
             self._refuse_files_without_tls("begin the URL with rediss://")
         return self
+
+    @property
+    def key_prefix(self) -> str:
+        """First part of every key as it is: a hash tag on a cluster."""
+        return f"{{{self.prefix}}}" if self.cluster else self.prefix
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the URL."""
+        parts = urlsplit(self.url.get_secret_value())
+        return parts.hostname or "localhost", parts.port or 6379
 
     @property
     def shown(self) -> str:

@@ -21,8 +21,7 @@ _ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 class AlertWriter:
     """Writes alerts, so that telling one again changes nothing.
 
-    The alerts of a partition's owner are fenced, and put into the partition's outbox together with being told. The
-    script then has keys of several hash slots, so it needs one Redis or Valkey, not a Redis Cluster.
+    The alerts of a partition's owner are fenced, and put into the partition's outbox together with being told.
     """
 
     def __init__(self, store: Store) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 import redis.asyncio
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     ClusterDownError,
     MasterDownError,
+    MovedError,
+    NoScriptError,
     RedisError,
     ResponseError,
     TryAgainError,
@@ -21,6 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings, tls_problem
+from stream_app.store.cluster import SlotOwner, to_owner
 from stream_app.store.commands import packed_in_c
 from stream_app.store.keys import Keys
 from stream_app.store.trust import PatientRetry, TrustedConnection
@@ -35,11 +39,15 @@ _REMEDIES = {
     ),
     r"MISCONF|unable to persist|errors writing to the AOF": "make room on its disk, and see its log",
     r"WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
+    r"^\d+ \S+:\d+$|MOVED|CROSSSLOT|same slot": "it is a node of a Redis Cluster: set redis.cluster = true",
+    r"cluster support disabled": "it is no node of a Redis Cluster: leave redis.cluster out",
 }
 """What to do when Redis refuses, by what it says; redis-py cuts the code of some errors off."""
 
 _NOT_READY = re.compile(r"\b(BUSY|NOREPLICAS|MASTERDOWN)\b")
-_UNREADY = (ClusterDownError, MasterDownError, TryAgainError)
+_UNREADY = (ClusterDownError, MasterDownError, TryAgainError, AskError, NoScriptError)
+"""Passes by itself; an answer of the last two kinds comes while a slot is moved, and from a server that was just started."""
+
 _RETRIES = 5
 _TIMEOUT_SECONDS = 5.0
 
@@ -94,7 +102,8 @@ def store_errors(place: str, doing: str) -> Iterator[None]:
             raise StoreError(f"Redis at {place} cannot be trusted while {doing}: {problem}") from error
         raise StoreUnavailableError(f"Redis at {place} cannot be reached while {doing}: {error}") from error
     except ResponseError as error:
-        if isinstance(error, _UNREADY) or _NOT_READY.search(str(error)):
+        passing = isinstance(error, _UNREADY) and not isinstance(error, MovedError)
+        if passing or _NOT_READY.search(str(error)):
             raise StoreUnavailableError(f"Redis at {place} is not ready while {doing}: {error}") from error
         raise StoreError(f"Redis at {place} refuses {doing}: {error}{_remedy(error)}") from error
     except RedisError as error:
@@ -138,8 +147,12 @@ def open_store(
         **options,
     )
     pool = client.connection_pool
-    pool.connection_class = packed_in_c(TrustedConnection if "tls" in options else pool.connection_class)
-    return Store(client, Keys(settings.prefix), settings.shown)
+    kind = packed_in_c(TrustedConnection if "tls" in options else pool.connection_class)
+    if settings.cluster:
+        pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
+        kind = to_owner(kind)
+    pool.connection_class = kind
+    return Store(client, Keys(settings.key_prefix), settings.shown)
 
 
 async def connect(settings: RedisSettings, *, retries: int = _RETRIES) -> Store:

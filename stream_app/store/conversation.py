@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.settings import RedisSettings
+from stream_app.store.cluster import SlotOwner, blocking_to_owner
 from stream_app.store.connection import Store, store_errors
 from stream_app.store.keys import Keys
 from stream_app.store.trust import BlockingTrustedConnection, PatientBlockingRetry
@@ -45,7 +46,7 @@ class BlockingStore:
     """
 
     def __init__(self, settings: RedisSettings, *, retries: int, timeout: float) -> None:
-        self.keys = Keys(settings.prefix)
+        self.keys = Keys(settings.key_prefix)
         self.place = settings.shown
         options = settings.connection_options()
         self.client: Any = redis.Redis.from_url(
@@ -57,8 +58,12 @@ class BlockingStore:
             health_check_interval=15,
             **options,
         )
+        pool = self.client.connection_pool
         if "tls" in options:
-            self.client.connection_pool.connection_class = BlockingTrustedConnection
+            pool.connection_class = BlockingTrustedConnection
+        if settings.cluster:
+            pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
+            pool.connection_class = blocking_to_owner(pool.connection_class)
 
     def converse(self, talk: Talk[T], doing: str) -> T:
         """Lead a talk to its end; see `converse`."""

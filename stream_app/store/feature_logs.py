@@ -112,8 +112,7 @@ class FeatureLogWriter:
         written_ts : float
             The time now, in epoch seconds.
         fence : Fence, optional
-            The partition they come from; without it they are not fenced. The script has keys of several hash slots, so it
-            needs one Redis or Valkey, not a Redis Cluster.
+            The partition they come from; without it they are not fenced.
 
         Raises
         ------

@@ -68,8 +68,7 @@ class FeatureWriter:
         rows : sequence of FeatureRow
             At most one an entity.
         fence : Fence, optional
-            The partition they come from; without it they are not fenced. With it the script has keys of several
-            hash slots, so it needs one Redis or Valkey, not a Redis Cluster.
+            The partition they come from; without it they are not fenced.
 
         Returns
         -------

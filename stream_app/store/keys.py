@@ -22,7 +22,7 @@ def _quoted(part: str) -> str:
 class Keys:
     """All keys under one prefix.
 
-    Keys of one partition share a hash tag (the part in braces), so that one script may touch them on a cluster.
+    On a cluster the prefix is a hash tag (in braces), and so all keys are in one slot, as the scripts need; see `cluster`.
 
     Examples
     --------

@@ -359,6 +359,8 @@ async def test_a_key_of_another_certificate_is_named(certificates):
         ({"url": "rediss://h:1?ssl_check_hostname=false"}, "no ssl options in the URL"),
         ({"url": "rediss://h:1?ssl_exclude_verify_flags="}, "no ssl options in the URL"),
         ({"url": "redis://h:1", "prefix": "{tag}"}, "pattern"),
+        ({"url": "redis://h:1/2", "cluster": True}, "a Redis Cluster has hosts, and database 0 only"),
+        ({"url": "unix:///run/redis.sock", "cluster": True}, "a Redis Cluster has hosts"),
     ],
     ids=str,
 )

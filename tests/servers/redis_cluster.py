@@ -81,9 +81,7 @@ class RedisCluster:
         end.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", names[source])
         begin.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", names[to])
         while found := begin.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
-            begin.execute_command(
-                "MIGRATE", "127.0.0.1", self.servers[to].port, "", 0, 5000, "KEYS", *found
-            )
+            begin.execute_command("MIGRATE", "127.0.0.1", self.servers[to].port, "", 0, 5000, "KEYS", *found)
         for client in (end, begin, *self._clients):
             client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[to])
 

@@ -4,7 +4,9 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.crc import key_slot
 
+from stream_app.settings import RedisSettings
 from stream_app.store import Keys
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text("a:%{}\n -_.~é", max_size=6)
@@ -42,3 +44,23 @@ def test_a_partition_number_is_not_mixed_up_with_a_topic_s_name():
     keys = Keys()
     assert keys.offsets("g", "t:1", 2) != keys.offsets("g:t", "1", 2)
     assert keys.offsets("g", "t", 12) != keys.offsets("g", "t:1", 2)
+
+
+@given(names, names)
+def test_on_a_cluster_all_keys_have_one_hash_tag(view, entity):
+    keys = Keys(RedisSettings(prefix="p", cluster=True).key_prefix)
+    made = [
+        keys.features(view, 1, entity),
+        keys.view_entities(view, 1),
+        keys.view_names,
+        keys.view(view),
+        keys.stale_views,
+    ]
+    made += [
+        keys.alerts,
+        keys.firing,
+        keys.alert("0a"),
+        keys.offsets(view, entity, 0),
+        keys.outbox(view, entity, 0),
+    ]
+    assert {key_slot(key.encode()) for key in made} == {key_slot(b"p")}
