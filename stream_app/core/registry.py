@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from stream_app.core.anomaly import AnomalyDetector
 from stream_app.core.arrays import FloatArray
-from stream_app.core.drift import DriftDetector
+from stream_app.core.drift import DriftDetector, MultivariateDriftDetector
 from stream_app.core.quality import QualityMonitor
 from stream_app.core.river_adapter import SHORT_NAMES, RiverDetector
 from stream_app.core.twosample import WindowedTest, WindowedTestOptions
@@ -79,6 +79,9 @@ _ENTRIES = (
         "anomaly", AnomalyDetector, lambda state: AnomalyDetector.from_state(dict(state)), kib=64.0
     ),
     RegisteredDetector("drift", DriftDetector, DriftDetector.from_state, kib=64.0),
+    RegisteredDetector(
+        "multivariate", MultivariateDriftDetector, MultivariateDriftDetector.from_state, kib=64.0
+    ),
     RegisteredDetector("quality", QualityMonitor, QualityMonitor.from_state, kib=32.0),
     *(_river(name) for name in SHORT_NAMES),
 )

@@ -6,7 +6,7 @@ from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.signals import Signal
 from stream_app.errors import SettingsError
 
-__all__ = ["DriftConfig", "DriftResult"]
+__all__ = ["DriftConfig", "DriftResult", "MultivariateConfig"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,37 @@ class DriftConfig:
         if not 0.05 <= self.min_effect <= 1.0:
             raise SettingsError(
                 f"min_effect is {self.min_effect!r}; expected 0.05 to 1 standard deviations of the reference"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class MultivariateConfig:
+    """Settings of a `MultivariateDriftDetector`; the defaults are meant to stay.
+
+    Parameters
+    ----------
+    false_alarm_rate : float
+        False alarms per event that it may raise.
+    warmup : int
+        Events from which a reference is learned, at the start and after each alarm; 200 to 2,000.
+    min_effect, prepaid : float
+        As in `DriftConfig`.
+    seed : int
+        Seed of the directions in which it looks.
+    """
+
+    false_alarm_rate: float = 1e-5
+    warmup: int = 1000
+    min_effect: float = 0.25
+    prepaid: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        # The same bounds hold.
+        DriftConfig(self.false_alarm_rate, self.warmup, self.min_effect, prepaid=self.prepaid)
+        if self.warmup > 2000:
+            raise SettingsError(
+                f"warmup is {self.warmup}; a multivariate reference takes at most 2000 events"
             )
 
 
