@@ -1,4 +1,4 @@
-"""Publishes alerts from the outboxes of the partitions to their topics, in order, at least once.
+"""Publishes alerts and notices from the outboxes of the partitions to their topics, in order, at least once.
 
 An alert is safe when it is in Redis; publishing follows behind. A broker that does not take alerts therefore holds up
 nothing, until `limit` of them wait. What is acknowledged is removed from the outbox; after a crash between the two it is
@@ -11,15 +11,15 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 
 from stream_app.errors import BrokerUnavailableError, FencedError, StateError, StoreUnavailableError
-from stream_app.events import Topics
+from stream_app.events import Alert, Topics
+from stream_app.events.trigger import RetrainingTrigger
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.publishing import OutRecord, publish
-from stream_app.store import Claim, OutboxEntry, OutboxStore
+from stream_app.runtime.publishing import alert_record, publish
+from stream_app.store import Claim, Notice, OutboxEntry, OutboxStore
 
 __all__ = ["Claims", "Outbox"]
 
@@ -185,15 +185,7 @@ class Outbox:
         self.failure = reason
 
     async def _publish(self, entries: Sequence[OutboxEntry]) -> None:
-        records = (
-            OutRecord(
-                self._topics.alerts(entry.alert.kind),
-                entry.alert.source.encode(),
-                msgspec.json.encode(entry.alert.to_cloudevent()),
-                [("content-type", b"application/cloudevents+json")],
-            )
-            for entry in entries
-        )
+        records = (alert_record(self._topics, entry.alert) for entry in entries)
         sending = asyncio.ensure_future(publish(self._producer, records, what="alerts"))
         try:
             # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back.
@@ -202,3 +194,10 @@ class Outbox:
             sending.result()
         finally:
             sending.cancel()
+
+
+def _topic(topics: Topics, told: Alert | Notice) -> str:
+    """Say where an alert or a notice goes."""
+    if isinstance(told, Alert):
+        return topics.alerts(told.kind)
+    return topics.triggers if isinstance(told, RetrainingTrigger) else topics.audit

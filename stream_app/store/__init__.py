@@ -7,9 +7,11 @@ from stream_app.store.conversation import BlockingStore, Talk, converse
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
+from stream_app.store.firing import FiringAlerts
 from stream_app.store.freshness import FreshnessStore, StoredEvent
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
+from stream_app.store.notices import Notice, NoticeWriter
 from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.views import RegisteredView, ViewRegistry
@@ -29,8 +31,11 @@ __all__ = [
     "FeatureRow",
     "FeatureWriter",
     "Fence",
+    "FiringAlerts",
     "FreshnessStore",
     "Keys",
+    "Notice",
+    "NoticeWriter",
     "OutboxEntry",
     "OutboxStore",
     "RegisteredView",

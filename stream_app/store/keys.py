@@ -63,6 +63,11 @@ class Keys:
         return f"{self.prefix}:views:stale:alerts"
 
     @property
+    def skewed_features(self) -> str:
+        """Alerts that are firing about features unlike their training set (hash)."""
+        return f"{self.prefix}:views:skewed:alerts"
+
+    @property
     def alerts(self) -> str:
         """Beginnings and ends of alerts, newest last (stream)."""
         return f"{self.prefix}:alerts"
@@ -81,6 +86,10 @@ class Keys:
         """One alert (hash)."""
         return f"{self.prefix}:alert:{alert_id}"
 
+    def notice(self, notice_id: str) -> str:
+        """One retraining trigger or audit record that was told (string)."""
+        return f"{self.prefix}:notice:{notice_id}"
+
     def offsets(self, group: str, topic: str, partition: int) -> str:
         """Epoch, owner and next offset of one partition (hash)."""
         return f"{self._partition(group, topic, partition)}:position"
@@ -98,7 +107,7 @@ class Keys:
         return f"{self._partition(group, topic, partition)}:staged"
 
     def outbox(self, group: str, topic: str, partition: int) -> str:
-        """Alerts of one partition that are not published yet, oldest first (stream)."""
+        """Alerts and notices of one partition that are not published yet, oldest first (stream)."""
         return f"{self._partition(group, topic, partition)}:outbox"
 
     def _partition(self, group: str, topic: str, partition: int) -> str:

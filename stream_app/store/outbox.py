@@ -1,17 +1,18 @@
-"""The outbox of a partition: alerts that are in Redis and not yet on their topic, oldest first.
+"""The outbox of a partition: alerts and notices that are in Redis and not yet on their topic, oldest first.
 
-An alert is put here by the very script that tells it (see `alerts`), so none is told without being published and
+They are put here by the very scripts that tell them (see `alerts` and `notices`), so none is told without being published and
 none is published twice because its batch was processed twice. Whoever owns the partition publishes, and removes what the
 broker has acknowledged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stream_app.errors import StateError
 from stream_app.events import Alert
 from stream_app.store.connection import Store
 from stream_app.store.fence import Claim, refuse
+from stream_app.store.notices import NOTICES, Notice
 from stream_app.store.scripts import script
 
 __all__ = ["OutboxEntry", "OutboxStore"]
@@ -19,10 +20,10 @@ __all__ = ["OutboxEntry", "OutboxStore"]
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """An alert that waits, under the id that Redis gave it."""
+    """An alert or a notice that waits, under the id that Redis gave it."""
 
     id: str
-    alert: Alert
+    told: Alert | Notice
 
 
 class OutboxStore:
@@ -38,7 +39,7 @@ class OutboxStore:
         Raises
         ------
         StateError
-            If one is not an alert; it names the key.
+            If one is neither an alert nor a notice; it names the key.
         StoreError
             If Redis cannot be reached.
         """
@@ -46,12 +47,11 @@ class OutboxStore:
         async with self._store.errors(f"reading the outbox of {claim.where}"):
             found = await self._store.client.xrange(key, count=count)
         try:
-            return [
-                OutboxEntry(entry.decode(), Alert.model_validate_json(fields[b"alert"]))
-                for entry, fields in found
-            ]
+            return [OutboxEntry(entry.decode(), _read(fields)) for entry, fields in found]
         except (KeyError, TypeError, ValueError) as error:
-            raise StateError(f"{key}: an entry is not an alert; has something else written to it?") from error
+            raise StateError(
+                f"{key}: an entry is neither an alert nor a notice; has something else written to it?"
+            ) from error
 
     async def remove(self, claim: Claim, last: OutboxEntry) -> int:
         """Remove entries up to one, and return how many are left.
@@ -77,7 +77,7 @@ class OutboxStore:
         return int(left)
 
     async def lengths(self, claims: Sequence[Claim]) -> int:
-        """Return how many alerts wait in some outboxes."""
+        """Return how many alerts and notices wait in some outboxes."""
         async with (
             self._store.errors("measuring the outboxes"),
             self._store.client.pipeline(transaction=False) as pipe,
@@ -88,3 +88,10 @@ class OutboxStore:
 
     def _key(self, claim: Claim) -> str:
         return self._store.keys.outbox(claim.group, claim.topic, claim.partition)
+
+
+def _read(fields: Mapping[bytes, bytes]) -> Alert | Notice:
+    ((field, told),) = fields.items()
+    name = field.decode()
+    kind = Alert if name == "alert" else NOTICES[name]
+    return kind.model_validate_json(told)

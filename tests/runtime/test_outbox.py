@@ -9,12 +9,14 @@ from conftest import eventually
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import BrokerError, BrokerUnavailableError, FencedError
 from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger, TriggerReason
 from stream_app.kafka import ensure_topics
 from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.settings import KafkaSettings
-from stream_app.store import AlertWriter, CheckpointStore, Fence, OutboxStore
+from stream_app.store import AlertWriter, CheckpointStore, Fence, NoticeWriter, OutboxStore
 
 pytestmark = pytest.mark.integration
 
@@ -181,3 +183,24 @@ async def test_a_topic_that_refuses_an_alert_is_told(store, owner):
     await worker.tell(alert(1).model_copy(update={"summary": "x" * 2_000_000}))
     with pytest.raises(BrokerError, match="refuses alerts"):
         await worker.outbox.drain()
+
+
+async def test_notices_go_to_their_own_topics_between_the_alerts(owner, topics, read_topic, kafka):
+    await ensure_topics(kafka, {topics.triggers: 1, topics.audit: 1}, create=True)
+    worker = await owner().claim()
+    reason = TriggerReason(kind="psi", since=1.0, statistic=0.3, threshold=0.2, summary="ink: PSI 0.3")
+    trigger = RetrainingTrigger.of(
+        "models", "digits", partition=0, offset=2, ts=5.0, version="v1", reasons=(reason,)
+    )
+    record = AuditRecord.triggered(trigger)
+    await worker.tell(alert(1))
+    worker.outbox.added(await NoticeWriter(worker.store).write([trigger, record], worker.fence))
+    await worker.tell(alert(2))
+    await worker.outbox.drain()
+    (sent,) = await read_topic(topics.triggers, 1)
+    assert RetrainingTrigger.from_cloudevent(json.loads(sent.value)) == trigger
+    assert sent.key == b"digits"
+    (sent,) = await read_topic(topics.audit, 1)
+    assert AuditRecord.from_cloudevent(json.loads(sent.value)) == record
+    assert told(await read_topic(topics.alerts("drift"), 2)) == [alert(1), alert(2)]
+    assert worker.outbox.backlog == 0
