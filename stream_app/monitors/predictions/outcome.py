@@ -1,12 +1,15 @@
 """What a prediction monitor makes of some events."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from stream_app.events import Alert
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors.predictions.arrivals import PredictionBatch
 from stream_app.monitors.sensors import Refusal
 
@@ -27,15 +30,21 @@ class Outcome:
         Events that were set aside, and why.
     alerts : list of Alert
         Alerts that began or ended, in the order of their events.
-    triggers : list
+    triggers : list of RetrainingTrigger
         Reasons to train the model again, in the order of their events.
+    audit : list of AuditRecord
+        Versions of the model that came up, in the order of their events.
+    labels : dict of str to int
+        How many predictions and labels were joined, missed and so on in this update, by the fields of `JoinCounts`.
     """
 
     source: str
     batch: PredictionBatch | None
     refusals: list[Refusal]
     alerts: list[Alert]
-    triggers: list[Any] = field(default_factory=list)
+    triggers: list[RetrainingTrigger] = field(default_factory=list)
+    audit: list[AuditRecord] = field(default_factory=list)
+    labels: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -54,4 +63,6 @@ class Outcome:
             [refusal for part in parts for refusal in part.refusals],
             [alert for part in parts for alert in part.alerts],
             [trigger for part in parts for trigger in part.triggers],
+            [record for part in parts for record in part.audit],
+            dict(sum((Counter(part.labels) for part in parts), Counter())),
         )

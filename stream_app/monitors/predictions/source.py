@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Self
 
 from stream_app.errors import DataError, StateError
@@ -39,12 +40,14 @@ class SourceMonitor:
 
     def update(self, arrivals: Arrivals, partition: int) -> Outcome:  # noqa: ARG002 used by alerts
         """Take events of this source, in the order of their offsets."""
+        before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals)
+        labels = {name: count - before[name] for name, count in asdict(self.intake.join.counts).items()}
         if not admitted.rows:
-            return Outcome(self.source, None, admitted.refusals, [])
+            return Outcome(self.source, None, admitted.refusals, [], labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
         self._right.extend(item.predicted == truth for _, item, truth in admitted.labelled)
-        return Outcome(self.source, batch, admitted.refusals, [])
+        return Outcome(self.source, batch, admitted.refusals, [], labels=labels)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
