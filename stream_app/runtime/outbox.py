@@ -18,7 +18,7 @@ from stream_app.errors import BrokerUnavailableError, FencedError, StateError, S
 from stream_app.events import Alert, Topics
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.publishing import alert_record, publish
+from stream_app.runtime.publishing import event_record, publish
 from stream_app.store import Claim, Notice, OutboxEntry, OutboxStore
 
 __all__ = ["Claims", "Outbox"]
@@ -185,7 +185,7 @@ class Outbox:
         self.failure = reason
 
     async def _publish(self, entries: Sequence[OutboxEntry]) -> None:
-        records = (alert_record(self._topics, entry.alert) for entry in entries)
+        records = (event_record(_topic(self._topics, entry.told), entry.told) for entry in entries)
         sending = asyncio.ensure_future(publish(self._producer, records, what="alerts"))
         try:
             # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back.

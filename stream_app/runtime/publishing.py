@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import DeadLetter
 
-__all__ = ["OutRecord", "publish", "publish_letters"]
+__all__ = ["OutRecord", "event_record", "publish", "publish_letters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,23 @@ class OutRecord:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
+
+
+class Event(Protocol):
+    """What is told as a CloudEvent: an alert, a retraining trigger, an audit record."""
+
+    @property
+    def source(self) -> str:
+        """What it is about."""
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """Envelope as CloudEvents 1.0 has it."""
+
+
+def event_record(topic: str, event: Event) -> OutRecord:
+    """Return an event as it stands on its topic, keyed by its source."""
+    content = [("content-type", b"application/cloudevents+json")]
+    return OutRecord(topic, event.source.encode(), msgspec.json.encode(event.to_cloudevent()), content)
 
 
 async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, what: str) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stream_app.core.features import FeatureView
-from stream_app.errors import StateError
-from stream_app.events import Alert
 from stream_app.store.connection import Store
+from stream_app.store.firing import FiringAlerts
 
 __all__ = ["FreshnessStore", "StoredEvent"]
 
@@ -23,7 +22,7 @@ class StoredEvent(NamedTuple):
     offset: int
 
 
-class FreshnessStore:
+class FreshnessStore(FiringAlerts):
     """Reads the newest events of views, and keeps which alerts are firing about them.
 
     Parameters
@@ -33,7 +32,7 @@ class FreshnessStore:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store, store.keys.stale_views)
 
     async def newest(self, views: Sequence[FeatureView]) -> list[StoredEvent | None]:
         """Return the newest event of each view, whichever worker wrote it; None where there is none.
@@ -60,47 +59,3 @@ class FreshnessStore:
             else None
             for top, head in zip(tops, heads, strict=True)
         ]
-
-    async def firing(self) -> dict[str, Alert]:
-        """Return the alerts that are firing, by name and version of their view.
-
-        Raises
-        ------
-        StateError
-            If an entry is no alert; it names the key.
-        StoreError
-            If Redis cannot be reached or refuses.
-        """
-        key = self._store.keys.stale_views
-        async with self._store.errors("looking at stale feature views"):
-            found = await self._store.client.hgetall(key)
-        try:
-            return {view.decode(): Alert.model_validate_json(raw) for view, raw in found.items()}
-        except ValueError as error:
-            raise StateError(f"{key}: an entry is not an alert; has something else written to it?") from error
-
-    async def began(self, alert: Alert) -> Alert:
-        """Keep an alert as firing, and return it; if there is one already, that one.
-
-        Raises
-        ------
-        StoreError
-            If Redis cannot be reached or refuses.
-        """
-        async with self._store.errors("keeping a stale feature view"):
-            key = self._store.keys.stale_views
-            if await self._store.client.hsetnx(key, alert.source, alert.model_dump_json()):
-                return alert
-            raw = await self._store.client.hget(key, alert.source)
-        return alert if raw is None else Alert.model_validate_json(raw)
-
-    async def ended(self, alert: Alert) -> None:
-        """Keep an alert as firing no longer.
-
-        Raises
-        ------
-        StoreError
-            If Redis cannot be reached or refuses.
-        """
-        async with self._store.errors("keeping a fresh feature view"):
-            await self._store.client.hdel(self._store.keys.stale_views, alert.source)

@@ -15,9 +15,14 @@ from serving import NOW, Shop, bought, purchases
 from stream_app.cli.features.skew import SKEWED
 from stream_app.client import FeatureClient
 from stream_app.core.features import DAY
+from stream_app.events import AlertState, Topics
+from stream_app.features import FeatureSkew, judge_skew
 from stream_app.settings import load_settings
+from stream_app.store import AlertWriter, FiringAlerts, connect
 
 pytestmark = pytest.mark.integration
+
+SKEW = FeatureSkew("spent_30d", 0.5, 1e-9, 0.4, 1e-9, 0.0, 0.0, "severe")
 
 MONITOR = """
 [streams.sessions]
@@ -300,7 +305,7 @@ def served(shop):
 
 def training(place, low, high):
     rng = np.random.default_rng(9)
-    lines = ["label,spent_30d,lines_30m", *(f"0,{value},1" for value in rng.uniform(low, high, 500))]
+    lines = ["label,spent_30d,lines_30m", *(f"0,{value},1" for value in rng.uniform(low, high, 5000))]
     (place / "rows.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -322,6 +327,71 @@ def test_no_skew_is_quiet_and_a_skew_tells_by_the_exit_code(call, served, place)
         ("lines_30m", "none"),
     ]
     assert found[0]["psi"] > 0.2
+
+
+def test_a_skew_raises_alerts_once_until_it_is_over(call, served, place, prefix, read_topic):
+    call_it = ("features", "skew", "purchases", "--training", "rows.csv", "--at", NOW, "--alert")
+
+    def told(state=None):
+        alerts = [json.loads(line) for line in call("alerts", "list", "--all", "--json").lines]
+        return [alert for alert in alerts if state in {None, alert["state"]}]
+
+    training(place, 0, 10)
+    assert call(*call_it).code == 0
+    assert told() == []
+    training(place, 1, 9.9)
+    assert [call(*call_it).code for _ in range(2)] == [SKEWED, SKEWED]
+    (warning,) = told()
+    assert (warning["kind"], warning["detector"], warning["severity"]) == ("drift", "skew", "warning")
+    assert (warning["source"], warning["channel"]) == ("purchases:v1", "spent_30d")
+    assert 0.1 <= warning["statistic"] < 0.2
+    training(place, 5, 15)
+    assert [call(*call_it).code for _ in range(2)] == [SKEWED, SKEWED]
+    (critical,) = told("firing")
+    assert critical["severity"] == "critical"
+    assert critical["statistic"] >= 0.2
+    assert critical["id"] != warning["id"] == told("resolved")[0]["id"]
+    training(place, 0, 10)
+    assert [call(*call_it).code for _ in range(2)] == [0, 0]
+    assert told("firing") == []
+    assert len(told()) == 2
+    records = asyncio.run(read_topic(Topics(load_settings().prefix).alerts("drift"), 4))
+    published = [json.loads(record.value)["data"] for record in records]
+    assert [(one["id"], one["state"]) for one in published] == [
+        (warning["id"], "firing"), (warning["id"], "resolved"), (critical["id"], "firing"), (critical["id"], "resolved")
+    ]  # fmt: skip
+    training(place, 5, 15)
+    call(*call_it)
+    (again,) = told("firing")
+    assert again["id"] not in {warning["id"], critical["id"]}
+
+
+def test_an_alert_of_skew_that_was_not_told_to_the_end_is_told_by_the_next_call(call, served, place):
+    """The one who found it died after it was kept, and another one after its end was told."""
+    call_it = ("features", "skew", "purchases", "--training", "rows.csv", "--at", NOW, "--alert")
+    training(place, 5, 15)
+    alert = judge_skew(purchases(1), SKEW, None, at=NOW, now=NOW)[0]
+
+    async def kept(*, end):
+        store = await connect(load_settings().redis)
+        try:
+            firing = FiringAlerts(store, store.keys.skewed_features)
+            if end:
+                await AlertWriter(store).write([alert.model_copy(update={"state": AlertState.RESOLVED})])
+            await firing.began(alert)
+        finally:
+            await store.close()
+
+    asyncio.run(kept(end=False))
+    call(*call_it)
+    assert [json.loads(line)["id"] for line in call("alerts", "list", "--json").lines] == [alert.id]
+    training(place, 0, 10)
+    call(*call_it)
+    asyncio.run(kept(end=True))
+    training(place, 5, 15)
+    call(*call_it)
+    (another,) = [json.loads(line) for line in call("alerts", "list", "--json").lines]
+    assert another["id"] != alert.id
 
 
 def test_what_cannot_be_compared_is_said(call, shop, place):

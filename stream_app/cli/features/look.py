@@ -109,9 +109,11 @@ class _Sessions:
 def _view(settings: Settings, view: str | None) -> str:
     sensors = [name for name, one in settings.streams.items() if isinstance(one, SensorStream)]
     views = [*sensors, *view_names(settings)]
-    if view is None and len(views) != 1:
+    # Images are watched where nothing is set; they need not be meant.
+    likely = [one for one in views if one != "images"] or views
+    if view is None and len(likely) != 1:
         raise typer.BadParameter(f"name one of the views: {', '.join(views)}", param_hint="--view")
-    return view or views[0]
+    return view or likely[0]
 
 
 async def _look(

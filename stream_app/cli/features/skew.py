@@ -14,10 +14,12 @@ from rich.text import Text
 from stream_app.cli.features.app import ViewArgument, command
 from stream_app.cli.features.look import AtOption, instant_of
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
+from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, RedisOption, settings_of, store_of
 from stream_app.cli.show import columns, console
 from stream_app.core.features import FeatureView, OnlineFeatures, select_features
-from stream_app.errors import DataError
+from stream_app.errors import DataError, SettingsError
+from stream_app.events import Topics
+from stream_app.kafka import ensure_topics
 from stream_app.settings import Settings
 from stream_app.store import FeatureLookup, converse
 
@@ -37,6 +39,8 @@ Examples:
 streamgauge features skew purchases --training rows.parquet
 
 streamgauge features skew purchases:v2 --training rows.csv --fail-at severe --json
+
+streamgauge features skew purchases --training rows.parquet --alert
 """
 
 
@@ -63,20 +67,30 @@ def skew(
     at: AtOption = None,
     fail_at: Annotated[Level, typer.Option(help="From this level on the exit code is 3.")] = Level.MODERATE,
     config: ConfigOption = None,
+    kafka: KafkaOption = None,
     redis: RedisOption = None,
     *,
+    alert: Annotated[
+        bool,
+        typer.Option("--alert", help="Tell alerts where a feature is skewed, and end those that are over."),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Compare what is served of a view with a training set, feature by feature.
 
     The population stability index (PSI) is moderate from 0.1 and severe from 0.2, unless chance alone gives as much;
     KS is the greatest difference of the distribution functions. The exit code is 3 where a feature is skewed.
+
+    With --alert a moderate skew is a warning, a severe one critical, in Redis and on the topic of drift alerts. Calling
+    again tells nothing twice.
     """
     # Looking features up need not wait for statistics to be imported.
     from stream_app.cli.features.tables import read_training  # noqa: PLC0415
     from stream_app.features import skew as compare  # noqa: PLC0415
 
-    settings = settings_of(config, redis=redis)
+    settings = settings_of(config, kafka, redis)
+    if alert and not settings.kafka.servers:
+        raise SettingsError("--alert needs a broker: set STREAMGAUGE_KAFKA=HOST:PORT, or --kafka")
     wanted, served = run(_served(settings, view, limit, instant_of(at)))
     trained = read_training(training, wanted)
     if len(served) < 1:
@@ -88,6 +102,8 @@ def skew(
             typer.echo(json_module.dumps(asdict(one)))
     else:
         _print(found)
+    if alert:
+        run(_tell(settings, wanted, found, served.at))
     if any(_LEVELS.index(one.level) >= _LEVELS.index(fail_at) for one in found):
         raise typer.Exit(SKEWED)
 
@@ -103,6 +119,24 @@ async def _served(
         view = select_features([f"{text}:*"], [one.view for one in views])[0].view
         talk = lookup.online([f"{view.key}:*"], [name for name, _ in entities], at, now=now)
         return view, await converse(store, talk, "reading features")
+
+
+async def _tell(settings: Settings, view: FeatureView, found: "list[FeatureSkew]", at: float) -> None:
+    from stream_app.features import judge_skew  # noqa: PLC0415 as above
+    from stream_app.runtime.kafka import start_producer  # noqa: PLC0415 as above
+    from stream_app.runtime.kept_alerts import KeptAlerts  # noqa: PLC0415 as above
+
+    topics = Topics(settings.prefix)
+    async with AsyncExitStack() as stack:
+        store = await store_of(settings, stack)
+        await ensure_topics(settings.kafka, {topics.alerts("drift"): 1}, create=settings.worker.create_topics)
+        producer = await start_producer(settings.kafka)
+        stack.push_async_callback(producer.stop)
+        kept = KeptAlerts(store, store.keys.skewed_features, producer, topics)
+        firing, now = await kept.firing(), time.time()
+        for one in found:
+            before = firing.get(f"{view.key}:{one.feature}")
+            await kept.tell(judge_skew(view, one, before, at=at, now=now))
 
 
 def _print(found: "list[FeatureSkew]") -> None:
