@@ -23,6 +23,16 @@ class Metrics:
         self.alerts = Counter(
             "streamgauge_alerts", "Alerts that began to fire.", ["stream", "kind"], registry=self.registry
         )
+        self.triggers = Counter(
+            "streamgauge_triggers", "Retraining triggers told.", ["stream"], registry=self.registry
+        )
+        self.labels = Counter(
+            "streamgauge_labels",
+            "Predictions and labels by their fate: predictions, joined, missing, evicted, unmatched_labels, "
+            "duplicate_predictions, duplicate_labels.",
+            ["stream", "fate"],
+            registry=self.registry,
+        )
         self.batch_seconds = Histogram(
             "streamgauge_batch_seconds",
             "Time to process one delivery.",
@@ -61,7 +71,9 @@ class Metrics:
             registry=self.registry,
         )
         self.outbox = Gauge(
-            "streamgauge_outbox_alerts", "Alerts that are not on their topic yet.", registry=self.registry
+            "streamgauge_outbox_alerts",
+            "Alerts and notices that are not on their topic yet.",
+            registry=self.registry,
         )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
 

@@ -31,8 +31,8 @@ class NoticeWriter:
         self._store = store
         self._tell = store.client.register_script(script("fence", "tell_notice"))
 
-    async def write(self, notices: Sequence[Notice], fence: Fence) -> int:
-        """Write notices in one round trip, and return how many of them are new.
+    async def write(self, notices: Sequence[Notice], fence: Fence) -> list[bool]:
+        """Write notices in one round trip.
 
         Parameters
         ----------
@@ -40,6 +40,11 @@ class NoticeWriter:
             In the order of their events.
         fence : Fence
             The partition they come from.
+
+        Returns
+        -------
+        list of bool
+            For each, whether it was new.
 
         Raises
         ------
@@ -51,7 +56,7 @@ class NoticeWriter:
             If Redis cannot be reached or refuses the write; some may have been written, writing again is safe.
         """
         if not notices:
-            return 0
+            return []
         keys, claim = self._store.keys, fence.claim
         partition = claim.group, claim.topic, claim.partition
         owned = [keys.outbox(*partition), keys.offsets(*partition)]
@@ -62,4 +67,4 @@ class NoticeWriter:
                     args=[*pipe.owner, _FIELDS[type(notice)], notice.model_dump_json(), _KEPT_SECONDS],
                     client=pipe.client,
                 )
-            return sum(await pipe.execute())
+            return [new == 1 for new in await pipe.execute()]

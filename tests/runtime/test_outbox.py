@@ -194,7 +194,7 @@ async def test_notices_go_to_their_own_topics_between_the_alerts(owner, topics, 
     )
     record = AuditRecord.triggered(trigger)
     await worker.tell(alert(1))
-    worker.outbox.added(await NoticeWriter(worker.store).write([trigger, record], worker.fence))
+    worker.outbox.added(sum(await NoticeWriter(worker.store).write([trigger, record], worker.fence)))
     await worker.tell(alert(2))
     await worker.outbox.drain()
     (sent,) = await read_topic(topics.triggers, 1)

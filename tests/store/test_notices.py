@@ -38,14 +38,14 @@ async def test_notices_wait_in_their_order_and_once(store, claim):
     ours = await claim()
     writer, outbox = NoticeWriter(store), OutboxStore(store)
     told = [seen("v1", 0), trigger(1), AuditRecord.triggered(trigger(1)), seen("v2", 5)]
-    assert await writer.write(told, ours) == 4
-    assert await writer.write([*told, trigger(9)], ours) == 1
+    assert await writer.write(told, ours) == [True] * 4
+    assert await writer.write([*told, trigger(9)], ours) == [False] * 4 + [True]
     entries = await outbox.read(ours.claim, count=10)
     assert [entry.told for entry in entries] == [*told, trigger(9)]
     # Once published is published, also when the heir processes the batch again.
     assert await outbox.remove(ours.claim, entries[-1]) == 0
     heir = await claim()
-    assert await writer.write(told, heir) == 0
+    assert await writer.write(told, heir) == [False] * 4
     assert await outbox.read(heir.claim, count=10) == []
 
 
@@ -54,7 +54,7 @@ async def test_only_the_owner_tells(store, claim):
     heir = await claim()
     with pytest.raises(FencedError, match="owned by another worker"):
         await NoticeWriter(store).write([trigger(1)], zombie)
-    assert await NoticeWriter(store).write([trigger(1)], heir) == 1
+    assert await NoticeWriter(store).write([trigger(1)], heir) == [True]
 
 
 async def test_a_lost_notice_is_noticed_before_the_position_moves(store, claim):

@@ -1,0 +1,51 @@
+"""Effects of a batch of predictions: those of sensors, retraining triggers, and lines of the audit log."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from stream_app.events import DeadLetter
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger
+from stream_app.monitors.form import SourceOutcome
+from stream_app.monitors.predictions import Outcome
+from stream_app.runtime.effects import Effects
+from stream_app.runtime.partition import Partition
+from stream_app.store import Notice, NoticeWriter
+
+__all__ = ["PredictionEffects"]
+
+
+class PredictionEffects(Effects):
+    """Writes what a batch of predictions brought about; for its other parameters see `Effects`.
+
+    Parameters
+    ----------
+    notices : NoticeWriter
+        For Redis.
+    """
+
+    def __init__(self, *args: Any, notices: NoticeWriter, **rest: Any) -> None:
+        super().__init__(*args, **rest)
+        self._notices = notices
+
+    async def write(
+        self, partition: Partition, outcomes: Sequence[SourceOutcome], letters: Sequence[DeadLetter]
+    ) -> None:
+        """Write all effects of one batch; see `Effects.write`."""
+        await super().write(partition, outcomes, letters)
+        found = [cast(Outcome, outcome) for outcome in outcomes]
+        notices = [notice for outcome in found for notice in _notices(outcome)]
+        told = await self._notices.write(notices, partition.fence)
+        self._outbox.added(sum(told))
+        for notice, new in zip(notices, told, strict=True):
+            if new and isinstance(notice, RetrainingTrigger):
+                self._metrics.triggers.labels(self._stream).inc()
+        # Last, because all above may have to be done again.
+        for outcome in found:
+            for fate, count in outcome.labels.items():
+                self._metrics.labels.labels(self._stream, fate).inc(count)
+
+
+def _notices(outcome: Outcome) -> list[Notice]:
+    triggered = [AuditRecord.triggered(trigger) for trigger in outcome.triggers]
+    return [*outcome.audit, *outcome.triggers, *triggered]
