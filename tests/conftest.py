@@ -20,7 +20,7 @@ from servers.redis import RedisServer
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
 from stream_app.kafka import client_options, ensure_topics
 from stream_app.runtime.kafka import start_producer
-from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSettings
+from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
 from stream_app.store import connect
 
 # Settings of whoever runs the tests may name servers that are in use.
@@ -84,6 +84,7 @@ def settings(kafka, redis_settings, prefix):
         redis=redis_settings,
         prefix=f"{prefix}.",
         worker=WorkerSettings(group=prefix, session_timeout=6.0, checkpoint_interval=0.2),
+        streams={"sensors": SensorStream()},
     )
 
 

@@ -31,7 +31,8 @@ __all__ = ["input_topic", "monitor_config", "session_config", "session_configs"]
 
 def input_topic(stream: StreamSettings, topics: Topics) -> str:
     """Topic that a stream reads."""
-    return stream.topic or (topics.sensors if stream.kind == "sensors" else topics.sessions)
+    own = {"sensors": topics.sensors, "images": topics.images, "sessions": topics.sessions}
+    return stream.topic or own[stream.kind]
 
 
 def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
@@ -54,6 +55,7 @@ def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
         budget=stream.budget,
         sources=stream.expected_sources,
         warmup=stream.warmup,
+        draws=stream.kind == "images",
         window_seconds=stream.window,
         window_rows=stream.window_rows,
         lateness=stream.lateness,

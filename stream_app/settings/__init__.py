@@ -6,6 +6,7 @@ from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import (
     ChannelSettings,
     DetectorSettings,
+    ImageStream,
     SensorStream,
     SessionStream,
     StreamSettings,
@@ -20,6 +21,7 @@ __all__ = [
     "DetectorSettings",
     "Duration",
     "FeatureSettings",
+    "ImageStream",
     "KafkaSettings",
     "RedisSettings",
     "SensorStream",

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from stream_app.errors import SettingsError
 from stream_app.settings.servers import KafkaSettings, RedisSettings
-from stream_app.settings.streams import SensorStream, StreamSettings
+from stream_app.settings.streams import ImageStream, SensorStream, StreamSettings
 from stream_app.settings.worker import WorkerSettings
 
 __all__ = ["DEFAULT_FILE", "MAX_FILE_BYTES", "Settings", "load_settings", "read_environment", "read_file"]
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     redis: Annotated[RedisSettings, BeforeValidator(_redis)] = RedisSettings()
     prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     worker: WorkerSettings = WorkerSettings()
-    streams: dict[str, StreamSettings] = {"sensors": SensorStream()}
+    streams: dict[str, StreamSettings] = {"sensors": SensorStream(), "images": ImageStream()}
 
     @classmethod
     def settings_customise_sources(

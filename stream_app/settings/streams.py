@@ -9,7 +9,14 @@ from stream_app.settings.durations import Duration
 from stream_app.settings.table import Table
 from stream_app.settings.views import ViewSettings
 
-__all__ = ["ChannelSettings", "DetectorSettings", "SensorStream", "SessionStream", "StreamSettings"]
+__all__ = [
+    "ChannelSettings",
+    "DetectorSettings",
+    "ImageStream",
+    "SensorStream",
+    "SessionStream",
+    "StreamSettings",
+]
 
 
 class ChannelSettings(Table):
@@ -89,7 +96,7 @@ class SensorStream(Table):
         Over how many sources the budget is divided.
     """
 
-    kind: Literal["sensors"] = "sensors"
+    kind: Literal["sensors", "images"] = "sensors"
     topic: str | None = None
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
     budget: str = "1 per day"
@@ -138,6 +145,26 @@ class SensorStream(Table):
         return {name: (channel.min, channel.max) for name, channel in (self.channels or {}).items()}
 
 
+class ImageStream(SensorStream):
+    """A stream of features of images, as those of a camera or of uploads, and how it is watched.
+
+    The settings are those of a stream of sensors, with other defaults: the budget is per image, because images
+    come as people send them, and windows count images. Each image is another thing, so that an odd one is no fault; what
+    is told is drift, of each feature and of all together.
+
+    Parameters
+    ----------
+    topic : str, optional
+        Where it comes from; ``image.features`` under the prefix where none is named.
+    """
+
+    kind: Literal["images"] = "images"
+    budget: str = "1 per 10000 events"
+    warmup: Annotated[int, Field(ge=200, le=100_000)] = 500
+    window: Annotated[Duration | None, BeforeValidator(_window)] = None
+    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 500
+
+
 _RESERVED = frozenset({"ts", "type", "values", "attributes", "id"})
 
 
@@ -180,11 +207,13 @@ def _kind(said: Any) -> Any:
 
 
 StreamSettings = Annotated[
-    Annotated[SensorStream, Tag("sensors")] | Annotated[SessionStream, Tag("sessions")],
+    Annotated[SensorStream, Tag("sensors")]
+    | Annotated[ImageStream, Tag("images")]
+    | Annotated[SessionStream, Tag("sessions")],
     Discriminator(
         _kind,
         custom_error_type="kind",
-        custom_error_message='no such kind of stream; kind is "sensors" or "sessions"',
+        custom_error_message='no such kind of stream; kind is "sensors", "images" or "sessions"',
     ),
 ]
-"""A stream of either kind."""
+"""A stream of any kind."""

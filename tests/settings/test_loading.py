@@ -37,7 +37,10 @@ def refusal(path=None):
 def test_without_a_file_there_are_defaults():
     settings = load_settings()
     assert settings.kafka.servers == []
-    assert list(settings.streams) == ["sensors"]
+    assert {name: stream.kind for name, stream in settings.streams.items()} == {
+        "sensors": "sensors",
+        "images": "images",
+    }
 
 
 def test_the_file_here_is_read(write):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from stream_app.runtime.configuration import monitor_config
-from stream_app.settings import SensorStream
+from stream_app.events import Topics
+from stream_app.runtime.configuration import input_topic, monitor_config
+from stream_app.settings import ImageStream, SensorStream, Settings
 from stream_app.testing import readings, run_monitor
 
 
@@ -37,3 +38,20 @@ def test_channels_are_names_or_a_table_of_limits():
     assert SensorStream(channels={"a": {"max": 2}}).limits == {"a": (None, 2.0)}
     with pytest.raises(ValidationError, match="list of channel names or a table of limits"):
         SensorStream(channels=3)
+
+
+def test_images_are_watched_by_other_defaults():
+    said = {"streams": {"camera": {"kind": "images", "warmup": 800}, "pumps": {}}}
+    camera, pumps = Settings(**said).streams.values()
+    assert isinstance(camera, ImageStream)
+    assert not isinstance(pumps, ImageStream)
+    config = monitor_config("camera", camera)
+    assert (config.draws, config.warmup, config.window_rows, config.window_seconds) == (True, 800, 500, None)
+    assert config.budget == "1 per 10000 events"
+    assert not monitor_config("pumps", pumps).draws
+    assert monitor_config("camera", ImageStream(window="60s")).window_seconds == 60.0
+
+
+def test_each_kind_has_a_topic_of_its_own():
+    assert input_topic(ImageStream(), Topics("plant.")) == "plant.image.features"
+    assert input_topic(ImageStream(topic="faces"), Topics()) == "faces"

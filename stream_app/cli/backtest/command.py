@@ -132,9 +132,11 @@ def _stream_config(
     streams = {one: said for one, said in settings.streams.items() if isinstance(said, SensorStream)}
     known = ", ".join(streams) or "none"
     if name is None:
-        if len(streams) != 1:
+        # Where nothing is set, sensors and images are both there; files of images are named as such.
+        likely = [one for one, said in streams.items() if said.kind == "sensors"] or list(streams)
+        if len(likely) != 1:
             raise SettingsError(f"which stream of sensors? --stream: {known}")
-        name = next(iter(streams))
+        name = likely[0]
     if name not in streams:
         raise SettingsError(f"--stream: no stream is called {name!r}; of sensors there is {known}")
     said = streams[name]
@@ -148,7 +150,7 @@ def _stream_config(
         Budget.parse(budget)
         changes["budget"] = budget
     try:
-        return monitor_config(name, SensorStream.model_validate(dict(said) | changes))
+        return monitor_config(name, type(said).model_validate(dict(said) | changes))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise SettingsError(f"--{first['loc'][0]}: {first['msg']}") from None

@@ -56,6 +56,10 @@ class SensorConfig:
         Over how many sources the budget is divided.
     warmup : int
         Events of a source from which its reference is learned.
+    draws : bool
+        Whether each event is another thing, such as an image, and not a reading of one process. An odd one is no fault
+        then, and nothing wanders, sticks or falls silent by itself: only changes of what comes are told, as
+        drift, of each channel and of all together.
     window_seconds, window_rows
         Length of the rolling windows (None: by count), and the most rows they keep.
     lateness, max_future, cooldown, resolve_after : float
@@ -74,6 +78,7 @@ class SensorConfig:
     budget: str = "1 per day"
     sources: int = 1
     warmup: int = 400
+    draws: bool = False
     window_seconds: float | None = 60.0
     window_rows: int = 240
     lateness: float = 60.0

@@ -9,7 +9,7 @@ import numpy as np
 from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector, Escalation
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.budget import Budget, split_rate
-from stream_app.core.drift import DriftConfig, DriftDetector
+from stream_app.core.drift import DriftConfig, DriftDetector, MultivariateConfig, MultivariateDriftDetector
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import Signal
 from stream_app.core.twosample import WindowedTest, WindowedTestOptions
@@ -20,6 +20,15 @@ __all__ = ["Detector", "build_detectors", "restore_detectors"]
 
 _WEIGHTS = {"drift": 1.0, "anomaly": 1.0}
 """By which they share the budget."""
+
+_DRAWS_WEIGHTS = {"drift": 1.0, "multivariate": 1.0}
+"""The same where each event is a draw."""
+
+_LEAST_DRAWS = 200
+"""Draws that a reference needs at least."""
+
+_MOST_MULTIVARIATE_WARMUP = 2000
+"""A longer reference would be kept whole, and tells hardly more."""
 
 _MARKING_RATE = 1 / 3600
 """False episodes per event at which events are marked as anomalous; alarms keep the budget."""
@@ -102,7 +111,7 @@ class _Anomaly:
 class _Drift:
     """Sees each batch after the anomaly detector of the same channels."""
 
-    def __init__(self, detector: DriftDetector, anomaly: _Anomaly, last: float = 0.0) -> None:
+    def __init__(self, detector: DriftDetector, anomaly: _Anomaly | None, last: float = 0.0) -> None:
         self._detector = detector
         self._anomaly = anomaly
         self._last = last
@@ -111,10 +120,13 @@ class _Drift:
         # Drift is a change of what is normal. A fault is not normal: it is told as an anomaly, and must not
         # become the reference. If it lasts, the anomaly detector takes it for the new normal, and drift sees it.
         # What is marked and raised no alarm was not told yet: drift may tell it, but does not learn from it.
-        alarmed, marked = self._anomaly.alarmed, self._anomaly.marked
-        if alarmed.any():
-            values = np.where(alarmed[:, None], np.nan, values)
-        result = self._detector.update(ts, values, ordinary=~marked if marked.any() else None)
+        ordinary = None
+        if self._anomaly is not None:
+            alarmed, marked = self._anomaly.alarmed, self._anomaly.marked
+            if alarmed.any():
+                values = np.where(alarmed[:, None], np.nan, values)
+            ordinary = ~marked if marked.any() else None
+        result = self._detector.update(ts, values, ordinary=ordinary)
         np.logical_or(scores.drift, result.drift, out=scores.drift)
         self._last = float(result.statistic[-1])
         return result.signals
@@ -126,8 +138,32 @@ class _Drift:
         return {"detector": self._detector.state(), "last": self._last}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], anomaly: _Anomaly) -> Self:
+    def from_state(cls, state: Mapping[str, Any], anomaly: _Anomaly | None) -> Self:
         return cls(DriftDetector.from_state(state["detector"]), anomaly, state["last"])
+
+
+class _Multivariate:
+    """Sees all channels of a group at once."""
+
+    def __init__(self, detector: MultivariateDriftDetector, last: float = 0.0) -> None:
+        self._detector = detector
+        self._last = last
+
+    def update(self, ts: FloatArray, values: FloatArray, scores: EventScores) -> Sequence[Signal]:
+        result = self._detector.update(ts, values)
+        np.logical_or(scores.drift, result.drift, out=scores.drift)
+        self._last = float(result.statistic[-1])
+        return result.signals
+
+    def features(self) -> Mapping[str, float | None]:
+        return {"multivariate.statistic": self._last}
+
+    def state(self) -> dict[str, Any]:
+        return {"detector": self._detector.state(), "last": self._last}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        return cls(MultivariateDriftDetector.from_state(state["detector"]), state["last"])
 
 
 class _Extra:
@@ -172,7 +208,20 @@ def build_detectors(
         Share of the source's budget that these channels get.
     """
     rate = share * Budget.parse(config.budget).rate_per_event(config.sources / period)
-    rates = {name: min(part, _LARGEST_RATE) for name, part in split_rate(rate, _WEIGHTS).items()}
+    build = _for_draws if config.draws else _for_a_process
+    detectors = build(channels, config, rate)
+    for name, extra in _extras(channels, config).items():
+        detectors[name] = _build_extra(name, extra, channels)
+    return detectors
+
+
+def _shares(rate: float, weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: min(part, _LARGEST_RATE) for name, part in split_rate(rate, weights).items()}
+
+
+def _for_a_process(channels: tuple[str, ...], config: SensorConfig, rate: float) -> dict[str, Detector]:
+    """Anomalies and drift of a process that goes on from event to event."""
+    rates = _shares(rate, _WEIGHTS)
     marking = max(_MARKING_RATE, rates["anomaly"])
     anomaly = AnomalyConfig(
         warmup=config.warmup,
@@ -187,12 +236,20 @@ def build_detectors(
         false_alarm_rate=rates["drift"], warmup=reference, prepaid=_prepaid(rates["drift"], reference)
     )
     watch = _Anomaly(AnomalyDetector(channels, anomaly), rates["anomaly"])
-    detectors: dict[str, Detector] = {
-        "anomaly": watch,
-        "drift": _Drift(DriftDetector(channels, drift), watch),
-    }
-    for name, extra in _extras(channels, config).items():
-        detectors[name] = _build_extra(name, extra, channels)
+    return {"anomaly": watch, "drift": _Drift(DriftDetector(channels, drift), watch)}
+
+
+def _for_draws(channels: tuple[str, ...], config: SensorConfig, rate: float) -> dict[str, Detector]:
+    """Drift of what is drawn anew at each event, in each channel and in all together."""
+    rates = _shares(rate, _DRAWS_WEIGHTS if len(channels) > 1 else {"drift": 1.0})
+    # Draws do not wander, so that nothing has to be paid in advance.
+    drift = DriftConfig(false_alarm_rate=rates["drift"], warmup=max(config.warmup, _LEAST_DRAWS))
+    detectors: dict[str, Detector] = {"drift": _Drift(DriftDetector(channels, drift), None)}
+    if len(channels) > 1:
+        joint = MultivariateConfig(
+            false_alarm_rate=rates["multivariate"], warmup=min(drift.warmup, _MOST_MULTIVARIATE_WARMUP)
+        )
+        detectors["multivariate"] = _Multivariate(MultivariateDriftDetector(channels, joint))
     return detectors
 
 
@@ -217,8 +274,13 @@ def restore_detectors(
     StateError
         If a state is of another version or damaged.
     """
-    watch = _Anomaly.from_state(states["anomaly"])
-    detectors: dict[str, Detector] = {"anomaly": watch, "drift": _Drift.from_state(states["drift"], watch)}
+    detectors: dict[str, Detector] = {}
+    watch = None if config.draws else _Anomaly.from_state(states["anomaly"])
+    if watch is not None:
+        detectors["anomaly"] = watch
+    detectors["drift"] = _Drift.from_state(states["drift"], watch)
+    if config.draws and len(channels) > 1:
+        detectors["multivariate"] = _Multivariate.from_state(states["multivariate"])
     for name, extra in _extras(channels, config).items():
         fresh = _build_extra(name, extra, channels)
         if name in states:

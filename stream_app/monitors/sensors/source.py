@@ -20,6 +20,9 @@ from stream_app.monitors.sensors.versions import VERSION, upgraded
 
 __all__ = ["SourceMonitor"]
 
+_NEVER = 10**12
+"""More than any count, ratio or number of seconds that a stream will see."""
+
 _DAMAGES = (
     ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,
     ValueError,
@@ -46,7 +49,7 @@ class SourceMonitor:
         )
         self.groups: list[ChannelGroup] = []
         self.quality = QualityMonitor(
-            config.channels or (), limits=config.limits, options=QualityOptions(silence=config.silent_after)
+            config.channels or (), limits=config.limits, options=_quality_options(config)
         )
         self.book = AlertBook(config)
         self.events = 0
@@ -159,3 +162,12 @@ class SourceMonitor:
         self.quality = QualityMonitor.from_state(state["quality"])
         self.book.restore(state["book"])
         self.events = int(state["events"])
+
+
+def _quality_options(config: SensorConfig) -> QualityOptions:
+    """Say what of a source's data can be bad: of draws, what is missing, gone or outside of declared limits."""
+    if not config.draws:
+        return QualityOptions(silence=config.silent_after)
+    return QualityOptions(
+        silence=config.silent_after or _NEVER, sigma=_NEVER, stuck_least=_NEVER, burst_factor=_NEVER
+    )
