@@ -1,0 +1,140 @@
+"""The bounds of a found slice, sought in finer bins than those that it was found in."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stream_app.core.arrays import BoolArray, IntArray
+from stream_app.core.slices.bins import Bins
+from stream_app.core.slices.evidence import log_likelihood_ratio
+from stream_app.core.slices.rules import Condition
+from stream_app.core.slices.scan import Box, Limits, ranges
+
+__all__ = ["FineBox", "cut", "fine_box"]
+
+_ROUNDS = 4
+"""Times that each condition's bounds are sought, given the other's; they settle after one or two."""
+
+_NEARLY_ALL = 0.8
+"""A condition that lets so many rows pass must prove its worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineBox:
+    """A slice as runs of fine bins: for one or two features, the first bin and the one after the last."""
+
+    runs: tuple[tuple[int, int, int], ...]
+
+    def mask(self, fine: IntArray) -> BoolArray:
+        """Tell which rows belong to it, given the fine bin of each, shape (d, n)."""
+        inside = np.ones(fine.shape[1], np.bool_)
+        for feature, low, high in self.runs:
+            inside &= (fine[feature] >= low) & (fine[feature] < high)
+        return inside
+
+    def conditions(self, bins: Sequence[Bins]) -> tuple[Condition, ...]:
+        """Say it in words of the features."""
+        return tuple(bins[feature].condition(low, high) for feature, low, high in self.runs)
+
+    def borders(self, other: "FineBox", bins: Sequence[Bins]) -> bool:
+        """Whether both are about the same features, and overlap or share a bound of one interval."""
+        if {run[0] for run in self.runs} != {run[0] for run in other.runs}:
+            return False
+        touching = 0
+        for (feature, low, high), (_, begin, end) in zip(sorted(self.runs), sorted(other.runs), strict=True):
+            if low < end and begin < high:
+                continue
+            # Only numbers have neighbours.
+            if max(high, end) > bins[feature].ordered_fine or (low > end or begin > high):
+                return False
+            touching += 1
+        return touching <= 1
+
+
+def fine_box(box: Box, bins: Sequence[Bins]) -> FineBox:
+    """Return what a box holds in fine bins."""
+    first, second = box.pair
+    if first == len(bins):
+        return FineBox(((second, *box.columns),))
+    runs = []
+    for feature, (low, high) in ((first, box.rows), (second, box.columns)):
+        coarse = bins[feature].coarse_of
+        runs.append((feature, int(np.searchsorted(coarse, low)), int(np.searchsorted(coarse, high))))
+    return FineBox(tuple(runs))
+
+
+def cut(
+    box: FineBox, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, left: BoolArray, limits: Limits
+) -> FineBox:
+    """Move the bounds to where they describe the errors best, and drop conditions that do not help to.
+
+    Parameters
+    ----------
+    box : FineBox
+        As it was found.
+    bins : sequence of Bins
+        Of each feature.
+    fine : ndarray of int, shape (d, n)
+        The fine bin of each row.
+    wrong, left : ndarray of bool, shape (n,)
+        Wrong rows, and rows that no earlier slice explains; only these count.
+    limits : Limits
+        Of a slice.
+    """
+    fine, wrong = fine[:, left], wrong[left]
+    for _ in range(_ROUNDS):
+        before = box
+        for at in range(len(box.runs)):
+            box = _cut_one(box, at, bins, fine, wrong, limits)
+        if len(box.runs) == 2:
+            box = _simpler(box, bins, fine, wrong, limits)
+        if box == before:
+            break
+    return box
+
+
+def _cut_one(
+    box: FineBox, at: int, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, limits: Limits
+) -> FineBox:
+    """Choose the best bounds of one interval, given the other condition."""
+    feature, begin, end = box.runs[at]
+    numbers = bins[feature].ordered_fine
+    if end > numbers:
+        return box
+    others = FineBox(box.runs[:at] + box.runs[at + 1 :])
+    inside = others.mask(fine)
+    cells = np.bincount(fine[feature, inside] * 2 + wrong[inside], minlength=2 * numbers)[: 2 * numbers]
+    sums = np.concatenate((np.zeros((1, 2), np.int64), cells.reshape(numbers, 2).cumsum(axis=0)))
+    low, high = ranges(numbers)
+    right, false = (sums[high] - sums[low]).T
+    n = right + false
+    fit = (low < end) & (high > begin) & (n >= limits.least) & (false >= limits.floor * n)
+    if not fit.any():
+        return box
+    low, high, n, false = low[fit], high[fit], n[fit], false[fit]
+    score = log_likelihood_ratio(n, false, len(wrong), int(wrong.sum()))
+    # As in the search, a second bound has its price: there are so many more intervals that have one.
+    score -= np.where((low > 0) & (high < numbers), math.log(max(1.0, (numbers - 2) / 4.0)), 0.0)
+    best = int(score.argmax())
+    run = (feature, int(low[best]), int(high[best]))
+    return FineBox((*box.runs[:at], run, *box.runs[at + 1 :]))
+
+
+def _simpler(box: FineBox, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, limits: Limits) -> FineBox:
+    """Drop a condition that lets nearly all rows pass, unless what it keeps out is significantly better."""
+    rows, score = _weigh(box, fine, wrong)
+    for at, (feature, _, _) in enumerate(box.runs):
+        alone = FineBox(box.runs[:at] + box.runs[at + 1 :])
+        more, other = _weigh(alone, fine, wrong)
+        price = limits.evidence + math.log(4.0 * (len(bins) - 1) * (bins[feature].fine + 1))
+        if rows >= _NEARLY_ALL * more and score - other < price:
+            return alone
+    return box
+
+
+def _weigh(box: FineBox, fine: IntArray, wrong: BoolArray) -> tuple[int, float]:
+    inside = box.mask(fine)
+    n = int(inside.sum())
+    return n, float(log_likelihood_ratio(n, int(wrong[inside].sum()), len(wrong), int(wrong.sum())))
