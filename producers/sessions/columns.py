@@ -10,7 +10,7 @@ from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_FIELDS
 
-__all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout"]
+__all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout", "one_of"]
 
 ENTITY_NAMES = frozenset({"entity", "customer", "customer_id", "customerid", "user", "user_id", "userid"})
 TYPE_NAMES = frozenset({"type", "event_type"})
@@ -111,14 +111,14 @@ def find_session_layout(
     (Value(name='amount', factors=('units', 'price')),)
     """
     _require(said, sample, file)
-    entity = said.entity or _one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
+    entity = said.entity or one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
     if entity is None:
         raise SourceError(
             f"{file}: no column looks like the entity; name it with --entity-column (has: {listed(sample)})"
         )
     time = said.time or find_time({c: cells for c, cells in sample.items() if c != entity}, file)
-    type_ = said.type or _one_of(TYPE_NAMES, sample, file, "the type", "--type-column")
-    id_ = said.id or _one_of(ID_NAMES - {entity.casefold()}, sample, file, "the id", "--id-column")
+    type_ = said.type or one_of(TYPE_NAMES, sample, file, "the type", "--type-column")
+    id_ = said.id or one_of(ID_NAMES - {entity.casefold()}, sample, file, "the id", "--id-column")
     # On the wire, values and attributes say themselves what they are.
     attributes = tuple(_named(text, sample, file) for text in said.attributes) or tuple(
         (column.removeprefix("attributes."), column) for column in sample if column.startswith("attributes.")
@@ -180,9 +180,16 @@ def _check(names: Sequence[str], file: str, option: str) -> None:
             raise SourceError(f"{file}: {option}: {name!r} is there twice")
 
 
-def _one_of(
+def one_of(
     names: frozenset[str], sample: Mapping[str, Sequence[Any]], file: str, what: str, option: str
 ) -> str | None:
+    """Return the one column that is called by one of some names, if there is one.
+
+    Raises
+    ------
+    SourceError
+        If there are several.
+    """
     found = [column for column in sample if column.strip().casefold() in names]
     if len(found) > 1:
         raise SourceError(f"{file}: {listed(found)} could each be {what}; choose with {option}")

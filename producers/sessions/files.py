@@ -12,7 +12,6 @@ from producers.sessions.left_out import LeftOut
 from producers.sessions.table import SessionTable
 from producers.sources.files import find_tables
 from producers.sources.table import BLOCK
-from stream_app.errors import SourceError
 
 __all__ = ["SessionFiles"]
 
@@ -78,7 +77,7 @@ class SessionFiles:
     @property
     def left_out(self) -> Mapping[str, int]:
         """How many of the rows read so far were no events, by reason and first place."""
-        return {f"{reason} (first: {self.left.first[reason]})": n for reason, n in self.left.counts.items()}
+        return self.left.told
 
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty.
@@ -88,14 +87,9 @@ class SessionFiles:
         SourceError
             When a file cannot be read, or no row of all is an event.
         """
-        before, events = sum(self.left.counts.values()), 0
         batches = (batch for table in self.tables for batch in table.batches())
-        for batch in _sorted(batches) if any(table.columns.sort for table in self.tables) else batches:
-            events += len(batch)
-            yield batch
-        if not events and sum(self.left.counts.values()) > before:
-            reasons = "; ".join(f"{n:,}, {reason}" for reason, n in self.left_out.items())
-            raise SourceError(f"no row is an event: {reasons}")
+        sort = any(table.columns.sort for table in self.tables)
+        return self.left.check(_sorted(batches) if sort else batches)
 
 
 def _sorted(batches: Iterator[SessionEvents]) -> Iterator[SessionEvents]:

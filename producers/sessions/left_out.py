@@ -1,12 +1,18 @@
 """Rows that are no events: left out, counted by their reason, and the first of each named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from producers.batch import EventBatch
+from stream_app.errors import SourceError
+
 __all__ = ["LeftOut", "Sieve"]
+
+B = TypeVar("B", bound=EventBatch)
 
 
 @dataclass(slots=True)
@@ -28,6 +34,27 @@ class LeftOut:
         """Count rows."""
         self.counts[reason] = self.counts.get(reason, 0) + count
         self.first.setdefault(reason, where)
+
+    @property
+    def told(self) -> Mapping[str, int]:
+        """How many, by reason and first place."""
+        return {f"{reason} (first: {self.first[reason]})": n for reason, n in self.counts.items()}
+
+    def check(self, batches: Iterable[B]) -> Iterator[B]:
+        """Hand batches on, and see at their end that not every row was left out.
+
+        Raises
+        ------
+        SourceError
+            When no row of all is an event.
+        """
+        before, events = sum(self.counts.values()), 0
+        for batch in batches:
+            events += len(batch)
+            yield batch
+        if not events and sum(self.counts.values()) > before:
+            reasons = "; ".join(f"{n:,}, {reason}" for reason, n in self.told.items())
+            raise SourceError(f"no row is an event: {reasons}")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,188 @@
+"""Which column of a table means what in a prediction event: said by the user, or found where there is no doubt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from producers.sessions.columns import one_of
+from producers.sources.cells import is_missing, is_number
+from producers.sources.columns import find_time, listed
+from stream_app.errors import SourceError
+
+__all__ = ["PredictionColumns", "PredictionLayout", "find_prediction_layout"]
+
+PREDICTION_NAMES = frozenset({"prediction", "predicted", "y_pred"})
+LABEL_NAMES = frozenset({"label", "truth", "y_true", "target"})
+VERSION_NAMES = frozenset({"version", "model_version"})
+ID_NAMES = frozenset({"id", "prediction_id", "event_id"})
+LATENCY_NAMES = frozenset({"latency"})
+ERROR_NAMES = frozenset({"error"})
+SOURCE_NAMES = frozenset({"source", "model"})
+_GROUPS = ("probabilities", "features", "categories")
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionColumns:
+    """What the user says about a table; what is left out is found out.
+
+    Parameters
+    ----------
+    prediction, label, version, id, latency, time, source : str or None
+        Columns. Left out: that of the usual name, where there is one; of `id`, else the row's number.
+    probabilities : str
+        Beginning of the names of columns that hold a label's probability each, such as ``p_`` of ``p_cat``. A column
+        ``probabilities`` holds all of them, as an object of JSON.
+    features : tuple of str
+        Numbers to send. Left out: every numeric column that is nothing else, or those in ``features``.
+    categories : tuple of str
+        Texts to send. Left out: every column of texts that is nothing else, or those in ``categories``.
+    delimiter : str or None
+        Between the cells of a CSV file. Left out: found in its first lines.
+    name : str or None
+        Name of the model for all rows, in place of a column or the file's name.
+    """
+
+    prediction: str | None = None
+    label: str | None = None
+    version: str | None = None
+    id: str | None = None
+    latency: str | None = None
+    time: str | None = None
+    source: str | None = None
+    probabilities: str = "p_"
+    features: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    delimiter: str | None = None
+    name: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """All that is said."""
+        return repr(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionLayout:
+    """What every column of one table means; `probabilities` are pairs of label and column.
+
+    `groups` are columns that hold an object each, and what it is of.
+    """
+
+    time: str
+    source: str | None
+    id: str | None
+    prediction: str | None
+    label: str | None
+    version: str | None
+    latency: str | None
+    error: str | None
+    probabilities: tuple[tuple[str, str], ...]
+    features: tuple[str, ...]
+    categories: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+def find_prediction_layout(
+    said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str
+) -> PredictionLayout:
+    """Settle the meaning of each column from what was said and the first rows.
+
+    Parameters
+    ----------
+    said : PredictionColumns
+    sample : mapping of column to its first values
+    file : str
+        For messages.
+
+    Raises
+    ------
+    SourceError
+        When a named column is missing, nothing or more than one thing fits, or there is neither prediction nor label.
+
+    Examples
+    --------
+    >>> layout = find_prediction_layout(
+    ...     PredictionColumns(),
+    ...     {"date": ["2011-12-09"], "y_pred": ["a"], "p_a": ["0.9"], "age": ["31"], "site": ["north"]}, "a.csv",
+    ... )
+    >>> layout.prediction, layout.probabilities, layout.features, layout.categories
+    ('y_pred', (('a', 'p_a'),), ('age',), ('site',))
+    """
+    _require(said, sample, file)
+
+    def find(named: str | None, usual: frozenset[str], what: str, option: str) -> str | None:
+        return named or one_of(usual, sample, file, what, option)
+
+    prediction = find(said.prediction, PREDICTION_NAMES, "the prediction", "--prediction-column")
+    label = find(said.label, LABEL_NAMES, "the truth", "--label-column")
+    error = one_of(ERROR_NAMES, sample, file, "the error", "another name for one")
+    if prediction is None and label is None:
+        raise SourceError(
+            f"{file}: no column looks like the prediction or the truth; name them with --prediction-column and "
+            f"--label-column (has: {listed(sample)})"
+        )
+    version = find(said.version, VERSION_NAMES, "the version", "--version-column")
+    ident = find(said.id, ID_NAMES, "the id", "--id-column")
+    latency = find(said.latency, LATENCY_NAMES, "the latency", "--latency-column")
+    source = said.source
+    if source is None and said.name is None:
+        source = one_of(SOURCE_NAMES, sample, file, "the model", "--source-column")
+    time = said.time or find_time(sample, file)
+    begin = said.probabilities
+    probabilities = tuple(
+        (column.removeprefix(begin), column)
+        for column in sample
+        if begin and column.startswith(begin) and len(column) > len(begin)
+    )
+    groups = tuple(group for group in _GROUPS if group in sample)
+    taken = {prediction, label, error, version, ident, latency, source, time, *groups}
+    taken |= {*said.categories, *(column for _, column in probabilities)}
+    rest = {name: cells for name, cells in sample.items() if name not in taken}
+    features = said.features or tuple(name for name, cells in rest.items() if _first(cells, numeric=True))
+    categories = said.categories or tuple(
+        name for name, cells in rest.items() if name not in features and _first(cells, numeric=False)
+    )
+    if "features" in groups and not said.features:
+        features = ()
+    if "categories" in groups and not said.categories:
+        categories = ()
+    return PredictionLayout(
+        time,
+        source,
+        ident,
+        prediction,
+        label,
+        version,
+        latency,
+        error,
+        probabilities,
+        features,
+        categories,
+        groups,
+    )
+
+
+def _require(said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    options = {
+        "--prediction-column": (said.prediction,),
+        "--label-column": (said.label,),
+        "--version-column": (said.version,),
+        "--id-column": (said.id,),
+        "--latency-column": (said.latency,),
+        "--time-column": (said.time,),
+        "--source-column": (said.source,),
+        "--channels": said.features,
+        "--attributes": said.categories,
+    }
+    for option, names in options.items():
+        for name in names:
+            if name is not None and name not in sample:
+                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+
+
+def _first(cells: Sequence[Any], *, numeric: bool) -> bool:
+    """Whether a column begins with a number, or with a text."""
+    first = next((cell for cell in cells if not is_missing(cell)), None)
+    if first is None or isinstance(first, dict | list):
+        return False
+    return is_number(first) is numeric and (numeric or isinstance(first, str))
