@@ -1,9 +1,12 @@
 """How well a model does: labels joined to predictions, and what follows from them."""
 
+from stream_app.core.performance.class_mix import ClassMixDrift
 from stream_app.core.performance.credible import BetaBinomial
 from stream_app.core.performance.estimate import AccuracyEstimator, ClassMix, Estimate
 from stream_app.core.performance.join import JoinCounts, JoinVerdict, LabelJoin
+from stream_app.core.performance.labels import Labels
 from stream_app.core.performance.latency import LatencyWindow
+from stream_app.core.performance.newest import NewestRows
 from stream_app.core.performance.rates import Crossing, RateDetector
 from stream_app.core.performance.scores import ClassScores, calibration_error, class_scores, log_loss
 
@@ -11,13 +14,16 @@ __all__ = [
     "AccuracyEstimator",
     "BetaBinomial",
     "ClassMix",
+    "ClassMixDrift",
     "ClassScores",
     "Crossing",
     "Estimate",
     "JoinCounts",
     "JoinVerdict",
     "LabelJoin",
+    "Labels",
     "LatencyWindow",
+    "NewestRows",
     "RateDetector",
     "calibration_error",
     "class_scores",

@@ -1,6 +1,6 @@
 """The prediction monitor."""
 
-from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch, PredictionEvent
+from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
 from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.monitor import PredictionMonitor
 from stream_app.monitors.predictions.outcome import Outcome
@@ -10,6 +10,5 @@ __all__ = [
     "Outcome",
     "PredictionBatch",
     "PredictionConfig",
-    "PredictionEvent",
     "PredictionMonitor",
 ]

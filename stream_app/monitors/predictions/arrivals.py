@@ -1,62 +1,13 @@
 """What a prediction monitor takes: the events of one model with the records they came in."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.events import PredictionRow
 
-__all__ = ["Arrivals", "PredictionBatch", "PredictionEvent"]
-
-
-class PredictionEvent(Protocol):
-    """A decoded event of the predictions stream: a prediction, a failure, a label, or a prediction with its label."""
-
-    @property
-    def source(self) -> str:
-        """The model, as it is deployed."""
-
-    @property
-    def ts(self) -> float:
-        """Event time, epoch seconds."""
-
-    @property
-    def id(self) -> str:
-        """What joins a label to its prediction."""
-
-    @property
-    def version(self) -> str:
-        """The model's version; empty where none is told."""
-
-    @property
-    def prediction(self) -> str | None:
-        """The predicted label."""
-
-    @property
-    def probabilities(self) -> tuple[tuple[str, float], ...] | None:
-        """Each label's probability, the predicted one among them."""
-
-    @property
-    def label(self) -> str | None:
-        """The truth."""
-
-    @property
-    def features(self) -> Mapping[str, float | None]:
-        """Numbers that the model saw."""
-
-    @property
-    def categories(self) -> Mapping[str, str | None]:
-        """Categories that the model saw, or groups it is judged by."""
-
-    @property
-    def latency(self) -> float:
-        """Seconds that the prediction took; NaN where it is not told."""
-
-    @property
-    def failed(self) -> bool:
-        """Whether the model gave an error in place of a prediction."""
+__all__ = ["Arrivals", "PredictionBatch"]
 
 
 @dataclass(slots=True)
@@ -65,7 +16,7 @@ class Arrivals:
 
     Parameters
     ----------
-    rows : list of PredictionEvent
+    rows : list of PredictionRow
         The events, in the order of their offsets.
     offsets : list of int
         Offsets of the records.
@@ -73,7 +24,7 @@ class Arrivals:
         The records' own times, in epoch seconds.
     """
 
-    rows: list[PredictionEvent] = field(default_factory=list)
+    rows: list[PredictionRow] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     record_ts: list[float] = field(default_factory=list)
 

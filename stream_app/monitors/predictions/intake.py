@@ -4,23 +4,27 @@ The checks, in their order, are the stated policy:
 
 1. future: an event more than `max_future` after its record's own time is refused, because one such event
    would make every honest one after it late;
-2. late: a prediction or a failure more than `lateness` older than the newest event of its source is refused. A label
+2. labels: where they are declared, an event that names another one is refused;
+3. late: a prediction or a failure more than `lateness` older than the newest event of its source is refused. A label
    on its own is not: it is judged by whether its prediction still waits;
-3. duplicate: an id that came before with a prediction, or a label that came before, is refused; the first one counts.
+4. duplicate: an id that came before with a prediction, or a label that came before, is refused; the first one counts.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from stream_app.core.performance import JoinVerdict, LabelJoin
+from stream_app.core.performance import JoinVerdict, LabelJoin, Labels
 from stream_app.core.versions import expect_version
-from stream_app.events import Reason
-from stream_app.monitors.predictions.arrivals import Arrivals, PredictionEvent
+from stream_app.events import PredictionRow, Reason
+from stream_app.monitors.predictions.arrivals import Arrivals
 from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.sensors import Refusal
 
-__all__ = ["Admitted", "Intake", "Unlabelled"]
+__all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Unlabelled"]
+
+MAX_LABELS = 1024
+"""Labels of a source that are counted each on its own; all others are counted as one."""
 
 _VERSION = 1
 
@@ -34,17 +38,32 @@ class Unlabelled(NamedTuple):
         The model's.
     predicted : str
         The predicted label.
-    probabilities : tuple of (str, float) or None
-        Each label's probability.
+    code : int
+        Its number.
+    columns : tuple of int
+        Numbers of the labels that have a probability; empty without any.
+    values : tuple of float
+        Their probabilities.
     features, categories : mapping
         What the model saw.
     """
 
     version: str
     predicted: str
-    probabilities: tuple[tuple[str, float], ...] | None
+    code: int
+    columns: tuple[int, ...]
+    values: tuple[float, ...]
     features: Mapping[str, float | None]
     categories: Mapping[str, str | None]
+
+
+class Judged(NamedTuple):
+    """A prediction whose truth is known, and the place of the event that told it."""
+
+    at: int
+    item: Unlabelled
+    truth: str
+    code: int
 
 
 @dataclass(slots=True)
@@ -55,22 +74,25 @@ class Admitted:
     ----------
     rows : list of int
         Their places among the arrivals; what follows counts by the place in this list.
-    predictions : list of (int, PredictionEvent)
+    attempts : list of (int, PredictionRow)
         Predictions and failures.
-    labelled : list of (int, Unlabelled, str)
-        Predictions that became known to be right or wrong, at the event that told, with the truth.
+    predictions : list of (int, Unlabelled)
+        Predictions.
+    judged : list of Judged
+        Predictions that became known to be right or wrong.
     refusals : list of Refusal
         The others.
     """
 
     rows: list[int] = field(default_factory=list)
-    predictions: list[tuple[int, PredictionEvent]] = field(default_factory=list)
-    labelled: list[tuple[int, Unlabelled, str]] = field(default_factory=list)
+    attempts: list[tuple[int, PredictionRow]] = field(default_factory=list)
+    predictions: list[tuple[int, Unlabelled]] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
 
 class Intake:
-    """Checks of one source, and its label join.
+    """Checks of one source, its labels and its label join.
 
     Parameters
     ----------
@@ -80,6 +102,8 @@ class Intake:
 
     def __init__(self, config: PredictionConfig) -> None:
         self._config = config
+        self._declared = None if config.labels is None else frozenset(config.labels)
+        self.labels = Labels(MAX_LABELS)
         self.join: LabelJoin[Unlabelled] = LabelJoin(within=config.label_within, capacity=config.max_waiting)
         self.newest = float("-inf")
         """Newest time of the events that counted."""
@@ -92,11 +116,12 @@ class Intake:
         max_future = self._config.max_future
         for i, (row, record_ts) in enumerate(zip(arrivals.rows, arrivals.record_ts, strict=True)):
             if row.ts > record_ts + max_future:
-                late = row.ts - record_ts
-                problem = Reason.TIMESTAMP, f"ts {row.ts} is {late:.0f} s after its record's own time"
+                early = row.ts - record_ts
+                problem = Reason.TIMESTAMP, f"ts {row.ts} is {early:.0f} s after its record's own time"
             else:
                 self.latest = max(self.latest, row.ts)
-                if (found := self._take(row, admitted)) is None:
+                found = self._take(row, admitted)
+                if found is None:
                     self.newest = max(self.newest, row.ts)
                     admitted.rows.append(i)
                     continue
@@ -104,14 +129,16 @@ class Intake:
             admitted.refusals.append(Refusal(arrivals.offsets[i], *problem))
         return admitted
 
-    def _take(self, row: PredictionEvent, admitted: Admitted) -> tuple[Reason, str] | None:
+    def _take(self, row: PredictionRow, admitted: Admitted) -> tuple[Reason, str] | None:
         """Take an event, or say why not."""
+        if self._declared is not None and (unknown := self._undeclared(row)):
+            return (
+                Reason.SCHEMA,
+                f"the label {unknown[:80]!r} is not among the {len(self._declared)} declared ones",
+            )
         at = len(admitted.rows)
         if row.prediction is None and not row.failed:
-            verdict, item = self.join.label(row.id, row.ts, row.label or "")
-            if item is not None:
-                admitted.labelled.append((at, item, row.label or ""))
-            return _repeated(row, "label") if verdict is JoinVerdict.DUPLICATE else None
+            return self._judge(row, at, admitted)
         if row.ts < self.newest - self._config.lateness:
             return (
                 Reason.LATE,
@@ -121,14 +148,36 @@ class Intake:
             if self.join.fail(row.id, row.ts) is JoinVerdict.DUPLICATE:
                 return _repeated(row, "prediction")
         else:
-            item = Unlabelled(row.version, row.prediction, row.probabilities, row.features, row.categories)
-            verdict, label = self.join.predict(row.id, row.ts, item, row.label)
+            item = self._unlabelled(row, row.prediction)
+            verdict, truth = self.join.predict(row.id, row.ts, item, row.label)
             if verdict is JoinVerdict.DUPLICATE:
                 return _repeated(row, "prediction")
-            if label is not None:
-                admitted.labelled.append((at, item, label))
-        admitted.predictions.append((at, row))
+            admitted.predictions.append((at, item))
+            if truth is not None:
+                admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
+        admitted.attempts.append((at, row))
         return None
+
+    def _judge(self, row: PredictionRow, at: int, admitted: Admitted) -> tuple[Reason, str] | None:
+        truth = row.label or ""
+        verdict, item = self.join.label(row.id, row.ts, truth)
+        if item is not None:
+            admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
+        return _repeated(row, "label") if verdict is JoinVerdict.DUPLICATE else None
+
+    def _undeclared(self, row: PredictionRow) -> str | None:
+        named = [label for label in (row.prediction, row.label) if label is not None]
+        named += [label for label, _ in row.probabilities or ()]
+        return next((label for label in named if label not in (self._declared or ())), None)
+
+    def _unlabelled(self, row: PredictionRow, predicted: str) -> Unlabelled:
+        columns: tuple[int, ...] = ()
+        values: tuple[float, ...] = ()
+        if row.probabilities:
+            names, values = zip(*row.probabilities, strict=True)
+            columns = self.labels.columns(names)
+        code = self.labels.code(predicted)
+        return Unlabelled(row.version, predicted, code, columns, values, row.features, row.categories)
 
     def state(self) -> dict[str, Any]:
         """Plain values from which `from_state` goes on."""
@@ -136,6 +185,7 @@ class Intake:
             "version": _VERSION,
             "newest": None if self.newest == float("-inf") else self.newest,
             "latest": None if self.latest == float("-inf") else self.latest,
+            "labels": self.labels.names,
             "join": self.join.state(_pack),
         }
 
@@ -150,6 +200,7 @@ class Intake:
         """
         expect_version(state, _VERSION, "the intake")
         intake = cls(config)
+        intake.labels = Labels(MAX_LABELS, [str(name) for name in state["labels"]])
         intake.newest = float("-inf") if state["newest"] is None else float(state["newest"])
         intake.latest = float("-inf") if state["latest"] is None else float(state["latest"])
         intake.join = LabelJoin.from_state(
@@ -158,31 +209,47 @@ class Intake:
         return intake
 
 
-def _repeated(row: PredictionEvent, what: str) -> tuple[Reason, str]:
+def _repeated(row: PredictionRow, what: str) -> tuple[Reason, str]:
     return Reason.DUPLICATE, f"a {what} with the id {row.id[:80]!r} came before"
 
 
-def _pack(items: Sequence[Unlabelled]) -> list[Any]:
-    return [
-        [
-            item.version,
-            item.predicted,
-            None if item.probabilities is None else [list(pair) for pair in item.probabilities],
-            dict(item.features),
-            dict(item.categories),
-        ]
+def _pack(items: Sequence[Unlabelled]) -> dict[str, Any]:
+    """Write items in columns; what nearly all of them share is written once."""
+    layouts: dict[tuple[tuple[int, ...], tuple[str, ...], tuple[str, ...]], int] = {}
+    of = [
+        layouts.setdefault((item.columns, tuple(item.features), tuple(item.categories)), len(layouts))
         for item in items
     ]
+    return {
+        "layouts": [[list(part) for part in layout] for layout in layouts],
+        "layout": of,
+        "version": [item.version for item in items],
+        "predicted": [item.predicted for item in items],
+        "code": [item.code for item in items],
+        "values": [list(item.values) for item in items],
+        "features": [list(item.features.values()) for item in items],
+        "categories": [list(item.categories.values()) for item in items],
+    }
 
 
-def _unpack(packed: Sequence[Any]) -> list[Unlabelled]:
+def _unpack(packed: Mapping[str, Any]) -> list[Unlabelled]:
+    layouts = [(tuple(columns), features, categories) for columns, features, categories in packed["layouts"]]
+    rows = zip(
+        *(
+            packed[name]
+            for name in ("layout", "version", "predicted", "code", "values", "features", "categories")
+        ),
+        strict=True,
+    )
     return [
         Unlabelled(
             version,
             predicted,
-            None if pairs is None else tuple((label, p) for label, p in pairs),
-            features,
-            categories,
+            code,
+            layouts[of][0],
+            tuple(values),
+            dict(zip(layouts[of][1], features, strict=True)),
+            dict(zip(layouts[of][2], categories, strict=True)),
         )
-        for version, predicted, pairs, features, categories in packed
+        for of, version, predicted, code, values, features, categories in rows
     ]

@@ -1,22 +1,53 @@
 """Everything the monitor knows of one model."""
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Self
 
-from stream_app.errors import DataError, StateError
+import numpy as np
+
+from stream_app.core.budget import Budget, split_rate
+from stream_app.core.model_versions import ModelVersions
+from stream_app.core.retraining import Trigger
+from stream_app.core.signals import Signal
+from stream_app.errors import DataError, SettingsError, StateError
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
+from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name
 from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
+from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
 from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.predictions.intake import Intake
+from stream_app.monitors.predictions.consequences import Challenge, Retraining, Slices
+from stream_app.monitors.predictions.evidence import Named
+from stream_app.monitors.predictions.expectation import Expectation
+from stream_app.monitors.predictions.inputs import Inputs
+from stream_app.monitors.predictions.intake import Admitted, Intake
 from stream_app.monitors.predictions.outcome import Outcome
+from stream_app.monitors.predictions.serving import Serving
+from stream_app.monitors.predictions.words import describe
+from stream_app.monitors.sensors import ExtraDetector, SensorConfig
+from stream_app.monitors.sensors.book import AlertBook
 
 __all__ = ["SourceMonitor"]
 
 _VERSION = 1
 
+_BLOCK = 256
+"""Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
+where batches end."""
+
+_PERIOD_ROWS = 32
+"""Predictions whose spacing gives the source's period, by which a budget per time becomes one per event."""
+
+_WEIGHTS = {"accuracy": 2.0, "estimated_accuracy": 1.0, "calibration": 1.0, "failures": 1.0, "latency": 1.0}
+"""By which they share the budget; the one that is sure of itself gets most."""
+
+_LARGEST_RATE = 0.001
+"""False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
+
 _DAMAGES = (
-    ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+    ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,
+    ValueError,
 )  # fmt: skip
 """What comes of a state that is well-formed and nonsense, as a forger's would be."""
 
@@ -36,9 +67,20 @@ class SourceMonitor:
         self.source = source
         self.config = config
         self.intake = Intake(config)
-        self._right: deque[bool] = deque(maxlen=config.window)
+        self.accuracy = Accuracy(config)
+        self.expectation = Expectation(config)
+        self.serving = Serving(config)
+        self.inputs = Inputs(config)
+        self.slices = Slices(config)
+        self.challenge = Challenge(config)
+        self.retraining = Retraining(config)
+        self.versions = ModelVersions()
+        self.book = AlertBook(_book_config(config), self._describe)
+        self.events = 0
+        self._times: list[float] = []
+        self._rates: dict[str, float] | None = None
 
-    def update(self, arrivals: Arrivals, partition: int) -> Outcome:  # noqa: ARG002 used by alerts
+    def update(self, arrivals: Arrivals, partition: int) -> Outcome:
         """Take events of this source, in the order of their offsets."""
         before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals)
@@ -46,23 +88,142 @@ class SourceMonitor:
         if not admitted.rows:
             return Outcome(self.source, None, admitted.refusals, [], labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
-        self._right.extend(item.predicted == truth for _, item, truth in admitted.labelled)
-        return Outcome(self.source, batch, admitted.refusals, [], labels=labels)
+        signals: list[Named] = []
+        triggers: list[RetrainingTrigger] = []
+        audit: list[AuditRecord] = []
+        for last, block in _blocks(admitted, self.events):
+            audit += self._note_versions(block, batch, partition)
+            signals += self._watch(block, batch)
+            self.events += len(block.rows)
+            if self.events % _BLOCK == 0:
+                ts = float(batch.ts[last])
+                signals += self.slices.search(last, ts)
+                told = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
+                triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
+        alerts = self.book.update(self._told(signals), batch, partition)
+        return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
+
+    def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
+        since = self._arm(block, batch)
+        known = len(self.intake.labels)
+        predictions = prediction_columns(block, batch, known)
+        labelled = labelled_columns(block, batch, known)
+        found = self.serving.update(predictions, since)
+        found += self.inputs.update(predictions)
+        judged, learned = self.accuracy.update(labelled, since)
+        found += judged
+        if learned is not None:
+            since, first = max(since, learned[0]), learned[1]
+            self.expectation.learn(first)
+        found += self.expectation.update(predictions, since)
+        self.slices.update(labelled, self.inputs)
+        self.challenge.update(labelled)
+        return found
+
+    def _arm(self, block: Admitted, batch: PredictionBatch) -> int:
+        """Begin to judge when the budget per event is known; return the place after which events are judged."""
+        if self._rates is not None:
+            return -1
+        for at, _ in block.attempts:
+            self._times.append(float(batch.ts[at]))
+            if len(self._times) == _PERIOD_ROWS:
+                self._rates = self._share(_period(self._times))
+                self._times = []
+                self._begin(self._rates)
+                return at
+        return len(batch)
+
+    def _share(self, period: float) -> dict[str, float]:
+        config = self.config
+        rate = Budget.parse(config.budget).rate_per_event(config.sources / period)
+        off = {
+            name
+            for name, limit in (
+                ("calibration", config.max_overconfidence),
+                ("failures", config.max_failures),
+                ("latency", config.max_latency),
+            )
+            if limit is None
+        }
+        shares = split_rate(rate, {name: weight for name, weight in _WEIGHTS.items() if name not in off})
+        return {name: min(share, _LARGEST_RATE) for name, share in shares.items()}
+
+    def _begin(self, rates: Mapping[str, float]) -> None:
+        self.accuracy.arm(rates)
+        self.expectation.arm(rates)
+        self.serving.arm(rates)
+
+    def _note_versions(self, block: Admitted, batch: PredictionBatch, partition: int) -> list[AuditRecord]:
+        records: list[AuditRecord] = []
+        for at, row in block.attempts:
+            before = self.versions.newest
+            if self.versions.see(row.version):
+                ts, offset = float(batch.ts[at]), int(batch.offsets[at])
+                records.append(
+                    AuditRecord.version_seen(
+                        self.config.stream, self.source, row.version, ts=ts, partition=partition, offset=offset,
+                        before=before,
+                    )
+                )  # fmt: skip
+        return records
+
+    def _trigger(self, trigger: Trigger, offset: int, partition: int) -> RetrainingTrigger:
+        return RetrainingTrigger.of(
+            self.config.stream, self.source, partition=partition, offset=offset, ts=trigger.ts, version=trigger.version,
+            reasons=tuple(
+                TriggerReason(
+                    kind=TriggerKind(reason.kind), since=reason.since, statistic=reason.statistic,
+                    threshold=reason.threshold, names=reason.names, summary=reason.summary,
+                )
+                for reason in trigger.reasons
+            ),
+            samples=trigger.samples,
+        )  # fmt: skip
+
+    def _told(self, signals: list[Named]) -> list[Named]:
+        if self.config.feature_alerts:
+            return signals
+        return [named for named in signals if named[0] != "class_mix"]
+
+    def _describe(self, signal: Signal) -> str:
+        return describe(signal, rule=self.slices.rule(signal.channel))
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
-        counts = self.intake.join.counts
-        return self.intake.newest, {
-            "predictions": counts.predictions,
-            "labelled": counts.joined,
-            "missing_labels": counts.missing,
-            "unmatched_labels": counts.unmatched_labels,
-            "accuracy": sum(self._right) / len(self._right) if self._right else None,
+        join = self.intake.join
+        values: dict[str, float | None] = {
+            "events": self.events,
+            "predictions": join.counts.predictions,
+            "waiting": join.waiting,
+            "missing_labels": join.counts.missing,
+            "missing_rate": join.missing_rate,
+            "unmatched_labels": join.counts.unmatched_labels,
+            "duplicates": join.counts.duplicate_predictions + join.counts.duplicate_labels,
         }
+        values |= self.accuracy.features(self.intake.labels.names)
+        values |= self.expectation.features(self.accuracy.rows)
+        for part in (self.serving, self.inputs, self.slices, self.challenge):
+            values |= part.features()
+        return self.intake.newest, values
 
     def state(self) -> dict[str, Any]:
         """Plain values from which `from_state` goes on."""
-        return {"version": _VERSION, "intake": self.intake.state(), "right": list(self._right)}
+        return {
+            "version": _VERSION,
+            "intake": self.intake.state(),
+            "accuracy": self.accuracy.state(),
+            "expectation": self.expectation.state(),
+            "serving": self.serving.state(),
+            "inputs": self.inputs.state(),
+            "slices": self.slices.state(),
+            "challenge": self.challenge.state(),
+            "retraining": self.retraining.state(),
+            "versions": self.versions.state(),
+            "book": self.book.state(),
+            "events": self.events,
+            "times": list(self._times),
+            "rates": self._rates,
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], source: str, config: PredictionConfig) -> Self:
@@ -79,8 +240,62 @@ class SourceMonitor:
             )
         monitor = cls(source, config)
         try:
-            monitor.intake = Intake.from_state(state["intake"], config)
-            monitor._right.extend(state["right"])
+            monitor._restore(state)
         except _DAMAGES as error:
             raise StateError(f"state of {source} is damaged: {type(error).__name__}: {error}") from error
         return monitor
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        rates = state["rates"]
+        self._rates = None if rates is None else {str(name): float(rate) for name, rate in rates.items()}
+        self._times = [float(ts) for ts in state["times"]]
+        self.events = int(state["events"])
+        self.intake = Intake.from_state(state["intake"], self.config)
+        self.accuracy.restore(state["accuracy"], self._rates)
+        self.expectation.restore(state["expectation"], self._rates)
+        self.serving.restore(state["serving"], self._rates)
+        self.inputs.restore(state["inputs"])
+        self.slices.restore(state["slices"])
+        self.challenge.restore(state["challenge"])
+        self.retraining.restore(state["retraining"])
+        self.versions = ModelVersions.from_state(state["versions"])
+        self.book.restore(state["book"])
+
+
+def _book_config(config: PredictionConfig) -> SensorConfig:
+    """Return what the alerts have to know of the settings."""
+    errors = tuple(
+        ExtraDetector(error_detector_name(extra), alert=extra.alert, consecutive=extra.consecutive)
+        for extra in config.error_detectors
+    )
+    return SensorConfig(
+        stream=config.stream,
+        cooldown=config.cooldown,
+        resolve_after=config.resolve_after,
+        extra=(*errors, ExtraDetector("psi", alert=config.feature_alerts)),
+    )
+
+
+def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:
+    """Cut a delivery where the count of the source's events is a multiple of a block; give the last place of each."""
+    n = len(admitted.rows)
+    cuts = [0, *range(_BLOCK - events % _BLOCK, n, _BLOCK), n]
+    attempts = np.searchsorted([at for at, _ in admitted.attempts], cuts).tolist()
+    predictions = np.searchsorted([at for at, _ in admitted.predictions], cuts).tolist()
+    judged = np.searchsorted([one.at for one in admitted.judged], cuts).tolist()
+    for i in range(len(cuts) - 1):
+        yield (
+            cuts[i + 1] - 1,
+            Admitted(
+                admitted.rows[cuts[i] : cuts[i + 1]],
+                admitted.attempts[attempts[i] : attempts[i + 1]],
+                admitted.predictions[predictions[i] : predictions[i + 1]],
+                admitted.judged[judged[i] : judged[i + 1]],
+            ),
+        )
+
+
+def _period(times: list[float]) -> float:
+    gaps = np.diff(np.sort(times))
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0

@@ -1,22 +1,44 @@
 """The alerts of one source: what policies make of signals, with an identity and words."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import StateError
 from stream_app.events import Alert, AlertState, Severity, alert_id
-from stream_app.monitors.sensors.batch import SensorBatch
 from stream_app.monitors.sensors.config import WINDOWED_TESTS, SensorConfig
 
 __all__ = ["AlertBook"]
 
 _EPISODES = "episodes"
 _MOMENTS = "moments"
-_POLICY_OF_KIND = {"anomaly": _EPISODES, "quality": _EPISODES, "drift": _MOMENTS, "changepoint": _MOMENTS}
+_POLICY_OF_KIND = {
+    "anomaly": _EPISODES,
+    "quality": _EPISODES,
+    "performance": _EPISODES,
+    "drift": _MOMENTS,
+    "changepoint": _MOMENTS,
+}
 _LEAST_SEVERITY = {"changepoint": Severity.INFO}
 _RANK = list(Severity)
+
+
+class _Batch(Protocol):
+    """Events of one source, of whatever kind."""
+
+    @property
+    def source(self) -> str:
+        """Whose."""
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event times, shape (n,)."""
+
+    @property
+    def offsets(self) -> IntArray:
+        """Offsets, shape (n,)."""
 
 
 class AlertBook:
@@ -31,10 +53,13 @@ class AlertBook:
     ----------
     config : SensorConfig
         Settings.
+    describe : callable, optional
+        Puts a signal into words.
     """
 
-    def __init__(self, config: SensorConfig) -> None:
+    def __init__(self, config: SensorConfig, describe: Callable[[Signal], str] | None = None) -> None:
         self._config = config
+        self._describe = describe or _summary
         lasting = {"resolve_after": float("inf"), "cool_down": config.cooldown}
         momentary = {"resolve_after": config.resolve_after, "cool_down": config.cooldown}
         self._policies: dict[str, AlertPolicy] = {
@@ -51,16 +76,14 @@ class AlertBook:
         self._silent = {extra.name for extra in config.extra if not extra.alert}
         self._firing: dict[str, Alert] = {}
 
-    def update(
-        self, signals: Sequence[tuple[str, Signal]], batch: SensorBatch, partition: int
-    ) -> list[Alert]:
+    def update(self, signals: Sequence[tuple[str, Signal]], batch: _Batch, partition: int) -> list[Alert]:
         """Turn the signals of a batch into alerts that begin or end.
 
         Parameters
         ----------
         signals : sequence of (detector, Signal)
             Named by the detector that saw them.
-        batch : SensorBatch
+        batch : SensorBatch or PredictionBatch
             The events.
         partition : int
             Where they came from.
@@ -78,7 +101,7 @@ class AlertBook:
         alerts.sort(key=lambda pair: pair[0])
         return [alert for _, alert in alerts]
 
-    def _alert(self, policy: str, change: AlertChange, batch: SensorBatch, partition: int) -> Alert | None:
+    def _alert(self, policy: str, change: AlertChange, batch: _Batch, partition: int) -> Alert | None:
         key = f"{policy}:{change.alert_key}"
         offset = int(batch.offsets[change.row])
         if change.state == "resolved":
@@ -111,7 +134,7 @@ class AlertBook:
             offset=offset,
             statistic=signal.statistic,
             threshold=signal.threshold,
-            summary=_summary(signal),
+            summary=self._describe(signal),
             contributions=signal.contributions,
             context=dict(signal.context),
         )

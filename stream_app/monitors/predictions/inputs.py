@@ -1,0 +1,170 @@
+"""What a model is asked: drift of its features, and of what it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from stream_app.core.arrays import FloatArray
+from stream_app.core.performance import ClassMixDrift
+from stream_app.core.twosample import PSI_SEVERE, WindowedTest, WindowedTestOptions
+from stream_app.monitors.predictions.columns import PredictionColumns
+from stream_app.monitors.predictions.config import PredictionConfig
+from stream_app.monitors.predictions.evidence import Named, performance_signal
+from stream_app.monitors.predictions.intake import Unlabelled
+
+__all__ = ["MAX_FEATURES", "Inputs", "numbers"]
+
+MAX_FEATURES = 64
+"""Most features of a source: names are the producer's, memory is ours."""
+
+_REFERENCE_WINDOWS = 2
+
+
+class Inputs:
+    """Features and predicted classes of one source, window by window against the first ones.
+
+    The names of the features, and of the categories, are those that the predictions of the reference have; a
+    name that comes up later is not watched.
+
+    Parameters
+    ----------
+    config : PredictionConfig
+        Settings.
+    """
+
+    def __init__(self, config: PredictionConfig) -> None:
+        self._config = config
+        self._learn = _REFERENCE_WINDOWS * config.feature_window
+        self._first: list[Mapping[str, float | None]] = []
+        self._numeric: dict[str, None] = {}
+        self._categorical: dict[str, None] = {}
+        self._seen = 0
+        self._test: WindowedTest | None = None
+        self._mix = ClassMixDrift(learn=self._learn, window=config.feature_window)
+        self._mixed = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the names of all features are known."""
+        return self._seen >= self._learn
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(self._numeric)
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """Names of the categories; a name that is a feature's, too, is the feature's."""
+        return tuple(name for name in self._categorical if name not in self._numeric)
+
+    @property
+    def psi(self) -> tuple[tuple[str, float], ...]:
+        """Stability index of each feature in the last complete window."""
+        if self._test is None:
+            return ()
+        figures = ((name.removesuffix(".psi"), value) for name, value in self._test.features().items())
+        return tuple((name, value) for name, value in figures if value is not None)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Features, and ``prediction`` for the classes, that are in drift."""
+        names = [name for name, value in self.psi if value >= PSI_SEVERE]
+        return (*names, "prediction") if self._mixed else tuple(names)
+
+    def update(self, columns: PredictionColumns) -> list[Named]:
+        """Take predictions."""
+        found = self._watch_classes(columns)
+        items = columns.items
+        first = min(self._learn - self._seen, len(items))
+        if first:
+            for item in items[:first]:
+                self._meet(item)
+            self._seen += first
+            if self.known:
+                self._begin()
+        if self._test is None or first == len(items):
+            return found
+        rows = columns.answered[first:]
+        ts = columns.ts[np.searchsorted(columns.row, rows)]
+        for signal in self._test.update(ts, numbers(items[first:], self.numeric)):
+            found.append(("psi", replace(signal, row=int(rows[signal.row]))))
+        return found
+
+    def _meet(self, item: Unlabelled) -> None:
+        self._first.append(item.features)
+        for names, mapping in ((self._numeric, item.features), (self._categorical, item.categories)):
+            for name in mapping:
+                if len(names) < MAX_FEATURES:
+                    names[name] = None
+
+    def _begin(self) -> None:
+        if self._numeric:
+            options = WindowedTestOptions(
+                tests=("psi",), window=self._config.feature_window, learn=self._learn
+            )
+            self._test = WindowedTest(self.numeric, options=options)
+            self._test.update(np.zeros(len(self._first)), _matrix(self._first, self.numeric))
+        self._first = []
+
+    def _watch_classes(self, columns: PredictionColumns) -> list[Named]:
+        found: list[Named] = []
+        for at, psi in self._mix.update(columns.predicted):
+            if psi >= PSI_SEVERE or self._mixed:
+                self._mixed = psi >= PSI_SEVERE
+                row = int(columns.answered[at])
+                ts = float(columns.ts[np.searchsorted(columns.row, row)])
+                found.append(
+                    performance_signal(
+                        "class_mix", row, ts, statistic=psi, threshold=PSI_SEVERE, ended=not self._mixed
+                    )
+                )
+        return found
+
+    def features(self) -> dict[str, float | None]:
+        """Live figures."""
+        values: dict[str, float | None] = {
+            "class_mix.psi": self._mix.psi,
+            "drifted_features": len(self.drifted),
+        }
+        return values | {f"{name}.psi": value for name, value in self.psi}
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `restore`."""
+        return {
+            "first": [dict(features) for features in self._first],
+            "numeric": list(self._numeric),
+            "categorical": list(self._categorical),
+            "seen": self._seen,
+            "test": None if self._test is None else self._test.state(),
+            "mix": self._mix.state(),
+            "mixed": self._mixed,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken, with the windows that it has."""
+        self._first = list(state["first"])
+        self._numeric = dict.fromkeys(state["numeric"])
+        self._categorical = dict.fromkeys(state["categorical"])
+        self._seen = int(state["seen"])
+        self._test = None if state["test"] is None else WindowedTest.from_state(state["test"])
+        self._mix = ClassMixDrift.from_state(
+            state["mix"], learn=self._learn, window=self._config.feature_window
+        )
+        self._mixed = bool(state["mixed"])
+
+
+def numbers(items: Sequence[Unlabelled], names: tuple[str, ...]) -> FloatArray:
+    """Return the features of predictions, shape (n, d); NaN where one is missing."""
+    return _matrix([item.features for item in items], names)
+
+
+def _matrix(rows: Sequence[Mapping[str, float | None]], names: tuple[str, ...]) -> FloatArray:
+    # numpy makes NaN of None. Nearly always the names come in one order, and need no look one by one.
+    if all(tuple(row) == names for row in rows):
+        cells = [list(row.values()) for row in rows]
+    else:
+        cells = [[row.get(name) for name in names] for row in rows]
+    return np.array(cells, dtype=np.float64).reshape(len(rows), len(names))

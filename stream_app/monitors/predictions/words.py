@@ -1,0 +1,82 @@
+"""Alerts about a model, put into words."""
+
+from collections.abc import Callable, Mapping
+
+from stream_app.core.signals import WHOLE_SOURCE, Signal
+
+__all__ = ["describe"]
+
+
+def describe(signal: Signal, *, rule: str) -> str:
+    """Put a signal into one line for a person.
+
+    Parameters
+    ----------
+    signal : Signal
+        What was seen.
+    rule : str
+        The slice that it is about, if it is about one.
+
+    Examples
+    --------
+    >>> signal = Signal(
+    ...     row=0, ts=0.0, kind="performance", detector="accuracy", channel="*", statistic=0.12, threshold=0.05,
+    ...     context=(("accuracy", 0.85), ("baseline", 0.97), ("events", 210.0)),
+    ... )
+    >>> describe(signal, rule="*")
+    'accuracy 85.0 % over the last 210 labelled predictions, 12.0 points below the baseline of 97.0 %'
+    """
+    if signal.detector == "slice":
+        return f"error rate {_percent(signal.statistic)} where {rule}, {_percent(signal.threshold)} overall"
+    words = _WORDS.get(signal.detector)
+    if words is not None:
+        return words(signal, dict(signal.context))
+    name = signal.detector.removeprefix("errors.")
+    if name != signal.detector:
+        return f"errors have risen ({name})"
+    where = "all features" if signal.channel == WHOLE_SOURCE else signal.channel
+    return f"{signal.kind} in {where} ({name}): {signal.statistic:.3g}, above {signal.threshold:.3g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.1f} %"
+
+
+def _accuracy(signal: Signal, figures: Mapping[str, float]) -> str:
+    labelled = signal.detector == "accuracy"
+    name, what = ("accuracy", "labelled predictions") if labelled else ("estimated accuracy", "predictions")
+    return (
+        f"{name} {_percent(figures['accuracy'])} over the last {figures['events']:,.0f} {what}, "
+        f"{100.0 * signal.statistic:.1f} points below the baseline of {_percent(figures['baseline'])}"
+    )
+
+
+def _calibration(_: Signal, figures: Mapping[str, float]) -> str:
+    return (
+        f"confidence exceeds accuracy by {100.0 * figures['overconfidence']:.1f} points over the last "
+        f"{figures['events']:,.0f} labelled predictions, by {100.0 * figures['baseline']:.1f} in the baseline"
+    )
+
+
+def _share(verb: str) -> Callable[[Signal, Mapping[str, float]], str]:
+    def words(signal: Signal, figures: Mapping[str, float]) -> str:
+        return (
+            f"{_percent(figures['rate'])} of the last {figures['events']:,.0f} predictions {verb}, "
+            f"{_percent(signal.threshold)} are allowed"
+        )
+
+    return words
+
+
+def _class_mix(signal: Signal, _: Mapping[str, float]) -> str:
+    return f"the mix of predicted classes has moved: PSI {signal.statistic:.2f}"
+
+
+_WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
+    "accuracy": _accuracy,
+    "estimated_accuracy": _accuracy,
+    "calibration": _calibration,
+    "failures": _share("failed"),
+    "latency": _share("were slow"),
+    "class_mix": _class_mix,
+}
