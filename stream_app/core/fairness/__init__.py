@@ -1,0 +1,21 @@
+"""Fairness of a classifier: how its answers and its mistakes are spread over groups."""
+
+from stream_app.core.fairness.figures import (
+    FairnessOptions,
+    FairnessReport,
+    FourFifths,
+    GroupMetrics,
+    Measured,
+    Violation,
+)
+from stream_app.core.fairness.outcomes import GroupOutcomes
+
+__all__ = [
+    "FairnessOptions",
+    "FairnessReport",
+    "FourFifths",
+    "GroupMetrics",
+    "GroupOutcomes",
+    "Measured",
+    "Violation",
+]
