@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -14,10 +14,12 @@ from aiokafka import TopicPartition
 
 from producers.batch import EventBatch, Source, Winnowed
 from producers.connection import ensure_topics
+from producers.control import listening
 from producers.pacing import Clock, Pace, WallClock, paced
 from producers.passes import limited, looped
 from producers.progress import Progress, Silent
 from producers.publish import Acknowledged, Numbered, Publisher, lanes_of, unseen
+from producers.remote import PausableClock, Remote
 from producers.resume import ReplayState, catch_up, end_offsets, held
 from stream_app.errors import SettingsError, SourceError
 from stream_app.settings import KafkaSettings
@@ -55,6 +57,9 @@ class Replay:
         Where progress is kept; None keeps none.
     resume : bool
         Go on where the replay in `state` was interrupted.
+    control : str or None
+        Topic in which something may be said to `remote` while it runs.
+    remote : Remote
     """
 
     source: Source
@@ -69,6 +74,8 @@ class Replay:
     settings: str = ""
     state: Path | None = None
     resume: bool = False
+    control: str | None = None
+    remote: Remote = field(default_factory=lambda: Remote(""))
 
     @property
     def identity(self) -> str:
@@ -179,8 +186,14 @@ async def run(
             replay.kafka, lanes_of(topics), state.replay_id, note=progress.note
         )
         seen, begun = _Seen(), monotonic()
+        replay.remote.stop = stop
+        ears = (
+            nullcontext()
+            if replay.control is None
+            else listening(replay.kafka, replay.control, replay.remote, progress.note)
+        )
         try:
-            async with _watched(publisher, state, path, seen, progress, replay.total):
+            async with ears, _watched(publisher, state, path, seen, progress, replay.total):
                 try:
                     await _pump(replay, publisher, state, topics, seen, stop, clock or WallClock(stop))
                 except (SourceError, SettingsError):
@@ -260,7 +273,9 @@ async def _pump(
             yield rest
 
     at_once = replay.pace.speed is not None or replay.pace.rate is not None
-    async for chunk in paced(fresh(), replay.pace, clock, stop):
+    pausable = PausableClock(clock, replay.remote)
+    async for chunk in paced(fresh(), replay.pace, pausable, stop):
+        await pausable.open(stop)
         await publisher.send(chunk, at_once=at_once)
         seen.add(chunk)
 

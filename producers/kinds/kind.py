@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from producers.batch import EventBatch, Source
+from producers.images.options import ImageOptions
+from producers.remote import Remote
 from producers.sessions import SessionColumns
 from producers.sources import Columns
 from stream_app.errors import SettingsError
@@ -44,6 +46,12 @@ class Selection:
         Of everything that is drawn.
     limit : int or None
         Most events that will be asked for; a simulation draws its faults within them.
+    images : ImageOptions
+        What is said about images.
+    remote : Remote
+        What is said to the replay while it runs.
+    note : callable
+        Told what takes long.
     """
 
     paths: tuple[str, ...] = ()
@@ -57,6 +65,9 @@ class Selection:
     drift: str | None = None
     seed: int = 0
     limit: int | None = None
+    images: ImageOptions = field(default_factory=ImageOptions)
+    remote: Remote = field(default_factory=lambda: Remote(""))
+    note: Callable[[str], None] = lambda _: None
 
 
 class Kind(Protocol):
@@ -74,14 +85,21 @@ class Kind(Protocol):
     def keys(self) -> tuple[str, str]:
         """What its events are keyed by: one, and several of them."""
 
+    @property
+    def remote(self) -> bool:
+        """Whether something can be said to it while it runs."""
+
     def topics(self, selection: Selection, topics: Topics) -> Mapping[str, str]:
         """Where its events go: topics by the kind of stream in the monitor file, in the order of the routes."""
+
+    def share(self, selection: Selection) -> float:
+        """Return how many events are sent for each of the source, about."""
 
     def open(self, selection: Selection) -> Source:
         """Find what is to be replayed; a `StreamgaugeError` says what cannot be."""
 
-    def change(self, selection: Selection) -> Change | None:
-        """Make what changes its batches on their way, if anything does; a new one each time."""
+    def change(self, selection: Selection, source: Source) -> Change | None:
+        """Make what changes the source's batches on their way, if anything does; a new one each time."""
 
 
 def refuse(kind: str, options: Mapping[str, object]) -> None:

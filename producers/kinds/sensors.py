@@ -26,10 +26,15 @@ class Sensors:
     about: str = "readings of sensors: SKAB, any CSV, JSONL or Parquet, a simulated water loop, WaterFlow"
 
     keys: tuple[str, str] = ("source", "sources")
+    remote: bool = False
 
     def topics(self, selection: Selection, topics: Topics) -> dict[str, str]:  # noqa: ARG002 the same for all
         """Return ``sensor.readings``."""
         return {self.name: topics.sensors}
+
+    def share(self, selection: Selection) -> float:  # noqa: ARG002 the same for all
+        """Return 1: each becomes one event."""
+        return 1.0
 
     def open(self, selection: Selection) -> Source:
         """Find the files, the data set or the simulation.
@@ -44,7 +49,8 @@ class Sensors:
         said = selection.sessions
         refuse(
             self.name,
-            {
+            selection.images.said
+            | {
                 "--preset": selection.preset,
                 "--entity-column": said.entity,
                 "--values": said.values,
@@ -71,7 +77,7 @@ class Sensors:
             return DATASETS[selection.dataset](selection.columns.name or selection.dataset)
         return self._simulated(selection)
 
-    def change(self, selection: Selection) -> Change | None:
+    def change(self, selection: Selection, source: Source) -> Change | None:  # noqa: ARG002 the same for all
         """Make the injector of ``--drift``."""
         if not selection.drift:
             return None

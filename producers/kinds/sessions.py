@@ -20,10 +20,15 @@ class Sessions:
     name: str = "sessions"
     about: str = "what entities did: Online Retail, CDNOW, any CSV, JSONL or Parquet"
     keys: tuple[str, str] = ("entity", "entities")
+    remote: bool = False
 
     def topics(self, selection: Selection, topics: Topics) -> dict[str, str]:  # noqa: ARG002 the same for all
         """Return ``session.events``."""
         return {self.name: topics.sessions}
+
+    def share(self, selection: Selection) -> float:  # noqa: ARG002 the same for all
+        """Return 1: each becomes one event."""
+        return 1.0
 
     def open(self, selection: Selection) -> Source:
         """Find the files and the meaning of their columns.
@@ -38,7 +43,8 @@ class Sessions:
         columns = selection.columns
         refuse(
             self.name,
-            {
+            selection.images.said
+            | {
                 "--simulate": selection.simulate,
                 "--dataset": selection.dataset,
                 "--pumps": selection.pumps != 1,
@@ -54,7 +60,7 @@ class Sessions:
             raise SettingsError("replay sessions: give files to replay")
         return SessionFiles.find(selection.paths, selection.sessions, selection.preset)
 
-    def change(self, selection: Selection) -> Change | None:
+    def change(self, selection: Selection, source: Source) -> Change | None:  # noqa: ARG002 the same for all
         """Make the injector of ``--drift``."""
         if not selection.drift:
             return None

@@ -22,6 +22,7 @@ INTERRUPTED = 130
 _PANELS = {
     "demo": "Start here",
     "replay": "Run",
+    "replay-control": "Run",
     "worker": "Run",
     "backtest": "Run",
     "check": "Run",

@@ -13,8 +13,10 @@ import typer
 from rich.console import Console
 
 from producers.kinds import Kind, Selection, kinds
+from producers.kinds.images import CAMERA
 from producers.pacing import Pace, parse_speed
 from producers.progress import Progress, progress_for
+from producers.remote import Remote
 from producers.replay import Replay, Summary, run
 from producers.resume import default_path
 from stream_app.cli.file_columns import (
@@ -26,6 +28,20 @@ from stream_app.cli.file_columns import (
     TimeColumnOption,
     columns_of,
     names,
+)
+from stream_app.cli.image_options import (
+    CorruptionOption,
+    InOrderOption,
+    LabelDelayOption,
+    LabelsOption,
+    LevelOption,
+    MissingLabelsOption,
+    ModelNameOption,
+    ModelOption,
+    NoLabelsOption,
+    PartOption,
+    SkipPredictionsOption,
+    image_options_of,
 )
 from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import ConfigOption, KafkaOption, settings_of
@@ -71,6 +87,10 @@ streamgauge replay sensors big.parquet --resume
 
 streamgauge replay sessions online_retail.csv.gz
 
+streamgauge replay images --drift "sudden:at=400,level=3" --speed real
+
+streamgauge replay images MNIST --label-delay 30s --drift "gradual:from=2000,over=3000,level=5"
+
 streamgauge replay sessions orders.csv --entity-column buyer --values "amount=units*price"
 """
 
@@ -80,7 +100,8 @@ def replay(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATH...]", help="Files, directories or globs: .csv .tsv .jsonl .parquet, .gz too."
+            metavar="[PATH...]",
+            help="Files, directories or globs: .csv .tsv .jsonl .parquet, .gz too; for images one folder or IDX file.",
         ),
     ] = None,
     *,
@@ -96,7 +117,11 @@ def replay(
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Name of the source, for all events.", rich_help_panel=SOURCE),
+        typer.Option(
+            metavar="NAME",
+            help="Name of the source, for all events; of images' camera.",
+            rich_help_panel=SOURCE,
+        ),
     ] = None,
     time_column: TimeColumnOption = None,
     source_column: SourceColumnOption = None,
@@ -118,6 +143,17 @@ def replay(
     time_format: TimeFormatOption = None,
     anonymous: AnonymousOption = None,
     sort: SortOption = False,
+    labels: LabelsOption = None,
+    part: PartOption = "test",
+    in_order: InOrderOption = False,
+    model: ModelOption = None,
+    model_name: ModelNameOption = "digits",
+    skip_predictions: SkipPredictionsOption = False,
+    no_labels: NoLabelsOption = False,
+    missing_labels: MissingLabelsOption = 0.0,
+    label_delay: LabelDelayOption = None,
+    level: LevelOption = 0,
+    corruption: CorruptionOption = "all",
     speed: Annotated[
         str, typer.Option(help="By event time: real (1x), a factor like 60x, or max.", rich_help_panel=PACE)
     ] = "max",
@@ -132,7 +168,7 @@ def replay(
         bool, typer.Option("--loop", help="Again and again, event time moving on.", rich_help_panel=PACE)
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many events.", rich_help_panel=PACE)
+        int | None, typer.Option(min=1, help="Stop after so many events, or images.", rich_help_panel=PACE)
     ] = None,
     resume: Annotated[
         bool,
@@ -156,7 +192,8 @@ def replay(
         str | None,
         typer.Option(
             metavar="SCHEDULE",
-            help='Changes to inject: "flow:mean+2sd@3600..7200; *:stuck@#900..#950".',
+            help='Changes to inject: "flow:mean+2sd@3600..7200; *:stuck@#900..#950"; '
+            'for images "sudden:at=500,level=3".',
             rich_help_panel=CHANGE,
         ),
     ] = None,
@@ -191,8 +228,10 @@ def replay(
     without repeating or skipping an event.
     """
     settings = settings_of(config, kafka=kafka)
+    progress = progress_for(Console(stderr=True), f"replaying {kind}", quiet=quiet)
     try:
         chosen = _kind(kind)
+        pace = Pace(parse_speed(speed), rate, max_gap)
         selection = Selection(
             paths=tuple(paths or ()),
             columns=columns_of(
@@ -224,27 +263,47 @@ def replay(
             drift=drift,
             seed=seed,
             limit=limit,
+            images=image_options_of(
+                labels=labels,
+                part=part,
+                in_order=in_order,
+                model=model,
+                model_name=model_name,
+                skip_predictions=skip_predictions,
+                no_labels=no_labels,
+                missing_labels=missing_labels,
+                label_delay=label_delay,
+                level=level,
+                corruption=corruption,
+                pace=pace,
+                period=period,
+            ),
+            remote=Remote(source or CAMERA),
+            note=progress.note,
         )
         servers = _servers(settings.kafka)
         topics = _topics(settings, chosen, selection, topic)
+        opened = chosen.open(selection)
         plan = Replay(
-            source=chosen.open(selection),
+            source=opened,
             kafka=servers,
             topics=topics,
             partitions=partitions,
-            pace=Pace(parse_speed(speed), rate, max_gap),
+            pace=pace,
             loop=loop,
             limit=limit,
-            change=lambda: chosen.change(selection),
-            settings=f"{drift} {seed}",
+            change=lambda: chosen.change(selection, opened),
+            share=chosen.share(selection),
+            settings=f"{drift} {seed}{_also(selection)}",
             state=state or _state_path(selection, servers, kind, topics),
             resume=resume,
+            control=Topics(settings.prefix).control if chosen.remote else None,
+            remote=selection.remote,
         )
-        chosen.change(selection)
+        chosen.change(selection, opened)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
-    console = Console(stderr=True)
-    summary = _run(plan, progress_for(console, ", ".join(topics), quiet=quiet))
+    summary = _run(plan, progress)
     if as_json:
         typer.echo(msgspec.json.encode(asdict(summary)).decode())
     elif not quiet:
@@ -279,6 +338,12 @@ def _servers(settings: KafkaSettings) -> KafkaSettings:
 def _state_path(selection: Selection, kafka: KafkaSettings, kind: str, topics: Sequence[str]) -> Path:
     what = [str(Path(path).absolute()) for path in selection.paths] or [selection.dataset or "simulation"]
     return default_path(kafka.bootstrap, *topics, kind, *what, selection.columns.name or "")
+
+
+def _also(selection: Selection) -> str:
+    """Return what was said about images, nothing for other streams."""
+    said = selection.images
+    return f" {said.identity}" if any(said.said.values()) else ""
 
 
 def _run(plan: Replay, progress: Progress) -> Summary:
