@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -105,6 +105,13 @@ bench-features: venv ## Live features: two real shops against plain sums, reads,
 	@$(PY) benchmarks/features/shops.py "$(DATA)"
 	@$(PY) benchmarks/features/reading.py
 	@$(PY) benchmarks/features/writing.py "$(DATA)"
+
+bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
+	@$(PY) benchmarks/slices/planted.py
+
+bench-images: venv ## Images: ten levels of corruption beside a published table, delays, false alarms, cost (DATA=DIR with mnist)
+	@$(PY) benchmarks/images/levels.py "$(DATA)"
+	@$(PY) benchmarks/images/false_alarms.py "$(DATA)"
 
 lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
