@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -110,8 +110,9 @@ bench-slices: venv ## Weak slices: planted ones found again, none where there ar
 	@$(PY) benchmarks/slices/planted.py
 
 bench-images: venv ## Images: ten levels of corruption beside a published table, delays, false alarms, cost (DATA=DIR with mnist)
-	@$(PY) benchmarks/images/levels.py "$(DATA)"
-	@$(PY) benchmarks/images/false_alarms.py "$(DATA)"
+	@if [ -d "$(DATA)/mnist" ]; then \
+		$(PY) benchmarks/images/levels.py "$(DATA)" && $(PY) benchmarks/images/false_alarms.py "$(DATA)"; \
+	else echo "skipped: $(DATA)/mnist is not there; name the folder with it: make bench-images DATA=DIR"; fi
 
 lock: ## Make the lock files anew from pyproject.toml
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
