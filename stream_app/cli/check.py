@@ -16,8 +16,9 @@ from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.runtime.configuration import input_topic, monitor_config, session_config
+from stream_app.runtime.prediction_configuration import prediction_config
 from stream_app.runtime.worker import Worker
-from stream_app.settings import SensorStream, Settings
+from stream_app.settings import PredictionStream, SensorStream, Settings
 from stream_app.store import connect
 
 __all__ = ["check"]
@@ -70,6 +71,8 @@ def _streams(settings: Settings) -> list[Finding]:
         try:
             if isinstance(stream, SensorStream):
                 monitor_config(name, stream)
+            elif isinstance(stream, PredictionStream):
+                prediction_config(name, stream)
             else:
                 session_config(name, stream)
         except StreamgaugeError as error:

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from stream_app.events import Topics
+from stream_app.monitors.form import Monitor
+from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import SourceAgent
+from stream_app.runtime.agents import SourceAgent, predictions
 from stream_app.runtime.batching import BatchTransport
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.effects import Effects
@@ -18,19 +21,22 @@ from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import LogStart, Opener, Partitions
+from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.runtime.predictions import PredictionEffects
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
-from stream_app.settings import SensorStream, SessionStream, Settings
+from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
     AlertWriter,
     CheckpointStore,
     FeatureLogReader,
     FeatureLogWriter,
     FeatureWriter,
+    NoticeWriter,
     Store,
 )
 
-__all__ = ["Surroundings", "make_partitions", "sensor_agent", "session_agent"]
+__all__ = ["Surroundings", "make_partitions", "session_agent", "source_agent"]
 
 
 def make_partitions(
@@ -60,17 +66,19 @@ def make_partitions(
     """
     worker, key = settings.worker, settings.redis.signing_key
     checkpoints = CheckpointStore(store, worker.group)
-    monitors: dict[str, Callable[[], SensorMonitor]] = {}
+    monitors: dict[str, Callable[[], Monitor]] = {}
     limits: dict[str, SourceLimits] = {}
     openers: dict[str, Opener] = {}
     for topic, name in topics.items():
         stream = settings.streams[name]
-        if isinstance(stream, SensorStream):
-            config = monitor_config(name, stream)
-            monitors[topic] = lambda config=config: SensorMonitor(config)  # type: ignore[misc] # bound per loop
-            limits[topic] = SourceLimits(stream.max_sources, stream.source_ttl)
-        else:
+        if isinstance(stream, SessionStream):
             openers[topic] = SessionOpener(checkpoints, sessions[name], key=key, clock=time.time)
+            continue
+        if isinstance(stream, PredictionStream):
+            monitors[topic] = partial(PredictionMonitor, prediction_config(name, stream))
+        else:
+            monitors[topic] = partial(SensorMonitor, monitor_config(name, stream))
+        limits[topic] = SourceLimits(stream.max_sources, stream.source_ttl)
     return Partitions(
         checkpoints,
         monitors,
@@ -117,19 +125,22 @@ class Surroundings:
         }
 
 
-def sensor_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
-    """Make the agent of a stream of sensors."""
-    stream = cast(SensorStream, around.settings.streams[name])
-    effects = Effects(
+def source_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
+    """Make the agent of a stream of sensors, images or predictions."""
+    stream = cast(SensorStream | PredictionStream, around.settings.streams[name])
+    common: tuple[Any, ...] = (
         name,
         around.producer,
         around.topics,
         AlertWriter(around.store),
         FeatureWriter(around.store, name, ttl=stream.feature_ttl),
         around.outbox,
-        metrics=around.metrics,
     )
-    return SourceAgent(name, topic, around.partitions, effects, **around.common())
+    if isinstance(stream, SensorStream):
+        effects = Effects(*common, metrics=around.metrics)
+        return SourceAgent(name, topic, around.partitions, effects, **around.common())
+    effects = PredictionEffects(*common, metrics=around.metrics, notices=NoticeWriter(around.store))
+    return SourceAgent(name, topic, around.partitions, effects, decode=predictions, **around.common())
 
 
 def session_agent(name: str, topic: str, config: SessionConfig, around: Surroundings) -> SessionAgent:

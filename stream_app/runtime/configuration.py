@@ -31,7 +31,12 @@ __all__ = ["input_topic", "monitor_config", "session_config", "session_configs"]
 
 def input_topic(stream: StreamSettings, topics: Topics) -> str:
     """Topic that a stream reads."""
-    own = {"sensors": topics.sensors, "images": topics.images, "sessions": topics.sessions}
+    own = {
+        "sensors": topics.sensors,
+        "images": topics.images,
+        "predictions": topics.predictions,
+        "sessions": topics.sessions,
+    }
     return stream.topic or own[stream.kind]
 
 

@@ -19,7 +19,7 @@ from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import Surroundings, make_partitions, sensor_agent, session_agent
+from stream_app.runtime.assembly import Surroundings, make_partitions, session_agent, source_agent
 from stream_app.runtime.batching import BatchTransport, batched_topic
 from stream_app.runtime.configuration import input_topic, session_configs
 from stream_app.runtime.freshness import FreshnessWatch
@@ -32,7 +32,7 @@ from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.watchdog import LogEnds, Watchdog
-from stream_app.settings import Settings
+from stream_app.settings import PredictionStream, Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
 __all__ = ["Worker"]
@@ -162,7 +162,10 @@ class Worker:
 
     @property
     def _outputs(self) -> tuple[str, ...]:
-        return (*self.topics.all_alerts(), self.topics.dead_letters)
+        outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
+        if not any(isinstance(stream, PredictionStream) for stream in self.settings.streams.values()):
+            return outputs
+        return (*outputs, self.topics.triggers, self.topics.audit)
 
     async def _register_views(self, store: Store) -> None:
         registry = ViewRegistry(store)
@@ -233,7 +236,7 @@ class Worker:
             if name in self._sessions:
                 agent: StreamAgent[Any] = session_agent(name, topic, self._sessions[name], surroundings)
             else:
-                agent = sensor_agent(name, topic, surroundings)
+                agent = source_agent(name, topic, surroundings)
             _register(app, topic, agent)
             agents.append(agent)
 

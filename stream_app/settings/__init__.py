@@ -1,11 +1,12 @@
 """Settings: environment variables ``STREAMGAUGE_*`` over one file, ``streamgauge.toml``."""
 
+from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.loading import Settings, load_settings
+from stream_app.settings.predictions import PredictionStream, RetrainingSettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import (
     ChannelSettings,
-    DetectorSettings,
     ImageStream,
     SensorStream,
     SessionStream,
@@ -23,7 +24,9 @@ __all__ = [
     "FeatureSettings",
     "ImageStream",
     "KafkaSettings",
+    "PredictionStream",
     "RedisSettings",
+    "RetrainingSettings",
     "SensorStream",
     "SessionStream",
     "Settings",

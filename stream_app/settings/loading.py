@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream_app.errors import SettingsError
+from stream_app.settings.predictions import PredictionStream
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import ImageStream, SensorStream, StreamSettings
 from stream_app.settings.worker import WorkerSettings
@@ -70,7 +71,11 @@ class Settings(BaseSettings):
     redis: Annotated[RedisSettings, BeforeValidator(_redis)] = RedisSettings()
     prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     worker: WorkerSettings = WorkerSettings()
-    streams: dict[str, StreamSettings] = {"sensors": SensorStream(), "images": ImageStream()}
+    streams: dict[str, StreamSettings] = {
+        "sensors": SensorStream(),
+        "images": ImageStream(),
+        "predictions": PredictionStream(),
+    }
 
     @classmethod
     def settings_customise_sources(

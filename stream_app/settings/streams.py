@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
+from stream_app.settings.predictions import PredictionStream
 from stream_app.settings.table import Table
 from stream_app.settings.views import ViewSettings
 
 __all__ = [
     "ChannelSettings",
-    "DetectorSettings",
     "ImageStream",
     "SensorStream",
     "SessionStream",
@@ -30,23 +31,6 @@ class ChannelSettings(Table):
         if self.min is not None and self.max is not None and not self.min < self.max:
             raise ValueError(f"min {self.min} must be below max {self.max}")
         return self
-
-
-class DetectorSettings(Table):
-    """A detector to run on each channel beside the default ones."""
-
-    name: str
-    """A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
-    ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``."""
-    channels: tuple[str, ...] | None = None
-    """The channels to run it on; all of them where none are named."""
-    parameters: dict[str, float | int | str | bool] = Field({})
-    every: Annotated[int, Field(ge=1)] | None = None
-    """Feed every n-th event only."""
-    alert: bool = True
-    """Whether its signals raise alerts, or are only counted."""
-    consecutive: Annotated[int, Field(ge=1)] = 1
-    """Signals in a row that an alert needs."""
 
 
 def _named(value: Any) -> Any:
@@ -209,11 +193,12 @@ def _kind(said: Any) -> Any:
 StreamSettings = Annotated[
     Annotated[SensorStream, Tag("sensors")]
     | Annotated[ImageStream, Tag("images")]
+    | Annotated[PredictionStream, Tag("predictions")]
     | Annotated[SessionStream, Tag("sessions")],
     Discriminator(
         _kind,
         custom_error_type="kind",
-        custom_error_message='no such kind of stream; kind is "sensors", "images" or "sessions"',
+        custom_error_message='no such kind of stream; kind is "sensors", "images", "predictions" or "sessions"',
     ),
 ]
 """A stream of any kind."""

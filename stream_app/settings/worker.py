@@ -34,7 +34,8 @@ class WorkerSettings(BaseModel):
     max_poll_interval : duration
         A worker whose own loop stands still for so long leaves the group by itself.
     max_sources_in_memory : int
-        Sources beyond these wait in Redis until they come again, those first that have been unseen for longest.
+        Sources beyond these wait in Redis until they come again, those first that have been unseen for longest. Ten entities of
+        sessions count as one.
     on_old_state : str
         ``stop`` or ``cold``: what becomes of a state that an older version wrote and nothing upgrades. A source that starts
         cold learns anew.

@@ -40,6 +40,7 @@ def test_without_a_file_there_are_defaults():
     assert {name: stream.kind for name, stream in settings.streams.items()} == {
         "sensors": "sensors",
         "images": "images",
+        "predictions": "predictions",
     }
 
 

@@ -18,7 +18,7 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
 from stream_app.cli.show import console, instant, printable
 from stream_app.events import parse_event_time
-from stream_app.settings import SensorStream, Settings
+from stream_app.settings import SessionStream, Settings
 from stream_app.store import FeatureLookup, FeatureReader, FeatureRow, Store, converse
 
 __all__ = ["AtOption", "get", "instant_of", "list_", "watch"]
@@ -107,10 +107,10 @@ class _Sessions:
 
 
 def _view(settings: Settings, view: str | None) -> str:
-    sensors = [name for name, one in settings.streams.items() if isinstance(one, SensorStream)]
-    views = [*sensors, *view_names(settings)]
-    # Images are watched where nothing is set; they need not be meant.
-    likely = [one for one in views if one != "images"] or views
+    sources = [name for name, one in settings.streams.items() if not isinstance(one, SessionStream)]
+    views = [*sources, *view_names(settings)]
+    # These are watched where nothing is set; they need not be meant.
+    likely = [one for one in views if one not in {"images", "predictions"}] or views
     if view is None and len(likely) != 1:
         raise typer.BadParameter(f"name one of the views: {', '.join(views)}", param_hint="--view")
     return view or likely[0]
@@ -123,7 +123,7 @@ async def _look(
     name = view.partition(":")[0].partition("@")[0]
     lookup = FeatureLookup(store.keys)
     stream = settings.streams.get(name)
-    sensors = isinstance(stream, SensorStream)
+    sensors = stream is not None and not isinstance(stream, SessionStream)
     if not sensors:
         # The store may hold views of other settings; only where it does not know one, it is of sensors.
         found = await converse(store, lookup.views(), "reading feature views")
@@ -133,7 +133,7 @@ async def _look(
         return _Sessions(store, lookup, view, chosen, at)
     reader = await sensor_reader(settings, view, store)
     if at is not None:
-        raise typer.BadParameter(f"{view} is of sensors, whose features are of now only", param_hint="--at")
+        raise typer.BadParameter(f"{view} is of sources, whose features are of now only", param_hint="--at")
     return _Sensors(reader, chosen)
 
 

@@ -85,9 +85,11 @@ def sensor_shown(row: FeatureRow, *, chosen: bool) -> Group:
     """Show a row: all in a table, or a line each of those that were chosen."""
     age = max(0.0, time.time() - row.written_ts)
     head = f"{printable(row.entity)}: event of {instant(row.event_ts)}, written {age:.1f} s ago"
-    names = [name for name in row.values if chosen or "." not in name or name.startswith(_WHOLE_SOURCE)]
+    # A model has no channels: all of its figures are lines.
+    whole = chosen or not any(name.endswith(".mean") for name in row.values)
+    names = [name for name in row.values if whole or "." not in name or name.startswith(_WHOLE_SOURCE)]
     lines = [Text(f"{printable(name)}  {_number(row.values[name])}") for name in names]
-    return Group(Text(head), *([] if chosen else [features_table(row)]), *lines)
+    return Group(Text(head), *([] if whole else [features_table(row)]), *lines)
 
 
 def sensor_json(row: FeatureRow) -> str:

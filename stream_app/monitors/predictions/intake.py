@@ -133,7 +133,7 @@ class Intake:
         """Take an event, or say why not."""
         if self._declared is not None and (unknown := self._undeclared(row)):
             return (
-                Reason.SCHEMA,
+                Reason.LABEL,
                 f"the label {unknown[:80]!r} is not among the {len(self._declared)} declared ones",
             )
         at = len(admitted.rows)
