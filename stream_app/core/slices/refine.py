@@ -12,7 +12,7 @@ from stream_app.core.slices.evidence import log_likelihood_ratio
 from stream_app.core.slices.rules import Condition
 from stream_app.core.slices.scan import Box, Limits, ranges
 
-__all__ = ["FineBox", "cut", "fine_box"]
+__all__ = ["FineBox", "cut", "fine_box", "is_rim"]
 
 _ROUNDS = 4
 """Times that each condition's bounds are sought, given the other's; they settle after one or two."""
@@ -37,6 +37,12 @@ class FineBox:
     def conditions(self, bins: Sequence[Bins]) -> tuple[Condition, ...]:
         """Say it in words of the features."""
         return tuple(bins[feature].condition(low, high) for feature, low, high in self.runs)
+
+    def without_one(self) -> "list[FineBox]":
+        """Return the slices with one condition less; none if there is only one."""
+        if len(self.runs) == 1:
+            return []
+        return [FineBox(self.runs[:at] + self.runs[at + 1 :]) for at in range(len(self.runs))]
 
     def borders(self, other: "FineBox", bins: Sequence[Bins]) -> bool:
         """Whether both are about the same features, and overlap or share a bound of one interval."""
@@ -88,8 +94,7 @@ def cut(
         before = box
         for at in range(len(box.runs)):
             box = _cut_one(box, at, bins, fine, wrong, limits)
-        if len(box.runs) == 2:
-            box = _simpler(box, bins, fine, wrong, limits)
+        box = _simpler(box, bins, fine, wrong, limits)
         if box == before:
             break
     return box
@@ -122,19 +127,59 @@ def _cut_one(
     return FineBox((*box.runs[:at], run, *box.runs[at + 1 :]))
 
 
+def is_rim(
+    box: FineBox,
+    found: Sequence[FineBox],
+    bins: Sequence[Bins],
+    fine: IntArray,
+    wrong: BoolArray,
+    left: BoolArray,
+    limits: Limits,
+) -> bool:
+    """Whether a slice is the rim of one found before: it borders on it, with a needless condition more or without.
+
+    Where errors grow smoothly towards the end of a range, the worst part is found first; around it the error rate is
+    raised, too.
+
+    Parameters
+    ----------
+    box : FineBox
+        The slice.
+    found : sequence of FineBox
+        Those found before.
+    bins, fine, wrong, left, limits
+        As in `cut`.
+    """
+    if any(box.borders(other, bins) for other in found):
+        return True
+    fine, wrong = fine[:, left], wrong[left]
+    return any(
+        simpler.borders(other, bins) and not _needed(box, simpler, bins, fine, wrong, limits)
+        for simpler in box.without_one()
+        for other in found
+    )
+
+
 def _simpler(box: FineBox, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, limits: Limits) -> FineBox:
     """Drop a condition that lets nearly all rows pass, unless what it keeps out is significantly better."""
-    rows, score = _weigh(box, fine, wrong)
-    for at, (feature, _, _) in enumerate(box.runs):
-        alone = FineBox(box.runs[:at] + box.runs[at + 1 :])
-        more, other = _weigh(alone, fine, wrong)
-        price = limits.evidence + math.log(4.0 * (len(bins) - 1) * (bins[feature].fine + 1))
-        if rows >= _NEARLY_ALL * more and score - other < price:
-            return alone
+    rows = np.count_nonzero(box.mask(fine))
+    for simpler in box.without_one():
+        nearly_all = rows >= _NEARLY_ALL * np.count_nonzero(simpler.mask(fine))
+        if nearly_all and not _needed(box, simpler, bins, fine, wrong, limits):
+            return simpler
     return box
 
 
-def _weigh(box: FineBox, fine: IntArray, wrong: BoolArray) -> tuple[int, float]:
+def _needed(
+    box: FineBox, simpler: FineBox, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, limits: Limits
+) -> bool:
+    """Whether the condition that `simpler` lacks is worth more than choosing it among all of all other features."""
+    ((feature, _, _),) = set(box.runs) - set(simpler.runs)
+    price = limits.evidence + math.log(4.0 * max(1, len(bins) - 1) * (bins[feature].fine + 1))
+    return _evidence(box, fine, wrong) - _evidence(simpler, fine, wrong) >= price
+
+
+def _evidence(box: FineBox, fine: IntArray, wrong: BoolArray) -> float:
     inside = box.mask(fine)
-    n = int(inside.sum())
-    return n, float(log_likelihood_ratio(n, int(wrong[inside].sum()), len(wrong), int(wrong.sum())))
+    n, false = int(inside.sum()), int(wrong[inside].sum())
+    return float(log_likelihood_ratio(n, false, len(wrong), int(wrong.sum())))

@@ -158,7 +158,7 @@ class Candidates:
         row, column = self.row[fit], self.column[fit]
         weight = self.base + self.rows.log_weight[row] + self.columns.log_weight[column]
         score = log_likelihood_ratio(n, wrong, *totals) + weight
-        enough = score >= limits.evidence
+        enough = score >= limits.evidence - _HEADROOM
         return Candidates(
             self.pair, self.rows, self.columns, row[enough], column[enough], score[enough], self.base
         )
@@ -200,9 +200,11 @@ def scan(
         if not (len(rows.low) and len(columns.low)):
             continue
         n, wrong = (_boxes(part, rows, columns) for part in _sums(table))
-        row, column = np.nonzero(_fit(n, wrong, limits))
+        # The flat search takes a third of the time of np.nonzero.
+        fit = np.flatnonzero(_fit(n, wrong, limits))
+        column, row = np.divmod(fit, len(rows.low))
         every = Candidates(pair, rows, columns, row, column, np.empty(0), base[pair[0] == d])
-        some = every.chosen(np.ones(len(row), np.bool_), n[row, column], wrong[row, column], totals, limits)
+        some = every.chosen(np.ones(len(fit), np.bool_), n[column, row], wrong[column, row], totals, limits)
         if len(some.row):
             found.append(some)
     return found
@@ -223,10 +225,10 @@ def _sums(table: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _boxes(sums: IntArray, rows: Items, columns: Items) -> IntArray:
-    """Return the count in every box, shape (rows, columns)."""
-    strips = (sums[rows.high] - sums[rows.low]).T
+    """Return the count in every box, shape (columns, rows)."""
     # Whole lines are gathered, which is several times as fast as single cells.
-    return (strips[columns.high] - strips[columns.low]).T
+    strips = np.ascontiguousarray((sums[rows.high] - sums[rows.low]).T)
+    return strips[columns.high] - strips[columns.low]
 
 
 def _fit(n: IntArray, wrong: IntArray, limits: Limits) -> BoolArray:

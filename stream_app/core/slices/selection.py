@@ -9,7 +9,7 @@ from stream_app.core.arrays import BoolArray, IntArray
 from stream_app.core.slices.bins import Bins
 from stream_app.core.slices.config import SliceConfig
 from stream_app.core.slices.evidence import design_effect, log_tail
-from stream_app.core.slices.refine import FineBox, cut, fine_box
+from stream_app.core.slices.refine import FineBox, cut, fine_box, is_rim
 from stream_app.core.slices.rules import Slice, wilson
 from stream_app.core.slices.scan import Candidates, Limits, scan
 from stream_app.core.slices.tables import PairTables
@@ -102,10 +102,11 @@ class _Search:
             # What else this table offers is alike.
             del self._pool[best]
             return True
-        if not any(exact.borders(other, self._window.bins) for other in self._found):
+        window = self._window
+        if not is_rim(exact, self._found, window.bins, window.fine, window.wrong, self._left, self._limits):
             self.told.append(told)
             self._found.append(exact)
-        self._set_aside(exact.mask(self._window.fine))
+        self._set_aside(exact.mask(window.fine))
         return len(self.told) < self._config.max_slices
 
     def _totals(self) -> tuple[int, int]:
