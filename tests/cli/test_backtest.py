@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from images import CHANNELS, blurred, features, strokes
 
 from stream_app.cli.main import main
 
@@ -184,3 +185,19 @@ def test_a_report_without_matplotlib_says_what_to_install(streamgauge, tmp_path,
     code, _, err = streamgauge("backtest", "0.csv", "--report", "report")
     assert code == 2
     assert "streamgauge[report]" in err
+
+
+def test_a_file_of_image_features_is_judged_as_a_stream_of_images(streamgauge, tmp_path):
+    images = strokes(1000, seed=5)
+    images[800:] = blurred(images[800:])
+    with (tmp_path / "images.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["ts", *CHANNELS])
+        out.writerows([1.6e9 + i, *row] for i, row in enumerate(features(images).tolist()))
+    code, out, _ = streamgauge(
+        "backtest", "images.csv", "--stream", "images", "--events", "out.csv", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["scored"] == 500
+    drift = [i for i, row in enumerate(read(tmp_path / "out.csv")) if row["drift"] == "1"]
+    assert 800 <= drift[0] < 900

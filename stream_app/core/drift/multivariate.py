@@ -52,7 +52,7 @@ class MultivariateDriftDetector:
 
     The first half of the warm-up fixes margins, whitening and hyperplanes, the second half the ranks. For
     independent events each e-value has mean one over such halves, and the threshold is `guaranteed_threshold`,
-    raised for the chance of the second half; `benchmarks/images` measures run lengths.
+    raised for the chance of the second half; `benchmarks/images` counts false alarms.
 
     About 8 µs per event of 21 channels in batches of hundreds; 45 KiB of state. Events with a
     missing channel are left out.
