@@ -21,8 +21,10 @@ _SMOOTHING = 0.01
 """Added to each probability: shares of votes come in steps of about a hundredth, and none of a hundred is not never."""
 
 _ROUNDS = 200
-_TOLERANCE = 1e-6
-_MOST_WEIGHT = 1e6
+_TOLERANCE = 1e-4
+_LEAST_WEIGHT = 1e-30
+"""Of a class against the one that is weighted most."""
+
 _FOLDS = 2
 _LEAST_ROWS = 50
 
@@ -57,7 +59,9 @@ class AccuracyEstimator:
     - *Class mix.* Inputs that a model does not understand are often all called the same. If the true mix of classes is
       that of the baseline, the probabilities can be weighted by class until their mean is that mix; where
       the label that is strongest then is not the predicted one, a prediction was likely wrong. The estimate is the share in
-      which both agree, relative to that in the baseline. Used only where the mix may be taken as ``stable``.
+      which both agree, relative to that in the baseline. It is done with the probabilities as they are and with
+      them sharpened as much as the logistic curve says, since how sure they are is what a change of the inputs upsets;
+      the lower share counts. Used only where the mix may be taken as ``stable``.
 
     Parameters
     ----------
@@ -65,8 +69,8 @@ class AccuracyEstimator:
         Of the logistic curve.
     prior : ndarray, shape (k,)
         Mix of the true classes in the baseline.
-    ratio : float
-        Accuracy over agreement in the baseline.
+    ratios : tuple of float
+        Accuracy over agreement in the baseline, with probabilities as they are and sharpened.
     class_mix : {'stable', 'free'}
         Whether the true mix of classes may change. A change of mix that is taken for stable looks like a loss of accuracy.
 
@@ -103,14 +107,14 @@ class AccuracyEstimator:
         intercept: float,
         slope: float,
         prior: FloatArray,
-        ratio: float,
+        ratios: tuple[float, float],
         *,
         class_mix: ClassMix = "stable",
     ) -> None:
         self.intercept = intercept
         self.slope = slope
         self.prior = prior
-        self.ratio = ratio
+        self.ratios = ratios
         self.class_mix = class_mix
 
     @classmethod
@@ -135,14 +139,24 @@ class AccuracyEstimator:
             raise DataError(f"{len(p)} labelled predictions; calibration needs {_LEAST_ROWS}")
         right = predicted == truth
         intercept, slope = _fit_logistic(_log_odds(p, predicted), right)
+        estimator = cls(intercept, slope, _mix(truth, p.shape[1]), (1.0, 1.0), class_mix=class_mix)
         # Matched to its own labels a baseline agrees too well: each half is matched to the other one's.
-        agreed = 0
+        agreed = np.zeros(2)
         for fold in range(_FOLDS):
             inside = np.arange(len(p)) % _FOLDS == fold
             prior = _mix(truth[~inside], p.shape[1])
-            agreed += int((_matched(p[inside], prior) == predicted[inside]).sum())
-        ratio = float(right.sum()) / max(agreed, 1)
-        return cls(intercept, slope, _mix(truth, p.shape[1]), ratio, class_mix=class_mix)
+            agreed += inside.sum() * np.array(estimator._agreement(p[inside], predicted[inside], prior))
+        plain, sharp = (float(right.sum()) / max(float(share), 1.0) for share in agreed)
+        estimator.ratios = plain, sharp
+        return estimator
+
+    def _agreement(self, p: FloatArray, predicted: IntArray, prior: FloatArray) -> tuple[float, float]:
+        """Return the shares of predictions that stay the strongest label, as they are and sharpened."""
+        plain, sharp = (
+            float((_matched(p, prior, exponent) == predicted).mean())
+            for exponent in (1.0, max(1.0, self.slope))
+        )
+        return plain, sharp
 
     def confidence(self, p: FloatArray, predicted: IntArray) -> FloatArray:
         """Return the calibrated chance of being right of each prediction, shape (n,)."""
@@ -164,8 +178,8 @@ class AccuracyEstimator:
             return Estimate(by_confidence, by_confidence, None)
         prior = np.full(p.shape[1], self.prior.min())
         prior[: len(self.prior)] = self.prior
-        agreed = float((_matched(p, prior / prior.sum()) == predicted).mean())
-        by_mix = min(1.0, agreed * self.ratio)
+        shares = self._agreement(p, predicted, prior / prior.sum())
+        by_mix = min(1.0, *(share * ratio for share, ratio in zip(shares, self.ratios, strict=True)))
         return Estimate(min(by_confidence, by_mix), by_confidence, by_mix)
 
     def state(self) -> dict[str, Any]:
@@ -175,7 +189,7 @@ class AccuracyEstimator:
             "intercept": self.intercept,
             "slope": self.slope,
             "prior": self.prior,
-            "ratio": self.ratio,
+            "ratios": list(self.ratios),
             "class_mix": self.class_mix,
         }
 
@@ -191,13 +205,14 @@ class AccuracyEstimator:
         expect_version(state, _VERSION, "the accuracy estimator")
         try:
             prior = np.array(state["prior"], dtype=np.float64).reshape(-1)
-            numbers = [float(state[name]) for name in ("intercept", "slope", "ratio")]
+            intercept, slope = float(state["intercept"]), float(state["slope"])
+            plain, sharp = (float(ratio) for ratio in state["ratios"])
             class_mix = state["class_mix"]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the accuracy estimator's state is damaged: {error}") from error
         if class_mix not in ("stable", "free") or not len(prior) or not (prior > 0.0).all():
             raise StateError("the accuracy estimator's state is damaged: its class mix is none")
-        return cls(numbers[0], numbers[1], prior, numbers[2], class_mix=class_mix)
+        return cls(intercept, slope, prior, (plain, sharp), class_mix=class_mix)
 
 
 def _log_odds(p: FloatArray, predicted: IntArray) -> FloatArray:
@@ -237,15 +252,16 @@ def _mix(truth: IntArray, classes: int) -> FloatArray:
     return mix
 
 
-def _matched(p: FloatArray, prior: FloatArray) -> IntArray:
+def _matched(p: FloatArray, prior: FloatArray, exponent: float) -> IntArray:
     """Return the strongest labels when classes are weighted so that the mean of the probabilities is the prior."""
-    smoothed = p + _SMOOTHING
+    smoothed = (p + _SMOOTHING) ** exponent
+    smoothed /= smoothed.sum(axis=1, keepdims=True)
     weights = np.ones(p.shape[1])
     for _ in range(_ROUNDS):
         weighted = smoothed * weights
         mean = (weighted / weighted.sum(axis=1, keepdims=True)).mean(axis=0)
         weights = weights * (prior / mean)
-        weights = np.clip(weights / weights.max(), 1.0 / _MOST_WEIGHT, 1.0)
+        weights = np.maximum(weights / weights.max(), _LEAST_WEIGHT)
         if float(np.abs(mean - prior).max()) < _TOLERANCE:
             break
     return np.asarray((smoothed * weights).argmax(axis=1), dtype=np.int64)

@@ -13,6 +13,9 @@ __all__ = ["JoinCounts", "JoinVerdict", "LabelJoin"]
 
 _VERSION = 1
 
+_SWEEPS = 1000
+"""What is over is swept out this often within a limit, and no event waits for it."""
+
 T = TypeVar("T")
 
 
@@ -56,8 +59,8 @@ class LabelJoin(Generic[T]):
     """Join labels to predictions by id.
 
     Time is the newest event time so far. A prediction waits for its label until that time has moved on by `within`; the
-    limit counts from the newest time at the prediction's own arrival, so that limits pass in the order of arrival and
-    forgetting costs O(1) an event. A label may come before its prediction, within the same limit. An id is
+    limit counts from the newest time at the prediction's own arrival, and is kept to a thousandth of it: limits then pass in
+    the order of arrival, and forgetting costs O(1) an event. A label may come before its prediction, within the same limit. An id is
     remembered for as long after its label came, to tell duplicates. The first prediction and the first
     label of an id count, whatever comes again.
 
@@ -101,7 +104,7 @@ class LabelJoin(Generic[T]):
         self._waiting: OrderedDict[str, tuple[float, T]] = OrderedDict()
         self._early: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._done: OrderedDict[str, tuple[float, bool]] = OrderedDict()
-        self._next_deadline = float("inf")
+        self._next_sweep = float("-inf")
 
     @property
     def waiting(self) -> int:
@@ -157,7 +160,6 @@ class LabelJoin(Generic[T]):
             self.counts.joined += 1
             return JoinVerdict.JOINED, label
         self._waiting[ident] = self.clock + self.within, item
-        self._next_deadline = min(self._next_deadline, self.clock + self.within)
         while len(self._waiting) > self.capacity:
             self._waiting.popitem(last=False)
             self.counts.missing += 1
@@ -199,7 +201,6 @@ class LabelJoin(Generic[T]):
             self.counts.duplicate_labels += 1
             return JoinVerdict.DUPLICATE, None
         self._early[ident] = self.clock + self.within, label
-        self._next_deadline = min(self._next_deadline, self.clock + self.within)
         while len(self._early) > self.capacity:
             self._early.popitem(last=False)
             self.counts.unmatched_labels += 1
@@ -207,21 +208,17 @@ class LabelJoin(Generic[T]):
 
     def _remember(self, ident: str, *, labelled: bool) -> None:
         self._done[ident] = self.clock + self.within, labelled
-        self._next_deadline = min(self._next_deadline, self.clock + self.within)
         while len(self._done) > self.capacity:
             self._done.popitem(last=False)
 
     def _advance(self, ts: float) -> None:
-        self.clock = max(self.clock, ts)
-        if self.clock <= self._next_deadline:
-            return
-        self.counts.missing += self._drop(self._waiting)
-        self.counts.unmatched_labels += self._drop(self._early)
-        self._drop(self._done)
-        self._next_deadline = min(
-            (next(iter(held.values()))[0] for held in (self._waiting, self._early, self._done) if held),
-            default=float("inf"),
-        )
+        if ts > self.clock:
+            self.clock = ts
+            if ts > self._next_sweep:
+                self.counts.missing += self._drop(self._waiting)
+                self.counts.unmatched_labels += self._drop(self._early)
+                self._drop(self._done)
+                self._next_sweep = ts + self.within / _SWEEPS
 
     def _drop(self, held: OrderedDict[str, tuple[float, Any]]) -> int:
         dropped = 0
@@ -241,6 +238,7 @@ class LabelJoin(Generic[T]):
         return {
             "version": _VERSION,
             "clock": None if self.clock == float("-inf") else self.clock,
+            "next_sweep": None if self._next_sweep == float("-inf") else self._next_sweep,
             "counts": asdict(self.counts),
             "waiting": [list(self._waiting), [entry[0] for entry in self._waiting.values()]],
             "items": pack([entry[1] for entry in self._waiting.values()]),
@@ -265,6 +263,9 @@ class LabelJoin(Generic[T]):
         join = cls(within=within, capacity=capacity)
         try:
             join.clock = float("-inf") if state["clock"] is None else float(state["clock"])
+            if state["next_sweep"] is not None:
+                # With a shorter limit than then the next sweep is not so far away.
+                join._next_sweep = min(float(state["next_sweep"]), join.clock + within / _SWEEPS)
             join.counts = JoinCounts(**{f.name: int(state["counts"][f.name]) for f in fields(JoinCounts)})
             idents, deadlines = state["waiting"]
             entries = zip(deadlines, unpack(state["items"]), strict=True)
@@ -273,5 +274,4 @@ class LabelJoin(Generic[T]):
             join._done.update((ident, (deadline, known)) for ident, deadline, known in state["done"])
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the label join's state is damaged: {error}") from error
-        join._next_deadline = float("-inf")
         return join

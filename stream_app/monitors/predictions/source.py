@@ -32,7 +32,7 @@ __all__ = ["SourceMonitor"]
 
 _VERSION = 1
 
-_BLOCK = 256
+_BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
 where batches end."""
 
