@@ -3,17 +3,27 @@
 import getpass
 import json as json_module
 import os
+import time
 from contextlib import AsyncExitStack
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
-from stream_app.cli.show import alert_line, alert_lines, console, printable
+from stream_app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KafkaOption,
+    RedisOption,
+    settings_of,
+    store_of,
+)
+from stream_app.cli.show import alert_line, alert_lines, console, instant, printable
 from stream_app.errors import StoreError
-from stream_app.events import Alert, AlertState, parse_event_time
+from stream_app.events import Alert, AlertState, AuditRecord, parse_event_time
+from stream_app.kafka.audit import append_audit
 from stream_app.settings import Settings
 from stream_app.store import AlertReader
 
@@ -25,6 +35,9 @@ _LISTED = 1_000
 _ALL = 200_000
 """More than the store keeps."""
 
+Seen: TypeAlias = dict[str, Any] | None
+"""Who has acknowledged an alert, if anybody."""
+
 
 class Kind(StrEnum):
     """What alerts are about."""
@@ -33,6 +46,7 @@ class Kind(StrEnum):
     CHANGEPOINT = "changepoint"
     ANOMALY = "anomaly"
     QUALITY = "quality"
+    PERFORMANCE = "performance"
 
 
 SourceFilter = Annotated[
@@ -144,25 +158,27 @@ def list_(
     """List the alerts that are firing."""
     settings = settings_of(config, redis=redis)
 
-    async def work() -> list[Alert]:
+    async def work() -> tuple[list[Alert], list[Seen]]:
         async with AsyncExitStack() as stack:
             reader = await _reader(settings, stack)
-            firing = await reader.firing()
-            if not all_:
-                return firing
-            # The stream holds beginnings and ends; the last one told of each alert is how it stands. One that
-            # fires since long ago may have left the newest.
-            told = {alert.id: alert for alert in [*firing, *await reader.recent(_LISTED)]}
-            return sorted(told.values(), key=lambda alert: alert.started_at)
+            alerts = await reader.firing()
+            if all_:
+                # The stream holds beginnings and ends; the last one told of each alert is how it stands. One that
+                # fires since long ago may have left the newest.
+                told = {alert.id: alert for alert in [*alerts, *await reader.recent(_LISTED)]}
+                alerts = sorted(told.values(), key=lambda alert: alert.started_at)
+            alerts = [alert for alert in alerts if _chosen(alert, source, kind)]
+            return alerts, await reader.acknowledgements([alert.id for alert in alerts])
 
-    alerts = [alert for alert in run(work()) if _chosen(alert, source, kind)]
+    alerts, seen = run(work())
     if json:
-        for alert in alerts:
-            typer.echo(alert.model_dump_json())
+        for alert, note in zip(alerts, seen, strict=True):
+            typer.echo(_as_json(alert, note))
     elif alerts:
         firing = sum(alert.state is AlertState.FIRING for alert in alerts)
         console.print(f"{len(alerts)} alert{'s' if len(alerts) > 1 else ''}, {firing} firing")
-        for line in alert_lines(alerts):
+        notes = ["" if note is None else f" (seen by {note['by']})" for note in seen]
+        for line in alert_lines(alerts, notes):
             console.print(line, soft_wrap=True)
     else:
         console.print("No alerts." if all_ else "No alert is firing.")
@@ -184,22 +200,27 @@ def show(
     """Show everything about one alert."""
     settings = settings_of(config, redis=redis)
 
-    async def work() -> tuple[Alert, dict[str, str] | None]:
+    async def work() -> tuple[Alert, Seen]:
         async with AsyncExitStack() as stack:
             reader = await _reader(settings, stack)
             alert = await _found(reader, alert_id)
-            return alert, await reader.acknowledgement(alert.id)
+            (seen,) = await reader.acknowledgements([alert.id])
+            return alert, seen
 
     alert, seen = run(work())
     if json:
-        typer.echo(json_module.dumps(alert.model_dump(mode="json") | {"acknowledged": seen}))
+        typer.echo(_as_json(alert, seen))
         return
     console.print(alert_line(alert), soft_wrap=True)
     for name, value in _details(alert, seen):
         console.print(f"  {name:16} {printable(value)}", markup=False, soft_wrap=True)
 
 
-def _details(alert: Alert, seen: dict[str, str] | None) -> list[tuple[str, str]]:
+def _as_json(alert: Alert, seen: Seen) -> str:
+    return json_module.dumps(alert.model_dump(mode="json") | {"acknowledged": seen})
+
+
+def _details(alert: Alert, seen: Seen) -> list[tuple[str, str]]:
     rows = [
         ("id", alert.id),
         ("kind", f"{alert.kind}, by {alert.detector}"),
@@ -212,7 +233,9 @@ def _details(alert: Alert, seen: dict[str, str] | None) -> list[tuple[str, str]]
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))
     if seen:
-        rows.append(("acknowledged", f"by {seen['by']}{': ' if seen['comment'] else ''}{seen['comment']}"))
+        when = f"{instant(seen['at'])} " if "at" in seen else ""
+        said = f": {seen['comment']}" if seen["comment"] else ""
+        rows.append(("acknowledged", f"{when}by {seen['by']}{said}"))
     return rows
 
 
@@ -220,24 +243,37 @@ def _details(alert: Alert, seen: dict[str, str] | None) -> list[tuple[str, str]]
 def ack(
     alert_id: IdArgument,
     config: ConfigOption = None,
+    kafka: KafkaOption = None,
     redis: RedisOption = None,
     comment: Annotated[
-        str, typer.Option("--comment", "-m", metavar="TEXT", help="What you found.", show_default=False)
+        str,
+        typer.Option("--comment", "-m", metavar="TEXT", help="What you found.", show_default=False),
     ] = "",
     by: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who; else the user's name.", show_default=False)
     ] = None,
 ) -> None:
-    """Note that somebody has seen an alert."""
-    settings = settings_of(config, redis=redis)
+    """Note that somebody has seen an alert, in the store and in the audit log.
+
+    What cannot be written to the log is not acknowledged. Where no broker is named, only the store has it.
+    """
+    configure_logging(quiet=True)
+    settings = settings_of(config, kafka, redis)
+    who, now = by or _user(), time.time()
 
     async def work() -> Alert:
         async with AsyncExitStack() as stack:
             reader = await _reader(settings, stack)
             alert = await _found(reader, alert_id)
-            return await reader.acknowledge(alert.id, by=by or _user(), comment=comment)
+            if settings.kafka.servers:
+                record = AuditRecord.acknowledged(alert, by=who, note=comment, at=now)
+                create = settings.worker.create_topics
+                await append_audit(settings.kafka, record, prefix=settings.prefix, create=create)
+            return await reader.acknowledge(alert.id, by=who, comment=comment, at=now)
 
     console.print(f"acknowledged {run(work()).id}")
+    if not settings.kafka.servers:
+        typer.echo("no broker is named, so the audit log does not have it", err=True)
 
 
 def _user() -> str:

@@ -54,8 +54,8 @@ def alert_line(alert: Alert) -> str:
     return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
 
 
-def alert_lines(alerts: Sequence[Alert]) -> list[Text]:
-    """Columns with a heading, a line an alert; lines are as long as they are, since a pipe has no width."""
+def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
+    """Columns with a heading, a line an alert with its note; lines are as long as they are, since a pipe has no width."""
     rows = [("id", "since", "state", "severity", "source", "what")] + [
         (
             alert.id[:8],
@@ -63,9 +63,9 @@ def alert_lines(alerts: Sequence[Alert]) -> list[Text]:
             alert.state.value,
             alert.severity.value,
             printable(f"{alert.stream}/{alert.source}"),
-            printable(alert.summary),
+            printable(alert.summary + note),
         )
-        for alert in alerts
+        for alert, note in zip(alerts, notes, strict=True)
     ]
     lines = columns(rows)
     for line, alert in zip(lines[1:], alerts, strict=True):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from stream_app.errors import StoreError
 from stream_app.events import Alert
@@ -137,8 +138,17 @@ class AlertReader:
                 last = entry.decode()
                 yield Alert.model_validate_json(fields[b"alert"])
 
-    async def acknowledge(self, alert_id: str, *, by: str, comment: str) -> Alert:
-        """Note that a person has seen an alert.
+    async def acknowledge(self, alert_id: str, *, by: str, comment: str, at: float) -> Alert:
+        """Note that a person has seen an alert; the last note replaces those before.
+
+        Parameters
+        ----------
+        alert_id : str
+            As for `show`.
+        by, comment : str
+            Who, and what they said.
+        at : float
+            When, in epoch seconds.
 
         Raises
         ------
@@ -148,13 +158,17 @@ class AlertReader:
         alert = await self.show(alert_id)
         if alert is None:
             raise StoreError(f"no alert {alert_id}; `streamgauge alerts list` shows those there are")
-        note = json.dumps({"by": by, "comment": comment})
+        note = json.dumps({"by": by, "comment": comment, "at": at})
         async with self._store.errors("acknowledging an alert"):
             await self._store.client.hset(self._store.keys.alert(alert.id), "acknowledged", note)
         return alert
 
-    async def acknowledgement(self, alert_id: str) -> dict[str, str] | None:
-        """Return who has seen an alert, and what they said."""
-        async with self._store.errors("reading an alert"):
-            found = await self._store.client.hget(self._store.keys.alert(alert_id), "acknowledged")
-        return None if found is None else json.loads(found)
+    async def acknowledgements(self, alert_ids: Sequence[str]) -> list[dict[str, Any] | None]:
+        """Return who has seen each of some alerts, what they said and when: `by`, `comment` and `at`."""
+        async with (
+            self._store.errors("reading alerts"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for alert_id in alert_ids:
+                pipe.hget(self._store.keys.alert(alert_id), "acknowledged")
+            return [None if found is None else json.loads(found) for found in await pipe.execute()]

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import signal
+import time
 
 import pytest
 
+from stream_app.embedded import free_port
 from stream_app.events import Alert, AlertState, Severity, alert_id
 from stream_app.settings import load_settings
 from stream_app.store import AlertWriter, connect
@@ -137,8 +139,40 @@ def test_show_and_acknowledge_by_the_beginning_of_an_id(call, story):
         assert text in told
     assert "by anna: a [bold] valve" in told
     as_json = json.loads(call("alerts", "show", STORY[1].id, "--json").out)
+    assert as_json["acknowledged"].pop("at") == pytest.approx(time.time(), abs=60.0)
     assert as_json["acknowledged"] == {"by": "anna", "comment": "a [bold] valve"}
     assert Alert.model_validate(as_json) == STORY[1]
+
+
+def test_the_list_says_who_has_seen_an_alert(call, story):
+    call("alerts", "ack", STORY[3].id, "--by", "anna", "--comment", "known")
+    told = call("alerts", "list").lines
+    assert [line.endswith(" (seen by anna)") for line in told[1:]] == [False, False, True]
+    seen = [json.loads(line)["acknowledged"] for line in call("alerts", "list", "--json").lines]
+    assert [note and note["comment"] for note in seen] == [None, "known"]
+
+
+def test_an_acknowledgement_is_in_the_audit_log(call, story):
+    call("alerts", "ack", STORY[1].id, "--by", "anna", "-m", "a valve")
+    call("alerts", "ack", STORY[3].id, "--by", "ben")
+    told = [json.loads(line) for line in call("audit", "list", "--json").lines]
+    assert [(r["kind"], r["by"], r["subject"], r["note"], r["source"]) for r in told] == [
+        ("alert.acknowledged", "anna", STORY[1].id, "a valve", "pump-2"),
+        ("alert.acknowledged", "ben", STORY[3].id, "", "pump-1"),
+    ]
+
+
+def test_without_a_broker_an_acknowledgement_says_that_it_is_not_in_the_log(call, story, monkeypatch):
+    monkeypatch.delenv("STREAMGAUGE_KAFKA")
+    ended = call("alerts", "ack", STORY[1].id, "--by", "anna")
+    assert (ended.code, ended.out) == (0, f"acknowledged {STORY[1].id}\n")
+    assert "the audit log does not have it" in ended.err
+
+
+def test_what_the_audit_log_does_not_take_is_not_acknowledged(call, story):
+    away = f"127.0.0.1:{free_port()}"
+    assert call("alerts", "ack", STORY[1].id, "--kafka", away).failed(away)
+    assert json.loads(call("alerts", "show", STORY[1].id, "--json").out)["acknowledged"] is None
 
 
 @pytest.mark.parametrize("command", ["show", "ack"])

@@ -137,17 +137,20 @@ async def test_subscribers_hear_each_change_once(store, writer):
 
 async def test_an_acknowledgement_stays_with_the_alert(writer, reader):
     await writer.write([alert()])
-    assert await reader.acknowledgement(alert().id) is None
-    assert await reader.acknowledge(alert().id[:12], by="Ada", comment="valve “3” — known") == alert()
-    assert await reader.acknowledgement(alert().id) == {"by": "Ada", "comment": "valve “3” — known"}
+    ids = [alert().id, "deadbeef"]
+    assert await reader.acknowledgements(ids) == [None, None]
+    noted = await reader.acknowledge(alert().id[:12], by="Ada", comment="valve “3” — known", at=7.5)
+    assert noted == alert()
+    note = {"by": "Ada", "comment": "valve “3” — known", "at": 7.5}
+    assert await reader.acknowledgements(ids) == [note, None]
     await writer.write([resolved()])
-    assert await reader.acknowledgement(alert().id) == {"by": "Ada", "comment": "valve “3” — known"}
+    assert await reader.acknowledgements(ids) == [note, None]
     assert await reader.show(alert().id) == resolved()
 
 
 async def test_what_is_not_there_cannot_be_acknowledged(reader):
     with pytest.raises(StoreError, match="no alert deadbeef"):
-        await reader.acknowledge("deadbeef", by="Ada", comment="")
+        await reader.acknowledge("deadbeef", by="Ada", comment="", at=0.0)
     assert await reader.firing() == []
 
 

@@ -1,0 +1,72 @@
+"""Writing to the audit log what a person did."""
+
+import asyncio
+import contextlib
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.events import AuditRecord, Topics
+from stream_app.kafka.clients import reach
+from stream_app.kafka.options import client_options
+from stream_app.kafka.topics import ensure_topics
+from stream_app.settings import KafkaSettings
+
+__all__ = ["append_audit"]
+
+_ANSWER_SECONDS = 15.0
+_CLOSE_SECONDS = 2.0
+
+
+async def append_audit(
+    kafka: KafkaSettings, record: AuditRecord, *, prefix: str = "", create: bool = True
+) -> None:
+    """Append a record to the audit log, and return when the broker has it.
+
+    Parameters
+    ----------
+    kafka : KafkaSettings
+        The broker.
+    record : AuditRecord
+        What was done. Writing it again is safe: readers keep the first of an id.
+    prefix : str
+        Of the topics, as in the worker's settings.
+    create : bool
+        Make the topic if it is not there.
+
+    Raises
+    ------
+    BrokerUnavailableError
+        The broker does not answer.
+    BrokerError
+        It refuses, or the topic is not there and not to be made.
+    """
+    topic = Topics(prefix).audit
+    await ensure_topics(kafka, {topic: 1}, create=create)
+    options = client_options(kafka)
+
+    def make() -> AIOKafkaProducer:
+        return AIOKafkaProducer(**options, enable_idempotence=True)
+
+    producer = await reach(kafka, make, lambda p: p.stop())
+    try:
+        sending = producer.send_and_wait(
+            topic,
+            msgspec.json.encode(record.to_cloudevent()),
+            key=record.source.encode(),
+            headers=[("content-type", b"application/cloudevents+json")],
+        )
+        await asyncio.wait_for(sending, _ANSWER_SECONDS)
+    except TimeoutError:
+        raise BrokerUnavailableError(
+            f"Kafka at {kafka.bootstrap} does not take the audit record: no answer in {_ANSWER_SECONDS:.0f} s"
+        ) from None
+    except KafkaError as error:
+        kind = BrokerUnavailableError if error.retriable else BrokerError
+        raise kind(f"Kafka at {kafka.bootstrap} does not take the audit record: {error!r}") from error
+    finally:
+        # It waits for deliveries, which never come where the broker is gone.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
