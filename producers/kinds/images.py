@@ -49,7 +49,8 @@ class Images:
         columns, said = selection.columns, selection.sessions
         refuse(
             self.name,
-            {
+            selection.predictions.own
+            | {
                 "--simulate": selection.simulate,
                 "--dataset": selection.dataset,
                 "--pumps": selection.pumps != 1,

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from producers.batch import EventBatch, Source
 from producers.images.options import ImageOptions
+from producers.predictions import PredictionColumns
 from producers.remote import Remote
 from producers.sessions import SessionColumns
 from producers.sources import Columns
@@ -30,6 +31,8 @@ class Selection:
         Meaning of their columns, for readings.
     sessions : SessionColumns
         Meaning of their columns, for session events.
+    predictions : PredictionColumns
+        Meaning of their columns, for predictions.
     preset : str or None
         A known shop that files are of.
     dataset : str or None
@@ -57,6 +60,7 @@ class Selection:
     paths: tuple[str, ...] = ()
     columns: Columns = field(default_factory=Columns)
     sessions: SessionColumns = field(default_factory=SessionColumns)
+    predictions: PredictionColumns = field(default_factory=PredictionColumns)
     preset: str | None = None
     dataset: str | None = None
     simulate: bool = False

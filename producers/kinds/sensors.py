@@ -50,6 +50,7 @@ class Sensors:
         refuse(
             self.name,
             selection.images.said
+            | selection.predictions.own
             | {
                 "--preset": selection.preset,
                 "--entity-column": said.entity,

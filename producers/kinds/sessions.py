@@ -44,6 +44,7 @@ class Sessions:
         refuse(
             self.name,
             selection.images.said
+            | selection.predictions.own
             | {
                 "--simulate": selection.simulate,
                 "--dataset": selection.dataset,

@@ -18,6 +18,7 @@ ID_NAMES = frozenset({"id", "prediction_id", "event_id"})
 LATENCY_NAMES = frozenset({"latency"})
 ERROR_NAMES = frozenset({"error"})
 SOURCE_NAMES = frozenset({"source", "model"})
+_PREFIX = "p_"
 _GROUPS = ("probabilities", "features", "categories")
 
 
@@ -49,16 +50,21 @@ class PredictionColumns:
     latency: str | None = None
     time: str | None = None
     source: str | None = None
-    probabilities: str = "p_"
+    probabilities: str = _PREFIX
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     delimiter: str | None = None
     name: str | None = None
 
     @property
-    def identity(self) -> str:
-        """All that is said."""
-        return repr(self)
+    def own(self) -> dict[str, object]:
+        """Options that only predictions have, each with something false where it was not given."""
+        return {
+            "--prediction-column": self.prediction,
+            "--version-column": self.version,
+            "--latency-column": self.latency,
+            "--probabilities": self.probabilities != _PREFIX,
+        }
 
 
 @dataclass(frozen=True, slots=True)

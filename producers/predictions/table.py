@@ -66,7 +66,7 @@ class PredictionTable:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        return f"{version_of(self.table.path)} {self.columns.identity} {self.name}"
+        return f"{version_of(self.table.path)} {self.columns} {self.name}"
 
     def layout(self, block: Block) -> PredictionLayout:
         """Return what the columns of a block mean."""

@@ -45,6 +45,14 @@ from stream_app.cli.image_options import (
 )
 from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import ConfigOption, KafkaOption, settings_of
+from stream_app.cli.prediction_options import (
+    LatencyColumnOption,
+    PredictionColumnOption,
+    ProbabilitiesOption,
+    VersionColumnOption,
+    prediction_columns_of,
+)
+from stream_app.cli.replay_examples import EXAMPLES
 from stream_app.cli.session_columns import (
     AnonymousOption,
     AttributesOption,
@@ -71,28 +79,6 @@ PACE = "How fast, how much"
 CHANGE = "Simulation and injected drift"
 TARGET = "Where to"
 OUTPUT = "Output"
-
-EXAMPLES = """
-Examples:
-
-streamgauge replay sensors SKAB/valve1 --speed 60x
-
-streamgauge replay sensors log.csv --time-column at --source-column machine --channels temp,load
-
-streamgauge replay sensors --simulate --limit 200000 --faults 3 --speed max
-
-streamgauge replay sensors --dataset waterflow --loop --rate 100 --drift "flow:mean+2sd@30d..40d"
-
-streamgauge replay sensors big.parquet --resume
-
-streamgauge replay sessions online_retail.csv.gz
-
-streamgauge replay images --drift "sudden:at=400,level=3" --speed real
-
-streamgauge replay images MNIST --label-delay 30s --drift "gradual:from=2000,over=3000,level=5"
-
-streamgauge replay sessions orders.csv --entity-column buyer --values "amount=units*price"
-"""
 
 
 def replay(
@@ -143,6 +129,10 @@ def replay(
     time_format: TimeFormatOption = None,
     anonymous: AnonymousOption = None,
     sort: SortOption = False,
+    prediction_column: PredictionColumnOption = None,
+    version_column: VersionColumnOption = None,
+    latency_column: LatencyColumnOption = None,
+    probabilities: ProbabilitiesOption = "p_",
     labels: LabelsOption = None,
     part: PartOption = "test",
     in_order: InOrderOption = False,
@@ -232,28 +222,38 @@ def replay(
     try:
         chosen = _kind(kind)
         pace = Pace(parse_speed(speed), rate, max_gap)
+        columns = columns_of(
+            time_column=time_column,
+            source_column=source_column,
+            channels=names(channels),
+            labels=names(label_column),
+            delimiter=delimiter,
+            name=source,
+            period=period,
+        )
+        sessions = session_columns_of(
+            entity_column=entity_column,
+            time_column=time_column,
+            time_format=time_format,
+            values=values,
+            attributes=attributes,
+            type_column=type_column,
+            id_column=id_column,
+            delimiter=delimiter,
+            anonymous=anonymous,
+            sort=sort,
+        )
         selection = Selection(
             paths=tuple(paths or ()),
-            columns=columns_of(
-                time_column=time_column,
-                source_column=source_column,
-                channels=names(channels),
-                labels=names(label_column),
-                delimiter=delimiter,
-                name=source,
-                period=period,
-            ),
-            sessions=session_columns_of(
-                entity_column=entity_column,
-                time_column=time_column,
-                time_format=time_format,
-                values=values,
-                attributes=attributes,
-                type_column=type_column,
-                id_column=id_column,
-                delimiter=delimiter,
-                anonymous=anonymous,
-                sort=sort,
+            columns=columns,
+            sessions=sessions,
+            predictions=prediction_columns_of(
+                columns,
+                sessions,
+                prediction=prediction_column,
+                version=version_column,
+                latency=latency_column,
+                probabilities=probabilities,
             ),
             preset=preset,
             dataset=dataset,

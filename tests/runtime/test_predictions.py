@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import os
 import random
+import re
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 
 import pytest
@@ -204,3 +208,53 @@ async def test_a_worker_without_a_monitor_file_watches_predictions(settings, sto
         await eventually(lambda: at(store, settings, 20))
         row = await FeatureReader(store, "predictions").get("pets")
     assert row.values["accuracy"] == 1.0
+
+
+async def streamgauge(*arguments, env):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "stream_app",
+        *arguments,
+        env=os.environ | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, problems = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, problems.decode()
+    return out.decode()
+
+
+@pytest.mark.slow
+async def test_a_file_is_replayed_with_its_labels_late_and_watched(settings, store, make_topic, tmp_path):
+    await make_topic("predictions")
+    chance = random.Random(4)
+    lines = ["when,case,answer,p_cat,p_dog,outcome,age,site"]
+    for i in range(700):
+        label = chance.choice(LABELS)
+        said = label if chance.random() < 0.8 else LABELS[label == LABELS[0]]
+        cat = 0.8 if said == "cat" else 0.2
+        when = f"2024-05-01 00:{i // 60:02}:{i % 60:02}"
+        lines.append(f"{when},c{i},{said},{cat},{1 - cat:.1f},{label},{i % 90},{'north' if i % 3 else ''}")
+    path = tmp_path / "answers.csv"
+    path.write_text("\n".join(lines))
+    env = {
+        "STREAMGAUGE_PREFIX": settings.prefix,
+        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
+        "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
+        "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
+        "XDG_STATE_HOME": str(tmp_path),
+    }
+    call = ["replay", "predictions", str(path), "--json", "--quiet"]
+    call += ["--time-column", "when", "--id-column", "case", "--prediction-column", "answer"]
+    call += ["--label-column", "outcome", "--label-delay", "30s", "--source", "pets"]
+    summary = json.loads(await streamgauge(*call, env=env))
+    assert (summary["events"], summary["sources"]) == (1400, 1)
+    async with working(settings) as worker:
+        await eventually(lambda: at(store, settings, 1400))
+        row = await FeatureReader(store, "predictions").get("pets")
+        assert counted(worker.metrics.labels, "fate") == {"predictions": 700, "joined": 700}
+        assert counted(worker.metrics.refused, "reason") == {}
+    assert row.values["accuracy"] == pytest.approx(0.8, abs=0.06)
+    shown = await streamgauge("features", "get", "pets", "--view", "predictions", env=env)
+    assert re.search(r"^accuracy +0\.\d+$", shown, re.MULTILINE), shown
