@@ -17,9 +17,9 @@ class Health:
     Parameters
     ----------
     ok : bool
-        Whether all is well: the servers answer, and events are read as they come.
+        Whether all is well: the servers answer, events are read as they come, and alerts reach their topics.
     ready : bool
-        Whether it is started, and all is well.
+        Whether it is started, and events are read.
     detail : dict
         One entry a part, in words and numbers; holds no addresses and no secrets.
     """
@@ -30,7 +30,15 @@ class Health:
 
 
 def assess(
-    *, started: bool, away: Mapping[str, Outage], consumer: str, well: bool, lag: float, sources: int
+    *,
+    started: bool,
+    away: Mapping[str, Outage],
+    consumer: str,
+    well: bool,
+    lag: float,
+    sources: int,
+    untold: int = 0,
+    failing_since: float | None = None,
 ) -> Health:
     """Put together what the parts of a worker know.
 
@@ -48,21 +56,42 @@ def assess(
         Events in the log that are not processed yet.
     sources : int
         Sources in memory.
+    untold : int
+        Alerts that wait for their topics.
+    failing_since : float, optional
+        When publishing them began to fail, on the monotonic clock.
 
     Examples
     --------
     >>> assess(started=True, away={}, consumer="reading", well=True, lag=0, sources=8).detail["redis"]
     'ok'
+
+    A worker whose alerts wait goes on with its events, and is not well:
+
+    >>> health = assess(
+    ...     started=True, away={}, consumer="reading", well=True, lag=0, sources=8, untold=3, failing_since=monotonic()
+    ... )
+    >>> health.ready, health.ok, health.detail["alerts"]
+    (True, False, '3 not published for 0 s')
     """
     now = monotonic()
     servers = {
         server: f"away for {now - away[server].since:.0f} s" if server in away else "ok"
         for server in (KAFKA, REDIS)
     }
-    ok = not away and well
+    reading = not away and well
+    ok = reading and failing_since is None
+    alerts = "ok" if failing_since is None else f"{untold} not published for {now - failing_since:.0f} s"
     status = ("ok" if ok else "degraded") if started else "starting"
     return Health(
         ok=ok,
-        ready=ok and started,
-        detail={"status": status, **servers, "consumer": consumer, "lag_events": lag, "sources": sources},
+        ready=reading and started,
+        detail={
+            "status": status,
+            **servers,
+            "consumer": consumer,
+            "alerts": alerts,
+            "lag_events": lag,
+            "sources": sources,
+        },
     )

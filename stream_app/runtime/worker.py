@@ -81,6 +81,7 @@ class Worker:
         self._outages: Outages | None = None
         self._reading: Reading | None = None
         self._watchdog: Watchdog | None = None
+        self._outbox: Outbox | None = None
         self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
         if len(self._streams) != len(settings.streams):
             raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
@@ -249,8 +250,8 @@ class Worker:
 
     def health(self) -> Health:
         """How the worker is now."""
-        reading, watchdog = self._reading, self._watchdog
-        if reading is None or watchdog is None or self._outages is None:
+        reading, watchdog, outbox = self._reading, self._watchdog, self._outbox
+        if reading is None or watchdog is None or outbox is None or self._outages is None:
             return assess(started=False, away={}, consumer="starting", well=False, lag=0, sources=0)
         return assess(
             started=self.ready.is_set(),
@@ -259,6 +260,8 @@ class Worker:
             well=watchdog.stuck is None and reading.settled,
             lag=reading.lag,
             sources=reading.sources,
+            untold=outbox.backlog,
+            failing_since=outbox.failing_since,
         )
 
     async def _work(
@@ -277,7 +280,7 @@ class Worker:
         try:
             await app.start()
             self._began = True
-            self._reading, self._watchdog = reading, watchdog
+            self._reading, self._watchdog, self._outbox = reading, watchdog, outbox
             watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
             publishing = asyncio.create_task(self._keep(outbox.run()))
             judging = asyncio.create_task(self._keep(freshness.run()))
