@@ -33,20 +33,26 @@ class Slices:
         self._labelled = 0
         self._due = False
         self._firing: dict[str, str] = {}
+        self.rules: dict[tuple[str, int], str] = {}
+        """Rules of the slices told in this delivery, by the names of their features and the place in the batch."""
 
-    def update(self, columns: LabelledColumns, inputs: Inputs) -> None:
-        """Take labelled predictions; those before the names of the features are known do not count."""
+    def update(self, columns: LabelledColumns) -> None:
+        """Take labelled predictions; those before `begin` do not count."""
         if self._finder is None:
-            if not inputs.known or not inputs.numeric + inputs.categorical or not self._every:
-                return
-            self._finder = SliceFinder(inputs.numeric, inputs.categorical, SliceConfig(window=self._window))
+            return
+        names = self._finder.categorical
         categories = np.array(
-            [[item.categories.get(name) for name in inputs.categorical] for item in columns.items],
+            [[item.categories.get(name) for name in names] for item in columns.items],
             dtype=object,
-        ).reshape(len(columns), len(inputs.categorical))
-        self._finder.update(numbers(columns.items, inputs.numeric), categories, ~columns.right)
+        ).reshape(len(columns), len(names))
+        self._finder.update(numbers(columns.items, self._finder.numeric), categories, ~columns.right)
         before, self._labelled = self._labelled, self._labelled + len(columns)
         self._due |= before // self._every != self._labelled // self._every
+
+    def begin(self, inputs: Inputs) -> None:
+        """Begin at the end of a block of events, if the names of the features are known by then."""
+        if self._finder is None and self._every and inputs.known and inputs.numeric + inputs.categorical:
+            self._finder = SliceFinder(inputs.numeric, inputs.categorical, SliceConfig(window=self._window))
 
     def search(self, row: int, ts: float) -> list[Named]:
         """Search the window, if it is due, at the end of a block of events.
@@ -70,11 +76,8 @@ class Slices:
             for name in self._firing.keys() - weak.keys()
         ]
         self._firing = {name: one.rule for name, one in weak.items()}
+        self.rules |= {(name, row): rule for name, rule in self._firing.items()}
         return sorted(found, key=lambda named: named[1].channel)
-
-    def rule(self, channel: str) -> str:
-        """Return the rule of the slice that fires under the name of its features."""
-        return self._firing.get(channel, channel)
 
     def features(self) -> dict[str, float | None]:
         """Live figures."""

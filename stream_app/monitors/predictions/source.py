@@ -88,6 +88,7 @@ class SourceMonitor:
         if not admitted.rows:
             return Outcome(self.source, None, admitted.refusals, [], labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
+        self.slices.rules.clear()
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
@@ -98,6 +99,7 @@ class SourceMonitor:
             if self.events % _BLOCK == 0:
                 ts = float(batch.ts[last])
                 signals += self.slices.search(last, ts)
+                self.slices.begin(self.inputs)
                 told = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
                 triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
         alerts = self.book.update(self._told(signals), batch, partition)
@@ -116,7 +118,7 @@ class SourceMonitor:
             since, first = max(since, learned[0]), learned[1]
             self.expectation.learn(first)
         found += self.expectation.update(predictions, since)
-        self.slices.update(labelled, self.inputs)
+        self.slices.update(labelled)
         self.challenge.update(labelled)
         return found
 
@@ -186,7 +188,7 @@ class SourceMonitor:
         return [named for named in signals if named[0] != "class_mix"]
 
     def _describe(self, signal: Signal) -> str:
-        return describe(signal, rule=self.slices.rule(signal.channel))
+        return describe(signal, rule=self.slices.rules.get((signal.channel, signal.row), signal.channel))
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
