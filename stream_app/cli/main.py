@@ -29,6 +29,8 @@ _PANELS = {
     "alerts": "Look",
     "triggers": "Look",
     "audit": "Look",
+    "fairness": "Look",
+    "compare": "Look",
     "slices": "Look",
     "features": "Look",
     "dead-letters": "Look",

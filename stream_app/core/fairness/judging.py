@@ -109,14 +109,14 @@ def _violation(
     if criterion == "disparate impact":
         limit, statistic = options.impact, rate / other
         summary = (
-            f"{group} is selected at {100 * rate:.1f} %, {statistic:.2g} times the rate of {against} "
-            f"({100 * other:.1f} %); limit {limit:g}"
+            f"{group} is selected at {100 * rate:.1f}%, {statistic:.2g} times the rate of {against} "
+            f"({100 * other:.1f}%); limit {limit:g}"
         )
     else:
         limit, statistic = options.opportunity, other - rate
         summary = (
-            f"true positive rate of {group} is {100 * rate:.1f} %, {100 * statistic:.1f} points below that of {against} "
-            f"({100 * other:.1f} %); limit {100 * limit:g}"
+            f"true positive rate of {group} is {100 * rate:.1f}%, {100 * statistic:.1f} points below that of {against} "
+            f"({100 * other:.1f}%); limit {100 * limit:g}"
         )
     return Violation(criterion, group, against, statistic, limit, p_value, summary)
 

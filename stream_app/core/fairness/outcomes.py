@@ -57,7 +57,7 @@ class GroupOutcomes:
     >>> report.disparate_impact, report.four_fifths
     (0.4, 'violated')
     >>> report.violations[0].summary
-    'b is selected at 40.0 %, 0.4 times the rate of a (100.0 %); limit 0.8'
+    'b is selected at 40.0%, 0.4 times the rate of a (100.0%); limit 0.8'
     """
 
     def __init__(

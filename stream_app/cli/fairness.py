@@ -1,0 +1,153 @@
+"""``streamgauge fairness``: how a model's answers are spread over groups, over a file."""
+
+import math
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.text import Text
+
+from stream_app.cli.file_columns import DelimiterOption, names
+from stream_app.cli.predicted import read_predicted
+from stream_app.cli.show import columns, console, printable
+from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
+from stream_app.errors import SettingsError
+
+__all__ = ["EXAMPLES", "fairness"]
+
+EXAMPLES = """
+Examples:
+
+streamgauge fairness loans.csv --group sex --favourable approved
+
+streamgauge fairness predictions.jsonl --group region --favourable yes,maybe --reference north --check
+"""
+
+_FOUND = 3
+"""Exit code of ``--check`` where a limit is passed; 1 is a failure, 2 a mistake in the call."""
+
+_COLUMNS = "Columns (found out where there is no doubt)"
+_LIMITS = "Limits"
+_OUTPUT = "Output"
+_DEFAULT = FairnessOptions()
+
+
+def fairness(
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
+    ],
+    group: Annotated[str, typer.Option(metavar="COLUMN", help="Whom each prediction was about.")],
+    favourable: Annotated[
+        str, typer.Option(metavar="LABEL,...", help="Labels that are good for whom they are given to.")
+    ],
+    *,
+    prediction_column: Annotated[
+        str | None,
+        typer.Option(help="What the model said; else prediction or the like.", rich_help_panel=_COLUMNS),
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="What is true; else label or the like.", rich_help_panel=_COLUMNS)
+    ] = None,
+    delimiter: DelimiterOption = None,
+    window: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Only the newest; else all.", rich_help_panel=_LIMITS),
+    ] = None,
+    reference: Annotated[
+        str,
+        typer.Option(
+            metavar="GROUP",
+            help="Held against this group; else the one that is selected most.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = "",
+    impact: Annotated[
+        float, typer.Option(help="Least ratio of selection rates.", rich_help_panel=_LIMITS)
+    ] = _DEFAULT.impact,
+    opportunity: Annotated[
+        float, typer.Option(help="Largest difference of true positive rates.", rich_help_panel=_LIMITS)
+    ] = _DEFAULT.opportunity,
+    level: Annotated[
+        float, typer.Option(help="Chance of any false violation.", rich_help_panel=_LIMITS)
+    ] = _DEFAULT.level,
+    minimum: Annotated[
+        int, typer.Option(help="Predictions below which a group is too small.", rich_help_panel=_LIMITS)
+    ] = _DEFAULT.minimum,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 3 if a limit is passed.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> None:
+    """Compare how a model treats groups: selection rates, mistakes, the four-fifths rule.
+
+    A limit counts as passed only where that is significant, with a correction for all comparisons.
+    """
+    try:
+        options = FairnessOptions(reference, impact, opportunity, level, minimum)
+    except SettingsError as error:
+        raise typer.BadParameter(f"--{str(error).replace('_', '-', 1)}") from None
+    rows = read_predicted(
+        paths,
+        by=group,
+        by_option="--group",
+        prediction=prediction_column,
+        label=label_column,
+        delimiter=delimiter,
+    )
+    outcomes = GroupOutcomes(names(favourable), window=window, options=options)
+    outcomes.update(rows.by, rows.predicted, rows.truth)
+    report = outcomes.report()
+    if as_json:
+        # JSON has no NaN: what is unknown is null.
+        typer.echo(msgspec.json.encode(asdict(report) | {"without_prediction": rows.left_out}).decode())
+    else:
+        _print(report)
+    if check and report.violations:
+        raise typer.Exit(_FOUND)
+
+
+def _print(report: FairnessReport) -> None:
+    heading = ("group", "n", "selected", "ratio", "accuracy", "TPR", "FPR", "precision")
+    cells = [
+        (
+            printable(one.group) + (" (too small)" if one.too_small else ""),
+            f"{one.n:,}",
+            _rate(one.selection),
+            _figure(one.ratio),
+            *map(_rate, (one.accuracy, one.tpr, one.fpr, one.precision)),
+        )
+        for one in report.groups
+    ]
+    for line in columns([heading, *cells]):
+        console.print(Text.assemble(*line), soft_wrap=True)
+    figures: list[tuple[str, Any]] = [
+        ("four-fifths rule", report.four_fifths),
+        ("disparate impact", _figure(report.disparate_impact)),
+        ("demographic parity difference", _figure(report.parity_difference)),
+        ("equal opportunity difference", _figure(report.opportunity_difference)),
+    ]
+    if report.reference:
+        figures.insert(0, ("reference", printable(report.reference)))
+    if report.left_out:
+        figures.append(("without a group", f"{report.left_out:,}"))
+    console.print()
+    for name, value in figures:
+        console.print(Text(f"{name:31}{value}"), soft_wrap=True)
+    console.print()
+    for violation in report.violations:
+        told = f"{violation.criterion}: {violation.summary} (p = {violation.p_value:.2g})"
+        console.print(Text(printable(told), "red"), soft_wrap=True)
+    if not report.violations:
+        console.print("No limit is significantly passed.")
+
+
+def _rate(rate: Measured) -> str:
+    if not rate.n:
+        return "-"
+    return f"{100 * rate.value:.1f}% ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+
+
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
