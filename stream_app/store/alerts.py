@@ -11,6 +11,7 @@ from stream_app.store.connection import Store
 from stream_app.store.fence import Fence
 from stream_app.store.marked import marked
 from stream_app.store.scripts import script
+from stream_app.store.stored_alert import parsed_alert
 
 __all__ = ["AlertReader", "AlertWriter"]
 
@@ -81,7 +82,11 @@ class AlertWriter:
 
 
 class AlertReader:
-    """Looks alerts up and follows them."""
+    """Looks alerts up and follows them.
+
+    What is no alert where one should be is a `StateError` that names the key; a store that is away or refuses is a
+    `StoreError`.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -95,7 +100,7 @@ class AlertReader:
                 matches = [key async for key in self._store.client.scan_iter(match=pattern, count=1000)]
                 if len(matches) == 1:
                     found = await self._store.client.hget(matches[0], "alert")
-        return None if found is None else Alert.model_validate_json(found)
+        return None if found is None else parsed_alert(found, self._store.keys.alert(alert_id))
 
     async def firing(self) -> list[Alert]:
         """All alerts that are firing, oldest first."""
@@ -108,7 +113,8 @@ class AlertReader:
         """Return the newest beginnings and ends, oldest first."""
         async with self._store.errors("reading alerts"):
             entries = await self._store.client.xrevrange(self._store.keys.alerts, count=count)
-        return [Alert.model_validate_json(fields[b"alert"]) for _, fields in reversed(entries)]
+        key = self._store.keys.alerts
+        return [parsed_alert(fields.get(b"alert"), key) for _, fields in reversed(entries)]
 
     async def position(self) -> str:
         """Where the stream of alerts ends now, for `follow`."""
@@ -136,7 +142,7 @@ class AlertReader:
             entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
             for entry, fields in entries:
                 last = entry.decode()
-                yield Alert.model_validate_json(fields[b"alert"])
+                yield parsed_alert(fields.get(b"alert"), key)
 
     async def acknowledge(self, alert_id: str, *, by: str, comment: str, at: float) -> Alert:
         """Note that a person has seen an alert; the last note replaces those before.

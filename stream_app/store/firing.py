@@ -1,8 +1,8 @@
 """Alerts that are not fired by an event: which of them are firing has to be kept, so that all who judge tell the same one."""
 
-from stream_app.errors import StateError
 from stream_app.events import Alert
 from stream_app.store.connection import Store
+from stream_app.store.stored_alert import parsed_alert
 
 __all__ = ["FiringAlerts"]
 
@@ -34,12 +34,7 @@ class FiringAlerts:
         """
         async with self._store.errors("looking at what is firing"):
             found = await self._store.client.hgetall(self._key)
-        try:
-            return {about.decode(): Alert.model_validate_json(raw) for about, raw in found.items()}
-        except ValueError as error:
-            raise StateError(
-                f"{self._key}: an entry is not an alert; has something else written to it?"
-            ) from error
+        return {about.decode(): parsed_alert(raw, self._key) for about, raw in found.items()}
 
     async def began(self, alert: Alert) -> Alert:
         """Keep an alert as firing, and return it; if there is one already, that one.
@@ -53,7 +48,7 @@ class FiringAlerts:
             if await self._store.client.hsetnx(self._key, _about(alert), alert.model_dump_json()):
                 return alert
             raw = await self._store.client.hget(self._key, _about(alert))
-        return alert if raw is None else Alert.model_validate_json(raw)
+        return alert if raw is None else parsed_alert(raw, self._key)
 
     async def ended(self, alert: Alert) -> None:
         """Keep an alert as firing no longer.

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from conftest import eventually
 
-from stream_app.errors import StoreError
+from stream_app.errors import StateError, StoreError
 from stream_app.events import Alert, AlertState, Severity, alert_id
 from stream_app.store import AlertReader, AlertWriter
 
@@ -158,3 +158,19 @@ async def test_an_alert_with_infinite_evidence_is_read_back_beside_the_others(wr
     boundless = alert(2, statistic=float("inf"))
     await writer.write([alert(1), boundless])
     assert await reader.recent(10) == [alert(1), boundless]
+
+
+@pytest.mark.parametrize("fields", [{"alert": "{}"}, {"alert": "not JSON"}, {"note": "no alert at all"}])
+async def test_what_others_wrote_among_the_alerts_is_named(store, writer, reader, fields):
+    await writer.write([alert()])
+    await store.client.xadd(store.keys.alerts, fields)
+    named = rf"^{store.keys.alerts}: an entry is not an alert"
+    with pytest.raises(StateError, match=named):
+        await reader.recent(10)
+    following = reader.follow("0")
+    assert await anext(following) == alert()
+    with pytest.raises(StateError, match=named):
+        await anext(following)
+    await store.client.hset(store.keys.alert(alert().id), "alert", "{")
+    with pytest.raises(StateError, match="an entry is not an alert"):
+        await reader.firing()
