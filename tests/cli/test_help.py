@@ -28,7 +28,7 @@ def shown(path, width):
 def test_the_commands_are_those_of_the_documentation():
     assert {" ".join(path) for path in COMMANDS} == {
         "", "demo", "replay", "replay-control", "worker", "backtest", "check", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
-        "triggers", "triggers tail", "audit", "audit list", "fairness", "compare",
+        "triggers", "triggers tail", "audit", "audit list", "fairness", "compare", "slices",
         "features", "features get", "features list", "features watch",
         "features versions", "features history", "features skew", "config", "config show",
         "dead-letters", "dead-letters list", "dead-letters show", "dead-letters replay",
