@@ -21,7 +21,9 @@ _SMOOTHING = 0.01
 """Added to each probability: shares of votes come in steps of about a hundredth, and none of a hundred is not never."""
 
 _ROUNDS = 200
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-3
+"""Of a class's share: what one prediction in a thousand makes of it."""
+
 _LEAST_WEIGHT = 1e-30
 """Of a class against the one that is weighted most."""
 
@@ -254,14 +256,16 @@ def _mix(truth: IntArray, classes: int) -> FloatArray:
 
 def _matched(p: FloatArray, prior: FloatArray, exponent: float) -> IntArray:
     """Return the strongest labels when classes are weighted so that the mean of the probabilities is the prior."""
-    smoothed = (p + _SMOOTHING) ** exponent
-    smoothed /= smoothed.sum(axis=1, keepdims=True)
-    weights = np.ones(p.shape[1])
+    smoothed = (p.T + _SMOOTHING) ** exponent
+    smoothed /= smoothed.sum(axis=0)
+    # Classes as rows, and no intermediate table: a round costs a fifth.
+    smoothed = np.ascontiguousarray(smoothed)
+    weights = np.ones(len(smoothed))
     for _ in range(_ROUNDS):
-        weighted = smoothed * weights
-        mean = (weighted / weighted.sum(axis=1, keepdims=True)).mean(axis=0)
+        totals = np.einsum("kn,k->n", smoothed, weights)
+        mean = np.einsum("kn,n->k", smoothed, 1.0 / totals) * weights / len(p)
         weights = weights * (prior / mean)
         weights = np.maximum(weights / weights.max(), _LEAST_WEIGHT)
         if float(np.abs(mean - prior).max()) < _TOLERANCE:
             break
-    return np.asarray((smoothed * weights).argmax(axis=1), dtype=np.int64)
+    return np.asarray((smoothed * weights[:, None]).argmax(axis=0), dtype=np.int64)

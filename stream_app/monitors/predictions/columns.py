@@ -69,6 +69,8 @@ class LabelledColumns:
         All probabilities; zeros where there are none.
     items : sequence of Unlabelled
         These themselves.
+    truths : sequence of str
+        The true labels.
     """
 
     row: IntArray
@@ -80,6 +82,7 @@ class LabelledColumns:
     p_true: FloatArray
     p: FloatArray
     items: Sequence[Unlabelled]
+    truths: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -128,6 +131,7 @@ def labelled_columns(admitted: Admitted, batch: PredictionBatch, labels: int) ->
         ),
         _probabilities(items, labels),
         items,
+        [one.truth for one in judged],
     )
 
 

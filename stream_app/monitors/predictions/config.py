@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from stream_app.core.fairness import FairnessOptions
 from stream_app.core.performance import ClassMix
 from stream_app.core.retraining import RetrainingConfig
 from stream_app.errors import SettingsError
@@ -9,8 +10,8 @@ from stream_app.monitors.sensors import ExtraDetector
 
 __all__ = ["ERROR_DETECTORS", "PredictionConfig"]
 
-ERROR_DETECTORS = (ExtraDetector("adwin", alert=False), ExtraDetector("ddm", alert=False))
-"""Run on the errors by default, counted and not told: the two of River's that raise fewest false alarms on steady errors."""
+ERROR_DETECTORS = (ExtraDetector("adwin", alert=False),)
+"""Run on the errors by default, counted and not told: the one of River's that raises fewest false alarms on steady errors."""
 
 _LEAST_BASELINE = 100
 
@@ -61,6 +62,14 @@ class PredictionConfig:
         Labelled predictions that are searched for slices in which the model is weak.
     slice_every : int
         Labelled predictions from one search to the next; 0 is never.
+    favourable : tuple of str
+        Labels that are good for whom they are given to; empty where no answer is.
+    protected : tuple of str
+        Categories whose groups should be treated alike.
+    fairness_window : int
+        Labelled predictions over which groups are held side by side; each such window is judged once.
+    fairness : FairnessOptions
+        Limits.
     versions : tuple of str
         Versions of the model to compare, the one in use first; empty for none.
     retraining : RetrainingConfig
@@ -96,6 +105,10 @@ class PredictionConfig:
     feature_alerts: bool = False
     slice_window: int = 10_000
     slice_every: int = 5000
+    favourable: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    fairness_window: int = 2000
+    fairness: FairnessOptions = field(default_factory=FairnessOptions)
     versions: tuple[str, ...] = ()
     retraining: RetrainingConfig = field(default_factory=RetrainingConfig)
     lateness: float = 60.0
@@ -105,15 +118,22 @@ class PredictionConfig:
     resolve_after: float = 300.0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("window", 1),
-            ("baseline", _LEAST_BASELINE),
-            ("feature_window", 2),
-            ("slice_every", 0),
-        ):
+        fewest = {
+            "window": 1,
+            "baseline": _LEAST_BASELINE,
+            "feature_window": 2,
+            "slice_window": 100,
+            "slice_every": 0,
+            "fairness_window": 1,
+        }
+        for name, least in fewest.items():
             if getattr(self, name) < least:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least {least}")
         for name in ("baseline_accuracy", "max_drop", "max_overconfidence", "max_failures", "slow_share"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < 1.0:
                 raise SettingsError(f"{name} is {value!r}; expected a number between 0 and 1")
+        if bool(self.protected) != bool(self.favourable):
+            raise SettingsError(
+                "protected categories and favourable labels belong together; one of them is empty"
+            )

@@ -33,8 +33,8 @@ class Slices:
         self._labelled = 0
         self._due = False
         self._firing: dict[str, str] = {}
-        self.rules: dict[tuple[str, int], str] = {}
-        """Rules of the slices told in this delivery, by the names of their features and the place in the batch."""
+        self.words: dict[tuple[str, int], str] = {}
+        """What was told in this delivery, by the names of the features and the place in the batch."""
 
     def update(self, columns: LabelledColumns) -> None:
         """Take labelled predictions; those before `begin` do not count."""
@@ -76,7 +76,10 @@ class Slices:
             for name in self._firing.keys() - weak.keys()
         ]
         self._firing = {name: one.rule for name, one in weak.items()}
-        self.rules |= {(name, row): rule for name, rule in self._firing.items()}
+        self.words |= {
+            (name, row): f"error rate {one.metric:.1%} where {one.rule}, {one.overall:.1%} overall"
+            for name, one in weak.items()
+        }
         return sorted(found, key=lambda named: named[1].channel)
 
     def features(self) -> dict[str, float | None]:

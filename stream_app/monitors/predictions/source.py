@@ -20,6 +20,7 @@ from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.consequences import Challenge, Retraining, Slices
 from stream_app.monitors.predictions.evidence import Named
 from stream_app.monitors.predictions.expectation import Expectation
+from stream_app.monitors.predictions.groups import Groups
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake
 from stream_app.monitors.predictions.outcome import Outcome
@@ -72,6 +73,7 @@ class SourceMonitor:
         self.serving = Serving(config)
         self.inputs = Inputs(config)
         self.slices = Slices(config)
+        self.groups = Groups(config)
         self.challenge = Challenge(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
@@ -88,7 +90,8 @@ class SourceMonitor:
         if not admitted.rows:
             return Outcome(self.source, None, admitted.refusals, [], labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
-        self.slices.rules.clear()
+        self.slices.words.clear()
+        self.groups.words.clear()
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
@@ -100,6 +103,7 @@ class SourceMonitor:
                 ts = float(batch.ts[last])
                 signals += self.slices.search(last, ts)
                 self.slices.begin(self.inputs)
+                signals += self.groups.judge(last, ts)
                 told = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
                 triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
         alerts = self.book.update(self._told(signals), batch, partition)
@@ -119,6 +123,7 @@ class SourceMonitor:
             self.expectation.learn(first)
         found += self.expectation.update(predictions, since)
         self.slices.update(labelled)
+        self.groups.update(labelled)
         self.challenge.update(labelled)
         return found
 
@@ -188,7 +193,9 @@ class SourceMonitor:
         return [named for named in signals if named[0] != "class_mix"]
 
     def _describe(self, signal: Signal) -> str:
-        return describe(signal, rule=self.slices.rules.get((signal.channel, signal.row), signal.channel))
+        where = signal.channel, signal.row
+        words = {"slice": self.slices.words, "fairness": self.groups.words}.get(signal.detector, {})
+        return words[where] if where in words else describe(signal)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
@@ -204,7 +211,7 @@ class SourceMonitor:
         }
         values |= self.accuracy.features(self.intake.labels.names)
         values |= self.expectation.features(self.accuracy.rows)
-        for part in (self.serving, self.inputs, self.slices, self.challenge):
+        for part in (self.serving, self.inputs, self.slices, self.groups, self.challenge):
             values |= part.features()
         return self.intake.newest, values
 
@@ -218,6 +225,7 @@ class SourceMonitor:
             "serving": self.serving.state(),
             "inputs": self.inputs.state(),
             "slices": self.slices.state(),
+            "groups": self.groups.state(),
             "challenge": self.challenge.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
@@ -258,6 +266,7 @@ class SourceMonitor:
         self.serving.restore(state["serving"], self._rates)
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
+        self.groups.restore(state["groups"])
         self.challenge.restore(state["challenge"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])

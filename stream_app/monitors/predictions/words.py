@@ -7,15 +7,13 @@ from stream_app.core.signals import WHOLE_SOURCE, Signal
 __all__ = ["describe"]
 
 
-def describe(signal: Signal, *, rule: str) -> str:
+def describe(signal: Signal) -> str:
     """Put a signal into one line for a person.
 
     Parameters
     ----------
     signal : Signal
         What was seen.
-    rule : str
-        The slice that it is about, if it is about one.
 
     Examples
     --------
@@ -23,11 +21,9 @@ def describe(signal: Signal, *, rule: str) -> str:
     ...     row=0, ts=0.0, kind="performance", detector="accuracy", channel="*", statistic=0.12, threshold=0.05,
     ...     context=(("accuracy", 0.85), ("baseline", 0.97), ("events", 210.0)),
     ... )
-    >>> describe(signal, rule="*")
-    'accuracy 85.0 % over the last 210 labelled predictions, 12.0 points below the baseline of 97.0 %'
+    >>> describe(signal)
+    'accuracy 85.0% over the last 210 labelled predictions, 12.0 points below the baseline of 97.0%'
     """
-    if signal.detector == "slice":
-        return f"error rate {_percent(signal.statistic)} where {rule}, {_percent(signal.threshold)} overall"
     words = _WORDS.get(signal.detector)
     if words is not None:
         return words(signal, dict(signal.context))
@@ -39,7 +35,7 @@ def describe(signal: Signal, *, rule: str) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100.0 * share:.1f} %"
+    return f"{share:.1%}"
 
 
 def _accuracy(signal: Signal, figures: Mapping[str, float]) -> str:

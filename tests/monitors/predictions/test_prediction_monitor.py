@@ -24,6 +24,9 @@ CONFIG = PredictionConfig(
     max_latency=0.3,
     budget="1 per hour",
     versions=("v1", "v2"),
+    favourable=("cat",),
+    protected=("site",),
+    fairness_window=300,
     feature_alerts=True,
     error_detectors=(ExtraDetector("adwin"), ExtraDetector("ddm"), ExtraDetector("eddm", alert=False)),
     label_within=120.0,
@@ -305,7 +308,15 @@ def test_models_of_many_classes_and_of_none_are_watched():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"baseline": 99}, {"window": 0}, {"max_drop": 0.0}, {"max_failures": 1.0}, {"slow_share": -0.1}]
+    "wrong",
+    [
+        {"baseline": 99},
+        {"window": 0},
+        {"max_drop": 0.0},
+        {"max_failures": 1.0},
+        {"slow_share": -0.1},
+        {"protected": ("site",)},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
@@ -317,6 +328,34 @@ def test_a_state_of_another_version_or_a_damaged_one_is_refused(whole):
     monitor = PredictionMonitor(CONFIG)
     with pytest.raises(StateError, match="version"):
         monitor.restore("m", {**state, "version": 99})
-    for part in ("intake", "accuracy", "expectation", "inputs", "slices", "rates", "book", "retraining"):
+    for part in (
+        "intake",
+        "accuracy",
+        "expectation",
+        "inputs",
+        "slices",
+        "rates",
+        "book",
+        "retraining",
+        "groups",
+    ):
         with pytest.raises(StateError):
             monitor.restore("m", {**state, part: {"odd": 1}})
+
+
+def test_groups_that_are_treated_unlike_are_told():
+    rng = np.random.default_rng(4)
+    n = 2600
+    group = rng.integers(0, 2, n)
+    said = (rng.random(n) < np.where(group == 1, 0.3, 0.7)).astype(int)
+    rows = events(
+        np.eye(2)[said], said, classes=("no", "yes"), categories=[{"region": "ab"[g]} for g in group.tolist()]
+    )
+    config = PredictionConfig(favourable=("yes",), protected=("region",), fairness_window=1000)
+    monitor, outcomes = feed(config, rows, range(500, 5000, 500))
+    (alert,) = [one for one in all_of(outcomes, "alerts") if one.detector == "fairness"]
+    assert alert.channel == "region"
+    assert alert.summary.startswith("disparate impact by region: b is selected at")
+    _, features = monitor.features("m")
+    assert features["fairness.region.disparate_impact"] == pytest.approx(0.43, abs=0.1)
+    assert features["fairness.region.a.selection"] == pytest.approx(0.7, abs=0.05)
