@@ -40,7 +40,7 @@ class Level:
 
 
 def _levels() -> tuple[Level, ...]:
-    worn = [Level(contrast=1.0 - 0.05 * k, blur=0.2 + 0.1 * k, noise=0.01 * (k + 1)) for k in range(1, 6)]
+    worn = [Level(contrast=1.0 - 0.05 * k, blur=0.15 + 0.12 * k, noise=0.015 + 0.01 * k) for k in range(1, 6)]
     spoilt = [Level(contrast=0.10 - 0.02 * k, blur=3.0 + 0.5 * k, noise=0.5 + 0.1 * k) for k in range(4)]
     return (Level(), *worn, *spoilt)
 
@@ -51,7 +51,7 @@ hardly anything. Each is worse than the one before in all three strengths.
 
 The two straight lines were chosen so that scikit-learn's random forest with its usual settings, trained on MNIST's
 training part, has about the accuracies of a published table: 97, 84, 76, 71, 63 and 62 % at levels 0 to 5, and no more
-than chance from 6 on. `docs/images.md` says how, and what other forests make of them.
+than chance from 6 on. `docs/images.md` says how, and what other forests make of the levels.
 """
 
 MAX_LEVEL = len(LEVELS) - 1

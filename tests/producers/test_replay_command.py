@@ -40,7 +40,7 @@ def call(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nonsense", *NOWHERE), "no kind of stream is called 'nonsense'; there is sensors"),
+        (("nonsense", *NOWHERE), "no kind of stream is called 'nonsense'; there is images"),
         (("sensors", *NOWHERE), "give files to replay, or --simulate, or --dataset"),
         (("sensors", "a.csv", "--simulate", *NOWHERE), "one of them"),
         (("sensors", "--dataset", "tides", *NOWHERE), "no 'tides'; there is waterflow"),

@@ -102,6 +102,7 @@ def test_a_bad_control_message_is_refused_with_the_reason(raw, message):
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 async def test_both_topics_are_filled_and_an_interrupted_replay_goes_on(
     kafka, prefix, model_file, read_topic, tmp_path, source
 ):
@@ -134,9 +135,9 @@ async def test_both_topics_are_filled_and_an_interrupted_replay_goes_on(
 
         await eventually(enough)
     first.send_signal(signal.SIGINT)
-    told = json.loads((await asyncio.to_thread(first.communicate, timeout=30))[0])
+    told = json.loads((await asyncio.to_thread(first.communicate, timeout=60))[0])
     assert told["interrupted"]
-    rest = json.loads((await asyncio.to_thread(start("--resume").communicate, timeout=30))[0])
+    rest = json.loads((await asyncio.to_thread(start("--resume").communicate, timeout=60))[0])
     assert told["events"] + rest["events"] == 600
     assert rest["before"] == told["events"]
     features, predictions = [await read_topic(topic, n) for topic, n in zip(topics, (200, 400), strict=True)]
