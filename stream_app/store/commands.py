@@ -2,19 +2,23 @@
 
 from typing import Any
 
-from redis.connection import HiredisRespSerializer
+import hiredis
+from redis.exceptions import DataError
 
 __all__ = ["packed_in_c"]
-
-_SERIALIZER = HiredisRespSerializer()
 
 
 class _PackedInC:
     """Goes before a connection of redis-py; the bytes are the same."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
-        packed: list[bytes] = _SERIALIZER.pack(*args)
-        return packed
+        # redis-py's own way looks at each argument once more in Python, and features have hundreds.
+        command, *rest = args
+        words = command.encode().split() if isinstance(command, str) else command.split()
+        try:
+            return [hiredis.pack_command((*words, *rest))]
+        except TypeError as error:
+            raise DataError(str(error)) from error
 
 
 def packed_in_c(connection: type[Any]) -> type[Any]:

@@ -97,11 +97,12 @@ class FeatureWriter:
                     *pipe.owner, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
                     "_event_ts", row.event_ts, "_written_ts", row.written_ts,
                 ]  # fmt: skip
-                for name, value in row.values.items():
-                    fields += (name, "" if value is None else value)
+                pairs: list[str | float] = [""] * (2 * len(row.values))
+                pairs[::2] = row.values
+                pairs[1::2] = ["" if value is None else value for value in row.values.values()]
                 await self._write(
                     keys=[keys.features(self._view, self._version, row.entity), entities, *owned],
-                    args=fields,
+                    args=fields + pairs,
                     client=pipe.client,
                 )
             return sum(await pipe.execute())

@@ -6,8 +6,8 @@ predictive distribution (uniform prior), not from the frequency as if it were kn
 
 import functools
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from stream_app.core.compact import compact
 from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.runs import improbable_repeats, longest_ordinary_run
 
-__all__ = ["Habits", "Learner", "learn_habits"]
+__all__ = ["Habits", "Learner", "learn_habits", "take"]
 
 _THIN = 5
 
@@ -52,6 +52,10 @@ class Habits:
     missing_end: int = 0
     stuck: int = 0
     gone: int = NEVER
+
+
+_UNKNOWN = Habits()
+_NAMES = tuple(field.name for field in fields(Habits))
 
 
 def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
@@ -170,7 +174,7 @@ class Learner:
 
     def __init__(self, options: QualityOptions) -> None:
         self.options = options
-        self.habits = Habits()
+        self.habits = _UNKNOWN
         self.rows = 0
         self.observed = 0
         # The first value, from which the sample is counted.
@@ -184,10 +188,18 @@ class Learner:
         """Whether the first habits are learned."""
         return self.observed >= self.options.learn
 
+    @property
+    def room(self) -> int:
+        """Rows of which fewer leave the habits as they are, whatever is missing in them."""
+        done = self.rows % self.options.learn if self.learned else self.observed
+        return self.options.learn - done
+
     def until(self, column: FloatArray) -> int:
         """Return how many of these rows may be fed at once: to the end of a block, or all."""
         if self.learned:
             return min(len(column), self.options.learn - self.rows % self.options.learn)
+        if len(column) <= self.options.learn - self.observed:
+            return len(column)
         seen = np.flatnonzero(~np.isnan(column))
         wanting = self.options.learn - self.observed
         return int(seen[wanting - 1]) + 1 if len(seen) >= wanting else len(column)
@@ -226,18 +238,26 @@ class Learner:
             self.habits = _wider(self.habits, sample, self.options)
         return self.habits is not before
 
+    def learn(self, away: npt.NDArray[np.float32]) -> None:
+        """Take rows without gaps, fewer than there is room for, as differences from the origin; not when learned."""
+        self._parts.append(away)
+        self.observed += len(away)
+        self.rows += len(away)
+
     def _sample(self) -> FloatArray | npt.NDArray[np.float32]:
         """Return the sample so far, from its origin."""
         parts = [*self._parts]
-        if self._fresh:
+        if self._fresh and any(map(len, self._fresh)):
             parts.append(compact(np.concatenate(self._fresh), self.origin))
+        if len(parts) == 1:
+            return parts[0]
         sample: FloatArray | npt.NDArray[np.float32] = np.concatenate([np.empty(0, dtype=np.float32), *parts])
         return sample
 
     def state(self) -> dict[str, Any]:
         """Give the state as plain data."""
         return {
-            "habits": asdict(self.habits),
+            "habits": {name: getattr(self.habits, name) for name in _NAMES},
             "rows": self.rows,
             "observed": self.observed,
             "origin": self.origin,
@@ -253,3 +273,27 @@ class Learner:
         learner.origin = float(state["origin"])
         learner._parts = [np.array(state["sample"])]
         return learner
+
+
+def take(learners: Sequence[Learner], rows: FloatArray) -> None:
+    """Let learners take rows, a column each, fewer than each has room for.
+
+    Where all begin to learn and nothing is missing, all columns are made compact at once.
+
+    Parameters
+    ----------
+    learners : sequence of Learner
+        One a column.
+    rows : ndarray, shape (n, d)
+        Values; NaN is missing.
+    """
+    origins = np.array([learner.origin for learner in learners])
+    if not (any(learner.learned for learner in learners) or np.isnan(rows).any() or np.isnan(origins).any()):
+        away = compact(rows, origins)
+        # What one column has beyond single precision must not widen the others.
+        if away.dtype == np.float32:
+            for learner, column in zip(learners, away.T.copy(), strict=True):
+                learner.learn(column)
+            return
+    for i, learner in enumerate(learners):
+        learner.feed(rows[:, i])

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.quality.absence import Absences
 from stream_app.core.quality.arrivals import Arrivals
-from stream_app.core.quality.habits import Learner
+from stream_app.core.quality.habits import Learner, take
 from stream_app.core.quality.notices import new_channel, rate_signal, transition_signal
 from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.report import ChannelQuality, QualityReport
@@ -25,6 +26,9 @@ __all__ = ["QualityMonitor"]
 
 _VERSION = 1
 _CHECKS = ("range", "sigma", "missing", "stuck", "gone")
+_OPTIONS = tuple(field.name for field in fields(QualityOptions))
+_AT_ONCE = 32
+"""Rows that wait until learners take them: each by itself would cost more than all checks."""
 
 
 class QualityMonitor:
@@ -96,6 +100,8 @@ class QualityMonitor:
         self._arrivals = Arrivals(self.options)
         self._refused: dict[str, int] = {}
         self._learners: list[Learner] = []
+        self._waiting: list[FloatArray] = []
+        self._room = 0
         self._trailing = {
             "range": TrailingCount(self.options.within, 0),
             "sigma": TrailingCount(self.options.within, 0),
@@ -112,6 +118,8 @@ class QualityMonitor:
         if not channels:
             return
         n = len(channels)
+        self._settle()
+        self._room = 0
         self.channels += tuple(channels)
         self._learners += [Learner(self.options) for _ in channels]
         for count in self._trailing.values():
@@ -123,7 +131,8 @@ class QualityMonitor:
 
     def _refresh(self) -> None:
         """Lay the limits of all channels side by side for the vectorised comparison."""
-        declared = [self.limits.get(name, (-math.inf, math.inf)) for name in self.channels]
+        endless = -math.inf, math.inf
+        declared = [self.limits.get(name, endless) for name in self.channels]
         habits = [learner.habits for learner in self._learners]
         self._limits = {
             "range": (np.array([low for low, _ in declared]), np.array([high for _, high in declared])),
@@ -205,6 +214,11 @@ class QualityMonitor:
                     x[:, place[name]] = given[:, i]
         if not np.isfinite(x).all():
             x = np.where(np.isfinite(x), x, np.nan)
+        if len(ts) < self._room:
+            self._waiting.append(x.copy())
+            self._room -= len(ts)
+            return self._judge(ts, x, offset)
+        self._settle()
         signals: list[Signal] = []
         start = 0
         while start < len(ts):
@@ -212,7 +226,20 @@ class QualityMonitor:
             signals += self._judge(ts[start:stop], x[start:stop], offset + start)
             self._learn(x[start:stop])
             start = stop
+        self._make_room()
         return signals
+
+    def _make_room(self) -> None:
+        # As many rows may wait until they are looked at again.
+        self._room = min(_AT_ONCE, *(learner.room for learner in self._learners)) if self._learners else 0
+
+    def _settle(self) -> None:
+        """Let learners take the rows that wait for them; too few for any to change its habits."""
+        if not self._waiting:
+            return
+        rows = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
+        self._waiting = []
+        take(self._learners, rows)
 
     def _learn(self, x: FloatArray) -> None:
         changed = [learner.feed(x[:, i]) for i, learner in enumerate(self._learners)]
@@ -230,6 +257,8 @@ class QualityMonitor:
         found: list[tuple[str, Transition]] = []
         for name, (least, most) in self._limits.items():
             clean = not ((low < least) | (high > most)).any()
+            if clean and self._trailing[name].calm:
+                continue
             flags = np.zeros(x.shape, dtype=np.bool_) if clean else (x < least) | (x > most)
             if not clean:
                 self._counts[name] += flags.sum(axis=0)
@@ -296,9 +325,10 @@ class QualityMonitor:
 
     def state(self) -> dict[str, Any]:
         """Give the state as plain data; `from_state` continues from it bit for bit."""
+        self._settle()
         return {
             "version": _VERSION,
-            "options": asdict(self.options),
+            "options": {name: getattr(self.options, name) for name in _OPTIONS},
             "limits": {name: list(pair) for name, pair in self.limits.items()},
             "channels": list(self.channels),
             "arrivals": self._arrivals.state(),
@@ -325,12 +355,13 @@ class QualityMonitor:
         expect_version(state, _VERSION, "the quality monitor")
         try:
             limits = {name: (pair[0], pair[1]) for name, pair in state["limits"].items()}
-            monitor = cls(limits=limits, options=QualityOptions(**state["options"]))
+            monitor = cls(limits=limits, options=_options(_typed(state["options"])))
             monitor.channels = tuple(state["channels"])
             monitor._arrivals.restore(state["arrivals"])
             monitor._refused = {str(reason): int(number) for reason, number in state["refused"].items()}
             monitor._learners = [Learner.from_state(x, monitor.options) for x in state["learners"]]
             monitor._refresh()
+            monitor._make_room()
             for name, count in monitor._trailing.items():
                 count.history = np.array(state["trailing"][name]["history"], dtype=np.bool_)
                 count.active = np.array(state["trailing"][name]["active"], dtype=np.bool_)
@@ -344,6 +375,17 @@ class QualityMonitor:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, DataError) as error:
             raise StateError(f"a quality monitor's state is damaged: {error}") from error
         return monitor
+
+
+@lru_cache(maxsize=64)
+def _options(items: tuple[tuple[str, type, Any], ...]) -> QualityOptions:
+    # All sources of a stream have the same; making and checking them takes longer than to look them up.
+    return QualityOptions(**{name: value for name, _, value in items})
+
+
+def _typed(options: Mapping[str, Any]) -> tuple[tuple[str, type, Any], ...]:
+    """Tell 1 from 1.0, which are packed differently."""
+    return tuple((name, type(value), value) for name, value in options.items())
 
 
 def _checked_limits(name: str, pair: tuple[float | None, float | None]) -> tuple[float, float]:

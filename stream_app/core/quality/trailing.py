@@ -54,6 +54,11 @@ class TrailingCount:
         self.history = np.hstack([self.history, np.zeros((len(self.history), columns), dtype=np.bool_)])
         self.active = np.append(self.active, np.zeros(columns, dtype=np.bool_))
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing was flagged lately: rows without flags change nothing then."""
+        return not (self.history.any() or self.active.any())
+
     def update(self, flags: BoolArray, begin: IntArray, end: IntArray) -> list[Transition]:
         """Take rows of flags.
 
@@ -69,7 +74,7 @@ class TrailingCount:
         list of Transition
             Ordered by column, then row.
         """
-        if not flags.any() and not self.history.any() and not self.active.any():
+        if not flags.any() and self.calm:
             return []
         window = len(self.history)
         everything = np.vstack([self.history, flags])

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -78,23 +80,40 @@ class WindowSummary:
             Keys of the inner dict: ``count``, ``missing``, ``mean``, ``std``, ``min``, ``max``, ``last``,
             ``slope`` and a ``q05``, ``q50``, … per level (``q0.5`` percent is written ``q00_5``).
         """
-        names = ["missing", "mean", "std", "min", "max", "last", "slope"]
-        names += [_quantile_name(level) for level in self.levels]
-        table = np.vstack(
-            [self.missing, self.mean, self.std, self.min, self.max, self.last, self.slope, self.quantiles]
-        )
-        counts = self.count.tolist()
-        columns = table.T.tolist()
+        names = _names(self.levels)
         return {
-            channel: {
-                "count": counts[i],
-                **{
-                    name: value if math.isfinite(value) else None
-                    for name, value in zip(names, columns[i], strict=True)
-                },
-            }
-            for i, channel in enumerate(self.channels)
+            channel: dict(zip(names, column, strict=True))
+            for channel, column in zip(self.channels, self._columns(), strict=True)
         }
+
+    def flat(self) -> dict[str, float | int | None]:
+        """Plain numbers by ``channel.statistic``, the same as those of `to_dict`."""
+        return dict(zip(_flat_names(self.channels, self.levels), chain(*self._columns()), strict=True))
+
+    def _columns(self) -> list[list[float | int | None]]:
+        """Numbers of each channel, in the order of `_names`."""
+        table = np.empty((7 + len(self.quantiles), len(self.channels)))
+        parts = self.missing, self.mean, self.std, self.min, self.max, self.last, self.slope
+        for row, part in enumerate(parts):
+            table[row] = part
+        table[7:] = self.quantiles
+        complete = bool(np.isfinite(table).all())
+        return [
+            [count, *(column if complete else [value if math.isfinite(value) else None for value in column])]
+            for count, column in zip(self.count.tolist(), table.T.tolist(), strict=True)
+        ]
+
+
+@lru_cache(maxsize=256)
+def _names(levels: tuple[float, ...]) -> tuple[str, ...]:
+    basic = "count", "missing", "mean", "std", "min", "max", "last", "slope"
+    return basic + tuple(_quantile_name(level) for level in levels)
+
+
+# Cached, because to put the names together takes longer than the numbers.
+@lru_cache(maxsize=256)
+def _flat_names(channels: tuple[str, ...], levels: tuple[float, ...]) -> tuple[str, ...]:
+    return tuple(f"{channel}.{name}" for channel in channels for name in _names(levels))
 
 
 def _quantile_name(level: float) -> str:

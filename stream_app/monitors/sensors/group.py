@@ -81,11 +81,7 @@ class ChannelGroup:
 
     def features(self) -> dict[str, float | None]:
         """Statistics of the window by ``channel.statistic``, and figures of the detectors."""
-        values: dict[str, float | None] = {
-            f"{channel}.{name}": value
-            for channel, statistics in self._window.summary().to_dict().items()
-            for name, value in statistics.items()
-        }
+        values: dict[str, float | None] = {**self._window.summary().flat()}
         for detector in self._detectors.values():
             values.update(detector.features())
         return values

@@ -13,6 +13,7 @@ from stream_app.core.quality.absence import Absences
 from stream_app.core.quality.runs import StuckRuns, longest_ordinary_run
 from stream_app.core.quality.trailing import TrailingCount
 from stream_app.errors import DataError, StateError
+from stream_app.store import pack_state, unpack_state
 
 
 def noise(n=1000, d=2, seed=0):
@@ -324,6 +325,28 @@ def test_neither_batch_borders_nor_restores_change_anything(stream):
 
     assert plain(got) == plain(expected)
     assert pieces.report() == whole.report()
+
+
+@pytest.mark.parametrize("kind", ["plain", "missing", "huge", "late channel"])
+def test_small_batches_leave_the_state_of_one_large_one_whenever_it_is_taken(kind):
+    rng = np.random.default_rng(5)
+    values, ts = noise(700, 3), np.arange(700.0)
+    if kind == "missing":
+        values[rng.random(values.shape) < 0.05] = np.nan
+    elif kind == "huge":
+        values[40, 1] = values[430, 1] = 1e300
+    elif kind == "late channel":
+        values[:90, 2] = np.nan
+    whole, pieces, start = QualityMonitor(), QualityMonitor(), 0
+    channels = ["a", "b", "c"]
+    whole.update(ts, values, channels)
+    while start < len(ts):
+        batch = slice(start, start + int(rng.choice([1, 1, 2, 9, 40])))
+        pieces.update(ts[batch], values[batch], channels)
+        start = batch.stop
+        if rng.random() < 0.3:
+            pieces = QualityMonitor.from_state(unpack_state(pack_state(pieces.state()), "here"))
+    assert pack_state(pieces.state()) == pack_state(whole.state())
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,15 @@ def test_a_foreign_or_damaged_state_is_refused():
         RollingWindow.from_state(state | {"version": 9})
     with pytest.raises(StateError, match="damaged"):
         RollingWindow.from_state({k: v for k, v in state.items() if k != "values"})
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 30])
+def test_flat_figures_are_those_by_channel(rows):
+    rng = np.random.default_rng(rows)
+    values = np.where(rng.random((rows, 3)) < 0.3, np.nan, rng.normal(size=(rows, 3)))
+    summary = summarise(np.arange(float(rows)), values, channels=["a", "b", "c"], levels=[0.005, 0.5])
+    nested = summary.to_dict()
+    assert list(nested["a"])[-2:] == ["q00_5", "q50"]
+    assert list(summary.flat().items()) == [
+        (f"{channel}.{name}", value) for channel, figures in nested.items() for name, value in figures.items()
+    ]
