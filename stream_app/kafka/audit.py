@@ -34,7 +34,7 @@ async def append_audit(
     prefix : str
         Of the topics, as in the worker's settings.
     create : bool
-        Make the topic if it is not there.
+        Make the topic if it is not there, to keep all records for ever.
 
     Raises
     ------
@@ -44,7 +44,7 @@ async def append_audit(
         It refuses, or the topic is not there and not to be made.
     """
     topic = Topics(prefix).audit
-    await ensure_topics(kafka, {topic: 1}, create=create)
+    await ensure_topics(kafka, {topic: 1}, create=create, kept={topic})
     options = client_options(kafka)
 
     def make() -> AIOKafkaProducer:

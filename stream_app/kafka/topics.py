@@ -1,7 +1,7 @@
 """Topics that must be there."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -14,12 +14,13 @@ from stream_app.settings import KafkaSettings
 
 __all__ = ["ensure_topics"]
 
+_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _SHOWN_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
 async def ensure_topics(
-    settings: KafkaSettings, wanted: Mapping[str, int], *, create: bool
+    settings: KafkaSettings, wanted: Mapping[str, int], *, create: bool, kept: Collection[str] = ()
 ) -> dict[str, int]:
     """See that topics are there; those that are stay as they are.
 
@@ -31,6 +32,8 @@ async def ensure_topics(
         Topic to the number of partitions it gets if it must be made.
     create : bool
         Make those that are missing; else they are an error.
+    kept : collection of str
+        Those that never lose a record, if they must be made: without a limit of age or size, whatever the broker's are.
 
     Returns
     -------
@@ -53,7 +56,12 @@ async def ensure_topics(
                 "create it, or set worker.create_topics = true"
             )
         if missing:
-            answer = await admin.create_topics([NewTopic(name, wanted[name], 1) for name in missing])
+            answer = await admin.create_topics(
+                [
+                    NewTopic(name, wanted[name], 1, topic_configs=_KEPT if name in kept else None)
+                    for name in missing
+                ]
+            )
             for topic, code, *message in answer.topic_errors:
                 if code not in {0, TopicAlreadyExistsError.errno}:
                     reason = next(filter(None, message), f"error {code}")

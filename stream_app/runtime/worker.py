@@ -158,7 +158,8 @@ class Worker:
     async def _check_topics(self) -> None:
         partitions = self.settings.worker.partitions
         wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(self._outputs, 1)
-        await ensure_topics(self.settings.kafka, wanted, create=self.settings.worker.create_topics)
+        create = self.settings.worker.create_topics
+        await ensure_topics(self.settings.kafka, wanted, create=create, kept={self.topics.audit})
         await check_group(self.settings.kafka, self.settings.worker.group)
 
     @property

@@ -5,9 +5,12 @@ import json
 import signal
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream_app.events import AuditRecord, RetrainingTrigger, Topics, TriggerReason
-from stream_app.kafka import ensure_topics
+from stream_app.kafka import client_options, ensure_topics
+from stream_app.kafka.audit import append_audit
 from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.publishing import OutRecord, event_record, publish
 from stream_app.settings import KafkaSettings
@@ -135,3 +138,24 @@ def test_both_follow_until_ctrl_c_and_end_with_0(spawn, write):
         ended = process.until(ids[-1]).end(signal.SIGINT)
         assert (ended.code, ended.err) == (0, "")
         assert [json.loads(line)["id"] for line in ended.lines] == ids
+
+
+def test_the_log_is_made_to_be_kept_whatever_the_broker_keeps_otherwise(servers, prefix, broker_address):
+    kafka, topic = KafkaSettings(bootstrap=broker_address), f"{prefix}.audit.log"
+
+    async def work():
+        await append_audit(kafka, RECORDS[0], prefix=f"{prefix}.")
+        admin = AIOKafkaAdminClient(**client_options(kafka))
+        await admin.start()
+        try:
+            answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+            return {entry[0]: entry[1] for entry in answers[0].resources[0][4]}
+        finally:
+            await admin.close()
+
+    found = asyncio.run(work())
+    assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == (
+        "delete",
+        "-1",
+        "-1",
+    )
