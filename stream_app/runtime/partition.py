@@ -42,6 +42,10 @@ class Held(Protocol):
     def __len__(self) -> int:
         """Return how many sources are in memory."""
 
+    @property
+    def weight(self) -> int:
+        """How many sources of sensors take as much memory as those that are in memory."""
+
     def state(self, name: str) -> dict[str, Any]:
         """Return what is to be stored under a name."""
 
@@ -121,6 +125,11 @@ class Partition:
 
     def __len__(self) -> int:
         """Return how many sources are in memory."""
+        return len(self.monitor)
+
+    @property
+    def weight(self) -> int:
+        """Memory is measured in these."""
         return len(self.monitor)
 
     def state(self, name: str) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class Partitions:
 
     def due(self, topic: str) -> bool:
         """Whether it is time for a checkpoint of a topic, or sources in memory are far too many."""
-        in_memory = sum(map(len, self._owned.values()))
+        in_memory = sum(partition.weight for partition in self._owned.values())
         return in_memory > 2 * self._max_in_memory or time.monotonic() >= self._due.get(topic, 0.0)
 
     async def checkpoint(self, topic: str) -> None:

@@ -26,6 +26,11 @@ _COVERAGE = "views"
 """Under this name the views are stored that a position holds for."""
 
 
+_LOGS_A_SOURCE = 10
+"""Entities that are kept in memory in the place of one source: a log with few events takes 1.2 KB, and the state of a source
+ten times that and more. To read a log back costs as much as several events."""
+
+
 @dataclass(slots=True)
 class SessionPartition:
     """One partition of session events in this worker's hands.
@@ -91,6 +96,11 @@ class SessionPartition:
         return len(self.monitor)
 
     @property
+    def weight(self) -> int:
+        """How many sources of sensors take as much memory as the entities that are in memory."""
+        return len(self.monitor) // _LOGS_A_SOURCE
+
+    @property
     def waiting(self) -> int:
         """Logs that wait to be written."""
         return len(self.unwritten) + len(self._taken.touched)
@@ -101,7 +111,7 @@ class SessionPartition:
         for entity in (found := dict.fromkeys(row.entity for row in arrivals.rows)):
             recent.pop(entity, None)
             recent[entity] = None
-        return [entity for entity in found if entity not in self.monitor]
+        return self.monitor.absent(found)
 
     def take(self, arrivals: SessionArrivals) -> list[Refusal]:
         """Take events, and return those that were refused for the first time."""
@@ -141,8 +151,8 @@ class SessionPartition:
         return {}
 
     def rest(self, most: int) -> None:
-        """Drop entities from memory until so many are left, the longest unseen first; of those that wait, none."""
-        excess = len(self.monitor) - max(1, most)
+        """Drop entities until the memory of so many sources is left, the longest unseen first; of those that wait, none."""
+        excess = len(self.monitor) - max(1, most * _LOGS_A_SOURCE)
         if excess <= 0 or self.waiting:
             return
         gone = list(islice(self._recent, excess))

@@ -211,7 +211,10 @@ async def test_values_at_instants_are_those_of_the_events(settings, store, produ
     assert (await ViewRegistry(store).get("purchases")).view == VIEW
 
 
-async def test_little_memory_and_small_deliveries_change_nothing(settings, store, producer, make_topic):
+async def test_little_memory_and_small_deliveries_change_nothing(
+    settings, store, producer, make_topic, monkeypatch
+):
+    monkeypatch.setattr("stream_app.runtime.session_partition._LOGS_A_SOURCE", 1)
     await make_topic("session.events", 2)
     told = shopping(1200, partitions=2)
     await send(producer, settings, told)

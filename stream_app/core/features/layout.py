@@ -16,6 +16,9 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge, "in": lambda value, choice: value in choice,
 }  # fmt: skip
 
+_new = tuple.__new__
+"""Makes a named tuple without the call in Python that its class would be."""
+
 _Test = tuple[str, Callable[[Any, Any], bool], Any, bool | None]
 
 
@@ -105,6 +108,9 @@ class Layout:
         self._places = {one: (i >> 3, i & 7) for i, one in enumerate(self.selectors)}
         self._where = _tests(view.where)
         self._takes = [(_tests(s.where), s.number, s.name) for s in self.selectors]
+        # Where no feature has conditions, an event with all numbers is taken by all selectors.
+        plain_events = not self.marks and not any(s.where or s.name for s in self.selectors)
+        self._all_flags = self._flags(None, dict.fromkeys(self.numbers, 0.0), {}) if plain_events else None
 
     def place(self, selector: Selector) -> tuple[int, int] | None:
         """Return plane and bit of a selector; None if it takes all rows."""
@@ -126,6 +132,18 @@ class Layout:
         """
         if self._where and not _holds(self._where, kind, values, attributes):
             return None
+        # + 0.0 makes 0.0 of -0.0, and numbers of None are never looked at. Lists, because generators cost twice as much.
+        if self._all_flags is not None:
+            found = [values.get(name) for name in self.numbers]
+            if None not in found:
+                return _new(Cells, (self._all_flags, tuple([number + 0.0 for number in found]), ()))  # type: ignore[operator]
+        numbers = tuple([(values.get(name) or 0.0) + 0.0 for name in self.numbers])
+        marks = tuple([_mark_of(name, values, attributes) for name in self.marks]) if self.marks else ()
+        return Cells(self._flags(kind, values, attributes), numbers, marks)
+
+    def _flags(
+        self, kind: str | None, values: Mapping[str, float | None], attributes: Mapping[str, str | None]
+    ) -> tuple[int, ...]:
         flags = [0] * self.planes
         for i, (tests, number, name) in enumerate(self._takes):
             if number is not None and values.get(number) is None:
@@ -134,10 +152,7 @@ class Layout:
                 continue
             if not tests or _holds(tests, kind, values, attributes):
                 flags[i >> 3] |= 1 << (i & 7)
-        # + 0.0 makes 0.0 of -0.0, and numbers of None are never looked at. Lists, because generators cost twice as much.
-        numbers = tuple([(values.get(name) or 0.0) + 0.0 for name in self.numbers])
-        marks = tuple([_mark_of(name, values, attributes) for name in self.marks]) if self.marks else ()
-        return Cells(tuple(flags), numbers, marks)
+        return tuple(flags)
 
 
 def selector(feature: Feature) -> Selector:

@@ -45,6 +45,7 @@ _POSITION = struct.Struct("<Iq")
 _MAGIC = b"SGF"
 _NOWHERE = (0, -1)
 _FEW = 64
+_IDENT = struct.Struct("=Q").pack
 _BITS = [bytes((byte >> bit) & 1 for byte in range(256)) for bit in range(8)]
 _Column: TypeAlias = "array[int] | array[float]"
 _BIG_ENDIAN = struct.pack("=H", 1) != struct.pack("<H", 1)
@@ -59,6 +60,10 @@ class Verdict(Enum):
     DUPLICATE = "duplicate"
     FOREIGN = "foreign"
     """Its offset was passed before, yet it cannot have been there then: the topic was made anew."""
+
+
+COUNTED, REPEATED, LATE, DUPLICATE, FOREIGN = Verdict
+# Looked up as globals: as attributes of the enumeration each costs as much as appending a number.
 
 
 class EntityLog:
@@ -158,48 +163,57 @@ class EntityLog:
         Verdict
             Whether it was counted.
         """
-        if offset <= self.positions.get(partition, -1):
+        positions, times = self.positions, self.ts
+        if offset <= positions.get(partition, -1):
             # Whatever was counted or refused before is not newer than all that was counted; with an id it may be.
-            return Verdict.FOREIGN if not ident and self.ts and ts > self.ts[-1] else Verdict.REPEATED
+            return FOREIGN if not ident and times and ts > times[-1] else REPEATED
         # Refused ones move the position, too: told again, after others, they might no longer be refused.
-        if len(self.positions) > 1:
-            self.positions.pop(partition, None)
-        self.positions[partition] = offset
-        times = self.ts
-        # A newer event without an id, the most frequent one, can be neither late nor a duplicate.
-        if times and ts <= times[-1] and ts < self.floor():
-            return Verdict.LATE
-        if ident and times:
-            before = self._time_of(ident)
-            if before != NEVER and before >= self.floor():
-                return Verdict.DUPLICATE
-            if self._known is not None:
-                self._known[ident] = ts
-        self._insert(ts, ident, cells)
-        return Verdict.COUNTED
+        if len(positions) > 1:
+            positions.pop(partition, None)
+        positions[partition] = offset
+        # The most frequent event, newer than all others and without an id, can be neither late nor a duplicate.
+        newest = not times or ts >= times[-1]
+        if times:
+            if not newest and ts < self.floor():
+                return LATE
+            if ident:
+                before = self._time_of(ident)
+                if before != NEVER and before >= self.floor():
+                    return DUPLICATE
+                if self._known is not None:
+                    self._known[ident] = ts
+        if newest:
+            self._append(ts, ident, cells)
+        else:
+            self._insert(ts, ident, cells)
+        return COUNTED
 
     def _time_of(self, ident: int) -> int:
         """Return the newest time of an event with an id among those that are remembered; `NEVER` if there is none."""
         ids = self._ids
         if self._known is None:
-            # Looking through a few is faster than making a dict of them.
-            if len(ids) <= _FEW and ident not in ids:
+            # Looking through a few is faster than making a dict of them; through their bytes, than through numbers.
+            # Bytes that are found between two numbers only cost time.
+            if len(ids) <= _FEW and _IDENT(ident) not in ids.tobytes():
                 return NEVER
             self._known = dict(zip(ids, self.ts[len(self.ts) - len(ids) :], strict=True))
         return self._known.get(ident, NEVER)
 
+    def _append(self, ts: int, ident: int, cells: Cells) -> None:
+        # Runs for nearly every event. Columns are as many as cells; zip() that makes sure costs as much as appending.
+        self.ts.append(ts)
+        self._ids.append(ident)
+        flags, numbers, marks = cells
+        for i, number in enumerate(numbers):
+            self.numbers[i].append(number)
+        for i, plane in enumerate(flags):
+            self.planes[i].append(plane)
+        if marks:
+            for i, mark in enumerate(marks):
+                self.marks[i].append(mark)
+
     def _insert(self, ts: int, ident: int, cells: Cells) -> None:
         times = self.ts
-        if not times or ts >= times[-1]:
-            times.append(ts)
-            self._ids.append(ident)
-            for numbers, number in zip(self.numbers, cells.numbers, strict=True):
-                numbers.append(number)
-            for marks, mark in zip(self.marks, cells.marks, strict=True):
-                marks.append(mark)
-            for plane, flags in zip(self.planes, cells.flags, strict=True):
-                plane.append(flags)
-            return
         at = bisect_right(times, ts)
         # Rows without a place for an id are older than this event: they were too old for one.
         self._ids.insert(at - len(times) + len(self._ids), ident)
@@ -300,9 +314,9 @@ class EntityLog:
         StateError
             If it is damaged, or of another version or definition of the view.
         """
-        others, rows, ids, totals = _check(raw, layout)
+        partition, offset, given_up, others, rows, ids, totals = _check(raw, layout)
         log = cls(layout)
-        *_, partition, offset, log._given_up, _, _, _, _ = _HEAD.unpack_from(raw)
+        log._given_up = given_up
         at = _HEAD.size
         for _ in range(others):
             other, other_offset = _POSITION.unpack_from(raw, at)
@@ -311,14 +325,11 @@ class EntityLog:
         if (partition, offset) != _NOWHERE:
             log.positions[partition] = offset
         for column in log._columns():
-            size = 8 * (ids if column is log._ids else rows)
-            column.frombytes(raw[at : at + size])
+            column.frombytes(raw[at : (at := at + 8 * (ids if column is log._ids else rows))])
             if _BIG_ENDIAN:
                 column.byteswap()
-            at += size
-        for i in range(layout.planes):
-            log.planes[i] = bytearray(raw[at : at + rows])
-            at += rows
+        for plane in log.planes:
+            plane.extend(raw[at : (at := at + rows)])
         if totals:
             log.totals = decode_totals(raw[at:], len(layout.totals))
         return log
@@ -341,26 +352,31 @@ def _swapped(column: _Column) -> _Column:
     return column
 
 
-def _check(raw: bytes, layout: Layout) -> tuple[int, int, int, int]:
-    """Return the lengths in the head of a log whose bytes are in order."""
-    where = f"a stored log of {layout.view.key}"
+def _check(raw: bytes, layout: Layout) -> tuple[int, int, int, int, int, int, int]:
+    """Return what the head of a log says whose bytes are in order: last partition, offset, given up, lengths."""
     if len(raw) < _HEAD.size or raw[:3] != _MAGIC:
-        raise StateError(f"{where} is no log: it begins with {bytes(raw[:8])!r}")
-    _, version, checksum, fingerprint, _, _, _, others, rows, ids, totals = _HEAD.unpack_from(raw)
+        raise StateError(f"{_where(layout)} is no log: it begins with {bytes(raw[:8])!r}")
+    _, version, checksum, fingerprint, partition, offset, given_up, others, rows, ids, totals = (
+        _HEAD.unpack_from(raw)
+    )
     if version != FORMAT:
-        raise StateError(f"{where} has format {version}, this program reads {FORMAT}")
+        raise StateError(f"{_where(layout)} has format {version}, this program reads {FORMAT}")
     if fingerprint != layout.fingerprint:
         raise StateError(
-            f"{where} was written with another definition of the view ({fingerprint.hex()}, "
+            f"{_where(layout)} was written with another definition of the view ({fingerprint.hex()}, "
             f"not {layout.fingerprint.hex()}): a changed definition needs a new version"
         )
     columns = 8 * (1 + len(layout.numbers) + len(layout.marks)) + layout.planes
     expected = _HEAD.size + _POSITION.size * others + columns * rows + 8 * ids + totals
     if ids > rows or len(raw) != expected:
-        raise StateError(f"{where} is damaged: {len(raw)} bytes, {expected} are expected")
+        raise StateError(f"{_where(layout)} is damaged: {len(raw)} bytes, {expected} are expected")
     if zlib.crc32(memoryview(raw)[_CHECKED:]) != checksum:
-        raise StateError(f"{where} is damaged: its checksum is another")
-    return others, rows, ids, totals
+        raise StateError(f"{_where(layout)} is damaged: its checksum is another")
+    return partition, offset, given_up, others, rows, ids, totals
+
+
+def _where(layout: Layout) -> str:
+    return f"a stored log of {layout.view.key}"
 
 
 def last_pause(times: "array[int]", count: int, gap: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stream_app.core.features import EntityLog, Layout, Verdict, mark, micros
+from stream_app.core.features import EntityLog, Layout, Verdict, mark
 from stream_app.errors import DataError, StateError
 from stream_app.events import Reason, SessionRow
 from stream_app.monitors.sensors import Refusal
@@ -13,14 +13,16 @@ from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome
 
 __all__ = ["SessionMonitor", "Taken"]
 
-_SECOND = 1e6
+_SECOND = 1_000_000
+_COUNTED, _REPEATED, _FOREIGN = Verdict.COUNTED, Verdict.REPEATED, Verdict.FOREIGN
 
 
 @dataclass(slots=True)
 class Taken:
     """Logs that changed, with the last event each had before, and what was refused."""
 
-    touched: dict[tuple[str, int], tuple[int, int] | None] = field(default_factory=dict)
+    touched: dict[EntityLog, tuple[str, int, tuple[int, int] | None]] = field(default_factory=dict)
+    """Log to its entity, which view it is of, and the last event before."""
     refusals: list[Refusal] = field(default_factory=list)
     repeated: int = 0
     partly: int = 0
@@ -59,6 +61,7 @@ class SessionMonitor:
         self._config = config
         self._endless = endless
         self._layouts = [Layout(view) for view in config.views]
+        self._cells = [layout.cells for layout in self._layouts]
         self._keys = [view.key for view in config.views]
         self._max_future = config.max_future
         self._limits = [(name, low, high) for name, (low, high) in config.limits.items()]
@@ -77,8 +80,7 @@ class SessionMonitor:
     def outcome(self, taken: Taken) -> SessionOutcome:
         """Give the logs that changed since some events were taken; each once, however many of its events there were."""
         changes = []
-        for (entity, i), base in taken.touched.items():
-            log = self._logs[entity][i]
+        for log, (entity, i, base) in taken.touched.items():
             log.settle()
             last = next(reversed(log.positions.items()))
             newest = log.ts[-1] / _SECOND if log.ts else 0.0
@@ -103,43 +105,45 @@ class SessionMonitor:
             # Looked at here too, because a call for every event would cost more.
             problem = self._judge(row, record_ts) if limited or row.ts > record_ts + max_future else None
             verdicts = [] if problem else self._add(row, partition, offset, taken)
-            if verdicts and Verdict.COUNTED not in verdicts:
-                if Verdict.REPEATED in verdicts:
+            if verdicts.count(_COUNTED) < len(verdicts):
+                if _COUNTED in verdicts:
+                    taken.partly += 1
+                elif Verdict.REPEATED in verdicts:
                     taken.repeated += 1
                 else:
                     problem = self._refused(row, verdicts)
-            elif len(verdicts) > 1 and len(set(verdicts)) > 1:
-                taken.partly += 1
             if problem:
                 taken.refusals.append(Refusal(offset, *problem))
         return taken
 
     def _add(self, row: SessionRow, partition: int, offset: int, taken: Taken) -> list[Verdict]:
         """Offer an event to all views it is a part of."""
-        logs = self._logs.get(row.entity)
+        entity = row.entity
+        logs = self._logs.get(entity)
         if logs is None:
-            logs = self._logs[row.entity] = [EntityLog(one, endless=self._endless) for one in self._layouts]
-        ts = micros(row.ts)
+            logs = self._logs[entity] = [EntityLog(one, endless=self._endless) for one in self._layouts]
+        ts = round(row.ts * _SECOND)  # as micros() has it, without the call
         ident = mark(row.id) if row.id else 0
         verdicts: list[Verdict] = []
         touched = taken.touched
         for i, log in enumerate(logs):
-            cells = self._layouts[i].cells(row.type, row.values, row.attributes)
+            cells = self._cells[i](row.type, row.values, row.attributes)
             if cells is None:
                 continue
-            key = row.entity, i
-            new = key not in touched
-            before = next(reversed(log.positions.items()), None) if new else None
-            verdict = log.add(partition, offset, ts, ident, cells)
-            if verdict is Verdict.FOREIGN:
+            if log in touched:
+                verdict = log.add(partition, offset, ts, ident, cells)
+            else:
+                before = next(reversed(log.positions.items()), None)
+                verdict = log.add(partition, offset, ts, ident, cells)
+                if verdict is not _REPEATED:
+                    touched[log] = entity, i, before
+            if verdict is _FOREIGN:
                 raise StateError(
-                    f"{self._keys[i]}, entity {row.entity[:40]!r}: offset {offset} of partition {partition} was passed "
+                    f"{self._keys[i]}, entity {entity[:40]!r}: offset {offset} of partition {partition} was passed "
                     "before, but the event there is newer than all that were counted: the topic was made anew. "
                     "Give the view a new version, or delete its keys"
                 )
             verdicts.append(verdict)
-            if new and verdict is not Verdict.REPEATED:
-                touched[key] = before
         return verdicts
 
     def _judge(self, row: SessionRow, record_ts: float) -> tuple[Reason, str] | None:
@@ -176,6 +180,11 @@ class SessionMonitor:
 
     def __contains__(self, entity: str) -> bool:
         return entity in self._logs
+
+    def absent(self, entities: Iterable[str]) -> list[str]:
+        """Return those that are not here."""
+        logs = self._logs
+        return [entity for entity in entities if entity not in logs]
 
     def __len__(self) -> int:
         return len(self._logs)
