@@ -15,11 +15,13 @@ from security.certificates import PASSWORD as KEY_PASSWORD
 from security.real import needs_redis
 from servers.redis import RedisServer
 
+from stream_app.client import AsyncFeatureClient
+from stream_app.core.features import DAY, Feature, FeatureView, Sliding
 from stream_app.embedded import free_port
 from stream_app.errors import SettingsError, StoreError, StoreUnavailableError
 from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.worker import Worker
-from stream_app.settings import RedisSettings, load_settings
+from stream_app.settings import RedisSettings, SessionStream, load_settings
 from stream_app.store import AlertReader, FeatureReader, connect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,8 +115,8 @@ def marked(function):
 
 
 @asynccontextmanager
-async def working(settings):
-    worker = Worker(settings)
+async def working(settings, *views):
+    worker = Worker(settings, views)
     work = asyncio.create_task(worker.run(handle_signals=False))
     try:
         await eventually(lambda: worker.ready.is_set() or work.done(), 40)
@@ -159,6 +161,43 @@ async def test_a_worker_runs_as_the_documented_user_over_tls(settings, settings_
     finally:
         await producer.stop()
         await reader.close()
+    assert admin.acl_log() == [], "nothing was tried that is not allowed"
+    assert all(key.startswith("sg:") for key in admin.scan_iter())
+
+
+@marked
+async def test_a_worker_of_sessions_runs_as_the_documented_user_over_tls(settings, settings_of, admin):
+    spent = FeatureView("purchases", (Feature("spent", "sum", "amount", Sliding(DAY)),), stream="sessions")
+    streams = {"sessions": SessionStream(max_future="1000 days")}
+    settings = settings.model_copy(update={"redis": settings_of(), "streams": streams})
+    producer = await start_producer(settings.kafka)
+    reader = settings_of(username="streamgauge-reader")
+
+    async def served(client, count):
+        assert not work.done(), work
+        found = await client.get_online_features(["purchases:spent"], ["c"], at=1.6e9 + count)
+        return found["c", "purchases:spent"].value == count
+
+    async def known(client):
+        return await client.list_views()
+
+    try:
+        async with AsyncFeatureClient(reader) as client:
+            # Two workers one after the other: the second one reads the log that the first one stored.
+            for last in (500, 1000):
+                async with working(settings, spent) as work:
+                    for i in range(last - 500, last):
+                        event = {"entity": "c", "ts": 1.6e9 + i, "type": "bought", "values": {"amount": 1.0}}
+                        await producer.send(
+                            f"{settings.prefix}session.events", json.dumps(event).encode(), key=b"c"
+                        )
+                    await producer.flush()
+                    await eventually(lambda: known(client), 40)
+                    await eventually(lambda last=last: served(client, last), 40)
+                assert work.exception() is None
+            assert [name for name, _ in await client.list_entities("purchases")] == ["c"]
+    finally:
+        await producer.stop()
     assert admin.acl_log() == [], "nothing was tried that is not allowed"
     assert all(key.startswith("sg:") for key in admin.scan_iter())
 
