@@ -11,7 +11,7 @@ from stream_app.core.slices.config import SliceConfig
 from stream_app.core.slices.evidence import design_effect, log_tail
 from stream_app.core.slices.refine import FineBox, cut, fine_box, is_rim
 from stream_app.core.slices.rules import Slice, wilson
-from stream_app.core.slices.scan import Candidates, Limits, scan
+from stream_app.core.slices.scan import Candidates, Limits, corners, scan
 from stream_app.core.slices.tables import PairTables
 
 __all__ = ["Window", "select"]
@@ -143,5 +143,5 @@ class _Search:
         self._tables.add(self._window.fine[:, gone], self._window.wrong[gone], -1)
         self._scanned = False
         totals = self._totals()
-        again = (one.again(self._tables.tables[one.pair], totals, self._limits) for one in self._pool)
+        again = (one.kept(corners(self._tables.tables[one.pair]), totals, self._limits) for one in self._pool)
         self._pool = [one for one in again if len(one.row)]

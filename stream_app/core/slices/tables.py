@@ -34,7 +34,7 @@ class PairTables:
 
     Notes
     -----
-    Counts are whole numbers, so what was added and taken out leaves nothing behind. About 3 ns a row and pair.
+    Counts are whole numbers, so what was added and taken out leaves nothing behind. About 4 ns a row and pair.
 
     Examples
     --------
