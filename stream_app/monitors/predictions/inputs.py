@@ -163,7 +163,7 @@ def numbers(items: Sequence[Unlabelled], names: tuple[str, ...]) -> FloatArray:
 
 def _matrix(rows: Sequence[Mapping[str, float | None]], names: tuple[str, ...]) -> FloatArray:
     # numpy makes NaN of None. Nearly always the names come in one order, and need no look one by one.
-    if all(tuple(row) == names for row in rows):
+    if [*map(tuple, rows)].count(names) == len(rows):
         cells = [list(row.values()) for row in rows]
     else:
         cells = [[row.get(name) for name in names] for row in rows]

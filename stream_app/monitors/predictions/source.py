@@ -162,14 +162,17 @@ class SourceMonitor:
 
     def _note_versions(self, block: Admitted, batch: PredictionBatch, partition: int) -> list[AuditRecord]:
         records: list[AuditRecord] = []
+        last = ""
         for at, row in block.attempts:
-            before = self.versions.newest
-            if self.versions.see(row.version):
+            # Nearly always the version of the event before, which needs no look.
+            if row.version == last:
+                continue
+            last, before = row.version, self.versions.newest
+            if self.versions.see(last):
                 ts, offset = float(batch.ts[at]), int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
-                        self.config.stream, self.source, row.version, ts=ts, partition=partition, offset=offset,
-                        before=before,
+                        self.config.stream, self.source, last, ts=ts, partition=partition, offset=offset, before=before
                     )
                 )  # fmt: skip
         return records
