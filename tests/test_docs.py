@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 
 from stream_app.cli.main import program
-from stream_app.events import Alert
+from stream_app.events import Alert, RetrainingTrigger
 from stream_app.settings import (
     ChannelSettings,
     DetectorSettings,
@@ -101,9 +101,11 @@ def test_settings_load_and_say_something(text, tmp_path, monkeypatch):
 def test_json_is_json_and_an_alert_is_an_alert(text):
     found = json.loads(text)
     if "specversion" in found:
-        alert = Alert.from_cloudevent(found)
-        assert alert.to_cloudevent().keys() - {"datacontenttype"} == found.keys()
-        assert found["data"].keys() <= alert.model_dump().keys()
+        kind = RetrainingTrigger if ".retraining." in found["type"] else Alert
+        event = kind.from_cloudevent(found)
+        assert event.to_cloudevent().keys() - {"datacontenttype"} == found.keys()
+        assert event.to_cloudevent()["type"] == found["type"]
+        assert found["data"].keys() <= event.model_dump().keys()
 
 
 @pytest.mark.parametrize("call", commands())
