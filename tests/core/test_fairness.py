@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from stream_app.core.fairness import FairnessOptions, GroupOutcomes
+from stream_app.core.proportions import ratio_test
 from stream_app.errors import DataError, SettingsError, StateError
 from stream_app.store.packing import pack_state, unpack_state
 
@@ -234,3 +235,22 @@ def test_a_foreign_or_damaged_state_is_refused():
     ):
         with pytest.raises(StateError):
             GroupOutcomes.from_state(damaged)
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 300), st.integers(30, 300)).map(sorted), min_size=2, max_size=5),
+    reference=st.sampled_from(["", "g0", "g1"]),
+)
+def test_violations_are_those_that_holms_correction_of_all_tests_leaves(counts, reference):
+    counts = {f"g{i}": (x, max(n, 30)) for i, (x, n) in enumerate(counts)}
+    events = [(g, "yes" if i < x else "no", None) for g, (x, n) in counts.items() for i in range(n)]
+    report = feed(GroupOutcomes("yes", options=FairnessOptions(reference=reference)), events).report()
+    pairs = [(g, h) for g in counts for h in counts if g != h and reference in {"", h}]
+    p_values = {pair: ratio_test(*counts[pair[0]], *counts[pair[1]], 0.8) for pair in pairs}
+    # Step down through the sorted p-values until one is too large.
+    rejected = set()
+    for i, pair in enumerate(sorted(pairs, key=p_values.__getitem__)):
+        if p_values[pair] * (len(pairs) - i) > 0.01:
+            break
+        rejected.add(pair[0])
+    assert {violation.group for violation in report.violations} == rejected

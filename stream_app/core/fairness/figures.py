@@ -58,9 +58,10 @@ class FairnessOptions:
     max_groups: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("impact", "level"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise SettingsError(f"{name} is {getattr(self, name)!r}; expected above 0, at most 1")
+        if not 0.0 < self.impact <= 1.0:
+            raise SettingsError(f"impact is {self.impact!r}; expected above 0, at most 1")
+        if not 0.0 < self.level < 0.5:
+            raise SettingsError(f"level is {self.level!r}; expected above 0, below 0.5")
         if not 0.0 <= self.opportunity < 1.0:
             raise SettingsError(f"opportunity is {self.opportunity!r}; expected from 0, below 1")
         if self.minimum < 1:

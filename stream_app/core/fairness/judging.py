@@ -78,16 +78,20 @@ def judge(counts: Mapping[str, IntArray], options: FairnessOptions, *, left_out:
 
 def _violations(selected: Rates, deserving: Rates, options: FairnessOptions) -> tuple[Violation, ...]:
     tests: list[tuple[float, Criterion, str, str]] = []
-    criteria: tuple[tuple[Criterion, Rates, Callable[..., float], float], ...] = (
-        ("disparate impact", selected, ratio_test, options.impact),
-        ("equal opportunity", deserving, difference_test, options.opportunity),
+    criteria: tuple[tuple[Criterion, Rates, Callable[..., float], float, float, float], ...] = (
+        ("disparate impact", selected, ratio_test, options.impact, options.impact, 0.0),
+        ("equal opportunity", deserving, difference_test, options.opportunity, 1.0, options.opportunity),
     )
-    for criterion, rates, test, limit in criteria:
+    for criterion, rates, test, limit, times, less in criteria:
+        shares = {name: rate[0] / rate[1] for name, rate in rates.items()}
         for group, against in permutations(rates, 2):
             # Without a reference the data choose whom to compare, so that each pair counts as a test.
-            if options.reference in {"", against}:
-                p_value = test(*rates[group], *rates[against], limit)
-                tests.append((p_value, criterion, group, against))
+            if options.reference not in {"", against}:
+                continue
+            # Within the limit the test gives one half or more: for many groups it is quicker not to ask.
+            within = shares[group] >= times * shares[against] - less
+            p_value = 1.0 if within else test(*rates[group], *rates[against], limit)
+            tests.append((p_value, criterion, group, against))
     adjusted = holm([p_value for p_value, *_ in tests])
     worst: dict[tuple[Criterion, str], Violation] = {}
     for p_value, (_, criterion, group, against) in sorted(zip(adjusted, tests, strict=True)):
