@@ -241,6 +241,8 @@ def test_the_demo_finds_every_fault_within_two_minutes(tmp_path):
     assert seconds < 120
     for fault in FAULTS:
         assert re.search(rf"^{fault} +\d+ s +\S", ran.stdout, re.MULTILINE), ran.stdout
+    assert re.search(r"^drift, from the pixels +\d+ images +0 ", ran.stdout, re.MULTILINE), ran.stdout
+    assert re.search(r"^accuracy, from its[a-z ]* +\d+ images +0 ", ran.stdout, re.MULTILINE), ran.stdout
     assert "missed" not in ran.stdout
     assert re.search(r"^flow( +-?[\d.e-]+){6} *$", ran.stdout, re.MULTILINE)
     assert re.search(r"[\d,]+ events a second", ran.stdout)

@@ -7,6 +7,8 @@ from stream_app.errors import SettingsError
 
 __all__ = ["needed"]
 
+_PACKAGES = {"PIL": "Pillow", "sklearn": "scikit-learn", "skops": "skops"}
+
 
 def needed(module: str) -> Any:
     """Import a module of the extra ``images``.
@@ -19,7 +21,7 @@ def needed(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        package = module.partition(".")[0]
+        package = _PACKAGES[module.partition(".")[0]]
         raise SettingsError(
             f"images need {package}; install it with: pip install 'streamgauge[images]'"
         ) from None

@@ -3,17 +3,22 @@
 import asyncio
 import contextlib
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
+from producers.kinds.images import CAMERA
 from producers.pacing import Pace
 from producers.replay import Replay
 from producers.replay import run as run_replay
 from producers.sources import Simulated, WaterFlow
 from producers.water_loop import Fault, WaterLoop
+from stream_app.cli.demo.digits import IMAGE_STREAMS, digits_replay, digits_table, findings
 from stream_app.cli.demo.judging import judge
 from stream_app.cli.demo.screen import Replaying, Screen, faults_table, replays_table
 from stream_app.cli.features import features_table
@@ -21,7 +26,7 @@ from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.show import console
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
-from stream_app.errors import StreamgaugeError
+from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
@@ -62,7 +67,8 @@ def demo(
     """See it work: a broker, a store, replays and a worker, for about a minute.
 
     Starts an embedded broker and store. Replays four hours of a simulated water loop with three faults, the same of
-    a healthy one, and River's WaterFlow. Ends with what was found, how soon, and what was a false alarm.
+    a healthy one, River's WaterFlow, and, with the extra images, digits of a camera that fails, with a model's predictions.
+    Ends with what was found, how soon, and what was a false alarm.
     """
     configure_logging(quiet=True)
     try:
@@ -109,7 +115,7 @@ def _settings(kafka: str, redis: str) -> Settings:
         kafka=KafkaSettings(bootstrap=kafka),
         redis=RedisSettings.model_validate({"url": redis}),
         prefix="",
-        streams={"sensors": SensorStream(expected_sources=2), "waterflow": _WATERFLOW},
+        streams={"sensors": SensorStream(expected_sources=2), "waterflow": _WATERFLOW, **IMAGE_STREAMS},
         worker=WorkerSettings(group="demo", session_timeout=10.0),
     )
 
@@ -128,6 +134,9 @@ async def _catch_up(worker: Worker) -> float:
 
 async def _show(settings: Settings, worker: Worker, store: Store, seed: int) -> list[str]:
     replays = _replays(settings, seed)
+    digits = _digits(settings, seed)
+    if digits is not None:
+        replays["digits, camera fails"] = digits
     progress = [Replaying(title) for title in replays]
     with Screen(console, progress) as screen:
         following = asyncio.create_task(_follow(store, screen))
@@ -143,15 +152,23 @@ async def _show(settings: Settings, worker: Worker, store: Store, seed: int) -> 
     wrong: dict[str, int | None] = {
         pump: sum(alert.source == pump for alert in false_alarms) for pump in ("pump-1", "pump-2")
     }
+    wrong["waterflow"] = None
+    found = findings(alerts) if digits is not None else []
+    if digits is not None:
+        wrong[CAMERA] = found[0].false_alarms
     console.print()
-    console.print(replays_table(progress, alerts, {**wrong, "waterflow": None}))
+    console.print(replays_table(progress, alerts, wrong))
     console.print()
     console.print(faults_table(verdicts))
+    if digits is not None:
+        console.print()
+        console.print(digits_table(found))
     row = await FeatureReader(store, "sensors").get("pump-1")
     if row is not None:
         console.print("\n[bold]Live features of pump-1[/bold] (over the last 60 s of its events)")
         console.print(features_table(row, _SHOWN_STATISTICS))
-    return [verdict.fault.name for verdict in verdicts if verdict.alert is None]
+    missed = [verdict.fault.name for verdict in verdicts if verdict.alert is None]
+    return missed + [finding.name for finding in found if finding.alert is None]
 
 
 def _replays(settings: Settings, seed: int) -> dict[str, Replay]:
@@ -165,6 +182,16 @@ def _replays(settings: Settings, seed: int) -> dict[str, Replay]:
         "pump-2, healthy": Replay(healthy, settings.kafka, topics, pace=paced),
         "WaterFlow, hourly": Replay(WaterFlow(), settings.kafka, waterflow, pace=Pace(rate=WATERFLOW_RATE)),
     }
+
+
+def _digits(settings: Settings, seed: int) -> Replay | None:
+    """Make the replay of images where the packages for it are installed; say what is missing where they are not."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, console.status("A model learns digits"):
+            return digits_replay(settings, Path(folder) / "digits.skops", seed)
+    except SettingsError as error:
+        console.print(f"Without the part on images and predictions: {escape(str(error))}")
+        return None
 
 
 async def _serve(settings: Settings, seed: int) -> None:
