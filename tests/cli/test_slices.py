@@ -101,6 +101,17 @@ def test_prediction_events_with_late_labels(place, call, scored):
     assert features == [{"light", "site"}]
 
 
+def test_probabilities_are_no_features_but_what_only_looks_like_them_is(place, call, scored):
+    columns, _ = scored
+    more = {"p_cat": [0.5] * N, "p_dog": [0.5] * N, "p_in": columns["light"]}
+    write_csv(
+        place / "scored.csv", {name: cells for name, cells in columns.items() if name != "light"} | more
+    )
+    told, features = weak(call("slices", "scored.csv", "--json"))
+    assert told["numeric"] == ["floor", "p_in"]
+    assert features == [{"p_in", "site"}]
+
+
 def test_parquet_and_a_column_that_says_where_it_was_wrong(place, call, scored):
     polars = pytest.importorskip("polars")
     columns, wrong = scored

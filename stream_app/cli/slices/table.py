@@ -36,7 +36,7 @@ _NAMES = SOURCE_NAMES | VERSION_NAMES
 
 _GROUPS = ("features", "categories")
 _ABOUT = TIME_NAMES | ID_NAMES | ERROR_NAMES | LATENCY_NAMES | TRUTH_NAMES | LABEL_NAMES | {"probabilities"}
-_PREFIXES = ("p_", "labels.", "probabilities.")
+_PREFIXES = ("labels.", "probabilities.")
 _RIGHT = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
@@ -242,7 +242,9 @@ def _compared(rows: _Rows, said: SliceColumns) -> tuple[set[str | None], BoolArr
     pairs = list(zip(predicted, truth, strict=True))
     known = np.array([p is not None and t is not None for p, t in pairs], np.bool_)
     asked = np.array([said.among is None or t == said.among for t in truth], np.bool_)
-    return {prediction, label}, known, asked, np.array([p != t for p, t in pairs], np.bool_)
+    # A column p_cat is the probability of the label cat; p_in, where no label is "in", is a pressure, say.
+    probabilities = {f"p_{text}" for text in {*predicted, *truth}}
+    return {prediction, label, *probabilities}, known, asked, np.array([p != t for p, t in pairs], np.bool_)
 
 
 def _joined(rows: _Rows, truth: list[str | None], predicted: list[str | None]) -> list[str | None]:

@@ -163,7 +163,7 @@ class SliceFinder:
             "config": asdict(self.config),
             "seen": self._seen,
             "values": self._values[:, rows].copy(),
-            "categories": self._categories[:, rows].copy(),
+            "categories": self._categories[:, rows].astype(np.int32),
             "names": [list(names) for names in self._names],
             "wrong": self._wrong[rows].copy(),
             "bins": [one.state() for one in self._bins],
