@@ -24,7 +24,7 @@ from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions
 from stream_app.settings import RedisSettings
-from stream_app.store import CheckpointStore, connect
+from stream_app.store import Checkpoint, CheckpointStore, connect, pack_state
 
 TOPIC = "sensor.readings"
 PARTITIONS = 4
@@ -43,13 +43,13 @@ async def whole_log(_):
     return 0, 10**12
 
 
-def partitions_of(store, sources, key, metrics=None):
+def partitions_of(store, sources, key):
     config = SensorConfig(sources=sources)
     return Partitions(
         CheckpointStore(store, "recovery"),
         {TOPIC: lambda: SensorMonitor(config)},
         interval=0.0,
-        metrics=metrics or Metrics(),
+        metrics=Metrics(),
         log_range=whole_log,
         max_in_memory=sources,
         key=key,
@@ -57,29 +57,30 @@ def partitions_of(store, sources, key, metrics=None):
 
 
 async def fill(store, options, key):
-    """Store what a source has learned under the names of all; a thousand at a time, to leave no memory behind."""
-    metrics = Metrics()
-    partitions = partitions_of(store, options.sources, key, metrics)
-    tps = [TP(TOPIC, number) for number in range(PARTITIONS)]
-    await partitions.load(tps)
+    """Store what one source has learned under the names of all; a thousand at a time, to leave no memory behind."""
+    checkpoints = CheckpointStore(store, "recovery")
     names = [f"channel-{j}" for j in range(options.channels)]
     values = np.random.default_rng(0).normal(20.0, 3.0, (options.events, options.channels))
     learned = SensorMonitor(SensorConfig(sources=options.sources))
     learned.update("pump", arrivals_of(values, names, 0, 1))
-    one = arrivals_of(values[:1], names, options.events, options.sources)
-    taken = 0.0
-    for first in range(0, options.sources, 1000):
-        for i in range(first, min(first + 1000, options.sources)):
-            partition = partitions.get(tps[i % PARTITIONS])
-            partition.monitor.restore(f"pump-{i}", learned.state("pump"))
-            partition.update({f"pump-{i}": one})
-            partition.next_offset += 1
-        begin = time.perf_counter()
-        await partitions.checkpoint(TOPIC)
-        taken += time.perf_counter() - begin
-        for tp in tps:
-            partitions.get(tp).rest(1)
-    return taken, metrics.registry.get_sample_value("streamgauge_checkpoint_bytes_total")
+    state = learned.state("pump")
+    taken = stored = 0.0
+    for number in range(PARTITIONS):
+        claim = await checkpoints.claim(TOPIC, number)
+        sources = [f"pump-{i}" for i in range(number, options.sources, PARTITIONS)]
+        base = None
+        for first in range(0, len(sources), 1000):
+            states = {
+                source: pack_state(state, key=key, bound_to=checkpoints.name(claim, source))
+                for source in sources[first : first + 1000]
+            }
+            position = first + len(states)
+            begin = time.perf_counter()
+            await checkpoints.write(Checkpoint(claim, base, position, states))
+            taken += time.perf_counter() - begin
+            stored += sum(map(len, states.values()))
+            base = position
+    return taken, stored
 
 
 async def recover(store, options, key):

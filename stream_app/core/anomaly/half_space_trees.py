@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from river.anomaly import HalfSpaceTrees
 
 from stream_app.core.arrays import FloatArray
 from stream_app.errors import DataError, StateError
@@ -127,6 +126,8 @@ class HalfSpaceTreesScorer:
 
 def _planted(channels: int, trees: int, height: int, window: int, seed: int) -> Any:
     """Make River's model with its trees built, which River does when it first learns."""
+    from river.anomaly import HalfSpaceTrees  # noqa: PLC0415 - it takes 0.2 s to load, and hardly anybody needs it
+
     model: Any = HalfSpaceTrees(trees, height, window, dict.fromkeys(range(channels), (0.0, 1.0)), seed)
     learn = model.learn_one
     learn(dict.fromkeys(range(channels), 0.5))

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from river import base, drift
-
 from stream_app.errors import DataError
 
 __all__ = ["SHORT_NAMES", "build", "full_name", "is_binary", "known_detectors"]
@@ -47,6 +45,9 @@ def known_detectors() -> dict[str, type[Any]]:
     >>> "river.drift.ADWIN" in known_detectors(), "river.drift.binary.DDM" in known_detectors()
     (True, True)
     """
+    # Not above: with scikit-learn and more behind it, it takes 0.3 s to load, and few streams have such detectors.
+    from river import base, drift  # noqa: PLC0415
+
     found: dict[str, type[Any]] = {}
     for module in (drift, drift.binary):
         for name in module.__all__:
@@ -73,6 +74,8 @@ def full_name(name: str) -> str:
 
 def is_binary(name: str) -> bool:
     """Tell whether a detector, by dotted name, eats errors (0 or 1) instead of numbers."""
+    from river import base  # noqa: PLC0415 as in known_detectors
+
     return issubclass(known_detectors()[name], base.BinaryDriftDetector)
 
 

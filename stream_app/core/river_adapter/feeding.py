@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from river.drift import ADWIN, KSWIN, PageHinkley
-
 __all__ = ["Feed", "Hit", "feed_for"]
 
 
@@ -56,6 +54,8 @@ def feed_for(cls: type[Any]) -> Feed:
     callable
         All of them leave the detector in the state, and give the drifts, that calling ``update`` would.
     """
+    from river.drift import ADWIN, PageHinkley  # noqa: PLC0415 as in the catalogue
+
     quick: dict[type[Any], Feed] = {ADWIN: _feed_adwin, PageHinkley: _feed_page_hinkley}
     return quick.get(cls, _feed_any)
 
@@ -82,6 +82,8 @@ def _feed_any(
 
 
 def _drift(detector: Any, at: int, count: int, total: float) -> Hit:
+    from river.drift import KSWIN  # noqa: PLC0415 as in the catalogue
+
     context = _since(count, total)
     if isinstance(detector, KSWIN):
         p = float(detector.p_value)
