@@ -294,7 +294,11 @@ class Accuracy:
         """Go on where `state` was taken; what has other settings now starts afresh, with the baseline that it has."""
         self._window = NewestRows.from_state(state["window"], self._config.window)
         first = state["first"]
-        self._first = None if first is None else NewestRows.from_state(first, self._config.baseline)
+        self._first = None
+        if first is not None:
+            self._first = NewestRows(self._config.baseline, FIRST_P)
+            # A baseline that is shorter now than what is there is complete with the next one.
+            self._first.append(NewestRows.from_state(first, self._config.baseline - 1).rows)
         self._n, self._right, self._lossy = int(state["n"]), int(state["right"]), int(state["lossy"])
         self._loss = float(state["loss"])
         stored = state["baseline"]

@@ -36,11 +36,10 @@ class Inputs:
 
     def __init__(self, config: PredictionConfig) -> None:
         self._config = config
-        self._learn = _REFERENCE_WINDOWS * config.feature_window
+        self._learn = self._left = _REFERENCE_WINDOWS * config.feature_window
         self._first: list[Mapping[str, float | None]] = []
         self._numeric: dict[str, None] = {}
         self._categorical: dict[str, None] = {}
-        self._seen = 0
         self._test: WindowedTest | None = None
         self._mix = ClassMixDrift(learn=self._learn, window=config.feature_window)
         self._mixed = False
@@ -48,7 +47,7 @@ class Inputs:
     @property
     def known(self) -> bool:
         """Whether the names of all features are known."""
-        return self._seen >= self._learn
+        return self._left == 0
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -78,11 +77,11 @@ class Inputs:
         """Take predictions."""
         found = self._watch_classes(columns)
         items = columns.items
-        first = min(self._learn - self._seen, len(items))
+        first = min(self._left, len(items))
         if first:
             for item in items[:first]:
                 self._meet(item)
-            self._seen += first
+            self._left -= first
             if self.known:
                 self._begin()
         if self._test is None or first == len(items):
@@ -103,7 +102,7 @@ class Inputs:
     def _begin(self) -> None:
         if self._numeric:
             options = WindowedTestOptions(
-                tests=("psi",), window=self._config.feature_window, learn=self._learn
+                tests=("psi",), window=self._config.feature_window, learn=len(self._first)
             )
             self._test = WindowedTest(self.numeric, options=options)
             self._test.update(np.zeros(len(self._first)), _matrix(self._first, self.numeric))
@@ -137,7 +136,7 @@ class Inputs:
             "first": [dict(features) for features in self._first],
             "numeric": list(self._numeric),
             "categorical": list(self._categorical),
-            "seen": self._seen,
+            "left": self._left,
             "test": None if self._test is None else self._test.state(),
             "mix": self._mix.state(),
             "mixed": self._mixed,
@@ -148,7 +147,7 @@ class Inputs:
         self._first = list(state["first"])
         self._numeric = dict.fromkeys(state["numeric"])
         self._categorical = dict.fromkeys(state["categorical"])
-        self._seen = int(state["seen"])
+        self._left = min(int(state["left"]), self._learn)
         self._test = None if state["test"] is None else WindowedTest.from_state(state["test"])
         self._mix = ClassMixDrift.from_state(
             state["mix"], learn=self._learn, window=self._config.feature_window

@@ -5,8 +5,8 @@ The checks, in their order, are the stated policy:
 1. future: an event more than `max_future` after its record's own time is refused, because one such event
    would make every honest one after it late;
 2. labels: where they are declared, an event that names another one is refused;
-3. late: a prediction or a failure more than `lateness` older than the newest event of its source is refused. A label
-   on its own is not: it is judged by whether its prediction still waits;
+3. late: a prediction or a failure more than `lateness` older than the newest one of its source is refused. A label on its own
+   is not, and makes none late: it is judged by whether its prediction still waits;
 4. duplicate: an id that came before with a prediction, or a label that came before, is refused; the first one counts.
 """
 
@@ -107,6 +107,7 @@ class Intake:
         self.join: LabelJoin[Unlabelled] = LabelJoin(within=config.label_within, capacity=config.max_waiting)
         self.newest = float("-inf")
         """Newest time of the events that counted."""
+        self._newest_attempt = float("-inf")
         self.latest = float("-inf")
         """Newest time of all but those from the future, of refused ones, too."""
 
@@ -139,10 +140,11 @@ class Intake:
         at = len(admitted.rows)
         if row.prediction is None and not row.failed:
             return self._judge(row, at, admitted)
-        if row.ts < self.newest - self._config.lateness:
+        behind = self._newest_attempt - row.ts
+        if behind > self._config.lateness:
             return (
                 Reason.LATE,
-                f"ts {row.ts} is {self.newest - row.ts:.3f} s older than the newest of this source",
+                f"ts {row.ts} is {behind:.3f} s older than the newest prediction of this source",
             )
         if row.prediction is None:
             if self.join.fail(row.id, row.ts) is JoinVerdict.DUPLICATE:
@@ -156,6 +158,7 @@ class Intake:
             if truth is not None:
                 admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
         admitted.attempts.append((at, row))
+        self._newest_attempt = max(self._newest_attempt, row.ts)
         return None
 
     def _judge(self, row: PredictionRow, at: int, admitted: Admitted) -> tuple[Reason, str] | None:
@@ -183,8 +186,9 @@ class Intake:
         """Plain values from which `from_state` goes on."""
         return {
             "version": _VERSION,
-            "newest": None if self.newest == float("-inf") else self.newest,
-            "latest": None if self.latest == float("-inf") else self.latest,
+            "newest": self.newest,
+            "newest_attempt": self._newest_attempt,
+            "latest": self.latest,
             "labels": self.labels.names,
             "join": self.join.state(_pack),
         }
@@ -201,8 +205,8 @@ class Intake:
         expect_version(state, _VERSION, "the intake")
         intake = cls(config)
         intake.labels = Labels(MAX_LABELS, [str(name) for name in state["labels"]])
-        intake.newest = float("-inf") if state["newest"] is None else float(state["newest"])
-        intake.latest = float("-inf") if state["latest"] is None else float(state["latest"])
+        intake.newest, intake.latest = float(state["newest"]), float(state["latest"])
+        intake._newest_attempt = float(state["newest_attempt"])
         intake.join = LabelJoin.from_state(
             state["join"], _unpack, within=config.label_within, capacity=config.max_waiting
         )

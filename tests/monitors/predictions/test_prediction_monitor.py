@@ -359,3 +359,66 @@ def test_groups_that_are_treated_unlike_are_told():
     _, features = monitor.features("m")
     assert features["fairness.region.disparate_impact"] == pytest.approx(0.43, abs=0.1)
     assert features["fairness.region.a.selection"] == pytest.approx(0.7, abs=0.05)
+
+
+def test_a_label_makes_no_prediction_late():
+    rows = [
+        PredictionRow("m", START + 5000.0, "x", label="cat"),
+        PredictionRow("m", START, "a", prediction="cat"),
+    ]
+    _, outcomes = feed(PredictionConfig(), rows)
+    assert all_of(outcomes, "refusals") == []
+
+
+@pytest.mark.parametrize("cut", [100, 450, 900])
+@pytest.mark.parametrize(
+    "later",
+    [
+        PredictionConfig(window=50, baseline=100, feature_window=20, max_waiting=30),
+        PredictionConfig(baseline=2000),
+    ],
+)
+def test_a_state_goes_on_under_other_settings(cut, later):
+    rows = simple(1000, 2.0, features=[{"x": float(i % 7)} for i in range(1000)])
+    monitor, _ = feed(PredictionConfig(window=200, baseline=300, feature_window=100), rows[:cut])
+    other = PredictionMonitor(later)
+    other.restore("m", monitor.state("m"))
+    feed(later, rows[cut:], range(50, 2000, 50), monitor=other, restart=False)
+    _, features = other.features("m")
+    assert features["predictions"] == 1000
+    assert (features.get("baseline.n") is None) == (later.baseline == 2000 and cut < 900)
+
+
+NAMES = st.sampled_from(["x", "y", "a name of its own"])
+CELLS = st.dictionaries(NAMES, st.none() | st.floats(-1e12, 1e12), max_size=3)
+WORDS = st.dictionaries(NAMES, st.none() | st.sampled_from(["", "north", "süd"]), max_size=2)
+LABELS = st.sampled_from(["", "0", "cat", "a & b"])
+
+
+@st.composite
+def odd_rows(draw):
+    pairs = draw(st.none() | st.lists(st.tuples(LABELS, st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=3, unique_by=lambda pair: pair[0]))  # fmt: skip
+    said = draw(st.none() | LABELS) if pairs is None else pairs[0][0]
+    label = draw(st.none() | LABELS)
+    return PredictionRow(
+        "m", START + draw(st.sampled_from([0.0, 1.0, 100.0, 5000.0, 700_000.0])), draw(st.sampled_from("abcdefgh")),
+        draw(st.sampled_from(["", "v1", "v2"])), said, None if pairs is None else tuple(pairs), label,
+        draw(CELLS), draw(WORDS), draw(st.sampled_from([math.nan, 0.0, 1e12])), said is None and label is None,
+    )  # fmt: skip
+
+
+ODD = PredictionConfig(
+    window=5, baseline=100, feature_window=2, slice_window=100, slice_every=3, max_waiting=3, fairness_window=4,
+    favourable=("cat",), protected=("x", "y"), versions=("v1", "v2"), feature_alerts=True, max_latency=1.0,
+)  # fmt: skip
+
+
+@given(rows=st.lists(odd_rows(), min_size=1, max_size=60), cuts=st.lists(st.integers(1, 59), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_odd_events_give_finite_figures_and_the_same_in_any_batch(rows, cuts):
+    monitor, outcomes = feed(ODD, rows)
+    pieces, others = feed(ODD, rows, cuts, restart=True)
+    assert told(others) == told(outcomes)
+    assert packed(pieces) == packed(monitor)
+    _, features = monitor.features("m")
+    assert all(value is None or math.isfinite(value) for value in features.values())
