@@ -138,7 +138,7 @@ def find_prediction_layout(
     probabilities = tuple(
         (column.removeprefix(begin), column)
         for column in sample
-        if begin and column.startswith(begin) and len(column) > len(begin)
+        if begin and column.startswith(begin) and len(column) > len(begin) and _shares(sample[column])
     )
     groups = tuple(group for group in _GROUPS if group in sample)
     taken = {prediction, label, error, version, ident, latency, source, time, *groups}
@@ -184,6 +184,11 @@ def _require(said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file:
         for name in names:
             if name is not None and name not in sample:
                 raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+
+
+def _shares(cells: Sequence[Any]) -> bool:
+    """Whether all cells lie between 0 and 1: a column p_in may hold pressures."""
+    return all(is_missing(cell) or (is_number(cell) and 0.0 <= float(cell) <= 1.0) for cell in cells)
 
 
 def _first(cells: Sequence[Any], *, numeric: bool) -> bool:

@@ -1,13 +1,16 @@
 """From the settings of a stream of predictions to what its monitor is told."""
 
+from typing import Any
+
 from stream_app.core.budget import Budget
+from stream_app.core.fairness import FairnessOptions
 from stream_app.core.retraining import RetrainingConfig
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.monitors.predictions import PredictionConfig
 from stream_app.monitors.predictions.config import ERROR_DETECTORS
 from stream_app.monitors.predictions.source import SourceMonitor
 from stream_app.monitors.sensors import ExtraDetector
-from stream_app.settings import PredictionStream
+from stream_app.settings import FairnessSettings, PredictionStream
 
 __all__ = ["prediction_config"]
 
@@ -47,6 +50,7 @@ def prediction_config(name: str, stream: PredictionStream) -> PredictionConfig:
             feature_alerts=stream.feature_alerts,
             slice_window=stream.slice_window,
             slice_every=stream.slice_every if stream.slices else 0,
+            **_fairness(stream.fairness),
             versions=stream.versions,
             retraining=RetrainingConfig(**stream.retraining.model_dump()),
             lateness=stream.lateness,
@@ -79,3 +83,15 @@ def _error_detectors(stream: PredictionStream) -> tuple[ExtraDetector, ...]:
             raise SettingsError(f"detectors: {detector.name} is there twice")
         seen.add(detector.name)
     return tuple(ExtraDetector(**detector.model_dump()) for detector in stream.detectors)
+
+
+def _fairness(said: FairnessSettings | None) -> dict[str, Any]:
+    if said is None:
+        return {}
+    options = said.model_dump(exclude={"favourable", "groups", "window"})
+    return {
+        "favourable": said.favourable,
+        "protected": said.groups,
+        "fairness_window": said.window,
+        "fairness": FairnessOptions(**options),
+    }

@@ -3,7 +3,7 @@
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.loading import Settings, load_settings
-from stream_app.settings.predictions import PredictionStream, RetrainingSettings
+from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import (
     ChannelSettings,
@@ -21,6 +21,7 @@ __all__ = [
     "ConditionSettings",
     "DetectorSettings",
     "Duration",
+    "FairnessSettings",
     "FeatureSettings",
     "ImageStream",
     "KafkaSettings",

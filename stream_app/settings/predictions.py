@@ -8,7 +8,7 @@ from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.table import Table
 
-__all__ = ["PredictionStream", "RetrainingSettings"]
+__all__ = ["FairnessSettings", "PredictionStream", "RetrainingSettings"]
 
 
 def _off(value: Any) -> Any:
@@ -30,6 +30,42 @@ OptionalShare = Annotated[Share | None, BeforeValidator(_off)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_off)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_texts)]
+
+
+class FairnessSettings(Table):
+    """Groups that should be treated alike, and what answers are good for them.
+
+    Parameters
+    ----------
+    favourable : list of str, int or bool
+        Labels that are good for whom they are given to.
+    groups : list of str
+        Categories of the events whose groups are held side by side.
+    window : int
+        Labelled predictions over which they are.
+    reference : str
+        Group that the others are held against; where none is named, the one with the most favourable answers.
+    impact : float
+        Least ratio of the shares of favourable answers: 0.8 is the four-fifths rule.
+    opportunity : float
+        Largest difference of the shares of those who deserve a favourable answer and get one.
+    level : float
+        Chance of any false violation in one window, at most.
+    minimum : int
+        Predictions below which a group is too small to judge.
+    max_groups : int
+        Groups that are told apart.
+    """
+
+    favourable: Annotated[Names, Field(min_length=1)]
+    groups: Annotated[Names, Field(min_length=1)]
+    window: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    reference: Annotated[str, Field(max_length=256)] = ""
+    impact: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
+    opportunity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    level: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.01
+    minimum: Annotated[int, Field(ge=1)] = 30
+    max_groups: Annotated[int, Field(ge=2, le=256)] = 64
 
 
 class RetrainingSettings(Table):
@@ -105,6 +141,8 @@ class PredictionStream(Table):
         Whether to look for parts of the input in which the model errs more often than overall.
     slice_window, slice_every : int
         Labelled predictions that are searched, and from one search to the next.
+    fairness : table, optional
+        Groups that should be treated alike.
     versions : list of str
         Versions of the model to compare, the one in use first.
     retraining : table
@@ -135,6 +173,7 @@ class PredictionStream(Table):
     slices: bool = True
     slice_window: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     slice_every: Annotated[int, Field(ge=100)] = 5000
+    fairness: FairnessSettings | None = None
     versions: Names = ()
     retraining: RetrainingSettings = RetrainingSettings()
     lateness: Duration = 60.0

@@ -63,6 +63,12 @@ def test_columns_are_found_by_their_names_and_kinds(write):
     assert not source.left_out
 
 
+def test_a_pressure_is_no_probability(write):
+    found, _ = events(write("a.csv", "ts,prediction,p_a,p_b,p_in\n1,a,0.7,0.3,1.2\n2,b,0.4,0.6,0.9\n"))
+    assert found[0]["probabilities"] == {"a": 0.7, "b": 0.3}
+    assert found[0]["features"] == {"p_in": 1.2}
+
+
 def test_columns_can_be_said(write):
     said = PredictionColumns(
         prediction="answer",

@@ -36,6 +36,7 @@ def test_all_of_it_reaches_the_monitor(load):
         slices = false
         versions = ["v1", "v2"]
         feature_alerts = true
+        fairness = { favourable = [1, true], groups = ["sex", "site"], window = 5000, impact = 0.9 }
         detectors = [{ name = "ddm", alert = true, parameters = { warm_start = 100 } }]
         retraining = { psi = false, drifted_features = 5, new_samples = 10000, cool_down = "1 week" }
         """
@@ -54,6 +55,8 @@ def test_all_of_it_reaches_the_monitor(load):
     assert config.slice_every == 0
     assert config.versions == ("v1", "v2")
     assert config.feature_alerts
+    assert (config.favourable, config.protected) == (("1", "true"), ("sex", "site"))
+    assert (config.fairness_window, config.fairness.impact, config.fairness.minimum) == (5000, 0.9, 30)
     (detector,) = config.error_detectors
     assert (detector.name, detector.alert, detector.parameters) == ("ddm", True, {"warm_start": 100})
     assert (config.retraining.psi, config.retraining.drifted_features) == (None, 5)
@@ -79,6 +82,7 @@ def test_what_is_not_said_is_what_the_monitor_does_by_itself(load):
         ('labels = ["a", "a"]', "streams.models: labels: two or more different ones"),
         ('versions = ["v1"]', "streams.models: versions: two or more different ones"),
         ('source_ttl = "1 min"', "streams.models: source_ttl 60 s must not be below"),
+        ('fairness = { groups = ["sex"] }', "streams.models.fairness.favourable: Field required"),
         ("retraining = { psi = -1 }", "streams.models.retraining.psi: Input should be greater than 0"),
         ("retraining = { often = true }", "streams.models.retraining.often: no such setting"),
         ("warmup = 400", "streams.models.warmup: no such setting"),
