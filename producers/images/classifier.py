@@ -181,7 +181,18 @@ def _check_tree(tree: Any, features: int, classes: int) -> None:
 
 
 def embedding_of(images: Pixels) -> PrincipalComponents:
-    """Fit the embedding on clean images."""
+    """Fit the embedding on clean images.
+
+    Raises
+    ------
+    SourceError
+        When they are too few.
+    """
+    if len(images) <= COMPONENTS:
+        raise SourceError(
+            f"{len(images)} images to learn from, one half of all or the training part; more than {COMPONENTS} are "
+            "needed, or a --model that has learned"
+        )
     rows = images[:REFERENCE_IMAGES].reshape(min(len(images), REFERENCE_IMAGES), -1)
     return PrincipalComponents.fit(rows.astype(np.float64) / 255.0, COMPONENTS)
 
@@ -251,7 +262,12 @@ def model_for(training: Collection, path: Path | None, note: Callable[[str], Non
             note(f"{error}; making it anew")
     note(f"training a random forest on {len(training):,} images; kept in {file}")
     model = train(training)
-    model.save(file)
+    try:
+        model.save(file)
+    except SourceError as error:
+        if path is not None:
+            raise
+        note(f"{error}; it will have to be trained again")
     return model
 
 

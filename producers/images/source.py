@@ -1,5 +1,6 @@
 """Images as a source of a replay."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -79,18 +80,20 @@ class ImageSource:
         """
         found = find_images(path, options)
         shown, model = found.shown, None
-        if options.predictions:
+        # Without predictions, a model that is there still says along which components images are embedded.
+        if options.predictions or (options.model is not None and options.model.exists()):
             model = model_for(found.training, options.model, note)
             if model.data != found.training.digest:
                 # It has not seen any of these images, so that all of them may be shown.
                 shown = found.everything
-            if options.with_labels:
+            if options.predictions and options.with_labels:
                 _check_labels(found.place, shown, model)
         embedding = model.embedding if model is not None else embedding_of(found.training.pixels)
         order = np.arange(len(shown))
         if not options.in_order:
             np.random.default_rng(seed).shuffle(order)
-        return cls(shown.take(order), embedding, model, found.left, period or PERIOD, options.block)
+        judge = model if options.predictions else None
+        return cls(shown.take(order), embedding, judge, found.left, period or PERIOD, options.block)
 
     @property
     def total(self) -> int:
@@ -99,9 +102,10 @@ class ImageSource:
 
     @property
     def identity(self) -> str:
-        """Digests of the images and of what the model learned from."""
-        judge = "" if self.model is None else self.model.data
-        return f"images {self.images.digest} {judge} {self.period}"
+        """Digests of the images, of what the model learned from, and of the embedding."""
+        learned = "" if self.model is None else self.model.data
+        axes = hashlib.sha256(self.embedding.axes.tobytes()).hexdigest()
+        return f"images {self.images.digest} {learned} {axes} {self.period}"
 
     @property
     def left_out(self) -> Mapping[str, int]:

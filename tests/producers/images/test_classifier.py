@@ -1,6 +1,8 @@
 """The classifier: what it knows, how it is kept, and which files are refused."""
 
+import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,8 +53,21 @@ def test_it_is_trained_once_for_the_same_images(tmp_path, monkeypatch):
     assert "damaged" in notes[1]
     assert notes[1].endswith("; making it anew")
     assert np.array_equal(first.probabilities(few.pixels), third.probabilities(few.pixels))
-    model_for(few.take(slice(59)), None, notes.append)
-    assert len(list(tmp_path.rglob("*.skops"))) == 2
+
+
+def test_a_cache_that_cannot_be_written_costs_training_and_no_more(tmp_path, monkeypatch, source):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    few, notes = sample_digits().take(slice(40)), []
+    assert model_for(few, None, notes.append).labels == tuple("0123456789")
+    assert notes[1].endswith("it will have to be trained again")
+    with pytest.raises(SourceError, match="cannot be written"):
+        source.model.save(tmp_path / "file" / "model")
+
+
+def test_too_few_images_are_refused_with_how_many_are_needed():
+    with pytest.raises(SourceError, match=r"8 images to learn from.*more than 8 are needed"):
+        train(sample_digits().take(slice(8)))
 
 
 def test_without_labels_of_two_kinds_nothing_can_be_learned():
@@ -109,9 +124,12 @@ def test_other_files_are_refused_by_name_and_nothing_in_them_is_run(source, tmp_
 
 
 @pytest.mark.parametrize("damage", ["loop", "outside", "pixel", "more nodes"])
-def test_a_tree_that_would_lead_astray_is_refused(tmp_path, damage):
-    model = train(sample_digits().take(slice(60)))
-    tree = model.forest.estimators_[0].tree_
+def test_a_tree_that_would_lead_astray_is_refused(source, damage):
+    forest = type(source.model.forest)()
+    forest.estimators_ = copy.deepcopy(source.model.forest.estimators_[:1])
+    model = replace(source.model, forest=forest)
+    model.check()
+    tree = forest.estimators_[0].tree_
     state = tree.__getstate__()
     nodes = state["nodes"].copy()
     if damage == "loop":

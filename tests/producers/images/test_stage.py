@@ -166,6 +166,9 @@ def test_a_model_of_other_images_is_shown_all_of_them_and_must_know_their_labels
         Image.fromarray(digits.pixels[number]).save(folder / f"{number}.png")
     source = ImageSource.find(str(tmp_path), ImageOptions(model=model_file))
     assert len(source.images) == 12
+    alone = ImageSource.find(str(tmp_path), ImageOptions(model=model_file, predictions=False))
+    assert alone.model is None
+    assert np.array_equal(alone.embedding.axes, source.embedding.axes)
     (tmp_path / "9").rename(tmp_path / "nine")
     with pytest.raises(SourceError, match="the model does not know the label 'nine'; it knows 0, 1"):
         ImageSource.find(str(tmp_path), ImageOptions(model=model_file))
