@@ -1,6 +1,7 @@
 """What is sent for an image, and that it does not depend on which others come with it."""
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -175,3 +176,10 @@ def test_a_model_of_other_images_is_shown_all_of_them_and_must_know_their_labels
     assert (
         ImageSource.find(str(tmp_path), ImageOptions(model=model_file, with_labels=False)).model is not None
     )
+
+
+def test_three_thousand_images_a_second_take_less_than_a_core(source):
+    work = replace(source, images=source.images.take(np.arange(2 * len(source.images)) % len(source.images)))
+    begin = time.process_time()
+    count = len(raw(work, ImageOptions(level=3, label_delay=5.0))) / 3
+    assert count / (time.process_time() - begin) > 3000
