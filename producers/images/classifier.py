@@ -15,6 +15,7 @@ from producers.images.collection import Collection, Pixels
 from producers.images.extra import needed
 from stream_app.core.embedding import PrincipalComponents
 from stream_app.errors import SourceError
+from stream_app.events.prediction import MAX_LABELS
 
 __all__ = ["COMPONENTS", "Model", "embedding_of", "model_for", "train"]
 
@@ -215,7 +216,7 @@ def train(training: Collection, *, seed: int = 0) -> Model:
     Raises
     ------
     SourceError
-        When there are fewer than two labels.
+        When there are fewer than two labels, or too many.
 
     Notes
     -----
@@ -226,6 +227,10 @@ def train(training: Collection, *, seed: int = 0) -> Model:
         raise SourceError(
             "no model can learn from these images: labels of at least two kinds are needed; "
             "give --labels or --model, or --skip-predictions"
+        )
+    if len(taught.known) > MAX_LABELS:
+        raise SourceError(
+            f"{len(taught.known):,} different labels; an event names the probabilities of at most {MAX_LABELS:,}"
         )
     codes = {label: code for code, label in enumerate(taught.known)}
     forest = needed("sklearn.ensemble").RandomForestClassifier(

@@ -53,7 +53,7 @@ def read_folder(folder: Path, left: LeftOut) -> Collection:
             left.add(str(error).removeprefix(f"{file}: "), 1, str(file))
             continue
         inside = file.relative_to(folder).parts
-        labels.append(inside[0] if len(inside) > 1 else None)
+        labels.append(_told(inside[0]) if len(inside) > 1 else None)
     if not pixels:
         reasons = "; ".join(f"{count:,}: {reason}" for reason, count in left.counts.items())
         raise SourceError(f"{folder}: none of {len(files):,} pictures can be read: {reasons}")
@@ -100,6 +100,11 @@ def _grey(picture: Any, image_module: Any) -> Pixels:
         picture = image_module.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
     grey = picture.convert("L").resize((SIDE, SIDE), image_module.Resampling.BILINEAR)
     return np.array(grey, dtype=np.uint8)
+
+
+def _told(name: str) -> str:
+    """Return a name as text that can be sent: those of files may be any bytes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _pictures(folder: Path) -> Sequence[Path]:

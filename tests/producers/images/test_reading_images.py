@@ -1,6 +1,7 @@
 """IDX files and folders of pictures: what is read, and what is refused by name."""
 
 import gzip
+import os
 import struct
 import zlib
 
@@ -133,6 +134,16 @@ def test_pictures_have_the_label_of_their_folder_and_natural_order(tmp_path):
     assert found.pixels[:3, 5, 5].tolist() == [99, 20, 10]
     assert abs(int(found.pixels[3, 5, 5]) - 200) <= 2
     assert found.pixels.shape == (4, 28, 28)
+
+
+def test_a_folder_whose_name_is_no_text_is_a_label_that_can_be_sent(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    try:
+        os.mkdir(folder)  # noqa: PTH102 the name may be refused
+    except OSError:
+        pytest.skip("this file system has names of text only")
+    Image.new("L", (28, 28), 99).save(folder + "/a.png")
+    assert read_folder(tmp_path, LeftOut()).labels.tolist() == ["caf\ufffd"]
 
 
 def test_sixteen_bits_are_scaled_and_not_cut(tmp_path):
