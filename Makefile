@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-images lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-images bench-performance lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -108,6 +108,12 @@ bench-features: venv ## Live features: two real shops against plain sums, reads,
 
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py
+
+bench-performance: venv ## Models: how soon a drop is told, accuracy without labels beside the truth, cost (DATA=DIR with mnist)
+	@$(PY) benchmarks/performance/delays.py
+	@$(PY) benchmarks/performance/cost.py
+	@if [ -d "$(DATA)/mnist" ]; then $(PY) benchmarks/performance/estimate.py "$(DATA)"; \
+	else echo "skipped the estimate: $(DATA)/mnist is not there; name the folder with it: make bench-performance DATA=DIR"; fi
 
 bench-images: venv ## Images: ten levels of corruption beside a published table, delays, false alarms, cost (DATA=DIR with mnist)
 	@if [ -d "$(DATA)/mnist" ]; then \
