@@ -199,8 +199,6 @@ class SessionAgent(StreamAgent[SessionPartition]):
         for first in range(0, len(entities), _MANY):
             some = entities[first : first + _MANY]
             found = await self._logs.read_views(self._views, some)
-            for i, entity in enumerate(some):
-                stored = {view: logs[i] for view, logs in zip(self._views, found, strict=True)}
-                partition.monitor.restore(
-                    entity, {view: None if log is None else log.log for view, log in stored.items()}
-                )
+            raws = [[None if log is None else log.log for log in logs] for logs in found]
+            for entity, *stored in zip(some, *raws, strict=True):
+                partition.monitor.restore(entity, dict(zip(self._views, stored, strict=True)))

@@ -114,9 +114,10 @@ class EntityLog:
         self.endless = endless
         self.ts = array("q")
         """Times in microseconds, ascending."""
-        self.numbers = [array("d") for _ in layout.numbers]
-        self.marks = [array("Q") for _ in layout.marks]
-        self.planes = [bytearray() for _ in range(layout.planes)]
+        # An entity may be new with every event, and what a view does not have need not be looped over.
+        self.numbers = [array("d") for _ in layout.numbers] if layout.numbers else []
+        self.marks = [array("Q") for _ in layout.marks] if layout.marks else []
+        self.planes = [bytearray() for _ in range(layout.planes)] if layout.planes else []
         self.positions: dict[int, int] = {}
         """Partition to the offset of the last event that came from it; the newest last."""
         self.totals: list[Total | None] = [None] * len(layout.totals)
@@ -171,10 +172,12 @@ class EntityLog:
         if len(positions) > 1:
             positions.pop(partition, None)
         positions[partition] = offset
-        # The most frequent event, newer than all others and without an id, can be neither late nor a duplicate.
-        newest = not times or ts >= times[-1]
+        newest = True
+        # A newer event without an id, the most frequent one, can be neither late nor a duplicate.
         if times:
-            if not newest and ts < self.floor():
+            newest = ts >= times[-1]
+            # One of the same time as the newest can be: if others of that time were given up.
+            if ts <= times[-1] and ts < self.floor():
                 return LATE
             if ident:
                 before = self._time_of(ident)

@@ -205,3 +205,13 @@ def test_a_window_that_reaches_an_event_given_up_is_incomplete(at, value, incomp
     log.settle()
     reading = Evaluator(layout).read(log, micros(at))
     assert (reading.values, reading.incomplete) == ([value], incomplete)
+
+
+def test_of_one_time_no_more_are_counted_than_are_kept():
+    view = FeatureView("v", (Feature("n", "count", window=Sliding(60)),), max_events=1)
+    layout = Layout(view)
+    log = EntityLog(layout)
+    cells = layout.cells(None, {}, {})
+    # The second one makes the first one be given up, and what is as old as that is late.
+    verdicts = [log.add(0, offset, 1_000_000, 0, cells) for offset in range(3)]
+    assert verdicts == [Verdict.COUNTED, Verdict.COUNTED, Verdict.LATE]
