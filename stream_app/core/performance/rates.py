@@ -188,6 +188,30 @@ class RateDetector:
             "counts": self._counts,
         }
 
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken, at this detector's own false-alarm rate.
+
+        Of a state with another limit only remains on which side of it the rate was: so what was told to be beyond can
+        still be told to be back.
+
+        Raises
+        ------
+        StateError
+            If it is of another version or damaged.
+        """
+        expect_version(state, _VERSION, "the rate detector")
+        try:
+            self.beyond = bool(state["beyond"])
+            numbers = {
+                name: np.array(state[name], dtype=np.int64).reshape(len(_ODDS))
+                for name in ("evidence", "sums", "counts")
+            }
+            same = float(state["limit"]) == self.limit
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError(f"a rate detector's state is damaged: {error}") from error
+        if same:
+            self._evidence, self._sums, self._counts = numbers["evidence"], numbers["sums"], numbers["counts"]
+
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Rebuild from `state`.
@@ -200,12 +224,9 @@ class RateDetector:
         expect_version(state, _VERSION, "the rate detector")
         try:
             detector = cls(float(state["limit"]), float(state["false_alarm_rate"]))
-            detector.beyond = bool(state["beyond"])
-            for name in ("evidence", "sums", "counts"):
-                numbers = np.array(state[name], dtype=np.int64).reshape(len(_ODDS))
-                setattr(detector, f"_{name}", numbers)
         except (KeyError, TypeError, ValueError, DataError) as error:
             raise StateError(f"a rate detector's state is damaged: {error}") from error
+        detector.resume(state)
         return detector
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.core.arrays import FloatArray
+from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.performance import (
     BetaBinomial,
     Crossing,
@@ -207,7 +207,7 @@ class Accuracy:
             self._calibration = RateDetector(limit, self._rates["calibration"])
 
     def _judge(
-        self, columns: LabelledColumns, table: FloatArray, judged: Any, *, until: int | None = None
+        self, columns: LabelledColumns, table: FloatArray, judged: BoolArray, *, until: int | None = None
     ) -> list[Named]:
         if until is not None:
             judged = judged & (columns.row <= until)
@@ -291,7 +291,7 @@ class Accuracy:
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken; what has other settings now starts afresh, with the baseline that it has."""
+        """Go on where `state` was taken, with the baseline that it has."""
         self._window = NewestRows.from_state(state["window"], self._config.window)
         first = state["first"]
         self._first = None
@@ -307,8 +307,12 @@ class Accuracy:
         if rates is not None:
             self.arm(rates)
             self._build()
-        self._accuracy = _resumed(self._accuracy, state["accuracy"])
-        self._calibration = _resumed(self._calibration, state["calibration"])
+        for detector, stood in (
+            (self._accuracy, state["accuracy"]),
+            (self._calibration, state["calibration"]),
+        ):
+            if detector is not None and stood is not None:
+                detector.resume(stood)
         for name in self._errors.keys() & state["errors"].keys():
             self._errors[name] = RiverDetector.from_state(state["errors"][name])
             self._drifts[name] = int(state["drifts"][name])
@@ -335,13 +339,6 @@ def _is_worse(signal: Signal) -> bool:
 def _limit(rate: float) -> float:
     """Keep a limit away from certainty, where no bet can be made."""
     return min(max(rate, 1e-3), 1.0 - 1e-3)
-
-
-def _resumed(fresh: RateDetector | None, state: Mapping[str, Any] | None) -> RateDetector | None:
-    if fresh is None or state is None:
-        return fresh
-    stored = RateDetector.from_state(state)
-    return stored if stored.limit == fresh.limit else fresh
 
 
 def _table(columns: LabelledColumns) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.core.arrays import FloatArray
+from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.performance import AccuracyEstimator, NewestRows, RateDetector
 from stream_app.errors import DataError
 from stream_app.monitors.predictions.accuracy import FIRST_P, PREDICTED, RIGHT, TRUTH
@@ -117,7 +117,7 @@ class Expectation:
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken; a threshold that is another one now starts afresh."""
+        """Go on where `state` was taken."""
         self._newest = NewestRows.from_state(state["newest"], self._config.window)
         if state["estimator"] is not None:
             self._estimator = AccuracyEstimator.from_state(state["estimator"])
@@ -126,14 +126,12 @@ class Expectation:
         self.arm(rates or {})
         self._build()
         if self._detector is not None and state["detector"] is not None:
-            stored = RateDetector.from_state(state["detector"])
-            if stored.limit == self._detector.limit:
-                self._detector = stored
+            self._detector.resume(state["detector"])
 
 
-def _known(p: FloatArray) -> Any:
+def _known(p: FloatArray) -> BoolArray:
     """Which rows have probabilities."""
-    return p.any(axis=1)
+    return np.asarray(p.any(axis=1), dtype=np.bool_)
 
 
 def _classes(known: FloatArray) -> int:

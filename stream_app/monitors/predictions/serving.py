@@ -78,12 +78,9 @@ class Serving:
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken; a threshold that is new in the settings, or another one, starts afresh."""
+        """Go on where `state` was taken."""
         self._latency = LatencyWindow.from_state(state["latency"], self._config.window)
         self._attempts, self._failed = int(state["attempts"]), int(state["failed"])
         self.arm(rates or {})
-        for name, fresh in self._detectors.items():
-            if name in state["detectors"]:
-                stored = RateDetector.from_state(state["detectors"][name])
-                if stored.limit == fresh.limit:
-                    self._detectors[name] = stored
+        for name in self._detectors.keys() & state["detectors"].keys():
+            self._detectors[name].resume(state["detectors"][name])

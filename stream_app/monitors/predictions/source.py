@@ -80,7 +80,7 @@ class SourceMonitor:
         self.book = AlertBook(_book_config(config), self._describe)
         self.events = 0
         self._times: list[float] = []
-        self._rates: dict[str, float] | None = None
+        self._period: float | None = None
 
     def update(self, arrivals: Arrivals, partition: int) -> Outcome:
         """Take events of this source, in the order of their offsets."""
@@ -129,18 +129,21 @@ class SourceMonitor:
 
     def _arm(self, block: Admitted, batch: PredictionBatch) -> int:
         """Begin to judge when the budget per event is known; return the place after which events are judged."""
-        if self._rates is not None:
+        if self._period is not None:
             return -1
         for at, _ in block.attempts:
             self._times.append(float(batch.ts[at]))
             if len(self._times) == _PERIOD_ROWS:
-                self._rates = self._share(_period(self._times))
+                self._period = _period(self._times)
                 self._times = []
-                self._begin(self._rates)
+                rates = self._rates(self._period)
+                for part in (self.accuracy, self.expectation, self.serving):
+                    part.arm(rates)
                 return at
         return len(batch)
 
-    def _share(self, period: float) -> dict[str, float]:
+    def _rates(self, period: float) -> dict[str, float]:
+        """Share the budget; false alarms per event by detector."""
         config = self.config
         rate = Budget.parse(config.budget).rate_per_event(config.sources / period)
         off = {
@@ -154,11 +157,6 @@ class SourceMonitor:
         }
         shares = split_rate(rate, {name: weight for name, weight in _WEIGHTS.items() if name not in off})
         return {name: min(share, _LARGEST_RATE) for name, share in shares.items()}
-
-    def _begin(self, rates: Mapping[str, float]) -> None:
-        self.accuracy.arm(rates)
-        self.expectation.arm(rates)
-        self.serving.arm(rates)
 
     def _note_versions(self, block: Admitted, batch: PredictionBatch, partition: int) -> list[AuditRecord]:
         records: list[AuditRecord] = []
@@ -235,7 +233,7 @@ class SourceMonitor:
             "book": self.book.state(),
             "events": self.events,
             "times": list(self._times),
-            "rates": self._rates,
+            "period": self._period,
         }
 
     @classmethod
@@ -259,14 +257,15 @@ class SourceMonitor:
         return monitor
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        rates = state["rates"]
-        self._rates = None if rates is None else {str(name): float(rate) for name, rate in rates.items()}
+        self._period = None if state["period"] is None else float(state["period"])
         self._times = [float(ts) for ts in state["times"]]
         self.events = int(state["events"])
         self.intake = Intake.from_state(state["intake"], self.config)
-        self.accuracy.restore(state["accuracy"], self._rates)
-        self.expectation.restore(state["expectation"], self._rates)
-        self.serving.restore(state["serving"], self._rates)
+        # The budget may be another one now.
+        rates = None if self._period is None else self._rates(self._period)
+        self.accuracy.restore(state["accuracy"], rates)
+        self.expectation.restore(state["expectation"], rates)
+        self.serving.restore(state["serving"], rates)
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
         self.groups.restore(state["groups"])

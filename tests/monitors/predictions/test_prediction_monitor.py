@@ -334,7 +334,7 @@ def test_a_state_of_another_version_or_a_damaged_one_is_refused(whole):
         "expectation",
         "inputs",
         "slices",
-        "rates",
+        "period",
         "book",
         "retraining",
         "groups",
@@ -422,3 +422,14 @@ def test_odd_events_give_finite_figures_and_the_same_in_any_batch(rows, cuts):
     assert packed(pieces) == packed(monitor)
     _, features = monitor.features("m")
     assert all(value is None or math.isfinite(value) for value in features.values())
+
+
+def test_an_alert_ends_although_its_limit_was_changed_meanwhile():
+    config = PredictionConfig(baseline_accuracy=0.9)
+    monitor, outcomes = feed(config, simple(500, 1.0))
+    assert [one.detector for one in all_of(outcomes, "alerts")] == ["accuracy"]
+    other = PredictionMonitor(PredictionConfig(baseline_accuracy=0.85, budget="1 per week"))
+    other.restore("m", monitor.state("m"))
+    _, outcomes = feed(config, simple(1500, 3.0, start=START + 500, first=500), monitor=other)
+    (ended,) = [one for one in all_of(outcomes, "alerts") if one.detector == "accuracy"]
+    assert ended.state == "resolved"
