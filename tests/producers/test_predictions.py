@@ -4,8 +4,11 @@ import json
 
 import pytest
 
+from producers.images.options import ImageOptions
+from producers.kinds import Selection, kinds
 from producers.predictions import LabelDelay, PredictionColumns, PredictionFiles
-from stream_app.errors import SourceError
+from producers.sources import Columns
+from stream_app.errors import SettingsError, SourceError
 from stream_app.events import PredictionRow, decode_predictions
 
 CSV = """\
@@ -165,3 +168,25 @@ def test_another_pass_is_of_other_cases(write):
     later = [json.loads(event) for event in batch.shifted(60.0).encode()]
     assert [event["id"] for event in later] == ["a+60.0", "b+60.0", "answers:4+60.0"]
     assert later[0]["ts"] == 1704067260.0
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({}, "give files to replay"),
+        ({"paths": ("a.csv",), "simulate": True}, "--simulate belongs to another kind"),
+        ({"paths": ("a.csv",), "drift": "x:mean+1"}, "--drift belongs to another kind"),
+        ({"paths": ("a.csv",), "images": ImageOptions(level=3)}, "--level belongs to another kind"),
+        ({"paths": ("a.csv",), "columns": Columns(labels=("a", "b"))}, "one true label"),
+    ],
+)
+def test_options_of_other_kinds_are_refused(said, message):
+    with pytest.raises(SettingsError, match=message):
+        kinds()["predictions"].open(Selection(**said))
+
+
+def test_what_only_predictions_have_is_refused_by_other_kinds():
+    said = Selection(paths=("a.csv",), predictions=PredictionColumns(prediction="y"))
+    for kind in ("sensors", "sessions", "images"):
+        with pytest.raises(SettingsError, match="--prediction-column belongs to another kind"):
+            kinds()[kind].open(said)
