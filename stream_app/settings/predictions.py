@@ -132,7 +132,7 @@ class PredictionStream(Table):
     expected_sources : int
         Over how many models the budget is divided.
     detectors : list of tables
-        River detectors on the errors; ``adwin`` and ``hddm_w`` where none are named.
+        River detectors on the errors; ``adwin`` where none are named.
     feature_window : int
         Predictions in a window that is compared with the first ones, for drift of features.
     feature_alerts : bool
