@@ -1,10 +1,14 @@
 """A worker that is killed at any instant: the result is that of one that never was."""
 
 import asyncio
+import json
 import os
 import random
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -12,10 +16,15 @@ import pytest
 from conftest import eventually
 
 from producers.water_loop import Fault, WaterLoop, simulate
-from stream_app.events import Alert, decode_reading
+from stream_app.events import Alert, Topics, decode_prediction, decode_reading
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger
+from stream_app.monitors.predictions import Arrivals as Answers
+from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.sensors import Arrivals, SensorMonitor
 from stream_app.runtime.configuration import monitor_config
-from stream_app.settings import SensorStream
+from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.settings import PredictionStream, SensorStream
 from stream_app.store import FeatureReader, pack_state, unpack_state
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -24,7 +33,20 @@ EVENTS = 9000
 PARTITIONS = 2
 
 
-def events():
+@dataclass(frozen=True)
+class Case:
+    """A kind of stream, what comes, and what watches it."""
+
+    kind: str
+    topic: str
+    events: Callable
+    monitor: Callable
+    decode: Callable
+    arrivals: Callable
+    batch: int
+
+
+def readings():
     """Three pumps, interleaved; pump i goes to partition i % 2."""
     faults = [Fault("cavitation", 4000, 300), Fault("sensor_stuck", 6000, 300, channel="flow")]
     recordings = [simulate(WaterLoop(), EVENTS // 3, seed, faults if seed else ()) for seed in range(3)]
@@ -35,17 +57,60 @@ def events():
             yield pump % PARTITIONS, msgspec.json.encode(event)
 
 
-def oracle(log):
+def answers():
+    """Three models, interleaved, with labels that come 20 seconds later; two of them get worse, one in a new version."""
+    chance, waiting = random.Random(3), deque()
+    for i in range(EVENTS // 6):
+        for model in range(3):
+            source, truth = f"model-{model}", chance.choice("ab")
+            right = chance.random() < (0.5 if model and i >= 1100 else 0.95)
+            said = truth if right else "ab"[truth == "a"]
+            event = {
+                "source": source,
+                "ts": float(i),
+                "id": f"{i}",
+                "version": f"v{1 + (model == 2 and i >= 1200)}",
+            }
+            event |= {"prediction": said, "probabilities": {said: 0.9, "ab"[said == "a"]: 0.1}}
+            event |= {"features": {"x": chance.gauss(i >= 1100, 1.0)}, "latency": chance.expovariate(100.0)}
+            yield model % PARTITIONS, msgspec.json.encode(event)
+            waiting.append((model, {"source": source, "ts": i + 20.0, "id": f"{i}", "label": truth}))
+        while waiting and (waiting[0][1]["ts"] <= i or i + 1 == EVENTS // 6):
+            model, event = waiting.popleft()
+            yield model % PARTITIONS, msgspec.json.encode(event)
+
+
+SENSORS = Case(
+    "sensors",
+    "sensor.readings",
+    readings,
+    lambda: SensorMonitor(monitor_config("sensors", SensorStream())),
+    decode_reading,
+    Arrivals,
+    100,
+)
+PREDICTIONS = Case(
+    "predictions",
+    "predictions",
+    answers,
+    lambda: PredictionMonitor(prediction_config("predictions", PredictionStream())),
+    decode_prediction,
+    Answers,
+    # Their states are larger, checkpoints rarer: about as many kills are to come.
+    1000,
+)
+
+
+def oracle(case, log):
     """What one uninterrupted run over the log gives."""
-    config = monitor_config("sensors", SensorStream())
-    monitors = [SensorMonitor(config) for _ in range(PARTITIONS)]
-    alerts = []
+    monitors = [case.monitor() for _ in range(PARTITIONS)]
+    outcomes = []
     for partition, records in enumerate(log):
         for offset, (value, record_ts) in enumerate(records):
-            row = decode_reading(value)
-            arrivals = Arrivals([row], [offset], [record_ts])
-            alerts += monitors[partition].update(row.source, arrivals, partition).alerts
-    return monitors, alerts
+            row = case.decode(value)
+            arrivals = case.arrivals([row], [offset], [record_ts])
+            outcomes.append(monitors[partition].update(row.source, arrivals, partition))
+    return monitors, outcomes
 
 
 def same(a, b):
@@ -58,12 +123,15 @@ def same(a, b):
     return a == b
 
 
-async def test_kill_at_random_instants_changes_nothing(settings, store, producer, make_topic):
-    topic = await make_topic("sensor.readings", PARTITIONS)
+@pytest.mark.parametrize("case", [SENSORS, PREDICTIONS], ids=lambda case: case.kind)
+async def test_kill_at_random_instants_changes_nothing(
+    case, settings, store, producer, make_topic, read_topic, tmp_path
+):
+    topic = await make_topic(case.topic, PARTITIONS)
     log = [[] for _ in range(PARTITIONS)]
     # Brokers refuse records from the future and forget old ones.
     begin = int(time.time() * 1000) - EVENTS
-    for i, (partition, value) in enumerate(events()):
+    for i, (partition, value) in enumerate(case.events()):
         record_ts = begin + i
         log[partition].append((value, record_ts / 1000))
         await producer.send(topic, value=value, partition=partition, timestamp_ms=record_ts)
@@ -78,7 +146,7 @@ async def test_kill_at_random_instants_changes_nothing(settings, store, producer
         "STREAMGAUGE_WORKER__INSTANCE": "worker-1",
         "STREAMGAUGE_WORKER__SESSION_TIMEOUT": "6",
         "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": "0.05",
-        "STREAMGAUGE_WORKER__MAX_BATCH": "100",
+        "STREAMGAUGE_WORKER__MAX_BATCH": str(case.batch),
     }
     chance = random.Random(1)
     keys = [store.keys.offsets(settings.worker.group, topic, p) for p in range(PARTITIONS)]
@@ -86,21 +154,24 @@ async def test_kill_at_random_instants_changes_nothing(settings, store, producer
     async def processed():
         return sum([int(await store.client.hget(key, "next") or 0) for key in keys])
 
-    kills = 0
+    said, kills = tmp_path / "stderr", 0
     while await processed() < EVENTS:
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stream_app", "worker", env=env, stderr=asyncio.subprocess.DEVNULL
-        )
+        with said.open("w") as stderr:
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "stream_app", "worker", env=env, stderr=stderr
+            )
         await eventually(moved(processed, worker), timeout=60)
         await asyncio.sleep(chance.uniform(0.0, 0.1))
-        assert worker.returncode is None, "the worker ended by itself"
+        assert worker.returncode is None, f"the worker ended by itself: {said.read_text()[-2000:]}"
         worker.kill()
         await worker.wait()
         kills += 1
     assert kills >= 5
 
-    monitors, expected = oracle(log)
-    await check(settings, store, topic, monitors, expected)
+    monitors, expected = oracle(case, log)
+    await check(case.kind, settings, store, topic, monitors, expected)
+    if case is PREDICTIONS:
+        await check_notices(settings, store, read_topic, expected)
 
 
 def moved(processed, worker):
@@ -116,14 +187,15 @@ def moved(processed, worker):
     return look
 
 
-async def check(settings, store, topic, monitors, expected):
+async def check(kind, settings, store, topic, monitors, outcomes):
+    expected = [alert for outcome in outcomes for alert in outcome.alerts]
     told = [
         Alert.model_validate_json(fields[b"alert"])
         for _, fields in await store.client.xrange(store.keys.alerts)
     ]
     assert expected, "the log should raise alerts"
     assert sorted(told, key=str) == sorted(expected, key=str)
-    reader = FeatureReader(store, "sensors")
+    reader = FeatureReader(store, kind)
     for partition, monitor in enumerate(monitors):
         key = store.keys.state(settings.worker.group, topic, partition)
         stored = await store.client.hgetall(key)
@@ -136,3 +208,22 @@ async def check(settings, store, topic, monitors, expected):
             event_ts, values = monitor.features(source)
             assert row.event_ts == event_ts
             assert row.values == values
+
+
+async def check_notices(settings, store, read_topic, outcomes):
+    """All triggers and audit records are on their topics, none but these, and none waits."""
+    triggers = [trigger for outcome in outcomes for trigger in outcome.triggers]
+    records = [record for outcome in outcomes for record in outcome.audit]
+    records += [AuditRecord.triggered(trigger) for trigger in triggers]
+    assert triggers, "the log should give reasons to train again"
+    topics = Topics(settings.prefix)
+    for topic, kind, expected in (
+        (topics.triggers, RetrainingTrigger, triggers),
+        (topics.audit, AuditRecord, records),
+    ):
+        sent = {}
+        # Once more may be sent what a killed worker had sent and not removed yet.
+        for record in await read_topic(topic, len(expected) + 1, timeout=3.0):
+            notice = kind.from_cloudevent(json.loads(record.value))
+            assert sent.setdefault(notice.id, notice) == notice
+        assert sorted(sent.values(), key=str) == sorted(expected, key=str)
