@@ -7,7 +7,7 @@ ARGS ?=
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-images bench-performance lock clean
+.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile

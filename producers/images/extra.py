@@ -1,13 +1,24 @@
 """What only images need, and a base installation lacks."""
 
+from collections.abc import Callable
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from stream_app.errors import SettingsError
 
 __all__ = ["needed"]
 
-_PACKAGES = {"PIL": "Pillow", "sklearn": "scikit-learn", "skops": "skops"}
+# Each name stands in the source: what a file or an event names is never imported.
+_MODULES: MappingProxyType[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
+    {
+        "PIL.Image": ("Pillow", lambda: import_module("PIL.Image")),
+        "skops.io": ("skops", lambda: import_module("skops.io")),
+        "sklearn": ("scikit-learn", lambda: import_module("sklearn")),
+        "sklearn.datasets": ("scikit-learn", lambda: import_module("sklearn.datasets")),
+        "sklearn.ensemble": ("scikit-learn", lambda: import_module("sklearn.ensemble")),
+    }
+)
 
 
 def needed(module: str) -> Any:
@@ -18,10 +29,10 @@ def needed(module: str) -> Any:
     SettingsError
         When it is not installed.
     """
+    package, load = _MODULES[module]
     try:
-        return import_module(module)
+        return load()
     except ImportError:
-        package = _PACKAGES[module.partition(".")[0]]
         raise SettingsError(
             f"images need {package}; install it with: pip install 'streamgauge[images]'"
         ) from None
