@@ -47,7 +47,7 @@ test: venv ## The fast tests, with the embedded broker and store
 	@$(PY) -m pytest -m "not slow and not faults" -n auto --dist loadfile $(ARGS)
 
 test-slow: venv ## The slow tests
-	@$(PY) -m pytest -m "slow and not faults" $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+	@$(PY) -m pytest -m "slow and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
 

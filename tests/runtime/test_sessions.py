@@ -211,6 +211,7 @@ async def test_values_at_instants_are_those_of_the_events(settings, store, produ
     assert (await ViewRegistry(store).get("purchases")).view == VIEW
 
 
+@pytest.mark.slow
 async def test_little_memory_and_small_deliveries_change_nothing(
     settings, store, producer, make_topic, monkeypatch
 ):
@@ -262,6 +263,7 @@ async def test_told_twice_changes_nothing(settings, store, producer, make_topic,
     await check(store, told)
 
 
+@pytest.mark.slow
 async def test_a_new_version_is_filled_and_the_old_one_unchanged(
     settings, store, producer, make_topic, read_topic
 ):
@@ -304,6 +306,7 @@ async def test_a_new_version_is_filled_and_the_old_one_unchanged(
         assert worker.metrics.processed() == 1
 
 
+@pytest.mark.slow
 async def test_a_view_that_was_left_out_for_a_while_catches_up(settings, store, producer, make_topic):
     await make_topic("session.events")
     told = shopping(600)
@@ -508,6 +511,7 @@ async def full(settings, prefix):
     server.stop()
 
 
+@pytest.mark.slow
 async def test_a_full_store_stops_the_worker_and_nothing_is_half_written(full, producer, make_topic):
     settings, store, limit = full
     await make_topic("session.events")

@@ -66,6 +66,7 @@ scenario = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(scenario, st.lists(st.integers(1, 699), max_size=12))
 def test_batch_borders_do_not_matter(kind, cuts):

@@ -173,6 +173,7 @@ def test_slow_wander_of_a_wandering_channel_is_no_drift():
     assert any(12_000 <= signal.row < 12_100 for signal in alarms(values, rate=1e-4))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 3), cuts=st.lists(st.integers(0, 2600), max_size=8))
 @example(seed=0, cuts=list(range(0, 2600, 7)))

@@ -51,6 +51,7 @@ def test_a_reader_gets_what_the_definition_says(options, events, borders, after)
     assert set(found.incomplete) == expected.incomplete
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(OPTIONS, event_lists(), st.lists(AFTER, min_size=1, max_size=5), st.data())
 def test_history_is_what_a_reader_was_told_at_that_instant(options, events, steps, data):
@@ -70,6 +71,7 @@ def test_history_is_what_a_reader_was_told_at_that_instant(options, events, step
         assert evaluator.read(endless, t) == evaluator.read(live, t)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(OPTIONS, event_lists(), BORDERS, st.floats(0.0, 150.0))
 def test_the_past_is_right_or_said_to_be_gone(options, events, borders, before):
@@ -89,6 +91,7 @@ def test_the_past_is_right_or_said_to_be_gone(options, events, borders, before):
         assert found == right
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(OPTIONS, event_lists(), BORDERS, BORDERS, st.integers(0, 40))
 def test_batches_and_replays_change_nothing(options, events, borders, others, again):

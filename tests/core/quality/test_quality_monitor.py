@@ -302,6 +302,7 @@ def messy(draw):
     return sizes, ts, values
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(messy())
 def test_neither_batch_borders_nor_restores_change_anything(stream):

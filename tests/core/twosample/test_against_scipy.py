@@ -75,6 +75,7 @@ def test_the_limit_is_near_the_exact_p_value():
         )
 
 
+@pytest.mark.slow
 @given(samples(), samples(least=0, most=60), st.integers(1, 20), st.integers(1, 60))
 def test_sliding_ks_is_scipys_after_every_event(reference, x, window, border):
     sliding = SlidingKS(reference, window=window)
