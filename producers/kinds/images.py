@@ -50,26 +50,16 @@ class Images:
         refuse(
             self.name,
             selection.predictions.own
+            | selection.made
             | {
-                "--simulate": selection.simulate,
-                "--dataset": selection.dataset,
-                "--pumps": selection.pumps != 1,
-                "--faults": selection.faults,
                 "--preset": selection.preset,
                 "--time-column": columns.time or said.time,
                 "--source-column": columns.source,
                 "--channels": columns.channels,
                 "--label-column": columns.labels,
                 "--delimiter": columns.delimiter,
-                "--entity-column": said.entity,
-                "--values": said.values,
-                "--attributes": said.attributes,
-                "--type-column": said.type,
-                "--id-column": said.id,
-                "--time-format": said.time_format,
-                "--anonymous": said.anonymous,
-                "--sort": said.sort,
-            },
+            }
+            | said.own,
         )
         if len(selection.paths) > 1:
             raise SettingsError(

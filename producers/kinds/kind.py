@@ -73,6 +73,16 @@ class Selection:
     remote: Remote = field(default_factory=lambda: Remote(""))
     note: Callable[[str], None] = lambda _: None
 
+    @property
+    def made(self) -> dict[str, object]:
+        """Options of what is no file but made or shipped, each with something false where it was not given."""
+        return {
+            "--simulate": self.simulate,
+            "--dataset": self.dataset,
+            "--pumps": self.pumps != 1,
+            "--faults": self.faults,
+        }
+
 
 class Kind(Protocol):
     """One kind of stream; a module of this package with a constant ``KIND`` of this form is found by itself."""

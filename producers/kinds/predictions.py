@@ -38,28 +38,24 @@ class Predictions:
         SourceError
             When a file is not there, or a column is missing or in doubt.
         """
-        said = selection.sessions
         images = {
             option: value for option, value in selection.images.said.items() if option != "--label-delay"
+        }
+        sessions = {
+            option: value
+            for option, value in selection.sessions.own.items()
+            if option not in {"--attributes", "--id-column"}
         }
         refuse(
             self.name,
             images
+            | selection.made
             | {
-                "--simulate": selection.simulate,
-                "--dataset": selection.dataset,
-                "--pumps": selection.pumps != 1,
-                "--faults": selection.faults,
                 "--drift": selection.drift,
                 "--period": selection.columns.period,
                 "--preset": selection.preset,
-                "--entity-column": said.entity,
-                "--values": said.values,
-                "--type-column": said.type,
-                "--time-format": said.time_format,
-                "--anonymous": said.anonymous,
-                "--sort": said.sort,
-            },
+            }
+            | sessions,
         )
         if not selection.paths:
             raise SettingsError("replay predictions: give files to replay")

@@ -46,22 +46,12 @@ class Sensors:
         SourceError
             When a file is not there.
         """
-        said = selection.sessions
         refuse(
             self.name,
             selection.images.said
             | selection.predictions.own
-            | {
-                "--preset": selection.preset,
-                "--entity-column": said.entity,
-                "--values": said.values,
-                "--attributes": said.attributes,
-                "--type-column": said.type,
-                "--id-column": said.id,
-                "--time-format": said.time_format,
-                "--anonymous": said.anonymous,
-                "--sort": said.sort,
-            },
+            | {"--preset": selection.preset}
+            | selection.sessions.own,
         )
         asked = [bool(selection.paths), selection.dataset is not None, selection.simulate]
         if sum(asked) != 1:

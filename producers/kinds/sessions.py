@@ -45,11 +45,8 @@ class Sessions:
             self.name,
             selection.images.said
             | selection.predictions.own
+            | selection.made
             | {
-                "--simulate": selection.simulate,
-                "--dataset": selection.dataset,
-                "--pumps": selection.pumps != 1,
-                "--faults": selection.faults,
                 "--source": columns.name,
                 "--source-column": columns.source,
                 "--channels": columns.channels,

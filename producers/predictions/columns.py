@@ -6,7 +6,7 @@ from typing import Any
 
 from producers.sessions.columns import one_of
 from producers.sources.cells import is_missing, is_number
-from producers.sources.columns import find_time, listed
+from producers.sources.columns import find_time, listed, require
 from stream_app.errors import SourceError
 
 __all__ = ["PredictionColumns", "PredictionLayout", "find_prediction_layout"]
@@ -180,10 +180,7 @@ def _require(said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file:
         "--channels": said.features,
         "--attributes": said.categories,
     }
-    for option, names in options.items():
-        for name in names:
-            if name is not None and name not in sample:
-                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+    require(options, sample, file)
 
 
 def _shares(cells: Sequence[Any]) -> bool:

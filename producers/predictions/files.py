@@ -7,13 +7,13 @@ from producers.predictions.batch import PredictionEvents
 from producers.predictions.columns import PredictionColumns
 from producers.predictions.table import PredictionTable
 from producers.sessions.left_out import LeftOut
-from producers.sources.files import find_tables
+from producers.sources.files import Several, find_tables
 
 __all__ = ["PredictionFiles"]
 
 
 @dataclass(frozen=True, slots=True)
-class PredictionFiles:
+class PredictionFiles(Several[PredictionTable]):
     """Several files, replayed one after another; make it with `PredictionFiles.find`.
 
     Each file is a model of its own, named after the file, unless a column or ``--source`` says otherwise.
@@ -25,7 +25,6 @@ class PredictionFiles:
         The rows of all of them that are no events.
     """
 
-    tables: tuple[PredictionTable, ...]
     left: LeftOut
 
     @classmethod
@@ -40,18 +39,6 @@ class PredictionFiles:
         left = LeftOut()
         found = find_tables(paths, columns.delimiter)
         return cls(tuple(PredictionTable.open(table, columns, name, left) for table, name in found), left)
-
-    @property
-    def total(self) -> int | None:
-        """How many rows all files have; those that will be left out are among them."""
-        counts = [table.total for table in self.tables]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
-
-    @property
-    def identity(self) -> str:
-        """All files with their sizes and times of change."""
-        return "\n".join(table.identity for table in self.tables)
 
     @property
     def left_out(self) -> Mapping[str, int]:

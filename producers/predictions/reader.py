@@ -28,20 +28,16 @@ class Reader:
     block: Block
     sieve: Sieve
 
-    def column(self, name: str) -> Sequence[Any]:
-        """Return the cells of a column, None where the block has not got it."""
-        return self.block.columns.get(name) or [None] * len(self.block.lines)
-
     def texts(self, name: str, longest: int = MAX_NAME) -> list[str | None]:
         """Read texts, None where there is none."""
-        out, bad = cells.texts(self.column(name), longest)
+        out, bad = cells.texts(self.block.column(name), longest)
         self.sieve.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
         texts: list[str | None] = out.tolist()
         return texts
 
     def numbers(self, name: str) -> list[float | None]:
         """Read finite numbers, None where there is none."""
-        out, bad = cells.numbers(self.column(name))
+        out, bad = cells.numbers(self.block.column(name))
         self.sieve.refuse(bad, f"column {name!r}: no number")
         self.sieve.refuse(np.isinf(out), f"column {name!r}: infinite")
         return [
@@ -65,7 +61,7 @@ class Reader:
         """Read cells that hold an object each, as such or as JSON."""
         out: list[dict[str, Any] | None] = []
         bad = np.zeros(len(self.block.lines), dtype=np.bool_)
-        for row, cell in enumerate(self.column(name)):
+        for row, cell in enumerate(self.block.column(name)):
             found = cell
             if isinstance(cell, str):
                 try:

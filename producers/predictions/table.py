@@ -11,13 +11,11 @@ from producers.predictions.columns import PredictionColumns, PredictionLayout, f
 from producers.predictions.reader import Reader
 from producers.sessions import cells
 from producers.sessions.left_out import LeftOut, Sieve
-from producers.sources.table import BLOCK, Block, Table, version_of
-from stream_app.errors import SourceError
+from producers.sources.table import BLOCK, Block, Table, first_rows, version_of
 from stream_app.events.sensor import MAX_NAME
 
 __all__ = ["PredictionTable"]
 
-_SAMPLE = 100
 _WHAT = frozenset({"prediction", "label", "error"})
 _MAX_ERROR = 1024
 
@@ -51,9 +49,7 @@ class PredictionTable:
         SourceError
             When the file cannot be read, has no rows, or a column is missing or in doubt.
         """
-        first = next(table.blocks(_SAMPLE), None)
-        if first is None:
-            raise SourceError(f"{table.path}: no rows")
+        first = first_rows(table)
         found = cls(table, said, name[-MAX_NAME // 2 :], left)
         found.layout(first)
         return found
@@ -70,8 +66,7 @@ class PredictionTable:
 
     def layout(self, block: Block) -> PredictionLayout:
         """Return what the columns of a block mean."""
-        sample = {name: column[:_SAMPLE] for name, column in block.columns.items()}
-        return find_prediction_layout(self.columns, sample, str(self.table.path))
+        return find_prediction_layout(self.columns, block.sample, str(self.table.path))
 
     def batches(self) -> Iterator[PredictionEvents]:
         """Read from the beginning; a batch may be empty."""
@@ -88,10 +83,10 @@ class PredictionTable:
         names: tuple[str, ...] = (self.columns.name or self.name,)
         source = np.zeros(rows, dtype=np.int64)
         if layout.source is not None:
-            names, source, bad = cells.entities(read.column(layout.source), str.strip, None)
+            names, source, bad = cells.entities(block.column(layout.source), str.strip, None)
             for reason, mask in bad.items():
                 sieve.refuse(mask, reason.replace("entity", "model"))
-        ts = cells.times(read.column(layout.time), None)
+        ts = cells.times(block.column(layout.time), None)
         sieve.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
         bodies = self._bodies(layout, read)
         said = np.array([not _WHAT.isdisjoint(body) for body in bodies], dtype=np.bool_)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from producers.sources.cells import is_missing, is_number
-from producers.sources.columns import find_time, listed
+from producers.sources.columns import find_time, listed, require
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_FIELDS
@@ -63,6 +63,20 @@ class SessionColumns:
         """Whether anything is said of what columns mean."""
         said = (self.entity, self.time, self.time_format, self.type, self.id)
         return bool(self.values or self.attributes) or any(word is not None for word in said)
+
+    @property
+    def own(self) -> dict[str, object]:
+        """Options that were made for session events, each with something false where it was not given."""
+        return {
+            "--entity-column": self.entity,
+            "--values": self.values,
+            "--attributes": self.attributes,
+            "--type-column": self.type,
+            "--id-column": self.id,
+            "--time-format": self.time_format,
+            "--anonymous": self.anonymous,
+            "--sort": self.sort,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +150,16 @@ def find_session_layout(
 
 def _require(said: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
     options = {
-        "--entity-column": said.entity,
-        "--time-column": said.time,
-        "--type-column": said.type,
-        "--id-column": said.id,
+        "--entity-column": (said.entity,),
+        "--time-column": (said.time,),
+        "--type-column": (said.type,),
+        "--id-column": (said.id,),
     }
-    for option, name in options.items():
-        if name is not None:
-            _column(name, sample, file, option)
+    require(options, sample, file)
 
 
 def _column(name: str, sample: Mapping[str, Sequence[Any]], file: str, option: str) -> str:
-    if name not in sample:
-        raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+    require({option: (name,)}, sample, file)
     return name
 
 

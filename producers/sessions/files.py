@@ -10,14 +10,14 @@ from producers.sessions.batch import SessionEvents
 from producers.sessions.columns import SessionColumns
 from producers.sessions.left_out import LeftOut
 from producers.sessions.table import SessionTable
-from producers.sources.files import find_tables
+from producers.sources.files import Several, find_tables
 from producers.sources.table import BLOCK
 
 __all__ = ["SessionFiles"]
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFiles:
+class SessionFiles(Several[SessionTable]):
     """Several files, replayed one after another; make it with `SessionFiles.find`.
 
     Parameters
@@ -33,7 +33,6 @@ class SessionFiles:
     stream_app.errors.SourceError: no/such.csv: no such file or directory
     """
 
-    tables: tuple[SessionTable, ...]
     left: LeftOut
 
     @classmethod
@@ -61,18 +60,6 @@ class SessionFiles:
             tuple(SessionTable.open(table, columns, name, preset=preset, left=left) for table, name in found),
             left,
         )
-
-    @property
-    def total(self) -> int | None:
-        """How many rows all files have; those that will be left out are among them."""
-        counts = [table.total for table in self.tables]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
-
-    @property
-    def identity(self) -> str:
-        """All files with their sizes and times of change."""
-        return "\n".join(table.identity for table in self.tables)
 
     @property
     def left_out(self) -> Mapping[str, int]:

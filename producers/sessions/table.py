@@ -1,9 +1,9 @@
 """A table of any format as session events: columns are given their meaning, rows that are no events are left out."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,7 @@ from producers.sessions.batch import SessionEvents, TextColumn
 from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
 from producers.sessions.left_out import LeftOut, Sieve
 from producers.sessions.shops import Shop, shop_of
-from producers.sources.table import BLOCK, Block, Table, version_of
-from stream_app.errors import SourceError
+from producers.sources.table import BLOCK, Block, Table, first_rows, version_of
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_NUMBER, MAX_TEXT
 
@@ -23,7 +22,6 @@ __all__ = ["SessionTable"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-SAMPLE = 100
 WIRE = ("values.", "attributes.")
 
 
@@ -63,9 +61,7 @@ class SessionTable:
         SourceError
             When the file cannot be read, has no rows, or a column is missing or in doubt.
         """
-        first = next(table.blocks(SAMPLE), None)
-        if first is None:
-            raise SourceError(f"{table.path}: no rows")
+        first = first_rows(table)
         shop = shop_of(first.columns, said, preset, str(table.path))
         columns = said if shop is None else shop.meaning(said)
         begin = f"{name[-MAX_NAME // 2 :] if shop is None else shop.name}-{_digest(first)}"
@@ -85,8 +81,7 @@ class SessionTable:
 
     def layout(self, block: Block) -> SessionLayout:
         """Return what the columns of a block mean."""
-        sample = {name: column[:SAMPLE] for name, column in block.columns.items()}
-        return find_session_layout(self.columns, sample, str(self.table.path))
+        return find_session_layout(self.columns, block.sample, str(self.table.path))
 
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty."""
@@ -101,18 +96,15 @@ class SessionTable:
         rows = len(block.lines)
         sieve = Sieve(rows, lambda row: f"{self.table.path}:{block.lines[row]}", self.left)
 
-        def column(name: str) -> Sequence[Any]:
-            return block.columns.get(name) or [None] * rows
-
         clean = str.strip if self.shop is None else self.shop.entity
-        names, source, bad = cells.entities(column(layout.entity), clean, self.columns.anonymous)
+        names, source, bad = cells.entities(block.column(layout.entity), clean, self.columns.anonymous)
         for reason, mask in bad.items():
             sieve.refuse(mask, reason)
-        ts = cells.times(column(layout.time), self.columns.time_format)
+        ts = cells.times(block.column(layout.time), self.columns.time_format)
         sieve.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
 
         def texts(name: str, longest: int) -> TextColumn:
-            out, bad = cells.texts(column(name), longest)
+            out, bad = cells.texts(block.column(name), longest)
             sieve.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
             return out
 
@@ -134,7 +126,7 @@ class SessionTable:
         rows = len(block.lines)
         read: dict[str, FloatArray] = {}
         for name in dict.fromkeys(factor for value in layout.values for factor in value.factors):
-            read[name], bad = cells.numbers(block.columns.get(name) or [None] * rows)
+            read[name], bad = cells.numbers(block.column(name))
             sieve.refuse(bad, f"column {name!r}: no number")
             sieve.refuse(_endless(read[name]), f"column {name!r}: infinite or larger than {MAX_NUMBER}")
         out = np.empty((rows, len(layout.values)))

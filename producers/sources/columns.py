@@ -7,7 +7,7 @@ from typing import Any
 from producers.sources.cells import is_missing, is_number, is_time
 from stream_app.errors import SourceError
 
-__all__ = ["Columns", "Layout", "find_layout", "find_time", "listed"]
+__all__ = ["Columns", "Layout", "find_layout", "find_time", "listed", "require"]
 
 TIME_NAMES = frozenset({"time", "ts", "timestamp", "datetime", "date", "date_time", "event_time"})
 LABEL_NAMES = frozenset({"anomaly", "changepoint", "label"})
@@ -106,10 +106,7 @@ def _require(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> N
         "--channels": said.channels,
         "--label-column": said.labels,
     }
-    for option, names in options.items():
-        for name in names:
-            if name is not None and name not in sample:
-                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+    require(options, sample, file)
     if said.time is not None and said.period is not None:
         raise SourceError("--time-column and --period exclude each other: rows have a time or are counted")
 
@@ -136,6 +133,22 @@ def find_time(sample: Mapping[str, Sequence[Any]], file: str, otherwise: str = "
         f"{file}: no column looks like the event time (has: {listed(sample)}); "
         f"name it with --time-column{otherwise}"
     )
+
+
+def require(
+    options: Mapping[str, Sequence[str | None]], sample: Mapping[str, Sequence[Any]], file: str
+) -> None:
+    """See that every column is there that an option names; None names none.
+
+    Raises
+    ------
+    SourceError
+        At the first that is missing.
+    """
+    for option, names in options.items():
+        for name in names:
+            if name is not None and name not in sample:
+                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
 
 
 def listed(names: Sequence[str] | Mapping[str, Any]) -> str:

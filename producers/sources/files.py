@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from glob import glob, has_magic
 from os.path import commonpath
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from producers.batch import Readings
+from producers.batch import Readings, Source
 from producers.sources.columns import Columns
 from producers.sources.csv_file import CsvTable
 from producers.sources.jsonl_file import JsonlTable
@@ -15,7 +16,9 @@ from producers.sources.parquet_file import ParquetTable
 from producers.sources.table import Table, TableSource
 from stream_app.errors import SourceError
 
-__all__ = ["FORMATS", "Files", "find_tables"]
+__all__ = ["FORMATS", "Files", "Several", "find_tables"]
+
+One = TypeVar("One", bound=Source)
 
 FORMATS: dict[str, Callable[[Path, str | None], Table]] = {
     ".csv": CsvTable,
@@ -35,7 +38,32 @@ TEXT = ".txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class Several(Generic[One]):
+    """What several files are together, whatever is in them.
+
+    Parameters
+    ----------
+    tables : tuple of Source
+        One a file.
+    """
+
+    tables: tuple[One, ...]
+
+    @property
+    def total(self) -> int | None:
+        """How many rows all files have; those that will be left out are among them."""
+        counts = [table.total for table in self.tables]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    @property
+    def identity(self) -> str:
+        """All files with their sizes and times of change."""
+        return "\n".join(table.identity for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Files(Several[TableSource]):
     """Several files, replayed one after another.
 
     Each file is a source of its own, named after the file (below the given directory), unless a column or
@@ -52,8 +80,6 @@ class Files:
     stream_app.errors.SourceError: no/such.csv: no such file or directory
     """
 
-    tables: tuple[TableSource, ...]
-
     @classmethod
     def find(cls, paths: Sequence[str], columns: Columns) -> "Files":
         """Gather the files that paths, directories and globs name.
@@ -65,18 +91,6 @@ class Files:
         """
         found = find_tables(paths, columns.delimiter)
         return cls(tuple(TableSource(table, columns, name) for table, name in found))
-
-    @property
-    def total(self) -> int | None:
-        """How many rows all files have."""
-        counts = [table.total for table in self.tables]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
-
-    @property
-    def identity(self) -> str:
-        """All files with their sizes and times of change."""
-        return "\n".join(table.identity for table in self.tables)
 
     def batches(self) -> Iterator[Readings]:
         """Read file after file."""

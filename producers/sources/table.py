@@ -23,6 +23,7 @@ __all__ = [
     "Table",
     "TableSource",
     "count_lines",
+    "first_rows",
     "opened",
     "unreadable",
     "version_of",
@@ -33,6 +34,9 @@ READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
 
 BLOCK = 4096
 """Rows read at a time."""
+
+SAMPLE = 100
+"""Rows at the beginning that tell what the columns mean."""
 
 FIRST = 1_700_000_000.0
 """Event time of the first row where rows are counted, epoch seconds."""
@@ -56,6 +60,15 @@ class Block:
     lines: Sequence[int]
     labels: frozenset[str] = field(default=frozenset())
 
+    def column(self, name: str) -> Sequence[Any]:
+        """Return the cells of a column, None where the block has not got it."""
+        return self.columns.get(name) or [None] * len(self.lines)
+
+    @property
+    def sample(self) -> dict[str, Sequence[Any]]:
+        """The first cells of each column, which tell what it means."""
+        return {name: column[:SAMPLE] for name, column in self.columns.items()}
+
 
 class Table(Protocol):
     """A file of rows; one short file a format."""
@@ -69,6 +82,20 @@ class Table(Protocol):
 
     def count(self) -> int | None:
         """Count the rows without reading them; for showing progress, so it need not be exact."""
+
+
+def first_rows(table: Table) -> Block:
+    """Read the rows that tell what the columns mean.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read, or has no rows.
+    """
+    first = next(table.blocks(SAMPLE), None)
+    if first is None:
+        raise SourceError(f"{table.path}: no rows")
+    return first
 
 
 def version_of(path: Path) -> str:
@@ -134,8 +161,7 @@ class TableSource:
         said = self.columns
         if block.labels and not said.labels:
             said = Columns(said.time, said.source, said.channels, tuple(sorted(block.labels)), name=said.name)
-        sample = {name: column[:100] for name, column in block.columns.items()}
-        return find_layout(said, sample, str(self.table.path))
+        return find_layout(said, block.sample, str(self.table.path))
 
     def _readings(self, block: Block, layout: Layout, before: int) -> Readings:
         n = len(block.lines)
@@ -143,23 +169,20 @@ class TableSource:
         def where(row: int) -> str:
             return f"{self.table.path}:{block.lines[row]}"
 
-        def column(name: str) -> Sequence[Any]:
-            return block.columns.get(name) or [None] * n
-
         if layout.time is None:
             ts = FIRST + np.arange(before, before + n, dtype=np.float64) * (self.columns.period or 1.0)
         else:
-            ts = cells.times(column(layout.time), layout.time, where)
+            ts = cells.times(block.column(layout.time), layout.time, where)
         if layout.source is None:
             names: tuple[str, ...] = (self.columns.name or self.name,)
             source = np.zeros(n, dtype=np.int64)
         else:
-            names, source = _sources(column(layout.source), layout.source, where)
+            names, source = _sources(block.column(layout.source), layout.source, where)
         values = np.empty((n, len(layout.channels)))
         for i, name in enumerate(layout.channels):
-            values[:, i] = cells.numbers(column(name), name, where)
+            values[:, i] = cells.numbers(block.column(name), name, where)
         truth = {
-            name.removeprefix("labels."): as_labels(cells.labels(column(name), name, where))
+            name.removeprefix("labels."): as_labels(cells.labels(block.column(name), name, where))
             for name in layout.labels
         }
         return Readings(names, source, ts, layout.channels, values, truth)
