@@ -1,12 +1,12 @@
 """Alerts on the wire: CloudEvents 1.0, structured JSON."""
 
-import hashlib
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
-import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from stream_app.events.cloudevent import Enveloped
+from stream_app.events.identity import identity
 
 __all__ = ["Alert", "AlertState", "Severity", "alert_id"]
 
@@ -41,12 +41,10 @@ def alert_id(stream: str, source: str, detector: str, channel: str, partition: i
     >>> alert_id("sensors", "pump-1", "adwin", "flow", 0, 41) == alert_id("sensors", "pump-1", "adwin", "flow", 0, 41)
     True
     """
-    # Packed, not joined: names may hold any separator.
-    packed = msgspec.msgpack.encode((stream, source, detector, channel, partition, offset))
-    return hashlib.blake2b(packed, digest_size=16).hexdigest()
+    return identity(stream, source, detector, channel, partition, offset)
 
 
-class Alert(BaseModel):
+class Alert(Enveloped):
     """An alert, at its beginning or its end.
 
     Parameters
@@ -96,29 +94,11 @@ class Alert(BaseModel):
     threshold: float
     summary: str
     contributions: tuple[tuple[str, float], ...] = ()
-    context: dict[str, float] = {}
+    context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Envelope as CloudEvents 1.0 has it; `id` is unique for the beginning and for the end."""
         instant = self.started_at if self.ended_at is None else self.ended_at
-        return {
-            "specversion": "1.0",
-            "id": f"{self.id}-{self.state.value}",
-            "source": f"/streamgauge/{self.stream}",
-            "type": _TYPE,
-            "subject": self.source,
-            "time": datetime.fromtimestamp(instant, UTC).isoformat().replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-            "data": msgspec.json.decode(self.model_dump_json()),
-        }
-
-    @classmethod
-    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
-        """Read the alert out of its envelope.
-
-        Raises
-        ------
-        pydantic.ValidationError
-            If `data` is not an alert.
-        """
-        return cls.model_validate(event.get("data"))
+        return self.enveloped(
+            _TYPE, id=f"{self.id}-{self.state.value}", stream=self.stream, subject=self.source, at=instant
+        )

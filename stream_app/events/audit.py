@@ -1,14 +1,13 @@
 """The audit log on the wire: what was done about models and alerts, as CloudEvents 1.0, structured JSON."""
 
-import hashlib
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from stream_app.events.alert import Alert
+from stream_app.events.cloudevent import Enveloped
+from stream_app.events.identity import identity
 from stream_app.events.trigger import RetrainingTrigger
 
 __all__ = ["MONITOR", "AuditKind", "AuditRecord"]
@@ -27,7 +26,7 @@ class AuditKind(StrEnum):
     VERSION_SEEN = "model.version-seen"
 
 
-class AuditRecord(BaseModel):
+class AuditRecord(Enveloped):
     """One line of the audit log; made by `triggered`, `acknowledged` or `version_seen`.
 
     Parameters
@@ -74,7 +73,7 @@ class AuditRecord(BaseModel):
     def triggered(cls, trigger: RetrainingTrigger) -> Self:
         """Return the record of a trigger that was told."""
         return cls(
-            id=_identity(AuditKind.TRIGGERED, trigger.id),
+            id=identity(AuditKind.TRIGGERED, trigger.id),
             kind=AuditKind.TRIGGERED,
             at=trigger.ts,
             by=MONITOR,
@@ -88,7 +87,7 @@ class AuditRecord(BaseModel):
     def acknowledged(cls, alert: Alert, *, by: str, note: str, at: float) -> Self:
         """Return the record of an alert that a person has seen."""
         return cls(
-            id=_identity(AuditKind.ACKNOWLEDGED, alert.id, by, note, at),
+            id=identity(AuditKind.ACKNOWLEDGED, alert.id, by, note, at),
             kind=AuditKind.ACKNOWLEDGED,
             at=at,
             by=by,
@@ -126,7 +125,7 @@ class AuditRecord(BaseModel):
         """
         after = f" after {before}" if before else ""
         return cls(
-            id=_identity(AuditKind.VERSION_SEEN, stream, source, version, partition, offset),
+            id=identity(AuditKind.VERSION_SEEN, stream, source, version, partition, offset),
             kind=AuditKind.VERSION_SEEN,
             at=ts,
             by=MONITOR,
@@ -138,29 +137,4 @@ class AuditRecord(BaseModel):
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Envelope as CloudEvents 1.0 has it."""
-        return {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": f"/streamgauge/{self.stream}",
-            "type": _TYPE,
-            "subject": self.source,
-            "time": datetime.fromtimestamp(self.at, UTC).isoformat().replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-            "data": msgspec.json.decode(self.model_dump_json()),
-        }
-
-    @classmethod
-    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
-        """Read the record out of its envelope.
-
-        Raises
-        ------
-        pydantic.ValidationError
-            If `data` is not a record.
-        """
-        return cls.model_validate(event.get("data"))
-
-
-def _identity(*parts: str | float) -> str:
-    # Packed, not joined: names may hold any separator.
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()
+        return self.enveloped(_TYPE, id=self.id, stream=self.stream, subject=self.source, at=self.at)

@@ -1,12 +1,12 @@
 """Retraining triggers on the wire: CloudEvents 1.0, structured JSON."""
 
-import hashlib
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field
+
+from stream_app.events.cloudevent import Enveloped
+from stream_app.events.identity import identity
 
 __all__ = ["RetrainingTrigger", "TriggerKind", "TriggerReason", "trigger_id"]
 
@@ -36,9 +36,7 @@ def trigger_id(stream: str, source: str, partition: int, offset: int) -> str:
     >>> trigger_id("models", "digits", 0, 41) == trigger_id("models", "digits", 0, 41)
     True
     """
-    # Packed, not joined: names may hold any separator.
-    packed = msgspec.msgpack.encode(("retraining", stream, source, partition, offset))
-    return hashlib.blake2b(packed, digest_size=16).hexdigest()
+    return identity("retraining", stream, source, partition, offset)
 
 
 class TriggerReason(BaseModel):
@@ -68,7 +66,7 @@ class TriggerReason(BaseModel):
     summary: str
 
 
-class RetrainingTrigger(BaseModel):
+class RetrainingTrigger(Enveloped):
     """Reasons to train a model again, told at one instant.
 
     Parameters
@@ -143,24 +141,4 @@ class RetrainingTrigger(BaseModel):
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Envelope as CloudEvents 1.0 has it."""
-        return {
-            "specversion": "1.0",
-            "id": self.id,
-            "source": f"/streamgauge/{self.stream}",
-            "type": _TYPE,
-            "subject": self.source,
-            "time": datetime.fromtimestamp(self.ts, UTC).isoformat().replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-            "data": msgspec.json.decode(self.model_dump_json()),
-        }
-
-    @classmethod
-    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
-        """Read the trigger out of its envelope.
-
-        Raises
-        ------
-        pydantic.ValidationError
-            If `data` is not a trigger.
-        """
-        return cls.model_validate(event.get("data"))
+        return self.enveloped(_TYPE, id=self.id, stream=self.stream, subject=self.source, at=self.ts)

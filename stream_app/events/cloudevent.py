@@ -1,0 +1,54 @@
+"""The envelope of what we tell: CloudEvents 1.0, structured JSON."""
+
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import msgspec
+from pydantic import BaseModel
+
+__all__ = ["Enveloped"]
+
+
+class Enveloped(BaseModel):
+    """What is told in an envelope, as its `data`.
+
+    Notes
+    -----
+    The attributes of the envelope are those of the CloudEvents specification, version 1.0.
+    """
+
+    @classmethod
+    def from_cloudevent(cls, event: dict[str, Any]) -> Self:
+        """Read what is told out of its envelope.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If `data` is something else.
+        """
+        return cls.model_validate(event.get("data"))
+
+    def enveloped(self, kind: str, *, id: str, stream: str, subject: str, at: float) -> dict[str, Any]:  # noqa: A002 the envelope's own word
+        """Put it into an envelope.
+
+        Parameters
+        ----------
+        kind : str
+            The type of the event.
+        id : str
+            The same for the same event, however often it is told.
+        stream, subject : str
+            The stream, and what in it the event is about.
+        at : float
+            When, in epoch seconds.
+        """
+        return {
+            "specversion": "1.0",
+            "id": id,
+            "source": f"/streamgauge/{stream}",
+            "type": kind,
+            "subject": subject,
+            "time": datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": msgspec.json.decode(self.model_dump_json()),
+        }
