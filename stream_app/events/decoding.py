@@ -6,19 +6,15 @@ or says in words what is wrong.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from pydantic import ValidationError
 
-from stream_app.events.dead_letter import Reason
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, SensorReading
 
 __all__ = ["MAX_EVENT_BYTES", "Rejected", "SensorRow", "decode_reading", "decode_readings"]
-
-MAX_EVENT_BYTES = 262_144
-"""Events over this size are refused before they are parsed."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Values = Annotated[dict[_Name, float | None], msgspec.Meta(min_length=1, max_length=MAX_CHANNELS)]
@@ -33,14 +29,6 @@ class SensorRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     values: _Values
     labels: Any = None
     id: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """An event that cannot be used, and why."""
-
-    reason: Reason
-    message: str
 
 
 _decoder = msgspec.json.Decoder(SensorRow)
@@ -87,11 +75,8 @@ def decode_readings(raws: Sequence[bytes | None]) -> list[SensorRow | Rejected]:
     out: list[SensorRow | Rejected] = []
     append = out.append
     for raw in raws:
-        if raw is None:
-            append(Rejected(Reason.TOMBSTONE, "the record has no value"))
-            continue
-        if len(raw) > MAX_EVENT_BYTES:
-            append(Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read"))
+        if raw is None or len(raw) > MAX_EVENT_BYTES:
+            append(unread(raw))
             continue
         try:
             row = decode(raw)
@@ -113,12 +98,5 @@ def _judge(raw: bytes) -> SensorRow | Rejected:
     try:
         reading = SensorReading.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part)[:MAX_NAME] for part in first["loc"])
-        if first["type"] == "json_invalid":
-            return Rejected(Reason.NOT_JSON, first["msg"])
-        reason = Reason.TIMESTAMP if where == "ts" and "missing" not in first["type"] else Reason.SCHEMA
-        if first["type"] == "finite_number":
-            reason = Reason.NOT_FINITE
-        return Rejected(reason, f"{where or 'event'}: {first['msg'].removeprefix('Value error, ')}")
+        return refused(error)
     return SensorRow(reading.source, reading.ts, dict(reading.values), reading.labels, reading.id)

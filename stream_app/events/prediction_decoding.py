@@ -7,9 +7,8 @@ from typing import Annotated
 import msgspec
 from pydantic import ValidationError
 
-from stream_app.events.dead_letter import Reason
-from stream_app.events.decoding import MAX_EVENT_BYTES, Rejected
 from stream_app.events.prediction import MAX_LABELS, SUM_WITHIN, PredictionEvent, as_text, odd_probabilities
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS
 from stream_app.events.session import MAX_NUMBER
 
@@ -118,15 +117,13 @@ def decode_predictions(raws: Sequence[bytes | None]) -> list[PredictionRow | Rej
     out: list[PredictionRow | Rejected] = []
     append = out.append
     for raw in raws:
-        if raw is None:
-            append(Rejected(Reason.TOMBSTONE, "the record has no value"))
-        elif len(raw) > MAX_EVENT_BYTES:
-            append(Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read"))
-        else:
-            try:
-                append(_row(decode(raw)) or _judge(raw))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                append(_judge(raw))
+        if raw is None or len(raw) > MAX_EVENT_BYTES:
+            append(unread(raw))
+            continue
+        try:
+            append(_row(decode(raw)) or _judge(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            append(_judge(raw))
     return out
 
 
@@ -163,18 +160,7 @@ def _judge(raw: bytes) -> PredictionRow | Rejected:
     try:
         event = PredictionEvent.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part)[:MAX_NAME] for part in first["loc"])
-        if first["type"] == "json_invalid":
-            return Rejected(Reason.NOT_JSON, first["msg"])
-        reason = Reason.SCHEMA
-        if first["type"] == "finite_number":
-            reason = Reason.NOT_FINITE
-        elif where == "ts" and first["type"] != "missing":
-            reason = Reason.TIMESTAMP
-        elif "probabilities" in (first["type"], *first["loc"][:1]):
-            reason, where = Reason.PROBABILITIES, where or "probabilities"
-        return Rejected(reason, f"{where or 'event'}: {first['msg'].removeprefix('Value error, ')}")
+        return refused(error)
     row = _row(event)
     if row is None:
         raise AssertionError("an event that pydantic takes hangs together")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from stream_app.events.dead_letter import Reason
-from stream_app.events.decoding import MAX_EVENT_BYTES, Rejected
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_NAME, MAX_TS
 from stream_app.events.session import MAX_FIELDS, MAX_NUMBER, MAX_TEXT, SessionEvent
 
@@ -99,17 +99,15 @@ def decode_sessions(raws: Sequence[bytes | None], *, key: str = "entity") -> lis
     out: list[SessionRow | Rejected] = []
     append = out.append
     for raw in raws:
-        if raw is None:
-            append(Rejected(Reason.TOMBSTONE, "the record has no value"))
-        elif len(raw) > MAX_EVENT_BYTES:
-            append(Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read"))
-        else:
-            try:
-                row = decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                append(_judge(raw, key))
-                continue
-            append(row if row.entity.isprintable() else _judge(raw, key))
+        if raw is None or len(raw) > MAX_EVENT_BYTES:
+            append(unread(raw))
+            continue
+        try:
+            row = decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            append(_judge(raw, key))
+            continue
+        append(row if row.entity.isprintable() else _judge(raw, key))
     return out
 
 
@@ -125,14 +123,7 @@ def _judge(raw: bytes, key: str) -> SessionRow | Rejected:
     try:
         event = SessionEvent.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(key if part == "entity" else str(part)[:MAX_NAME] for part in first["loc"])
-        reason = Reason.SCHEMA
-        if where == "ts" and first["type"] != "missing":
-            reason = Reason.TIMESTAMP
-        elif first["type"] == "finite_number":
-            reason = Reason.NOT_FINITE
-        return Rejected(reason, f"{where or 'event'}: {first['msg'].removeprefix('Value error, ')}")
+        return refused(error, renamed={"entity": key})
     return SessionRow(
         event.entity, event.ts, event.type, dict(event.values), dict(event.attributes), event.id
     )

@@ -1,0 +1,73 @@
+"""Events that cannot be used: what is refused unread, and why in the words of a dead letter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from stream_app.events.dead_letter import Reason
+from stream_app.events.sensor import MAX_NAME
+
+__all__ = ["MAX_EVENT_BYTES", "Rejected", "refused", "unread"]
+
+MAX_EVENT_BYTES = 262_144
+"""Events over this size are refused before they are parsed."""
+
+_AS_THEY_ARE: Mapping[int | str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that cannot be used, and why."""
+
+    reason: Reason
+    message: str
+
+
+def unread(raw: bytes | None) -> Rejected:
+    """Refuse a tombstone, or an event of more than `MAX_EVENT_BYTES`.
+
+    Parameters
+    ----------
+    raw : bytes or None
+        The value of a Kafka record, which is one of the two.
+    """
+    if raw is None:
+        return Rejected(Reason.TOMBSTONE, "the record has no value")
+    return Rejected(Reason.TOO_LARGE, f"{len(raw)} bytes; at most {MAX_EVENT_BYTES} are read")
+
+
+def refused(error: ValidationError, *, renamed: Mapping[int | str, str] = _AS_THEY_ARE) -> Rejected:
+    """Say where an event went wrong first, and how.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        What the schema of the event says.
+    renamed : mapping of str to str
+        Names of fields as the producer has them, where they are not those of the schema.
+
+    Examples
+    --------
+    >>> from stream_app.events.sensor import SensorReading
+    >>> try:
+    ...     SensorReading.model_validate_json('{"source": "a", "ts": -1, "values": {"x": 2}}')
+    ... except ValidationError as error:
+    ...     refused(error)
+    Rejected(reason=<Reason.TIMESTAMP: 'timestamp'>, message='ts: the time -1 is before 1970')
+    """
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    kind, loc = first["type"], first["loc"]
+    if kind == "json_invalid":
+        return Rejected(Reason.NOT_JSON, first["msg"])
+    where = ".".join(renamed.get(part, str(part)[:MAX_NAME]) for part in loc)
+    reason = Reason.SCHEMA
+    if kind == "finite_number":
+        reason = Reason.NOT_FINITE
+    elif where == "ts" and kind != "missing":
+        reason = Reason.TIMESTAMP
+    elif "probabilities" in (kind, *loc[:1]):
+        # The schema names its error so where they don't hang together: then no field alone is to blame.
+        reason, where = Reason.PROBABILITIES, where or "probabilities"
+    return Rejected(reason, f"{where or 'event'}: {first['msg'].removeprefix('Value error, ')}")
