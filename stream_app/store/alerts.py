@@ -57,15 +57,11 @@ class AlertWriter:
         if not alerts:
             return []
         keys = self._store.keys
-        owned: list[str] = []
-        if fence is not None:
-            claim = fence.claim
-            partition = claim.group, claim.topic, claim.partition
-            owned = [keys.outbox(*partition), keys.offsets(*partition)]
         async with self._store.errors("writing alerts"), marked(self._store, fence) as pipe:
+            outbox = pipe.outbox_keys
             for alert in alerts:
                 await self._raise(
-                    keys=[keys.alert(alert.id), keys.alerts, keys.firing, *owned],
+                    keys=[keys.alert(alert.id), keys.alerts, keys.firing, *outbox],
                     args=[
                         *pipe.owner,
                         alert.id,

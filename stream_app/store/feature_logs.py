@@ -144,9 +144,7 @@ class FeatureLogWriter:
         listed = self._store.keys.view_entities(definition.name, definition.version)
         begin = self._store.keys.features(definition.name, definition.version, "")
         claim = None if fence is None else fence.claim
-        owned = (
-            listed if claim is None else self._store.keys.offsets(claim.group, claim.topic, claim.partition)
-        )
+        owned = listed if claim is None else self._store.keys.offsets(*claim.parts)
         keys = [listed, owned]
         arguments: list[str | bytes | int | float] = [int(definition.ttl) + GRACE_SECONDS, _ENTITIES]
         quoted = self._store.keys.quoted

@@ -90,7 +90,7 @@ class FeatureWriter:
         entities = keys.entities(self._view)
         owned: list[str] = []
         if fence is not None:
-            owned = [keys.offsets(fence.claim.group, fence.claim.topic, fence.claim.partition)]
+            owned = [keys.offsets(*fence.claim.parts)]
         async with self._store.errors("writing features"), marked(self._store, fence) as pipe:
             for row in rows:
                 fields: list[str | float | int] = [

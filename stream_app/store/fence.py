@@ -48,6 +48,11 @@ class Claim:
         """The partition, for messages."""
         return f"{self.topic}/{self.partition}"
 
+    @property
+    def parts(self) -> tuple[str, str, int]:
+        """Group, topic and partition, as the names of the partition's keys take them."""
+        return self.group, self.topic, self.partition
+
     def arguments(self, writes: int = 0) -> tuple[str, str]:
         """First arguments of each script: epoch with the pipelines of effects that must be there, and owner."""
         return f"{self.epoch}:{writes}", self.owner

@@ -35,6 +35,14 @@ class MarkedPipeline:
         fence = self._fence
         return ("", "") if fence is None else fence.claim.arguments(fence.writes)
 
+    @property
+    def outbox_keys(self) -> list[str]:
+        """Last keys of each script that tells something: outbox and position of the partition, if there is one."""
+        if self._fence is None:
+            return []
+        keys, parts = self._store.keys, self._fence.claim.parts
+        return [keys.outbox(*parts), keys.offsets(*parts)]
+
     async def execute(self) -> list[int]:
         """Send everything, and return the verdict of each script.
 
@@ -53,7 +61,7 @@ class MarkedPipeline:
             return [int(verdict) for verdict, _ in await self.client.execute()]
         claim, number = fence.claim, fence.writes + 1
         mark = self._store.client.register_script(script("fence", "mark"))
-        key = self._store.keys.offsets(claim.group, claim.topic, claim.partition)
+        key = self._store.keys.offsets(*claim.parts)
         await mark(keys=[key], args=[*self.owner, number], client=self.client)
         answers = await self.client.execute()
         for verdict, found in answers:

@@ -57,13 +57,11 @@ class NoticeWriter:
         """
         if not notices:
             return []
-        keys, claim = self._store.keys, fence.claim
-        partition = claim.group, claim.topic, claim.partition
-        owned = [keys.outbox(*partition), keys.offsets(*partition)]
         async with self._store.errors("writing notices"), marked(self._store, fence) as pipe:
+            outbox = pipe.outbox_keys
             for notice in notices:
                 await self._tell(
-                    keys=[keys.notice(notice.id), *owned],
+                    keys=[self._store.keys.notice(notice.id), *outbox],
                     args=[*pipe.owner, _FIELDS[type(notice)], notice.model_dump_json(), _KEPT_SECONDS],
                     client=pipe.client,
                 )

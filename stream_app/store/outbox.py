@@ -66,7 +66,7 @@ class OutboxStore:
             If Redis cannot be reached or refuses.
         """
         moment, number = last.id.split("-")
-        position = self._store.keys.offsets(claim.group, claim.topic, claim.partition)
+        position = self._store.keys.offsets(*claim.parts)
         async with self._store.errors(f"trimming the outbox of {claim.where}"):
             verdict, left = await self._trim(
                 keys=[self._key(claim), position],
@@ -87,7 +87,7 @@ class OutboxStore:
             return sum(await pipe.execute())
 
     def _key(self, claim: Claim) -> str:
-        return self._store.keys.outbox(claim.group, claim.topic, claim.partition)
+        return self._store.keys.outbox(*claim.parts)
 
 
 def _read(fields: Mapping[bytes, bytes]) -> Alert | Notice:
