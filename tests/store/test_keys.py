@@ -60,6 +60,7 @@ def test_on_a_cluster_all_keys_have_one_hash_tag(view, entity):
         keys.alerts,
         keys.firing,
         keys.alert("0a"),
+        keys.notice("0a"),
         keys.offsets(view, entity, 0),
         keys.outbox(view, entity, 0),
     ]
