@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stream_app.errors import OldStateError, StateError
 from stream_app.monitors.sensors import SensorConfig, SensorMonitor, versions
+from stream_app.monitors.versions import upgraded
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
 
@@ -33,7 +34,7 @@ def upgrade(state):
 
 
 def test_an_older_state_is_upgraded_and_goes_on_as_if_it_had_never_been_old(state, monkeypatch):
-    monkeypatch.setattr(versions.upgraded, "__kwdefaults__", {"version": versions.VERSION, "upgrades": {versions.VERSION - 1: upgrade}})  # fmt: skip
+    monkeypatch.setattr(versions, "UPGRADES", {versions.VERSION - 1: upgrade})
     monitor = SensorMonitor(CONFIG)
     monitor.restore("pump-1", older(state))
     run_monitor(EVENTS[200:], CONFIG, monitor=monitor)
@@ -44,18 +45,18 @@ def test_an_older_state_is_upgraded_and_goes_on_as_if_it_had_never_been_old(stat
 
 def test_upgrades_follow_each_other():
     steps = {n: lambda state, n=n: {"path": [*state["path"], n]} for n in (1, 2, 3)}
-    assert versions.upgraded({"version": 1, "path": []}, "s", version=4, upgrades=steps) == {
+    assert upgraded({"version": 1, "path": []}, "s", version=4, upgrades=steps) == {
         "path": [1, 2, 3],
         "version": 4,
     }
-    assert versions.upgraded({"version": 4, "path": []}, "s", version=4, upgrades=steps)["path"] == []
+    assert upgraded({"version": 4, "path": []}, "s", version=4, upgrades=steps)["path"] == []
 
 
 def test_an_older_state_that_nothing_upgrades_is_told_apart_from_a_damaged_one(state):
     with pytest.raises(OldStateError, match=r"state of pump-1: version 1, .* worker.on_old_state"):
         SensorMonitor(CONFIG).restore("pump-1", older(state))
     with pytest.raises(OldStateError, match="nothing upgrades 2"):
-        versions.upgraded({"version": 1}, "s", version=4, upgrades={1: dict, 3: dict})
+        upgraded({"version": 1}, "s", version=4, upgrades={1: dict, 3: dict})
 
 
 @pytest.mark.parametrize("version", [versions.VERSION + 1, 0, -1, None, "2", 2.0, True, [2]])

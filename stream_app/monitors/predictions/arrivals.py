@@ -1,17 +1,17 @@
 """What a prediction monitor takes: the events of one model with the records they came in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.events import PredictionRow
+from stream_app.monitors.arrivals import EventArrivals
 
 __all__ = ["Arrivals", "PredictionBatch"]
 
 
-@dataclass(slots=True)
-class Arrivals:
+class Arrivals(EventArrivals[PredictionRow]):
     """Decoded events of one source with the records they came in, column by column.
 
     Parameters
@@ -24,15 +24,7 @@ class Arrivals:
         The records' own times, in epoch seconds.
     """
 
-    rows: list[PredictionRow] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    record_ts: list[float] = field(default_factory=list)
-
-    def between(self, first: int, last: int) -> "Arrivals":
-        """Return those from `first` on and before `last`."""
-        if first == 0 and last == len(self.rows):
-            return self
-        return Arrivals(self.rows[first:last], self.offsets[first:last], self.record_ts[first:last])
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from stream_app.core.budget import Budget, split_rate
 from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
-from stream_app.errors import DataError, SettingsError, StateError
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
+from stream_app.monitors.damage import damage_named
+from stream_app.monitors.predictions import versions
 from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name
 from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
 from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
@@ -28,29 +29,20 @@ from stream_app.monitors.predictions.serving import Serving
 from stream_app.monitors.predictions.words import describe
 from stream_app.monitors.sensors import ExtraDetector, SensorConfig
 from stream_app.monitors.sensors.book import AlertBook
+from stream_app.monitors.spacing import PERIOD_ROWS, median_spacing
+from stream_app.monitors.versions import upgraded
 
 __all__ = ["SourceMonitor"]
-
-_VERSION = 1
 
 _BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
 where batches end."""
-
-_PERIOD_ROWS = 32
-"""Predictions whose spacing gives the source's period, by which a budget per time becomes one per event."""
 
 _WEIGHTS = {"accuracy": 2.0, "estimated_accuracy": 1.0, "calibration": 1.0, "failures": 1.0, "latency": 1.0}
 """By which they share the budget; the one that is sure of itself gets most."""
 
 _LARGEST_RATE = 0.001
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
-
-_DAMAGES = (
-    ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,
-    ValueError,
-)  # fmt: skip
-"""What comes of a state that is well-formed and nonsense, as a forger's would be."""
 
 
 class SourceMonitor:
@@ -133,8 +125,8 @@ class SourceMonitor:
             return -1
         for at, _ in block.attempts:
             self._times.append(float(batch.ts[at]))
-            if len(self._times) == _PERIOD_ROWS:
-                self._period = _period(self._times)
+            if len(self._times) == PERIOD_ROWS:
+                self._period = median_spacing(self._times)
                 self._times = []
                 rates = self._rates(self._period)
                 for part in (self.accuracy, self.expectation, self.serving):
@@ -219,7 +211,7 @@ class SourceMonitor:
     def state(self) -> dict[str, Any]:
         """Plain values from which `from_state` goes on."""
         return {
-            "version": _VERSION,
+            "version": versions.VERSION,
             "intake": self.intake.state(),
             "accuracy": self.accuracy.state(),
             "expectation": self.expectation.state(),
@@ -242,18 +234,15 @@ class SourceMonitor:
 
         Raises
         ------
+        OldStateError
+            If it is of an older version that cannot be upgraded.
         StateError
-            If it is of another version or damaged.
+            If it is of a newer version or damaged.
         """
-        if state.get("version") != _VERSION:
-            raise StateError(
-                f"state of {source}: version {state.get('version')}, this program reads {_VERSION}"
-            )
+        state = upgraded(state, source, version=versions.VERSION, upgrades=versions.UPGRADES)
         monitor = cls(source, config)
-        try:
+        with damage_named(source):
             monitor._restore(state)
-        except _DAMAGES as error:
-            raise StateError(f"state of {source} is damaged: {type(error).__name__}: {error}") from error
         return monitor
 
     def _restore(self, state: Mapping[str, Any]) -> None:
@@ -306,9 +295,3 @@ def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:
                 admitted.judged[judged[i] : judged[i + 1]],
             ),
         )
-
-
-def _period(times: list[float]) -> float:
-    gaps = np.diff(np.sort(times))
-    gaps = gaps[gaps > 0]
-    return float(np.median(gaps)) if len(gaps) else 1.0

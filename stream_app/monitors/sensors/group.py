@@ -1,6 +1,6 @@
 """Channels that appeared together, with their window and their detectors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,11 +11,9 @@ from stream_app.core.windows import RollingWindow
 from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.detectors import Detector, build_detectors, restore_detectors
 from stream_app.monitors.sensors.scores import EventScores
+from stream_app.monitors.spacing import PERIOD_ROWS, median_spacing
 
 __all__ = ["ChannelGroup"]
-
-_PERIOD_ROWS = 32
-"""Events whose spacing gives the source's period, by which a budget per time becomes one per event."""
 
 
 class ChannelGroup:
@@ -54,16 +52,16 @@ class ChannelGroup:
         if self._detectors:
             return self._detect(ts, values, scores)
         # A budget per time needs the spacing of the events, so the first ones wait until it is known.
-        wanted = _PERIOD_ROWS - len(self._first[0])
+        wanted = PERIOD_ROWS - len(self._first[0])
         self._first = (
             np.concatenate((self._first[0], ts[:wanted])),
             np.concatenate((self._first[1], values[:wanted])),
         )
-        if len(self._first[0]) < _PERIOD_ROWS:
+        if len(self._first[0]) < PERIOD_ROWS:
             return []
-        period = _period(self._first[0])
+        period = median_spacing(self._first[0])
         self._detectors = build_detectors(self.channels, self._config, period=period, share=self._share)
-        self._detect(*self._first, EventScores.quiet(_PERIOD_ROWS))
+        self._detect(*self._first, EventScores.quiet(PERIOD_ROWS))
         self._first = (self._first[0][:0], self._first[1][:0])
         if len(ts) == wanted:
             return []
@@ -111,9 +109,3 @@ class ChannelGroup:
         if state["detectors"]:
             group._detectors = restore_detectors(state["detectors"], group.channels, config)
         return group
-
-
-def _period(ts: Sequence[float] | FloatArray) -> float:
-    gaps = np.diff(np.sort(ts))
-    gaps = gaps[gaps > 0]
-    return float(np.median(gaps)) if len(gaps) else 1.0

@@ -12,7 +12,7 @@ The checks, in their order, are the stated policy:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.errors import StateError
 from stream_app.events import Reason, SensorRow
+from stream_app.monitors.arrivals import EventArrivals
 from stream_app.monitors.sensors.batch import SensorBatch
 
 __all__ = ["MAX_LEARNED_CHANNELS", "MEMORY", "Arrivals", "Intake", "Refusal"]
@@ -36,8 +37,7 @@ _VERSION = 2
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-@dataclass(slots=True)
-class Arrivals:
+class Arrivals(EventArrivals[SensorRow]):
     """Decoded readings of one source with the records they came in, column by column.
 
     Parameters
@@ -50,23 +50,7 @@ class Arrivals:
         The records' own times, in epoch seconds.
     """
 
-    rows: list[SensorRow] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    record_ts: list[float] = field(default_factory=list)
-    _times: FloatArray | None = field(default=None, init=False, repr=False, compare=False)
-
-    @property
-    def ts(self) -> FloatArray:
-        """Event times, shape (n,); made once, when nothing is added any more."""
-        if self._times is None or len(self._times) != len(self.rows):
-            self._times = np.array([row.ts for row in self.rows], dtype=np.float64)
-        return self._times
-
-    def between(self, first: int, last: int) -> "Arrivals":
-        """Return those from `first` on and before `last`."""
-        if first == 0 and last == len(self.rows):
-            return self
-        return Arrivals(self.rows[first:last], self.offsets[first:last], self.record_ts[first:last])
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

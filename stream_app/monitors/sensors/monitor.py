@@ -1,9 +1,9 @@
 """The sensor monitor: sources in, alerts and live features out."""
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream_app.monitors.by_source import MonitorBySource
 from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.intake import Arrivals
 from stream_app.monitors.sensors.outcome import Outcome
@@ -12,7 +12,7 @@ from stream_app.monitors.sensors.source import SourceMonitor
 __all__ = ["SensorMonitor"]
 
 
-class SensorMonitor:
+class SensorMonitor(MonitorBySource[Arrivals, Outcome]):
     """Watches the sources of one partition.
 
     The same readings in the same order give the same alerts and states, wherever batches begin and end. A source that
@@ -25,81 +25,14 @@ class SensorMonitor:
     """
 
     def __init__(self, config: SensorConfig) -> None:
+        super().__init__(source_ttl=config.source_ttl, max_future=config.max_future)
         self._config = config
-        self._sources: dict[str, SourceMonitor] = {}
 
-    def update(self, source: str, arrivals: Arrivals, partition: int = 0) -> Outcome:
-        """Take readings of one source, in the order of their offsets.
+    def _started(self, source: str) -> SourceMonitor:
+        return SourceMonitor(source, self._config)
 
-        Parameters
-        ----------
-        source : str
-            Whose.
-        arrivals : Arrivals
-            At least one reading.
-        partition : int
-            Where they came from; part of the identity of their alerts.
-        """
-        outcomes = [monitor.update(piece, partition) for monitor, piece in self._pieces(source, arrivals)]
-        return outcomes[0] if len(outcomes) == 1 else Outcome.joined(outcomes)
+    def _resumed(self, source: str, state: Mapping[str, Any]) -> SourceMonitor:
+        return SourceMonitor.from_state(state, source, self._config)
 
-    def _pieces(self, source: str, arrivals: Arrivals) -> Iterator[tuple[SourceMonitor, Arrivals]]:
-        """Split arrivals where the source starts cold; by its own times, and so wherever batches end."""
-        monitor = self._sources.get(source)
-        first = 0
-        for last in [*self._returns(arrivals, monitor), len(arrivals.rows)]:
-            if last > first:
-                if monitor is None:
-                    monitor = self._sources[source] = SourceMonitor(source, self._config)
-                yield monitor, arrivals.between(first, last)
-            monitor = None
-            first = last
-
-    def _returns(self, arrivals: Arrivals, monitor: SourceMonitor | None) -> list[int]:
-        """Find the readings before which the source was away for too long; those from the future say nothing."""
-        ttl, max_future = self._config.source_ttl, self._config.max_future
-        newest = -math.inf if monitor is None else monitor.intake.latest
-        ts = arrivals.ts
-        if ts.max() - (ts.min() if math.isinf(newest) else newest) <= ttl:
-            return []
-        found = []
-        for i, (time, record_ts) in enumerate(zip(ts.tolist(), arrivals.record_ts, strict=True)):
-            if newest < time <= record_ts + max_future:
-                if time - newest > ttl and not math.isinf(newest):
-                    found.append(i)
-                newest = time
-        return found
-
-    def __contains__(self, source: str) -> bool:
-        return source in self._sources
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
-    def sources(self) -> list[str]:
-        """Names of all sources seen."""
-        return list(self._sources)
-
-    def features(self, source: str) -> tuple[float, Mapping[str, float | None]]:
-        """Return the time of the newest reading of a source, and its live features."""
-        return self._sources[source].features()
-
-    def forget(self, source: str) -> None:
-        """Drop a source; it starts cold when it comes again, unless it is restored before."""
-        self._sources.pop(source, None)
-
-    def state(self, source: str) -> dict[str, Any]:
-        """State of one source as plain values."""
-        return self._sources[source].state()
-
-    def restore(self, source: str, state: Mapping[str, Any]) -> None:
-        """Put a source back where its state was taken.
-
-        Raises
-        ------
-        OldStateError
-            If it is of an older version that cannot be upgraded.
-        StateError
-            If it is of a newer version or damaged.
-        """
-        self._sources[source] = SourceMonitor.from_state(state, source, self._config)
+    def _joined(self, outcomes: Sequence[Outcome]) -> Outcome:
+        return Outcome.joined(outcomes)

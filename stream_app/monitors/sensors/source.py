@@ -8,7 +8,8 @@ import numpy as np
 
 from stream_app.core.quality import QualityMonitor, QualityOptions
 from stream_app.core.signals import Signal
-from stream_app.errors import DataError, SettingsError, StateError
+from stream_app.monitors.damage import damage_named
+from stream_app.monitors.sensors import versions
 from stream_app.monitors.sensors.batch import SensorBatch
 from stream_app.monitors.sensors.book import AlertBook
 from stream_app.monitors.sensors.config import SensorConfig
@@ -16,18 +17,12 @@ from stream_app.monitors.sensors.group import ChannelGroup
 from stream_app.monitors.sensors.intake import Arrivals, Intake
 from stream_app.monitors.sensors.outcome import Outcome
 from stream_app.monitors.sensors.scores import EventScores
-from stream_app.monitors.sensors.versions import VERSION, upgraded
+from stream_app.monitors.versions import upgraded
 
 __all__ = ["SourceMonitor"]
 
 _NEVER = 10**12
 """More than any count, ratio or number of seconds that a stream will see."""
-
-_DAMAGES = (
-    ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,
-    ValueError,
-)  # fmt: skip
-"""What comes of a state that is well-formed and nonsense, as a forger's would be."""
 
 
 class SourceMonitor:
@@ -122,7 +117,7 @@ class SourceMonitor:
     def state(self) -> dict[str, Any]:
         """Plain values from which `from_state` goes on."""
         return {
-            "version": VERSION,
+            "version": versions.VERSION,
             "intake": self.intake.state(),
             "groups": [group.state() for group in self.groups],
             "quality": self.quality.state(),
@@ -141,14 +136,12 @@ class SourceMonitor:
         StateError
             If it is of a newer version or damaged.
         """
-        state = upgraded(state, source)
+        state = upgraded(state, source, version=versions.VERSION, upgrades=versions.UPGRADES)
         # Without what a fresh one begins with: to make it takes half as long as to restore.
         monitor = cls.__new__(cls)
         monitor.source, monitor.config, monitor.book = source, config, AlertBook(config)
-        try:
+        with damage_named(source):
             monitor._restore(state)  # noqa: SLF001 one of ours
-        except _DAMAGES as error:
-            raise StateError(f"state of {source} is damaged: {type(error).__name__}: {error}") from error
         return monitor
 
     def _restore(self, state: Mapping[str, Any]) -> None:

@@ -1,14 +1,12 @@
 """What a session monitor takes."""
 
-from dataclasses import dataclass, field
-
 from stream_app.events import SessionRow
+from stream_app.monitors.arrivals import EventArrivals
 
 __all__ = ["SessionArrivals"]
 
 
-@dataclass(slots=True)
-class SessionArrivals:
+class SessionArrivals(EventArrivals[SessionRow]):
     """Decoded events of one partition with the records they came in, column by column.
 
     Parameters
@@ -21,6 +19,4 @@ class SessionArrivals:
         The records' own times, in epoch seconds.
     """
 
-    rows: list[SessionRow] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
-    record_ts: list[float] = field(default_factory=list)
+    __slots__ = ()

@@ -1,0 +1,13 @@
+"""The version of the states of models, and what upgrades older ones; see `stream_app.monitors.versions`."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from stream_app.monitors.versions import Upgrade
+
+__all__ = ["UPGRADES", "VERSION"]
+
+VERSION = 1
+
+UPGRADES: Mapping[int, Upgrade] = MappingProxyType({})
+"""By the version that they take."""
