@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.drift.bar import alarms_owed, raised_bar
 from stream_app.core.drift.baseline import ChannelsBaseline, PairsBaseline, fit_pairs, packed_counts
 from stream_app.core.drift.betting import BINS, PAIR_BINS, UNIT, channel_bets, log_normalisers, pair_bets
+from stream_app.core.drift.blame import blamed
 from stream_app.core.drift.config import DriftConfig, DriftResult
-from stream_app.core.drift.ecusum import last_zeros, run_ecusum
+from stream_app.core.drift.ecusum import carried, onset_at_alarm, run_ecusum
 from stream_app.core.drift.evidence import BinnedEvents, bin_events, count_bins, log_e_values
 from stream_app.core.drift.sample import ReferenceSample
 from stream_app.core.drift.stakes import Stakes
@@ -23,7 +25,6 @@ __all__ = ["DriftDetector"]
 
 _VERSION = 1
 _BLOCK = 256  # events after which the reference takes in what came one block earlier
-_MOST_DEBT = 6.0  # doublings of the bar at most
 _AT_ONCE = 1024  # events that are binned together: more would not stay in the processor's cache
 _RECENT = 64  # events kept for the figures of an alert
 _ABSURD = 1e15  # beyond this a number is no measurement and teaches nothing
@@ -250,9 +251,7 @@ class DriftDetector:
                 self._forget()
                 self._set_stakes()
                 return signal, ratio[: alarm + 1]
-            self._evidence = evidence[(n - 1) % len(evidence), -1].copy()
-            zeros = last_zeros(evidence, n)
-            self._onset = np.where(zeros > 0, self._age + zeros, self._onset)
+            self._evidence, self._onset = carried(evidence, n, self._age, self._onset)
             counted = binned if ordinary is None else binned.where(ordinary)
             self._waiting[1] += count_bins(counted.channels, BINS)
             self._pair_waiting[1] += count_bins(counted.pairs, PAIR_BINS)
@@ -311,7 +310,7 @@ class DriftDetector:
 
     def _debt(self, age: int) -> float:
         """Return the alarms that the budget has not yet paid for, so many events after the restart."""
-        return max(0.0, self._owed - self.config.false_alarm_rate * age)
+        return alarms_owed(self._owed, self.config.false_alarm_rate, age)
 
     def _set_stakes(self) -> None:
         """Split the rate over what is learned now."""
@@ -319,28 +318,21 @@ class DriftDetector:
         self._set_thresholds()
 
     def _set_thresholds(self) -> None:
-        """Set what each bet must earn now.
-
-        Every alarm doubles the bar, which sinks back as the budget for it accrues. While nothing changes, alarms
-        are rarer than that and it makes little difference; in a plant that breaks the assumptions, and alarms
-        more often than it should, this is what keeps the budget.
-        """
+        """Set what each bet must earn now."""
         normalisers = (
             log_normalisers(self._bets, self._base.counts),
             log_normalisers(pair_bets(), self._pairs.counts),
         )
         self._takes = self._stakes.tolls + np.concatenate([part.ravel() for part in normalisers])
         thresholds = self._stakes.thresholds(self._base, self._pairs)
-        self._thresholds = thresholds * 2.0 ** min(self._debt(self._age // _BLOCK * _BLOCK), _MOST_DEBT)
+        self._thresholds = thresholds * raised_bar(self._debt(self._age // _BLOCK * _BLOCK))
         self._per_threshold = (1.0 / (self._thresholds * UNIT)).astype(np.float32)
 
     def _signal(
         self, values: FloatArray, bet: int, history: npt.NDArray[np.int32], ratios: npt.NDArray[np.float32]
     ) -> Signal:
         """Describe the alarm of a bet at the last of these events, by its evidence since the first of them."""
-        zeros = np.flatnonzero(history == 0)
-        onset = self._age + int(zeros[-1]) + 1 if len(zeros) else int(self._onset[bet])
-        since = self._age + len(values) - onset
+        since = self._age + len(values) - onset_at_alarm(history, self._age, int(self._onset[bet]))
         channel_bets_ = len(self._bets.families) * len(self.channels)
         context: list[tuple[str, float]] = [("events_since_onset", float(since))]
         if bet < channel_bets_:
@@ -386,10 +378,7 @@ class DriftDetector:
         """Return each channel's share of the evidence, largest first."""
         bets = len(self._bets.families)
         strongest = ratios[: bets * len(self.channels)].reshape(-1, bets).max(axis=1).astype(np.float64)
-        shares = strongest / strongest.sum()
-        return tuple(
-            (self.channels[index], float(shares[index])) for index in np.argsort(-shares, kind="stable")
-        )
+        return blamed(self.channels, strongest)
 
 
 def _grow(counts: npt.NDArray[np.int32], more: npt.NDArray[np.uint16], most: int) -> None:

@@ -16,7 +16,7 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["interleaved", "last_zeros", "run_ecusum"]
+__all__ = ["carried", "interleaved", "onset_at_alarm", "run_ecusum"]
 
 Int32Array = npt.NDArray[np.int32]
 
@@ -88,12 +88,53 @@ def run_ecusum(steps: Int32Array, start: Int32Array) -> Int32Array:
     return steps
 
 
-def last_zeros(evidence: Int32Array, events: int) -> npt.NDArray[np.int64]:
+def _last_zeros(evidence: Int32Array, events: int) -> npt.NDArray[np.int64]:
     """Return how many of the block's events had passed when each e-CUSUM was last at zero; 0 where it never was."""
     passed = _passed(events)
     zeros = evidence.reshape(len(passed), -1) == 0
     last: npt.NDArray[np.int64] = (zeros * passed).max(axis=0).astype(np.int64)
     return last
+
+
+def carried(
+    evidence: Int32Array, events: int, age: int, onset: npt.NDArray[np.int64]
+) -> tuple[Int32Array, npt.NDArray[np.int64]]:
+    """Return with what the next block goes on: the evidence, and since which event each e-CUSUM has gathered it.
+
+    Parameters
+    ----------
+    evidence : ndarray of int32, shape (k, c, m)
+        What `run_ecusum` gave.
+    events : int
+        Events of the block.
+    age : int
+        Events before the block.
+    onset : ndarray of int64, shape (m,)
+        Event from which each had its evidence before the block.
+    """
+    zeros = _last_zeros(evidence, events)
+    return evidence[(events - 1) % len(evidence), -1].copy(), np.where(zeros > 0, age + zeros, onset)
+
+
+def onset_at_alarm(history: npt.NDArray[np.generic], age: int, onset: int) -> int:
+    """Return the event since which one e-CUSUM has gathered the evidence of its alarm.
+
+    Parameters
+    ----------
+    history : ndarray, shape (n,)
+        Its evidence after each event of the block, the alarm's last.
+    age : int
+        Events before the block.
+    onset : int
+        The event from which it had its evidence before the block.
+
+    Examples
+    --------
+    >>> onset_at_alarm(np.array([3, 0, 0, 4, 9]), age=100, onset=90), onset_at_alarm(np.array([3, 9]), age=100, onset=90)
+    (103, 90)
+    """
+    zeros = np.flatnonzero(history == 0)
+    return age + int(zeros[-1]) + 1 if len(zeros) else onset
 
 
 @lru_cache(maxsize=512)

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.drift.bar import alarms_owed, raised_bar
 from stream_app.core.drift.baseline import ChannelsBaseline, bin_channels
 from stream_app.core.drift.betting import BINS, UNIT, channel_bets, score_table
+from stream_app.core.drift.blame import blamed
 from stream_app.core.drift.config import DriftResult, MultivariateConfig
 from stream_app.core.drift.dependence import integrated_autocorrelation_time
-from stream_app.core.drift.ecusum import interleaved, last_zeros, run_ecusum
+from stream_app.core.drift.ecusum import carried, interleaved, onset_at_alarm, run_ecusum
 from stream_app.core.drift.halfspaces import PLANES, HalfSpaces, Sides
 from stream_app.core.drift.run_length import guaranteed_threshold
 from stream_app.core.drift.sample import ReferenceSample
@@ -31,7 +33,6 @@ _RECENT = (
     64  # events that it is made of: enough to show a shift of one standard deviation, and soon forgotten
 )
 _STEP = 256  # events after which the bar sinks
-_MOST_DEBT = 6.0  # doublings of the bar at most
 _SPENT = 0.5  # of the rate: chance and what the reference cannot show may take the other half
 _ABSURD = 1e15  # beyond this a number is no measurement
 
@@ -220,7 +221,7 @@ class MultivariateDriftDetector:
         sides = np.concatenate((self._past_sides, fresh))
         steps = self._steps(distances, sides)
         evidence = run_ecusum(steps[interleaved(n)], self._evidence)
-        thresholds = self._needed * 2.0 ** min(self._debt(self._age // _STEP * _STEP), _MOST_DEBT)
+        thresholds = self._needed * raised_bar(self._debt(self._age // _STEP * _STEP))
         ratios = evidence.transpose(1, 0, 2).reshape(-1, len(_FAMILIES))[:n] / (thresholds * UNIT)
         ratio = ratios.max(axis=1)
         alarm = int(np.argmax(ratio >= 1.0))
@@ -232,9 +233,7 @@ class MultivariateDriftDetector:
             self._forget()
             return alarm + 1, signal
         statistic[rows] = ratio
-        self._evidence = evidence[(n - 1) % len(evidence), -1].copy()
-        zeros = last_zeros(evidence, n)
-        self._onset = np.where(zeros > 0, self._age + zeros, self._onset)
+        self._evidence, self._onset = carried(evidence, n, self._age, self._onset)
         self._age += n
         kept = _RECENT + self._age % _BLOCK
         self._past, self._past_sides = np.concatenate((self._past, bins))[-kept:], sides[-kept:]
@@ -270,16 +269,13 @@ class MultivariateDriftDetector:
 
     def _debt(self, age: int) -> float:
         """Return the alarms that the budget has not yet paid for, so many events after the last reference."""
-        return max(0.0, self._owed - self.config.false_alarm_rate * age)
+        return alarms_owed(self._owed, self.config.false_alarm_rate, age)
 
     def _signal(self, bins: Bins, bet: int, ratios: FloatArray, threshold: float) -> Signal:
-        zeros = np.flatnonzero(ratios == 0.0)
-        onset = self._age + int(zeros[-1]) + 1 if len(zeros) else int(self._onset[bet])
-        since = self._age + len(bins) - onset
+        since = self._age + len(bins) - onset_at_alarm(ratios, self._age, int(self._onset[bet]))
         latest = score_table()[np.concatenate((self._past, bins))[-min(since, _RECENT) :]]
         # Of each channel: how far its mean and its spread have moved, in standard errors squared.
         moved = latest.mean(axis=0) ** 2 + 0.5 * ((latest**2).mean(axis=0) - 1.0) ** 2 + 1e-12
-        shares = moved / moved.sum()
         return Signal(
             row=0,
             ts=0.0,
@@ -288,9 +284,7 @@ class MultivariateDriftDetector:
             channel=WHOLE_SOURCE,
             statistic=float(ratios[-1]) * threshold,
             threshold=threshold,
-            contributions=tuple(
-                (self.channels[j], float(shares[j])) for j in np.argsort(-shares, kind="stable")
-            ),
+            contributions=blamed(self.channels, moved),
             context=(("events_since_onset", float(since)),),
         )
 
