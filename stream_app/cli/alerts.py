@@ -14,8 +14,10 @@ from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import (
     ConfigOption,
+    FollowOption,
     JsonOption,
     KafkaOption,
+    LastOption,
     RedisOption,
     settings_of,
     store_of,
@@ -91,9 +93,7 @@ def _beginning(text: str | None) -> float | None:
 def tail(
     config: ConfigOption = None,
     redis: RedisOption = None,
-    last: Annotated[
-        int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with the newest so many.")
-    ] = 10,
+    last: LastOption = 10,
     from_: Annotated[
         str | None,
         typer.Option(
@@ -106,9 +106,7 @@ def tail(
     source: SourceFilter = None,
     kind: KindFilter = None,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", "-f", help="Go on as new ones come.")
-    ] = True,
+    follow: FollowOption = True,
     json: JsonOption = False,
 ) -> None:
     """Print the newest beginnings and ends of alerts, and new ones as they come.

@@ -7,8 +7,7 @@ from rich.markup import escape
 
 from stream_app.cli.dead_letters.choice import SinceFilter, beginning
 from stream_app.cli.logs import configure_logging
-from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
+from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
 from stream_app.cli.show import instant, printable
 from stream_app.cli.told import tell
 from stream_app.events import MONITOR, AuditKind, AuditRecord, Topics
@@ -43,9 +42,7 @@ def list_(
         str | None, typer.Option(metavar="NAME", help="Only about this model or source.", show_default=False)
     ] = None,
     since: SinceFilter = None,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest so many; 0 is all.")
-    ] = 100,
+    limit: NewestOption = 100,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new ones come.")] = False,
     json: JsonOption = False,
@@ -59,24 +56,17 @@ def list_(
     def wanted(record: AuditRecord) -> bool:
         return kind in {None, record.kind} and source in {None, record.source}
 
-    topic = Topics(settings.prefix).audit
-    begin = beginning(since)
-    try:
-        run(
-            tell(
-                settings,
-                topic,
-                AuditRecord,
-                wanted,
-                _line,
-                since=begin,
-                last=limit or None,
-                follow=follow,
-                as_json=json,
-            )
-        )
-    except KeyboardInterrupt:
-        return
+    tell(
+        settings,
+        Topics(settings.prefix).audit,
+        AuditRecord,
+        wanted,
+        _line,
+        since=beginning(since),
+        last=limit or None,
+        follow=follow,
+        as_json=json,
+    )
 
 
 def _line(record: AuditRecord) -> str:

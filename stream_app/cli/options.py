@@ -11,7 +11,18 @@ from stream_app.errors import SettingsError
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings
 from stream_app.store import Store, connect
 
-__all__ = ["ConfigOption", "JsonOption", "KafkaOption", "RedisOption", "settings_of", "store_of"]
+__all__ = [
+    "ConfigOption",
+    "FollowOption",
+    "JsonOption",
+    "KafkaOption",
+    "LastOption",
+    "NewestOption",
+    "RedisOption",
+    "broker_of",
+    "settings_of",
+    "store_of",
+]
 
 ConfigOption = Annotated[
     Path | None,
@@ -39,6 +50,13 @@ RedisOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+NewestOption = Annotated[
+    int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest so many; 0 is all.")
+]
+LastOption = Annotated[
+    int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with the newest so many.")
+]
+FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", "-f", help="Go on as new ones come.")]
 
 
 def settings_of(config: Path | None, kafka: str | None = None, redis: str | None = None) -> Settings:
@@ -69,6 +87,21 @@ def _changed(table: Table, option: str, **changes: str) -> Table:
     except ValidationError as error:
         message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise typer.BadParameter(message, param_hint=option) from None
+
+
+def broker_of(settings: Settings) -> KafkaSettings:
+    """Return where the broker is.
+
+    Raises
+    ------
+    SettingsError
+        If the settings name none.
+    """
+    if not settings.kafka.servers:
+        raise SettingsError(
+            "no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml, or --kafka"
+        )
+    return settings.kafka
 
 
 async def store_of(settings: Settings, stack: AsyncExitStack) -> Store:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from stream_app.events import Alert, AlertState, Severity
 
-__all__ = ["alert_line", "alert_lines", "columns", "console", "instant", "printable"]
+__all__ = ["alert_line", "alert_lines", "columns", "console", "instant", "print_columns", "printable"]
 
 console = Console(highlight=False)
 """Standard output; plain text where it is not a terminal."""
@@ -84,3 +84,9 @@ def columns(rows: Sequence[Sequence[str]]) -> list[list[Text]]:
     widths = [max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)][:-1]
     padded = [[*map(set_cell_size, cells, widths), last] for *cells, last in rows]
     return [[Text(cell, "" if i else "bold") for cell in cells] for i, cells in enumerate(padded)]
+
+
+def print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Print `columns` of rows; lines are as long as they are, since a pipe has no width."""
+    for line in columns(rows):
+        console.print(Text.assemble(*line), soft_wrap=True)

@@ -8,9 +8,10 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
+from stream_app.cli.loop import run
+from stream_app.cli.options import broker_of
 from stream_app.cli.show import console
 from stream_app.dead_letters import TopicReader, reading
-from stream_app.errors import SettingsError
 from stream_app.settings import Settings
 
 __all__ = ["Told", "tell"]
@@ -97,7 +98,7 @@ class Told(Generic[Item]):
             return None
 
 
-async def tell(
+def tell(
     settings: Settings,
     topic: str,
     kind: type[Item],
@@ -109,7 +110,7 @@ async def tell(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """Print what a topic tells: a line an event, or a JSON object.
+    """Print what a topic tells, a line an event or a JSON object, to its end or to Ctrl-C.
 
     Parameters
     ----------
@@ -137,10 +138,7 @@ async def tell(
     BrokerError
         If the topic is not there or cannot be read.
     """
-    if not settings.kafka.servers:
-        raise SettingsError(
-            "no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml, or --kafka"
-        )
+    kafka = broker_of(settings)
 
     def show(item: Item) -> None:
         if as_json:
@@ -148,17 +146,27 @@ async def tell(
         else:
             console.print(line(item), soft_wrap=True)
 
-    async with reading(settings.kafka) as reader:
-        told = Told(reader, topic, kind, since)
-        known = [item for item in await told.news() if wanted(item)]
-        for item in known if last is None else known[len(known) - min(last, len(known)) :]:
-            show(item)
-        if told.strange:
-            noun = "record is" if told.strange == 1 else "records are"
-            typer.echo(f"{told.strange:,} {noun} none of Streamgauge's, and left out", err=True)
-        if not (known or follow or as_json):
-            console.print("There is nothing.")
-        if follow:
-            async for item in told.follow():
-                if wanted(item):
-                    show(item)
+    async def work() -> None:
+        async with reading(kafka) as reader:
+            told = Told(reader, topic, kind, since)
+            known = [item for item in await told.news() if wanted(item)]
+            for item in known if last is None else known[len(known) - min(last, len(known)) :]:
+                show(item)
+            _warn(told.strange)
+            if not (known or follow or as_json):
+                console.print("There is nothing.")
+            if follow:
+                async for item in told.follow():
+                    if wanted(item):
+                        show(item)
+
+    try:
+        run(work())
+    except KeyboardInterrupt:
+        return
+
+
+def _warn(strange: int) -> None:
+    if strange:
+        noun = "record is" if strange == 1 else "records are"
+        typer.echo(f"{strange:,} {noun} none of Streamgauge's, and left out", err=True)

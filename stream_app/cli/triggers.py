@@ -7,8 +7,14 @@ from rich.markup import escape
 
 from stream_app.cli.dead_letters.choice import SinceFilter, beginning
 from stream_app.cli.logs import configure_logging
-from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
+from stream_app.cli.options import (
+    ConfigOption,
+    FollowOption,
+    JsonOption,
+    KafkaOption,
+    LastOption,
+    settings_of,
+)
 from stream_app.cli.show import instant, printable
 from stream_app.cli.told import tell
 from stream_app.events import RetrainingTrigger, Topics, TriggerKind
@@ -38,9 +44,7 @@ def _group() -> None:
 def tail(
     config: ConfigOption = None,
     kafka: KafkaOption = None,
-    last: Annotated[
-        int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with the newest so many.")
-    ] = 10,
+    last: LastOption = 10,
     kind: Annotated[
         TriggerKind | None, typer.Option(help="Only those with this reason.", show_default=False)
     ] = None,
@@ -49,9 +53,7 @@ def tail(
     ] = None,
     since: SinceFilter = None,
     *,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", "-f", help="Go on as new ones come.")
-    ] = True,
+    follow: FollowOption = True,
     json: JsonOption = False,
 ) -> None:
     """Print the newest retraining triggers, and new ones as they come.
@@ -64,24 +66,17 @@ def tail(
         given = kind is None or any(reason.kind is kind for reason in trigger.reasons)
         return given and source in {None, trigger.source}
 
-    topic = Topics(settings.prefix).triggers
-    begin = beginning(since)
-    try:
-        run(
-            tell(
-                settings,
-                topic,
-                RetrainingTrigger,
-                wanted,
-                _line,
-                since=begin,
-                last=last,
-                follow=follow,
-                as_json=json,
-            )
-        )
-    except KeyboardInterrupt:
-        return
+    tell(
+        settings,
+        Topics(settings.prefix).triggers,
+        RetrainingTrigger,
+        wanted,
+        _line,
+        since=beginning(since),
+        last=last,
+        follow=follow,
+        as_json=json,
+    )
 
 
 def _line(trigger: RetrainingTrigger) -> str:

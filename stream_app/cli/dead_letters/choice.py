@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from stream_app.cli.options import broker_of
 from stream_app.dead_letters import Book, Place, Row
-from stream_app.errors import SettingsError
 from stream_app.events import Reason, Topics, parse_event_time
 from stream_app.settings import Settings, parse_duration
 
@@ -41,10 +41,7 @@ SinceFilter = Annotated[
 
 def letters_topic(settings: Settings) -> str:
     """Return the dead-letter topic; a `SettingsError` says that no broker is named."""
-    if not settings.kafka.servers:
-        raise SettingsError(
-            "no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml, or --kafka"
-        )
+    broker_of(settings)
     return Topics(settings.prefix).dead_letters
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from stream_app.cli.dead_letters.choice import (
     ReasonFilter,
@@ -18,8 +17,8 @@ from stream_app.cli.dead_letters.choice import (
     warn,
 )
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
-from stream_app.cli.show import columns, console, instant, printable
+from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
+from stream_app.cli.show import console, instant, print_columns, printable
 from stream_app.dead_letters import Book, Row, reading, survey
 from stream_app.settings import Settings
 
@@ -40,9 +39,7 @@ def list_(
     reason: ReasonFilter = None,
     topic: TopicFilter = None,
     since: SinceFilter = None,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest so many; 0 is all.")
-    ] = 100,
+    limit: NewestOption = 100,
     *,
     summary: Annotated[
         bool,
@@ -77,8 +74,7 @@ async def _survey(settings: Settings) -> Book:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
-    for line in columns([[printable(cell) for cell in row] for row in rows]):
-        console.print(Text.assemble(*line), soft_wrap=True)
+    print_columns([[printable(cell) for cell in row] for row in rows])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -5,12 +5,11 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from stream_app.cli.features.app import command
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
-from stream_app.cli.show import columns, console, instant
+from stream_app.cli.show import console, instant, print_columns
 from stream_app.core.features import select_features
 from stream_app.store import FeatureLookup, RegisteredView, converse
 
@@ -75,5 +74,4 @@ def versions(
         )
         for one in found
     ]
-    for line in columns(rows):
-        console.print(Text.assemble(*line), soft_wrap=True)
+    print_columns(rows)
