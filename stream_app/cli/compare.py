@@ -8,9 +8,15 @@ import typer
 from rich.text import Text
 
 from producers.predictions.columns import VERSION_NAMES
-from stream_app.cli.file_columns import DelimiterOption, names
-from stream_app.cli.predicted import PredictedRows, read_predicted
-from stream_app.cli.show import columns, console, printable
+from stream_app.cli.file_columns import DelimiterOption, PathsArgument, names
+from stream_app.cli.predicted import (
+    PANEL,
+    LabelColumnOption,
+    PredictedRows,
+    PredictionColumnOption,
+    read_predicted,
+)
+from stream_app.cli.show import console, print_columns, printable
 from stream_app.core.challenger import Comparison, Decision
 from stream_app.errors import SettingsError, SourceError
 
@@ -24,16 +30,12 @@ streamgauge compare predictions.jsonl --versions v1,v2
 streamgauge compare answers.csv --version-column model --caring 0.002
 """
 
-_COLUMNS = "Columns (found out where there is no doubt)"
 _LIMITS = "Decision"
 _CARING, _MINIMUM = 0.005, 200
 
 
 def compare(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
-    ],
+    paths: PathsArgument,
     *,
     versions: Annotated[
         str | None,
@@ -45,15 +47,10 @@ def compare(
     ] = None,
     version_column: Annotated[
         str | None,
-        typer.Option(help="Who answered; else version or the like.", rich_help_panel=_COLUMNS),
+        typer.Option(help="Who answered; else version or the like.", rich_help_panel=PANEL),
     ] = None,
-    prediction_column: Annotated[
-        str | None,
-        typer.Option(help="What the model said; else prediction or the like.", rich_help_panel=_COLUMNS),
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="What is true; else label or the like.", rich_help_panel=_COLUMNS)
-    ] = None,
+    prediction_column: PredictionColumnOption = None,
+    label_column: LabelColumnOption = None,
     delimiter: DelimiterOption = None,
     caring: Annotated[
         float,
@@ -114,8 +111,7 @@ def _print(decision: Decision) -> None:
         )
         for i, (low, high) in enumerate(decision.interval)
     ]
-    for line in columns([heading, *cells]):
-        console.print(Text.assemble(*line), soft_wrap=True)
+    print_columns([heading, *cells])
     console.print()
     if decision.pairs:
         told = f"in {decision.pairs:,} pairs; McNemar's exact test: p = {decision.p_value:.2g}"

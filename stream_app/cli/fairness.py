@@ -8,9 +8,9 @@ import msgspec
 import typer
 from rich.text import Text
 
-from stream_app.cli.file_columns import DelimiterOption, names
-from stream_app.cli.predicted import read_predicted
-from stream_app.cli.show import columns, console, printable
+from stream_app.cli.file_columns import DelimiterOption, PathsArgument, names
+from stream_app.cli.predicted import LabelColumnOption, PredictionColumnOption, read_predicted
+from stream_app.cli.show import console, print_columns, printable
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
 from stream_app.errors import SettingsError
 
@@ -27,29 +27,20 @@ streamgauge fairness predictions.jsonl --group region --favourable yes,maybe --r
 _FOUND = 3
 """Exit code of ``--check`` where a limit is passed; 1 is a failure, 2 a mistake in the call."""
 
-_COLUMNS = "Columns (found out where there is no doubt)"
 _LIMITS = "Limits"
 _OUTPUT = "Output"
 _DEFAULT = FairnessOptions()
 
 
 def fairness(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
-    ],
+    paths: PathsArgument,
     group: Annotated[str, typer.Option(metavar="COLUMN", help="Whom each prediction was about.")],
     favourable: Annotated[
         str, typer.Option(metavar="LABEL,...", help="Labels that are good for whom they are given to.")
     ],
     *,
-    prediction_column: Annotated[
-        str | None,
-        typer.Option(help="What the model said; else prediction or the like.", rich_help_panel=_COLUMNS),
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="What is true; else label or the like.", rich_help_panel=_COLUMNS)
-    ] = None,
+    prediction_column: PredictionColumnOption = None,
+    label_column: LabelColumnOption = None,
     delimiter: DelimiterOption = None,
     window: Annotated[
         int | None,
@@ -120,8 +111,7 @@ def _print(report: FairnessReport) -> None:
         )
         for one in report.groups
     ]
-    for line in columns([heading, *cells]):
-        console.print(Text.assemble(*line), soft_wrap=True)
+    print_columns([heading, *cells])
     figures: list[tuple[str, Any]] = [
         ("four-fifths rule", report.four_fifths),
         ("disparate impact", _figure(report.disparate_impact)),

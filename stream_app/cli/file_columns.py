@@ -10,15 +10,21 @@ __all__ = [
     "TABLE",
     "ChannelsOption",
     "DelimiterOption",
+    "PathsArgument",
     "PeriodOption",
     "SourceColumnOption",
     "TimeColumnOption",
     "columns_of",
+    "delimiter_of",
     "names",
 ]
 
 TABLE = "Columns of files (found out where there is no doubt)"
 
+PathsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
+]
 TimeColumnOption = Annotated[
     str | None,
     typer.Option(
@@ -52,6 +58,17 @@ def names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
+def delimiter_of(text: str | None) -> str | None:
+    r"""Return what stands between cells; ``\t`` is a tab.
+
+    Examples
+    --------
+    >>> delimiter_of(r"\t"), delimiter_of(";")
+    ('\t', ';')
+    """
+    return "\t" if text == "\\t" else text
+
+
 def columns_of(
     *,
     time_column: str | None,
@@ -74,7 +91,7 @@ def columns_of(
         source=source_column,
         channels=channels,
         labels=labels,
-        delimiter="\t" if delimiter == "\\t" else delimiter,
+        delimiter=delimiter_of(delimiter),
         name=name,
         period=period,
     )

@@ -2,18 +2,29 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import msgspec
+import typer
 
 from producers.predictions.columns import ID_NAMES, LABEL_NAMES, PREDICTION_NAMES
-from producers.sources.cells import is_missing
 from producers.sources.columns import listed
 from producers.sources.files import find_tables
 from producers.sources.table import BLOCK
+from stream_app.cli.file_columns import delimiter_of
+from stream_app.cli.prediction_cells import as_object, as_text, lengthen
 from stream_app.errors import SourceError
 
-__all__ = ["PredictedRows", "read_predicted"]
+__all__ = ["PANEL", "LabelColumnOption", "PredictedRows", "PredictionColumnOption", "read_predicted"]
+
+PANEL = "Columns (found out where there is no doubt)"
+
+PredictionColumnOption = Annotated[
+    str | None,
+    typer.Option(help="What the model said; else prediction or the like.", rich_help_panel=PANEL),
+]
+LabelColumnOption = Annotated[
+    str | None, typer.Option(help="What is true; else label or the like.", rich_help_panel=PANEL)
+]
 
 _OBJECTS = ("categories", "features")
 
@@ -106,12 +117,10 @@ def read_predicted(
 def _read(paths: Sequence[str], delimiter: str | None) -> tuple[dict[str, list[Any]], str, int]:
     columns: dict[str, list[Any]] = {}
     count = 0
-    tables = find_tables(paths, "\t" if delimiter == "\\t" else delimiter)
+    tables = find_tables(paths, delimiter_of(delimiter))
     for table, _ in tables:
         for block in table.blocks(BLOCK):
-            for name in dict.fromkeys((*columns, *block.columns)):
-                cells = columns.setdefault(name, [None] * count)
-                cells += block.columns.get(name) or [None] * len(block.lines)
+            lengthen(columns, block.columns, before=count, rows=len(block.lines))
             count += len(block.lines)
     if not count:
         raise SourceError(f"{', '.join(paths)}: no rows")
@@ -135,31 +144,12 @@ def _inside(columns: Mapping[str, list[Any]], name: str | None) -> list[Any] | N
     if name is None or name in columns:
         return None
     for group in _OBJECTS:
-        cells = [_object(cell) for cell in columns.get(group, ())]
+        cells = [as_object(cell) for cell in columns.get(group, ())]
         if any(name in cell for cell in cells):
             return [cell.get(name) for cell in cells]
     return None
 
 
-def _object(cell: Any) -> Mapping[str, Any]:
-    if isinstance(cell, str):
-        try:
-            cell = msgspec.json.decode(cell)
-        except msgspec.DecodeError:
-            return {}
-    return cell if isinstance(cell, dict) else {}
-
-
 def _texts(cells: Sequence[Any]) -> list[str | None]:
     """Return cells as the texts that labels have on the wire."""
-    return [_text(cell) for cell in cells]
-
-
-def _text(cell: Any) -> str | None:
-    if is_missing(cell):
-        return None
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell).strip()
+    return [as_text(cell) for cell in cells]

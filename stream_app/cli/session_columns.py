@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from producers.sessions import SHOPS, SessionColumns
-from stream_app.cli.file_columns import names
+from stream_app.cli.file_columns import delimiter_of, names
 
 __all__ = [
     "AnonymousOption",
@@ -91,7 +91,7 @@ def session_columns_of(
         attributes=names(attributes),
         type=type_column,
         id=id_column,
-        delimiter="\t" if delimiter == "\\t" else delimiter,
+        delimiter=delimiter_of(delimiter),
         anonymous=anonymous,
         sort=sort,
     )

@@ -18,6 +18,7 @@ from stream_app.cli.file_columns import (
     TABLE,
     ChannelsOption,
     DelimiterOption,
+    PathsArgument,
     PeriodOption,
     SourceColumnOption,
     TimeColumnOption,
@@ -38,10 +39,7 @@ OUTPUT = "Output"
 
 
 def backtest(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
-    ],
+    paths: PathsArgument,
     *,
     time_column: TimeColumnOption = None,
     source_column: SourceColumnOption = None,

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.text import Text
 
-from stream_app.cli.file_columns import TABLE, DelimiterOption, names
-from stream_app.cli.show import columns, console, printable
+from stream_app.cli.file_columns import TABLE, DelimiterOption, PathsArgument, delimiter_of, names
+from stream_app.cli.show import console, print_columns, printable
 from stream_app.cli.slices.table import LabelledTable, SliceColumns, read_table
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
 from stream_app.errors import SettingsError
@@ -37,10 +36,7 @@ _DEFAULT = SliceConfig()
 
 
 def slices(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
-    ],
+    paths: PathsArgument,
     *,
     prediction_column: Annotated[
         str | None,
@@ -151,7 +147,7 @@ def slices(
             wrong=wrong_column,
             features=names(features),
             categories=names(categories),
-            delimiter="\t" if delimiter == "\\t" else delimiter,
+            delimiter=delimiter_of(delimiter),
             events=events,
             skip=skip,
             among=among,
@@ -228,5 +224,4 @@ def _print(told: dict[str, Any]) -> None:
         )
         for one in told["slices"]
     ]
-    for line in columns(rows):
-        console.print(Text.assemble(*line), soft_wrap=True)
+    print_columns(rows)

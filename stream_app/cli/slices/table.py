@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Label
 from producers.predictions.columns import (
     ERROR_NAMES,
     ID_NAMES,
@@ -23,6 +21,7 @@ from producers.sources.cells import is_missing, is_number, labels, numbers
 from producers.sources.columns import LABEL_NAMES, TIME_NAMES, listed
 from producers.sources.files import find_tables
 from producers.sources.table import BLOCK
+from stream_app.cli.prediction_cells import as_object, as_text, lengthen
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.errors import SourceError
 
@@ -167,7 +166,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     rows = rows.only(known)
     numeric, categorical = _features(rows, said, roles)
     values = [numbers(rows.columns[name], name, rows.where) for name in numeric]
-    texts = [[_text(cell) for cell in rows.columns[name]] for name in categorical]
+    texts = [[as_text(cell) for cell in rows.columns[name]] for name in categorical]
     count = len(rows.lines)
     return LabelledTable(
         numeric,
@@ -187,9 +186,7 @@ def _read(paths: Sequence[str], delimiter: str | None) -> _Rows:
             columns = _flat(block.columns)
             if len(tables) > 1:
                 columns.setdefault(_SOURCE, [name] * len(block.lines))
-            for column in dict.fromkeys((*rows.columns, *columns)):
-                cells = rows.columns.setdefault(column, [None] * len(rows.lines))
-                cells += columns.get(column) or [None] * len(block.lines)
+            lengthen(rows.columns, columns, before=len(rows.lines), rows=len(block.lines))
             rows.files += [table.path] * len(block.lines)
             rows.lines += block.lines
     if not rows.lines:
@@ -204,19 +201,10 @@ def _flat(columns: Mapping[str, Sequence[Any]]) -> dict[str, Cells]:
         if column not in _GROUPS:
             flat[column] = list(cells)
             continue
-        inside = [_object(cell) for cell in cells]
+        inside = [as_object(cell) for cell in cells]
         for name in dict.fromkeys(name for one in inside for name in one):
             flat[name] = [one.get(name) for one in inside]
     return flat
-
-
-def _object(cell: Any) -> Mapping[str, Any]:
-    if isinstance(cell, str):
-        try:
-            cell = msgspec.json.decode(cell)
-        except msgspec.DecodeError:
-            return {}
-    return cell if isinstance(cell, dict) else {}
 
 
 def _compared(rows: _Rows, said: SliceColumns) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray]:
@@ -308,23 +296,12 @@ def _numeric(cells: Cells) -> bool:
 
 def _labels(rows: _Rows, column: str) -> list[str | None]:
     return [
-        None if cell is None else _text(cell) for cell in labels(rows.columns[column], column, rows.where)
+        None if cell is None else as_text(cell) for cell in labels(rows.columns[column], column, rows.where)
     ]
 
 
-def _text(cell: Label) -> str | None:
-    """Return a cell as the text that it has on the wire; a whole number has no point."""
-    if is_missing(cell):
-        return None
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell).strip()
-
-
 def _flags(rows: _Rows, column: str) -> BoolArray:
-    said = [_RIGHT.get((_text(cell) or "").casefold()) for cell in rows.columns[column]]
+    said = [_RIGHT.get((as_text(cell) or "").casefold()) for cell in rows.columns[column]]
     for row, flag in enumerate(said):
         if flag is None:
             cell = str(rows.columns[column][row])[:40]
