@@ -20,7 +20,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
-from stream_app.runtime.partitions import LogStart, Opener, Partitions
+from stream_app.runtime.partitions import LogRanges, Opener, Partitions
 from stream_app.runtime.prediction_configuration import prediction_config
 from stream_app.runtime.predictions import PredictionEffects
 from stream_app.runtime.session_partition import SessionOpener
@@ -46,7 +46,7 @@ def make_partitions(
     store: Store,
     *,
     metrics: Metrics,
-    log_range: LogStart,
+    log_ranges: LogRanges,
     generation: Callable[[], int | None],
 ) -> Partitions:
     """Make what holds the partitions of all streams.
@@ -61,7 +61,7 @@ def make_partitions(
         Name of each stream of sessions to what its monitors are told.
     store : Store
         Where state and positions are stored.
-    metrics, log_range, generation
+    metrics, log_ranges, generation
         As for `Partitions`.
     """
     worker, key = settings.worker, settings.redis.signing_key
@@ -84,7 +84,7 @@ def make_partitions(
         monitors,
         interval=worker.checkpoint_interval,
         metrics=metrics,
-        log_range=log_range,
+        log_ranges=log_ranges,
         limits=limits,
         max_in_memory=worker.max_sources_in_memory,
         start_cold=worker.on_old_state == "cold",

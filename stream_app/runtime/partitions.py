@@ -15,7 +15,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import Held, Partition, SourceLimits
 from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, pack_state, unpack_state
 
-__all__ = ["LogStart", "Opener", "Partitions"]
+__all__ = ["LogRanges", "Opener", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -32,11 +32,11 @@ _REMOVED_AT_ONCE = 1000
 """Expired sources that are removed by one checkpoint; the others wait for the next."""
 
 
-class LogStart(Protocol):
-    """Where a partition's log begins and ends."""
+class LogRanges(Protocol):
+    """Where the logs of partitions begin and end."""
 
-    async def __call__(self, partition: TP, /) -> tuple[int, int]:
-        """Return the first offset that is kept and the one after the last."""
+    async def __call__(self, partitions: Collection[TP], /) -> Mapping[TP, tuple[int, int]]:
+        """Return for each the first offset that is kept and the one after the last."""
         ...
 
 
@@ -61,8 +61,8 @@ class Partitions:
         Seconds between checkpoints, at least.
     metrics : Metrics
         Counts.
-    log_range : callable
-        Where a partition's log begins and ends.
+    log_ranges : callable
+        Where the logs of partitions begin and end.
     limits : mapping of str to SourceLimits
         How many sources of a topic's partition are kept, and how long.
     max_in_memory : int
@@ -84,7 +84,7 @@ class Partitions:
         *,
         interval: float,
         metrics: Metrics,
-        log_range: LogStart,
+        log_ranges: LogRanges,
         limits: Mapping[str, SourceLimits] | None = None,
         max_in_memory: int = 10_000,
         start_cold: bool = False,
@@ -96,7 +96,7 @@ class Partitions:
         self._monitors = monitors
         self._interval = interval
         self._metrics = metrics
-        self._log_range = log_range
+        self._log_ranges = log_ranges
         self._limits = limits or {}
         self._max_in_memory = max_in_memory
         self._start_cold = start_cold
@@ -115,28 +115,31 @@ class Partitions:
         One of which nothing is stored is read from its beginning: Kafka's committed offset may be further on, but what
         came before it is in no state.
         """
-        positions: dict[TP, int] = {}
-        for tp in partitions:
-            partition = self._owned.get(tp)
-            if partition is None:
-                partition = self._owned[tp] = await self._claim(tp)
-                _log.info(
-                    "partition claimed",
-                    topic=tp.topic,
-                    partition=tp.partition,
-                    next_offset=partition.next_offset,
-                    sources=partition.known,
-                )
-            positions[tp] = partition.next_offset
-        return positions
+        await self._claim([tp for tp in partitions if tp not in self._owned])
+        return {tp: self._owned[tp].next_offset for tp in partitions}
 
-    async def _claim(self, tp: TP) -> Held:
-        claim = await self._checkpoints.claim(tp.topic, tp.partition, generation=self._generation())
-        begin, end = await self._log_range(tp)
-        if claim.next_offset is not None:
-            _check_log(tp, begin, end, claim.next_offset)
-        opener = self._openers.get(tp.topic, self._open)
-        return await opener(tp, claim, begin)
+    async def _claim(self, partitions: Collection[TP]) -> None:
+        generation = self._generation()
+        claims = {
+            tp: await self._checkpoints.claim(tp.topic, tp.partition, generation=generation)
+            for tp in partitions
+        }
+        # Asked for all at once, because an answer may have to wait for a fetch that waits for events. And asked after the
+        # claims: until then an earlier owner may store a position behind an end that was asked for before.
+        ranges = await self._log_ranges(partitions) if partitions else {}
+        for tp, claim in claims.items():
+            begin, end = ranges[tp]
+            if claim.next_offset is not None:
+                _check_log(tp, begin, end, claim.next_offset)
+            opener = self._openers.get(tp.topic, self._open)
+            partition = self._owned[tp] = await opener(tp, claim, begin)
+            _log.info(
+                "partition claimed",
+                topic=tp.topic,
+                partition=tp.partition,
+                next_offset=partition.next_offset,
+                sources=partition.known,
+            )
 
     async def _open(self, tp: TP, claim: Claim, begin: int, /) -> Partition:
         limits = self._limits.get(tp.topic, SourceLimits())
@@ -191,7 +194,8 @@ class Partitions:
             If the log was cut off before we read it.
         """
         if first > partition.next_offset and partition.stored is not None:
-            _check_log(partition.tp, *await self._log_range(partition.tp), partition.next_offset)
+            ranges = await self._log_ranges([partition.tp])
+            _check_log(partition.tp, *ranges[partition.tp], partition.next_offset)
 
     async def restore(self, partition: Partition, sources: Iterable[str]) -> None:
         """Read the stored states of sources that are not in memory.

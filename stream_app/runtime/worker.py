@@ -6,7 +6,7 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 import faust
@@ -201,14 +201,15 @@ class Worker:
         )
 
     def _partitions(self, app: Any, store: Store) -> Partitions:
-        async def log_range(partition: TP, /) -> tuple[int, int]:
+        async def log_ranges(partitions: Collection[TP], /) -> dict[TP, tuple[int, int]]:
             try:
-                begin = await app.consumer.earliest_offsets(partition)
-                end = await app.consumer.highwaters(partition)
+                begins, ends = await asyncio.gather(
+                    app.consumer.earliest_offsets(*partitions), app.consumer.highwaters(*partitions)
+                )
             except KafkaError as error:
-                name = f"{partition.topic}/{partition.partition}"
-                raise BrokerUnavailableError(f"Kafka does not tell where {name} begins: {error!r}") from error
-            return begin[partition], end[partition]
+                names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in partitions)
+                raise BrokerUnavailableError(f"Kafka does not tell where {names} begin: {error!r}") from error
+            return {tp: (begins[tp], ends[tp]) for tp in partitions}
 
         return make_partitions(
             self.settings,
@@ -216,7 +217,7 @@ class Worker:
             self._sessions,
             store,
             metrics=self.metrics,
-            log_range=log_range,
+            log_ranges=log_ranges,
             generation=lambda: app.consumer_generation_id,
         )
 

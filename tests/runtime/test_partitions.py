@@ -27,8 +27,8 @@ LIMITS = SourceLimits(max_sources=3, ttl=1600.0)
 KEY = b"k" * 32
 
 
-async def whole_log(partition):
-    return 0, 10**9
+async def whole_log(partitions):
+    return dict.fromkeys(partitions, (0, 10**9))
 
 
 def partitions_of(store, **options):
@@ -39,7 +39,7 @@ def partitions_of(store, **options):
         {TOPIC: lambda: SensorMonitor(config)},
         interval=0.0,
         metrics=metrics,
-        log_range=whole_log,
+        log_ranges=whole_log,
         limits={TOPIC: LIMITS},
         **options,
     )
@@ -296,11 +296,11 @@ async def test_a_checkpoint_whose_reply_never_came_is_built_upon(store):
 
 
 async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(store):
-    async def later(partition):
-        return 17, 40
+    async def later(partitions):
+        return dict.fromkeys(partitions, (17, 40))
 
     partitions = partitions_of(store)
-    partitions._log_range = later
+    partitions._log_ranges = later
     assert await partitions.load([PARTITION]) == {PARTITION: 17}
     await partitions.checkpoint(TOPIC)
     assert (await CheckpointStore(store, "g").claim(TOPIC, 0)).next_offset is None

@@ -22,7 +22,7 @@ from stream_app.events import Topics
 from stream_app.kafka import client_options, ensure_topics, refusal
 from stream_app.runtime.kafka import start_producer
 from stream_app.runtime.worker import Worker
-from stream_app.settings import KafkaSettings
+from stream_app.settings import ImageStream, KafkaSettings, PredictionStream, SensorStream, SessionStream
 from stream_app.store import FeatureReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_kafka]
@@ -135,6 +135,7 @@ async def test_a_readable_password_works_where_it_is_allowed(guarded):
 
 OPERATIONS = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 ACLS = re.findall(r"^kafka-acls --add .*$", OPERATIONS, re.MULTILINE)
+SHOP = {"views": [{"name": "shop", "features": {"bought": {"count": "*", "window": "30m"}}}]}
 KINDS, PATTERNS = {"topic": 2, "group": 3}, {"": 3, " --resource-pattern-type prefixed": 4}
 OPERATIONS_OF_KAFKA = {"Read": 3, "Write": 4, "Describe": 8}
 
@@ -165,13 +166,20 @@ async def allow(guarded, settings):
 
 @pytest.fixture
 def closed(settings, guarded):
-    """Settings that make no topics; those there must be are made by the administrator."""
-    return settings.model_copy(update={"worker": settings.worker.model_copy(update={"create_topics": False})})
+    """Settings of all kinds of streams that make no topics; those there must be are made by the administrator."""
+    streams = {"sensors": SensorStream(), "images": ImageStream(), "predictions": PredictionStream()}
+    closed = {
+        "streams": streams | {"sessions": SessionStream.model_validate(SHOP)},
+        "worker": settings.worker.model_copy(update={"create_topics": False}),
+    }
+    return settings.model_copy(update=closed)
 
 
 async def make_all(guarded, settings):
     topics = Topics(settings.prefix)
-    wanted = dict.fromkeys((topics.sensors, topics.dead_letters, *topics.all_alerts()), 1)
+    read = (topics.sensors, topics.images, topics.predictions, topics.sessions)
+    written = (topics.dead_letters, topics.triggers, topics.audit, *topics.all_alerts())
+    wanted = dict.fromkeys((*read, *written), 1)
     await ensure_topics(KafkaSettings(bootstrap=guarded.at("PLAINTEXT")), wanted, create=True)
 
 
