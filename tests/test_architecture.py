@@ -13,7 +13,7 @@ MONITORS = sorted((ROOT / "stream_app" / "monitors").rglob("*.py"))
 
 # Libraries without a clock, a file, a network or a random number of their own.
 PURE = {
-    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "copy", "dataclasses", "difflib", "enum",
+    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum",
     "fractions", "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "numbers", "operator", "re", "statistics",
     "string", "struct", "types", "typing", "warnings", "zlib",
 }  # fmt: skip
