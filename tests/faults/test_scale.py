@@ -79,7 +79,7 @@ async def test_recovery_of_many_sources(make_ground, row, scale, seed):
 
 async def test_soak(make_ground, row, scale, seed):
     """Soak."""
-    total, sources = scale.pick(600_000, 20_000_000), 20
+    total, sources = scale.pick(2_000_000, 20_000_000), 20
     row.fault = f"Soak of {total:,} events"
     feed = Cycle(sources=sources, seed=seed)
     ground = await make_ground(monitor="", topic={"segment.bytes": "67108864"})
@@ -122,7 +122,7 @@ async def test_soak(make_ground, row, scale, seed):
     )
     assert worker.starts == 1
     assert counted == total
-    # In a short run a few MB of the allocator's own weigh as much as a leak would.
+    # What a worker holds under way goes up and down by 30 MB: in a short run that looks like a slope, too.
     assert slope < scale.pick(30.0, 1.0)
 
 
