@@ -39,8 +39,8 @@ def arrivals_of(values, names, begin, step):
     return Arrivals(rows, offsets, [row.ts for row in rows])
 
 
-async def whole_log(_):
-    return 0, 10**12
+async def whole_logs(partitions):
+    return dict.fromkeys(partitions, (0, 10**12))
 
 
 def partitions_of(store, sources, key):
@@ -50,7 +50,7 @@ def partitions_of(store, sources, key):
         {TOPIC: lambda: SensorMonitor(config)},
         interval=0.0,
         metrics=Metrics(),
-        log_range=whole_log,
+        log_ranges=whole_logs,
         max_in_memory=sources,
         key=key,
     )

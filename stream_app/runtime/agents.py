@@ -146,13 +146,13 @@ class StreamAgent(ABC, Generic[P]):
         self._metrics = metrics
         self._halt = halt
         self._halted = False
-        self._busy = False
+        self._busy = self._worked = False
 
     async def __call__(self, batch: RecordBatch) -> None:
         """Process one batch; a failure halts the worker and is not raised."""
         if self._halted:
             return
-        self._busy = True
+        self._busy = self._worked = True
         try:
             async with self._partitions.lock:
                 # Looked at under the lock: after a seek, what was delivered before it comes once more.
@@ -216,11 +216,12 @@ class StreamAgent(ABC, Generic[P]):
         """Write what is due although no event came; a failure halts the worker."""
         if self._halted:
             return
+        idle, self._worked = not (self._worked or self._busy), False
         try:
             async with self._partitions.lock:
                 with contextlib.suppress(GaveUpError):
                     await self._outages.ride_out(lambda: self._waiting.write_features(force=False))
-                if self._partitions.due(self.topic):
+                if self._partitions.due(self.topic, idle=idle):
                     await self.store()
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)

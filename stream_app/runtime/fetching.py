@@ -21,6 +21,10 @@ _ANSWER_SECONDS = 10.0
 """How long Kafka may take over committed offsets. The thread does two things at a time at most, so that one which
 waits for a broker that is away must not wait for ever."""
 
+_FETCH_SECONDS = 0.1
+"""How long Kafka may keep a fetch that finds nothing. Faust says 1.5 s; until the answer comes nothing else is fetched,
+neither after a seek nor of a partition that was paused when Kafka was asked."""
+
 
 class _ExpendableThread(WorkerThread):
     """A thread that the end of the program does not wait for: without its broker it takes minutes to end."""
@@ -46,6 +50,11 @@ class FairThread(AIOKafkaConsumerThread):
         """Connect."""
         await super().on_start()
         be_patient(self._ensure_consumer()._client)  # noqa: SLF001 there is no other way to it
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = int(_FETCH_SECONDS * 1000)  # noqa: SLF001 as above, before it starts
+        return consumer
 
     async def _fetch_records(
         self,

@@ -1,6 +1,7 @@
 """Partitions this worker owns: claimed at assignment, stored by checkpoints, given up at revocation."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
@@ -20,7 +21,7 @@ __all__ = ["LogRanges", "Opener", "Partitions"]
 _log = structlog.get_logger(__name__)
 
 _SHARE_OF_TIME = 0.1
-"""Checkpoints take at most this share of the worker's time: the more state, the rarer they are."""
+"""Checkpoints take at most this share of the time of a busy worker: the more state, the rarer they are."""
 
 _LARGE_BYTES = 262_144
 """More state than this is packed in a thread, so that heartbeats go out meanwhile."""
@@ -104,7 +105,7 @@ class Partitions:
         self._generation = generation
         self._openers = openers or {}
         self._owned: dict[TP, Held] = {}
-        self._due: dict[str, float] = {}
+        self._last: dict[str, tuple[float, float]] = {}
         self._usual_bytes = 0.0
         self.lock = asyncio.Lock()
         """Held while a partition's state or position changes, so that no checkpoint sees one without the other."""
@@ -232,10 +233,15 @@ class Partitions:
         """Sources of each partition that may stay in memory."""
         return self._max_in_memory // max(1, len(self._owned))
 
-    def due(self, topic: str) -> bool:
-        """Whether it is time for a checkpoint of a topic, or sources in memory are far too many."""
+    def due(self, topic: str, *, idle: bool = False) -> bool:
+        """Whether it is time for a checkpoint of a topic, or sources in memory are far too many.
+
+        A worker that is idle has the time, whatever the last one took.
+        """
         in_memory = sum(partition.weight for partition in self._owned.values())
-        return in_memory > 2 * self._max_in_memory or time.monotonic() >= self._due.get(topic, 0.0)
+        begun, took = self._last.get(topic, (-math.inf, 0.0))
+        wait = self._interval if idle else max(self._interval, took / _SHARE_OF_TIME)
+        return in_memory > 2 * self._max_in_memory or time.monotonic() >= begun + wait
 
     async def checkpoint(self, topic: str) -> None:
         """Store what changed in a topic's partitions since the last checkpoint.
@@ -256,7 +262,7 @@ class Partitions:
                 partition.rest(self.share)
         took = time.monotonic() - begin
         self._metrics.checkpoint_seconds.observe(took)
-        self._due[topic] = begin + max(self._interval, took / _SHARE_OF_TIME)
+        self._last[topic] = begin, took
 
     async def _store(self, partition: Held) -> None:
         next_offset = partition.next_offset

@@ -6,85 +6,25 @@ something is stuck, and ends, for its supervisor to start it anew.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream_app.errors import BrokerError, BrokerUnavailableError, StoreUnavailableError
-from stream_app.kafka import client_options, refusal
+from stream_app.errors import BrokerError, StoreUnavailableError
+from stream_app.runtime.logs import Logs
 from stream_app.runtime.outages import KAFKA, REDIS, Outages
-from stream_app.settings import KafkaSettings
 
-__all__ = ["LogEnds", "Subject", "Watchdog"]
+__all__ = ["Subject", "Watchdog"]
 
 _log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 4.0
-_ANSWER_SECONDS = 6.0
 _STUCK_SECONDS = 20.0
 _MISSING_LOOKS = 3
-
-
-class LogEnds:
-    """Asks Kafka which topics there are and where their partitions end, outside any group.
-
-    Parameters
-    ----------
-    settings : KafkaSettings
-        Where.
-    """
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def ask(
-        self, topics: Collection[str], partitions: Collection[TP]
-    ) -> tuple[set[str], Mapping[TP, int]]:
-        """Return the topics that are missing, and the end of each partition of the others.
-
-        Raises
-        ------
-        KafkaError, OSError, TimeoutError
-            If Kafka does not answer.
-        BrokerError
-            If it answers, and refuses us.
-        """
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                if self._consumer is None:
-                    self._consumer = AIOKafkaConsumer(
-                        request_timeout_ms=int(_ANSWER_SECONDS * 1000), **client_options(self._settings)
-                    )
-                    await self._consumer.start()
-                missing = set(topics) - await self._consumer.topics()
-                asked = [TopicPartition(*tp) for tp in partitions if tp.topic not in missing]
-                ends = await self._consumer.end_offsets(asked) if asked else {}
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self.close()
-            # Clients only say that they cannot connect; a login that is refused now would be waited for in vain.
-            if isinstance(error, KafkaConnectionError):
-                refused = await refusal(self._settings)
-                if refused is not None and not isinstance(refused, BrokerUnavailableError):
-                    raise refused from error
-            raise
-        except BaseException:
-            await self.close()
-            raise
-        return missing, {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
-
-    async def close(self) -> None:
-        """Close the connection; the next question opens another."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), 1.0)
 
 
 class Subject(Protocol):
@@ -118,7 +58,7 @@ class Watchdog:
     ----------
     inputs, outputs : collection of str
         The topics that must be there, to be read and to be written.
-    ends : LogEnds
+    logs : Logs
         Asks Kafka.
     subject : Subject
         Who reads.
@@ -133,7 +73,7 @@ class Watchdog:
         self,
         inputs: Collection[str],
         outputs: Collection[str],
-        ends: LogEnds,
+        logs: Logs,
         subject: Subject,
         *,
         verify: Callable[[], Awaitable[Any]],
@@ -142,7 +82,7 @@ class Watchdog:
     ) -> None:
         self._inputs = frozenset(inputs)
         self._topics = frozenset((*inputs, *outputs))
-        self._ends = ends
+        self._logs = logs
         self._subject = subject
         self._verify = verify
         self._outages = outages
@@ -168,7 +108,7 @@ class Watchdog:
                 await self.look()
                 await asyncio.sleep(max(0.5, begin + LOOK_SECONDS - monotonic()))
         finally:
-            await self._ends.close()
+            await self._logs.close()
 
     async def look(self) -> None:
         """Look once."""
@@ -185,7 +125,7 @@ class Watchdog:
     async def _look_at_kafka(self) -> None:
         progress = {tp: offset for tp, offset, _ in self._subject.progress()}
         try:
-            missing, ends = await self._ends.ask(self._topics, progress)
+            missing, ends = await self._logs.ends(self._topics, progress)
         except (KafkaError, OSError, TimeoutError) as error:
             self._outages.missed(KAFKA, str(error) or "no answer in time")
             self._answering_since = monotonic()

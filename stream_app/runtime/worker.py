@@ -6,16 +6,15 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream_app.core.features import FeatureView
-from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError, StreamgaugeError
+from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.runtime.agents import StreamAgent
@@ -26,12 +25,14 @@ from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
 from stream_app.runtime.kafka import faust_credentials, start_producer
+from stream_app.runtime.logs import Logs
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
-from stream_app.runtime.watchdog import LogEnds, Watchdog
+from stream_app.runtime.tables import NoTables
+from stream_app.runtime.watchdog import Watchdog
 from stream_app.settings import PredictionStream, Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
@@ -138,7 +139,9 @@ class Worker:
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
             app = self._app(datadir)
             outages = self._outages = Outages(lambda: self._stop.is_set() or app.rebalancing, self.metrics)
-            partitions = self._partitions(app, store)
+            logs = Logs(self.settings.kafka, patience=_REQUEST_SECONDS)
+            stack.push_async_callback(logs.close)
+            partitions = self._partitions(app, store, logs)
             outbox = Outbox(
                 OutboxStore(store), producer, self.topics, partitions.claims, metrics=self.metrics
             )
@@ -196,28 +199,19 @@ class Worker:
             topic_allow_declare=False,
             topic_disable_leader=True,
             web_enabled=False,
+            TableManager=NoTables,
             datadir=datadir,
             store="memory://",
         )
 
-    def _partitions(self, app: Any, store: Store) -> Partitions:
-        async def log_ranges(partitions: Collection[TP], /) -> dict[TP, tuple[int, int]]:
-            try:
-                begins, ends = await asyncio.gather(
-                    app.consumer.earliest_offsets(*partitions), app.consumer.highwaters(*partitions)
-                )
-            except KafkaError as error:
-                names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in partitions)
-                raise BrokerUnavailableError(f"Kafka does not tell where {names} begin: {error!r}") from error
-            return {tp: (begins[tp], ends[tp]) for tp in partitions}
-
+    def _partitions(self, app: Any, store: Store, logs: Logs) -> Partitions:
         return make_partitions(
             self.settings,
             self._streams,
             self._sessions,
             store,
             metrics=self.metrics,
-            log_ranges=log_ranges,
+            log_ranges=logs.ranges,
             generation=lambda: app.consumer_generation_id,
         )
 
@@ -318,7 +312,7 @@ class Worker:
         return Watchdog(
             self._streams,
             self._outputs,
-            LogEnds(self.settings.kafka),
+            Logs(self.settings.kafka),
             reading,
             verify=partitions.verify,
             outages=outages,

@@ -7,9 +7,10 @@ from conftest import eventually
 from faust.types import TP
 
 from stream_app.errors import BrokerError, StoreUnavailableError
+from stream_app.runtime.logs import Logs
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import KAFKA, REDIS, Outages
-from stream_app.runtime.watchdog import LogEnds, Watchdog
+from stream_app.runtime.watchdog import Watchdog
 from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
@@ -52,13 +53,13 @@ async def watch(kafka):
     made = []
 
     def make(reader, *, verify=nothing, settings=kafka, answering=LONG_AGO, inputs=(), outputs=()):
-        ends = LogEnds(settings)
-        made.append(ends)
+        logs = Logs(settings)
+        made.append(logs)
         outages = Outages(lambda: False, Metrics())
         dog = Watchdog(
             [reader.topic, *inputs],
             outputs,
-            ends,
+            logs,
             reader,
             verify=verify,
             outages=outages,
@@ -68,8 +69,8 @@ async def watch(kafka):
         return dog, outages
 
     yield make
-    for ends in made:
-        await ends.close()
+    for logs in made:
+        await logs.close()
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ async def test_servers_that_do_not_answer_are_away_until_they_do(watch, topic, k
     dog, outages = watch(Reader(topic, next_offset=4), verify=verify, settings=nobody)
     await dog.look()
     assert outages.away.keys() == {KAFKA, REDIS}
-    dog._ends._settings = kafka
+    dog._logs._settings = kafka
     dog._verify = nothing
     await eventually(lambda: not_away(dog, outages))
 
