@@ -230,8 +230,15 @@ class Partitions:
 
     @property
     def share(self) -> int:
-        """Sources of each partition that may stay in memory."""
-        return self._max_in_memory // max(1, len(self._owned))
+        """Sources of each partition that may stay in memory: what some do not need, others may have."""
+        left = share = self._max_in_memory
+        weights = sorted(partition.weight for partition in self._owned.values())
+        for first, weight in enumerate(weights):
+            share = left // (len(weights) - first)
+            if weight > share:
+                break
+            left -= weight
+        return share
 
     def due(self, topic: str, *, idle: bool = False) -> bool:
         """Whether it is time for a checkpoint of a topic, or sources in memory are far too many.
@@ -259,7 +266,9 @@ class Partitions:
         for partition in self.all():
             if partition.tp.topic == topic and partition.changed:
                 await self._store(partition)
-                partition.rest(self.share)
+        share = self.share
+        for partition in self.all():
+            partition.rest(share)
         took = time.monotonic() - begin
         self._metrics.checkpoint_seconds.observe(took)
         self._last[topic] = begin, took

@@ -55,9 +55,9 @@ def arrivals_of(part):
     return found
 
 
-async def deliver(partitions, part):
+async def deliver(partitions, part, tp=PARTITION):
     """What an agent does with a delivery; returns its alerts."""
-    partition = partitions.get(PARTITION)
+    partition = partitions.get(tp)
     arrivals = arrivals_of(part)
     await partitions.restore(partition, arrivals)
     outcomes = partition.update(arrivals)
@@ -188,6 +188,27 @@ async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(
     assert set((await stored(store))[0]) == {"d"}
     # All three: "d" itself came back after its time.
     assert (counted(metrics, "evicted"), counted(metrics, "expired")) == (1, 3)
+
+
+async def test_sources_stay_in_memory_as_long_as_there_is_room_for_all(store):
+    other, empty = TP(TOPIC, 1), TP(TOPIC, 2)
+    partitions = partitions_of(store, max_in_memory=6)
+    await partitions.load([PARTITION, other, empty])
+
+    async def in_memory():
+        await partitions.checkpoint(TOPIC)
+        return [len(partitions.get(tp).monitor) for tp in (PARTITION, other, empty)]
+
+    async def see(tp, sources):
+        await deliver(partitions, [(partitions.get(tp).next_offset, s, 1.0, 1.0) for s in sources], tp)
+
+    await see(PARTITION, "abc")
+    assert await in_memory() == [3, 0, 0]
+    await see(other, "fgh")
+    assert await in_memory() == [3, 3, 0]
+    await see(empty, "k")
+    assert sum(await in_memory()) <= 6
+    assert len(partitions.get(empty).monitor) == 1
 
 
 async def test_a_signed_state_is_read_with_its_key_only(store):
