@@ -124,6 +124,10 @@ class MonitorBySource(ABC, Generic[Taken, Told]):
         """Return the time of the newest event of a source, and its live features."""
         return self._sources[source].features()
 
+    def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
+        """Return the same of some sources; where windows can be summarised together, faster than one by one."""
+        return [self._sources[source].features() for source in sources]
+
     def forget(self, source: str) -> None:
         """Drop a source; it starts cold when it comes again, unless it is restored before."""
         self._sources.pop(source, None)

@@ -74,8 +74,8 @@ class Monitor(Protocol):
     def update(self, source: str, arrivals: Any, partition: int = 0) -> SourceOutcome:
         """Take events of one source, in the order of their offsets."""
 
-    def features(self, source: str) -> tuple[float, Mapping[str, float | None]]:
-        """Return the time of the newest event of a source, and its live features."""
+    def features_of(self, sources: Sequence[str]) -> Sequence[tuple[float, Mapping[str, float | None]]]:
+        """Return of each source the time of its newest event, and its live features."""
 
     def forget(self, source: str) -> None:
         """Drop a source."""

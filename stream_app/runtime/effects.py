@@ -125,11 +125,10 @@ class Effects:
 
     def _rows(self, partition: Partition, keys: Sequence[Key]) -> list[FeatureRow]:
         written = time.time()
-        rows = []
-        for key in keys:
-            source = key[2]
-            # One that was forgotten meanwhile has no features any more.
-            if source in partition.monitor:
-                event_ts, values = partition.monitor.features(source)
-                rows.append(FeatureRow(source, self._waiting[key][1], event_ts, written, values))
-        return rows
+        # One that was forgotten meanwhile has no features any more.
+        known = [key for key in keys if key[2] in partition.monitor]
+        features = partition.monitor.features_of([source for *_, source in known])
+        return [
+            FeatureRow(key[2], self._waiting[key][1], event_ts, written, values)
+            for key, (event_ts, values) in zip(known, features, strict=True)
+        ]

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 
-__all__ = ["DEFAULT_QUANTILES", "WindowSummary", "summarise"]
+__all__ = ["DEFAULT_QUANTILES", "WindowSummary", "flat_summaries", "summarise"]
 
 DEFAULT_QUANTILES = (0.05, 0.5, 0.95)
 
@@ -86,21 +86,13 @@ class WindowSummary:
             for channel, column in zip(self.channels, self._columns(), strict=True)
         }
 
-    def flat(self) -> dict[str, float | int | None]:
-        """Plain numbers by ``channel.statistic``, the same as those of `to_dict`."""
-        return dict(zip(_flat_names(self.channels, self.levels), chain(*self._columns()), strict=True))
-
     def _columns(self) -> list[list[float | int | None]]:
         """Numbers of each channel, in the order of `_names`."""
-        table = np.empty((7 + len(self.quantiles), len(self.channels)))
-        parts = self.missing, self.mean, self.std, self.min, self.max, self.last, self.slope
-        for row, part in enumerate(parts):
-            table[row] = part
-        table[7:] = self.quantiles
-        complete = bool(np.isfinite(table).all())
+        parts = self.missing, self.mean, self.std, self.min, self.max, self.last, self.slope, *self.quantiles
+        table = np.array(parts).T.tolist()
         return [
-            [count, *(column if complete else [value if math.isfinite(value) else None for value in column])]
-            for count, column in zip(self.count.tolist(), table.T.tolist(), strict=True)
+            [count, *(value if math.isfinite(value) else None for value in column)]
+            for count, column in zip(self.count.tolist(), table, strict=True)
         ]
 
 
@@ -155,47 +147,118 @@ def summarise(
     a channel of 1e300 has a mean and a standard deviation as any other. About 100 µs for 300 rows of
     8 channels.
     """
-    n, d = values.shape
+    statistics = _statistics(ts[None], values[None], tuple(levels))
+    return WindowSummary(
+        channels=tuple(channels),
+        rows=len(ts),
+        start=float(ts.min()) if len(ts) else math.nan,
+        end=float(ts.max()) if len(ts) else math.nan,
+        truncated=truncated,
+        levels=tuple(levels),
+        **{name: part[0] for name, part in statistics.items()},
+    )
+
+
+def flat_summaries(
+    windows: Sequence[tuple[FloatArray, FloatArray]],
+    *,
+    channels: Sequence[str],
+    levels: Sequence[float] = DEFAULT_QUANTILES,
+) -> list[dict[str, float | int | None]]:
+    """Compute the statistics of many windows of the same shape, as plain numbers by ``channel.statistic``.
+
+    The numbers are those of `summarise`, bit for bit. Together they take a tenth of the time, because for a single window
+    nearly all of it is numpy's overhead.
+
+    Parameters
+    ----------
+    windows : sequence of (ts, values)
+        Shapes (n,) and (n, d), of all the same.
+    channels, levels
+        As for `summarise`.
+
+    Returns
+    -------
+    list of dict
+        One a window; the keys are ``channel.statistic``, see `WindowSummary.to_dict`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> window = np.array([0.0, 1.0]), np.array([[1.0], [3.0]])
+    >>> flat_summaries([window, window], channels=["flow"])[1]["flow.mean"]
+    2.0
+    """
+    if not windows:
+        return []
     levels = tuple(levels)
+    found = _statistics(
+        np.array([ts for ts, _ in windows]), np.array([values for _, values in windows]), levels
+    )
+    count = found.pop("count")
+    quantiles = np.moveaxis(found.pop("quantiles"), 1, 0)
+    table = np.stack([count, *found.values(), *quantiles], axis=-1)
+    width = table.shape[-1]
+    flat = table.reshape(len(windows), -1)
+    complete = np.isfinite(flat).all(axis=1).tolist()
+    names = _flat_names(tuple(channels), levels)
+    summaries: list[dict[str, float | int | None]] = []
+    for row, counts, whole in zip(flat.tolist(), count.tolist(), complete, strict=True):
+        numbers = row if whole else [value if math.isfinite(value) else None for value in row]
+        numbers[::width] = counts
+        summaries.append(dict(zip(names, numbers, strict=True)))
+    return summaries
+
+
+def _statistics(ts: FloatArray, values: FloatArray, levels: tuple[float, ...]) -> dict[str, Any]:
+    """Return the statistics of s windows, in the order of `_names`.
+
+    Parameters
+    ----------
+    ts : ndarray, shape (s, n)
+    values : ndarray, shape (s, n, d)
+
+    Returns
+    -------
+    dict of str to ndarray
+        Shape (s, d), and (s, q, d) for the quantiles.
+    """
+    s, n, d = values.shape
     if n == 0:
-        nothing = np.full(d, np.nan)
-        return WindowSummary(
-            channels=tuple(channels), rows=0, start=math.nan, end=math.nan, truncated=truncated,
-            count=np.zeros(d, dtype=np.int64), missing=nothing, mean=nothing, std=nothing, min=nothing, max=nothing,
-            last=nothing, slope=nothing, quantiles=np.full((len(levels), d), np.nan), levels=levels,
-        )  # fmt: skip
-    # Channels as contiguous rows: sums and sorts then run along memory.
-    x = np.ascontiguousarray(values.T)
+        nothing = np.full((s, d), np.nan)
+        names = "missing", "mean", "std", "min", "max", "last", "slope"
+        return {
+            "count": np.zeros((s, d), dtype=np.int64),
+            **dict.fromkeys(names, nothing),
+            "quantiles": np.full((s, len(levels), d), np.nan),
+        }
+    # Channels as contiguous rows: sums and sorts then run along memory, and no window depends on another.
+    x = np.array(values.transpose(0, 2, 1), order="C")
     seen = np.isfinite(x)
     complete = bool(seen.all())
     if not complete:
         x[~seen] = np.nan
-    count = np.full(d, n, dtype=np.int64) if complete else seen.sum(axis=1, dtype=np.int64)
-    ordered = np.sort(x, axis=1)
+    count = np.full((s, d), n, dtype=np.int64) if complete else seen.sum(axis=2, dtype=np.int64)
+    ordered = np.sort(x, axis=2)
     last = _last(ts, x, seen)
-    minimum, maximum = _extremes(ordered, count)
+    # NaN sorts last, so that both are NaN without a value.
+    newest = np.maximum(count - 1, 0)
+    minimum, maximum = ordered[:, :, 0].copy(), np.take_along_axis(ordered, newest[:, :, None], 2)[:, :, 0]
     scale = _scale(minimum, maximum)
     if scale is not None:
-        x *= scale[:, None]
-        ordered *= scale[:, None]
+        x *= scale[:, :, None]
+        ordered *= scale[:, :, None]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
         mean, std, slope = _moments(ts, x, seen, count, complete=complete)
         quantiles = _quantiles(ordered, count, levels)
         if scale is not None:
-            mean, std, slope, quantiles = mean / scale, std / scale, slope / scale, quantiles / scale
+            mean, std, slope, quantiles = mean / scale, std / scale, slope / scale, quantiles / scale[:, None]
             std[np.isinf(std)] = np.nan
         slope[np.isinf(slope)] = np.nan
-    return WindowSummary(
-        channels=tuple(channels), rows=n, start=float(ts.min()), end=float(ts.max()), truncated=truncated,
-        count=count, missing=(n - count) / n, mean=mean, std=std, min=minimum, max=maximum,
-        last=last, slope=slope, quantiles=quantiles, levels=levels,
-    )  # fmt: skip
-
-
-def _extremes(ordered: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return minimum and maximum a channel; NaN sorts last, so both are NaN without a value."""
-    channel = np.arange(len(count))
-    return ordered[:, 0].copy(), ordered[channel, np.maximum(count - 1, 0)]
+    return {
+        "count": count, "missing": (n - count) / n, "mean": mean, "std": std, "min": minimum, "max": maximum,
+        "last": last, "slope": slope, "quantiles": quantiles,
+    }  # fmt: skip
 
 
 def _scale(minimum: FloatArray, maximum: FloatArray) -> FloatArray | None:
@@ -204,13 +267,13 @@ def _scale(minimum: FloatArray, maximum: FloatArray) -> FloatArray | None:
     if not (largest > _SAFE).any():
         return None
     exponent = np.where(largest > _SAFE, np.frexp(np.nan_to_num(largest))[1], 0)
-    return np.asarray(np.ldexp(np.ones(len(largest)), -exponent))
+    return np.asarray(np.ldexp(np.ones(largest.shape), -exponent))
 
 
 def _last(ts: FloatArray, x: FloatArray, seen: BoolArray) -> FloatArray:
     """Return the observed value with the newest event time; of equal times the one that arrived last."""
-    newest = np.where(seen, ts, -np.inf)[:, ::-1].argmax(axis=1)
-    value: FloatArray = x[np.arange(len(x)), x.shape[1] - 1 - newest]
+    newest = np.where(seen, ts[:, None, :], -np.inf)[:, :, ::-1].argmax(axis=2)
+    value: FloatArray = np.take_along_axis(x, (x.shape[2] - 1 - newest)[:, :, None], 2)[:, :, 0]
     return value
 
 
@@ -218,33 +281,31 @@ def _moments(
     ts: FloatArray, x: FloatArray, seen: BoolArray, count: IntArray, *, complete: bool
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean, standard deviation and slope of the observed values of each channel."""
-    time = ts - ts[-1]
+    time = (ts - ts[:, -1:])[:, None, :]
     if complete:
-        t = np.broadcast_to(time - time.sum() / len(time), x.shape)
-        mean = x.sum(axis=1) / count
-        centred = x - mean[:, None]
+        t = time - time.sum(axis=2, keepdims=True) / time.shape[2]
+        mean = x.sum(axis=2) / count
+        centred = x - mean[:, :, None]
     else:
         t = np.where(seen, time, 0.0)
-        t = np.where(seen, time - (t.sum(axis=1) / count)[:, None], 0.0)
-        mean = np.where(seen, x, 0.0).sum(axis=1) / count
-        centred = np.where(seen, x - mean[:, None], 0.0)
-    spread = (centred * centred).sum(axis=1)
+        t = np.where(seen, time - (t.sum(axis=2) / count)[:, :, None], 0.0)
+        mean = np.where(seen, x, 0.0).sum(axis=2) / count
+        centred = np.where(seen, x - mean[:, :, None], 0.0)
+    spread = (centred * centred).sum(axis=2)
     std = np.sqrt(spread / np.where(count > 1, count - 1, np.nan))
-    width = (t * t).sum(axis=1)
-    slope = (t * centred).sum(axis=1) / np.where(width > 0, width, np.nan)
+    width = (t * t).sum(axis=2)
+    slope = (t * centred).sum(axis=2) / np.where(width > 0, width, np.nan)
     return mean, std, slope
 
 
 def _quantiles(ordered: FloatArray, count: IntArray, levels: tuple[float, ...]) -> FloatArray:
-    """Return type-7 quantiles of the sorted rows, interpolated as numpy does."""
-    if not levels:
-        return np.empty((0, len(count)))
-    position = np.asarray(levels)[:, None] * np.maximum(count - 1, 0)
+    """Return type-7 quantiles of the sorted rows, interpolated as numpy does; shape (s, q, d)."""
+    newest = np.maximum(count - 1, 0)[:, :, None]
+    position = np.array(levels) * newest
     below = np.floor(position).astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(count - 1, 0))
-    channel = np.arange(len(count))
-    low, high = ordered[channel, below], ordered[channel, above]
+    low = np.take_along_axis(ordered, below, 2)
+    high = np.take_along_axis(ordered, np.minimum(below + 1, newest), 2)
     part = position - below
     step = high - low
     value: FloatArray = np.where(part < 0.5, low + step * part, high - step * (1.0 - part))
-    return value
+    return value.transpose(0, 2, 1)

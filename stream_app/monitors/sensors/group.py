@@ -1,19 +1,22 @@
 """Channels that appeared together, with their window and their detectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.signals import Signal
-from stream_app.core.windows import RollingWindow
+from stream_app.core.windows import RollingWindow, flat_summaries
 from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.detectors import Detector, build_detectors, restore_detectors
 from stream_app.monitors.sensors.scores import EventScores
 from stream_app.monitors.spacing import PERIOD_ROWS, median_spacing
 
-__all__ = ["ChannelGroup"]
+__all__ = ["ChannelGroup", "summaries_of"]
+
+_TOGETHER = 64
+"""Windows that are summarised at once: more would not fit in the processor's cache, and be slower again."""
 
 
 class ChannelGroup:
@@ -77,9 +80,13 @@ class ChannelGroup:
             for signal in detector.update(ts, values, scores)
         ]
 
-    def features(self) -> dict[str, float | None]:
-        """Statistics of the window by ``channel.statistic``, and figures of the detectors."""
-        values: dict[str, float | None] = {**self._window.summary().flat()}
+    def rows(self) -> tuple[FloatArray, FloatArray]:
+        """Return times and values in the window now."""
+        return self._window.view(seconds=self._window.seconds)
+
+    def figures(self) -> dict[str, float | None]:
+        """Live figures of the detectors."""
+        values: dict[str, float | None] = {}
         for detector in self._detectors.values():
             values.update(detector.features())
         return values
@@ -109,3 +116,20 @@ class ChannelGroup:
         if state["detectors"]:
             group._detectors = restore_detectors(state["detectors"], group.channels, config)
         return group
+
+
+def summaries_of(groups: Sequence[ChannelGroup]) -> list[dict[str, float | int | None]]:
+    """Return the statistics of the windows of some groups, by ``channel.statistic``; many together cost little more than one."""
+    rows = [group.rows() for group in groups]
+    alike: dict[tuple[tuple[str, ...], int], list[int]] = {}
+    for i, (ts, _) in enumerate(rows):
+        alike.setdefault((groups[i].channels, len(ts)), []).append(i)
+    summaries: list[dict[str, float | int | None]] = [{}] * len(groups)
+    for (channels, _), members in alike.items():
+        for first in range(0, len(members), _TOGETHER):
+            some = members[first : first + _TOGETHER]
+            for i, summary in zip(
+                some, flat_summaries([rows[i] for i in some], channels=channels), strict=True
+            ):
+                summaries[i] = summary
+    return summaries

@@ -1,7 +1,7 @@
 """Everything the monitor knows of one source."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from stream_app.monitors.sensors import versions
 from stream_app.monitors.sensors.batch import SensorBatch
 from stream_app.monitors.sensors.book import AlertBook
 from stream_app.monitors.sensors.config import SensorConfig
-from stream_app.monitors.sensors.group import ChannelGroup
+from stream_app.monitors.sensors.group import ChannelGroup, summaries_of
 from stream_app.monitors.sensors.intake import Arrivals, Intake
 from stream_app.monitors.sensors.outcome import Outcome
 from stream_app.monitors.sensors.scores import EventScores
@@ -109,9 +109,16 @@ class SourceMonitor:
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest reading, and the live features."""
+        return self.features_with(summaries_of(self.groups))
+
+    def features_with(
+        self, summaries: Sequence[Mapping[str, float | None]]
+    ) -> tuple[float, dict[str, float | None]]:
+        """Return the same, given the summary of each group's window."""
         values: dict[str, float | None] = {"events": self.events}
-        for group in self.groups:
-            values.update(group.features())
+        for group, summary in zip(self.groups, summaries, strict=True):
+            values.update(summary)
+            values.update(group.figures())
         return self.intake.newest, values
 
     def state(self) -> dict[str, Any]:

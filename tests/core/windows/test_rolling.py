@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stream_app.core.windows import RollingWindow, summarise
+from stream_app.core.windows import RollingWindow, flat_summaries, summarise
 from stream_app.errors import DataError, StateError
 
 CHANNELS = ("a", "b", "c")
@@ -177,6 +177,31 @@ def test_flat_figures_are_those_by_channel(rows):
     summary = summarise(np.arange(float(rows)), values, channels=["a", "b", "c"], levels=[0.005, 0.5])
     nested = summary.to_dict()
     assert list(nested["a"])[-2:] == ["q00_5", "q50"]
-    assert list(summary.flat().items()) == [
+    (flat,) = flat_summaries(
+        [(np.arange(float(rows)), values)], channels=["a", "b", "c"], levels=[0.005, 0.5]
+    )
+    assert list(flat.items()) == [
         (f"{channel}.{name}", value) for channel, figures in nested.items() for name, value in figures.items()
     ]
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(2, 12), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_windows_summarised_together_are_those_summarised_alone_bit_for_bit(rows, channels, windows, seed):
+    rng = np.random.default_rng(seed)
+    names = [f"c{j}" for j in range(channels)]
+    values = rng.normal(size=(windows, rows, channels)) * 10.0 ** rng.integers(-3, 8, (windows, 1, channels))
+    values[rng.random(windows) < 0.3] *= 1e290
+    gaps = rng.random(values.shape) < rng.choice([0.0, 0.0, 0.3, 1.0], windows)[:, None, None]
+    values[gaps] = np.nan
+    values[rng.random(values.shape) < 0.2] = 7.0
+    ts = 1.6e9 + np.cumsum(rng.normal(1.0, 0.8, (windows, rows)), axis=1)
+    together = flat_summaries(list(zip(ts, values, strict=True)), channels=names)
+    for i in range(windows):
+        assert together[i : i + 1] == flat_summaries([(ts[i], values[i])], channels=names)
+
+
+def test_what_is_summarised_stays_as_it_is():
+    values = np.array([[1e300, np.inf]])
+    summarise(np.array([1.0]), values, channels=["a", "b"])
+    assert values.tolist() == [[1e300, math.inf]]
