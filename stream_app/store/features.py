@@ -1,7 +1,9 @@
 """Live features in Redis: one hash an entity, overwritten only by later events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence
@@ -97,15 +99,31 @@ class FeatureWriter:
                     *pipe.owner, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
                     "_event_ts", row.event_ts, "_written_ts", row.written_ts,
                 ]  # fmt: skip
-                pairs: list[str | float] = [""] * (2 * len(row.values))
+                pairs: list[str | bytes] = [""] * (2 * len(row.values))
                 pairs[::2] = row.values
-                pairs[1::2] = ["" if value is None else value for value in row.values.values()]
+                pairs[1::2] = _texts(row.values.values())
                 await self._write(
                     keys=[keys.features(self._view, self._version, row.entity), entities, *owned],
                     args=fields + pairs,
                     client=pipe.client,
                 )
             return sum(await pipe.execute())
+
+
+def _texts(values: Collection[float | None]) -> list[bytes]:
+    """Write numbers so that they come back the same; nothing for what is none."""
+    if not values:
+        return []
+    # Python's own writing of a row's numbers takes seven times as long, more than all the rest of the row.
+    texts = _numbers.encode(list(values))[1:-1].split(b",")
+    # JSON knows no infinity.
+    return [
+        text if text != b"null" else b"" if value is None else repr(value).encode()
+        for text, value in zip(texts, values, strict=True)
+    ]
+
+
+_numbers = msgspec.json.Encoder(enc_hook=float)
 
 
 class FeatureReader:
