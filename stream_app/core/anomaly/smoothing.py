@@ -1,11 +1,11 @@
 """Exponential means over batches that come out the same however the events were batched."""
 
 import numpy as np
-from scipy.signal import lfilter
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
+from stream_app.core.recursion import exponential_means
 
-__all__ = ["channel_means", "exponential_mean", "hold_missing", "rows_since_present", "span_weight"]
+__all__ = ["channel_means", "exponential_mean", "rows_since_present", "span_weight"]
 
 
 def span_weight(span: int) -> float:
@@ -42,21 +42,14 @@ def exponential_mean(x: FloatArray, weight: float, start: FloatArray) -> FloatAr
 
 def channel_means(x: FloatArray, weight: float, start: FloatArray, missing: BoolArray | None) -> FloatArray:
     """Return the same for channels as rows, shape (d, n), which is faster; `missing` is None where nothing is."""
-    if x.shape[1] == 0:
-        return np.empty_like(x)
     if missing is None:
-        return _filtered(x, weight, start)
+        return exponential_means(x, weight, start)[:, 1:]
     out = np.empty_like(x)
     for j, gaps in enumerate(missing):
         known = x[j : j + 1, ~gaps]
-        means = _filtered(known, weight, start[j : j + 1])[0] if known.size else np.empty(0)
-        out[j] = hold_missing(gaps, means, float(start[j]))
+        # A row without a value repeats the mean before it.
+        out[j] = exponential_means(known, weight, start[j : j + 1])[0, np.cumsum(~gaps)]
     return out
-
-
-def hold_missing(missing: BoolArray, values: FloatArray, start: float) -> FloatArray:
-    """Spread `values` over the rows that are present and repeat the last one (first `start`) over those that are not."""
-    return np.asarray(np.concatenate(([start], values))[np.cumsum(~missing)])
 
 
 def rows_since_present(missing: BoolArray, before: IntArray) -> IntArray:
@@ -64,10 +57,3 @@ def rows_since_present(missing: BoolArray, before: IntArray) -> IntArray:
     rows = np.arange(1, missing.shape[0] + 1)[:, None]
     last = np.maximum.accumulate(np.where(missing, 0, rows), axis=0)
     return np.asarray(np.where(last > 0, rows - last, rows + before))
-
-
-def _filtered(x: FloatArray, weight: float, start: FloatArray) -> FloatArray:
-    numerator, denominator = np.array([weight]), np.array([1.0, weight - 1.0])
-    means: FloatArray
-    means, _ = lfilter(numerator, denominator, x, axis=1, zi=(1.0 - weight) * start[:, None])
-    return means

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.signal import lfilter
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
+from stream_app.core.recursion import exponential_means
 
 __all__ = ["MeanShiftDetector", "ShiftScale"]
 
@@ -126,7 +126,7 @@ class MeanShiftDetector:
         # Channels as rows: vectorised passes then run along memory.
         u, fast = u[rows].T, fast[rows].T
         n = u.shape[1]
-        slow = _smooth(u, 2.0 / (self._span + 1.0), self._slow)
+        slow = exponential_means(u, 2.0 / (self._span + 1.0), self._slow)[:, 1:]
         means, totals, counts = self._segment_means(u)
         before = np.concatenate((self._mean[:, None], means[:, :-1]), axis=1)
         events = np.append(self._count, counts[:-1])
@@ -155,7 +155,7 @@ class MeanShiftDetector:
     def _segment_means(self, u: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
         """Return means, totals and counts after each row; one count for all where the memory is full."""
         if self._count >= self._memory:
-            means = _smooth(u, 1.0 / (self._memory + 1.0), self._mean)
+            means = exponential_means(u, 1.0 / (self._memory + 1.0), self._mean)[:, 1:]
             return means, means, np.array([self._count])
         # The running total is the first summand, so that the sum is the same however the batch was cut.
         totals = np.cumsum(np.concatenate((self._total[:, None], u), axis=1), axis=1)[:, 1:]
@@ -194,10 +194,3 @@ class MeanShiftDetector:
         detector._total = np.array(state["total"], dtype=np.float64)
         detector._count, detector._since = int(state["count"]), int(state["since"])
         return detector
-
-
-def _smooth(x: FloatArray, weight: float, start: FloatArray) -> FloatArray:
-    numerator, denominator = np.array([weight]), np.array([1.0, weight - 1.0])
-    means: FloatArray
-    means, _ = lfilter(numerator, denominator, x, axis=1, zi=(1.0 - weight) * start[:, None])
-    return means

@@ -12,10 +12,10 @@ and levels wander. The channel's own reference says how much of that to take out
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.drift.dependence import AR_ORDERS, autoregression, integrated_autocorrelation_time
+from stream_app.core.recursion import exponential_means, first_order
 
 __all__ = ["TRACKING", "Whitening", "fit_whitening", "whiten"]
 
@@ -26,7 +26,6 @@ standard deviation to gather evidence for an alarm, short against the wander of 
 _DELAYS = max(AR_ORDERS) + 1
 _FAR = 50.0  # standardised values are clipped here, so that one absurd number cannot dwell in a filter
 _KEEP = 1.0 - 1.0 / TRACKING
-_ONE, _SHARE, _POLE = np.array([1.0]), np.array([1.0 / TRACKING]), np.array([1.0, -_KEEP])
 
 
 @dataclass(slots=True)
@@ -215,19 +214,17 @@ def _filter(whitening: Whitening, standard: FloatArray) -> FloatArray:
     innovations = sums[:, :n]
     tracked = np.flatnonzero(whitening.tracked)
     if len(tracked):
-        innovations[tracked], carried = lfilter(
-            _ONE, _POLE, innovations[tracked], axis=1, zi=whitening.carried[tracked, None]
-        )
-        whitening.carried[tracked] = carried[:, 0]
+        carried = first_order(innovations[tracked], _KEEP, _KEEP, whitening.carried[tracked])
+        innovations[tracked] += carried[:, :-1]
+        whitening.carried[tracked] = carried[:, -1]
     return innovations
 
 
 def _unit_spread(whitening: Whitening, innovations: FloatArray, tracked: IntArray) -> FloatArray:
     """Divide each innovation of these channels by the mean absolute innovation before it."""
-    unit, start = whitening.unit[tracked, None], whitening.spread[tracked, None]
+    unit = whitening.unit[tracked, None]
     size = np.minimum(np.abs(innovations), 6.0 * unit)
-    spread, _ = lfilter(_SHARE, _POLE, size, axis=1, zi=_KEEP * start)
-    before = np.concatenate((start, spread[:, :-1]), axis=1)
+    spread = exponential_means(size, 1.0 / TRACKING, whitening.spread[tracked])
     whitening.spread[tracked] = spread[:, -1]
-    scaled: FloatArray = innovations / np.maximum(before, 0.05 * unit)
+    scaled: FloatArray = innovations / np.maximum(spread[:, :-1], 0.05 * unit)
     return scaled
