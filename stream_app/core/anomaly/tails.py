@@ -9,8 +9,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import erfc
+from scipy.special import erfc, lambertw
 
 from stream_app.core.arrays import FloatArray
 from stream_app.errors import DataError
@@ -179,12 +178,12 @@ def level_for_rate(rate: float, weight: float, looks: int) -> float:
             f"false alarms per event: {rate} is not between 0 and 1; 1e-4 is one in 10,000 events"
         )
 
-    def excess(level: float) -> float:
-        return math.log(looks * crossing_rate(level, weight)) - math.log(rate)
-
     low, high = 2.0, 12.0
-    if excess(low) <= 0.0:
+    if looks * crossing_rate(low, weight) <= rate:
         return low
-    if excess(high) >= 0.0:
+    if looks * crossing_rate(high, weight) >= rate:
         return high
-    return float(brentq(excess, low, high, xtol=1e-10))
+    # `crossing_rate` the other way round: h exp(-h² / 2) = c is -h² exp(-h²) = -c², on the branch where h is above 1.
+    theta = -math.log1p(-weight)
+    c = rate * math.sqrt(2.0 * math.pi) / (2.0 * theta * looks)
+    return math.sqrt(-lambertw(-c * c, k=-1).real) - 0.583 * math.sqrt(2.0 * theta)

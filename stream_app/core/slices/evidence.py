@@ -2,8 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import xlogy
-from scipy.stats import hypergeom
+from scipy.special import betaln, logsumexp, xlogy
 
 from stream_app.core.arrays import BoolArray, FloatArray
 
@@ -58,7 +57,16 @@ def log_tail(n: int, wrong: int, rows: int, all_wrong: int) -> float:
     >>> round(float(np.exp(log_tail(2, 2, 4, 2))), 4)
     0.1667
     """
-    return float(hypergeom.logsf(wrong - 1, rows, all_wrong, n))
+    right = rows - all_wrong
+    if wrong <= max(0, n - right):
+        return 0.0
+    k = np.arange(wrong, min(n, all_wrong) + 1)
+    # The logarithm of C(all_wrong, k) C(right, n - k) / C(rows, n), with C(m, k) = 1 / ((m + 1) B(m - k + 1, k + 1)).
+    log_mass = (
+        -betaln(all_wrong - k + 1, k + 1) - betaln(right - n + k + 1, n - k + 1) + betaln(rows - n + 1, n + 1)
+    )
+    log_mass += np.log((rows + 1.0) / ((all_wrong + 1.0) * (right + 1.0)))
+    return min(0.0, float(logsumexp(log_mass)))
 
 
 def design_effect(inside: BoolArray, wrong: BoolArray, lag: int) -> float:

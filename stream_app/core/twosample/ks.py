@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.twosample.comparison import Comparison
@@ -200,4 +200,6 @@ def _outside_band(n: int, m: int, h: int) -> float:
 
 @lru_cache(maxsize=1024)
 def _asymptotic(statistic: float, effective: int) -> float:
-    return float(np.clip(stats.kstwo.sf(statistic, effective), 0.0, 1.0))
+    from scipy.stats import kstwo  # noqa: PLC0415 - it takes 0.5 s to load, and few samples are so long
+
+    return float(np.clip(kstwo.sf(statistic, effective), 0.0, 1.0))

@@ -70,6 +70,19 @@ def test_crossing_rate_agrees_with_simulation(level):
     assert starts / len(x) == pytest.approx(crossing_rate(level, weight), rel=0.2)
 
 
+@given(st.floats(1e-12, 0.5), st.floats(1e-4, 0.9), st.integers(1, 300))
+def test_level_is_where_the_crossings_come_at_the_rate(rate, weight, looks):
+    level = level_for_rate(rate, weight, looks)
+    crossings = looks * crossing_rate(level, weight)
+    assert 2.0 <= level <= 12.0
+    if level == 2.0:
+        assert crossings <= rate
+    elif level == 12.0:
+        assert crossings >= rate
+    else:
+        assert crossings == pytest.approx(rate, rel=1e-9)
+
+
 def test_level_follows_the_budget():
     levels = [level_for_rate(rate, 0.1, looks=10) for rate in (1e-2, 1e-3, 1e-4, 1e-5)]
     assert levels == sorted(levels)

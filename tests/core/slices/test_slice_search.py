@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest, fisher_exact, hypergeom
 
 from stream_app.core.slices import SliceConfig, SliceFinder, wilson
 from stream_app.core.slices.bins import CategoryBins, NumberBins
@@ -140,6 +140,12 @@ def test_evidence_agrees_with_scipy(data):
     )
     interval = binomtest(wrong, n).proportion_ci(0.95, method="wilson")
     assert wilson(wrong, n, 0.95) == pytest.approx(tuple(interval), abs=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [0, 100, 250, 1000, 3000])
+def test_evidence_far_out_in_the_tail_agrees_with_scipy(wrong):
+    expected = hypergeom.logsf(wrong - 1, 200_000, 5_000, 4_000)
+    assert log_tail(4_000, wrong, 200_000, 5_000) == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
 @settings(max_examples=50, deadline=None)
