@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.compact import compact
@@ -97,8 +97,13 @@ def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
 
 @functools.lru_cache(maxsize=1024)
 def _most_by_chance(chance: float, window: int, missing: int, observed: int) -> int:
-    # Cached, because nearly all channels miss nothing while they learn, and the distribution is slow.
-    return int(stats.betabinom.isf(chance, window, missing + 1, observed + 1))
+    # The beta-binomial's tail, summed from its far end, where terms are small. Cached, because nearly all channels
+    # miss nothing while they learn.
+    k = np.arange(window + 1)
+    mass = special.betaln(k + missing + 1, window - k + observed + 1) - special.betaln(k + 1, window - k + 1)
+    mass -= math.log(window + 1) + special.betaln(missing + 1, observed + 1)
+    at_least = np.cumsum(np.exp(mass)[::-1])[::-1]
+    return int(np.count_nonzero(at_least[1:] > chance))
 
 
 def _sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | None]:
