@@ -29,6 +29,9 @@ _LARGE_BYTES = 262_144
 _RESTORED_AT_ONCE = 200
 """Sources whose states are read in one round trip; in between, others have their turn."""
 
+_STORED_AT_ONCE = 2
+"""Partitions that are stored at the same time."""
+
 _REMOVED_AT_ONCE = 1000
 """Expired sources that are removed by one checkpoint; the others wait for the next."""
 
@@ -263,9 +266,14 @@ class Partitions:
             Redis cannot be reached or refuses.
         """
         begin = time.monotonic()
-        for partition in self.all():
-            if partition.tp.topic == topic and partition.changed:
-                await self._store(partition)
+        changed = [p for p in self.all() if p.tp.topic == topic and p.changed]
+        # While Redis takes one partition, the next is packed; more at once would only take memory.
+        for first in range(0, len(changed), _STORED_AT_ONCE):
+            some = changed[first : first + _STORED_AT_ONCE]
+            ends = await asyncio.gather(*(self._store(p) for p in some), return_exceptions=True)
+            for end in ends:
+                if end is not None:
+                    raise end
         share = self.share
         for partition in self.all():
             partition.rest(share)

@@ -40,7 +40,7 @@ __all__ = ["Worker"]
 
 _log = structlog.get_logger(__name__)
 
-_TICK_SECONDS = 0.25
+_TICK_SECONDS = 0.1
 _REQUEST_SECONDS = 20.0
 """How long a request to Kafka may take; a connection that was cut off is noticed after that."""
 _STOP_SECONDS = 1.5
