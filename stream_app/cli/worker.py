@@ -8,8 +8,6 @@ import typer
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
-from stream_app.runtime.worker import Worker
-from stream_app.settings import Settings
 
 __all__ = ["worker"]
 
@@ -33,9 +31,10 @@ def worker(
     """
     configure_logging(verbose=verbose)
     settings = settings_of(config, kafka, redis)
-    run(_work(settings))
+    from stream_app.runtime.worker import Worker  # noqa: PLC0415 - it takes a second: help does not wait for it
 
+    async def work() -> None:
+        await Worker(settings).run()
+        _log.info("stopped")
 
-async def _work(settings: Settings) -> None:
-    await Worker(settings).run()
-    _log.info("stopped")
+    run(work())

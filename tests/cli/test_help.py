@@ -21,6 +21,10 @@ APP = program()
 COMMANDS = dict(commands(typer.main.get_command(APP)))
 
 
+def named(length):
+    return ((path, command) for path, command in COMMANDS.items() if len(path) == length)
+
+
 def shown(path, width):
     return CliRunner().invoke(APP, [*path, "--help"], terminal_width=width, env={"COLUMNS": str(width)})
 
@@ -59,10 +63,32 @@ def test_help_fits_80_columns_without_ragged_lines(path):
             assert len(line.rstrip()) + 1 + len(following.split()[0]) > 77, line
 
 
+def test_the_list_of_commands_says_what_their_own_help_begins_with():
+    listed = typer.main.get_command(program(whole=())).commands
+    assert {name: (one.help, one.rich_help_panel) for name, one in listed.items()} == {
+        name: (one.help.split("\n\n")[0], one.rich_help_panel) for (name,), one in named(1)
+    }
+
+
+def test_a_command_that_is_only_listed_is_there_when_it_is_called():
+    app = program(whole=())
+    for path in COMMANDS:
+        ended = CliRunner().invoke(app, [*path, "--help"], terminal_width=200, env={"COLUMNS": "200"})
+        assert ended.exit_code == 0
+        if path:
+            assert ended.output == shown(path, 200).output
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        [],
+        ["--help"],
+        ["-h"],
         ["--version"],
+        ["demo", "--help"],
+        ["worker", "--help"],
+        ["check", "--help"],
         ["alerts", "--help"],
         ["config", "--help"],
         ["dead-letters", "--help"],
@@ -71,10 +97,11 @@ def test_help_fits_80_columns_without_ragged_lines(path):
     ],
 )
 def test_looking_up_does_not_wait_for_statistics_to_be_imported(arguments):
+    # A call that says nothing is a mistake, which help answers.
     code = (
         "import sys\nfrom stream_app.cli import main\n"
         f"sys.argv = ['streamgauge', *{arguments!r}]\n"
-        "try:\n    main()\nexcept SystemExit as ended:\n    assert not ended.code\n"
+        f"try:\n    main()\nexcept SystemExit as ended:\n    assert (ended.code or 0) == {0 if arguments else 2}\n"
         "print(sorted({'scipy', 'river', 'faust', 'polars', 'matplotlib'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

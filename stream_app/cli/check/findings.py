@@ -1,17 +1,10 @@
-"""``streamgauge check``: is everything right, before a worker runs."""
+"""What is looked at before a worker runs, and what was found."""
 
 import asyncio
-import json as json_module
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-from rich.text import Text
-
-from stream_app.cli.logs import configure_logging
-from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, RedisOption, settings_of
-from stream_app.cli.show import console, printable
+from stream_app.cli.options import settings_of
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
@@ -21,7 +14,7 @@ from stream_app.runtime.worker import Worker
 from stream_app.settings import PredictionStream, SensorStream, Settings
 from stream_app.store import connect
 
-__all__ = ["check"]
+__all__ = ["Finding", "find"]
 
 _PATIENCE_SECONDS = 15.0
 
@@ -36,28 +29,14 @@ class Finding:
     problem: str | None = None
 
 
-def check(
-    config: ConfigOption = None,
-    kafka: KafkaOption = None,
-    redis: RedisOption = None,
-    *,
-    json: JsonOption = False,
-) -> None:
-    """Validate the monitor file and reach the servers; say what is wrong in one line each."""
-    configure_logging(quiet=True)
-    findings = run(_check(config, kafka, redis))
-    for finding in findings:
-        if json:
-            typer.echo(json_module.dumps(asdict(finding)))
-        else:
-            mark = ("ok   ", "green") if finding.ok else ("wrong", "red")
-            told = printable(finding.about if finding.problem is None else finding.problem)
-            console.print(Text.assemble(mark, f" {finding.check:8} ", told), soft_wrap=True)
-    if not all(finding.ok for finding in findings):
-        raise typer.Exit(1)
+async def find(config: Path | None, kafka: str | None, redis: str | None) -> list[Finding]:
+    """Look at the settings, the broker and the store.
 
-
-async def _check(config: Path | None, kafka: str | None, redis: str | None) -> list[Finding]:
+    Parameters
+    ----------
+    config, kafka, redis
+        As the options of a command say them.
+    """
     try:
         settings = settings_of(config, kafka, redis)
     except SettingsError as error:
