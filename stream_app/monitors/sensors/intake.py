@@ -13,6 +13,7 @@ The checks, in their order, are the stated policy:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Self
 
@@ -35,6 +36,8 @@ MAX_LEARNED_CHANNELS = 64
 
 _VERSION = 2
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SHIFTS = np.array([30, 27, 31], dtype=np.uint64)
+_FACTORS = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
 
 
 class Arrivals(EventArrivals[SensorRow]):
@@ -123,7 +126,7 @@ class Intake:
         if self._in_order(rows, ts, arrivals.record_ts):
             self.latest = max(self.latest, float(ts[-1]))
             values = self._uniform(rows)
-            unnamed = list(range(max(0, len(rows) - MEMORY), len(rows)))
+            unnamed: slice | list[int] = slice(-MEMORY, None)
         else:
             honest = ts <= np.asarray(arrivals.record_ts) + self._max_future
             self.latest = float(np.max(ts, where=honest, initial=self.latest))
@@ -277,11 +280,18 @@ def _marks(values: FloatArray) -> npt.NDArray[np.uint64]:
     A sum of integers, so that it is the same in any batch; nothing for a missing cell, so that a channel that is
     learned later leaves earlier marks as they are.
     """
-    salts = np.arange(1, values.shape[1] + 1, dtype=np.uint64) * _GOLDEN
-    bits = (values + 0.0).view(np.uint64) + salts  # + 0.0 makes 0.0 of -0.0
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    bits ^= bits >> np.uint64(31)
+    bits = (values + 0.0).view(np.uint64)  # + 0.0 makes 0.0 of -0.0
+    bits += _salts(values.shape[1])
+    bits ^= bits >> _SHIFTS[0]
+    bits *= _FACTORS[0]
+    bits ^= bits >> _SHIFTS[1]
+    bits *= _FACTORS[1]
+    bits ^= bits >> _SHIFTS[2]
     bits[np.isnan(values)] = 0
-    marks: npt.NDArray[np.uint64] = bits.sum(axis=1, dtype=np.uint64)
+    marks: npt.NDArray[np.uint64] = np.add.reduce(bits, axis=1)
     return marks
+
+
+@lru_cache(maxsize=64)
+def _salts(columns: int) -> npt.NDArray[np.uint64]:
+    return np.arange(1, columns + 1, dtype=np.uint64) * _GOLDEN

@@ -71,9 +71,7 @@ class SourceMonitor:
             values = batch.values
             if group.channels != batch.channels:
                 values = values[:, [column[name] for name in group.channels]]
-            own = EventScores.quiet(len(batch))
-            found += group.update(batch.ts, values, own)
-            scores.merge(own)
+            found += group.update(batch.ts, values, scores)
         for first, group in self._new_groups(batch):
             columns = [column[name] for name in group.channels]
             later = EventScores.quiet(len(batch) - first)
