@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from stream_app.cli.alert_lines import alert_line, alert_lines
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import (
@@ -22,7 +23,7 @@ from stream_app.cli.options import (
     settings_of,
     store_of,
 )
-from stream_app.cli.show import alert_line, alert_lines, console, instant, printable
+from stream_app.cli.show import console, instant, printable
 from stream_app.errors import StoreError
 from stream_app.events import Alert, AlertState, AuditRecord, parse_event_time
 from stream_app.kafka.audit import append_audit

@@ -1,22 +1,16 @@
-"""How alerts, features and what else came with events look on a terminal."""
+"""How what came with events looks on a terminal."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
-from stream_app.events import Alert, AlertState, Severity
-
-__all__ = ["alert_line", "alert_lines", "columns", "console", "instant", "print_columns", "printable"]
+__all__ = ["columns", "console", "instant", "print_columns", "printable"]
 
 console = Console(highlight=False)
 """Standard output; plain text where it is not a terminal."""
-
-_COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
-_SEVERITY = 3
 
 
 def instant(ts: float) -> str:
@@ -39,38 +33,6 @@ def printable(text: str) -> str:
     pump \x1b[2J
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _literal(text: str) -> str:
-    """Do the same for a place where rich markup is read."""
-    return escape(printable(text))
-
-
-def alert_line(alert: Alert) -> str:
-    """One line for one beginning or end, with colours as rich markup."""
-    when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
-    colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
-    what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
-    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
-
-
-def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
-    """Columns with a heading, a line an alert with its note; lines are as long as they are, since a pipe has no width."""
-    rows = [("id", "since", "state", "severity", "source", "what")] + [
-        (
-            alert.id[:8],
-            instant(alert.started_at),
-            alert.state.value,
-            alert.severity.value,
-            printable(f"{alert.stream}/{alert.source}"),
-            printable(alert.summary + note),
-        )
-        for alert, note in zip(alerts, notes, strict=True)
-    ]
-    lines = columns(rows)
-    for line, alert in zip(lines[1:], alerts, strict=True):
-        line[_SEVERITY].stylize(_COLOURS[alert.severity])
-    return [Text.assemble(*line) for line in lines]
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[list[Text]]:

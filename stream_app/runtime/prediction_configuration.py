@@ -1,5 +1,6 @@
 """From the settings of a stream of predictions to what its monitor is told."""
 
+from dataclasses import replace
 from typing import Any
 
 from stream_app.core.budget import Budget
@@ -60,8 +61,9 @@ def prediction_config(name: str, stream: PredictionStream) -> PredictionConfig:
             resolve_after=stream.resolve_after,
         )
         Budget.parse(stream.budget)
-        # Without an event nobody would hear of a mistake before the first one comes.
-        SourceMonitor("any", config)
+        # Without an event nobody would hear of a mistake before the first one comes. The usual detectors are none, and
+        # River takes its time to load.
+        SourceMonitor("any", replace(config, error_detectors=()) if stream.detectors is None else config)
     except StreamgaugeError as error:
         raise SettingsError(f"streams.{name}: {error}") from error
     except (TypeError, ValueError) as error:

@@ -10,8 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stream_app.cli.alert_lines import alert_line
 from stream_app.cli.demo.judging import Verdict
-from stream_app.cli.show import alert_line
 from stream_app.events import Alert, AlertState
 
 __all__ = ["Replaying", "Screen", "faults_table", "replays_table"]
