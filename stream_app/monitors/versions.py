@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stream_app.errors import OldStateError, StateError
+from stream_app.monitors.damage import damage_named
 
 __all__ = ["Upgrade", "upgraded"]
 
@@ -42,7 +43,7 @@ def upgraded(
     OldStateError
         If it is older, and there is no way to the version wanted.
     StateError
-        If it is newer, or says no version.
+        If it is newer, says no version, or is damaged.
 
     Examples
     --------
@@ -63,5 +64,6 @@ def upgraded(
                 f"state of {source}: version {stored}, this program reads {version} and nothing upgrades {number}; "
                 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
             )
-        state = {**upgrade(state), "version": number + 1}
+        with damage_named(source):
+            state = {**upgrade(state), "version": number + 1}
     return state

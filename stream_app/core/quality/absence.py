@@ -1,5 +1,7 @@
 """Channels that disappear: no value for many events while the source goes on."""
 
+from typing import Self
+
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, IntArray
@@ -30,10 +32,22 @@ class Absences:
         self.length: IntArray = np.zeros(columns, dtype=np.int64)
         self.gone: BoolArray = np.zeros(columns, dtype=np.bool_)
 
+    @classmethod
+    def restored(cls, length: IntArray, gone: BoolArray) -> Self:
+        """Rebuild from what a state holds; the arrays are taken over."""
+        made = cls.__new__(cls)
+        made.length, made.gone = length, gone
+        return made
+
     def grow(self, columns: int) -> None:
         """Add columns at the end."""
         self.length = np.append(self.length, np.zeros(columns, dtype=np.int64))
         self.gone = np.append(self.gone, np.zeros(columns, dtype=np.bool_))
+
+    @property
+    def calm(self) -> bool:
+        """Whether every column has a value in the last row: rows without missing ones change nothing then."""
+        return not np.count_nonzero(self.length)
 
     def update(self, missing: BoolArray, limit: IntArray) -> list[Transition]:
         """Take rows of missing flags; a column is gone from ``limit`` missing rows on until its next value.
@@ -50,7 +64,7 @@ class Absences:
         list of Transition
             Ordered by column, then row.
         """
-        if len(missing) == 0 or not (self.length.any() or missing.any()):
+        if len(missing) == 0 or (self.calm and not np.count_nonzero(missing)):
             return []
         length, _ = run_lengths(~missing, self.length, 0)
         self.length = length[-1].copy()

@@ -50,8 +50,7 @@ class Arrivals:
     """
 
     __slots__ = (
-        "_recent",
-        "_sample",
+        "_times",
         "burst",
         "bursting",
         "events",
@@ -69,44 +68,44 @@ class Arrivals:
         self.first = math.nan
         self.newest = math.nan
         self.longest = 0.0
-        self.silence = options.silence if options.silence is not None else math.inf
+        self.silence = math.inf if options.silence is None else float(options.silence)
         self.burst = 0.0
         self.silent = False
         self.bursting = False
         # Running maxima of event time: while learning all of them, later the last `burst_window`.
-        self._sample: FloatArray | None = np.empty(0)
-        self._recent: FloatArray = np.empty(0)
+        self._times: FloatArray = np.empty(0)
+
+    @property
+    def _learning(self) -> bool:
+        return self.events < self.options.learn
 
     def update(self, ts: FloatArray) -> list[RateChange]:
         """Take event times in order of arrival."""
         found: list[RateChange] = []
         start = 0
         while start < len(ts):
-            stop = (
-                len(ts)
-                if self._sample is None
-                else min(len(ts), start + self.options.learn - len(self._sample))
-            )
+            stop = min(len(ts), start + self.options.learn - self.events) if self._learning else len(ts)
             found += self._segment(ts[start:stop], start)
             start = stop
         return found
 
     def _segment(self, ts: FloatArray, offset: int) -> list[RateChange]:
-        fresh = math.isnan(self.newest)
-        if fresh:
-            self.first = float(ts[0])
-        head = ts[0] if fresh else self.newest
-        top = np.maximum.accumulate(np.concatenate([[head], ts]))
+        if math.isnan(self.newest):
+            self.first = self.newest = float(ts[0])
+        top = np.empty(len(ts) + 1)
+        top[0], top[1:] = self.newest, ts
+        top = np.maximum.accumulate(top)
         gaps = top[1:] - top[:-1]
-        self.events += len(ts)
-        self.longest = max(self.longest, float(gaps.max()))
-        found = self._silences(top, gaps, offset) + self._bursts(top[1:], offset)
+        longest = float(np.maximum.reduce(gaps))
+        found = self._silences(top, gaps, offset) if self.silent or longest > self.silence else []
+        self.longest = max(self.longest, longest)
         self.newest = float(top[-1])
-        if self._sample is not None:
-            self._sample = np.concatenate([self._sample, top[1:]])
-            if len(self._sample) == self.options.learn:
-                self._fit(self._sample)
-                self._sample = None
+        times = np.concatenate([self._times, top[1:]])
+        found += self._bursts(times, offset)
+        self.events += len(ts)
+        if self.events == self.options.learn:
+            self._fit(times)
+        self._times = times if self._learning else times[-self.options.burst_window :].copy()
         return found
 
     def _silences(self, top: FloatArray, gaps: FloatArray, offset: int) -> list[RateChange]:
@@ -130,15 +129,13 @@ class Arrivals:
     def _silence(self, row: int, ts: float, gap: float, *, begins: bool) -> RateChange:
         return RateChange(row, ts, "silence", begins, gap, self.silence)
 
-    def _bursts(self, top: FloatArray, offset: int) -> list[RateChange]:
-        window = self.options.burst_window
-        known = np.concatenate([self._recent, top])
-        self._recent = known[-window:].copy()
-        if self.burst <= 0.0 or len(known) <= window:
+    def _bursts(self, times: FloatArray, offset: int) -> list[RateChange]:
+        # While learning no burst is known; later the times are a window of old ones and the new ones.
+        if self.burst <= 0.0:
             return []
-        spans = known[window:] - known[:-window]
-        first = len(top) - len(spans)
-        if not self.bursting and spans.min() >= self.burst:
+        window = self.options.burst_window
+        spans = times[window:] - times[:-window]
+        if not self.bursting and np.minimum.reduce(spans) >= self.burst:
             return []
         found: list[RateChange] = []
         i = 0
@@ -150,10 +147,8 @@ class Arrivals:
             self.bursting = not self.bursting
             # As rates in events a second, larger is worse, as everywhere; the span of equal times counts as 1 µs.
             rate = window / max(float(spans[i]), 1e-6)
-            at = first + i
-            found.append(
-                RateChange(offset + at, float(top[at]), "burst", self.bursting, rate, window / self.burst)
-            )
+            at = float(times[window + i])
+            found.append(RateChange(offset + i, at, "burst", self.bursting, rate, window / self.burst))
             i += 1
         return found
 
@@ -180,17 +175,26 @@ class Arrivals:
 
     def state(self) -> dict[str, Any]:
         """Give the state as plain data."""
-        plain = {
-            name: getattr(self, name)
-            for name in self.__slots__
-            if name not in ("options", "_sample", "_recent")
+        return {
+            "events": self.events,
+            "first": self.first,
+            "newest": self.newest,
+            "longest": self.longest,
+            "silence": self.silence,
+            "burst": self.burst,
+            "silent": self.silent,
+            "bursting": self.bursting,
+            "times": self._times,
         }
-        return plain | {"sample": self._sample, "recent": self._recent}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
-        for name in self.__slots__:
-            if name not in ("options", "_sample", "_recent"):
-                setattr(self, name, type(getattr(self, name))(state[name]))
-        self._sample = None if state["sample"] is None else np.array(state["sample"], dtype=np.float64)
-        self._recent = np.array(state["recent"], dtype=np.float64)
+        self.events = int(state["events"])
+        self.first, self.newest = float(state["first"]), float(state["newest"])
+        self.longest = float(state["longest"])
+        self.silence, self.burst = float(state["silence"]), float(state["burst"])
+        self.silent, self.bursting = bool(state["silent"]), bool(state["bursting"])
+        self._times = np.array(state["times"], dtype=np.float64)
+        kept = self.events if self._learning else self.options.burst_window
+        if self._times.shape != (kept,):
+            raise ValueError(f"event times of shape {self._times.shape} instead of {kept} times")

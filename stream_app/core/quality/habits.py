@@ -6,22 +6,17 @@ predictive distribution (uniform prior), not from the frequency as if it were kn
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-from stream_app.core.arrays import FloatArray
-from stream_app.core.compact import compact
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.runs import improbable_repeats, longest_ordinary_run
 
-__all__ = ["Habits", "Learner", "learn_habits", "take"]
-
-_THIN = 5
+__all__ = ["NEVER", "HabitColumns", "Habits", "learn_habits", "sigma_limits"]
 
 NEVER = 2**62
 """A count that is never reached: the check is not judged."""
@@ -55,7 +50,54 @@ class Habits:
 
 
 _UNKNOWN = Habits()
-_NAMES = tuple(field.name for field in fields(Habits))
+
+
+@dataclass(slots=True)
+class HabitColumns:
+    """The habits of all channels of a source side by side, as vectorised checks compare with them.
+
+    Parameters
+    ----------
+    low, high, scale, missing_begin, missing_end, stuck, gone : ndarray, shape (d,)
+        As in `Habits`; a scale that there isn't is NaN.
+
+    Examples
+    --------
+    >>> columns = HabitColumns.unknown(2)
+    >>> columns.put(1, Habits(low=-3.0, high=3.0, scale=0.3, stuck=20))
+    >>> columns.high.tolist(), columns.stuck.tolist()
+    ([inf, 3.0], [0, 20])
+    """
+
+    low: FloatArray
+    high: FloatArray
+    scale: FloatArray
+    missing_begin: IntArray
+    missing_end: IntArray
+    stuck: IntArray
+    gone: IntArray
+
+    @classmethod
+    def unknown(cls, columns: int) -> Self:
+        """Return columns of which nothing is known yet."""
+        low, high, scale = np.empty((3, columns))
+        bounds = np.empty((4, columns), dtype=np.int64)
+        made = cls(low, high, scale, *bounds)
+        for column in range(columns):
+            made.put(column, _UNKNOWN)
+        return made
+
+    def grow(self, columns: int) -> None:
+        """Add columns at the end."""
+        fresh = self.unknown(columns)
+        for name in self.__slots__:
+            setattr(self, name, np.append(getattr(self, name), getattr(fresh, name)))
+
+    def put(self, column: int, habits: Habits) -> None:
+        """Take the habits of one column."""
+        for name in self.__slots__:
+            value = getattr(habits, name)
+            getattr(self, name)[column] = math.nan if value is None else value
 
 
 def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
@@ -80,7 +122,7 @@ def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
     >>> 9.0 < habits.high < 12.0, habits.missing_begin, habits.stuck, habits.gone
     (True, 15, 20, 300)
     """
-    low, high, scale = _sigma_limits(x, options.sigma)
+    low, high, scale = sigma_limits(x, options.sigma)
     window, missing = options.missing_window, rows - len(x)
     begin = max(options.missing_least, _most_by_chance(options.chance, window, missing, len(x)) + 1)
     return Habits(
@@ -106,7 +148,20 @@ def _most_by_chance(chance: float, window: int, missing: int, observed: int) -> 
     return int(np.count_nonzero(at_least[1:] > chance))
 
 
-def _sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | None]:
+def sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | None]:
+    """Return low and high limits, and the robust scale; without limits where all values are equal.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,)
+        A channel's values, finite, in order.
+    sigma : float
+        Robust standard deviations from the median to either limit.
+
+    Returns
+    -------
+    tuple of float, float, float or None
+    """
     # Scaled by a power of two, so that 1e300 has a scale as any other level.
     unit = 2.0**700 if np.abs(x).max() > 2.0**700 else 1.0
     # Order statistics by rank: np.quantile and np.median cost more than all other checks together.
@@ -138,167 +193,3 @@ def _unseen_range(x: FloatArray) -> float:
     memory = float((centred[1:] * centred[:-1]).sum()) / power if power > 0.0 else 0.0
     time = (1.0 + memory) / max(1.0 - memory, 1e-6)
     return math.sqrt(max(1.0, 3.0 * time / len(x)))
-
-
-def _wider(habits: Habits, sample: FloatArray, options: QualityOptions) -> Habits:
-    """Take in where the channel has dwelt since: nine tenths of the sample, with the first reach around them."""
-    if habits.scale is None:
-        # Constant until now. A scale of its own begins with the first block that has one.
-        low, high, scale = _sigma_limits(sample, options.sigma)
-        return replace(habits, low=low, high=high, scale=scale)
-    ordered = np.sort(sample)
-    rank = round(0.05 * (len(sample) - 1))
-    largest = float(np.finfo(np.float64).max)
-    reach = min(options.sigma * habits.scale, largest)
-    low, high = float(ordered[rank]) - reach, float(ordered[-1 - rank]) + reach
-    if low >= habits.low and high <= habits.high:
-        return habits
-    return replace(habits, low=max(min(habits.low, low), -largest), high=min(max(habits.high, high), largest))
-
-
-class Learner:
-    """Learn the habits of one channel, and widen them by the levels at which it dwells later.
-
-    After the first ``learn`` observed values, every block of as many events widens the limits to where nine
-    tenths of it (of every fifth value) lay. A level at which a channel has stayed for a good part of a block is a habit, however far from the first
-    one: going there is a change, for detectors of change to tell, and no bad input any more.
-
-    Parameters
-    ----------
-    options : QualityOptions
-        ``learn`` and the limits.
-
-    Examples
-    --------
-    >>> learner = Learner(QualityOptions())
-    >>> learner.feed(np.random.default_rng(0).normal(size=300)), learner.learned
-    (True, True)
-    """
-
-    __slots__ = ("_fresh", "_parts", "habits", "observed", "options", "origin", "rows")
-
-    def __init__(self, options: QualityOptions) -> None:
-        self.options = options
-        self.habits = _UNKNOWN
-        self.rows = 0
-        self.observed = 0
-        # The first value, from which the sample is counted.
-        self.origin = math.nan
-        self._parts: list[FloatArray | npt.NDArray[np.float32]] = []
-        # Values as they came: to make them compact a few at a time would cost more than all the rest.
-        self._fresh: list[FloatArray] = []
-
-    @property
-    def learned(self) -> bool:
-        """Whether the first habits are learned."""
-        return self.observed >= self.options.learn
-
-    @property
-    def room(self) -> int:
-        """Rows of which fewer leave the habits as they are, whatever is missing in them."""
-        done = self.rows % self.options.learn if self.learned else self.observed
-        return self.options.learn - done
-
-    def until(self, column: FloatArray) -> int:
-        """Return how many of these rows may be fed at once: to the end of a block, or all."""
-        if self.learned:
-            return min(len(column), self.options.learn - self.rows % self.options.learn)
-        if len(column) <= self.options.learn - self.observed:
-            return len(column)
-        seen = np.flatnonzero(~np.isnan(column))
-        wanting = self.options.learn - self.observed
-        return int(seen[wanting - 1]) + 1 if len(seen) >= wanting else len(column)
-
-    def feed(self, column: FloatArray) -> bool:
-        """Take rows, no more than `until` allows; true when they changed the habits.
-
-        Parameters
-        ----------
-        column : ndarray, shape (n,)
-            Values; NaN is missing.
-
-        Returns
-        -------
-        bool
-        """
-        length, learned = self.options.learn, self.learned
-        if learned:
-            self._fresh.append(column[-self.rows % _THIN :: _THIN].copy())
-        else:
-            known = column[~np.isnan(column)]
-            if self.observed == 0 and len(known):
-                self.origin = float(known[0])
-            self._parts.append(compact(known, self.origin))
-            self.observed += len(known)
-        self.rows += len(column)
-        if self.rows % length if learned else not self.learned:
-            return False
-        before, sample = self.habits, self._sample().astype(np.float64) + self.origin
-        sample = sample[~np.isnan(sample)]
-        self._parts, self._fresh = [], []
-        if not learned:
-            self.habits = learn_habits(sample, self.rows, self.options)
-        # A block of which half is missing says little of where the channel dwells.
-        elif 2 * _THIN * len(sample) >= length:
-            self.habits = _wider(self.habits, sample, self.options)
-        return self.habits is not before
-
-    def learn(self, away: npt.NDArray[np.float32]) -> None:
-        """Take rows without gaps, fewer than there is room for, as differences from the origin; not when learned."""
-        self._parts.append(away)
-        self.observed += len(away)
-        self.rows += len(away)
-
-    def _sample(self) -> FloatArray | npt.NDArray[np.float32]:
-        """Return the sample so far, from its origin."""
-        parts = [*self._parts]
-        if self._fresh and any(map(len, self._fresh)):
-            parts.append(compact(np.concatenate(self._fresh), self.origin))
-        if len(parts) == 1:
-            return parts[0]
-        sample: FloatArray | npt.NDArray[np.float32] = np.concatenate([np.empty(0, dtype=np.float32), *parts])
-        return sample
-
-    def state(self) -> dict[str, Any]:
-        """Give the state as plain data."""
-        return {
-            "habits": {name: getattr(self.habits, name) for name in _NAMES},
-            "rows": self.rows,
-            "observed": self.observed,
-            "origin": self.origin,
-            "sample": self._sample(),
-        }
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any], options: QualityOptions) -> "Learner":
-        """Rebuild from `state`."""
-        learner = cls(options)
-        learner.habits = Habits(**state["habits"])
-        learner.rows, learner.observed = int(state["rows"]), int(state["observed"])
-        learner.origin = float(state["origin"])
-        learner._parts = [np.array(state["sample"])]
-        return learner
-
-
-def take(learners: Sequence[Learner], rows: FloatArray) -> None:
-    """Let learners take rows, a column each, fewer than each has room for.
-
-    Where all begin to learn and nothing is missing, all columns are made compact at once.
-
-    Parameters
-    ----------
-    learners : sequence of Learner
-        One a column.
-    rows : ndarray, shape (n, d)
-        Values; NaN is missing.
-    """
-    origins = np.array([learner.origin for learner in learners])
-    if not (any(learner.learned for learner in learners) or np.isnan(rows).any() or np.isnan(origins).any()):
-        away = compact(rows, origins)
-        # What one column has beyond single precision must not widen the others.
-        if away.dtype == np.float32:
-            for learner, column in zip(learners, away.T.copy(), strict=True):
-                learner.learn(column)
-            return
-    for i, learner in enumerate(learners):
-        learner.feed(rows[:, i])

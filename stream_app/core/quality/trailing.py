@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class TrailingCount:
 
     Notes
     -----
-    While there is no flag, an update costs one look at the flags. Memory: ``window`` bytes a column.
+    While there is no flag, an update costs one look at the flags, and nothing is kept. Memory else: ``window`` bytes
+    a column.
 
     Examples
     --------
@@ -43,21 +45,31 @@ class TrailingCount:
     [(1, True), (4, False)]
     """
 
-    __slots__ = ("active", "history")
+    __slots__ = ("active", "history", "window")
 
     def __init__(self, window: int, columns: int) -> None:
-        self.history: BoolArray = np.zeros((window, columns), dtype=np.bool_)
+        self.window = window
+        # The flags of the last rows; None while none of them is set, which is nearly always.
+        self.history: BoolArray | None = None
         self.active: BoolArray = np.zeros(columns, dtype=np.bool_)
+
+    @classmethod
+    def restored(cls, window: int, history: BoolArray | None, active: BoolArray) -> Self:
+        """Rebuild from what a state holds; the arrays are taken over."""
+        made = cls.__new__(cls)
+        made.window, made.history, made.active = window, history, active
+        return made
 
     def grow(self, columns: int) -> None:
         """Add columns without flags at the end."""
-        self.history = np.hstack([self.history, np.zeros((len(self.history), columns), dtype=np.bool_)])
+        if self.history is not None:
+            self.history = np.hstack([self.history, np.zeros((self.window, columns), dtype=np.bool_)])
         self.active = np.append(self.active, np.zeros(columns, dtype=np.bool_))
 
     @property
     def calm(self) -> bool:
         """Whether nothing was flagged lately: rows without flags change nothing then."""
-        return not (self.history.any() or self.active.any())
+        return self.history is None
 
     def update(self, flags: BoolArray, begin: IntArray, end: IntArray) -> list[Transition]:
         """Take rows of flags.
@@ -74,13 +86,16 @@ class TrailingCount:
         list of Transition
             Ordered by column, then row.
         """
-        if not flags.any() and self.calm:
-            return []
-        window = len(self.history)
-        everything = np.vstack([self.history, flags])
+        window, history = self.window, self.history
+        if history is None:
+            if not np.count_nonzero(flags):
+                return []
+            history = np.zeros((window, len(self.active)), dtype=np.bool_)
+        everything = np.vstack([history, flags])
         running = np.cumsum(everything, axis=0, dtype=np.int64)
         count = running[window:] - running[:-window]
-        self.history = everything[-window:].copy()
+        recent = everything[-window:]
+        self.history = recent.copy() if np.count_nonzero(recent) else None
         found: list[Transition] = []
         touched = self.active | (count >= begin).any(axis=0)
         for column in np.flatnonzero(touched).tolist():

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
+from stream_app.core.quality import in_columns
 from stream_app.monitors.versions import Upgrade
 
 __all__ = ["UPGRADES", "VERSION"]
 
-VERSION = 2
+VERSION = 3
 
-UPGRADES: Mapping[int, Upgrade] = MappingProxyType({})
+
+def _quality_in_columns(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {**state, "quality": in_columns(state["quality"])}
+
+
+UPGRADES: Mapping[int, Upgrade] = MappingProxyType({2: _quality_in_columns})
 """By the version that they take."""

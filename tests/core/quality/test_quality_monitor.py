@@ -370,4 +370,16 @@ def test_wrong_data_and_states_are_told():
     with pytest.raises(StateError, match="version 4"):
         QualityMonitor.from_state({"version": 4})
     with pytest.raises(StateError, match="damaged"):
-        QualityMonitor.from_state({"version": 1})
+        QualityMonitor.from_state({"version": 2})
+
+
+@pytest.mark.parametrize("name", ["numbers", "counts", "flags", "sample"])
+def test_a_state_whose_parts_do_not_fit_each_other_is_told(name):
+    monitor = QualityMonitor(["a", "b"])
+    monitor.update(np.arange(50.0), noise(50))
+    state = monitor.state()
+    with pytest.raises(StateError, match=r"damaged: a (table|sample) of"):
+        QualityMonitor.from_state(state | {name: state[name][:-1]})
+    times = state["arrivals"]["times"][1:]
+    with pytest.raises(StateError, match="event times"):
+        QualityMonitor.from_state(state | {"arrivals": state["arrivals"] | {"times": times}})
