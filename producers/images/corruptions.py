@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from producers.images.collection import Pixels
 from producers.images.options import Corruption
@@ -114,6 +113,8 @@ class Corruptor:
     def _worse(self, images: Pixels, numbers: IntArray, level: Level) -> Pixels:
         grey = images.astype(np.float32) * np.float32(level.contrast)
         if level.blur:
+            from scipy import ndimage  # noqa: PLC0415  a replay of anything else does not wait for it
+
             for axis in (1, 2):
                 grey = ndimage.gaussian_filter1d(grey, level.blur, axis=axis, mode="nearest")
         if level.noise:

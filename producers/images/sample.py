@@ -1,7 +1,6 @@
 """The small sample of real digits that scikit-learn brings along."""
 
 import numpy as np
-from scipy import ndimage
 
 from producers.batch import as_labels
 from producers.images.collection import Collection
@@ -19,6 +18,8 @@ def sample_digits() -> Collection:
     They are the test part of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin, Kaynak 1998,
     doi 10.24432/C50P49, CC BY 4.0): three times as large, linearly between pixels, with a margin of two pixels.
     """
+    from scipy import ndimage  # noqa: PLC0415  as for corruptions
+
     digits = needed("sklearn.datasets").load_digits()
     small = np.asarray(digits.images, dtype=np.float64) / 16.0
     large = ndimage.zoom(small, (1, _FACTOR, _FACTOR), order=1)
