@@ -124,15 +124,18 @@ class ChannelChecks:
         # One comparison with the narrower of both limits on each side finds nothing wrong in nearly all batches:
         # what is missing is not within them either.
         within = (x >= self._least) & (x <= self._most)
-        calm = self._calm and np.count_nonzero(within) == within.size
+        if self._calm and np.count_nonzero(within) == within.size:
+            return self._stuck(ts, x)
         missing = np.isnan(x)
-        found = [] if calm else self._look_closely(x, within, missing)
-        stuck = self.runs.update(ts, x, self._habits.stuck, self.options.stuck_seconds)
-        found += [("stuck", t) for t in stuck]
-        if not calm:
-            found += [("gone", t) for t in self.absences.update(missing, self._habits.gone)]
-            self._calm = self._is_calm()
+        found = self._look_closely(x, within, missing)
+        found += self._stuck(ts, x)
+        found += [("gone", t) for t in self.absences.update(missing, self._habits.gone)]
+        self._calm = self._is_calm()
         return found
+
+    def _stuck(self, ts: FloatArray, x: FloatArray) -> list[tuple[str, Transition]]:
+        limit, seconds = self._habits.stuck, self.options.stuck_seconds
+        return [("stuck", t) for t in self.runs.update(ts, x, limit, seconds)]
 
     def _look_closely(
         self, x: FloatArray, within: BoolArray, missing: BoolArray

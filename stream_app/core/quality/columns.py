@@ -19,19 +19,16 @@ from stream_app.core.quality.options import QualityOptions
 from stream_app.core.quality.runs import StuckRuns
 from stream_app.core.quality.trailing import TrailingCount
 
-__all__ = ["COUNTS", "FLAGS", "NUMBERS", "channel_columns", "restore_columns"]
+__all__ = ["channel_columns", "restore_columns"]
 
-NUMBERS = ("low", "high", "scale", "origin", "last", "since")
+_NUMBERS = ("low", "high", "scale", "origin", "last", "since")
 """Learned limits, the learners' origins, the newest value of each channel and since when it has been there."""
 
-COUNTS = (
+_COUNTS = (
     "missing_begin", "missing_end", "stuck", "gone", "rows", "observed", "sampled", "length", "longest", "absent",
     *WINDOWS,
 )  # fmt: skip
 """Learned bounds, the learners' counts and sizes of samples, runs of equal and of missing values, bad values."""
-
-FLAGS = CHECKS
-"""Checks that are in alarm."""
 
 
 def channel_columns(learners: Learners, checks: ChannelChecks) -> dict[str, Any]:
@@ -45,8 +42,9 @@ def channel_columns(learners: Learners, checks: ChannelChecks) -> dict[str, Any]
     Returns
     -------
     dict
-        ``numbers``, ``counts`` and ``flags`` (fields by channels), ``history`` (flags of the last rows, of the checks
-        that saw something bad in them) and ``sample`` (the learners' samples one after the other).
+        ``numbers``, ``counts`` and ``flags`` (fields by channels; flags are the alarms of `CHECKS`), ``history`` (flags
+        of the last rows, of the checks that saw something bad in them) and ``sample`` (the learners' samples one after
+        the other).
     """
     habits, runs, absences = learners.habits, checks.runs, checks.absences
     sample, sampled = learners.sample()
@@ -92,15 +90,16 @@ def restore_columns(
     """
     columns = declared.shape[1]
     # Each table is copied as a whole; its rows then belong to those who write into them.
-    low, high, scale, origin, last, since = _table(state["numbers"], np.float64, (len(NUMBERS), columns))
-    counts = _table(state["counts"], np.int64, (len(COUNTS), columns))
-    flags = _table(state["flags"], np.bool_, (len(FLAGS), columns))
+    low, high, scale, origin, last, since = _table(state["numbers"], np.float64, (len(_NUMBERS), columns))
+    counts = _table(state["counts"], np.int64, (len(_COUNTS), columns))
+    flags = _table(state["flags"], np.bool_, (len(CHECKS), columns))
     learners = Learners(options, HabitColumns(low, high, scale, *counts[:4]))
     learners.origin = origin
     learners.rows, learners.observed, sampled = counts[4:7].tolist()
     learners.put_sample(np.array(state["sample"]), sampled)
+    *alarms, stuck, gone = flags
     trailing = {}
-    for (name, window), active in zip(WINDOWS.items(), flags, strict=False):
+    for (name, window), active in zip(WINDOWS.items(), alarms, strict=True):
         history = state["history"].get(name)
         length = getattr(options, window)
         if history is not None:
@@ -112,8 +111,8 @@ def restore_columns(
         learners.habits,
         declared=declared,
         trailing=trailing,
-        runs=StuckRuns.restored(last, since, length, longest, flags[3]),
-        absences=Absences.restored(absent, flags[4]),
+        runs=StuckRuns.restored(last, since, length, longest, stuck),
+        absences=Absences.restored(absent, gone),
         counts=dict(zip(WINDOWS, counts[10:], strict=True)),
     )
 

@@ -49,9 +49,6 @@ class Habits:
     gone: int = NEVER
 
 
-_UNKNOWN = Habits()
-
-
 @dataclass(slots=True)
 class HabitColumns:
     """The habits of all channels of a source side by side, as vectorised checks compare with them.
@@ -80,12 +77,7 @@ class HabitColumns:
     @classmethod
     def unknown(cls, columns: int) -> Self:
         """Return columns of which nothing is known yet."""
-        low, high, scale = np.empty((3, columns))
-        bounds = np.empty((4, columns), dtype=np.int64)
-        made = cls(low, high, scale, *bounds)
-        for column in range(columns):
-            made.put(column, _UNKNOWN)
-        return made
+        return cls(*(np.full(columns, value) for value in _row(Habits())))
 
     def grow(self, columns: int) -> None:
         """Add columns at the end."""
@@ -95,9 +87,16 @@ class HabitColumns:
 
     def put(self, column: int, habits: Habits) -> None:
         """Take the habits of one column."""
-        for name in self.__slots__:
-            value = getattr(habits, name)
-            getattr(self, name)[column] = math.nan if value is None else value
+        for name, value in zip(self.__slots__, _row(habits), strict=True):
+            getattr(self, name)[column] = value
+
+
+def _row(habits: Habits) -> tuple[float | int, ...]:
+    scale = math.nan if habits.scale is None else habits.scale
+    return (
+        *(habits.low, habits.high, scale),
+        *(habits.missing_begin, habits.missing_end, habits.stuck, habits.gone),
+    )
 
 
 def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:

@@ -115,12 +115,10 @@ class QualityMonitor:
 
     def _declared(self, channels: Sequence[str]) -> FloatArray:
         """Lay the declared limits of channels side by side, lows above highs."""
-        declared = np.empty((2, len(channels)))
-        declared[0], declared[1] = -math.inf, math.inf
-        if self.limits:
-            for i, name in enumerate(channels):
-                declared[:, i] = self.limits.get(name, declared[:, i])
-        return declared
+        endless = -math.inf, math.inf
+        if not self.limits:
+            return np.array(endless)[:, None].repeat(len(channels), axis=1)
+        return np.array([self.limits.get(name, endless) for name in channels]).reshape(-1, 2).T
 
     def count(self, **reasons: int) -> None:
         """Add arrivals that the caller refused, by reason: ``count(duplicate=2, late=1)``."""
