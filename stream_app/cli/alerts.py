@@ -26,7 +26,6 @@ from stream_app.cli.options import (
 from stream_app.cli.show import console, instant, printable
 from stream_app.errors import StoreError
 from stream_app.events import Alert, AlertState, AuditRecord, parse_event_time
-from stream_app.kafka.audit import append_audit
 from stream_app.settings import Settings
 from stream_app.store import AlertReader
 
@@ -256,6 +255,8 @@ def ack(
 
     What cannot be written to the log is not acknowledged. Where no broker is named, only the store has it.
     """
+    from stream_app.kafka.audit import append_audit  # noqa: PLC0415 - lookups do not wait for Kafka's client
+
     configure_logging(quiet=True)
     settings = settings_of(config, kafka, redis)
     who, now = by or _user(), time.time()

@@ -7,8 +7,10 @@ import structlog
 
 __all__ = ["configure_logging"]
 
-_LOUD = ("faust", "mode", "aiokafka", "kafka", "asyncio", "stream_app.runtime.batching")
-"""The last one is the home of services of Faust's, which tell of each start and stop there."""
+_LOUD = (
+    "faust", "mode", "aiokafka", "kafka", "asyncio", "stream_app.runtime.batching", "stream_app.runtime.tables"
+)  # fmt: skip
+"""The last two are homes of services of Faust's, which tell of each start and stop there."""
 
 
 def configure_logging(*, verbose: bool = False, quiet: bool = False, json: bool | None = None) -> None:

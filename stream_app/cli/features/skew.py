@@ -19,7 +19,6 @@ from stream_app.cli.show import columns, console
 from stream_app.core.features import FeatureView, OnlineFeatures, select_features
 from stream_app.errors import DataError, SettingsError
 from stream_app.events import Topics
-from stream_app.kafka import ensure_topics
 from stream_app.settings import Settings
 from stream_app.store import FeatureLookup, converse
 
@@ -123,6 +122,7 @@ async def _served(
 
 async def _tell(settings: Settings, view: FeatureView, found: "list[FeatureSkew]", at: float) -> None:
     from stream_app.features import judge_skew  # noqa: PLC0415 as above
+    from stream_app.kafka import ensure_topics  # noqa: PLC0415 as above
     from stream_app.runtime.kafka import start_producer  # noqa: PLC0415 as above
     from stream_app.runtime.kept_alerts import KeptAlerts  # noqa: PLC0415 as above
 
