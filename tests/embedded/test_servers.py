@@ -113,6 +113,7 @@ def test_a_store_starts_answers_and_stops():
 OWNER = """
 import signal, threading
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 servers = EmbeddedBroker(), EmbeddedStore()
 # A thread that ends is not the owner's end.
 starts = [threading.Thread(target=lambda server=server: print(server.start(), flush=True)) for server in servers]
