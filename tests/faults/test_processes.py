@@ -63,20 +63,24 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
 
 async def test_sigterm_in_mid_batch(make_ground, row, scale, seed, chance):
     """SIGTERM in mid-batch."""
-    feed = Feed(length=2000, seed=seed)
+    rounds, piece = scale.pick(3, 10), 4000
+    feed = Feed(length=(rounds + 1) * piece // 4, seed=seed)
     ground = await make_ground(max_batch=100)
-    await ground.send(feed.take())
-    longest = 0.0
-    for _ in range(scale.pick(3, 10)):
+    longest, behind = 0.0, 0
+    for i in range(rounds):
+        await ground.send(feed.take(piece))
         worker = await ground.workers.start("worker-1", restart=False)
         await ground.moved()
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         longest = max(longest, await worker.stop())
-    row.remark(f"longest stop {longest:.1f} s")
+        behind += await ground.processed() < (i + 1) * piece
+    row.remark(f"longest stop {longest:.1f} s, {behind} of {rounds} with events left")
+    await ground.send(feed.take())
     await ground.workers.start("worker-1")
     result = await ground.settled()
     row.tell(result)
     assert longest < 5.0
+    assert behind
     assert not result.differences
     assert result.truth.alerts
 
