@@ -1,9 +1,8 @@
 """The ground of one scenario: topic, settings, workers, and a look at what they have done."""
 
 import asyncio
-import time
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -126,17 +125,28 @@ class Ground:
         await produce(self._producer, self.topic, events)
 
     @asynccontextmanager
-    async def load(self, feed: Feed, piece: int, every: float) -> AsyncIterator[None]:
-        """Send a piece of a feed every so many seconds while the block runs, and what is left at its end."""
+    async def load(
+        self, feed: Feed, piece: int, every: float
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Send a piece of a feed every so many seconds while the block runs, and what is left at its end.
+
+        Gives a function that waits for a position to move from where it is. Only here can it be asked: where no
+        further events come, all may be processed before one begins to wait.
+        """
 
         async def work() -> None:
             while events := feed.take(piece):
                 await self.send(events)
                 await asyncio.sleep(every)
 
+        async def moved() -> None:
+            beyond = await self.processed() + 1
+            assert not task.done(), "the load ran dry; the feed is too short for this machine"
+            await self.reached(beyond, 60.0)
+
         task = asyncio.create_task(work())
         try:
-            yield
+            yield moved
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -180,23 +190,18 @@ class Ground:
         finally:
             await consumer.stop()
 
-    async def moved(self, timeout: float = 60.0) -> float:
-        """Wait until a position moves; return how many seconds that took."""
-        begin, first = time.monotonic(), await self.processed()
-
-        async def further() -> bool:
-            return await self.processed() > first
-
-        await eventually(further, timeout=timeout)
-        return time.monotonic() - begin
-
     async def reached(self, count: int, timeout: float = 120.0) -> None:
         """Wait until so many events have been processed."""
 
         async def far() -> bool:
             return await self.processed() >= count
 
-        await eventually(far, timeout=timeout)
+        try:
+            await eventually(far, timeout=timeout)
+        except AssertionError:
+            raise AssertionError(
+                f"{count} events not within {timeout} s: at {await self.positions()}; {self._last_lines()}"
+            ) from None
 
     async def caught_up(self, timeout: float = 120.0) -> None:
         """Wait until all that the log holds now has been processed."""
@@ -208,10 +213,12 @@ class Ground:
         try:
             await eventually(done, timeout=timeout)
         except AssertionError:
-            said = {worker.name: worker.last_line for worker in self.workers.workers}
             raise AssertionError(
-                f"not caught up within {timeout} s: at {await self.positions()} of {ends}; {said}"
+                f"not caught up within {timeout} s: at {await self.positions()} of {ends}; {self._last_lines()}"
             ) from None
+
+    def _last_lines(self) -> dict[str, str]:
+        return {worker.name: worker.last_line for worker in self.workers.workers}
 
     async def settled(self, timeout: float = 120.0) -> Comparison:
         """Wait until all is processed, stop the workers gracefully, and compare."""

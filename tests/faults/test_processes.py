@@ -32,15 +32,19 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
     slowest = 0.0
     worker = await ground.workers.start("worker-1")
     for i in range(kills):
-        # There is work in hand at each instant: the next piece comes as long as the worker is being started.
-        await ground.send(feed.take(piece))
-        slowest = max(slowest, await ground.moved())
+        done, begin = await ground.processed(), time.monotonic()
+        await ground.send(feed.take(piece // 2))
+        await ground.reached(done + 1)
+        slowest = max(slowest, time.monotonic() - begin)
         instant = _INSTANTS[i % 3]
         ends = len(worker.exits)
+        # The trap is set before the rest comes, so that there is work in hand for it.
         if instant != "any":
             request = CHECKPOINT if instant == "mid-checkpoint" else b"EVALSHA"
             moment = chance.choice(("before", "torn", "after"))
             wire.set(request, chance.randint(1, 3), moment, lambda: worker.send(signal.SIGKILL))
+        await ground.send(feed.take(piece - piece // 2))
+        if instant != "any":
             try:
                 await eventually(lambda before=ends: len(worker.exits) > before, timeout=2.0)
                 instants[instant] += 1
@@ -63,14 +67,15 @@ async def test_kill_9_at_random_instants(make_ground, redis_server, row, scale, 
 
 async def test_sigterm_in_mid_batch(make_ground, row, scale, seed, chance):
     """SIGTERM in mid-batch."""
-    rounds, piece = scale.pick(3, 10), 4000
+    rounds, piece = scale.pick(3, 10), 8000
     feed = Feed(length=(rounds + 1) * piece // 4, seed=seed)
-    ground = await make_ground(max_batch=100)
+    ground = await make_ground(max_batch=100, checkpoint_interval=0.02)
     longest, behind = 0.0, 0
     for i in range(rounds):
+        done = await ground.processed()
         await ground.send(feed.take(piece))
         worker = await ground.workers.start("worker-1", restart=False)
-        await ground.moved()
+        await ground.reached(done + 1)
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         longest = max(longest, await worker.stop())
         behind += await ground.processed() < (i + 1) * piece
@@ -103,30 +108,32 @@ async def test_zombie(make_ground, folder, redis_server, row, scale, seed, chanc
 
     wire, zombie = await worker("worker-0")
     await ground.send(feed.take(piece))
-    await ground.moved()
+    await ground.reached(1)
     for i in range(rounds):
+        # A piece is at least one checkpoint of each of the two partitions.
         wire.set(
             CHECKPOINT if i % 2 else b"EVALSHA",
-            chance.randint(1, 3),
+            chance.randint(1, 2),
             "held",
             lambda one=zombie: one.send(signal.SIGSTOP),
         )
         await ground.send(feed.take(piece))
         await eventually(lambda one=wire: one.sprung, timeout=20)
-        stopped, before = time.monotonic(), await ground.epochs()
+        stopped, before, done = time.monotonic(), await ground.epochs(), await ground.processed()
         next_wire, heir = await worker(f"worker-{i + 1}")
 
         async def taken_over(before=before):
             return all(epoch > before[p] for p, epoch in (await ground.epochs()).items())
 
         await eventually(taken_over, timeout=60)
-        await ground.moved()
+        await ground.send(feed.take(piece // 2))
+        await ground.reached(done + 1)
         slowest = max(slowest, time.monotonic() - stopped)
         monitor = RedisMonitor(redis_server.port, folder / f"monitor-{i}.log")
         await monitor.start()
         wire.release()
         zombie.send(signal.SIGCONT)
-        await ground.send(feed.take(piece))
+        await ground.send(feed.take(piece - piece // 2))
         await ground.caught_up()
         await zombie.stop_anyhow()
         written += writes(await monitor.stop(), wire.ports)
@@ -150,16 +157,16 @@ async def test_workers_come_and_go_under_load(make_ground, row, scale, seed, mos
     feed = Feed(sources=8, length=scale.pick(1800, 10_000), partitions=4, seed=seed)
     ground = await make_ground(partitions=4, max_batch=400)
     first = await ground.workers.start(named=False, restart=False)
-    async with ground.load(feed, 100, 0.2):
+    async with ground.load(feed, 100, 0.2) as moved:
         await first.ready()
-        await ground.moved()
+        await moved()
         others = [await ground.workers.start(named=False, restart=False) for _ in range(most - 1)]
         for worker in others:
             await worker.ready()
-        await ground.moved()
+        await moved()
         for worker in others:
             await worker.stop()
-            await ground.moved()
+            await moved()
     result = await ground.settled()
     row.tell(result)
     assert all(sum("partition claimed" in line for line in w.said.splitlines()) for w in others)
@@ -174,7 +181,7 @@ async def test_rolling_restart(make_ground, row, scale, seed):
     names = ["worker-a", "worker-b", "worker-c"]
     running = {name: await ground.workers.start(name, restart=False) for name in names}
     slowest = longest = 0.0
-    async with ground.load(feed, 60, 0.2):
+    async with ground.load(feed, 60, 0.2) as moved:
         for worker in running.values():
             await worker.ready()
         for name in names * scale.pick(1, 3):
@@ -182,7 +189,7 @@ async def test_rolling_restart(make_ground, row, scale, seed):
             begin = time.monotonic()
             running[name] = await ground.workers.start(name, restart=False)
             await running[name].ready()
-            await ground.moved()
+            await moved()
             slowest = max(slowest, time.monotonic() - begin)
     result = await ground.settled()
     row.tell(result)
@@ -207,9 +214,9 @@ async def test_idle_spare_takes_over(make_ground, row, seed):
     idle = 12.0
     await asyncio.sleep(idle)  # the fault itself: more than twice the interval without a partition
     await first.kill()
-    begin = time.monotonic()
+    done, begin = await ground.processed(), time.monotonic()
     await ground.send(feed.take())
-    await ground.moved()
+    await ground.reached(done + 1)
     row.recovery = time.monotonic() - begin
     row.remark(f"idle for {idle:.0f} s with an interval of 5 s")
     result = await ground.settled()

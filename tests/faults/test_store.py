@@ -38,7 +38,7 @@ async def test_redis_is_down(make_ground, own_redis, row, scale, seed):
     grown = worker.memory.peak - held
     await asyncio.to_thread(server.start)
     begin = time.monotonic()
-    await ground.moved()
+    await ground.reached(before + 1)
     row.recovery = time.monotonic() - begin
     result = await ground.settled(600)
     row.tell(result)
@@ -69,8 +69,9 @@ async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance,
     slowest, cut = 0.0, 0
     for _ in range(rounds):
         await ground.caught_up()
+        done = await ground.processed()
         await ground.send(feed.take(piece // 2))
-        await ground.moved()
+        await ground.reached(done + 1)
         (file,) = (server.directory / "appendonlydir").glob("*.incr.aof")
         length = file.stat().st_size
         beyond = await ground.processed() + 1
@@ -115,7 +116,7 @@ async def test_reply_is_lost_after_the_script_ran(make_ground, redis_server, row
             proxy.drop_replies(1, requests=lambda data, wanted=wanted: wanted in data)
             await ground.send(feed.take(piece))
             await eventually(lambda i=i: proxy.replies_lost == i + 1, timeout=30)
-            await ground.moved()
+            await ground.caught_up(60)
         result = await ground.settled()
         row.tell(result)
         row.remark(f"{proxy.replies_lost} replies lost, {worker.starts - 1} restarts")
@@ -196,7 +197,7 @@ async def test_redis_refuses(make_ground, own_redis, row, seed, refusal):
     )
     worker = await ground.workers.start("worker-1", restart=False)
     await ground.send(feed.take(3000))
-    await ground.moved()
+    await ground.reached(1)
     await refusal.begin(client, server)
     begin = time.monotonic()
     await ground.send(feed.take(1000))
