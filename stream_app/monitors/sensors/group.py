@@ -82,7 +82,7 @@ class ChannelGroup:
 
     def rows(self) -> tuple[FloatArray, FloatArray]:
         """Return times and values in the window now."""
-        return self._window.view(seconds=self._window.seconds)
+        return self._window.view()
 
     def figures(self) -> dict[str, float | None]:
         """Live figures of the detectors."""

@@ -9,12 +9,13 @@ from stream_app.monitors.versions import Upgrade
 
 __all__ = ["UPGRADES", "VERSION"]
 
-VERSION = 3
+VERSION = 4
 
 
 def _quality_in_columns(state: Mapping[str, Any]) -> dict[str, Any]:
     return {**state, "quality": in_columns(state["quality"])}
 
 
-UPGRADES: Mapping[int, Upgrade] = MappingProxyType({2: _quality_in_columns})
+# Windows of version 3 hold more than is read now.
+UPGRADES: Mapping[int, Upgrade] = MappingProxyType({2: _quality_in_columns, 3: dict})
 """By the version that they take."""
