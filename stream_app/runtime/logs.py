@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Logs:
-    """Asks Kafka about topics and their partitions.
+    """Asks Kafka about topics and their partitions, one question at a time.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class Logs:
         self._settings = settings
         self._patience = patience
         self._consumer: AIOKafkaConsumer | None = None
+        # One that fails closes the connection, which must not happen under another; nor may that use one that still opens.
+        self._asking = asyncio.Lock()
 
     async def ends(
         self, topics: Collection[str], partitions: Collection[TP]
@@ -84,6 +86,10 @@ class Logs:
             raise BrokerUnavailableError(f"Kafka does not tell where {names} begin: {error!r}") from error
 
     async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        async with self._asking:
+            return await self._ask_now(question)
+
+    async def _ask_now(self, question: Callable[[Any], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(self._patience):
                 if self._consumer is None:

@@ -309,10 +309,14 @@ class Worker:
             self._halt(error)
 
     def _watch(self, reading: Reading, partitions: Partitions, outages: Outages) -> Watchdog:
+        # Not those that claims ask: questions wait for each other, and those of claims are given more time than the watchdog
+        # has to see that Kafka is away. One that fails closes the connection, too: if it were shared, a partition without a
+        # leader would hold up the looks at all the others again and again.
+        logs = Logs(self.settings.kafka)
         return Watchdog(
             self._streams,
             self._outputs,
-            Logs(self.settings.kafka),
+            logs,
             reading,
             verify=partitions.verify,
             outages=outages,
