@@ -5,12 +5,22 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
+from stream_app.events import Alert
 from stream_app.monitors.arrivals import EventArrivals
 
 __all__ = ["MonitorBySource", "SourceIntake", "WatchedSource"]
 
+
+class Telling(Protocol):
+    """Result of one update of one source."""
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """Alerts that began or ended, in the order of their events."""
+
+
 Taken = TypeVar("Taken", bound=EventArrivals[Any])
-Told = TypeVar("Told")
+Told = TypeVar("Told", bound=Telling)
 Taken_contra = TypeVar("Taken_contra", bound=EventArrivals[Any], contravariant=True)
 Told_co = TypeVar("Told_co", covariant=True)
 
@@ -32,6 +42,9 @@ class WatchedSource(Protocol[Taken_contra, Told_co]):
 
     def update(self, arrivals: Taken_contra, partition: int) -> Told_co:
         """Take events of this source, in the order of their offsets."""
+
+    def end_alerts(self, offset: int) -> list[Alert]:
+        """End all alerts that fire, at the newest time: by this event the source starts cold."""
 
     def features(self) -> tuple[float, Mapping[str, float | None]]:
         """Return the time of the newest event, and the live features."""
@@ -80,19 +93,27 @@ class MonitorBySource(ABC, Generic[Taken, Told]):
         partition : int
             Where they came from; part of the identity of their alerts.
         """
-        outcomes = [monitor.update(piece, partition) for monitor, piece in self._pieces(source, arrivals)]
+        outcomes = []
+        for ended, monitor, piece in self._pieces(source, arrivals):
+            outcome = monitor.update(piece, partition)
+            outcome.alerts[:0] = ended
+            outcomes.append(outcome)
         return outcomes[0] if len(outcomes) == 1 else self._joined(outcomes)
 
-    def _pieces(self, source: str, arrivals: Taken) -> Iterator[tuple[WatchedSource[Taken, Told], Taken]]:
-        """Split arrivals where the source starts cold; by its own times, and so wherever batches end."""
+    def _pieces(
+        self, source: str, arrivals: Taken
+    ) -> Iterator[tuple[list[Alert], WatchedSource[Taken, Told], Taken]]:
+        """Split arrivals where the source starts cold, which ends its alerts; by its own times, wherever batches end."""
         monitor = self._sources.get(source)
         newest = -math.inf if monitor is None else monitor.intake.latest
-        first = 0
+        first, ended = 0, list[Alert]()
         for last in [*self._returns(arrivals, newest), len(arrivals.rows)]:
             if last > first:
                 if monitor is None:
                     monitor = self._sources[source] = self._started(source)
-                yield monitor, arrivals.between(first, last)
+                yield ended, monitor, arrivals.between(first, last)
+            if monitor is not None and last < len(arrivals.rows):
+                ended = monitor.end_alerts(arrivals.offsets[last])
             monitor = None
             first = last
 

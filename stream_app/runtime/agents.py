@@ -35,6 +35,9 @@ __all__ = ["Decode", "Decoded", "SourceAgent", "StreamAgent", "Waiting", "predic
 
 _log = structlog.get_logger(__name__)
 
+_FORGOTTEN_AT_ONCE = 1000
+"""Sources that expired or are too many and are removed by one checkpoint; the others wait for the next."""
+
 
 @dataclass(slots=True)
 class Decoded:
@@ -209,8 +212,12 @@ class StreamAgent(ABC, Generic[P]):
         Where that can't be done now it is due still.
         """
         with contextlib.suppress(GaveUpError):
-            await self._outages.ride_out(lambda: self._waiting.write_features(force=True))
+            await self._outages.ride_out(self._prepare)
             await self._outages.ride_out(lambda: self._partitions.checkpoint(self.topic))
+
+    async def _prepare(self) -> None:
+        """Write what has to be there before a checkpoint is; writing it again is safe."""
+        await self._waiting.write_features(force=True)
 
     async def tick(self) -> None:
         """Write what is due although no event came; a failure halts the worker."""
@@ -236,7 +243,7 @@ class StreamAgent(ABC, Generic[P]):
             async with self._partitions.lock:
                 try:
                     if not self._halted and REDIS not in self._outages.away:
-                        await self._waiting.write_features(force=True)
+                        await self._prepare()
                         await self._partitions.release(partitions, store=True)
                 except (StoreUnavailableError, FencedError) as error:
                     _log.warning("given up without a last checkpoint", topic=self.topic, reason=str(error))
@@ -318,3 +325,12 @@ class SourceAgent(StreamAgent[Partition]):
         letters = self._letters(records, decoded.rejected, refusals)
         await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
         return decoded.bad
+
+    async def _prepare(self) -> None:
+        """Forget what is too old or too much; its alerts end before its state is removed."""
+        for held in self._partitions.all():
+            if held.tp.topic == self.topic and held.changed:
+                partition = cast(Partition, held)
+                partition.shed(_FORGOTTEN_AT_ONCE)
+                await self._effects.end_forgotten(partition)
+        await super()._prepare()

@@ -27,6 +27,7 @@ from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
+    AlertReader,
     AlertWriter,
     CheckpointStore,
     FeatureLogReader,
@@ -133,6 +134,7 @@ def source_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
         around.producer,
         around.topics,
         AlertWriter(around.store),
+        AlertReader(around.store),
         FeatureWriter(around.store, name, ttl=stream.feature_ttl),
         around.outbox,
     )

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import AlertState, DeadLetter, Topics
+from stream_app.events import Alert, AlertState, DeadLetter, Topics
 from stream_app.monitors.form import SourceOutcome
+from stream_app.monitors.sensors import Forgotten
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import Partition
 from stream_app.runtime.publishing import publish_letters
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter
+from stream_app.store import AlertReader, AlertWriter, FeatureRow, FeatureWriter
 
 __all__ = ["Effects"]
 
@@ -42,6 +43,8 @@ class Effects:
         Their names.
     alerts : AlertWriter
         For Redis.
+    reader : AlertReader
+        Knows which alerts fire.
     features : FeatureWriter
         For Redis.
     outbox : Outbox
@@ -56,6 +59,7 @@ class Effects:
         producer: AIOKafkaProducer,
         topics: Topics,
         alerts: AlertWriter,
+        reader: AlertReader,
         features: FeatureWriter,
         outbox: Outbox,
         *,
@@ -65,6 +69,7 @@ class Effects:
         self._producer = producer
         self._topics = topics
         self._alerts = alerts
+        self._reader = reader
         self._features = features
         self._outbox = outbox
         self._metrics = metrics
@@ -100,6 +105,32 @@ class Effects:
                 self._waiting[key] = partition, int(outcome.batch.offsets[-1])
         await self.write_features(force=False)
 
+    async def end_forgotten(self, partition: Partition) -> None:
+        """End the alerts of sources that were forgotten, as no event of theirs will; before their state is removed.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses; writing again is safe.
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        """
+        if not partition.forgotten:
+            return
+        lives: dict[str, list[Forgotten]] = {}
+        for gone in partition.forgotten:
+            lives.setdefault(gone.source, []).append(gone)
+        firing = [
+            alert
+            for alert in await self._reader.firing()
+            if alert.stream == self._stream and alert.partition == partition.tp.partition
+        ]
+        ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []))]
+        self._outbox.added(sum(await self._alerts.write(ends, partition.fence)))
+        partition.forgotten.clear()
+
     async def write_features(self, *, force: bool) -> None:
         """Write the features of sources whose turn it is; of all that wait, with `force`."""
         now = time.monotonic()
@@ -132,3 +163,17 @@ class Effects:
             FeatureRow(key[2], self._waiting[key][1], event_ts, written, values)
             for key, (event_ts, values) in zip(known, features, strict=True)
         ]
+
+
+def _end(alert: Alert, lives: Sequence[Forgotten]) -> list[Alert]:
+    """Return the end of an alert if the life of its source in which it began is over; that is the first not before it."""
+    for life in lives:
+        if life.offset >= alert.offset:
+            ended = {
+                "state": AlertState.RESOLVED,
+                "ended_at": max(alert.started_at, life.until),
+                "end_offset": life.offset,
+                "context": alert.context | {"source_forgotten": 1.0},
+            }
+            return [alert.model_copy(update=ended)]
+    return []

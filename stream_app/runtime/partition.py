@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from faust.types import TP
 
 from stream_app.monitors.form import Monitor, SourceArrivals, SourceOutcome
-from stream_app.monitors.sensors import Recency
+from stream_app.monitors.sensors import Forgotten, Recency
 from stream_app.store import Fence, Seen
 
 __all__ = ["Held", "Partition", "SourceLimits"]
@@ -51,9 +51,6 @@ class Held(Protocol):
 
     def seen(self, name: str) -> Seen:
         """Return when that was seen last."""
-
-    def shed(self, most: int) -> None:
-        """Forget what is too old or too much, at most so many at once."""
 
     def count_forgotten(self) -> dict[str, int]:
         """Return how many sources were forgotten since the last call, by reason."""
@@ -102,7 +99,9 @@ class Partition:
     dirty: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     attempts: set[int] = field(default_factory=set)
-    _forgotten: Counter[str] = field(default_factory=Counter)
+    forgotten: list[Forgotten] = field(default_factory=list)
+    """Sources whose alerts have to be ended, as no event of theirs will."""
+    _counts: Counter[str] = field(default_factory=Counter)
     _began: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -152,8 +151,8 @@ class Partition:
         """Take a delivery; the states of its sources are in memory, see `absent`."""
         outcomes: list[SourceOutcome] = []
         for forgotten, piece in self.recency.take(arrivals):
-            for source, reason in forgotten:
-                self.forget(source, reason)
+            for each in forgotten:
+                self._forget(each)
             for source, rows in piece.items():
                 outcomes.append(self.monitor.update(source, rows, self.tp.partition))
                 self.gone.discard(source)
@@ -162,20 +161,21 @@ class Partition:
 
     def shed(self, most: int) -> None:
         """Forget sources that expired or are too many, at most so many at once."""
-        for source, reason in self.recency.shed(most):
-            self.forget(source, reason)
+        for each in self.recency.shed(most):
+            self._forget(each)
 
-    def forget(self, source: str, reason: str) -> None:
+    def _forget(self, gone: Forgotten) -> None:
         """Drop a source for good; it starts cold when it comes again."""
-        self.monitor.forget(source)
-        self.dirty.discard(source)
-        self.gone.add(source)
-        self._forgotten[reason] += 1
+        self.monitor.forget(gone.source)
+        self.dirty.discard(gone.source)
+        self.gone.add(gone.source)
+        self.forgotten.append(gone)
+        self._counts[gone.reason] += 1
 
     def count_forgotten(self) -> dict[str, int]:
         """Return how many sources were forgotten since the last call, by reason."""
-        counts = dict(self._forgotten)
-        self._forgotten.clear()
+        counts = dict(self._counts)
+        self._counts.clear()
         return counts
 
     def rest(self, most: int) -> None:

@@ -32,9 +32,6 @@ _RESTORED_AT_ONCE = 200
 _STORED_AT_ONCE = 2
 """Partitions that are stored at the same time."""
 
-_REMOVED_AT_ONCE = 1000
-"""Expired sources that are removed by one checkpoint; the others wait for the next."""
-
 
 class LogRanges(Protocol):
     """Where the logs of partitions begin and end."""
@@ -284,7 +281,6 @@ class Partitions:
     async def _store(self, partition: Held) -> None:
         next_offset = partition.next_offset
         fence = partition.fence
-        partition.shed(_REMOVED_AT_ONCE)
         for reason, count in partition.count_forgotten().items():
             self._metrics.forgotten.labels(reason).inc(count)
         states = await self._pack(partition)

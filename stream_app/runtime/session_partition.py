@@ -143,11 +143,8 @@ class SessionPartition:
         """Return when the position was stored."""
         return Seen(self.next_offset - 1, self.clock())
 
-    def shed(self, most: int) -> None:
-        """Forget nothing: the store does, by itself."""
-
     def count_forgotten(self) -> dict[str, int]:
-        """Return nothing, as nothing is forgotten."""
+        """Return nothing: what is forgotten the store forgets, by itself."""
         return {}
 
     def rest(self, most: int) -> None:

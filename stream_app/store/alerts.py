@@ -16,7 +16,9 @@ from stream_app.store.stored_alert import parsed_alert
 __all__ = ["AlertReader", "AlertWriter"]
 
 _KEPT_SECONDS = 30 * 86_400
+"""After their end; as long as they fire they stay."""
 _STREAM_LENGTH = 100_000
+_READ_AT_ONCE = 500
 _ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
@@ -102,8 +104,14 @@ class AlertReader:
         """All alerts that are firing, oldest first."""
         async with self._store.errors("reading the firing alerts"):
             ids = await self._store.client.zrange(self._store.keys.firing, 0, -1)
-        alerts = [await self.show(found.decode()) for found in ids]
-        return [alert for alert in alerts if alert is not None]
+            keys = [self._store.keys.alert(each.decode()) for each in ids]
+            raws: list[bytes | None] = []
+            for first in range(0, len(keys), _READ_AT_ONCE):
+                async with self._store.client.pipeline(transaction=False) as pipe:
+                    for key in keys[first : first + _READ_AT_ONCE]:
+                        pipe.hget(key, "alert")
+                    raws += await pipe.execute()
+        return [parsed_alert(raw, key) for key, raw in zip(keys, raws, strict=True) if raw is not None]
 
     async def recent(self, count: int) -> list[Alert]:
         """Return the newest beginnings and ends, oldest first."""

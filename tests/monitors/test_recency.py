@@ -37,36 +37,42 @@ def arrivals_of(part):
 
 def naive(log, max_sources):
     """Offsets at which a source starts cold, event by event."""
-    seen, clock, cold = {}, -math.inf, []
+    seen, clock, cold, forgotten = {}, -math.inf, [], []
     for offset, source, record_ts in log:
         if record_ts < math.inf:
             clock = max(clock, record_ts // 10.0 * 10.0)
-        for each, (_, at) in list(seen.items()):
+        for each, (last, at) in list(seen.items()):
             if clock - at > TTL:
+                forgotten.append((each, "expired", last, at + TTL))
                 del seen[each]
         if source not in seen:
             cold.append(offset)
             if len(seen) == max_sources:
-                del seen[min(seen, key=lambda each: seen[each][0])]
+                oldest = min(seen, key=lambda each: seen[each][0])
+                forgotten.append((oldest, "evicted", *seen.pop(oldest)))
         seen[source] = (offset, clock)
-    return cold, seen
+    return cold, seen, forgotten
 
 
 def taken(log, cuts, max_sources, restarts):
-    recency, cold, known = Recency(max_sources=max_sources, ttl=TTL), [], set()
+    recency, cold, known, gone = Recency(max_sources=max_sources, ttl=TTL), [], set(), []
     for begin, end in pairwise([0, *sorted(cuts), len(log)]):
         for forgotten, piece in recency.take(arrivals_of(log[begin:end])):
-            known -= {source for source, _ in forgotten}
+            gone += forgotten
+            known -= {each.source for each in forgotten}
             for offset, source in sorted((each.offsets[0], source) for source, each in piece.items()):
                 if source not in known:
                     cold.append(offset)
                     known.add(source)
         if begin in restarts:
-            known -= {source for source, _ in recency.shed(2)}
+            shed = recency.shed(2)
+            gone += shed
+            known -= {each.source for each in shed}
             recency = Recency(
                 max_sources=max_sources, ttl=TTL, seen={source: recency[source] for source in recency}
             )
-    return cold, recency
+    gone += recency.shed(1000)
+    return cold, recency, gone
 
 
 @given(events, st.sets(st.integers(1, 59)), st.integers(1, 6), st.sets(st.integers(0, 59)))
@@ -76,10 +82,10 @@ def test_any_deliveries_and_restarts_forget_what_a_run_event_by_event_forgets(
 ):
     log = log_of(drawn)
     cuts = {cut for cut in cuts if cut < len(log)}
-    cold, seen = naive(log, max_sources)
-    ours, recency = taken(log, cuts, max_sources, restarts)
+    cold, seen, forgotten = naive(log, max_sources)
+    ours, recency, gone = taken(log, cuts, max_sources, restarts)
     assert ours == cold
-    recency.shed(1000)
+    assert sorted(gone) == sorted(forgotten)
     assert {source: recency[source] for source in recency} == seen
     assert list(recency) == sorted(seen, key=lambda each: seen[each][0])
 
@@ -105,12 +111,12 @@ def test_what_is_expired_goes_in_bounded_batches_the_longest_unseen_first(count,
     recency = Recency(max_sources=10, ttl=TTL)
     list(recency.take(arrivals_of([(i, source, 1000.0) for i, source in enumerate("abc")])))
     list(recency.take(arrivals_of([(3, "d", 5000.0)])))
-    assert recency.shed(count) == [(source, "expired") for source in gone]
+    assert [each[:2] for each in recency.shed(count)] == [(source, "expired") for source in gone]
     assert "d" in recency
 
 
 def test_a_limit_that_was_lowered_is_met():
     seen = {name: (i, 1000.0) for i, name in enumerate("abcde")}
     recency = Recency(max_sources=2, ttl=TTL, seen=seen)
-    assert recency.shed(100) == [(source, "evicted") for source in "abc"]
+    assert [each[:2] for each in recency.shed(100)] == [(source, "evicted") for source in "abc"]
     assert list(recency) == ["d", "e"]

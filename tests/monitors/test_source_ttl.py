@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.events import SensorRow
+from stream_app.events import AlertState, SensorRow
 from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor
 from stream_app.store import pack_state
 
-CONFIG = SensorConfig(warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0)
+CONFIG = SensorConfig(
+    warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0, limits={"flow": (0.0, 50.0)}
+)
 
 
 def monitored(rows, cuts=(), config=CONFIG):
@@ -43,7 +45,7 @@ def naive(rows):
 steps = st.tuples(
     st.sampled_from([0.0, 1.0, 5.0, 999.0, 1000.0, 1001.0, 5000.0, -50.0, -2000.0]),
     st.booleans(),
-    st.sampled_from([{"flow": 1.0}, {"flow": 2.0, "power": 1.0}, {"power": None}]),
+    st.sampled_from([{"flow": 1.0}, {"flow": 2.0, "power": 1.0}, {"flow": 99.0}, {"power": None}]),
 )
 
 
@@ -68,6 +70,34 @@ def test_it_starts_cold_where_a_run_event_by_event_does(drawn, cuts):
     counted = [len(outcome.batch) for outcome in outcomes if outcome.batch is not None]
     refused = sum(len(outcome.refusals) for outcome in outcomes)
     assert sum(counted) + refused == len(rows)
+
+
+@given(st.lists(steps, min_size=1, max_size=80), st.sets(st.integers(1, 79)))
+@settings(max_examples=150, deadline=None)
+def test_alerts_from_before_the_absence_end(drawn, cuts):
+    rows = rows_of(drawn)
+    told, split = (
+        [alert for outcome in monitored(rows, some)[1] for alert in outcome.alerts]
+        for some in ((), {cut for cut in cuts if cut < len(rows)})
+    )
+    assert split == told
+    cold = len(rows) - len(naive(rows))
+    ends = {alert.id: alert for alert in told if alert.state is AlertState.RESOLVED}
+    for alert in told:
+        if alert.offset < cold:
+            end = ends[alert.id]
+            assert alert.offset <= end.end_offset <= cold
+            assert alert.started_at <= end.ended_at
+
+
+def test_the_end_is_when_the_source_was_seen_last():
+    rows = [(float(i), float(i), {"flow": 99.0 if i >= 5 else 1.0}) for i in range(10)]
+    rows += [(5000.0, 5000.0, {"flow": 1.0})]
+    _, (outcome,) = monitored(rows)
+    began, ended = outcome.alerts
+    assert (began.detector, began.state, began.offset) == ("quality.range", AlertState.FIRING, 7)
+    assert (ended.id, ended.state) == (began.id, AlertState.RESOLVED)
+    assert (ended.ended_at, ended.end_offset) == (9.0, 10)
 
 
 @pytest.mark.parametrize(("gap", "events"), [(1000.0, 100), (1001.0, 50)])

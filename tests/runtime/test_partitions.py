@@ -113,6 +113,7 @@ async def single_run(store, log):
     alerts = []
     for event in log:
         alerts += await deliver(partitions, [event])
+    partitions.get(PARTITION).shed(len(log))
     await partitions.checkpoint(TOPIC)
     return alerts, await stored(store)
 
@@ -132,8 +133,10 @@ async def in_pieces(store, log, cuts, stores, restarts):
                 for alert in await deliver(partitions, log[position:end]):
                     assert alerts.setdefault((alert.id, alert.state), alert) == alert
         if begin in stores:
+            partitions.get(PARTITION).shed(2)
             await partitions.checkpoint(TOPIC)
             assert len(partitions.get(PARTITION).monitor) <= 1
+    partitions.get(PARTITION).shed(len(log))
     await partitions.checkpoint(TOPIC)
     return list(alerts.values()), await stored(store)
 
@@ -184,6 +187,7 @@ async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(
     await partitions.checkpoint(TOPIC)
     assert set((await stored(store))[0]) == {"b", "c", "d"}
     await deliver(partitions, steady(1, "d", 40, ts=1_700_009_000.0))
+    partitions.get(PARTITION).shed(10)
     await partitions.checkpoint(TOPIC)
     assert set((await stored(store))[0]) == {"d"}
     # All three: "d" itself came back after its time.

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 from conftest import eventually
 
 from stream_app.errors import BrokerError, DataError, FencedError, SettingsError, StateError, StoreError
-from stream_app.events import DeadLetter, Reason, Topics
+from stream_app.events import Alert, AlertState, DeadLetter, Reason, Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings
-from stream_app.store import CheckpointStore, FeatureReader
+from stream_app.store import AlertReader, CheckpointStore, FeatureReader
 
 pytestmark = pytest.mark.integration
 
@@ -313,3 +314,39 @@ async def test_two_streams_are_watched_side_by_side(settings, store, producer, m
     rows = [await FeatureReader(store, view).get("pump") for view in ("sensors", "pumps")]
     assert [row.values["flow.count"] for row in rows] == [50, 10]
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("later", "limits", "kept"),
+    [(50.0, {"max_sources": 1}, 29.0), (5_000.0, {"source_ttl": 1600.0}, 1629.0)],
+    ids=["evicted", "expired"],
+)
+async def test_the_alerts_of_a_forgotten_source_end(
+    settings, store, producer, make_topic, read_topic, later, limits, kept
+):
+    topic = await make_topic("sensor.readings")
+    stream = SensorStream(channels={"flow": {"max": 10.0}}, **limits)
+    settings = settings.model_copy(update={"streams": {"sensors": stream}})
+    reader = AlertReader(store)
+    # The topic's retention would remove older records before they are read.
+    begin = time.time() - 10_000.0
+
+    async def send_at(source, times, **values):
+        for ts in times:
+            value = reading(source, ts=ts, **values)
+            await producer.send(topic, value=value, key=b"k", timestamp_ms=int((begin + ts) * 1000))
+
+    async with working(settings):
+        await send_at("a", range(30), flow=99.0)
+        (began,) = await eventually(reader.firing)
+        await send_at("b", [later], flow=1.0)
+        await eventually(lambda: at(store, settings, 31))
+        assert await reader.firing() == []
+        ended = await reader.show(began.id)
+        records = await read_topic(Topics(settings.prefix).alerts(began.kind), 2)
+    assert (began.source, began.detector) == ("a", "quality.range")
+    assert (ended.state, ended.end_offset) == (AlertState.RESOLVED, 29)
+    assert ended.context["source_forgotten"] == 1.0
+    # The log's clock goes in steps of a sixteenth of the time to live.
+    assert -stream.source_ttl / 16 <= ended.ended_at - begin - kept <= 0.0
+    assert [Alert.from_cloudevent(json.loads(record.value)) for record in records] == [began, ended]

@@ -10,6 +10,7 @@ from stream_app.core.budget import Budget, split_rate
 from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
+from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.damage import damage_named
@@ -100,6 +101,10 @@ class SourceMonitor:
                 triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
         alerts = self.book.update(self._told(signals), batch, partition)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
+
+    def end_alerts(self, offset: int) -> list[Alert]:
+        """End all alerts that fire, at the newest time: by this event the source starts cold."""
+        return self.book.end(self.intake.latest, offset)
 
     def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
         since = self._arm(block, batch)

@@ -108,13 +108,8 @@ class AlertBook:
             began = self._firing.pop(key, None)
             if began is None:
                 return None
-            ended = {
-                "state": AlertState.RESOLVED,
-                "severity": max(began.severity, Severity(change.severity), key=_RANK.index),
-                "ended_at": change.ts,
-                "end_offset": offset,
-            }
-            return began.model_copy(update=ended)
+            severity = max(began.severity, Severity(change.severity), key=_RANK.index)
+            return _ended(began, change.ts, offset, severity=severity)
         signal = change.signal
         alert = Alert(
             id=alert_id(
@@ -141,6 +136,19 @@ class AlertBook:
         self._firing[key] = alert
         return alert
 
+    def end(self, ts: float, offset: int) -> list[Alert]:
+        """End all alerts that fire: their source is not known any more.
+
+        Parameters
+        ----------
+        ts : float
+            When it was seen last, in epoch seconds.
+        offset : int
+            Of the event by which that was noticed.
+        """
+        firing, self._firing = self._firing, {}
+        return [_ended(alert, max(alert.started_at, ts), offset) for _, alert in sorted(firing.items())]
+
     def state(self) -> dict[str, Any]:
         """Plain values for `restore`."""
         return {
@@ -164,6 +172,11 @@ class AlertBook:
             self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
+
+
+def _ended(alert: Alert, ts: float, offset: int, **more: Any) -> Alert:
+    end = {"state": AlertState.RESOLVED, "ended_at": ts, "end_offset": offset}
+    return alert.model_copy(update=end | more)
 
 
 def _summary(signal: Signal) -> str:

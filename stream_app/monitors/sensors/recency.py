@@ -11,15 +11,36 @@ source with a wrong clock in its events cannot make the others old.
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from stream_app.monitors.form import SourceArrivals
 
-__all__ = ["Recency"]
+__all__ = ["Forgotten", "Recency"]
 
 _STEPS = 16
 
 A = TypeVar("A", bound=SourceArrivals)
+
+
+class Forgotten(NamedTuple):
+    """A source that is not kept any more.
+
+    Parameters
+    ----------
+    source : str
+        Which.
+    reason : str
+        ``expired``, because it was not seen for too long, or ``evicted``, because others needed its place.
+    offset : int
+        Of its last event.
+    until : float
+        The log's time until which it was kept, in epoch seconds: one `ttl` after it was seen last, where it expired.
+    """
+
+    source: str
+    reason: str
+    offset: int
+    until: float
 
 
 class Recency:
@@ -45,7 +66,7 @@ class Recency:
     >>> one = Arrivals([SensorRow("a", 1.0, {"x": 1.0})], offsets=[0], record_ts=[1.0])
     >>> two = Arrivals([SensorRow("b", 1.0, {"x": 1.0})], offsets=[1], record_ts=[1.0])
     >>> [gone for gone, _ in recency.take({"a": one, "b": two})]
-    [[], [('a', 'evicted')]]
+    [[], [Forgotten(source='a', reason='evicted', offset=0, until=0.0)]]
     """
 
     def __init__(
@@ -80,22 +101,27 @@ class Recency:
         # While the log has had no time yet, the difference is not a number, and nothing is old.
         return self._clock - clock > self._ttl
 
-    def shed(self, count: int) -> list[tuple[str, str]]:
-        """Forget what is expired or too much by now, at most so many sources; return them with the reason.
+    def shed(self, count: int) -> list[Forgotten]:
+        """Forget what is expired or too much by now, at most so many sources, and return them.
 
         It changes nothing that comes: those would start cold, too.
         """
-        gone: list[tuple[str, str]] = []
+        gone: list[Forgotten] = []
         while len(gone) < count and self._seen:
             oldest = next(iter(self._seen))
-            expired = self.expired(oldest)
-            if not expired and len(self._seen) <= self._max_sources:
+            if not self.expired(oldest) and len(self._seen) <= self._max_sources:
                 break
-            del self._seen[oldest]
-            gone.append((oldest, "expired" if expired else "evicted"))
+            gone.append(self._forget(oldest))
         return gone
 
-    def take(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[tuple[str, str]], dict[str, A]]]:
+    def _forget(self, source: str) -> Forgotten:
+        expired = self.expired(source)
+        offset, clock = self._seen.pop(source)
+        if expired:
+            return Forgotten(source, "expired", offset, clock + self._ttl)
+        return Forgotten(source, "evicted", offset, clock)
+
+    def take(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[Forgotten], dict[str, A]]]:
         """Note arrivals as seen, and split them where a source has to be forgotten.
 
         Parameters
@@ -105,8 +131,8 @@ class Recency:
 
         Yields
         ------
-        forgotten : list of (source, reason)
-            What is to be forgotten before the next arrivals are counted; the reason is ``expired`` or ``evicted``.
+        forgotten : list of Forgotten
+            What is to be forgotten before the next arrivals are counted.
         arrivals : dict of str to SourceArrivals
             The next ones.
         """
@@ -122,11 +148,11 @@ class Recency:
         else:
             yield from self._pieces(arrivals)
 
-    def _pieces(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[tuple[str, str]], dict[str, A]]]:
+    def _pieces(self, arrivals: Mapping[str, A]) -> Iterator[tuple[list[Forgotten], dict[str, A]]]:
         order = sorted(
             (offset, source, i) for source, each in arrivals.items() for i, offset in enumerate(each.offsets)
         )
-        forgotten: list[tuple[str, str]] = []
+        forgotten: list[Forgotten] = []
         piece: dict[str, A] = {}
         for offset, source, i in order:
             rows = arrivals[source]
@@ -137,8 +163,7 @@ class Recency:
                 if piece:
                     yield forgotten, piece
                     forgotten, piece = [], {}
-                forgotten.append(gone)
-                del self._seen[gone[0]]
+                forgotten.append(self._forget(gone))
             self._touch(source, offset)
             into = piece.setdefault(source, type(rows)())
             into.rows.append(rows.rows[i])
@@ -146,13 +171,10 @@ class Recency:
             into.record_ts.append(rows.record_ts[i])
         yield forgotten, piece
 
-    def _in_the_way(self, source: str) -> tuple[str, str] | None:
+    def _in_the_way(self, source: str) -> str | None:
         if source in self._seen:
-            return (source, "expired") if self.expired(source) else None
-        if len(self._seen) < self._max_sources:
-            return None
-        oldest = next(iter(self._seen))
-        return oldest, "expired" if self.expired(oldest) else "evicted"
+            return source if self.expired(source) else None
+        return None if len(self._seen) < self._max_sources else next(iter(self._seen))
 
     def _touch(self, source: str, offset: int) -> None:
         self._seen[source] = (offset, self._clock)

@@ -8,6 +8,7 @@ import numpy as np
 
 from stream_app.core.quality import QualityMonitor, QualityOptions
 from stream_app.core.signals import Signal
+from stream_app.events import Alert
 from stream_app.monitors.damage import damage_named
 from stream_app.monitors.sensors import versions
 from stream_app.monitors.sensors.batch import SensorBatch
@@ -63,6 +64,10 @@ class SourceMonitor:
         ]
         signals += self._watch(batch, scores)
         return Outcome(self.source, batch, scores, refusals, self.book.update(signals, batch, partition))
+
+    def end_alerts(self, offset: int) -> list[Alert]:
+        """End all alerts that fire, at the newest time: by this event the source starts cold."""
+        return self.book.end(self.intake.latest, offset)
 
     def _watch(self, batch: SensorBatch, scores: EventScores) -> list[tuple[str, Signal]]:
         found: list[tuple[str, Signal]] = []

@@ -1,6 +1,6 @@
 -- Record the beginning or the end of an alert once, however often it is told.
 -- KEYS: alert, stream of alerts, firing, and for an owner of a partition: outbox, position.
--- ARGV: epoch, owner, id, state, ordering time, JSON, TTL seconds, stream length, channel.
+-- ARGV: epoch, owner, id, state, ordering time, JSON, TTL seconds after the end, stream length, channel.
 -- Answers {1, 0} when it was new, {0, 0} when it was known, or a refusal.
 if KEYS[5] then
   local refused = refusal(KEYS[5], ARGV[1], ARGV[2])
@@ -27,6 +27,8 @@ else
 end
 -- By this it counts as told, so it comes after all that a refusal could leave out.
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'alert', ARGV[6])
-redis.call('EXPIRE', KEYS[1], ARGV[7])
+if ARGV[4] ~= 'firing' then
+  redis.call('EXPIRE', KEYS[1], ARGV[7])
+end
 redis.call('PUBLISH', ARGV[9], ARGV[6])
 return {1, 0}

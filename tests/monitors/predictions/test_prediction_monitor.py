@@ -272,6 +272,21 @@ def test_a_source_that_was_away_for_too_long_starts_cold():
     assert monitor.features("m")[1]["predictions"] == 10
 
 
+def test_what_fires_when_a_source_goes_away_ends_when_it_comes_back():
+    during = ROWS[: next(i for i, row in enumerate(ROWS) if row.ts >= START + 1150)]
+    monitor, outcomes = feed(CONFIG, during)
+    before = all_of(outcomes, "alerts")
+    open_ = {alert.id for alert in before if alert.state == "firing"}
+    open_ -= {alert.id for alert in before if alert.state == "resolved"}
+    back = arrivals([PredictionRow("m", START + 5e6, "new", prediction="cat")], len(during))
+    ends = monitor.update("m", back).alerts
+    assert open_
+    assert {alert.id for alert in ends if alert.state == "resolved"} == open_
+    assert {(alert.ended_at, alert.end_offset) for alert in ends} == {
+        (max(row.ts for row in during), len(during))
+    }
+
+
 def test_events_from_the_future_and_unknown_labels_are_refused():
     monitor = PredictionMonitor(PredictionConfig(labels=("cat", "dog")))
     rows = [
