@@ -6,6 +6,9 @@ PY := $(VENV)/bin/python
 ARGS ?=
 DATA ?= ../shared/data
 
+# Kept bytecode: else every process that a test starts compiles the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
@@ -43,11 +46,13 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 demo: venv ## Broker, store, worker and replays in one command; ends by itself (ARGS="--serve" keeps it)
 	@$(VENV)/bin/streamgauge demo $(ARGS)
 
+# Several run at once already; threads of their own would only wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: venv ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow and not faults" -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
 
-test-slow: venv ## The slow tests
-	@$(PY) -m pytest -m "slow and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+test-slow: venv ## The slow tests, and all examples of the property tests
+	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
 

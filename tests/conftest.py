@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from hypothesis import is_hypothesis_test
+from hypothesis import settings as hypothesis_settings
 from servers.kafka import ApacheKafka
 from servers.redis import RedisServer
 
@@ -32,6 +34,27 @@ DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 REAL = os.environ.get("STREAMGAUGE_TEST_SERVERS") == "real"
+
+
+def pytest_xdist_auto_num_workers():
+    """Run one process more than there are processors: embedded servers leave them idle a third of the time."""
+    if REAL or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return (os.cpu_count() or 1) + 1
+
+
+hypothesis_settings.register_profile("quick")
+
+
+def pytest_collection_modifyitems(items):
+    """Let property tests try a quarter of their examples, ten at least, with --hypothesis-profile=quick."""
+    if hypothesis_settings.get_current_profile_name() != "quick":
+        return
+    tests = (item.obj for item in items if isinstance(item, pytest.Function))
+    for test in {getattr(test, "__func__", test) for test in tests if is_hypothesis_test(test)}:
+        said = test._hypothesis_internal_use_settings
+        fewer = max(said.max_examples // 4, min(said.max_examples, 10))
+        test._hypothesis_internal_use_settings = hypothesis_settings(said, max_examples=fewer)
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,7 @@ def test_without_a_broker_an_acknowledgement_says_that_it_is_not_in_the_log(call
     assert "the audit log does not have it" in ended.err
 
 
-def test_what_the_audit_log_does_not_take_is_not_acknowledged(call, story):
+def test_what_the_audit_log_does_not_take_is_not_acknowledged(call, story, impatient):
     away = f"127.0.0.1:{free_port()}"
     assert call("alerts", "ack", STORY[1].id, "--kafka", away).failed(away)
     assert json.loads(call("alerts", "show", STORY[1].id, "--json").out)["acknowledged"] is None

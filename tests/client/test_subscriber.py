@@ -65,7 +65,6 @@ async def take(subscriber, count, timeout=30.0):
 
 
 async def nothing_more(subscriber):
-    """The end was reached: what is told last comes next."""
     with pytest.raises(TimeoutError):
         await take(subscriber, 1, timeout=1.5)
 
@@ -82,7 +81,8 @@ async def test_each_beginning_and_each_end_comes_once(subscriber, tell):
             (3, "firing"),
         ]
         assert found[2] == end
-        await nothing_more(alerts)
+        await tell(4)
+        assert await take(alerts, 1) == [4]
         assert alerts.repeated == 3
 
 
@@ -101,12 +101,13 @@ async def test_a_time_begins_with_what_was_told_since(subscriber, tell):
     await tell(1, at=now - 100)
     await tell(2, at=now - 50)
     await tell(1, at=now - 40)
+    await tell(3, at=now - 30)
     for since in (now - 60, datetime.fromtimestamp(now - 60, UTC)):
         async with subscriber(start=since) as alerts:
-            assert await take(alerts, 1) == [2]
-            await nothing_more(alerts)
+            assert await take(alerts, 2) == [2, 3]
     async with subscriber(start=now + 1000.0) as alerts:
-        await nothing_more(alerts)
+        await tell(4)
+        assert await take(alerts, 1) == [4]
 
 
 async def test_kinds_are_those_asked_for(subscriber, tell):

@@ -125,7 +125,7 @@ app()
 
 @pytest.mark.integration
 async def test_ctrl_c_stops_cleanly_and_resume_goes_on(broker_address, prefix, tmp_path):
-    topic, count = f"{prefix}.a", 30_000
+    topic, count = f"{prefix}.a", 6_000
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", PROGRAM, "sensors", "--simulate", "--pumps", "3", "--limit", str(count)]
     command += ["--kafka", broker_address, "--topic", topic, "--partitions", "2", "--json"]
@@ -146,10 +146,10 @@ async def test_ctrl_c_stops_cleanly_and_resume_goes_on(broker_address, prefix, t
                 return 0
             return sum((await consumer.end_offsets(partitions)).values())
 
-        first = start("--rate", "5000")
+        first = start("--rate", "1000")
 
         async def enough():
-            return await there() > 1000
+            return await there() > 200
 
         await eventually(enough)
         first.send_signal(signal.SIGINT)
