@@ -17,7 +17,7 @@ from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.errors import SettingsError
 from stream_app.events import Alert
 
-__all__ = ["plot_source", "require_matplotlib"]
+__all__ = ["FOUND", "LEARNING", "LINE", "TRUTH", "instants", "plain", "plot_source", "require_matplotlib"]
 
 MOST_CHANNELS = 10
 _MANY_LINES = 16
@@ -71,7 +71,7 @@ def plot_source(name: str, trace: Trace, path: Path, *, told: str = "") -> None:
         figsize=(12.0, sum(heights) + 1.1), layout="constrained"
     )
     axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    ts = _instants(bins.ts)
+    ts = instants(bins.ts)
     _draw_lanes(axes[0], trace, bins, ts)
     for axis, channel in zip(axes[1:-1], shown, strict=True):
         _draw_channel(axis, trace, bins, ts, channel)
@@ -79,7 +79,7 @@ def plot_source(name: str, trace: Trace, path: Path, *, told: str = "") -> None:
     _finish(figure, axes, ts, trace)
     left_out = f"{len(shown)} of {len(trace.channels)} channels, those most to blame"
     told = "; ".join(filter(None, (told, left_out if len(shown) < len(trace.channels) else "")))
-    axes[0].set_title(_plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
+    axes[0].set_title(plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
     axes[0].annotate(
         told,
         (0, 1),
@@ -103,7 +103,8 @@ def _shown(trace: Trace) -> list[int]:
     return sorted(order[:MOST_CHANNELS])
 
 
-def _instants(ts: npt.ArrayLike) -> _Times:
+def instants(ts: npt.ArrayLike) -> _Times:
+    """Return event times as an axis takes them."""
     return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
 
 
@@ -135,7 +136,7 @@ def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
             )
     for lane, moments in (("truth", trace.true_changes), ("found", trace.found_changes)):
         if moments:
-            x = _instants(moments)
+            x = instants(moments)
             axis.vlines(x, height[lane] - 0.45, height[lane] + 0.45, color="black", lw=1.4)
     problems = [alert.started_at for alert in trace.alerts if alert.kind == "quality"]
     for lane, moments, mark, colour in (
@@ -143,7 +144,7 @@ def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
         ("quality", problems, "|", QUALITY),
     ):
         if moments:
-            axis.plot(_instants(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
+            axis.plot(instants(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
     axis.set_yticks([height[lane] for lane in lanes], lanes)
     axis.set_ylim(-0.6, len(lanes) - 0.4)
     axis.tick_params(axis="y", length=0)
@@ -163,10 +164,10 @@ def _draw_channel(axis: Any, trace: Trace, bins: Bins, ts: _Times, channel: int)
 
 
 def _wrapped(name: str) -> str:
-    return "\n".join(wrap(_plain(name), width=18, max_lines=2, placeholder="…"))
+    return "\n".join(wrap(plain(name), width=18, max_lines=2, placeholder="…"))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text in which a dollar does not begin a formula."""
     return text.replace("$", r"\$")
 
@@ -179,8 +180,8 @@ def _shade(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
     edges = [moment for stretch in truth for moment in (stretch.begin, stretch.end)]
     lines = (
         (edges, TRUTH, "-"),
-        (_instants(trace.found_changes), CHANGE, "--"),
-        (_instants(trace.drifts), DRIFT, ":"),
+        (instants(trace.found_changes), CHANGE, "--"),
+        (instants(trace.drifts), DRIFT, ":"),
     )
     # Where there are many, lines must not hide the channel.
     width = 1.2 if sum(len(moments) for moments, _, _ in lines) <= _MANY_LINES else 0.5
@@ -194,7 +195,7 @@ def _draw_score(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
     axis.plot(ts, bins.score, color="black", lw=0.8)
     if begun := _crossings(trace):
         # The threshold is known where it was crossed; it holds until the next crossing shows another one.
-        x = [*_instants([alert.started_at for alert in begun]), ts[-1]]
+        x = [*instants([alert.started_at for alert in begun]), ts[-1]]
         levels = [alert.threshold for alert in begun]
         axis.step([ts[0], *x[1:]], [levels[0], *levels], where="pre", color=FOUND, lw=1.2, ls="-.")
     axis.set_ylabel("score", rotation=0, ha="right", va="center", fontsize=9, labelpad=6)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stream_app.backtest.figures import Figures
 
-__all__ = ["figure_rows", "number"]
+__all__ = ["figure_rows", "listed", "number"]
 
 
 def number(value: float | None, digits: int, *, scale: float = 1.0, unit: str = "") -> str:
@@ -25,11 +25,11 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
         ("events", f"{figures.events:,} ({figures.scored:,} scored)"),
     ]
     if figures.refused:
-        rows.append(("refused", _listed(figures.refused)))
-    rows.append(("alerts", _listed(figures.alerts) or "none"))
+        rows.append(("refused", listed(figures.refused)))
+    rows.append(("alerts", listed(figures.alerts) or "none"))
     rows.append(("alerts per 100,000 events", number(figures.alerts_per_100k, 1)))
     if figures.false_alarms is not None:
-        rows.append(("false alarms", _listed(figures.false_alarms) or "none"))
+        rows.append(("false alarms", listed(figures.false_alarms) or "none"))
         rate = number(figures.false_alarms_per_100k, 1)
         if figures.false_alarms.get("quality"):
             rate += f" ({number(figures.budgeted_false_alarms_per_100k, 1)} without quality checks, which keep no budget)"
@@ -51,7 +51,14 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
     return rows
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed(counts: Mapping[str, int]) -> str:
+    """Return counts in words, with their sum; nothing where there is nothing.
+
+    Examples
+    --------
+    >>> listed({"late": 2, "duplicate": 1}), listed({})
+    ('3 (2 late, 1 duplicate)', '')
+    """
     total = sum(counts.values())
     parts = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     return f"{total:,} ({parts})" if total else ""

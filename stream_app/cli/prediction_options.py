@@ -9,6 +9,7 @@ from producers.sessions import SessionColumns
 from producers.sources import Columns
 
 __all__ = [
+    "PANEL",
     "LatencyColumnOption",
     "PredictionColumnOption",
     "ProbabilitiesOption",

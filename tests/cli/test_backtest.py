@@ -165,7 +165,6 @@ def test_a_report_is_written(streamgauge, tmp_path):
         (["0.csv", "0.csv", "--events", "out"], 2, "two inputs"),
         (["0.csv", "--events", "./0.csv"], 2, "would be overwritten"),
         (["text.csv"], 1, "text.csv:3: column 'anomaly': 'maybe' is neither"),
-        ([], 2, "PATH"),
     ],
 )
 def test_mistakes_are_told_in_a_line(streamgauge, tmp_path, arguments, code, says):
@@ -177,6 +176,12 @@ def test_mistakes_are_told_in_a_line(streamgauge, tmp_path, arguments, code, say
     assert out == ""
     assert "Traceback" not in err
     assert not list(tmp_path.glob("**/*.part"))
+
+
+def test_a_call_that_says_nothing_is_answered_by_the_help(streamgauge):
+    code, out, _ = streamgauge("backtest")
+    assert code == 2
+    assert "streamgauge backtest answers.csv --kind predictions" in out
 
 
 def test_a_report_without_matplotlib_says_what_to_install(streamgauge, tmp_path, monkeypatch):

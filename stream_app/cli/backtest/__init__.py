@@ -1,5 +1,5 @@
 """``streamgauge backtest``: the monitor of a stream over files, without Kafka."""
 
-from stream_app.cli.backtest.command import backtest
+from stream_app.cli.backtest.command import EXAMPLES, backtest
 
-__all__ = ["backtest"]
+__all__ = ["EXAMPLES", "backtest"]

@@ -1,19 +1,14 @@
 """The options of ``streamgauge backtest``, and what they set going."""
 
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
-from producers.progress import progress_for
-from stream_app.backtest import Backtest, Report
-from stream_app.cli.backtest.files import open_files
-from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
-from stream_app.cli.backtest.sweep import sweep
+from producers.sessions import SessionColumns
+from stream_app.cli.backtest.call import Call
+from stream_app.cli.backtest.stream import StreamKind, choose_stream
 from stream_app.cli.file_columns import (
     TABLE,
     ChannelsOption,
@@ -26,13 +21,26 @@ from stream_app.cli.file_columns import (
     names,
 )
 from stream_app.cli.options import ConfigOption, settings_of
-from stream_app.core.budget import Budget
+from stream_app.cli.prediction_options import (
+    PANEL,
+    LatencyColumnOption,
+    PredictionColumnOption,
+    ProbabilitiesOption,
+    VersionColumnOption,
+    prediction_columns_of,
+)
 from stream_app.errors import SettingsError
-from stream_app.monitors.sensors import SensorConfig
-from stream_app.runtime.configuration import monitor_config
-from stream_app.settings import SensorStream, Settings
+from stream_app.settings import PredictionStream, parse_duration
 
-__all__ = ["backtest"]
+__all__ = ["EXAMPLES", "backtest"]
+
+EXAMPLES = """
+Examples:
+
+streamgauge backtest plant.csv --report report
+
+streamgauge backtest answers.csv --kind predictions --label-delay 1h
+"""
 
 MONITOR = "The monitor"
 OUTPUT = "Output"
@@ -46,7 +54,10 @@ def backtest(
     channels: ChannelsOption = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="Truth: 1 in an anomaly; else anomaly or label.", rich_help_panel=TABLE),
+        typer.Option(
+            help="Truth: 1 in an anomaly, else anomaly or label; of predictions label or y_true.",
+            rich_help_panel=TABLE,
+        ),
     ] = None,
     changepoint_column: Annotated[
         str | None,
@@ -54,6 +65,33 @@ def backtest(
     ] = None,
     delimiter: DelimiterOption = None,
     period: PeriodOption = None,
+    prediction_column: PredictionColumnOption = None,
+    version_column: VersionColumnOption = None,
+    latency_column: LatencyColumnOption = None,
+    probabilities: ProbabilitiesOption = "p_",
+    id_column: Annotated[
+        str | None, typer.Option(help="Identity of the answer; else id, else the row.", rich_help_panel=PANEL)
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Categories; else all texts.", rich_help_panel=PANEL),
+    ] = None,
+    label_delay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="The truth of a row comes so much later, in event time: 30s.",
+            rich_help_panel=PANEL,
+        ),
+    ] = None,
+    kind: Annotated[
+        StreamKind | None,
+        typer.Option(help="Of the stream; else that of --stream, else sensors.", rich_help_panel=MONITOR),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(help="Whose settings to take, where the file has several.", rich_help_panel=MONITOR),
+    ] = None,
     warmup: Annotated[
         int | None,
         typer.Option(
@@ -66,15 +104,21 @@ def backtest(
             help='False alarms allowed: "1 per day", "3 per 100000 events".', rich_help_panel=MONITOR
         ),
     ] = None,
-    config: ConfigOption = None,
-    stream: Annotated[
+    versions: Annotated[
         str | None,
-        typer.Option(help="Whose settings to take, where the file has several.", rich_help_panel=MONITOR),
+        typer.Option(
+            metavar="A,B,...",
+            help="Of a model: hold them against each other, the one in use first.",
+            rich_help_panel=MONITOR,
+        ),
     ] = None,
+    config: ConfigOption = None,
     events: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT", help="Write a row per event: OUT.csv, or a directory.", rich_help_panel=OUTPUT
+            metavar="OUT",
+            help="Write a row per event: OUT.csv, or a directory. Not of predictions.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     report: Annotated[
@@ -91,64 +135,59 @@ def backtest(
     """Run the monitor over files, without Kafka, and say how good it is.
 
     The monitor, its settings and its defaults are those of a worker. Each file starts afresh, unless a column names
-    the sources. Columns called anomaly, changepoint or label are the truth to score by; the monitor never sees them.
+    the sources. Columns called anomaly, changepoint or label are the truth to score by; the monitor of readings never
+    sees them. With --kind predictions a row is what a model answered, with its truth beside it.
     """
     try:
-        settings = _stream_config(
-            settings_of(config), stream, channels=names(channels), warmup=warmup, budget=budget
-        )
         columns = columns_of(
             time_column=time_column,
             source_column=source_column,
-            channels=settings.channels or (),
+            channels=names(channels),
             delimiter=delimiter,
             period=period,
         )
-        files = open_files(paths, columns, anomaly=label_column, changepoint=changepoint_column)
-        event_files = None if events is None else EventFiles(events, files)
-        pictures = None if report is None else Report(report, settings.warmup)
+        answers = prediction_columns_of(
+            replace(columns, labels=(label_column,) if label_column else ()),
+            SessionColumns(id=id_column, attributes=names(attributes)),
+            prediction=prediction_column,
+            version=version_column,
+            latency=latency_column,
+            probabilities=probabilities,
+        )
+        call = Call(
+            paths=tuple(paths),
+            columns=columns,
+            predictions=answers,
+            label=label_column,
+            changepoint=changepoint_column,
+            warmup=warmup,
+            budget=budget,
+            label_delay=_seconds(label_delay),
+            versions=names(versions),
+            events=events,
+            report=report,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        name, said = choose_stream(settings_of(config), stream, kind)
+        # Statistics take a second to import: help does not wait for them.
+        if isinstance(said, PredictionStream):
+            from stream_app.cli.backtest import predictions  # noqa: PLC0415 as above
+
+            work = predictions.prepare(name, said, call)
+        else:
+            from stream_app.cli.backtest import sensors  # noqa: PLC0415 as above
+
+            work = sensors.prepare(name, said, call)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
-    run = Backtest(settings, pictures.watch if pictures else None)
-    begin = perf_counter()
-    sweep(run, files, event_files, progress_for(Console(stderr=True), "backtest", quiet=quiet or as_json))
-    seconds = perf_counter() - begin
-    page = pictures.write(run, ", ".join(paths)) if pictures else None
-    if as_json:
-        typer.echo(msgspec.json.encode(figures_json(run, seconds)).decode())
-        return
-    print_figures(run, seconds)
-    for written in (event_files.told if event_files else None, page):
-        if written is not None:
-            typer.echo(f"written: {written}")
+    work()
 
 
-def _stream_config(
-    settings: Settings, name: str | None, *, channels: tuple[str, ...], warmup: int | None, budget: str | None
-) -> SensorConfig:
-    """Return what the monitor of a stream is told; the command line wins over the file."""
-    streams = {one: said for one, said in settings.streams.items() if isinstance(said, SensorStream)}
-    known = ", ".join(streams) or "none"
-    if name is None:
-        # Where nothing is set, sensors and images are both there; files of images are named as such.
-        likely = [one for one, said in streams.items() if said.kind == "sensors"] or list(streams)
-        if len(likely) != 1:
-            raise SettingsError(f"which stream of sensors? --stream: {known}")
-        name = likely[0]
-    if name not in streams:
-        raise SettingsError(f"--stream: no stream is called {name!r}; of sensors there is {known}")
-    said = streams[name]
-    changes: dict[str, Any] = {}
-    if channels:
-        limits = said.channels or {}
-        changes["channels"] = {channel: limits.get(channel, {}) for channel in channels}
-    if warmup is not None:
-        changes["warmup"] = warmup
-    if budget is not None:
-        Budget.parse(budget)
-        changes["budget"] = budget
+def _seconds(delay: str | None) -> float:
+    if delay is None:
+        return 0.0
     try:
-        return monitor_config(name, type(said).model_validate(dict(said) | changes))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SettingsError(f"--{first['loc'][0]}: {first['msg']}") from None
+        return parse_duration(delay)
+    except ValueError as error:
+        raise SettingsError(f"--label-delay: {error}") from None

@@ -15,7 +15,7 @@ from stream_app.backtest import InputRows
 from stream_app.core.arrays import BoolArray
 from stream_app.errors import SourceError
 
-__all__ = ["InputFile", "open_files"]
+__all__ = ["InputFile", "distinct_names", "open_files"]
 
 _ANOMALY_NAMES = ("anomaly", "label")
 _CHANGEPOINT_NAMES = ("changepoint",)
@@ -125,7 +125,7 @@ def open_files(
         If a file cannot be read or a column is not there.
     """
     tables = Files.find(paths, columns).tables
-    names = _distinct([(table.table.path, table.name) for table in tables])
+    names = distinct_names([(table.table.path, table.name) for table in tables])
     return [
         _open(table, name, anomaly=anomaly, changepoint=changepoint)
         for table, name in zip(tables, names, strict=True)
@@ -182,7 +182,7 @@ def _yes(cell: Label) -> bool | None:
     return bool(cell)
 
 
-def _distinct(files: Sequence[tuple[Path, str]]) -> list[str]:
+def distinct_names(files: Sequence[tuple[Path, str]]) -> list[str]:
     """Return a name for each file: the given one, with the folder where two are the same, numbered if even so."""
     names = [name for _, name in files]
     longer = [

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from stream_app.backtest import Backtest, EventFile, figure_rows
 from stream_app.cli.backtest.files import InputFile
-from stream_app.cli.show import console
+from stream_app.cli.show import console, printable
 from stream_app.errors import SettingsError
 
-__all__ = ["EventFiles", "figures_json", "print_figures"]
+__all__ = ["EventFiles", "figures_json", "print_figures", "print_notes", "print_pairs", "rates", "speed"]
 
 
 class EventFiles:
@@ -82,14 +82,17 @@ class EventFiles:
 def print_figures(backtest: Backtest, seconds: float) -> None:
     """Print the figures: a table on a terminal, plain lines elsewhere."""
     rows = figure_rows(backtest.figures())
-    rows.append(("events a second", _speed(backtest, seconds)))
-    notes = [f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()]
+    rows.append(("events a second", speed(backtest.rows, backtest.seconds, seconds)))
+    print_pairs(rows)
+    print_notes([f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()])
+
+
+def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names with their texts: a table on a terminal, plain lines elsewhere."""
     if not console.is_terminal:
         width = max(len(name) for name, _ in rows) + 2
         for name, text in rows:
             print(f"{name:<{width}}{text}")  # noqa: T201 plain text for pipes
-        for note in notes:
-            print(note)  # noqa: T201 as above
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
@@ -97,22 +100,28 @@ def print_figures(backtest: Backtest, seconds: float) -> None:
     for name, text in rows:
         table.add_row(name, escape(text))
     console.print(table)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what should be looked at, a line each."""
     for note in notes:
-        console.print(escape(note), style="yellow", soft_wrap=True)
+        console.print(escape(printable(note)), style="yellow", soft_wrap=True)
 
 
-def _speed(backtest: Backtest, seconds: float) -> str:
-    monitor, whole = _rates(backtest, seconds)
+def speed(events: int, monitor_seconds: float, seconds: float) -> str:
+    """Say how fast a backtest was."""
+    monitor, whole = rates(events, monitor_seconds, seconds)
     return f"{monitor:,.0f} in the monitor, {whole:,.0f} with reading and writing"
 
 
-def _rates(backtest: Backtest, seconds: float) -> tuple[float, float]:
-    return backtest.rows / max(backtest.seconds, 1e-9), backtest.rows / max(seconds, 1e-9)
+def rates(events: int, monitor_seconds: float, seconds: float) -> tuple[float, float]:
+    """Return events a second of the monitor alone, and of all."""
+    return events / max(monitor_seconds, 1e-9), events / max(seconds, 1e-9)
 
 
 def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
     """Return all figures as plain values, pooled and by source."""
-    monitor, whole = _rates(backtest, seconds)
+    monitor, whole = rates(backtest.rows, backtest.seconds, seconds)
     return backtest.figures().to_dict() | {
         "stream": backtest.config.stream,
         "budget": backtest.config.budget,

@@ -1,0 +1,139 @@
+"""Files of predictions as the events that a worker would decode."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from producers.predictions import LabelDelay, PredictionColumns, PredictionEvents, PredictionFiles
+from producers.predictions.table import PredictionTable
+from producers.sessions.left_out import LeftOut
+from producers.sources.columns import COUNTED, find_time
+from producers.sources.files import find_tables
+from producers.sources.table import FIRST, Block, Table, first_rows
+from stream_app.cli.backtest.files import distinct_names
+from stream_app.errors import SettingsError
+from stream_app.events import PredictionRow, Rejected, decode_predictions
+
+__all__ = ["Piece", "PredictionInput"]
+
+Piece: TypeAlias = tuple[list[PredictionRow | Rejected], Callable[[int], str]]
+"""Some events, and what says which the i-th of them is."""
+
+_COUNTED = "--period"
+"""Name of the column of times that are made up; no file has one that is called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedTable:
+    """A table whose rows get times that are so many seconds apart."""
+
+    table: Table
+    period: float
+
+    @property
+    def path(self) -> Path:
+        return self.table.path
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        before = 0
+        for block in self.table.blocks(size):
+            rows = len(block.lines)
+            times = [FIRST + self.period * (before + row) for row in range(rows)]
+            columns: Mapping[str, Sequence[Any]] = {**block.columns, _COUNTED: times}
+            yield replace(block, columns=columns)
+            before += rows
+
+    def count(self) -> int | None:
+        return self.table.count()
+
+
+class PredictionInput:
+    """Files of predictions, read as a replay reads them and decoded as a worker decodes them.
+
+    Each file is a model of its own, named after the file, unless a column names the models.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, directories and globs.
+    columns : PredictionColumns
+        What the user says of the columns.
+    period : float or None
+        Seconds between rows, where no column has the time.
+    label_delay : float
+        Seconds after which the truth of a row comes, as an event of its own; 0 is at once.
+
+    Raises
+    ------
+    SettingsError
+        If there are both a column of times and a period, or the period is no length of time.
+    SourceError
+        If a file cannot be read, or a column is missing or in doubt.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        columns: PredictionColumns,
+        *,
+        period: float | None = None,
+        label_delay: float = 0.0,
+    ) -> None:
+        if period is not None:
+            if columns.time is not None:
+                raise SettingsError(
+                    "--time-column and --period exclude each other: rows have a time or are counted"
+                )
+            if period <= 0:
+                raise SettingsError(f"--period {period:g}: expected more than 0 seconds")
+            columns = replace(columns, time=_COUNTED)
+        self.left = LeftOut()
+        """Rows that are no events, by reason."""
+        self._taken = 0
+        self._delay = label_delay
+        found = find_tables(paths, columns.delimiter)
+        if columns.time is None:
+            for table, _ in found:
+                find_time(first_rows(table).sample, str(table.path), COUNTED)
+        names = distinct_names([(table.path, name) for table, name in found])
+        tables = [table if period is None else _CountedTable(table, period) for table, _ in found]
+        self._files = PredictionFiles(
+            tuple(
+                PredictionTable.open(table, columns, name, self.left)
+                for table, name in zip(tables, names, strict=True)
+            ),
+            self.left,
+        )
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are, for showing progress."""
+        return self._files.total
+
+    @property
+    def rows(self) -> int:
+        """How many were read so far, those that are no events among them."""
+        return self._taken + sum(self.left.counts.values())
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read from the beginning.
+
+        Raises
+        ------
+        SourceError
+            If a file cannot be read, or no row of all is an event.
+        """
+        batches = self._read()
+        for batch in LabelDelay(self._delay)(batches) if self._delay else batches:
+            yield decode_predictions(batch.encode()), partial(_which, batch)
+
+    def _read(self) -> Iterator[PredictionEvents]:
+        for batch in self._files.batches():
+            self._taken += len(batch)
+            yield batch
+
+
+def _which(batch: PredictionEvents, at: int) -> str:
+    return f"{batch.names[batch.source[at]]}, id {batch.bodies[at]['id']!r}"

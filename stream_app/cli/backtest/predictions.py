@@ -1,0 +1,92 @@
+"""A backtest of predictions: what the call asks for, and the way to what a worker would tell."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from producers.progress import Progress, progress_for
+from stream_app.backtest.predictions import PredictionBacktest, PredictionReport
+from stream_app.cli.backtest.call import Call, refuse
+from stream_app.cli.backtest.prediction_files import PredictionInput
+from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
+from stream_app.core.budget import Budget
+from stream_app.errors import SettingsError
+from stream_app.monitors.predictions import PredictionConfig
+from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.settings import PredictionStream
+
+__all__ = ["prepare"]
+
+_REASONS = {
+    "--changepoint-column": "predictions have one truth, the label; name its column with --label-column",
+    "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
+    "baseline in the monitor file",
+    "--events": "a monitor of predictions says nothing of single rows; --json has all that it tells, in order",
+}
+
+
+def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], None]:
+    """Settle everything that can be wrong with a call; what is returned does it.
+
+    Raises
+    ------
+    SettingsError
+        If an option makes no sense.
+    SourceError
+        If a file cannot be read, or a column is missing or in doubt.
+    """
+    refuse(
+        {"--changepoint-column": call.changepoint, "--warmup": call.warmup, "--events": call.events}, _REASONS
+    )
+    config = _config(name, stream, call)
+    source = PredictionInput(
+        call.paths, call.predictions, period=call.columns.period, label_delay=call.label_delay
+    )
+    report = None if call.report is None else PredictionReport(call.report)
+    run = PredictionBacktest(config, report.watch if report else None)
+
+    def work() -> None:
+        begin = perf_counter()
+        _sweep(run, source, progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json))
+        seconds = perf_counter() - begin
+        page = report.write(run, ", ".join(call.paths)) if report else None
+        if call.as_json:
+            typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
+            return
+        print_predictions(run, source, seconds)
+        if page is not None:
+            typer.echo(f"written: {page}")
+
+    return work
+
+
+def _sweep(run: PredictionBacktest, source: PredictionInput, progress: Progress) -> None:
+    """Give all events to the monitor."""
+    progress.begin(source.total, 0)
+    try:
+        for events, which in source.pieces():
+            run.update(events, which)
+            progress.update(source.rows)
+    finally:
+        progress.end()
+
+
+def _config(name: str, stream: PredictionStream, call: Call) -> PredictionConfig:
+    """Return what the monitor of a stream is told; the command line wins over the file."""
+    changes: dict[str, Any] = {}
+    if call.budget is not None:
+        Budget.parse(call.budget)
+        changes["budget"] = call.budget
+    if call.versions:
+        changes["versions"] = call.versions
+    try:
+        return prediction_config(name, PredictionStream.model_validate(dict(stream) | changes))
+    except ValidationError as error:
+        raise SettingsError(
+            f"--{error.errors(include_url=False)[0]['msg'].removeprefix('Value error, ')}"
+        ) from None
