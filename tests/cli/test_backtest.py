@@ -204,5 +204,8 @@ def test_a_file_of_image_features_is_judged_as_a_stream_of_images(streamgauge, t
     )
     assert code == 0
     assert json.loads(out)["scored"] == 500
-    drift = [i for i, row in enumerate(read(tmp_path / "out.csv")) if row["drift"] == "1"]
+    rows = read(tmp_path / "out.csv")
+    drift = [i for i, row in enumerate(rows) if row["drift"] == "1"]
     assert 800 <= drift[0] < 900
+    assert streamgauge("backtest", "images.csv", "--kind", "images", "--events", "kind.csv")[0] == 0
+    assert read(tmp_path / "kind.csv") == rows

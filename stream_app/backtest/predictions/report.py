@@ -80,7 +80,7 @@ class PredictionReport:
             )
         config = backtest.config
         lead = f"stream {config.stream}, budget {config.budget}; the first {config.baseline:,} labelled predictions of each model are its baseline"
-        body = [html_table(("", ""), summary_rows(backtest), numbers=0), *_alerts(backtest)]
+        body = [html_table(("", ""), summary_rows(backtest, models), numbers=0), *_alerts(backtest)]
         for name, figures in models.items():
             body += _model(name, figures, backtest, pictures.get(name))
         return write_page(self._directory, title, lead, body)

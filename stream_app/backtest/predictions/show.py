@@ -13,14 +13,13 @@ __all__ = ["challenge_rows", "model_headings", "model_rows", "summary_rows"]
 _Features = Mapping[str, float | None]
 
 
-def summary_rows(backtest: PredictionBacktest) -> list[tuple[str, str]]:
-    """Return what became of all events as pairs of a name and a text."""
-    models = backtest.models().values()
-    labels = sum((Counter(model.labels) for model in models), Counter[str]())
-    failed = sum(int(model.features["failures"] or 0) for model in models)
-    alerts = sum((Counter(model.alerts) for model in models), Counter[str]())
+def summary_rows(backtest: PredictionBacktest, models: Mapping[str, ModelFigures]) -> list[tuple[str, str]]:
+    """Return what became of all events as pairs of a name and a text; `models` as the backtest gives them."""
+    labels = sum((Counter(model.labels) for model in models.values()), Counter[str]())
+    failed = sum(int(model.features["failures"] or 0) for model in models.values())
+    alerts = sum((Counter(model.alerts) for model in models.values()), Counter[str]())
     joined = f"{labels['joined']:,} joined, {labels['missing']:,} missing"
-    if waiting := sum(model.waiting for model in models):
+    if waiting := sum(model.waiting for model in models.values()):
         joined += f", {waiting:,} still waited for at the end"
     rows = [
         ("models", f"{len(models):,}"),

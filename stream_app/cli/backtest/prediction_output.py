@@ -25,8 +25,12 @@ MOST_MODELS = 10
 
 def print_predictions(backtest: PredictionBacktest, source: PredictionInput, seconds: float) -> None:
     """Print what became of the rows, how each model did, and what was told, in its order."""
+    models = backtest.models()
     left = sum(source.left.counts.values())
-    rows = [("rows", f"{source.rows:,}" + (f" ({left:,} left out)" if left else "")), *summary_rows(backtest)]
+    rows = [
+        ("rows", f"{source.rows:,}" + (f" ({left:,} left out)" if left else "")),
+        *summary_rows(backtest, models),
+    ]
     print_pairs([*rows, ("events a second", speed(backtest.events, backtest.seconds, seconds))])
     print_notes(
         [
@@ -34,7 +38,6 @@ def print_predictions(backtest: PredictionBacktest, source: PredictionInput, sec
             *(f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()),
         ]
     )
-    models = backtest.models()
     for name, figures in list(models.items())[:MOST_MODELS]:
         _print_model(name, figures, backtest)
     if len(models) > MOST_MODELS:
