@@ -6,6 +6,7 @@ Every test gets its own topic prefix and its own key prefix, so tests never see 
 """
 
 import asyncio
+import gc
 import os
 import time
 import uuid
@@ -55,6 +56,11 @@ def pytest_collection_modifyitems(items):
         said = test._hypothesis_internal_use_settings
         fewer = max(said.max_examples // 4, min(said.max_examples, 10))
         test._hypothesis_internal_use_settings = hypothesis_settings(said, max_examples=fewer)
+
+
+def pytest_collection_finish():
+    """Spare garbage collections what was collected: it stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
