@@ -161,8 +161,8 @@ def sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | Non
     -------
     tuple of float, float, float or None
     """
-    # Scaled by a power of two, so that 1e300 has a scale as any other level.
-    unit = 2.0**700 if np.abs(x).max() > 2.0**700 else 1.0
+    # Scaled by a power of two, so that 1e300 has a scale as any other level, and squares that can be summed.
+    unit = 2.0**700 if np.abs(x).max() > 2.0**500 else 1.0
     # Order statistics by rank: np.quantile and np.median cost more than all other checks together.
     ordered = np.sort(x / unit)
     low, middle, high = (float(ordered[round(level * (len(x) - 1))]) for level in (0.05, 0.5, 0.95))
