@@ -53,7 +53,8 @@ class WallClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep until the time is over or `stop` is set."""
         try:
-            await asyncio.wait_for(self.stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.stop.wait()
         except TimeoutError:
             return
 

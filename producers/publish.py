@@ -181,7 +181,8 @@ class Publisher:
         plain = await reach(kafka, make, lambda p: p.stop())
         careful = make(enable_idempotence=True)
         try:
-            await asyncio.wait_for(careful.start(), HANDSHAKE_SECONDS)
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await careful.start()
         except (KafkaError, OSError, TimeoutError) as error:
             await careful.stop()
             reason = str(error) or type(error).__name__
@@ -256,7 +257,8 @@ class Publisher:
     async def close(self) -> None:
         """Disconnect; what cannot be delivered is given up."""
         try:
-            await asyncio.wait_for(self._producer.stop(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._producer.stop()
         except TimeoutError:
             # stop() waits for deliveries, so the sender is stopped first.
             await self._producer._sender.close()  # noqa: SLF001 there is no public way to give up

@@ -192,7 +192,8 @@ class AlertSubscriber:
             self._current = None
         await self._note_finished()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), _ANSWER_SECONDS)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._consumer.stop()
 
     def __aiter__(self) -> Self:
         return self
@@ -367,7 +368,8 @@ class AlertSubscriber:
         if not fresh:
             return True
         try:
-            await asyncio.wait_for(self._consumer.commit(fresh), _ANSWER_SECONDS)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._consumer.commit(fresh)
         except _TAKEN as error:
             _log.info("the partitions are another member's by now", reason=type(error).__name__)
             return True

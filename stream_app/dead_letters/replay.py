@@ -155,7 +155,8 @@ class Replay:
         finally:
             # It waits for deliveries, which never come where the broker is gone.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await producer.stop()
 
     async def send(self, rows: Sequence[Row]) -> tuple[Counter[str], Sorted]:
         """Send letters; a cancellation waits until those in hand are done.
@@ -264,7 +265,8 @@ class Replay:
                 async for record in self._reader.between(self._topic, span)
                 if Place(record.partition, record.offset) in ours
             ]
-            await asyncio.wait_for(asyncio.gather(*sent), _DELIVERY_SECONDS)
+            async with asyncio.timeout(_DELIVERY_SECONDS):
+                await asyncio.gather(*sent)
 
     async def _put(self, share: _Share, record: Any, partitions: int) -> "asyncio.Future[Any]":
         letter = DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
@@ -290,7 +292,8 @@ class Replay:
             writing = self._producer.send_and_wait(
                 self._topic, encode_mark(mark), partition=partition, headers=[(MARK_HEADER, b"1")]
             )
-            await asyncio.wait_for(writing, _DELIVERY_SECONDS)
+            async with asyncio.timeout(_DELIVERY_SECONDS):
+                await writing
 
     @contextlib.contextmanager
     def _refusals(self, topic: str) -> Iterator[None]:

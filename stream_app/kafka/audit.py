@@ -58,7 +58,8 @@ async def append_audit(
             key=record.source.encode(),
             headers=[("content-type", b"application/cloudevents+json")],
         )
-        await asyncio.wait_for(sending, _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await sending
     except TimeoutError:
         raise BrokerUnavailableError(
             f"Kafka at {kafka.bootstrap} does not take the audit record: no answer in {_ANSWER_SECONDS:.0f} s"
@@ -69,4 +70,5 @@ async def append_audit(
     finally:
         # It waits for deliveries, which never come where the broker is gone.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(producer.stop(), _CLOSE_SECONDS)
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await producer.stop()

@@ -91,7 +91,8 @@ class FairThread(AIOKafkaConsumerThread):
     async def _seek_to_committed(self, partitions: tuple[TP, ...]) -> Any:
         consumer = self._ensure_consumer()
         wanted = [ensure_aiokafka_TP(tp) for tp in partitions]
-        return await asyncio.wait_for(consumer.seek_to_committed(*wanted), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await consumer.seek_to_committed(*wanted)
 
     async def is_member(self) -> bool:
         """Ask whether the group counts this consumer among its members now; a paused one may have been dropped."""
@@ -100,7 +101,8 @@ class FairThread(AIOKafkaConsumerThread):
     async def _heartbeat(self) -> bool:
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 heartbeats by themselves are seconds apart
         try:
-            return bool(await asyncio.wait_for(coordinator._do_heartbeat(), _ANSWER_SECONDS))  # noqa: SLF001 as above
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return bool(await coordinator._do_heartbeat())  # noqa: SLF001 as above
         except (KafkaError, TimeoutError):
             return False
 
@@ -109,7 +111,8 @@ class FairThread(AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         mine = {tp: offset for tp, offset in offsets.items() if tp in self.assignment()}
         try:
-            await asyncio.wait_for(consumer.commit(mine), _ANSWER_SECONDS)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await consumer.commit(mine)
         except (CommitFailedError, IllegalStateError) as error:
             _log.info("not committed, the group is rebalancing", reason=str(error))
         except TimeoutError:

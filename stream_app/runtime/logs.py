@@ -115,4 +115,5 @@ class Logs:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await consumer.stop()

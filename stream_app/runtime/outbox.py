@@ -129,7 +129,8 @@ class Outbox:
                 continue
             wait = _FIRST_WAIT_SECONDS
             try:
-                await asyncio.wait_for(self._news.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._news.wait()
             except TimeoutError:
                 # Partitions may have been claimed meanwhile.
                 continue

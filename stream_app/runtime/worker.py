@@ -286,7 +286,8 @@ class Worker:
                 for agent in agents:
                     await agent.tick()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
+                    async with asyncio.timeout(_TICK_SECONDS):
+                        await self._stop.wait()
         finally:
             self.ready.clear()
             for task in (watching, judging):

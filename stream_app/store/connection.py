@@ -24,6 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings, tls_problem
+from stream_app.store.cancelled import cancellable
 from stream_app.store.cluster import SlotOwner, to_owner
 from stream_app.store.commands import packed_in_c
 from stream_app.store.keys import Keys
@@ -147,7 +148,7 @@ def open_store(
         **options,
     )
     pool = client.connection_pool
-    kind = packed_in_c(TrustedConnection if "tls" in options else pool.connection_class)
+    kind = cancellable(packed_in_c(TrustedConnection if "tls" in options else pool.connection_class))
     if settings.cluster:
         pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
         kind = to_owner(kind)
