@@ -17,7 +17,17 @@ from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.errors import SettingsError
 from stream_app.events import Alert
 
-__all__ = ["FOUND", "LEARNING", "LINE", "TRUTH", "instants", "plain", "plot_source", "require_matplotlib"]
+__all__ = [
+    "FOUND",
+    "LEARNING",
+    "LINE",
+    "TRUTH",
+    "instants",
+    "plain",
+    "plot_source",
+    "put_title",
+    "require_matplotlib",
+]
 
 MOST_CHANNELS = 10
 _MANY_LINES = 16
@@ -79,9 +89,15 @@ def plot_source(name: str, trace: Trace, path: Path, *, told: str = "") -> None:
     _finish(figure, axes, ts, trace)
     left_out = f"{len(shown)} of {len(trace.channels)} channels, those most to blame"
     told = "; ".join(filter(None, (told, left_out if len(shown) < len(trace.channels) else "")))
-    axes[0].set_title(plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
-    axes[0].annotate(
-        told,
+    put_title(axes[0], name, told)
+    figure.savefig(path, dpi=110)
+
+
+def put_title(axis: Any, name: str, told: str) -> None:
+    """Write a title over a picture, and a line of figures under it."""
+    axis.set_title(plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
+    axis.annotate(
+        plain(told),
         (0, 1),
         (0, 8),
         xycoords="axes fraction",
@@ -89,7 +105,6 @@ def plot_source(name: str, trace: Trace, path: Path, *, told: str = "") -> None:
         fontsize=9.5,
         color="#57606a",
     )
-    figure.savefig(path, dpi=110)
 
 
 def _shown(trace: Trace) -> list[int]:

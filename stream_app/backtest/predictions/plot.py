@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.backtest.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain
+from stream_app.backtest.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title
 from stream_app.backtest.predictions.course import Course
 from stream_app.events import AlertState
 from stream_app.monitors.predictions import PredictionConfig
@@ -37,16 +37,7 @@ def plot_model(name: str, course: Course, config: PredictionConfig, path: Path, 
     _draw_accuracy(axis, course, config)
     _draw_told(axis, course)
     _finish(axis)
-    axis.set_title(plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
-    axis.annotate(
-        plain(told),
-        (0, 1),
-        (0, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=9.5,
-        color="#57606a",
-    )
+    put_title(axis, name, told)
     handles, labels = axis.get_legend_handles_labels()
     if handles:
         figure.legend(
