@@ -1,7 +1,7 @@
 """Alerts on the wire: CloudEvents 1.0, structured JSON."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ConfigDict
 
@@ -95,6 +95,21 @@ class Alert(Enveloped):
     summary: str
     contributions: tuple[tuple[str, float], ...] = ()
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
+
+    def ended(self, at: float, offset: int | None = None, **more: Any) -> Self:
+        """Return the end of this alert.
+
+        Parameters
+        ----------
+        at : float
+            When, in epoch seconds.
+        offset : int, optional
+            The event by which it ends, where one does.
+        **more
+            What else is different at the end.
+        """
+        end = {"state": AlertState.RESOLVED, "ended_at": at, "end_offset": offset}
+        return self.model_copy(update=end | more)
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Envelope as CloudEvents 1.0 has it; `id` is unique for the beginning and for the end."""

@@ -58,8 +58,7 @@ def judge_skew(
 
 
 def _ended(firing: Alert, at: float) -> Alert:
-    ended_at = max(at, firing.started_at)
-    return firing.model_copy(update={"state": AlertState.RESOLVED, "ended_at": ended_at})
+    return firing.ended(max(at, firing.started_at))
 
 
 def _begun(view: FeatureView, found: FeatureSkew, severity: Severity, at: float, now: float) -> Alert:

@@ -7,6 +7,7 @@ with the same ids. Whoever does not own the partition any more can write none of
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
@@ -167,13 +168,10 @@ class Effects:
 
 def _end(alert: Alert, lives: Sequence[Forgotten]) -> list[Alert]:
     """Return the end of an alert if the life of its source in which it began is over; that is the first not before it."""
-    for life in lives:
-        if life.offset >= alert.offset:
-            ended = {
-                "state": AlertState.RESOLVED,
-                "ended_at": max(alert.started_at, life.until),
-                "end_offset": life.offset,
-                "context": alert.context | {"source_forgotten": 1.0},
-            }
-            return [alert.model_copy(update=ended)]
-    return []
+    over = (life for life in lives if life.offset >= alert.offset)
+    return [
+        alert.ended(
+            max(life.until, alert.started_at), life.offset, context=alert.context | {"source_forgotten": 1.0}
+        )
+        for life in islice(over, 1)
+    ]

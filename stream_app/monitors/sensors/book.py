@@ -109,7 +109,7 @@ class AlertBook:
             if began is None:
                 return None
             severity = max(began.severity, Severity(change.severity), key=_RANK.index)
-            return _ended(began, change.ts, offset, severity=severity)
+            return began.ended(change.ts, offset, severity=severity)
         signal = change.signal
         alert = Alert(
             id=alert_id(
@@ -147,7 +147,7 @@ class AlertBook:
             Of the event by which that was noticed.
         """
         firing, self._firing = self._firing, {}
-        return [_ended(alert, max(alert.started_at, ts), offset) for _, alert in sorted(firing.items())]
+        return [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
 
     def state(self) -> dict[str, Any]:
         """Plain values for `restore`."""
@@ -172,11 +172,6 @@ class AlertBook:
             self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
-
-
-def _ended(alert: Alert, ts: float, offset: int, **more: Any) -> Alert:
-    end = {"state": AlertState.RESOLVED, "ended_at": ts, "end_offset": offset}
-    return alert.model_copy(update=end | more)
 
 
 def _summary(signal: Signal) -> str:

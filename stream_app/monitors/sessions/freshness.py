@@ -73,12 +73,7 @@ def judge_freshness(
     if firing is not None:
         if age > view.freshness:
             return firing
-        ended = {
-            "state": AlertState.RESOLVED,
-            "ended_at": max(newest.event_ts, firing.started_at),
-            "end_offset": newest.offset,
-        }
-        return firing.model_copy(update=ended)
+        return firing.ended(max(newest.event_ts, firing.started_at), newest.offset)
     if age <= view.freshness or newest.written_ts - newest.event_ts > view.freshness:
         return None
     return Alert(
