@@ -11,12 +11,16 @@ COPY stream_app/ stream_app/
 COPY producers/ producers/
 RUN python -m hatchling build -t wheel -d /dist \
  && /opt/streamgauge/bin/pip install --no-deps --no-index /dist/*.whl
+# Machine code that any processor of this family can run, because the image may run on another than it is made on.
+ENV NUMBA_CPU_NAME=generic
+RUN /opt/streamgauge/bin/streamgauge compile
 
 FROM python:3.11-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin streamgauge \
  && install -d -o 10001 -g 10001 /state
 COPY --from=build /opt/streamgauge /opt/streamgauge
-ENV PATH=/opt/streamgauge/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp XDG_STATE_HOME=/state
+ENV PATH=/opt/streamgauge/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    NUMBA_CPU_NAME=generic HOME=/tmp XDG_STATE_HOME=/state
 USER 10001:10001
 WORKDIR /tmp
 VOLUME /state

@@ -10,7 +10,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -41,17 +41,23 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	fi
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Compiling the detection kernels; up to a minute, once."
+	@$(VENV)/bin/streamgauge compile >/dev/null
 	@touch $@
+
+# After a change of their code; else it takes a few seconds, and each process of the tests would compile for itself.
+kernels: venv
+	@$(PY) -m stream_app compile >/dev/null
 
 demo: venv ## Broker, store, worker and replays in one command; ends by itself (ARGS="--serve" keeps it)
 	@$(VENV)/bin/streamgauge demo $(ARGS)
 
 # Several run at once already; threads of their own would only wait for each other.
 test: export OMP_NUM_THREADS = 1
-test: venv ## The fast tests, with the embedded broker and store
+test: kernels ## The fast tests, with the embedded broker and store
 	@$(PY) -m pytest -m "not slow and not faults" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
 
-test-slow: venv ## The slow tests, and all examples of the property tests
+test-slow: kernels ## The slow tests, and all examples of the property tests
 	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
@@ -67,7 +73,7 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
 	@touch $@
 
-test-kafka: servers kafka venv ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
+test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults tests/faults $(ARGS)
 
@@ -77,12 +83,12 @@ servers:
 		command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
 	done; \
 	if [ -n "$$lacking" ]; then \
-		echo "The tests with real servers need Java 17 or newer, redis-server and faketime; something is missing." >&2; \
+		echo "Tests and benchmarks with real servers need Java 17 or newer, redis-server and faketime; something is missing." >&2; \
 		echo "On Debian or Ubuntu: sudo apt-get install$$lacking" >&2; \
 		exit 1; \
 	fi
 
-faults: servers kafka venv ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
+faults: servers kafka kernels ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
 
 lint: venv ## ruff: rules and format; import-linter: layers
@@ -96,15 +102,17 @@ types: venv ## mypy --strict
 audit: venv ## Known vulnerabilities of the locked packages (needs the network)
 	@$(PY) .ci/audit.py requirements/run.txt requirements/dev.txt
 
-bench: venv ## Events a second through broker, worker and Redis, beside a plain per-event Faust agent
+bench: servers kafka venv ## From Kafka to Redis: CPU, delays of alerts, memory, beside a Faust agent and bare loops (ARGS="--full")
 	@$(PY) benchmarks/throughput.py $(ARGS)
 
-bench-detection: venv ## Detection: SKAB, false alarms, delay, cost, beside River's detectors (DATA=DIR with skab, mnist, …)
-	@if [ -d "$(DATA)/skab" ]; then $(PY) benchmarks/detection/skab.py "$(DATA)"; \
-	else echo "skipped SKAB: $(DATA)/skab is not there; name the folder with it: make bench-detection DATA=DIR"; fi
-	@$(PY) benchmarks/detection/aa.py "$(DATA)"
-	@$(PY) benchmarks/detection/power.py
-	@$(PY) benchmarks/detection/cost.py
+# Every part is printed before a missed target ends it.
+bench-detection: venv ## Detection: labelled data, false alarms, delays, cost, beside others and targets (DATA=DIR with skab, nab, …)
+	@missed=0; \
+	$(PY) benchmarks/detection/labelled.py "$(DATA)" || missed=1; \
+	$(PY) benchmarks/detection/aa.py "$(DATA)" || missed=1; \
+	$(PY) benchmarks/detection/cost.py || missed=1; \
+	$(PY) benchmarks/detection/power.py || missed=1; \
+	exit $$missed
 
 bench-features: venv ## Live features: two real shops against plain sums, reads, writes, memory (DATA=DIR with online-retail, cdnow)
 	@$(PY) benchmarks/features/shops.py "$(DATA)"

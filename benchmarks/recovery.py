@@ -18,9 +18,9 @@ from faust.types import TP
 from rich.console import Console
 from rich.table import Table
 
+from stream_app.backtest import InputRows
 from stream_app.embedded import EmbeddedStore
-from stream_app.events import SensorRow
-from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions
 from stream_app.settings import RedisSettings
@@ -28,15 +28,6 @@ from stream_app.store import Checkpoint, CheckpointStore, connect, pack_state
 
 TOPIC = "sensor.readings"
 PARTITIONS = 4
-
-
-def arrivals_of(values, names, begin, step):
-    rows = [
-        SensorRow("", 1.6e9 + begin + i, dict(zip(names, row, strict=True)))
-        for i, row in enumerate(values.tolist())
-    ]
-    offsets = [(begin + i) * step for i in range(len(rows))]
-    return Arrivals(rows, offsets, [row.ts for row in rows])
 
 
 async def whole_logs(partitions):
@@ -62,7 +53,8 @@ async def fill(store, options, key):
     names = [f"channel-{j}" for j in range(options.channels)]
     values = np.random.default_rng(0).normal(20.0, 3.0, (options.events, options.channels))
     learned = SensorMonitor(SensorConfig(sources=options.sources))
-    learned.update("pump", arrivals_of(values, names, 0, 1))
+    times = 1.6e9 + np.arange(options.events)
+    learned.update(InputRows.of("pump", times, tuple(names), values).readings())
     state = learned.state("pump")
     taken = stored = 0.0
     for number in range(PARTITIONS):
@@ -86,8 +78,6 @@ async def fill(store, options, key):
 async def recover(store, options, key):
     partitions = partitions_of(store, options.sources, key)
     tps = [TP(TOPIC, number) for number in range(PARTITIONS)]
-    names = [f"channel-{j}" for j in range(options.channels)]
-    one = np.full((1, options.channels), 20.0)
     longest = 0.0
 
     async def watch():
@@ -102,11 +92,8 @@ async def recover(store, options, key):
     await partitions.load(tps)
     claimed = time.perf_counter() - begin
     for number, tp in enumerate(tps):
-        arrivals = {
-            f"pump-{i}": arrivals_of(one, names, options.events + 1, options.sources)
-            for i in range(number, options.sources, PARTITIONS)
-        }
-        await partitions.restore(partitions.get(tp), arrivals)
+        sources = [f"pump-{i}" for i in range(number, options.sources, PARTITIONS)]
+        await partitions.restore(partitions.get(tp), sources)
     restored, processor = time.perf_counter() - begin, time.process_time() - processor
     watching.cancel()
     count = sum(len(partitions.get(tp).monitor) for tp in tps)

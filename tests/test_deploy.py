@@ -358,7 +358,8 @@ def test_make_lists_its_targets_by_itself():
     ).stdout
     targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[1].split()
     # What other targets need, and nobody calls for itself.
-    targets.remove("servers")
+    for name in ("kernels", "servers"):
+        targets.remove(name)
     assert re.findall(r"make ([a-z-]+) ", told) == targets
 
 

@@ -10,7 +10,7 @@ from producers.images.classifier import Model, model_for
 from producers.images.corruptions import Corruptor
 from producers.images.find import find_images
 from producers.images.options import Corruption, ImageOptions
-from stream_app.backtest import InputRows, judge
+from stream_app.backtest import InputRows
 from stream_app.core.image_features import FEATURES, measure
 from stream_app.events import Alert
 from stream_app.monitors.sensors import SensorMonitor
@@ -70,6 +70,6 @@ def begun(
         part = values[start : start + batch]
         ts = START + PERIOD * np.arange(first + start, first + start + len(part))
         rows = InputRows.of("camera-1", ts, channels, part)
-        told = judge(monitor, rows.events(), first + start).alerts
+        told = monitor.update(rows.readings(first + start)).alerts
         alerts += [alert for alert in told if alert.ended_at is None]
     return alerts

@@ -2,7 +2,6 @@
 
 from stream_app.backtest.event_file import EventFile
 from stream_app.backtest.figures import Delays, Figures, measure
-from stream_app.backtest.judge import Judged, judge
 from stream_app.backtest.parts import SourcePart
 from stream_app.backtest.report import Report
 from stream_app.backtest.rows import InputRows
@@ -19,14 +18,12 @@ __all__ = [
     "EventFile",
     "Figures",
     "InputRows",
-    "Judged",
     "NabProfile",
     "NabScore",
     "Report",
     "SourcePart",
     "SourceTally",
     "figure_rows",
-    "judge",
     "measure",
     "nab_score",
 ]

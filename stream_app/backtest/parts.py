@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stream_app.backtest.judge import Judged, alert_row
 from stream_app.backtest.rows import InputRows
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.events import Alert, AlertState
-from stream_app.monitors.sensors import EventScores
+from stream_app.monitors.sensors import EventScores, Outcome
 
 __all__ = ["SourcePart", "by_source"]
 
@@ -53,12 +52,12 @@ class SourcePart:
         return len(self.ts)
 
 
-def by_source(rows: InputRows, judged: Judged, first: int) -> Iterator[SourcePart]:
+def by_source(rows: InputRows, judged: Outcome, first: int) -> Iterator[SourcePart]:
     """Cut a block into its sources, in the order of their first rows; `first` is the block's first row in the input."""
     begun: defaultdict[int, list[tuple[int, Alert]]] = defaultdict(list)
     for alert in judged.alerts:
         if alert.state is AlertState.FIRING:
-            row = alert_row(alert) - first
+            row = alert.changed_offset - first
             begun[int(rows.source[row])].append((row, alert))
     refused: defaultdict[int, list[str]] = defaultdict(list)
     for refusal in judged.refusals:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
-from stream_app.events import SensorRow
+from stream_app.events import Group, Readings
 
 __all__ = ["InputRows"]
 
@@ -34,8 +34,8 @@ class InputRows:
     Examples
     --------
     >>> rows = InputRows.of("pump-1", [10.0, 11.0], ("flow",), [[3.0], [float("nan")]])
-    >>> [event.values for event in rows.events()]
-    [{'flow': 3.0}, {'flow': None}]
+    >>> rows.readings().groups[0].values.tolist()
+    [[3.0], [nan]]
     """
 
     names: tuple[str, ...]
@@ -67,13 +67,14 @@ class InputRows:
             (name,), np.zeros(len(times), dtype=np.int64), times, channels, table, anomaly, changepoint
         )
 
-    def events(self) -> list[SensorRow]:
-        """Return the rows as the monitor gets them from the wire, where a missing reading is null."""
-        table: list[list[float | None]] = self.values.tolist()
-        for row, column in np.argwhere(np.isnan(self.values)).tolist():
-            table[row][column] = None
-        names, channels = self.names, self.channels
-        return [
-            SensorRow(names[code], ts, dict(zip(channels, row, strict=True)))
-            for code, ts, row in zip(self.source.tolist(), self.ts.tolist(), table, strict=True)
-        ]
+    def readings(self, first: int = 0) -> Readings:
+        """Return the rows as a monitor takes them; their offsets count from `first`, and their times stand for those of records."""
+        names = self.names
+        group = Group(self.channels, np.arange(len(self)), self.values)
+        return Readings(
+            [names[code] for code in self.source.tolist()],
+            self.ts,
+            np.arange(first, first + len(self)),
+            self.ts,
+            [group] if len(self) else [],
+        )

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from time import perf_counter
 
 from stream_app.backtest.figures import Figures, measure
-from stream_app.backtest.judge import Judged, judge
 from stream_app.backtest.parts import SourcePart, by_source
 from stream_app.backtest.rows import InputRows
 from stream_app.backtest.tally import SourceTally
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.events import Readings
+from stream_app.monitors.sensors import Outcome, SensorConfig, SensorMonitor
 
 __all__ = ["Backtest"]
 
@@ -25,6 +25,8 @@ class Backtest:
         Settings of the monitor.
     watch : callable, optional
         Called with each source's part of each block, after it was counted; for reports.
+    reference : Readings, optional
+        Normal operation of one source, from which each source's detectors learn before its first row.
 
     Examples
     --------
@@ -38,8 +40,14 @@ class Backtest:
     (True, 0)
     """
 
-    def __init__(self, config: SensorConfig, watch: Callable[[SourcePart], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: SensorConfig,
+        watch: Callable[[SourcePart], None] | None = None,
+        reference: Readings | None = None,
+    ) -> None:
         self.config = config
+        self._reference = reference
         self.seconds = 0.0
         """Time spent in the monitor."""
         self.rows = 0
@@ -47,20 +55,19 @@ class Backtest:
         self.first_refusals: dict[str, str] = {}
         """Message of the first row that was refused for each reason."""
         self._watch = watch
-        self._monitor = SensorMonitor(config)
+        self._monitor = SensorMonitor(config, reference)
         self._tallies: dict[str, SourceTally] = {}
 
-    def update(self, rows: InputRows) -> Judged:
+    def update(self, rows: InputRows) -> Outcome:
         """Take the next rows of the input.
 
         Returns
         -------
-        Judged
+        Outcome
             Scores in the order of the rows; alerts whose offsets count the rows of the whole input from 0.
         """
         begin = perf_counter()
-        events = rows.events()
-        judged = judge(self._monitor, events, self.rows)
+        judged = self._monitor.update(rows.readings(self.rows))
         self.seconds += perf_counter() - begin
         for refusal in judged.refusals:
             told = f"row {refusal.offset + 1}: {refusal.message}"
@@ -74,7 +81,7 @@ class Backtest:
 
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
-        self._monitor = SensorMonitor(self.config)
+        self._monitor = SensorMonitor(self.config, self._reference)
 
     def figures(self) -> Figures:
         """Return the figures so far, over all sources."""

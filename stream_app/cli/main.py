@@ -31,6 +31,7 @@ _COMMANDS = {
         "Run",
         "Validate the monitor file and reach the servers; say what is wrong in one line each.",
     ),
+    "compile": ("Run", "Compile the detection kernels ahead, up to a minute, once."),
     "alerts": ("Look", "Subscribe to alerts and look them up."),
     "triggers": ("Look", "Subscribe to reasons to train a model again."),
     "audit": ("Look", "Look up what was done about models and alerts."),

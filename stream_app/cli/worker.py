@@ -31,10 +31,14 @@ def worker(
     """
     configure_logging(verbose=verbose)
     settings = settings_of(config, kafka, redis)
-    from stream_app.runtime.worker import Worker  # noqa: PLC0415 - it takes a second: help does not wait for it
+    # They take a second: help does not wait for them.
+    from stream_app.cli.references import references_of  # noqa: PLC0415 as above
+    from stream_app.runtime.worker import Worker  # noqa: PLC0415 as above
+
+    references = references_of(settings)
 
     async def work() -> None:
-        await Worker(settings).run()
+        await Worker(settings, references=references).run()
         _log.info("stopped")
 
     run(work())

@@ -42,6 +42,8 @@ class RegisteredDetector:
         Most memory of the state for 8 channels, KiB, however long the stream is.
     binary : bool
         Whether it eats zeros and ones only.
+    sees_changes : bool
+        Whether a large change of the values is what it tells.
     """
 
     name: str
@@ -49,6 +51,7 @@ class RegisteredDetector:
     restore: Callable[[Mapping[str, Any]], Detector]
     kib: float
     binary: bool = False
+    sees_changes: bool = True
 
 
 def _river(name: str) -> RegisteredDetector:
@@ -75,14 +78,12 @@ _ENTRIES = (
         WindowedTest.from_state,
         kib=20.0,
     ),
+    RegisteredDetector("anomaly", AnomalyDetector, AnomalyDetector.from_state, kib=10.0),
+    RegisteredDetector("drift", DriftDetector, DriftDetector.from_state, kib=6.0),
     RegisteredDetector(
-        "anomaly", AnomalyDetector, lambda state: AnomalyDetector.from_state(dict(state)), kib=64.0
+        "multivariate", MultivariateDriftDetector, MultivariateDriftDetector.from_state, kib=40.0
     ),
-    RegisteredDetector("drift", DriftDetector, DriftDetector.from_state, kib=64.0),
-    RegisteredDetector(
-        "multivariate", MultivariateDriftDetector, MultivariateDriftDetector.from_state, kib=64.0
-    ),
-    RegisteredDetector("quality", QualityMonitor, QualityMonitor.from_state, kib=32.0),
+    RegisteredDetector("quality", QualityMonitor, QualityMonitor.from_state, kib=4.0, sees_changes=False),
     *(_river(name) for name in SHORT_NAMES),
 )
 

@@ -56,6 +56,6 @@ class Signal:
     contributions: tuple[tuple[str, float], ...] = ()
     context: tuple[tuple[str, float], ...] = ()
 
-    def shifted(self, rows: int) -> Self:
-        """Return the same signal in a batch that begins `rows` rows earlier."""
-        return replace(self, row=self.row + rows)
+    def at_row(self, row: int) -> Self:
+        """Return the same signal at another row, as another batch counts them."""
+        return replace(self, row=row)

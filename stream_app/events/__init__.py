@@ -6,6 +6,7 @@ from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.prediction import PredictionEvent
 from stream_app.events.prediction_decoding import PredictionRow, decode_prediction, decode_predictions
+from stream_app.events.readings import Group, ReadingDecoder, Readings
 from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.session import SessionEvent
 from stream_app.events.session_decoding import SessionRow, decode_session, decode_sessions
@@ -19,9 +20,12 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "Group",
     "Header",
     "PredictionEvent",
     "PredictionRow",
+    "ReadingDecoder",
+    "Readings",
     "Reason",
     "Rejected",
     "RetrainingTrigger",

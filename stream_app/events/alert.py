@@ -96,6 +96,11 @@ class Alert(Enveloped):
     contributions: tuple[tuple[str, float], ...] = ()
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
 
+    @property
+    def changed_offset(self) -> int:
+        """Offset of the event at which it began or, if it has, ended; in a backtest offsets count the rows."""
+        return self.offset if self.end_offset is None else self.end_offset
+
     def ended(self, at: float, offset: int | None = None, **more: Any) -> Self:
         """Return the end of this alert.
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, SensorReading
 
-__all__ = ["MAX_EVENT_BYTES", "Rejected", "SensorRow", "decode_reading", "decode_readings"]
+__all__ = ["MAX_EVENT_BYTES", "Rejected", "SensorRow", "decode_reading", "decode_readings", "plain_labels"]
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Values = Annotated[dict[_Name, float | None], msgspec.Meta(min_length=1, max_length=MAX_CHANNELS)]
@@ -84,11 +84,12 @@ def decode_readings(raws: Sequence[bytes | None]) -> list[SensorRow | Rejected]:
             append(_judge(raw))
             continue
         # Labels are the producer's own remarks: looked at only where there are any, as most events have none.
-        append(row if row.labels is None or _plain_labels(row.labels) else _judge(raw))
+        append(row if row.labels is None or plain_labels(row.labels) else _judge(raw))
     return out
 
 
-def _plain_labels(labels: Any) -> bool:
+def plain_labels(labels: Any) -> bool:
+    """Whether labels are a table of plain values."""
     return isinstance(labels, Mapping) and all(
         value is None or isinstance(value, str | float | int | bool) for value in labels.values()
     )

@@ -36,5 +36,9 @@ def damage_named(source: str) -> Iterator[None]:
     """
     try:
         yield
+    except StateError as error:
+        if str(error).startswith(f"state of {source}"):
+            raise
+        raise type(error)(f"state of {source}: {error}") from error
     except _DAMAGES as error:
         raise StateError(f"state of {source} is damaged: {type(error).__name__}: {error}") from error

@@ -8,96 +8,41 @@ stored or committed any more. A server that is away is no failure: it is waited 
 
 import asyncio
 import contextlib
-import math
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import structlog
 from faust.types import TP
 
 from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
-from stream_app.events import DeadLetter, Reason, Rejected, decode_predictions, decode_readings
-from stream_app.monitors.form import SourceArrivals, SourceRefusal
-from stream_app.monitors.predictions import Arrivals as Answers
-from stream_app.monitors.sensors import Arrivals as Readings
+from stream_app.events import DeadLetter, Reason, Rejected
+from stream_app.monitors.base import Refusal
 from stream_app.runtime.batching import BatchTransport, RecordBatch
-from stream_app.runtime.effects import Effects
+from stream_app.runtime.decoding import Decode
+from stream_app.runtime.effects import Effects, quiet
 from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import REDIS, GaveUpError, Outages
 from stream_app.runtime.partition import Held, Partition
 from stream_app.runtime.partitions import Partitions
+from stream_app.store import FeatureWriter
 
-__all__ = ["Decode", "Decoded", "SourceAgent", "StreamAgent", "Waiting", "predictions", "readings"]
+__all__ = ["SourceAgent", "StreamAgent"]
 
 _log = structlog.get_logger(__name__)
 
+_MOST_IN_HAND = 20_000
+"""Events that are taken before others are waited for; a delivery may have more."""
+
+_LOOK_SECONDS = 0.1
+"""How often it is looked whether something is to be stored or written beside deliveries."""
+
 _FORGOTTEN_AT_ONCE = 1000
 """Sources that expired or are too many and are removed by one checkpoint; the others wait for the next."""
-
-
-@dataclass(slots=True)
-class Decoded:
-    """A batch after decoding.
-
-    Parameters
-    ----------
-    arrivals : dict of str to SourceArrivals
-        Valid events by source.
-    rejected : list of (record, Rejected)
-        The others.
-    bad : list of bool
-        For each record in order, whether it was rejected.
-    """
-
-    arrivals: dict[str, SourceArrivals] = field(default_factory=dict)
-    rejected: list[tuple[Any, Rejected]] = field(default_factory=list)
-    bad: list[bool] = field(default_factory=list)
-
-
-Decode = Callable[[list[Any]], Decoded]
-"""Decodes and validates records, and sorts them by source."""
-
-
-def readings(records: list[Any]) -> Decoded:
-    """Decode readings of sensors."""
-    return _by_source(records, decode_readings([record.value for record in records]), Readings)
-
-
-def predictions(records: list[Any]) -> Decoded:
-    """Decode answers of models, and the truth about them."""
-    return _by_source(records, decode_predictions([record.value for record in records]), Answers)
-
-
-def _by_source(records: list[Any], rows: Sequence[Any], fresh: Callable[[], SourceArrivals]) -> Decoded:
-    decoded = Decoded(bad=[type(row) is Rejected for row in rows])
-    arrivals = decoded.arrivals
-    for record, row in zip(records, rows, strict=True):
-        if type(row) is Rejected:
-            decoded.rejected.append((record, row))
-            continue
-        group = arrivals.get(row.source)
-        if group is None:
-            group = arrivals[row.source] = fresh()
-        group.rows.append(row)
-        group.offsets.append(record.offset)
-        # Very old records have no time of their own: nothing then is too far in the future.
-        timestamp = record.timestamp
-        group.record_ts.append(timestamp / 1000.0 if timestamp >= 0 else math.inf)
-    return decoded
-
-
-class Waiting(Protocol):
-    """Effects that may wait a little before they are written."""
-
-    async def write_features(self, *, force: bool) -> None:
-        """Write what is due; all that waits, with `force`."""
-
-    def forget(self) -> None:
-        """Drop what waits."""
 
 
 P = TypeVar("P", bound=Held)
@@ -114,8 +59,6 @@ class StreamAgent(ABC, Generic[P]):
         What it reads.
     partitions : Partitions
         Owned partitions and their state.
-    effects : Waiting
-        Where results go.
     limit : BadInputLimit
         When bad input stops the worker.
     outages : Outages
@@ -131,7 +74,6 @@ class StreamAgent(ABC, Generic[P]):
         stream: str,
         topic: str,
         partitions: Partitions,
-        effects: Waiting,
         limit: BadInputLimit,
         *,
         outages: Outages,
@@ -142,27 +84,74 @@ class StreamAgent(ABC, Generic[P]):
         self.stream = stream
         self.topic = topic
         self._partitions = partitions
-        self._waiting = effects
         self._limit = limit
         self._outages = outages
         self._delivery = delivery
         self._metrics = metrics
         self._halt = halt
-        self._halted = False
-        self._busy = self._worked = False
+        self._halted = self._closed = False
+        self._worked = False
+        self._lanes: dict[TP, deque[RecordBatch]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand = 0
+        self._room = asyncio.Event()
+        self._upkeep = asyncio.Lock()
+        self._events = metrics.events.labels(stream)
+        self._batch_seconds = metrics.batch_seconds.labels(stream)
 
     async def __call__(self, batch: RecordBatch) -> None:
-        """Process one batch; a failure halts the worker and is not raised."""
-        if self._halted:
+        """Take a batch; it is processed behind those of its partition, and beside those of others.
+
+        A failure halts the worker and is not raised.
+        """
+        if self._halted or self._closed:
             return
-        self._busy = self._worked = True
+        self._worked = True
+        self._in_hand += len(batch.records)
+        lane = self._lanes.get(batch.tp)
+        if lane is not None:
+            lane.append(batch)
+        else:
+            self._lanes[batch.tp] = deque([batch])
+            task = asyncio.create_task(self._work_off(batch.tp))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        while self._in_hand > _MOST_IN_HAND and not self._halted:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _work_off(self, tp: TP) -> None:
+        lane = self._lanes[tp]
         try:
-            async with self._partitions.lock:
+            while lane:
+                batch = lane.popleft()
+                # What came while the last one was written is one delivery.
+                while lane and batch.is_followed_by(lane[0]):
+                    batch = batch.joined(lane.popleft())
+                try:
+                    await self._deliver(batch)
+                finally:
+                    self._in_hand -= len(batch.records)
+                    self._room.set()
+        finally:
+            del self._lanes[tp]
+            self._in_hand -= sum(len(batch.records) for batch in lane)
+            self._room.set()
+
+    async def _deliver(self, batch: RecordBatch) -> None:
+        if self._halted or self._closed:
+            return
+        begin = time.perf_counter()
+        try:
+            partition = self._partitions.get(batch.tp)
+            async with contextlib.nullcontext() if partition is None else partition.lock:
                 # Looked at under the lock: after a seek, what was delivered before it comes once more.
                 if not self._delivery.is_current(batch):
                     return
-                partition = self._partitions.get(batch.tp)
-                if partition is None or not batch.continues(partition.next_offset):
+                held = self._partitions.get(batch.tp)
+                if self._closed:
+                    return
+                if held is None or held is not partition or not batch.continues(held.next_offset):
                     _log.warning(
                         "a delivery does not continue the last one, fetched again", offset=batch.first
                     )
@@ -174,16 +163,25 @@ class StreamAgent(ABC, Generic[P]):
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
                     self._delivery.reposition()
+                    return
+            took = time.perf_counter() - begin
+            self._partitions.seconds += took
+            self._batch_seconds.observe(took)
+            if self._partitions.crowded:
+                await self._keep_up(idle=False)
+            # Large deliveries follow each other without a pause: what is written beside them needs a turn.
+            await asyncio.sleep(0)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on; River's panics are none of Exception
             self._fail(error)
-        finally:
-            self._busy = False
 
     async def _process(self, partition: P, batch: RecordBatch) -> None:
-        begin = time.perf_counter()
-        await self._outages.ride_out(lambda: self._partitions.check_gap(partition, batch.first))
+        if REDIS in self._outages.away:
+            # Without it nothing can be written, and what is kept in memory meanwhile would have no bound.
+            await self._outages.ride_out(self._partitions.verify)
+        if batch.first > partition.next_offset:
+            await self._outages.ride_out(lambda: self._partitions.check_gap(partition, batch.first))
         known = partition.next_offset
         records = batch.records
         if batch.first < known:
@@ -195,43 +193,48 @@ class StreamAgent(ABC, Generic[P]):
 
         # Only here, after all effects are safe or wait for the next checkpoint, may the position move past the batch.
         partition.next_offset = batch.last + 1
-        if self._partitions.due(self.topic):
-            await self.store()
-
-        self._metrics.events.labels(self.stream).inc(len(records))
-        self._metrics.batch_seconds.labels(self.stream).observe(time.perf_counter() - begin)
+        self._events.inc(len(records))
         self._limit.count(bad)
 
     @abstractmethod
     async def _take(self, partition: P, records: list[Any]) -> list[bool]:
         """Decode, restore, monitor and write; say of each record whether it could not be decoded."""
 
-    async def store(self) -> None:
-        """Write what waits, then a checkpoint; in this order, so that a crash between them repeats and loses nothing.
+    @abstractmethod
+    async def _prepare(self, partition: Held) -> None:
+        """Write what has to be there before a checkpoint is; writing it again is safe. The partition's lock is held."""
 
-        Where that can't be done now it is due still.
-        """
-        with contextlib.suppress(GaveUpError):
-            await self._outages.ride_out(self._prepare)
-            await self._outages.ride_out(lambda: self._partitions.checkpoint(self.topic))
+    @abstractmethod
+    async def _write_waiting(self) -> None:
+        """Write a part of what waits and is due, beside deliveries."""
 
-    async def _prepare(self) -> None:
-        """Write what has to be there before a checkpoint is; writing it again is safe."""
-        await self._waiting.write_features(force=True)
+    @abstractmethod
+    async def _write_last(self, partition: Held) -> None:
+        """Write all that waits of a partition that is about to be given up."""
 
-    async def tick(self) -> None:
-        """Write what is due although no event came; a failure halts the worker."""
-        if self._halted:
-            return
-        idle, self._worked = not (self._worked or self._busy), False
-        try:
-            async with self._partitions.lock:
-                with contextlib.suppress(GaveUpError):
-                    await self._outages.ride_out(lambda: self._waiting.write_features(force=False))
+    async def run(self) -> None:
+        """Store and write beside deliveries, until cancelled; a failure halts the worker."""
+        while not self._halted:
+            try:
+                await self._keep_up(idle=not (self._worked or self.busy))
+            except Exception as error:  # noqa: BLE001 as in __call__
+                self._fail(error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _keep_up(self, *, idle: bool) -> None:
+        """Store what changed if it is time, and write what waits. Where that can't be done now it is due still."""
+        async with self._upkeep:
+            self._worked = False
+            with contextlib.suppress(GaveUpError):
                 if self._partitions.due(self.topic, idle=idle):
-                    await self.store()
-        except Exception as error:  # noqa: BLE001 as in __call__
-            self._fail(error)
+                    await self._outages.ride_out(
+                        lambda: self._partitions.checkpoint(self.topic, self._prepare)
+                    )
+                await self._write_waiting()
+
+    def close(self) -> None:
+        """Take no more batches; what is in hand is finished."""
+        self._closed = True
 
     async def revoke(self, partitions: Collection[TP]) -> None:
         """Store partitions a last time and give them up; a failure halts the worker.
@@ -239,41 +242,54 @@ class StreamAgent(ABC, Generic[P]):
         What can't be stored, because a server is away or somebody else has the partition by now, is processed again
         by whoever has it next.
         """
+        for tp in partitions:
+            # What is not in hand yet comes again, here or elsewhere.
+            while lane := self._lanes.get(tp):
+                self._in_hand -= len(lane.pop().records)
+        self._room.set()
         try:
-            async with self._partitions.lock:
+            async with self._upkeep:
                 try:
                     if not self._halted and REDIS not in self._outages.away:
-                        await self._prepare()
-                        await self._partitions.release(partitions, store=True)
-                except (StoreUnavailableError, FencedError) as error:
-                    _log.warning("given up without a last checkpoint", topic=self.topic, reason=str(error))
+                        for held in [held for held in self._mine() if held.tp in partitions]:
+                            await self._write_last(held)
+                            await self._partitions.release([held.tp], store=True, prepare=self._prepare)
+                except (StoreUnavailableError, FencedError, GaveUpError) as error:
+                    _log.warning(
+                        "given up without a last checkpoint",
+                        topic=self.topic,
+                        reason=str(error) or "stopping",
+                    )
                 finally:
-                    self._waiting.forget()
                     await self._partitions.release(partitions, store=False)
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
 
+    def _mine(self) -> list[Held]:
+        return [partition for partition in self._partitions.all() if partition.tp.topic == self.topic]
+
     @property
     def busy(self) -> bool:
         """Whether a batch is in hand."""
-        return self._busy
+        return self._in_hand > 0
 
     def owned(self) -> list[TP]:
         """Partitions of the topic in this worker's hands."""
-        return [partition.tp for partition in self._partitions.all() if partition.tp.topic == self.topic]
+        return [partition.tp for partition in self._mine()]
 
     def progress(self) -> list[tuple[TP, int | None, int]]:
         """Of each partition of the topic in this worker's hands: its name, next offset and number of sources."""
-        return [(p.tp, p.next_offset, len(p)) for p in self._partitions.all() if p.tp.topic == self.topic]
+        return [(p.tp, p.next_offset, len(p)) for p in self._mine()]
 
     def _fail(self, error: BaseException) -> None:
         self._halted = True
+        self._room.set()
         if not isinstance(error, StreamgaugeError):
             _log.error("processing failed", stream=self.stream, exc_info=error)
         self._halt(error)
 
     def _letters(
-        self, records: list[Any], rejected: list[tuple[Any, Rejected]], refusals: Sequence[SourceRefusal]
+        self, records: list[Any], rejected: list[tuple[Any, Rejected]], refusals: Sequence[Refusal]
     ) -> list[DeadLetter]:
         """Make the dead letters of a delivery, and count what was refused."""
         letters = [DeadLetter.of(record, problem.reason, problem.message) for record, problem in rejected]
@@ -299,7 +315,9 @@ class SourceAgent(StreamAgent[Partition]):
     decode : callable
         Makes arrivals of records.
     effects : Effects
-        Where results go.
+        Where alerts and dead letters go.
+    features : FeatureWriter
+        Where live features go.
     """
 
     def __init__(
@@ -307,30 +325,51 @@ class SourceAgent(StreamAgent[Partition]):
         stream: str,
         topic: str,
         partitions: Partitions,
-        effects: Effects,
         limit: BadInputLimit,
         *,
-        decode: Decode = readings,
+        decode: Decode,
+        effects: Effects,
+        features: FeatureWriter,
+        outages: Outages,
         **rest: Any,
     ) -> None:
-        super().__init__(stream, topic, partitions, effects, limit, **rest)
+        super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
         self._effects = effects
         self._decode = decode
+        self._features = LiveFeatures(topic, partitions, features, outages)
 
     async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
         decoded = self._decode(records)
-        await self._outages.ride_out(lambda: self._partitions.restore(partition, decoded.arrivals))
-        outcomes = partition.update(decoded.arrivals)
+        events = decoded.events
+        absent = partition.absent(events.sources)
+        if absent:
+            await self._outages.ride_out(lambda: self._partitions.restore(partition, absent))
+        outcomes = partition.update(events) if len(events.offsets) else []
         refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
         letters = self._letters(records, decoded.rejected, refusals)
-        await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
+        if letters or not all(map(quiet, outcomes)):
+            await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
         return decoded.bad
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, partition: Held) -> None:
         """Forget what is too old or too much; its alerts end before its state is removed."""
-        for held in self._partitions.all():
-            if held.tp.topic == self.topic and held.changed:
-                partition = cast(Partition, held)
-                partition.shed(_FORGOTTEN_AT_ONCE)
-                await self._effects.end_forgotten(partition)
-        await super()._prepare()
+        mine = cast(Partition, partition)
+        mine.shed(_FORGOTTEN_AT_ONCE)
+        await self._effects.end_forgotten(mine)
+        # A few do not hold up anything; of many the checkpoint says that they wait.
+        waiting = [source for source in mine.waiting if source in mine.monitor]
+        if len(waiting) <= AT_ONCE:
+            await self._features.flush(mine, waiting)
+
+    async def _write_waiting(self) -> None:
+        share = self._partitions.share
+        for partition in self._mine():
+            # What is to leave memory would have to be read back for its features.
+            leaving = cast(Partition, partition).surplus(share)
+            if leaving:
+                await self._features.flush(cast(Partition, partition), leaving)
+        self._partitions.rest()
+        await self._features.write(idle=lambda: not (self._worked or self.busy))
+
+    async def _write_last(self, partition: Held) -> None:
+        await self._features.flush(cast(Partition, partition))

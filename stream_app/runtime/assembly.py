@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from stream_app.events import Topics
-from stream_app.monitors.form import Monitor
+from stream_app.events import Readings, Topics
+from stream_app.monitors.base import Monitor
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import SourceAgent, predictions
+from stream_app.runtime.agents import SourceAgent
 from stream_app.runtime.batching import BatchTransport
 from stream_app.runtime.configuration import monitor_config
+from stream_app.runtime.decoding import predictions, readings
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
@@ -46,6 +47,7 @@ def make_partitions(
     sessions: Mapping[str, SessionConfig],
     store: Store,
     *,
+    references: Mapping[str, Readings],
     metrics: Metrics,
     log_ranges: LogRanges,
     generation: Callable[[], int | None],
@@ -62,6 +64,8 @@ def make_partitions(
         Name of each stream of sessions to what its monitors are told.
     store : Store
         Where state and positions are stored.
+    references : mapping of str to Readings
+        Name of each stream that has one to what its sources learn from before their first event.
     metrics, log_ranges, generation
         As for `Partitions`.
     """
@@ -78,7 +82,7 @@ def make_partitions(
         if isinstance(stream, PredictionStream):
             monitors[topic] = partial(PredictionMonitor, prediction_config(name, stream))
         else:
-            monitors[topic] = partial(SensorMonitor, monitor_config(name, stream))
+            monitors[topic] = partial(SensorMonitor, monitor_config(name, stream), references.get(name))
         limits[topic] = SourceLimits(stream.max_sources, stream.source_ttl)
     return Partitions(
         checkpoints,
@@ -114,11 +118,14 @@ class Surroundings:
         """Names of the topics."""
         return Topics(self.settings.prefix)
 
+    @property
+    def limit(self) -> BadInputLimit:
+        """Return a limit for bad input, for one agent."""
+        return BadInputLimit(ratio=self.settings.worker.max_bad_ratio, run=self.settings.worker.max_bad_run)
+
     def common(self) -> dict[str, Any]:
         """Return what agents of every kind are told by name."""
-        worker = self.settings.worker
         return {
-            "limit": BadInputLimit(ratio=worker.max_bad_ratio, run=worker.max_bad_run),
             "outages": self.outages,
             "delivery": self.delivery,
             "metrics": self.metrics,
@@ -135,21 +142,30 @@ def source_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
         around.topics,
         AlertWriter(around.store),
         AlertReader(around.store),
-        FeatureWriter(around.store, name, ttl=stream.feature_ttl),
         around.outbox,
     )
+    features = FeatureWriter(around.store, name, ttl=stream.feature_ttl)
     if isinstance(stream, SensorStream):
-        effects = Effects(*common, metrics=around.metrics)
-        return SourceAgent(name, topic, around.partitions, effects, **around.common())
-    effects = PredictionEffects(*common, metrics=around.metrics, notices=NoticeWriter(around.store))
-    return SourceAgent(name, topic, around.partitions, effects, decode=predictions, **around.common())
+        effects, decode = Effects(*common, metrics=around.metrics), readings()
+    else:
+        notices = NoticeWriter(around.store)
+        effects, decode = PredictionEffects(*common, metrics=around.metrics, notices=notices), predictions
+    return SourceAgent(
+        name,
+        topic,
+        around.partitions,
+        around.limit,
+        effects=effects,
+        features=features,
+        decode=decode,
+        **around.common(),
+    )
 
 
 def session_agent(name: str, topic: str, config: SessionConfig, around: Surroundings) -> SessionAgent:
     """Make the agent of a stream of sessions."""
     stream = cast(SessionStream, around.settings.streams[name])
     effects = SessionEffects(
-        topic,
         around.partitions,
         FeatureLogWriter(around.store, config.views),
         around.producer,
@@ -159,7 +175,8 @@ def session_agent(name: str, topic: str, config: SessionConfig, around: Surround
         name,
         topic,
         around.partitions,
-        effects,
+        around.limit,
+        effects=effects,
         logs=FeatureLogReader(around.store),
         views=[view.key for view in config.views],
         entity_field=stream.entity_field,

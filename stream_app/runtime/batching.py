@@ -83,6 +83,14 @@ class RecordBatch:
         """Offset of the last record."""
         return int(self.records[-1].offset)
 
+    def is_followed_by(self, other: "RecordBatch") -> bool:
+        """Whether another one of the partition was fetched right after this."""
+        return other.seek == self.seek and other.follows == self.last + 1
+
+    def joined(self, other: "RecordBatch") -> "RecordBatch":
+        """Return both as one."""
+        return RecordBatch(self.tp, self.records + other.records, self.seek, self.follows)
+
     def continues(self, next_offset: int | None) -> bool:
         """Whether nothing lies between `next_offset`, the first that is not processed yet, and this batch.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from stream_app.core.budget import Budget
 from stream_app.core.features import (
     AllTime,
     Condition,
@@ -13,8 +14,8 @@ from stream_app.core.features import (
 )
 from stream_app.errors import DataError, SettingsError, StreamgaugeError
 from stream_app.events import Topics
-from stream_app.monitors.sensors import ExtraDetector, SensorConfig
-from stream_app.monitors.sensors.detectors import build_detectors
+from stream_app.monitors.extra_detectors import ExtraDetector
+from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sessions import SessionConfig
 from stream_app.settings import (
     ConditionSettings,
@@ -72,10 +73,11 @@ def monitor_config(name: str, stream: SensorStream) -> SensorConfig:
         extra=tuple(ExtraDetector(**detector.model_dump()) for detector in stream.detectors),
     )
     _check_names(name, config)
-    named = [channel for extra in config.extra for channel in extra.channels or ()]
     try:
         # Without an event nobody would hear of a mistake before the first one comes.
-        build_detectors(config.channels or tuple(named) or ("any",), config, period=1.0, share=1.0)
+        Budget.parse(config.budget)
+        for extra in config.extra:
+            extra.build(extra.watched(config.channels or extra.channels or ("any",)))
     except StreamgaugeError as error:
         raise SettingsError(f"streams.{name}: {error}") from error
     except (TypeError, ValueError) as error:

@@ -64,10 +64,12 @@ class FairThread(AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Any:
         # Each partition gets its share of a poll; aiokafka would empty one partition's fetch after the other.
-        if max_records is not None and len(active_partitions or ()) > 1:
-            share = max(1, max_records // len(active_partitions))
+        fetched = consumer._fetcher._records  # noqa: SLF001 asking for one that has nothing takes turns of the loop
+        ready = [tp for tp in sorted(active_partitions or ()) if ensure_aiokafka_TP(tp) in fetched]
+        if max_records is not None and len(ready) > 1:
+            share = max(1, max_records // len(ready))
             records: dict[TP, Any] = {}
-            for tp in sorted(active_partitions):
+            for tp in ready:
                 records |= await super()._fetch_records(consumer, {tp}, timeout=0, max_records=share)
             if records:
                 return records

@@ -101,11 +101,10 @@ class FreshnessWatch:
         """Tell an alert; one that fired before is told again, because whoever kept it may have died before it was told."""
         if not known:
             alert = await self._store.began(alert)
-        async with self._partitions.lock:
-            fence = next((held.fence for held in self._partitions.all() if held.tp.topic == topic), None)
-            if fence is None:
-                return
-            (new,) = await self._alerts.write([alert], fence)
+        fence = next((held.fence for held in self._partitions.all() if held.tp.topic == topic), None)
+        if fence is None:
+            return
+        (new,) = await self._alerts.write([alert], fence)
         if new:
             self._outbox.added(1)
             if alert.state is AlertState.FIRING:

@@ -1,14 +1,17 @@
 """One partition in a worker's hands: its sources, which of them changed, and which are forgotten."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from faust.types import TP
 
-from stream_app.monitors.form import Monitor, SourceArrivals, SourceOutcome
-from stream_app.monitors.sensors import Forgotten, Recency
+from stream_app.monitors.base import Delivery, Monitor, Outcome
+from stream_app.monitors.recency import Forgotten, Recency
+from stream_app.runtime.snapshot import Snapshot
 from stream_app.store import Fence, Seen
 
 __all__ = ["Held", "Partition", "SourceLimits"]
@@ -25,7 +28,8 @@ class Held(Protocol):
     next_offset: int
     dirty: set[str]
     gone: set[str]
-    attempts: set[int]
+    snapshot: Snapshot | None
+    lock: asyncio.Lock
 
     @property
     def stored(self) -> int | None:
@@ -87,8 +91,12 @@ class Partition:
         Sources that changed since the last checkpoint; all of them are in memory.
     gone : set of str
         Forgotten sources whose stored state has to be removed.
-    attempts : set of int
-        Positions of checkpoints that may have been stored since the last one that surely was.
+    waiting : dict of str to int
+        Sources whose features are to be written, the longest waiting first, each with the offset of its last event.
+    snapshot : Snapshot or None
+        What is being stored; it may be stored or not until that is known.
+    lock : asyncio.Lock
+        Held while state or position change, so that no snapshot has the one without the other.
     """
 
     tp: TP
@@ -98,7 +106,9 @@ class Partition:
     next_offset: int
     dirty: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    attempts: set[int] = field(default_factory=set)
+    waiting: dict[str, int] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     forgotten: list[Forgotten] = field(default_factory=list)
     """Sources whose alerts have to be ended, as no event of theirs will."""
     _counts: Counter[str] = field(default_factory=Counter)
@@ -137,26 +147,31 @@ class Partition:
 
     def seen(self, name: str) -> Seen:
         """Return when a source was seen last."""
-        return Seen(*self.recency[name])
+        return Seen(*self.recency[name], name in self.waiting)
 
     def absent(self, sources: Iterable[str]) -> list[str]:
         """Of some sources, those whose state has to be read from the store before their events are counted."""
         return [
             source
-            for source in sources
+            for source in dict.fromkeys(sources)
             if source in self.recency and source not in self.monitor and not self.recency.expired(source)
         ]
 
-    def update(self, arrivals: Mapping[str, SourceArrivals]) -> list[SourceOutcome]:
+    def update(self, events: Delivery) -> list[Outcome]:
         """Take a delivery; the states of its sources are in memory, see `absent`."""
-        outcomes: list[SourceOutcome] = []
-        for forgotten, piece in self.recency.take(arrivals):
+        outcomes: list[Outcome] = []
+        for forgotten, piece in self.recency.take(events):
             for each in forgotten:
                 self._forget(each)
-            for source, rows in piece.items():
-                outcomes.append(self.monitor.update(source, rows, self.tp.partition))
-                self.gone.discard(source)
-            self.dirty.update(piece)
+            sources = set(piece.sources)
+            if self.snapshot is not None:
+                self.snapshot.secure(sources)
+            taken = self.monitor.take(piece, self.tp.partition)
+            for outcome in taken:
+                self.waiting |= outcome.counted
+            outcomes += taken
+            self.gone -= sources
+            self.dirty |= sources
         return outcomes
 
     def shed(self, most: int) -> None:
@@ -166,7 +181,10 @@ class Partition:
 
     def _forget(self, gone: Forgotten) -> None:
         """Drop a source for good; it starts cold when it comes again."""
+        if self.snapshot is not None:
+            self.snapshot.secure([gone.source])
         self.monitor.forget(gone.source)
+        self.waiting.pop(gone.source, None)
         self.dirty.discard(gone.source)
         self.gone.add(gone.source)
         self.forgotten.append(gone)
@@ -178,14 +196,21 @@ class Partition:
         self._counts.clear()
         return counts
 
-    def rest(self, most: int) -> None:
-        """Drop sources from memory until so many are left, the longest unseen first; their state is stored."""
+    def surplus(self, most: int) -> list[str]:
+        """Return the sources that have to leave memory until so many are left, the longest unseen first."""
         excess = len(self.monitor) - max(1, most)
-        if excess <= 0:
-            return
-        for source in self.recency:
-            if excess <= 0:
-                break
-            if source in self.monitor and source not in self.dirty:
+        return list(islice((s for s in self.recency if s in self.monitor), excess)) if excess > 0 else []
+
+    def rest(self, most: int) -> None:
+        """Drop sources from memory until so many are left; only those of which everything is written."""
+        excess = len(self.monitor) - max(1, most)
+        for source in self.recency if excess > 0 else ():
+            if source in self.monitor and not self._unwritten(source):
                 self.monitor.forget(source)
                 excess -= 1
+                if not excess:
+                    break
+
+    def _unwritten(self, source: str) -> bool:
+        being_stored = self.snapshot is not None and source in self.snapshot
+        return source in self.dirty or source in self.waiting or being_stored

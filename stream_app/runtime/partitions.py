@@ -1,20 +1,20 @@
 """Partitions this worker owns: claimed at assignment, stored by checkpoints, given up at revocation."""
 
-import asyncio
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Protocol, TypeAlias
 
 import structlog
 from faust.types import TP
 
 from stream_app.errors import FencedError, OldStateError, StateError
-from stream_app.monitors.form import Monitor
-from stream_app.monitors.sensors import Recency
+from stream_app.monitors.base import Monitor
+from stream_app.monitors.recency import Recency
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import Held, Partition, SourceLimits
-from stream_app.store import Checkpoint, CheckpointStore, Claim, Fence, pack_state, unpack_state
+from stream_app.runtime.snapshot import Snapshot
+from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
 __all__ = ["LogRanges", "Opener", "Partitions"]
 
@@ -23,14 +23,8 @@ _log = structlog.get_logger(__name__)
 _SHARE_OF_TIME = 0.1
 """Checkpoints take at most this share of the time of a busy worker: the more state, the rarer they are."""
 
-_LARGE_BYTES = 262_144
-"""More state than this is packed in a thread, so that heartbeats go out meanwhile."""
-
 _RESTORED_AT_ONCE = 200
 """Sources whose states are read in one round trip; in between, others have their turn."""
-
-_STORED_AT_ONCE = 2
-"""Partitions that are stored at the same time."""
 
 
 class LogRanges(Protocol):
@@ -47,6 +41,13 @@ class Opener(Protocol):
     async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> Held:
         """Take a partition that is claimed and whose log begins at `begin`."""
         ...
+
+
+Prepare: TypeAlias = Callable[[Held], Awaitable[None]]
+
+
+async def _nothing(partition: Held) -> None:
+    pass
 
 
 class Partitions:
@@ -106,9 +107,8 @@ class Partitions:
         self._openers = openers or {}
         self._owned: dict[TP, Held] = {}
         self._last: dict[str, tuple[float, float]] = {}
-        self._usual_bytes = 0.0
-        self.lock = asyncio.Lock()
-        """Held while a partition's state or position changes, so that no checkpoint sees one without the other."""
+        self.seconds = 0.0
+        """Time that deliveries took so far, over all partitions; added up by those who take them."""
 
     async def load(self, partitions: Collection[TP]) -> Mapping[TP, int]:
         """Claim partitions that are new here, and say where to read on in each.
@@ -145,9 +145,15 @@ class Partitions:
     async def _open(self, tp: TP, claim: Claim, begin: int, /) -> Partition:
         limits = self._limits.get(tp.topic, SourceLimits())
         seen = {} if claim.next_offset is None else await self._checkpoints.seen(claim)
-        recency = Recency(max_sources=limits.max_sources, ttl=limits.ttl, seen=seen)
+        recency = Recency(
+            max_sources=limits.max_sources,
+            ttl=limits.ttl,
+            seen={source: (one.offset, one.clock) for source, one in seen.items()},
+        )
         first = begin if claim.next_offset is None else claim.next_offset
-        return Partition(tp, Fence(claim, claim.next_offset), self._monitors[tp.topic](), recency, first)
+        waiting = {source: one.offset for source, one in seen.items() if one.features_wait}
+        fence = Fence(claim, claim.next_offset)
+        return Partition(tp, fence, self._monitors[tp.topic](), recency, first, waiting=waiting)
 
     async def verify(self) -> None:
         """See that the store answers, that all partitions are still ours, and that what was written is there.
@@ -240,18 +246,29 @@ class Partitions:
             left -= weight
         return share
 
+    @property
+    def crowded(self) -> bool:
+        """Whether sources in memory are far too many."""
+        return sum(partition.weight for partition in self._owned.values()) > 2 * self._max_in_memory
+
     def due(self, topic: str, *, idle: bool = False) -> bool:
         """Whether it is time for a checkpoint of a topic, or sources in memory are far too many.
 
         A worker that is idle has the time, whatever the last one took.
         """
-        in_memory = sum(partition.weight for partition in self._owned.values())
         begun, took = self._last.get(topic, (-math.inf, 0.0))
         wait = self._interval if idle else max(self._interval, took / _SHARE_OF_TIME)
-        return in_memory > 2 * self._max_in_memory or time.monotonic() >= begun + wait
+        return self.crowded or time.monotonic() >= begun + wait
 
-    async def checkpoint(self, topic: str) -> None:
-        """Store what changed in a topic's partitions since the last checkpoint.
+    async def checkpoint(self, topic: str, prepare: Prepare = _nothing) -> None:
+        """Store what changed in a topic's partitions since the last checkpoint, while deliveries go on.
+
+        Parameters
+        ----------
+        topic : str
+            Which.
+        prepare : callable
+            Takes a partition whose lock is held, and writes what has to be there before its checkpoint is.
 
         Raises
         ------
@@ -260,64 +277,74 @@ class Partitions:
         StateError
             The store lost its last writes.
         StoreError
-            Redis cannot be reached or refuses.
+            Redis cannot be reached or refuses; trying again is safe.
         """
-        begin = time.monotonic()
-        changed = [p for p in self.all() if p.tp.topic == topic and p.changed]
-        # While Redis takes one partition, the next is packed; more at once would only take memory.
-        for first in range(0, len(changed), _STORED_AT_ONCE):
-            some = changed[first : first + _STORED_AT_ONCE]
-            ends = await asyncio.gather(*(self._store(p) for p in some), return_exceptions=True)
-            for end in ends:
-                if end is not None:
-                    raise end
-        share = self.share
+        begin, others = time.monotonic(), self.seconds
         for partition in self.all():
-            partition.rest(share)
-        took = time.monotonic() - begin
+            if partition.tp.topic == topic:
+                await self._store(partition, prepare)
+        self.rest()
+        # What deliveries took meanwhile is not the checkpoint's.
+        took = max(0.0, time.monotonic() - begin - (self.seconds - others))
         self._metrics.checkpoint_seconds.observe(took)
         self._last[topic] = begin, took
 
-    async def _store(self, partition: Held) -> None:
-        next_offset = partition.next_offset
-        fence = partition.fence
+    async def _store(self, partition: Held, prepare: Prepare) -> None:
+        # The lock is needed for the moment of the snapshot only.
+        async with partition.lock:
+            await self._begin(partition, prepare)
+        try:
+            await self._write(partition)
+        except (FencedError, StateError):
+            # One that was given up meanwhile may well be somebody else's.
+            if self._owned.get(partition.tp) is partition:
+                raise
+
+    def rest(self) -> None:
+        """Drop from memory what is too much and written."""
+        share = self.share
+        for partition in self.all():
+            partition.rest(share)
+
+    async def _begin(self, partition: Held, prepare: Prepare) -> None:
+        """Take a snapshot of what changed; one of which nobody knows whether it was stored comes first."""
+        if partition.snapshot is not None or not partition.changed:
+            return
+        await prepare(partition)
+        claim = partition.fence.claim
         for reason, count in partition.count_forgotten().items():
             self._metrics.forgotten.labels(reason).inc(count)
-        states = await self._pack(partition)
-        seen = {name: partition.seen(name) for name in states}
-        gone = sorted(partition.gone)
-        checkpoint = Checkpoint(fence.claim, fence.position, next_offset, states, seen, gone, fence.writes)
-        partition.attempts.add(next_offset)
-        await self._checkpoints.write(checkpoint, attempts=partition.attempts)
-        fence.position = next_offset
-        partition.attempts.clear()
-        partition.dirty.clear()
-        partition.gone.clear()
-        self._metrics.checkpoint_bytes.inc(sum(len(blob) for blob in states.values()))
 
-    async def _pack(self, partition: Held) -> dict[str, bytes]:
-        claim = partition.fence.claim
+        def pack(name: str) -> bytes:
+            return pack_state(
+                partition.state(name), key=self._key, bound_to=self._checkpoints.name(claim, name)
+            )
 
-        def pack() -> dict[str, bytes]:
-            return {
-                name: pack_state(
-                    partition.state(name), key=self._key, bound_to=self._checkpoints.name(claim, name)
-                )
-                for name in sorted(partition.dirty)
-            }
+        seen = {name: partition.seen(name) for name in sorted(partition.dirty)}
+        partition.snapshot = Snapshot(partition.fence, partition.next_offset, seen, partition.gone, pack)
+        partition.dirty, partition.gone = set(), set()
 
-        large = len(partition.dirty) * self._usual_bytes > _LARGE_BYTES
-        states = await asyncio.to_thread(pack) if large else pack()
-        if states:
-            self._usual_bytes = sum(map(len, states.values())) / len(states)
-        return states
+    async def _write(self, partition: Held) -> None:
+        snapshot = partition.snapshot
+        if snapshot is None:
+            return
+        checkpoint = await snapshot.packed()
+        await self._checkpoints.write(checkpoint)
+        partition.fence.position = snapshot.next_offset
+        partition.snapshot = None
+        self._metrics.checkpoint_bytes.inc(sum(map(len, checkpoint.states.values())))
 
-    async def release(self, partitions: Collection[TP], *, store: bool) -> None:
-        """Give partitions up, after a last checkpoint if `store` is set; call it with the lock held."""
+    async def release(self, partitions: Collection[TP], *, store: bool, prepare: Prepare = _nothing) -> None:
+        """Give partitions up, after a last checkpoint if `store` is set; see `checkpoint`."""
         for tp in partitions:
-            partition = self._owned.pop(tp, None)
-            if partition is not None and store and partition.changed:
-                await self._store(partition)
+            partition = self._owned.get(tp)
+            if partition is not None and store:
+                async with partition.lock:
+                    await self._write(partition)
+                    await self._begin(partition, prepare)
+                    await self._write(partition)
+                    del self._owned[tp]
+            self._owned.pop(tp, None)
 
 
 def _check_log(tp: TP, begin: int, end: int, position: int) -> None:

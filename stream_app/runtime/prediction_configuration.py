@@ -7,10 +7,10 @@ from stream_app.core.budget import Budget
 from stream_app.core.fairness import FairnessOptions
 from stream_app.core.retraining import RetrainingConfig
 from stream_app.errors import SettingsError, StreamgaugeError
+from stream_app.monitors.extra_detectors import ExtraDetector
 from stream_app.monitors.predictions import PredictionConfig
 from stream_app.monitors.predictions.config import ERROR_DETECTORS
 from stream_app.monitors.predictions.source import SourceMonitor
-from stream_app.monitors.sensors import ExtraDetector
 from stream_app.settings import FairnessSettings, PredictionStream
 
 __all__ = ["prediction_config"]

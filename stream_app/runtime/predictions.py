@@ -6,7 +6,7 @@ from typing import Any, cast
 from stream_app.events import DeadLetter
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
-from stream_app.monitors.form import SourceOutcome
+from stream_app.monitors import base
 from stream_app.monitors.predictions import Outcome
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.partition import Partition
@@ -29,7 +29,7 @@ class PredictionEffects(Effects):
         self._notices = notices
 
     async def write(
-        self, partition: Partition, outcomes: Sequence[SourceOutcome], letters: Sequence[DeadLetter]
+        self, partition: Partition, outcomes: Sequence[base.Outcome], letters: Sequence[DeadLetter]
     ) -> None:
         """Write all effects of one batch; see `Effects.write`."""
         await super().write(partition, outcomes, letters)

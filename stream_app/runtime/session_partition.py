@@ -6,6 +6,8 @@ When a view is not among them, because it is new or was left out for a while, th
 its log's beginning: logs that are ahead change nothing, and those of the view are filled.
 """
 
+import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,8 +16,9 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from stream_app.monitors.sensors import Refusal
+from stream_app.monitors.base import Refusal
 from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor, Taken
+from stream_app.runtime.snapshot import Snapshot
 from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, Seen, unpack_state
 
 __all__ = ["SessionOpener", "SessionPartition"]
@@ -61,9 +64,12 @@ class SessionPartition:
     clock: Callable[[], float]
     dirty: set[str]
     gone: set[str] = field(default_factory=set)
-    attempts: set[int] = field(default_factory=set)
+    snapshot: Snapshot | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     unwritten: list[LogChange] = field(default_factory=list)
     """Changes that may have been written or not: nobody knows, the reply did not come."""
+    written_at: float = -math.inf
+    """When logs were written last, on the monotonic clock."""
     _taken: Taken = field(default_factory=Taken)
     _recent: dict[str, None] = field(default_factory=dict)
     _began: int = field(init=False)

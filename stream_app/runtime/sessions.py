@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
-from faust.types import TP
 
 from stream_app.events import DeadLetter, Rejected, SessionRow, decode_sessions
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.limits import BadInputLimit
+from stream_app.runtime.partition import Held
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.publishing import publish_letters
 from stream_app.runtime.session_partition import SessionPartition
@@ -40,8 +40,6 @@ class SessionEffects:
 
     Parameters
     ----------
-    topic : str
-        The stream's.
     partitions : Partitions
         Owned partitions.
     logs : FeatureLogWriter
@@ -54,18 +52,15 @@ class SessionEffects:
 
     def __init__(
         self,
-        topic: str,
         partitions: Partitions,
         logs: FeatureLogWriter,
         producer: AIOKafkaProducer,
         dead_letters: str,
     ) -> None:
-        self._topic = topic
         self._partitions = partitions
         self._logs = logs
         self._producer = producer
         self._dead_letters = dead_letters
-        self._written: dict[TP, float] = {}
 
     async def publish(self, letters: Iterable[DeadLetter]) -> None:
         """Publish dead letters; when it returns they are safe.
@@ -77,27 +72,24 @@ class SessionEffects:
         """
         await publish_letters(self._producer, self._dead_letters, letters)
 
-    async def write_features(self, *, force: bool) -> None:
-        """Write the logs of partitions whose turn it is; of all, with `force`.
+    async def write_logs(self, partition: SessionPartition, *, force: bool) -> None:
+        """Write the logs of a partition whose turn it is, or all that wait, with `force`; its lock is held.
 
         Raises
         ------
         FencedError
-            Another worker owns a partition.
+            Another worker owns the partition.
         StateError
             A stored log is not the one that ours was made of, or the store lost its last writes.
         StoreError
             Redis cannot be reached or refuses; writing again is safe.
         """
+        if not partition.waiting:
+            return
         now = time.monotonic()
-        for held in self._partitions.all():
-            partition = cast(SessionPartition, held)
-            if held.tp.topic != self._topic or not partition.waiting:
-                continue
-            last = self._written.get(held.tp, -math.inf)
-            if force or partition.waiting >= _MANY or now - last >= _WRITE_INTERVAL_SECONDS:
-                await self._write(partition)
-                self._written[held.tp] = now
+        if force or partition.waiting >= _MANY or now - partition.written_at >= _WRITE_INTERVAL_SECONDS:
+            await self._write(partition)
+            partition.written_at = now
 
     async def _write(self, partition: SessionPartition) -> None:
         while partition.waiting:
@@ -105,10 +97,6 @@ class SessionEffects:
             await self._logs.write(changes, written_ts=time.time(), fence=partition.fence)
             partition.written()
         partition.rest(self._partitions.share)
-
-    def forget(self) -> None:
-        """Drop nothing: what waits belongs to its partition, and goes with it."""
-        self._written.clear()
 
 
 @dataclass(slots=True)
@@ -141,6 +129,8 @@ class SessionAgent(StreamAgent[SessionPartition]):
 
     Parameters
     ----------
+    effects : SessionEffects
+        Where logs and dead letters go.
     logs : FeatureLogReader
         Where logs come from that are not in memory.
     views : list of str
@@ -154,15 +144,15 @@ class SessionAgent(StreamAgent[SessionPartition]):
         stream: str,
         topic: str,
         partitions: Partitions,
-        effects: SessionEffects,
         limit: BadInputLimit,
         *,
+        effects: SessionEffects,
         logs: FeatureLogReader,
         views: list[str],
         entity_field: str,
         **rest: Any,
     ) -> None:
-        super().__init__(stream, topic, partitions, effects, limit, **rest)
+        super().__init__(stream, topic, partitions, limit, **rest)
         self._effects = effects
         self._logs = logs
         self._views = views
@@ -180,8 +170,20 @@ class SessionAgent(StreamAgent[SessionPartition]):
             letters += self._letters(some, decoded.rejected, refusals)
             bad += decoded.bad
         await self._outages.ride_out(lambda: self._effects.publish(letters))
-        await self._outages.ride_out(lambda: self._effects.write_features(force=False))
+        await self._outages.ride_out(lambda: self._effects.write_logs(partition, force=False))
         return bad
+
+    async def _prepare(self, partition: Held) -> None:
+        await self._effects.write_logs(cast(SessionPartition, partition), force=True)
+
+    async def _write_waiting(self) -> None:
+        for held in self._mine():
+            partition = cast(SessionPartition, held)
+            async with partition.lock:
+                await self._outages.ride_out(partial(self._effects.write_logs, partition, force=False))
+
+    async def _write_last(self, partition: Held) -> None:
+        """Do nothing: logs are written before each checkpoint, also the last one."""
 
     @staticmethod
     def _untold(partition: SessionPartition, records: list[Any], decoded: _Decoded) -> _Decoded:

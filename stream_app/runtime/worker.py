@@ -6,7 +6,7 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 import faust
@@ -14,9 +14,11 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.features import FeatureView
+from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
-from stream_app.events import Topics
+from stream_app.events import Readings, Topics
 from stream_app.kafka import check_group, ensure_topics
+from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.assembly import Surroundings, make_partitions, session_agent, source_agent
 from stream_app.runtime.batching import BatchTransport, batched_topic
@@ -33,7 +35,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.tables import NoTables
 from stream_app.runtime.watchdog import Watchdog
-from stream_app.settings import PredictionStream, Settings
+from stream_app.settings import PredictionStream, SensorStream, Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
 __all__ = ["Worker"]
@@ -57,6 +59,8 @@ class Worker:
         What to watch and where.
     views : iterable of FeatureView
         Feature views beside those of the settings.
+    references : mapping of str to Readings, optional
+        Normal operation that the sources of a stream learn from before their first event, by stream.
 
     Raises
     ------
@@ -64,7 +68,12 @@ class Worker:
         If two streams read the same topic, no server is named, or a feature view cannot be made.
     """
 
-    def __init__(self, settings: Settings, views: Iterable[FeatureView] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        views: Iterable[FeatureView] = (),
+        references: Mapping[str, Readings] | None = None,
+    ) -> None:
         if not settings.kafka.servers:
             raise SettingsError("no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml")
         if not settings.redis.url.get_secret_value():
@@ -87,6 +96,7 @@ class Worker:
         if len(self._streams) != len(settings.streams):
             raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
         self._sessions = session_configs(settings, views)
+        self._references = references or {}
 
     def stop(self) -> None:
         """Ask the worker to finish its batch, store it and end."""
@@ -129,6 +139,10 @@ class Worker:
 
     async def _connect_and_work(self) -> None:
         _calm_garbage_collection()
+        watched = [stream for stream in self.settings.streams.values() if isinstance(stream, SensorStream)]
+        if watched:
+            when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
+            await asyncio.to_thread(compile_kernels, {stream.kind == "images" for stream in watched})
         async with contextlib.AsyncExitStack() as stack:
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
@@ -210,6 +224,7 @@ class Worker:
             self._streams,
             self._sessions,
             store,
+            references=self._references,
             metrics=self.metrics,
             log_ranges=logs.ranges,
             generation=lambda: app.consumer_generation_id,
@@ -273,6 +288,7 @@ class Worker:
         reading = Reading(app, agents, self.metrics)
         watchdog = self._watch(reading, partitions, outages)
         watching = publishing = judging = None
+        keeping: list[asyncio.Task[None]] = []
         try:
             await app.start()
             self._began = True
@@ -282,18 +298,17 @@ class Worker:
             judging = asyncio.create_task(self._keep(freshness.run()))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
-            while not self._stop.is_set():
-                for agent in agents:
-                    await agent.tick()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_TICK_SECONDS):
-                        await self._stop.wait()
+            keeping = [asyncio.create_task(agent.run()) for agent in agents]
+            await self._stop.wait()
         finally:
             self.ready.clear()
-            for task in (watching, judging):
+            for task in (watching, judging, *keeping):
                 if task is not None:
                     task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
             claims = partitions.claims()
+            for agent in agents:
+                agent.close()
             for agent in agents:
                 await agent.revoke(agent.owned())
             if not outages.away:

@@ -62,6 +62,9 @@ class SensorStream(Table):
         False alarms that are allowed, over all sources, channels and detectors of the stream.
     warmup : int
         Events of a source from which its reference is learned.
+    reference : str, optional
+        A file of normal operation of one source, CSV, JSONL or Parquet: every source begins with what its detectors learn
+        from it, and is judged from its first event on.
     window : duration or "N events"
         Length of the rolling windows whose statistics are served as live features, in event time or in events.
     window_rows : int
@@ -85,8 +88,9 @@ class SensorStream(Table):
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
+    reference: str | None = None
     window: Annotated[Duration | None, BeforeValidator(_window)] = 60.0
-    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 240
+    window_rows: Annotated[int, Field(ge=2, le=100_000)] = 120
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
     source_ttl: Annotated[Duration, Field(gt=0)] = 604_800.0

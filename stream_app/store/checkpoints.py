@@ -6,9 +6,9 @@ does not know yet (see `fence`). A checkpoint is written only on top of the posi
 """
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from stream_app.errors import StateError
 from stream_app.store.connection import Store
@@ -17,15 +17,46 @@ from stream_app.store.scripts import script
 
 __all__ = ["Checkpoint", "CheckpointStore", "Seen"]
 
-_SLICE_BYTES = 32_000_000
-"""State is sent in slices of this size: Redis takes one in 10 ms, and limits what a client may have under way."""
+_SLICE_BYTES = 1_000_000
+"""State is sent in slices of this size: Redis takes one in a millisecond, and alerts do not wait behind more than that."""
+
+_WAIT = "features-wait"
 
 
 class Seen(NamedTuple):
-    """When a source was seen last: the offset of its last event, and the log's own time then, in epoch seconds."""
+    """When a source was seen last.
+
+    Parameters
+    ----------
+    offset : int
+        Of its last event.
+    clock : float
+        The log's own time then, in epoch seconds.
+    features_wait : bool
+        Whether its features were not written yet when this was stored: whoever has the partition next does it.
+    """
 
     offset: int
     clock: float
+    features_wait: bool = False
+
+    @classmethod
+    def parse(cls, text: bytes) -> Self:
+        """Read what `str` gives.
+
+        Examples
+        --------
+        >>> Seen.parse(str(Seen(7, 1.5, True)).encode())
+        Seen(offset=7, clock=1.5, features_wait=True)
+        """
+        offset, clock, *rest = text.split()
+        if rest not in ([], [_WAIT.encode()]):
+            raise ValueError(f"{rest} after the time")
+        return cls(int(offset), float(clock), bool(rest))
+
+    def __str__(self) -> str:
+        """Return what is stored."""
+        return f"{self.offset} {self.clock!r}" + f" {_WAIT}" * self.features_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +185,7 @@ class CheckpointStore:
         async with self._store.errors(f"reading the sources of {claim.where}"):
             async for source, value in self._store.client.hscan_iter(key, count=1000):
                 try:
-                    offset, clock = value.split()
-                    found[source.decode()] = Seen(int(offset), float(clock))
+                    found[source.decode()] = Seen.parse(value)
                 except ValueError as error:
                     raise StateError(f"{key}: the entry of {source!r} is damaged: {error}") from error
         return dict(sorted(found.items(), key=lambda entry: entry[1].offset))
@@ -173,15 +203,15 @@ class CheckpointStore:
         """Name of a stored state, for messages and signatures: its key and its field."""
         return f"{self._store.keys.state(self._group, claim.topic, claim.partition)}[{source}]"
 
-    async def write(self, checkpoint: Checkpoint, *, attempts: Collection[int] = ()) -> None:
+    async def write(self, checkpoint: Checkpoint) -> None:
         """Store a checkpoint; telling it twice is the same as once.
+
+        One whose reply did not come may have been stored or not: tell the same again before another.
 
         Parameters
         ----------
         checkpoint : Checkpoint
             What to store.
-        attempts : collection of int
-            Next offsets of checkpoints on the same base that may have been stored: nobody knows, the reply did not come.
 
         Raises
         ------
@@ -194,9 +224,7 @@ class CheckpointStore:
         """
         claim = checkpoint.claim
         async with self._store.errors(f"storing the checkpoint of {claim.where}"):
-            verdict, found = await self._send(checkpoint, checkpoint.base)
-            if verdict == OTHER_BASE and found in attempts:
-                verdict, found = await self._send(checkpoint, found)
+            verdict, found = await self._send(checkpoint)
         if verdict >= 0:
             return
         if verdict != OTHER_BASE:
@@ -208,7 +236,7 @@ class CheckpointStore:
             "has something else written to this group's keys?"
         )
 
-    async def _send(self, checkpoint: Checkpoint, base: int | None) -> tuple[int, int]:
+    async def _send(self, checkpoint: Checkpoint) -> tuple[int, int]:
         claim, keys = checkpoint.claim, self._store.keys
         group, topic, partition = self._group, claim.topic, claim.partition
         position, staged = keys.offsets(group, topic, partition), keys.staged(group, topic, partition)
@@ -221,7 +249,7 @@ class CheckpointStore:
                 return int(verdict), int(found)
         arguments: list[str | bytes | int] = [
             *claim.arguments(checkpoint.writes),
-            "" if base is None else base,
+            "" if checkpoint.base is None else checkpoint.base,
             checkpoint.next_offset,
             len(early),
             len(checkpoint.gone),
@@ -244,6 +272,6 @@ def _slices(checkpoint: Checkpoint) -> list[list[str | bytes]]:
             slices.append([])
             size = 0
         seen = checkpoint.seen.get(source, Seen(checkpoint.next_offset - 1, 0.0))
-        slices[-1] += (source, f"{seen.offset} {seen.clock!r}", blob)
+        slices[-1] += (source, str(seen), blob)
         size += len(blob)
     return slices

@@ -70,6 +70,8 @@ class Store:
         self.client: Any = client
         self.keys = keys
         self.place = place
+        self.loaded: set[str] = set()
+        """Hashes of the scripts that the server has, as far as is known."""
 
     @asynccontextmanager
     async def errors(self, doing: str) -> AsyncIterator[None]:

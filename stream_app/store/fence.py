@@ -9,7 +9,8 @@ beside the epoch as its last command, and both the next pipeline and a checkpoin
 is expected.
 """
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from stream_app.errors import FencedError, StateError
@@ -70,11 +71,14 @@ class Fence:
         The stored position.
     writes : int
         Pipelines of effects that were written under the claim.
+    turn : asyncio.Lock
+        Held while a pipeline of effects is under way: their numbers say their order.
     """
 
     claim: Claim
     position: int | None
     writes: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False, repr=False)
 
 
 def refuse(claim: Claim, verdict: int, found: Any, *, place: str) -> NoReturn:

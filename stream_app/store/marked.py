@@ -1,8 +1,11 @@
 """A pipeline of effects that leaves its number behind, as its last command."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+
+from redis.exceptions import NoScriptError
 
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, refuse
@@ -58,21 +61,39 @@ class MarkedPipeline:
         """
         fence = self._fence
         if fence is None:
-            return [int(verdict) for verdict, _ in await self.client.execute()]
+            return [int(verdict) for verdict, _ in await self._send()]
         claim, number = fence.claim, fence.writes + 1
         mark = self._store.client.register_script(script("fence", "mark"))
         key = self._store.keys.offsets(*claim.parts)
         await mark(keys=[key], args=[*self.owner, number], client=self.client)
-        answers = await self.client.execute()
+        answers = await self._send()
         for verdict, found in answers:
             if verdict < 0:
                 refuse(claim, verdict, found, place=self._store.place)
         fence.writes = number
         return [int(verdict) for verdict, _ in answers[:-1]]
 
+    async def _send(self) -> list[Any]:
+        pipe, loaded = self.client, self._store.loaded
+        scripts, commands = set(pipe.scripts), list(pipe.command_stack)
+        hashes = {script.sha for script in scripts}
+        if hashes <= loaded:
+            # redis-py would ask each time whether the server has them: a round trip more.
+            pipe.scripts.clear()
+        try:
+            answers: list[Any] = await pipe.execute()
+        except NoScriptError:
+            # Another server, or the same after a restart. Doing again what was done is safe.
+            loaded.clear()
+            pipe.scripts, pipe.command_stack = scripts, commands
+            answers = await pipe.execute()
+        loaded |= hashes
+        return answers
+
 
 @asynccontextmanager
 async def marked(store: Store, fence: Fence | None) -> AsyncIterator[MarkedPipeline]:
-    """Open a pipeline."""
-    async with store.client.pipeline(transaction=False) as pipe:
+    """Open a pipeline, when it is the turn of one of this fence."""
+    turn = contextlib.nullcontext() if fence is None else fence.turn
+    async with turn, store.client.pipeline(transaction=False) as pipe:
         yield MarkedPipeline(store, pipe, fence)

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
-from stream_app.backtest import judge
 from stream_app.errors import DataError
-from stream_app.events import Alert, SensorRow
-from stream_app.monitors.sensors import EventScores, Refusal, SensorConfig, SensorMonitor
+from stream_app.events import Alert, Readings, SensorRow
+from stream_app.monitors.base import Refusal
+from stream_app.monitors.sensors import EventScores, SensorConfig, SensorMonitor
 
 __all__ = ["MonitorRun", "run_monitor"]
 
@@ -62,6 +60,7 @@ def run_monitor(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from stream_app.testing import readings
     >>> flow = np.random.default_rng(7).normal(32.0, 0.4, size=1200)
     >>> flow[900:1000] -= 3.0
@@ -74,21 +73,13 @@ def run_monitor(
     rows = list(events)
     monitor = SensorMonitor(config or SensorConfig()) if monitor is None else monitor
     size = batch or max(len(rows), 1)
-    parts = [judge(monitor, rows[at : at + size], at) for at in range(0, len(rows), size)]
+    parts = []
+    for at in range(0, len(rows), size):
+        some = rows[at : at + size]
+        parts.append(monitor.update(Readings.of(some, offsets=range(at, at + len(some)))))
     return MonitorRun(
         [alert for part in parts for alert in part.alerts],
-        _joined([part.scores for part in parts]),
+        EventScores.joined([part.scores for part in parts]),
         [refusal for part in parts for refusal in part.refusals],
         monitor,
-    )
-
-
-def _joined(parts: list[EventScores]) -> EventScores:
-    if not parts:
-        return EventScores.quiet(0)
-    return EventScores(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.anomaly for part in parts]),
-        np.concatenate([part.changepoint for part in parts]),
-        np.concatenate([part.drift for part in parts]),
     )

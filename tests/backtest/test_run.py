@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from producers.batch import Readings
-from stream_app.backtest import Backtest, InputRows, judge
-from stream_app.events import decode_readings
+from stream_app.backtest import Backtest, InputRows
+from stream_app.events import ReadingDecoder
 from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.testing import readings, run_monitor
 
@@ -48,9 +48,11 @@ def test_blocks_do_not_matter(size):
 def test_it_is_the_monitor_that_reads_from_kafka():
     values = plant(2)
     wire = Readings.of("pump", np.arange(float(N)), CHANNELS, values).encode()
-    live = judge(SensorMonitor(SensorConfig()), decode_readings(wire))
-    assert np.array_equal(everything(Backtest(SensorConfig()).update(rows_of(values))), everything(live))
-    assert live.alerts == Backtest(SensorConfig()).update(rows_of(values)).alerts
+    decoded, _ = ReadingDecoder().decode(wire, [b"pump"] * N, range(N), np.arange(float(N)).tolist())
+    live = SensorMonitor(SensorConfig()).update(decoded)
+    backtest = Backtest(SensorConfig()).update(rows_of(values))
+    assert np.array_equal(everything(backtest), everything(live))
+    assert live.alerts == backtest.alerts
 
 
 def test_truth_is_not_shown_to_the_monitor():

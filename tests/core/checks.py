@@ -89,6 +89,8 @@ def the_same_stream_gives_the_same_signals(entry):
 
 
 def a_large_change_is_seen(entry):
+    if not entry.sees_changes:
+        return
     ts, values = stream(entry)
     found = [
         row for row, s in run(entry.make(CHANNELS), ts, values, [ROWS]) if not s.detector.endswith(".warning")

@@ -27,7 +27,7 @@ def by_scipy(right, n):
     return over(b, a.cdf)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(first=COUNTS, second=COUNTS)
 def test_the_probability_agrees_with_scipys_quadrature(first, second):
     right, n = (first[0], second[0]), (first[1], second[1])

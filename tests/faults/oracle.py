@@ -10,11 +10,30 @@ import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
 from faults.log import read_topics, scan
 
-from stream_app.events import Alert, AlertState, DeadLetter, Reason, Rejected, Topics, decode_reading
-from stream_app.monitors.sensors import Arrivals, SensorMonitor
+from stream_app.errors import StateError
+from stream_app.events import (
+    Alert,
+    AlertState,
+    DeadLetter,
+    Readings,
+    Reason,
+    Rejected,
+    SensorRow,
+    Topics,
+    decode_reading,
+)
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import Settings
-from stream_app.store import CheckpointStore, Claim, FeatureReader, Store, pack_state, unpack_state
+from stream_app.store import (
+    CheckpointStore,
+    Claim,
+    FeatureReader,
+    FeatureRow,
+    Store,
+    pack_state,
+    unpack_state,
+)
 
 __all__ = ["Comparison", "Truth", "compare", "expected", "torn"]
 
@@ -73,13 +92,13 @@ async def expected(
 
 
 class _Run:
-    """The run over one partition."""
+    """The run over one partition: source by source, each event decoded on its own, as no worker does it."""
 
     def __init__(self, truth: Truth, monitor: SensorMonitor, partition: int) -> None:
         self._truth = truth
         self._monitor = monitor
         self._partition = partition
-        self._waiting: dict[str, Arrivals] = {}
+        self._waiting: dict[str, list[tuple[SensorRow, int, float]]] = {}
 
     def take(self, records: Sequence[Any]) -> None:
         """Take the next records."""
@@ -93,13 +112,9 @@ class _Run:
                 truth.refused[row.reason.value] += 1
                 truth.letters.add((self._partition, record.offset, row.reason.value))
                 continue
-            arrivals = waiting.get(row.source)
-            if arrivals is None:
-                arrivals = waiting[row.source] = Arrivals()
-            arrivals.rows.append(row)
-            arrivals.offsets.append(record.offset)
-            arrivals.record_ts.append(record.timestamp / 1000.0)
-            if len(arrivals.rows) == _BLOCK:
+            mine = waiting.setdefault(row.source, [])
+            mine.append((row, record.offset, record.timestamp / 1000.0))
+            if len(mine) == _BLOCK:
                 self._update(row.source)
 
     def finish(self) -> None:
@@ -109,7 +124,8 @@ class _Run:
 
     def _update(self, source: str) -> None:
         truth = self._truth
-        outcome = self._monitor.update(source, self._waiting.pop(source), self._partition)
+        rows, offsets, record_ts = zip(*self._waiting.pop(source), strict=True)
+        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._partition)
         truth.alerts += outcome.alerts
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1
@@ -126,7 +142,7 @@ class Comparison:
     differences : list of str
         Empty where all is equal.
     processed : int
-        Events that were counted or refused.
+        Events that were counted, and dead letters. Duplicates are neither.
     lost : int
         Events, alerts and dead letters that are missing.
     duplicated : int
@@ -193,42 +209,75 @@ async def _commits(result: Comparison, settings: Settings, kafka: str) -> None:
 async def _states(
     result: Comparison, settings: Settings, store: Store, topic: str, *, features: bool = True
 ) -> None:
-    ((view, _),) = settings.streams.items()
+    ((view, stream),) = settings.streams.items()
+    config = monitor_config(view, stream)
     checkpoints = CheckpointStore(store, settings.worker.group)
     reader = FeatureReader(store, view)
     for partition, monitor in result.truth.monitors.items():
-        sources = monitor.sources()
+        sources, restored = monitor.sources(), SensorMonitor(config)
         stored = await checkpoints.states(
             Claim(settings.worker.group, topic, partition, 0, "", None), sources
         )
         for source in sources:
-            wanted = unpack_state(pack_state(monitor.state(source)), "oracle")
-            blob = stored.get(source)
-            if blob is None:
-                result.differences.append(f"{source} has no stored state")
-                result.lost += wanted["events"]
-                continue
-            found = unpack_state(blob, source)
-            result.processed += found["events"] + found["quality"]["refused"].get(Reason.DUPLICATE.value, 0)
-            result.lost += max(0, wanted["events"] - found["events"])
-            result.duplicated += max(0, found["events"] - wanted["events"])
-            where = _difference(found, wanted)
-            if where:
-                result.differences.append(f"state of {source}: {where}")
-            if not features:
-                continue
-            row = await reader.get(source)
-            event_ts, values = monitor.features(source)
-            if row is None:
-                if wanted["events"]:
-                    result.differences.append(f"{source} has no features")
-            elif row.event_ts != event_ts or row.values != values:
-                names = [name for name in row.values | values if row.values.get(name) != values.get(name)]
-                result.differences.append(f"features of {source}: {', '.join(names[:5]) or 'their time'}")
+            _state(result, monitor, restored, source, stored.get(source))
+            if features:
+                _features(result, monitor, source, await reader.get(source))
         key = store.keys.state(settings.worker.group, topic, partition)
         extra = {name.decode() for name in await store.client.hkeys(key)} - set(sources)
         if extra:
             result.differences.append(f"states of sources that the log does not have: {sorted(extra)[:5]}")
+
+
+def _state(
+    result: Comparison, monitor: SensorMonitor, restored: SensorMonitor, source: str, blob: bytes | None
+) -> None:
+    """Compare a stored state; it goes into `restored`, for what it has counted."""
+    wanted = _events(monitor, source)
+    if blob is None:
+        result.differences.append(f"{source} has no stored state")
+        result.lost += wanted
+        return
+    state = unpack_state(blob, source)
+    try:
+        restored.restore(source, state)
+    except StateError as error:
+        result.differences.append(str(error))
+        result.lost += wanted
+        return
+    found = _events(restored, source)
+    result.processed += found
+    result.lost += max(0, wanted - found)
+    result.duplicated += max(0, found - wanted)
+    if found != wanted:
+        result.differences.append(f"state of {source}: events: {found}, not {wanted}")
+        return
+    truth = unpack_state(pack_state(monitor.state(source)), "oracle")
+    where = _difference(_arrays(state, monitor, source), _arrays(truth, monitor, source))
+    if where:
+        result.differences.append(f"state of {source}: {where}")
+
+
+def _events(monitor: SensorMonitor, source: str) -> int:
+    return int(monitor.features(source)[1]["events"] or 0)
+
+
+def _arrays(state: Mapping[str, Any], monitor: SensorMonitor, source: str) -> dict[str, Any]:
+    """Return a state with the arrays of its record by name, so that a difference has a place."""
+    arrays, start = {}, 0
+    for name, array in monitor._placement[source].records.arrays.items():
+        arrays[name] = state["record"][start : start + array[0].nbytes]
+        start += array[0].nbytes
+    return {**state, "record": arrays}
+
+
+def _features(result: Comparison, monitor: SensorMonitor, source: str, row: FeatureRow | None) -> None:
+    event_ts, values = monitor.features(source)
+    if row is None:
+        if values["events"]:
+            result.differences.append(f"{source} has no features")
+    elif row.event_ts != event_ts or row.values != values:
+        names = [name for name in row.values | values if row.values.get(name) != values.get(name)]
+        result.differences.append(f"features of {source}: {', '.join(names[:5]) or 'their time'}")
 
 
 async def _alerts_in_redis(result: Comparison, store: Store) -> None:
@@ -298,17 +347,15 @@ def _difference(found: Any, wanted: Any, where: str = "") -> str | None:
         if not isinstance(found, list | tuple) or len(found) != len(wanted):
             return f"{where} has another length"
         pairs = ((f"{where}[{i}]", found[i], wanted[i]) for i in range(len(wanted)))
-    elif isinstance(wanted, np.ndarray):
-        same = isinstance(found, np.ndarray) and found.dtype == wanted.dtype and found.shape == wanted.shape
-        return None if same and found.tobytes() == wanted.tobytes() else f"{where} differs"
-    elif isinstance(wanted, float) and isinstance(found, float):
-        return (
-            None
-            if np.float64(found).tobytes() == np.float64(wanted).tobytes()
-            else f"{where}: {found}, not {wanted}"
-        )
     else:
-        return (
-            None if type(found) is type(wanted) and found == wanted else f"{where}: {found!r}, not {wanted!r}"
-        )
+        return None if _same(found, wanted) else f"{where}: {found!r:.40}, not {wanted!r:.40}"
     return next(filter(None, (_difference(a, b, name) for name, a, b in pairs)), None)
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, np.ndarray):
+        like = isinstance(found, np.ndarray) and found.dtype == wanted.dtype and found.shape == wanted.shape
+        return like and found.tobytes() == wanted.tobytes()
+    if isinstance(wanted, float) and isinstance(found, float):
+        return np.float64(found).tobytes() == np.float64(wanted).tobytes()
+    return type(found) is type(wanted) and found == wanted

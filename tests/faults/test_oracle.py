@@ -1,9 +1,11 @@
 """The comparison itself: whatever is wrong with what workers left behind, it says so."""
 
+import numpy as np
 from aiokafka import AIOKafkaProducer
 from faults.log import START, Event, Feed
 
 from stream_app.events import Topics
+from stream_app.monitors.sensors.intake import INTAKE
 from stream_app.store import pack_state, unpack_state
 
 
@@ -33,9 +35,16 @@ async def test_the_comparison_notices_what_is_wrong(make_ground, seed):
 
     blob = await client.hget(state, "pump-0")
     changed = unpack_state(blob, "here")
-    changed["events"] += 1
+    record = bytearray(changed["record"])
+    np.frombuffer(record, INTAKE, count=1)["events"] += 1
+    changed["record"] = bytes(record)
     await client.hset(state, "pump-0", pack_state(changed))
     await noticed("state of pump-0: events: 1501, not 1500")
+    record[-1] ^= 1
+    np.frombuffer(record, INTAKE, count=1)["events"] -= 1
+    changed["record"] = bytes(record)
+    await client.hset(state, "pump-0", pack_state(changed))
+    await noticed("state of pump-0: record.window.values")
     await client.hset(state, "pump-0", blob)
     await client.hset(state, "pump-9", blob)
     await noticed("states of sources that the log does not have")

@@ -154,7 +154,7 @@ async def test_zombie(make_ground, folder, redis_server, row, scale, seed, chanc
 async def test_workers_come_and_go_under_load(make_ground, row, scale, seed, most):
     """Workers 1→3→1 under load."""
     row.fault = f"workers 1→{most}→1 under load"
-    feed = Feed(sources=8, length=scale.pick(1800, 10_000), partitions=4, seed=seed)
+    feed = Feed(sources=8, length=scale.pick(3600, 10_000), partitions=4, seed=seed)
     ground = await make_ground(partitions=4, max_batch=400)
     first = await ground.workers.start(named=False, restart=False)
     async with ground.load(feed, 100, 0.2) as moved:
@@ -176,7 +176,7 @@ async def test_workers_come_and_go_under_load(make_ground, row, scale, seed, mos
 
 async def test_rolling_restart(make_ground, row, scale, seed):
     """Rolling restart of three workers under load."""
-    feed = Feed(sources=6, length=scale.pick(1800, 10_000), partitions=3, seed=seed)
+    feed = Feed(sources=6, length=scale.pick(4800, 10_000), partitions=3, seed=seed)
     ground = await make_ground(partitions=3, max_batch=300)
     names = ["worker-a", "worker-b", "worker-c"]
     running = {name: await ground.workers.start(name, restart=False) for name in names}

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from faults.log import Cycle
 
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.store import CheckpointStore, Claim, unpack_state
 
 _PIECE = 20_000
@@ -135,5 +136,8 @@ async def events_counted(ground, sources):
     for partition in range(ground.partitions):
         claim = Claim(ground.settings.worker.group, ground.topic, partition, 0, "", None)
         states = await checkpoints.states(claim, names)
-        counted += sum(unpack_state(blob, name)["events"] for name, blob in states.items())
+        monitor = SensorMonitor(SensorConfig())
+        for name, blob in states.items():
+            monitor.restore(name, unpack_state(blob, name))
+            counted += int(monitor.features(name)[1]["events"])
     return counted

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.events import SensorRow
-from stream_app.monitors.sensors import ExtraDetector, SensorConfig, SensorMonitor
+from stream_app.monitors.extra_detectors import ExtraDetector
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import reading, readings, run_monitor
 

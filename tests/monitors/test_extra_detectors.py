@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stream_app.errors import StreamgaugeError
-from stream_app.monitors.sensors import ExtraDetector, SensorConfig, SensorMonitor
+from stream_app.monitors.extra_detectors import ExtraDetector
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
 

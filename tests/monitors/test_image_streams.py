@@ -1,13 +1,13 @@
 """Streams of image features: what is told of them, and what is not."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from images import CHANNELS, blurred, dimmed, features, noisy, strokes
+from sensor_runs import packed
+from sensor_runs import run as run_deliveries
 
 from stream_app.errors import StateError
-from stream_app.monitors.sensors import Arrivals, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import ImageStream, SensorStream
 from stream_app.store import pack_state, unpack_state
@@ -78,21 +78,11 @@ def test_limits_are_watched_where_they_are_set():
 
 def test_batches_and_restores_leave_no_trace():
     events = readings(stream(noisy, at=900, rows=1300), CHANNELS, source="camera-1")
-    whole = run_monitor(events, CONFIG)
-    monitor, alerts = SensorMonitor(CONFIG), []
-    for first, last in pairwise((0, 1, 41, 441, 444, 744, 745, len(events))):
-        arrivals = Arrivals(
-            events[first:last], list(range(first, last)), [row.ts for row in events[first:last]]
-        )
-        alerts += monitor.update("camera-1", arrivals).alerts
-        state = unpack_state(pack_state(monitor.state("camera-1")), "test")
-        monitor = SensorMonitor(CONFIG)
-        monitor.restore("camera-1", state)
+    whole = run_deliveries(CONFIG, events)
+    pieces = run_deliveries(CONFIG, events, (1, 41, 441, 444, 744, 745), restart=True)
     assert whole.alerts
-    assert [alert.model_dump_json() for alert in alerts] == [
-        alert.model_dump_json() for alert in whole.alerts
-    ]
-    assert pack_state(monitor.state("camera-1")) == pack_state(whole.monitor.state("camera-1"))
+    assert pieces.said() == whole.said()
+    assert packed(pieces.monitor) == packed(whole.monitor)
 
 
 def test_the_state_of_a_stream_of_sensors_is_not_one_of_images():

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.events import SensorRow
-from stream_app.monitors.sensors import Arrivals, Recency
+from stream_app.events import PredictionRow, Readings, SensorRow
+from stream_app.monitors.predictions import Arrivals
+from stream_app.monitors.recency import Recency
 
 TTL = 160.0  # steps of ten seconds
 
@@ -25,14 +26,9 @@ def log_of(drawn):
     return log
 
 
-def arrivals_of(part):
-    found = {}
-    for offset, source, record_ts in part:
-        each = found.setdefault(source, Arrivals())
-        each.rows.append(SensorRow(source, 0.0, {"x": 1.0}))
-        each.offsets.append(offset)
-        each.record_ts.append(record_ts)
-    return found
+def delivery(part):
+    rows = [SensorRow(source, 0.0, {"x": 1.0}) for _, source, _ in part]
+    return Readings.of(rows, [offset for offset, *_ in part], [record_ts for *_, record_ts in part])
 
 
 def naive(log, max_sources):
@@ -57,10 +53,10 @@ def naive(log, max_sources):
 def taken(log, cuts, max_sources, restarts):
     recency, cold, known, gone = Recency(max_sources=max_sources, ttl=TTL), [], set(), []
     for begin, end in pairwise([0, *sorted(cuts), len(log)]):
-        for forgotten, piece in recency.take(arrivals_of(log[begin:end])):
+        for forgotten, piece in recency.take(delivery(log[begin:end])):
             gone += forgotten
             known -= {each.source for each in forgotten}
-            for offset, source in sorted((each.offsets[0], source) for source, each in piece.items()):
+            for offset, source in zip(piece.offsets.tolist(), piece.sources, strict=True):
                 if source not in known:
                     cold.append(offset)
                     known.add(source)
@@ -92,16 +88,17 @@ def test_any_deliveries_and_restarts_forget_what_a_run_event_by_event_forgets(
 
 def test_a_source_is_kept_for_its_time_to_live_and_a_step_at_most():
     recency = Recency(max_sources=10, ttl=TTL)
-    list(recency.take(arrivals_of([(0, "a", 1000.0)])))
+    list(recency.take(delivery([(0, "a", 1000.0)])))
     for offset, (later, expired) in enumerate([(TTL, False), (TTL + 9.0, False), (TTL + 20.0, True)], 1):
-        list(recency.take(arrivals_of([(offset, "b", 1000.0 + later)])))
+        list(recency.take(delivery([(offset, "b", 1000.0 + later)])))
         assert recency.expired("a") is expired
 
 
 def test_a_wrong_clock_in_the_events_of_one_source_makes_no_other_old():
     recency = Recency(max_sources=10, ttl=TTL)
-    rows = arrivals_of([(0, "a", 1000.0), (1, "b", 1001.0)])
-    rows["b"].rows[0] = SensorRow("b", 4e9, {"x": 1.0})
+    rows = Readings.of(
+        [SensorRow("a", 1000.0, {"x": 1.0}), SensorRow("b", 4e9, {"x": 1.0})], record_ts=[1000.0, 1001.0]
+    )
     assert [gone for gone, _ in recency.take(rows)] == [[]]
     assert not recency.expired("a")
 
@@ -109,10 +106,17 @@ def test_a_wrong_clock_in_the_events_of_one_source_makes_no_other_old():
 @pytest.mark.parametrize(("count", "gone"), [(2, ["a", "b"]), (10, ["a", "b", "c"])])
 def test_what_is_expired_goes_in_bounded_batches_the_longest_unseen_first(count, gone):
     recency = Recency(max_sources=10, ttl=TTL)
-    list(recency.take(arrivals_of([(i, source, 1000.0) for i, source in enumerate("abc")])))
-    list(recency.take(arrivals_of([(3, "d", 5000.0)])))
+    list(recency.take(delivery([(i, source, 1000.0) for i, source in enumerate("abc")])))
+    list(recency.take(delivery([(3, "d", 5000.0)])))
     assert [each[:2] for each in recency.shed(count)] == [(source, "expired") for source in gone]
     assert "d" in recency
+
+
+def test_events_of_any_kind_are_split_where_a_source_is_forgotten():
+    rows = [PredictionRow(model, 1.0, id=str(i), prediction="x") for i, model in enumerate("abab")]
+    pieces = list(Recency(max_sources=1, ttl=TTL).take(Arrivals(rows, [4, 5, 7, 9], [1.0] * 4)))
+    assert [[each.source for each in gone] for gone, _ in pieces] == [[], ["a"], ["b"], ["a"]]
+    assert [piece.offsets for _, piece in pieces] == [[4], [5], [7], [9]]
 
 
 def test_a_limit_that_was_lowered_is_met():

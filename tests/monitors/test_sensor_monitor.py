@@ -1,17 +1,16 @@
 """The sensor monitor as a whole: the same alerts, scores and states however its events come."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sensor_runs import packed, run
 
-from stream_app.errors import StateError
-from stream_app.events import AlertState, SensorRow
-from stream_app.monitors.sensors import ExtraDetector, SensorConfig, SensorMonitor
-from stream_app.store import pack_state, unpack_state
+from stream_app.events import AlertState, Readings, SensorRow
+from stream_app.monitors.extra_detectors import ExtraDetector
+from stream_app.monitors.sensors import EventScores, SensorConfig, SensorMonitor
 from stream_app.testing import readings, run_monitor
 
 NAMES = ("flow", "pressure", "power", "level")
@@ -60,95 +59,82 @@ def events_of(x, *, learned=True, source="pump-1"):
 STREAMS = {"learned": (LEARNED, events_of(eventful(1))), "declared": (DECLARED, events_of(eventful(2), learned=False))}  # fmt: skip
 
 
-def told(run):
-    return [alert.model_dump_json() for alert in run.alerts]
-
-
-def scores_of(run):
-    return np.array([run.scores.score, run.scores.anomaly, run.scores.changepoint, run.scores.drift])
-
-
-def packed(monitor):
-    return {source: pack_state(monitor.state(source)) for source in monitor.sources()}
-
-
 @pytest.fixture(scope="module", params=STREAMS)
 def stream(request):
     config, events = STREAMS[request.param]
-    return config, events, run_monitor(events, config)
-
-
-def in_pieces(config, events, cuts, *, restart):
-    """Run in deliveries that end at the cuts; after each the monitor may be replaced by its restored state."""
-    monitor, alerts, scores = SensorMonitor(config), [], []
-    for begin, end in pairwise([0, *sorted(cuts), len(events)]):
-        if begin == end:
-            continue
-        run = run_monitor(events[begin:end], config, monitor=monitor)
-        alerts += run.alerts
-        scores.append(scores_of(run))
-        if restart:
-            states = packed(monitor)
-            monitor = SensorMonitor(config)
-            for source, state in states.items():
-                monitor.restore(source, unpack_state(state, source))
-    return alerts, np.concatenate(scores, axis=1), monitor
-
-
-def without_offsets(alert):
-    """Alerts of deliveries count their offsets from the delivery's first event; identity follows the offset."""
-    kept = alert.model_dump(exclude={"id", "offset", "end_offset"})
-    return kept | {"id": (alert.detector, alert.channel, alert.started_at)}
+    return config, events, run(config, events)
 
 
 cuts = st.sets(st.integers(0, ROWS) | st.integers(0, 60) | st.integers(1290, 1320), max_size=12)
-fewer = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@given(cuts=cuts)
-@fewer
-def test_batch_borders_do_not_matter(stream, cuts):
+@given(cuts=cuts, restart=st.booleans())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_neither_batch_borders_nor_restarts_matter(stream, cuts, restart):
     config, events, whole = stream
-    alerts, scores, _ = in_pieces(config, events, cuts, restart=False)
-    assert [without_offsets(a) for a in alerts] == [without_offsets(a) for a in whole.alerts]
-    assert np.array_equal(scores, scores_of(whole))
-
-
-@given(cuts=cuts)
-@fewer
-def test_a_restored_monitor_goes_on_as_if_it_had_never_stopped(stream, cuts):
-    config, events, whole = stream
-    alerts, scores, _ = in_pieces(config, events, cuts, restart=True)
-    assert [without_offsets(a) for a in alerts] == [without_offsets(a) for a in whole.alerts]
-    assert np.array_equal(scores, scores_of(whole))
+    pieces = run(config, events, cuts, restart=restart)
+    assert pieces.said() == whole.said()
+    assert packed(pieces.monitor) == packed(whole.monitor)
 
 
 @pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 7, 250])
 def test_alerts_states_and_features_are_the_same_in_any_batch(stream, batch):
     config, events, whole = stream
-    pieces = run_monitor(events, config, batch=batch)
-    assert told(pieces) == told(whole)
+    pieces = run(config, events, range(0, ROWS, batch))
+    assert pieces.said() == whole.said()
     assert packed(pieces.monitor) == packed(whole.monitor)
     assert pieces.monitor.features("pump-1") == whole.monitor.features("pump-1")
 
 
 def test_the_alert_stream_is_deterministic(stream):
     config, events, whole = stream
-    again = run_monitor(events, config)
-    assert told(again) == told(whole)
+    again = run(config, events)
+    assert again.said() == whole.said()
     assert packed(again.monitor) == packed(whole.monitor)
+
+
+def test_a_delivery_of_any_sources_says_what_each_source_alone_says():
+    """Sources that come and go, with channels of their own; alerts in the order of their events."""
+    streams = [
+        events_of(eventful(seed, 1500), source=f"pump-{seed}", learned=seed % 2 == 0) for seed in range(4)
+    ]
+    order = np.random.default_rng(0).permutation(np.repeat(np.arange(4), 1500))
+    places = {seed: iter(stream) for seed, stream in enumerate(streams)}
+    mixed = [next(places[seed]) for seed in order.tolist()]
+    together = run(LEARNED, mixed, range(0, len(mixed), 640))
+    offsets = [
+        alert.offset if alert.state is AlertState.FIRING else alert.end_offset for alert in together.alerts
+    ]
+    assert offsets == sorted(offsets)
+    for seed, events in enumerate(streams):
+        alone, name = run(LEARNED, events), f"pump-{seed}"
+        mine = np.flatnonzero(order == seed)
+        ours = [alert for alert in together.alerts if alert.source == name]
+        assert [
+            (int(mine[alert.offset]), alert.statistic, alert.state, alert.summary) for alert in alone.alerts
+        ] == [(alert.offset, alert.statistic, alert.state, alert.summary) for alert in ours]
+        assert together.monitor.state(name)["record"] == alone.monitor.state(name)["record"]
+        scores = EventScores.joined(together.scores).score[mine]
+        assert np.array_equal(scores, EventScores.joined(alone.scores).score)
+
+
+def test_partitions_tell_their_alerts_apart():
+    ids = set()
+    for partition in (0, 1):
+        monitor = SensorMonitor(LEARNED)
+        alerts = monitor.update(Readings.of(STREAMS["learned"][1]), partition).alerts
+        assert {alert.partition for alert in alerts} == {partition}
+        ids |= {alert.id for alert in alerts}
+    assert len(ids) == 2 * len({alert.id for alert in alerts})
+
+
+def test_an_empty_delivery_changes_nothing():
+    outcome = SensorMonitor(LEARNED).update(Readings.of([]))
+    assert (outcome.counted, outcome.refusals, outcome.alerts, len(outcome.scores.score)) == ({}, [], [], 0)
 
 
 def test_the_streams_of_these_tests_raise_alerts_of_every_kind(stream):
     assert {alert.kind for alert in stream[2].alerts} >= {"anomaly", "drift", "quality"}
-
-
-def test_sources_do_not_disturb_each_other():
-    ours, theirs = events_of(eventful(1)), events_of(eventful(5), source="pump-2")
-    mixed = run_monitor([row for pair in zip(ours, theirs, strict=True) for row in pair], LEARNED)
-    alone = run_monitor(ours, LEARNED)
-    mine = [without_offsets(a) for a in mixed.alerts if a.source == "pump-1"]
-    assert mine == [without_offsets(a) for a in alone.alerts]
 
 
 def test_alerts_have_identity_and_every_end_its_beginning(stream):
@@ -177,16 +163,9 @@ def test_contributions_are_shares_of_known_channels(stream):
 def test_an_alert_names_the_channel_that_moved():
     x = np.random.default_rng(3).normal(size=(6000, 4))
     x[5000:5200, 2] += 9.0
-    run = run_monitor(readings(x, NAMES), SensorConfig(budget="1 per 5000 events"))
-    anomaly = next(alert for alert in run.alerts if alert.kind == "anomaly")
+    done = run_monitor(readings(x, NAMES), SensorConfig(budget="1 per 5000 events"))
+    anomaly = next(alert for alert in done.alerts if alert.kind == "anomaly")
     assert 5000 <= anomaly.offset <= 5010
     assert anomaly.contributions[0][0] == "power"
     assert "power" in anomaly.summary
     assert anomaly.statistic >= anomaly.threshold
-
-
-def test_a_state_of_another_version_is_refused_by_name():
-    monitor = run_monitor(events_of(eventful(1))[:50], LEARNED).monitor
-    state = monitor.state("pump-1") | {"version": 99}
-    with pytest.raises(StateError, match="pump-1"):
-        monitor.restore("pump-1", state)

@@ -18,10 +18,11 @@ from conftest import eventually
 from producers.water_loop import Fault, WaterLoop, simulate
 from stream_app.events import Alert, Topics, decode_prediction, decode_reading
 from stream_app.events.audit import AuditRecord
+from stream_app.events.readings import Readings
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors.predictions import Arrivals as Answers
 from stream_app.monitors.predictions import PredictionMonitor
-from stream_app.monitors.sensors import Arrivals, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.configuration import monitor_config
 from stream_app.runtime.prediction_configuration import prediction_config
 from stream_app.settings import PredictionStream, SensorStream
@@ -86,7 +87,7 @@ SENSORS = Case(
     readings,
     lambda: SensorMonitor(monitor_config("sensors", SensorStream())),
     decode_reading,
-    Arrivals,
+    Readings.of,
     100,
 )
 PREDICTIONS = Case(
@@ -109,7 +110,7 @@ def oracle(case, log):
         for offset, (value, record_ts) in enumerate(records):
             row = case.decode(value)
             arrivals = case.arrivals([row], [offset], [record_ts])
-            outcomes.append(monitors[partition].update(row.source, arrivals, partition))
+            outcomes += monitors[partition].take(arrivals, partition)
     return monitors, outcomes
 
 

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from stream_app.errors import FencedError, OldStateError, StateError
+from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import SensorRow
-from stream_app.monitors.sensors import Arrivals, SensorConfig, SensorMonitor, versions
+from stream_app.events.readings import Readings
+from stream_app.monitors.sensors import SensorConfig, SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import Partitions
@@ -45,23 +46,20 @@ def partitions_of(store, **options):
     )
 
 
-def arrivals_of(part):
-    found = {}
-    for offset, source, ts, value in part:
-        each = found.setdefault(source, Arrivals())
-        each.rows.append(SensorRow(source, ts, {"flow": value}))
-        each.offsets.append(offset)
-        each.record_ts.append(ts)
-    return found
+def delivery_of(part):
+    rows = [SensorRow(source, ts, {"flow": value}) for _, source, ts, value in part]
+    return Readings.of(rows, [offset for offset, *_ in part])
 
 
 async def deliver(partitions, part, tp=PARTITION):
     """What an agent does with a delivery; returns its alerts."""
     partition = partitions.get(tp)
-    arrivals = arrivals_of(part)
-    await partitions.restore(partition, arrivals)
-    outcomes = partition.update(arrivals)
+    delivery = delivery_of(part)
+    await partitions.restore(partition, delivery.sources)
+    outcomes = partition.update(delivery)
     partition.next_offset = part[-1][0] + 1
+    # As if the features were written at once: what waits for that stays in memory.
+    partition.waiting.clear()
     return [alert for outcome in outcomes for alert in outcome.alerts]
 
 
@@ -244,12 +242,12 @@ async def test_an_old_state_stops_the_worker_or_starts_cold_as_it_is_told(store,
     await partitions.checkpoint(TOPIC)
     key = store.keys.state("g", TOPIC, 0)
     state = unpack_state(await store.client.hget(key, "pump"), "stored")
-    old = {**state, "version": min(versions.UPGRADES, default=versions.VERSION) - 1}
+    old = {**state, "layout": "of another version"}
     await store.client.hset(key, "pump", pack_state(old))
     metrics = Metrics()
     again = await claimed(store, start_cold=cold, metrics=metrics)
     if not cold:
-        with pytest.raises(OldStateError, match="state of pump: version"):
+        with pytest.raises(OldStateError, match="state of pump: its records are laid out"):
             await deliver(again, steady(50, begin=50))
         return
     await deliver(again, steady(50, begin=50))
@@ -261,38 +259,71 @@ async def test_an_old_state_stops_the_worker_or_starts_cold_as_it_is_told(store,
         await deliver(await claimed(store, start_cold=True), steady(50, begin=50))
 
 
-async def test_large_states_are_packed_beside_the_loop_and_are_the_same(store, monkeypatch):
-    threads = []
+class Gate:
+    """A checkpoint store that lets deliveries go on before it writes."""
 
-    async def counted_thread(function):
-        threads.append(function)
-        return function()
+    def __init__(self, checkpoints):
+        self.opened, self.reached = asyncio.Event(), asyncio.Event()
+        self._write = checkpoints.write
+        checkpoints.write = self.write
 
-    monkeypatch.setattr("asyncio.to_thread", counted_thread)
-    monkeypatch.setattr("stream_app.runtime.partitions._LARGE_BYTES", 1)
+    async def write(self, checkpoint):
+        self.reached.set()
+        await self.opened.wait()
+        await self._write(checkpoint)
+
+
+async def test_a_checkpoint_holds_what_was_at_its_position_whatever_comes_while_it_is_written(
+    store, monkeypatch
+):
+    # One state is packed at a time, so that deliveries come before some of them are.
+    monkeypatch.setattr("stream_app.runtime.snapshot._AT_ONCE", 1)
+    log = [event for i, source in enumerate("abc") for event in steady(30, source, 30 * i)]
+    later = [(90 + i, source, 1_700_000_200.0 + i, 5.0) for i, source in enumerate("cbadc")]
     partitions = await claimed(store)
-    for begin in (0, 50):
-        await deliver(partitions, steady(50, begin=begin))
-        await partitions.checkpoint(TOPIC)
-    assert len(threads) == 1  # the size is known from the second on
-    monkeypatch.undo()
-    large, _ = await stored(store)
-    other = await connect_like(store)
-    small = await claimed(other)
-    await deliver(small, steady(100))
-    await small.checkpoint(TOPIC)
-    assert (await stored(other))[0] == large
-    await other.close()
+    await deliver(partitions, log)
+    writing = asyncio.create_task(partitions.checkpoint(TOPIC))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    # A source that is new takes the place of the one that was unseen longest.
+    await deliver(partitions, later)
+    await writing
+    assert partitions.get(PARTITION).stored == 90
+    plain = partitions_of(await connect_like(store))
+    await plain.load([PARTITION])
+    await deliver(plain, log)
+    await plain.checkpoint(TOPIC)
+    assert await stored(store) == await stored(await connect_like(store))
+    # And the next one has the rest.
+    await partitions.checkpoint(TOPIC)
+    await deliver(plain, later)
+    await plain.checkpoint(TOPIC)
+    assert await stored(store) == await stored(await connect_like(store))
 
 
-async def connect_like(store):
+async def test_deliveries_go_on_while_a_checkpoint_is_written_and_nothing_of_it_leaves_memory(store):
+    partitions = await claimed(store, max_in_memory=1)
+    gate = Gate(partitions._checkpoints)
+    await deliver(partitions, steady(10) + steady(10, "valve", 10))
+    writing = asyncio.create_task(partitions.checkpoint(TOPIC))
+    await gate.reached.wait()
+    partitions.rest()
+    assert len(partitions.get(PARTITION)) == 2
+    await deliver(partitions, steady(10, begin=20))
+    gate.opened.set()
+    await writing
+    partition = partitions.get(PARTITION)
+    assert (partition.stored, partition.next_offset, partition.dirty) == (20, 30, {"pump"})
+    assert [source for source in ("pump", "valve") if source in partition.monitor] == ["pump"]
+
+
+def connect_like(store):
     copy = type(store)(store.client, type(store.keys)(f"{store.keys.prefix}-other"), store.place)
 
-    async def keep_open():
-        return None
+    async def made():
+        return copy
 
-    copy.close = keep_open
-    return copy
+    return made()
 
 
 async def test_verify_tells_of_a_take_over_and_not_of_what_was_given_up(store):
@@ -305,19 +336,38 @@ async def test_verify_tells_of_a_take_over_and_not_of_what_was_given_up(store):
     await partitions.verify()
 
 
-async def test_a_checkpoint_whose_reply_never_came_is_built_upon(store):
+async def test_a_checkpoint_whose_reply_never_came_is_told_again_before_the_next(store):
     partitions = await claimed(store)
     partition = partitions.get(PARTITION)
     await deliver(partitions, steady(10))
-    position = partition.fence.position
-    await partitions.checkpoint(TOPIC)
-    # As if the call had been broken off before its reply: nobody knows whether it was stored.
-    partition.fence.position = position
-    partition.attempts.add(10)
+    write = partitions._checkpoints.write
+
+    async def unanswered(checkpoint):
+        await write(checkpoint)
+        raise StoreUnavailableError("no reply")
+
+    partitions._checkpoints.write = unanswered
+    with pytest.raises(StoreUnavailableError):
+        await partitions.checkpoint(TOPIC)
+    partitions._checkpoints.write = write
     await deliver(partitions, steady(10, begin=10))
+    await partitions.checkpoint(TOPIC)
+    assert partition.stored == 10
     await partitions.checkpoint(TOPIC)
     heir = await claimed(store)
     assert heir.get(PARTITION).next_offset == 20
+
+
+async def test_a_last_checkpoint_comes_after_one_whose_reply_never_came(store):
+    partitions = await claimed(store)
+    await deliver(partitions, steady(10))
+    write, partitions._checkpoints.write = partitions._checkpoints.write, None
+    with pytest.raises(TypeError):
+        await partitions.checkpoint(TOPIC)
+    partitions._checkpoints.write = write
+    await deliver(partitions, steady(10, begin=10))
+    await partitions.release([PARTITION], store=True)
+    assert (await claimed(store)).get(PARTITION).next_offset == 20
 
 
 async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(store):

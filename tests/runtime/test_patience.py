@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.protocol.fetch import FetchRequest
 
 from stream_app.kafka import client_options
-from stream_app.runtime.patience import PAUSE_SECONDS, be_patient
+from stream_app.runtime.patience import APART_SECONDS, PAUSE_SECONDS, be_patient
 
 pytestmark = pytest.mark.integration
 
@@ -37,3 +38,24 @@ async def test_an_idle_consumer_asks_rarely_and_still_gets_what_comes(kafka, mak
         assert (await asyncio.wait_for(consumer.getone(), 20)).value == b"second"
     finally:
         await consumer.stop()
+
+
+@pytest.mark.parametrize(("size", "least", "most"), [(150, 0.0, 0.005), (1_000_000, APART_SECONDS, 0.1)])
+async def test_the_pause_after_a_fetch_grows_with_what_it_brought(size, least, most):
+    class Client:
+        async def send(self, node_id, request):
+            partition = (0, 0, 7, b"x" * size)
+            return SimpleNamespace(topics=[("t", [partition])])
+
+    client = Client()
+    be_patient(client)
+    request = FetchRequest.__new__(FetchRequest)
+    await client.send(1, request)
+    took = []
+    for _ in range(5):
+        begin = time.monotonic()
+        await client.send(1, request)
+        took.append(time.monotonic() - begin)
+    # The shortest: a machine that is busy makes any of them longer.
+    assert least <= min(took) + 0.001
+    assert min(took) < most

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from stream_app.backtest.judge import alert_row
 from stream_app.events import Alert, AuditRecord, PredictionRow, Rejected, RetrainingTrigger
+from stream_app.monitors.base import Refusal
 from stream_app.monitors.predictions import Arrivals, Outcome, PredictionMonitor
-from stream_app.monitors.sensors import Refusal
 
 __all__ = ["JudgedPredictions", "judge_predictions"]
 
@@ -70,18 +69,17 @@ def judge_predictions(
         Number of the first event in the whole input; it stands for the offset in Kafka.
     """
     judged = JudgedPredictions()
-    by_model: dict[str, Arrivals] = {}
+    arrivals = Arrivals()
     for offset, event in enumerate(events, start=first):
         if isinstance(event, Rejected):
             judged.refusals.append(Refusal(offset, event.reason, event.message))
             continue
-        arrivals = by_model.setdefault(event.source, Arrivals())
         arrivals.rows.append(event)
         arrivals.offsets.append(offset)
         arrivals.record_ts.append(event.ts)
-    for model, arrivals in by_model.items():
-        judged.take(monitor.update(model, arrivals))
-    judged.alerts.sort(key=alert_row)
+    for outcome in monitor.take(arrivals):
+        judged.take(outcome)
+    judged.alerts.sort(key=lambda alert: alert.changed_offset)
     judged.triggers.sort(key=lambda trigger: trigger.offset)
     judged.refusals.sort(key=lambda refusal: refusal.offset)
     return judged

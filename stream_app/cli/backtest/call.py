@@ -29,6 +29,8 @@ class Call:
         First rows of a source, which are learned from.
     budget : str or None
         False alarms allowed; those of the stream where nothing is said.
+    reference : Path or None
+        A file of normal operation; that of the stream where none is named.
     label_delay : float
         Seconds from a prediction to its label.
     versions : tuple of str
@@ -46,6 +48,7 @@ class Call:
     changepoint: str | None = None
     warmup: int | None = None
     budget: str | None = None
+    reference: Path | None = None
     label_delay: float = 0.0
     versions: tuple[str, ...] = ()
     events: Path | None = None

@@ -104,6 +104,14 @@ def backtest(
             help='False alarms allowed: "1 per day", "3 per 100000 events".', rich_help_panel=MONITOR
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Normal operation of one source, learned from before the first row. Not of predictions.",
+            rich_help_panel=MONITOR,
+        ),
+    ] = None,
     versions: Annotated[
         str | None,
         typer.Option(
@@ -162,6 +170,7 @@ def backtest(
             changepoint=changepoint_column,
             warmup=warmup,
             budget=budget,
+            reference=reference,
             label_delay=_seconds(label_delay),
             versions=names(versions),
             events=events,

@@ -24,6 +24,7 @@ __all__ = ["prepare"]
 
 _REASONS = {
     "--changepoint-column": "predictions have one truth, the label; name its column with --label-column",
+    "--reference": "the first labelled predictions of a model are its baseline",
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
     "--events": "a monitor of predictions says nothing of single rows; --json has all that it tells, in order",
@@ -41,7 +42,13 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         If a file cannot be read, or a column is missing or in doubt.
     """
     refuse(
-        {"--changepoint-column": call.changepoint, "--warmup": call.warmup, "--events": call.events}, _REASONS
+        {
+            "--changepoint-column": call.changepoint,
+            "--warmup": call.warmup,
+            "--reference": call.reference,
+            "--events": call.events,
+        },
+        _REASONS,
     )
     config = _config(name, stream, call)
     source = PredictionInput(

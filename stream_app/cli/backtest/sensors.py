@@ -16,9 +16,12 @@ from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.files import open_files
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
 from stream_app.cli.backtest.sweep import sweep
+from stream_app.cli.references import read_reference
 from stream_app.core.budget import Budget
+from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import SettingsError
 from stream_app.monitors.sensors import SensorConfig
+from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import SensorStream
 
@@ -51,9 +54,13 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
     files = open_files(call.paths, columns, anomaly=call.label, changepoint=call.changepoint)
     event_files = None if call.events is None else EventFiles(call.events, files)
     pictures = None if call.report is None else Report(call.report, config.warmup)
-    run = Backtest(config, pictures.watch if pictures else None)
+    named = call.reference or stream.reference
+    reference = None if named is None else read_reference(str(named), columns)
+    run = Backtest(config, pictures.watch if pictures else None, reference)
 
     def work() -> None:
+        when_compiling(lambda: typer.echo("compiling the detection kernels, up to a minute, once", err=True))
+        compile_kernels([config.draws])
         begin = perf_counter()
         progress = progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json)
         sweep(run, files, event_files, progress)

@@ -8,13 +8,12 @@ from stream_app.core.alerting.changes import (
     alert_key,
     severity_of,
 )
-from stream_app.core.alerting.policies import BudgetPolicy, ConsecutivePolicy, EveryPolicy
+from stream_app.core.alerting.policies import ConsecutivePolicy, EveryPolicy
 
 __all__ = [
     "AlertChange",
     "AlertPolicy",
     "AlertState",
-    "BudgetPolicy",
     "ConsecutivePolicy",
     "EveryPolicy",
     "Severity",

@@ -50,6 +50,10 @@ class AlertChange:
 class AlertPolicy(Protocol):
     """Turns the signals of one source into alert transitions; all time comes from the events."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is no alert that the passing of time could change."""
+
     def update(self, signals: Sequence[Signal], ts: FloatArray) -> list[AlertChange]:
         """Take the next batch: its signals in the order of their rows, and the time of each row."""
         ...

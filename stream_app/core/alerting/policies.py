@@ -1,4 +1,4 @@
-"""Alert policies: every signal, several in a row, or no more than a budget allows."""
+"""Alert policies: every signal, or several in a row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +10,7 @@ from stream_app.core.signals import Signal
 from stream_app.core.versions import expect_version
 from stream_app.errors import SettingsError, StateError
 
-__all__ = ["BudgetPolicy", "ConsecutivePolicy", "EveryPolicy"]
+__all__ = ["ConsecutivePolicy", "EveryPolicy"]
 
 _VERSION = 1
 _ORDER: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -63,6 +63,11 @@ class EveryPolicy:
         self.resolve_after = resolve_after
         self.cool_down = cool_down
         self._alerts: dict[str, _Alert] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is no alert that the passing of time could change."""
+        return not self._alerts
 
     def update(self, signals: Sequence[Signal], ts: FloatArray) -> list[AlertChange]:
         """Take a batch's signals, ordered by row, and the event time of each of its rows."""
@@ -192,81 +197,6 @@ class ConsecutivePolicy(EveryPolicy):
 
     def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
         return alert.count >= self.k and super()._may_fire(alert, signal)
-
-
-class BudgetPolicy(EveryPolicy):
-    """Never fire more often than a budget allows, whatever the detectors say.
-
-    A bucket holds up to `burst` alerts and fills at `count` per `seconds` of event time; an alert that finds it
-    empty waits, and fires if it still signals when there is one again. Use it on top of detectors that
-    keep no budget of their own, such as fixed-level tests: it bounds the load on people, and pays for that with real
-    changes that are told late or never.
-
-    Parameters
-    ----------
-    count : float
-        Alerts allowed.
-    seconds : float
-        Per so much event time.
-    burst : float
-        Alerts that may come at once, at least 1.
-    resolve_after, cool_down : float
-        As for `EveryPolicy`.
-
-    Raises
-    ------
-    SettingsError
-        If a number is out of range.
-    """
-
-    def __init__(
-        self,
-        count: float,
-        seconds: float,
-        *,
-        burst: float = 1.0,
-        resolve_after: float = 300.0,
-        cool_down: float = 0.0,
-    ) -> None:
-        if not (count > 0.0 and seconds > 0.0 and burst >= 1.0):
-            raise SettingsError(
-                f"a budget of {count!r} per {seconds!r} s with bursts of {burst!r} cannot be kept; "
-                "expected positive numbers and bursts of at least 1"
-            )
-        super().__init__(resolve_after=resolve_after, cool_down=cool_down)
-        self.per_second = count / seconds
-        self.burst = burst
-        self._tokens = burst
-        self._filled_ts: float | None = None
-
-    def state(self) -> dict[str, Any]:
-        """Return what the policy knows, as plain values."""
-        return {**super().state(), "tokens": self._tokens, "filled_ts": self._filled_ts}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from such a state.
-
-        Raises
-        ------
-        StateError
-            If it is of another version or damaged.
-        """
-        super().restore(state)
-        try:
-            self._tokens, self._filled_ts = state["tokens"], state["filled_ts"]
-        except KeyError as error:
-            raise StateError(f"the alert state lacks {error}; start the source anew") from error
-
-    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
-        if not super()._may_fire(alert, signal):
-            return False
-        earlier = signal.ts if self._filled_ts is None else self._filled_ts
-        self._tokens = min(self.burst, self._tokens + self.per_second * max(0.0, signal.ts - earlier))
-        self._filled_ts = max(earlier, signal.ts)
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
 
 def _change(key: str, alert: _Alert, state: AlertState, row: int, ts: float) -> AlertChange:

@@ -1,27 +1,16 @@
-"""Anomalies of a multivariate stream: scores, stuck sensors, and episodes with a beginning and an end."""
+"""Anomalies of a multivariate stream: scores, episodes, alarms that keep a budget, and changes of level."""
 
-from stream_app.core.anomaly.alarm_budget import AlarmBudget
-from stream_app.core.anomaly.config import AnomalyConfig
-from stream_app.core.anomaly.detector import AnomalyDetector, AnomalyResult
-from stream_app.core.anomaly.escalation import Escalation
-from stream_app.core.anomaly.flatline import FlatlineDetector
-from stream_app.core.anomaly.half_space_trees import HalfSpaceTreesScorer
-from stream_app.core.anomaly.joint import JointModel, hotelling_limit, shrunk_correlation
-from stream_app.core.anomaly.reference import ReferenceProfile
-from stream_app.core.anomaly.robust import robust_location_scale, robust_z
+from stream_app.core.anomaly.config import OPTIONS, AnomalyConfig
+from stream_app.core.anomaly.detector import AnomalyDetector, AnomalyResult, anomaly_signal
+from stream_app.core.anomaly.records import anomaly_layout
+from stream_app.core.anomaly.step import anomaly_step
 
 __all__ = [
-    "AlarmBudget",
+    "OPTIONS",
     "AnomalyConfig",
     "AnomalyDetector",
     "AnomalyResult",
-    "Escalation",
-    "FlatlineDetector",
-    "HalfSpaceTreesScorer",
-    "JointModel",
-    "ReferenceProfile",
-    "hotelling_limit",
-    "robust_location_scale",
-    "robust_z",
-    "shrunk_correlation",
+    "anomaly_layout",
+    "anomaly_signal",
+    "anomaly_step",
 ]

@@ -1,130 +1,147 @@
-"""The beginning and the end of an anomaly: hysteresis over the evidence of the channels."""
+"""The episode: which channels are part of an anomaly, and when it is over.
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+A channel joins with evidence of its own, or with more than its share where only the joint statistics speak. Those that joined within the
+first events are the founders; others follow from them, as heat follows from a pump, and have no say in the end. An episode ends when all
+founders were back for as long as half the episode took, 5 to 30 events. Back is a channel
 
-import numpy as np
+- whose fast mean is near its base, which stood still meanwhile, or undid all but 30 % of its largest departure;
+- or that undid half of it and then stayed where it is: after a repair few processes return to exactly where they were.
 
-from stream_app.core.anomaly.config import AnomalyConfig
-from stream_app.core.arrays import BoolArray, FloatArray
+A channel that stays at a level for as long as the warm-up, or an episode of a thousand events, makes a new normal: the level is
+adopted, and judged from the next event on, with scales and tails of before.
+"""
 
-__all__ = ["Change", "Episode", "Evidence", "Step"]
+from typing import Any
 
-Change: TypeAlias = Literal["none", "begin", "join", "end", "adopt"]
+from stream_app.core.anomaly.channel import is_gross, level_unit
+from stream_app.core.anomaly.records import SHIFT
+from stream_app.core.anomaly.tails import THRESHOLD
+from stream_app.core.kernel import kernel
 
+__all__ = ["changed_level", "episode_step"]
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What the statistics say about a stretch of rows.
-
-    Parameters
-    ----------
-    hit : BoolArray, shape (n, d)
-        Channels beyond the level at which an anomaly begins; where only a joint statistic is beyond it, the
-        channels with more than their share in it.
-    departure : FloatArray, shape (n, d)
-        Distance of the slow mean from the baseline, in scales, not negative.
-    quick : FloatArray, shape (n, d)
-        Distance of the fast mean, not negative.
-    quiet : BoolArray, shape (n, d)
-        Channels whose fast mean is below the level at which an anomaly ends.
-    """
-
-    hit: BoolArray
-    departure: FloatArray
-    quick: FloatArray
-    quiet: BoolArray
+FOUNDING = 30
+HOLD = 30
+LONGEST = 1000
+NEAR = 3.25
+RETURNED = 0.3
+HALF_RETURNED = 0.5
+STAYED = 60
+YOUNG = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happens at the end of a stretch: its last row, and the change of state there, if any."""
+@kernel
+def _join(c: Any, length: int) -> None:
+    c["member"] = True
+    c["founder"] = length <= FOUNDING
+    c["departure"] = 0.0
+    c["anchor"] = c["fast"]
+    c["still"] = 0
 
-    row: int
-    change: Change
+
+@kernel
+def _rest_at(c: Any, level: float) -> None:
+    """Make a level the one that a channel is held against; an excursion that began just now goes on."""
+    c["member"] = False
+    c["base"] = c["follower"] = c["trailer"] = c["slow"] = level
+    c["progress"] = 0.0
+    c["surprise"] = 0.0
+    if c["far"] == 0 or c["far"] >= FOUNDING:
+        c["low"] = c["lowest"]
+        c["high"] = c["highest"]
+        c["far"] = 0
+        c["farther"] = 0
 
 
-@dataclass(slots=True)
-class Episode:
-    """The state of being normal or anomalous, and the channels that are part of the anomaly.
+@kernel
+def _is_back(c: Any, mark_level: float) -> bool:
+    unit = level_unit(c)
+    c["departure"] = max(c["departure"], abs(c["slow"] - c["base"]))
+    away = abs(c["fast"] - c["base"])
+    returned = away <= RETURNED * c["departure"]
+    back = (away <= NEAR * unit or returned) and c["far"] == 0 and c["spread_evidence"] < THRESHOLD
+    if c["evidence"] >= mark_level and not returned:
+        back = False
+    if abs(c["fast"] - c["anchor"]) > 2.0 * unit:
+        c["anchor"] = c["fast"]
+        c["still"] = 0
+    else:
+        c["still"] += 1
+    return bool(back or (c["still"] >= STAYED and away <= HALF_RETURNED * c["departure"]))
 
-    An anomaly begins with the first hit. Channels that hit later join it. It ends when every channel in it
-    has been back for `hold` rows in a row: back means that its fast mean is quiet, or that it undid all but
-    the share `recovered` of its largest departure. Channels that never hit have no say in the end.
-    `astray` are the channels of the anomaly that are not back at the last row.
 
-    Examples
-    --------
-    >>> Episode.outside(3).active
-    False
-    """
+@kernel
+def episode_step(  # noqa: C901
+    s: Any,
+    channels: Any,
+    weight: Any,
+    evidence: float,
+    jointly: bool,  # noqa: FBT001
+    warmup: int,
+) -> bool:
+    """Go on by an event, from the one that begins an episode on; return whether the episode is over."""
+    d = channels.shape[0]
+    if not s["active"]:
+        s["active"] = True
+        s["adopted"] = False
+        s["length"] = 0
+        s["calm"] = 0
+        for j in range(d):
+            channels[j]["member"] = False
+    s["length"] += 1
+    mark = s["mark_level"]
+    jointly = jointly and evidence >= mark
+    share = 0.0
+    if jointly:
+        for j in range(d):
+            share += weight[j] / d
+    calm = True
+    for j in range(d):
+        c = channels[j]
+        if not c["member"] and (c["evidence"] >= mark or is_gross(c) or (jointly and weight[j] >= share)):
+            _join(c, s["length"])
+        if not c["member"]:
+            continue
+        back = _is_back(c, mark)
+        if c["still"] >= warmup or s["length"] >= LONGEST:
+            _rest_at(c, c["fast"])
+            c["mean"] = c["fast"]
+            c["count"] = min(c["count"], YOUNG)
+            s["adopted"] = True
+        elif c["founder"] and not back:
+            calm = False
+    s["calm"] = s["calm"] + 1 if calm else 0
+    over = bool(s["calm"] >= min(HOLD, max(5, s["length"] // 2)))
+    if over:
+        s["active"] = False
+        for j in range(d):
+            if channels[j]["member"]:
+                _rest_at(channels[j], channels[j]["fast"])
+    return over
 
-    active: bool
-    members: BoolArray
-    peak: FloatArray
-    astray: BoolArray
-    calm: int = 0
-    length: int = 0
 
-    @classmethod
-    def outside(cls, d: int) -> "Episode":
-        """No anomaly."""
-        nowhere = np.zeros(d, dtype=np.bool_)
-        return cls(active=False, members=nowhere, peak=np.zeros(d), astray=nowhere)
-
-    def advance(self, evidence: Evidence, config: AnomalyConfig) -> Step:
-        """Go to the first row where the state changes, or to the last row, and take that state."""
-        if not self.active:
-            hits = np.flatnonzero(evidence.hit.any(axis=1))
-            if hits.size == 0:
-                return Step(evidence.hit.shape[0] - 1, "none")
-            row = int(hits[0])
-            self.active, self.calm, self.length = True, 0, 1
-            self.members = evidence.hit[row].copy()
-            self.peak = evidence.departure[row].copy()
-            self.astray = self.members
-            return Step(row, "begin")
-        return self._advance_active(evidence, config)
-
-    def _advance_active(self, evidence: Evidence, config: AnomalyConfig) -> Step:
-        n = evidence.hit.shape[0]
-        rows = np.arange(n)
-        peaks = np.maximum(self.peak, np.maximum.accumulate(evidence.departure, axis=0))
-        back = evidence.quiet | (evidence.quick <= config.recovered * peaks)
-        astray = ~back & self.members
-        # Rows since the last one that was not back; the count goes on from the stretch before.
-        last_astray = np.maximum.accumulate(np.where(astray.any(axis=1), rows, -1))
-        calm = np.where(last_astray >= 0, rows - last_astray, rows + 1 + self.calm)
-        joins = (evidence.hit & ~self.members).any(axis=1)
-        ends = calm >= config.hold
-        adopts = self.length + rows + 1 >= config.adopt_after
-        changes = np.flatnonzero(joins | ends | adopts)
-        row = int(changes[0]) if changes.size else n - 1
-        self.peak, self.calm, self.length = peaks[row].copy(), int(calm[row]), self.length + row + 1
-        self.astray = astray[row].copy()
-        if changes.size == 0:
-            return Step(row, "none")
-        if ends[row]:
-            self.active = False
-            return Step(row, "end")
-        if adopts[row]:
-            self.active = False
-            return Step(row, "adopt")
-        self.members = self.members | evidence.hit[row]
-        return Step(row, "join")
-
-    def state(self) -> dict[str, Any]:
-        """Plain values, for `from_state`."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Episode":
-        """Take back what `state` gave."""
-        return cls(
-            active=bool(state["active"]),
-            members=np.array(state["members"], dtype=np.bool_),
-            peak=np.array(state["peak"], dtype=np.float64),
-            astray=np.array(state["astray"], dtype=np.bool_),
-            calm=int(state["calm"]),
-            length=int(state["length"]),
-        )
+@kernel
+def changed_level(c: Any, threshold: float, marked: bool) -> float:  # noqa: FBT001
+    """Follow the level since the last changepoint; return by how many units it was left in an anomaly, 0 within them."""
+    if c["count"] < 64:
+        c["segment"] = c["slow"]
+        c["segment_count"] = 64
+        return 0.0
+    if c["settle"] > 0:
+        c["settle"] -= 1
+        if c["settle"] == 12:
+            c["segment"] = c["fast"]
+            c["segment_count"] = 16
+        return 0.0
+    c["segment_count"] = min(c["segment_count"] + 1, 200)
+    off = c["slow"] - c["segment"]
+    c["segment"] += off / c["segment_count"]
+    if not marked or off * off < threshold * threshold * c["square"][SHIFT]:
+        return 0.0
+    unit = level_unit(c) * (1.0 + 16.0 / c["segment_count"]) ** 0.5
+    away = abs(off) / unit
+    # One value far off moves the mean, and is no new level: two in a row have to be away.
+    if away < threshold or min(abs(c["residual"][0]), abs(c["residual"][1])) < unit:
+        return 0.0
+    c["settle"] = 16
+    return float(away)

@@ -1,189 +1,144 @@
-"""Tail probabilities: put differently distributed statistics on the one scale of a standard normal.
+"""From a statistic to evidence, and from evidence to a rate: Student's t, and a tail of peaks over a threshold.
 
-A Student t with few degrees of freedom, a chi-square and a sum of unequal chi-squares cannot be compared
-with one threshold. Each is mapped to the standard normal value with about the same tail probability
-(its *normal equivalent*), so that "4" means the same everywhere.
+Evidence is in nats. ``e`` is about minus the logarithm of the probability of a statistic as large as this one, by
+Student's t. `rated` turns it into minus the logarithm of how often, an event, peaks as high begin, from the peaks that the
+statistic had in its own past.
 """
 
 import math
-from functools import lru_cache
+from typing import Any
 
-import numpy as np
-from scipy.special import erfc, lambertw
-
-from stream_app.core.arrays import FloatArray
-from stream_app.errors import DataError
+from stream_app.core.kernel import kernel
 
 __all__ = [
-    "chi_square_to_normal",
-    "crossing_rate",
-    "level_for_rate",
-    "student_square_bound",
-    "student_to_normal",
-    "two_sided_tail",
+    "THRESHOLD",
+    "clipped",
+    "degrees",
+    "mean_excess",
+    "note_peak",
+    "rated",
+    "student_evidence",
+    "tail_mean",
 ]
 
+THRESHOLD = 4.0
+"""Evidence over which peaks are kept."""
 
-def student_to_normal(t_square: FloatArray, freedom: FloatArray) -> FloatArray:
-    r"""Magnitude of the standard normal value as far in the tail as a Student t.
+GAP = 16
+"""Events below the threshold that end a cluster of large evidence: it counts as one peak."""
 
-    Wallace's approximation, :math:`\frac{8\nu+1}{8\nu+3}\sqrt{\nu\ln(1+t^2/\nu)}`, good to about a tenth of a
-    standard deviation from two degrees of freedom on, and monotone. For small :math:`\nu` it grows like the
-    root of a logarithm: a scale known from few samples cannot give strong evidence.
+EXPECTED = 0.1 * math.exp(-THRESHOLD)
+"""Clusters an event over the threshold, by the model: evidence of smoothed statistics lasts about ten events."""
+
+PRIOR_PEAKS = 3.0
+"""Peaks that the model's tail, of mean excess 1, is worth."""
+
+CUT = 1.0 - math.exp(-1.0)
+"""Mean of an exponential variable that is cut at its mean, over its mean."""
+
+REACH = 8.0
+"""Standard deviations beyond which no history of a source says how a tail goes on: a power law from there."""
+
+POWER = 4.0
+"""Its exponent."""
+
+FREEDOM = 4.0
+"""Degrees of freedom of the heaviest tail that is thought of; its kurtosis is not finite."""
+
+UNKNOWN = 6.0
+"""Excess kurtosis that one independent value leaves possible; n of them leave this over n."""
+
+
+@kernel
+def clipped(x: float, bound: float) -> float:
+    """Draw a number in to ±bound."""
+    return min(max(x, -bound), bound)
+
+
+@kernel
+def student_evidence(z: float, freedom: float) -> float:
+    """Return minus the logarithm of Student's density at `z`, relative to 0; a power law beyond `REACH`.
+
+    >>> round(student_evidence(3.0, 1e9), 2), round(student_evidence(3.0, 4.0), 2)
+    (4.5, 2.95)
+    """
+    if z > REACH:
+        return student_evidence_near(REACH, freedom) + POWER * math.log(min(z, 1e6) / REACH)
+    return student_evidence_near(z, freedom)
+
+
+@kernel
+def student_evidence_near(z: float, freedom: float) -> float:
+    """Return the same without the power law."""
+    ratio = z * z / freedom
+    if ratio < 0.1:  # a series costs less than a logarithm, and is within 3e-5 of it
+        return 0.5 * (freedom + 1.0) * ratio * (1.0 - ratio * (0.5 - ratio * (1.0 / 3.0 - 0.25 * ratio)))
+    return 0.5 * (freedom + 1.0) * math.log1p(ratio)
+
+
+@kernel
+def degrees(turns: float, kurtosis: float) -> float:
+    """Return the degrees of freedom of Student's t for a statistic that changed its sign so often.
+
+    Each change of sign is about one independent value. The kurtosis of Student's t with k degrees of freedom exceeds 3 by
+    6 / (k - 4).
+    """
+    independent = 1.0 + min(turns, 200.0)
+    heavy = max(kurtosis - 3.0, 0.0) + UNKNOWN / independent
+    return min(independent, FREEDOM + 6.0 / heavy)
+
+
+@kernel
+def mean_excess(clusters: float, excess: float, prior_clusters: float, prior: float) -> float:
+    """Return the mean excess of an exponential tail whose excesses were cut at their mean.
+
+    Cut excesses are those of the bulk: a fault of a thousand nats counts like one of two.
+    """
+    return (excess / CUT + prior_clusters * prior) / (clusters + prior_clusters)
+
+
+@kernel
+def tail_mean(clusters: float, excess: float) -> float:
+    """Return the mean excess of a statistic's peaks, drawn to that of the model where there are few."""
+    return mean_excess(clusters, excess, PRIOR_PEAKS, 1.0)
+
+
+@kernel
+def rated(e: float, clusters: float, mean: float, learned: float) -> float:
+    """Return minus the logarithm of how often an event begins a cluster that reaches `e`; never rarer than the model has it.
 
     Parameters
     ----------
-    t_square : FloatArray
-        Squared t statistics; the last axis is the channels.
-    freedom : FloatArray
-        Degrees of freedom per channel, at least 1.
+    e : float
+        Evidence.
+    clusters : float
+        Clusters over the threshold so far.
+    mean : float
+        Mean excess of their peaks.
+    learned : float
+        Events so far.
 
-    Returns
-    -------
-    FloatArray
-        Non-negative normal equivalents of the shape of `t_square`.
-
-    References
-    ----------
-    D. L. Wallace (1959), Bounds on normal approximations to Student's and the chi-square distributions,
-    Annals of Mathematical Statistics 30.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> student_to_normal(np.array([16.0, 16.0]), np.array([3.0, 1e6])).round(2)
-    array([2.18, 4.  ])
+    >>> round(rated(4.0, 0.0, 1.0, 1e6) - rated(3.0, 0.0, 1.0, 1e6), 2)
+    1.0
     """
-    shrink = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0)
-    return np.asarray(shrink * np.sqrt(freedom * np.log1p(t_square / freedom)))
+    rate = max((clusters + 1.0) / (learned + 1.0 / EXPECTED), EXPECTED)
+    above = e - THRESHOLD
+    if above > 0.0:
+        above /= max(mean, 0.5)
+    return above - math.log(rate)
 
 
-def student_square_bound(level: float | FloatArray, freedom: FloatArray) -> FloatArray:
-    """Squared t that `student_to_normal` maps to `level`: the inverse, for thresholds known in advance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> nu = np.array([2.0, 30.0])
-    >>> student_to_normal(student_square_bound(3.5, nu), nu).round(6)
-    array([3.5, 3.5])
-    """
-    shrink = (8.0 * freedom + 1.0) / (8.0 * freedom + 3.0)
-    with np.errstate(over="ignore"):  # a level out of reach of so few degrees of freedom is an infinite bound
-        return np.asarray(freedom * np.expm1((level / shrink) ** 2 / freedom))
-
-
-def chi_square_to_normal(x: FloatArray, freedom: float) -> FloatArray:
-    """Turn a chi-square into the standard normal value with its upper tail (Wilson and Hilferty 1931, cube root).
-
-    Parameters
-    ----------
-    x : FloatArray
-        Chi-square statistics, not negative.
-    freedom : float
-        Degrees of freedom; need not be whole.
-
-    Returns
-    -------
-    FloatArray
-        Normal equivalents; negative below the median.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> chi_square_to_normal(np.array([7.34, 26.12]), 8.0).round(1)
-    array([-0. ,  3.1])
-    """
-    spread = 2.0 / (9.0 * freedom)
-    return np.asarray((np.cbrt(x / freedom) - (1.0 - spread)) / math.sqrt(spread))
-
-
-def two_sided_tail(score: FloatArray, looks: int) -> FloatArray:
-    """Probability that any of `looks` standard normal values lies as far out as `score` (Bonferroni bound).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> two_sided_tail(np.array([0.0, 4.0]), 10).round(6).tolist()
-    [1.0, 0.000633]
-    """
-    return np.asarray(np.minimum(1.0, looks * erfc(np.maximum(score, 0.0) / math.sqrt(2.0))))
-
-
-def crossing_rate(level: float, weight: float) -> float:
-    r"""How often, per event, an exponentially weighted mean of white noise starts an excursion beyond a level.
-
-    The mean with weight :math:`\lambda` is a discretely seen Ornstein-Uhlenbeck process with rate
-    :math:`\theta=-\ln(1-\lambda)`; a diffusion leaves :math:`\pm h` at the rate :math:`2\theta h\varphi(h)`, and
-    Siegmund's correction :math:`h = level + 0.583\sqrt{2\theta}` repairs the discreteness.
-
-    Parameters
-    ----------
-    level : float
-        Height in standard deviations of the mean.
-    weight : float
-        Weight of the newest event, in (0, 1).
-
-    Returns
-    -------
-    float
-        Excursions per event, both sides together.
-
-    References
-    ----------
-    D. Siegmund (1985), Sequential Analysis, chapter X; J. M. Lucas and M. S. Saccucci (1990), Exponentially
-    weighted moving average control schemes, Technometrics 32 (run lengths to compare with: weight 0.1 and
-    level 2.814 have an average run length of 500).
-
-    Examples
-    --------
-    >>> round(1 / crossing_rate(2.814, 0.1))
-    445
-    """
-    theta = -math.log1p(-weight)
-    height = level + 0.583 * math.sqrt(2.0 * theta)
-    return 2.0 * theta * height * math.exp(-0.5 * height * height) / math.sqrt(2.0 * math.pi)
-
-
-@lru_cache(maxsize=1024)
-def level_for_rate(rate: float, weight: float, looks: int) -> float:
-    """Level at which `looks` smoothed statistics together start `rate` excursions per event.
-
-    Parameters
-    ----------
-    rate : float
-        False episodes allowed per event, in (0, 1).
-    weight : float
-        Weight of the newest event in the smoothing.
-    looks : int
-        Number of statistics that are compared with the level.
-
-    Returns
-    -------
-    float
-        A level between 2 and 12.
-
-    Raises
-    ------
-    DataError
-        If the rate is not between 0 and 1.
-
-    Examples
-    --------
-    >>> round(level_for_rate(1e-4, 2 / 21, looks=8), 2)
-    4.27
-    """
-    if not 0.0 < rate < 1.0:
-        raise DataError(
-            f"false alarms per event: {rate} is not between 0 and 1; 1e-4 is one in 10,000 events"
-        )
-
-    low, high = 2.0, 12.0
-    if looks * crossing_rate(low, weight) <= rate:
-        return low
-    if looks * crossing_rate(high, weight) >= rate:
-        return high
-    # `crossing_rate` the other way round: h exp(-h² / 2) = c is -h² exp(-h²) = -c², on the branch where h is above 1.
-    theta = -math.log1p(-weight)
-    c = rate * math.sqrt(2.0 * math.pi) / (2.0 * theta * looks)
-    return math.sqrt(-lambertw(-c * c, k=-1).real) - 0.583 * math.sqrt(2.0 * theta)
+@kernel
+def note_peak(e: float, k: int, peak: Any, quiet: Any, clusters: Any, excess: Any) -> None:
+    """Take the evidence of an event into the clusters of statistic `k`; the arrays are fields of a record."""
+    if e > THRESHOLD:
+        peak[k] = max(peak[k], e)
+        quiet[k] = 0
+    elif peak[k] > 0.0:
+        quiet[k] += 1
+        if quiet[k] >= GAP:
+            cut = tail_mean(clusters[k], excess[k])
+            excess[k] += min(peak[k] - THRESHOLD, cut)
+            clusters[k] += 1.0
+            peak[k] = 0.0
+            quiet[k] = 0

@@ -1,9 +1,7 @@
 """Drift of a source within a false-alarm budget."""
 
-from stream_app.core.drift.calibration import calibrate_threshold, stationary_bootstrap
 from stream_app.core.drift.config import DriftConfig, DriftResult, MultivariateConfig
-from stream_app.core.drift.detector import DriftDetector
-from stream_app.core.drift.multivariate import MultivariateDriftDetector
+from stream_app.core.drift.one_source import DriftDetector, MultivariateDriftDetector
 
 __all__ = [
     "DriftConfig",
@@ -11,6 +9,4 @@ __all__ = [
     "DriftResult",
     "MultivariateConfig",
     "MultivariateDriftDetector",
-    "calibrate_threshold",
-    "stationary_bootstrap",
 ]

@@ -1,4 +1,4 @@
-"""Settings and result of the drift detector."""
+"""Settings and result of the drift detectors."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,9 @@ from stream_app.core.signals import Signal
 from stream_app.errors import SettingsError
 
 __all__ = ["DriftConfig", "DriftResult", "MultivariateConfig"]
+
+_MOST_WARMUP = 20_000
+_MOST_MULTIVARIATE_WARMUP = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class DriftConfig:
     false_alarm_rate : float
         False alarms per event that the whole source may raise, over all channels and kinds of change.
     warmup : int
-        Events from which a reference is learned, at the start and after each alarm. The level of the
+        Events from which a reference is learned, at the start and after each alarm; 200 to 20,000. The level of the
         reference is then known to about 0.03 standard deviations if events are independent.
     min_effect : float
         Smallest shift of level, in standard deviations, worth knowing of: shifts below half of it never
@@ -26,30 +29,20 @@ class DriftConfig:
         values beyond the old 97.5 % point from 2.5 to 4.4 %: below that a chart looks the same to the eye.
     correlation : bool
         Whether pairs of channels are watched.
-    prepaid : float
-        Alarms that count as raised before the first event: the bar begins so many doublings higher, and sinks as the
-        budget accrues. For sources whose slow wander a first reference is too short to show.
+    prepaid : bool
+        Whether thresholds begin ``log10(1 / (rate warmup))`` doublings higher, one for each factor of ten by which the
+        reference is extrapolated, and sink as the budget accrues. For sources whose slow wander a first reference
+        is too short to show; independent draws have none.
     """
 
     false_alarm_rate: float = 1e-5
     warmup: int = 1000
     min_effect: float = 0.25
     correlation: bool = True
-    prepaid: float = 0.0
+    prepaid: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.false_alarm_rate <= 0.1:
-            raise SettingsError(
-                f"false_alarm_rate is {self.false_alarm_rate!r}; expected a rate per event above 0, at most 0.1"
-            )
-        if not 0.0 <= self.prepaid < float("inf"):
-            raise SettingsError(f"prepaid is {self.prepaid!r}; expected a number of alarms, 0 or more")
-        if self.warmup < 200:
-            raise SettingsError(f"warmup is {self.warmup}; a reference needs at least 200 events")
-        if not 0.05 <= self.min_effect <= 1.0:
-            raise SettingsError(
-                f"min_effect is {self.min_effect!r}; expected 0.05 to 1 standard deviations of the reference"
-            )
+        _check(self.false_alarm_rate, self.warmup, self.min_effect, _MOST_WARMUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ class MultivariateConfig:
         False alarms per event that it may raise.
     warmup : int
         Events from which a reference is learned, at the start and after each alarm; 200 to 2,000.
-    min_effect, prepaid : float
+    min_effect : float
         As in `DriftConfig`.
     seed : int
         Seed of the directions in which it looks.
@@ -71,16 +64,10 @@ class MultivariateConfig:
     false_alarm_rate: float = 1e-5
     warmup: int = 1000
     min_effect: float = 0.25
-    prepaid: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        # The same bounds hold.
-        DriftConfig(self.false_alarm_rate, self.warmup, self.min_effect, prepaid=self.prepaid)
-        if self.warmup > 2000:
-            raise SettingsError(
-                f"warmup is {self.warmup}; a multivariate reference takes at most 2000 events"
-            )
+        _check(self.false_alarm_rate, self.warmup, self.min_effect, _MOST_MULTIVARIATE_WARMUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +87,14 @@ class DriftResult:
     drift: BoolArray
     statistic: FloatArray
     signals: list[Signal]
+
+
+def _check(rate: float, warmup: int, min_effect: float, most: int) -> None:
+    if not 0.0 < rate <= 0.1:
+        raise SettingsError(f"false_alarm_rate is {rate!r}; expected a rate per event above 0, at most 0.1")
+    if not 200 <= warmup <= most:
+        raise SettingsError(f"warmup is {warmup}; a reference is learned from 200 to {most} events")
+    if not 0.05 <= min_effect <= 1.0:
+        raise SettingsError(
+            f"min_effect is {min_effect!r}; expected 0.05 to 1 standard deviations of the reference"
+        )

@@ -1,145 +1,119 @@
 """The CUSUM e-detector: evidence that the stream has changed at some unknown time before now.
 
 With e-values ``e_1, e_2, ...`` (each of mean at most one given the past while nothing has changed) the
-e-CUSUM is ``M_t = e_t * max(M_{t-1}, 1)``. Its average run length to a threshold ``A`` is at least ``A``
-whatever the distribution. Kept here is ``R_t = max(0, log M_t)`` in fixed-point integers, for many
-bets at once; since integer sums are exact, any cut of the stream into batches gives the same numbers.
+e-CUSUM is ``M_t = e_t max(M_{t-1}, 1)``. Its average run length to a threshold ``A`` is at least ``A``
+whatever the distribution. Kept here is ``R_t = max(0, log M_t)``.
+
+An e-value is what a bet pays, divided by its mean over the reference. The reference grows block by block.
 
 References
 ----------
 Shin, Ramdas, Rinaldo (2024). E-detectors. New England Journal of Statistics in Data Science 2(2), section 2.
 """
 
-from functools import lru_cache
-from math import isqrt
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["carried", "interleaved", "onset_at_alarm", "run_ecusum"]
+from stream_app.core.kernel import kernel
 
-Int32Array = npt.NDArray[np.int32]
+__all__ = ["absorb", "advance", "raised", "strongest"]
 
 
-@lru_cache(maxsize=512)
-def interleaved(n: int) -> npt.NDArray[np.intp]:
-    """Lay n events out for `run_ecusum`: cut into c pieces of k events, event by event of all pieces.
-
-    A recurrence then takes k steps over long rows, each a fast pass over memory, and not n short ones.
+@kernel
+def advance(
+    evidence: Any, since: Any, log_odds: Any, log_means: Any, toll: float, most: int, bound: float
+) -> bool:
+    """Move the e-CUSUMs of some bets on by an event, and return whether one is beyond a bound.
 
     Parameters
     ----------
-    n : int
-        Events, at least one.
-
-    Returns
-    -------
-    ndarray of int, shape (k, c)
-        Event e stands at ``[e % k, e // k]``; the last event again behind the last one.
+    evidence : ndarray of float32, shape (k,)
+        ``R_t`` in nats; changed in place.
+    since : ndarray of unsigned integers, shape (k,)
+        Events since it was zero; changed in place.
+    log_odds : ndarray of float32, shape (k,)
+        Logarithm of what each bet pays for the event.
+    log_means : ndarray of float32, shape (k,)
+        Logarithm of what it pays on average in the reference.
+    toll : float
+        Nats taken off at each event.
+    most : int
+        What `since` can hold.
+    bound : float
+        In nats.
 
     Examples
     --------
-    >>> interleaved(5).tolist()
-    [[0, 2, 4], [1, 3, 4]]
+    >>> evidence, since = np.float32([1.0, 0.0]), np.uint16([4, 0])
+    >>> advance(evidence, since, np.float32([0.5, -0.1]), np.float32([0.0, 0.0]), 0.0, 65535, 9.0)
+    False
+    >>> evidence.tolist(), since.tolist()
+    ([1.5, 0.0], [5, 0])
     """
-    k = max(1, isqrt(n))
-    order = np.minimum(np.arange(-(-n // k) * k), n - 1).reshape(-1, k).T.astype(np.intp, order="C")
-    order.flags.writeable = False
-    return order
+    # Everything in single precision and without branches, so that the loops become vector instructions.
+    off, limit, zero = np.float32(toll), np.float32(bound), np.float32(0.0)
+    beyond = 0
+    for bet in range(len(evidence)):
+        more = evidence[bet] + (log_odds[bet] - log_means[bet] - off)
+        more = more if more > zero else zero  # noqa: FURB136 max() has branches for NaN
+        evidence[bet] = more
+        beyond += int(more > limit)
+    for bet in range(len(evidence)):
+        later = since[bet] + (since[bet] < most)
+        since[bet] = later if evidence[bet] > zero else 0
+    return beyond > 0
 
 
-def run_ecusum(steps: Int32Array, start: Int32Array) -> Int32Array:
-    """Run many e-CUSUMs over a block of events. O(1) per step: four passes.
+@kernel
+def raised(nats: float, slowness: float, known: int) -> float:
+    """Return what a bet must earn if the reference is a sample.
 
-    Parameters
-    ----------
-    steps : ndarray of int32, shape (k, c, m)
-        Fixed-point logarithms of the e-values of m bets at events laid out by `interleaved`; overwritten.
-    start : ndarray of int32, shape (m,)
-        Evidence before the block, at least zero.
-
-    Returns
-    -------
-    ndarray of int32, shape (k, c, m)
-        ``R_t`` after each event.
+    A reference of N events is itself off, the same way during a whole run of evidence: over the
+    ``n = nats slowness`` events that a bet takes, this adds n / N to the variance of its evidence.
 
     Examples
     --------
-    >>> run_ecusum(np.array([-2, 3, 1], dtype=np.int32).reshape(1, 3, 1), np.array([1], dtype=np.int32)).ravel().tolist()
-    [0, 3, 4]
+    >>> round(raised(12.0, 10.0, 1200), 1)
+    13.2
     """
-    _, c, m = steps.shape
-    sums, lowest = list(steps), list(np.empty_like(steps))
-    lowest[0][...] = sums[0]
-    for before, total, least, floor in zip(sums, sums[1:], lowest, lowest[1:], strict=False):
-        np.add(total, before, out=total)
-        np.minimum(least, total, out=floor)
-    # What the pieces begin with: the sum before each, and the lowest sum before it, at most zero.
-    begin = np.empty((c, m), dtype=np.int32)
-    begin[0], begin[1:] = start, sums[-1][:-1]
-    np.cumsum(begin, axis=0, out=begin)
-    floor = np.zeros((c, m), dtype=np.int32)
-    np.add(begin[:-1], lowest[-1][:-1], out=floor[1:])
-    np.minimum.accumulate(floor, axis=0, out=floor)
-    floor -= begin
-    for total, least in zip(sums, lowest, strict=True):
-        np.minimum(least, floor, out=least)
-        np.subtract(total, least, out=total)
-    return steps
+    return nats * (1.0 + nats * slowness / max(known, 1))
 
 
-def _last_zeros(evidence: Int32Array, events: int) -> npt.NDArray[np.int64]:
-    """Return how many of the block's events had passed when each e-CUSUM was last at zero; 0 where it never was."""
-    passed = _passed(events)
-    zeros = evidence.reshape(len(passed), -1) == 0
-    last: npt.NDArray[np.int64] = (zeros * passed).max(axis=0).astype(np.int64)
-    return last
+@kernel
+def strongest(
+    evidence: Any, slowness: Any, first: int, stop: int, nats: float, known: int
+) -> tuple[float, int]:
+    """Return the largest evidence over its threshold among the bets from `first` up to `stop`, and which it is."""
+    best, which = 0.0, first
+    for bet in range(first, stop):
+        # Divided only where it leads: this is what an event costs most.
+        threshold = raised(nats, float(slowness[bet]), known)
+        if float(evidence[bet]) > best * threshold:
+            best, which = float(evidence[bet]) / threshold, bet
+    return best, which
 
 
-def carried(
-    evidence: Int32Array, events: int, age: int, onset: npt.NDArray[np.int64]
-) -> tuple[Int32Array, npt.NDArray[np.int64]]:
-    """Return with what the next block goes on: the evidence, and since which event each e-CUSUM has gathered it.
+@kernel
+def absorb(log_means: Any, odds: Any, unit: float, known: int, pending: int, most: int) -> int:
+    """Let a reference grow by a block, and return its new size.
 
     Parameters
     ----------
-    evidence : ndarray of int32, shape (k, c, m)
-        What `run_ecusum` gave.
-    events : int
-        Events of the block.
-    age : int
-        Events before the block.
-    onset : ndarray of int64, shape (m,)
-        Event from which each had its evidence before the block.
+    log_means : ndarray of float32, shape (k,)
+        Changed in place.
+    odds : ndarray of uint16, shape (k,)
+        Sums over the block of what each bet paid, times `unit`; set to zero.
+    unit : float
+        Of the odds.
+    known, pending : int
+        Events of the reference and of the block.
+    most : int
+        The reference counts as at most so many events, so that the old fade.
     """
-    zeros = _last_zeros(evidence, events)
-    return evidence[(events - 1) % len(evidence), -1].copy(), np.where(zeros > 0, age + zeros, onset)
-
-
-def onset_at_alarm(history: npt.NDArray[np.generic], age: int, onset: int) -> int:
-    """Return the event since which one e-CUSUM has gathered the evidence of its alarm.
-
-    Parameters
-    ----------
-    history : ndarray, shape (n,)
-        Its evidence after each event of the block, the alarm's last.
-    age : int
-        Events before the block.
-    onset : int
-        The event from which it had its evidence before the block.
-
-    Examples
-    --------
-    >>> onset_at_alarm(np.array([3, 0, 0, 4, 9]), age=100, onset=90), onset_at_alarm(np.array([3, 9]), age=100, onset=90)
-    (103, 90)
-    """
-    zeros = np.flatnonzero(history == 0)
-    return age + int(zeros[-1]) + 1 if len(zeros) else onset
-
-
-@lru_cache(maxsize=512)
-def _passed(events: int) -> npt.NDArray[np.int16]:
-    """Count events up to each place of `interleaved`, 0 for the places behind the last one; shape (k c, 1)."""
-    k, c = interleaved(events).shape
-    passed = np.arange(1, k * c + 1, dtype=np.int16).reshape(c, k).T.reshape(-1, 1)
-    return np.where(passed <= events, passed, np.int16(0))
+    before = known + 0.5
+    for bet in range(len(odds)):
+        paid = before * np.exp(float(log_means[bet])) + int(odds[bet]) / unit
+        log_means[bet] = np.log(paid / (before + pending))
+        odds[bet] = 0
+    return min(known + pending, most)

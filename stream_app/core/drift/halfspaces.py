@@ -10,125 +10,137 @@ Cramér, Wold (1936). Some theorems on distribution functions. Journal of the Lo
 Székely, Rizzo (2013). Energy statistics. Journal of Statistical Planning and Inference 143(8).
 Kim, Balakrishnan, Wasserman (2020). Robust multivariate nonparametric tests via projection averaging. Annals of
 Statistics 48(6).
+Ledoit, Wolf (2004). A well-conditioned estimator for large-dimensional covariance matrices. J. Multivariate Analysis 88;
+Schaefer, Strimmer (2005). A shrinkage approach to large-scale covariance matrix estimation. Stat. Appl. Genet. Mol. Biol. 4.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from math import sqrt
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stream_app.core.anomaly.joint import shrunk_correlation
-from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.kernel import kernel
 
-__all__ = ["PLANES", "HalfSpaces", "Sides"]
+__all__ = ["PLANES", "fit_projection", "product", "project", "sides_of", "squared_distance"]
 
 PLANES = 128
 """Hyperplanes: the distance of two samples is then known to a tenth of itself, which is far below their chance."""
 
-Sides = npt.NDArray[np.float32]
-"""Zeros and ones, shape (n, `PLANES`), as floating-point numbers so that they can be multiplied fast."""
-
-_FIXED = float(1 << 20)  # fixed point of squared coordinates: sums of integers are exact in any order
+_WORD = 64  # sides in an integer
 
 
-@dataclass(frozen=True, slots=True)
-class HalfSpaces:
-    """Whitened coordinates of d channels and random hyperplanes through them.
+@kernel
+def fit_projection(projection: Any, scores: Any, directions: Any) -> None:
+    """Fit whitened coordinates to a sample, and turn random directions in them into directions of the scores.
 
     Parameters
     ----------
-    projection : ndarray of float, shape (d, d + PLANES)
-        From scores of the channels to whitened coordinates, and to coordinates along the hyperplanes' normals.
-    thresholds : ndarray of float, shape (PLANES,)
-        Where the hyperplanes lie along their normals.
-    counts : ndarray of int, shape (PLANES,)
-        Events of the sample beyond each of them.
-    size : int
-        Events of the sample.
+    projection : ndarray, shape (d, d + PLANES)
+        Written: from scores to whitened coordinates, then to coordinates along the directions.
+    scores : ndarray, shape (n, d)
+        Normal scores.
+    directions : ndarray, shape (d, PLANES)
+        Unit vectors in whitened coordinates.
     """
-
-    projection: FloatArray
-    thresholds: FloatArray
-    counts: IntArray
-    size: int
-
-    @classmethod
-    def fit(cls, scores: FloatArray, seed: int) -> Self:
-        """Fit coordinates and hyperplanes to a sample.
-
-        Parameters
-        ----------
-        scores : ndarray of float, shape (n, d)
-            Normal scores of the channels, independent rows.
-        seed : int
-            Seed of the directions and of how far out each hyperplane lies.
-        """
-        n, d = scores.shape
-        rng = np.random.default_rng(seed)
-        variances, vectors = np.linalg.eigh(shrunk_correlation(scores, float(n)))
-        whitening = vectors / np.sqrt(variances)
-        normals = rng.standard_normal((d, PLANES))
-        normals /= np.sqrt((normals * normals).sum(axis=0))
-        projection = np.hstack((whitening, whitening @ normals))
-        # Single precision is enough for directions, and halves the state.
-        projection = projection.astype(np.float32).astype(np.float64)
-        along = np.sort(_project(scores, projection[:, d:]), axis=0)
-        thresholds = along[rng.integers(0, n, size=PLANES), np.arange(PLANES)]
-        counts = np.count_nonzero(along > thresholds, axis=0).astype(np.int64)
-        return cls(projection, thresholds, counts, n)
-
-    def place(self, scores: FloatArray) -> tuple[IntArray, Sides]:
-        """Return the squared Mahalanobis distance of events, in fixed point, and on which sides they lie.
-
-        Parameters
-        ----------
-        scores : ndarray of float, shape (n, d)
-            Normal scores of the channels.
-
-        Returns
-        -------
-        distances : ndarray of int, shape (n,)
-        sides : ndarray of float32, shape (n, PLANES)
-        """
-        along = _project(scores, self.projection)
-        d = len(self.projection)
-        distances = np.rint(along[:, :d] ** 2 * _FIXED).astype(np.int64).sum(axis=1)
-        return distances, (along[:, d:] > self.thresholds).astype(np.float32)
-
-    def witness(self, sides: Sides) -> Sides:
-        """Return the direction in which a sample differs from the fitted one, shape (PLANES,).
-
-        It is, but for a factor, the difference of the shares beyond each hyperplane: events like those of the
-        sample have a larger product with it than others. Whole numbers below 2**24, so that products with sides are
-        exact in single precision, and a matrix product gives the same in any batch.
-        """
-        size = len(sides)
-        weights: Sides = (sides.sum(axis=0) * self.size - self.counts * size).astype(np.float32)
-        return weights
-
-    def state(self) -> dict[str, Any]:
-        """Plain values for `from_state`."""
-        return {**asdict(self), "projection": self.projection.astype(np.float32)}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Go on where `state` was taken."""
-        return cls(
-            np.array(state["projection"], dtype=np.float64),
-            np.array(state["thresholds"], dtype=np.float64),
-            np.array(state["counts"], dtype=np.int64),
-            int(state["size"]),
-        )
+    d = len(projection)
+    _shrunk_correlation(projection, scores)
+    _inverted_cholesky(projection)
+    for j in range(d):
+        for p in range(PLANES):
+            along = 0.0
+            for k in range(j, d):
+                along += float(projection[j, k]) * float(directions[k, p])
+            projection[j, d + p] = along
 
 
-def _project(scores: FloatArray, projection: FloatArray) -> FloatArray:
-    # Channel by channel and not as a matrix product, which rounds differently for different numbers of rows.
-    columns = np.ascontiguousarray(scores.T)
-    along: FloatArray = columns[0][:, None] * projection[0]
-    part = np.empty_like(along)
-    for column, weights in zip(columns[1:], projection[1:], strict=True):
-        np.multiply(column[:, None], weights, out=part)
-        along += part
-    return along
+@kernel
+def _shrunk_correlation(matrix: Any, scores: Any) -> None:
+    """Write the lower triangle of the correlation, shrunk towards independence by the share of noise in it."""
+    n, d = scores.shape
+    for i in range(d):
+        for j in range(i + 1):
+            moment = 0.0
+            for row in range(n):
+                moment += float(scores[row, i]) * float(scores[row, j])
+            matrix[i, j] = moment / n
+    squares = noise = 0.0
+    for i in range(d):
+        for j in range(i):
+            scale = sqrt(float(matrix[i, i]) * float(matrix[j, j]))
+            r = max(-1.0, min(1.0, float(matrix[i, j]) / scale)) if scale > 0.0 else 0.0
+            matrix[i, j] = r
+            squares += r * r
+            noise += (1.0 - r * r) ** 2 / n
+    intensity = min(1.0, max(noise / squares, 1.0 / max(n, 2))) if squares > 0.0 else 1.0
+    for i in range(d):
+        matrix[i, i] = 1.0
+        for j in range(i):
+            matrix[i, j] = (1.0 - intensity) * float(matrix[i, j])
+
+
+@kernel
+def _inverted_cholesky(matrix: Any) -> None:
+    """Turn the lower triangle of a correlation matrix C = L L' into the inverse of L, transposed."""
+    d = len(matrix)
+    for j in range(d):
+        for i in range(j, d):
+            rest = float(matrix[i, j])
+            for k in range(j):
+                rest -= float(matrix[i, k]) * float(matrix[j, k])
+            matrix[i, j] = sqrt(max(rest, 1e-6)) if i == j else rest / float(matrix[j, j])
+    for j in range(d):
+        matrix[j, j] = 1.0 / float(matrix[j, j])
+        for i in range(j + 1, d):
+            rest = 0.0
+            for k in range(j, i):
+                rest -= float(matrix[i, k]) * float(matrix[k, j])
+            matrix[i, j] = rest / float(matrix[i, i])
+    for i in range(d):
+        for j in range(i):
+            matrix[j, i] = matrix[i, j]
+            matrix[i, j] = 0.0
+
+
+@kernel
+def project(along: Any, scores: Any, projection: Any) -> None:
+    """Write where scores lie in whitened coordinates and along the directions, shape (d + PLANES,)."""
+    for k in range(len(along)):
+        along[k] = 0.0
+    for j in range(len(projection)):
+        score = scores[j]
+        row = projection[j]
+        for k in range(len(along)):
+            along[k] += score * row[k]
+
+
+@kernel
+def squared_distance(along: Any, d: int) -> float:
+    """Return the squared Mahalanobis distance of what was projected."""
+    distance = 0.0
+    for k in range(d):
+        distance += float(along[k]) * float(along[k])
+    return distance
+
+
+@kernel
+def sides_of(sides: Any, along: Any, d: int, planes: Any) -> None:
+    """Write as bits which hyperplanes lie below what was projected, shape (PLANES / 64,)."""
+    for word in range(PLANES // _WORD):
+        bits = np.uint64(0)
+        for bit in range(_WORD):
+            p = word * _WORD + bit
+            if along[d + p] > planes[p]["threshold"]:
+                bits |= np.uint64(1) << np.uint64(bit)
+        sides[word] = bits
+
+
+@kernel
+def product(sides: Any, planes: Any) -> int:
+    """Return the sum of the planes' weights over those that lie below an event."""
+    total = 0
+    for word in range(PLANES // _WORD):
+        bits = sides[word]
+        for bit in range(_WORD):
+            below = int((bits >> np.uint64(bit)) & np.uint64(1))
+            total += below * int(planes[word * _WORD + bit]["weight"])
+    return total

@@ -1,359 +1,353 @@
-"""The multivariate drift detector: whether events of all channels together come from where the reference did."""
+"""The multivariate drift detector of one source as a function of one event: whether all channels together have changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from functools import cache
-from typing import Any, Self
+from math import acos, log, pi
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.drift.bar import alarms_owed, raised_bar
-from stream_app.core.drift.baseline import ChannelsBaseline, bin_channels
-from stream_app.core.drift.betting import BINS, UNIT, channel_bets, score_table
-from stream_app.core.drift.blame import blamed
-from stream_app.core.drift.config import DriftResult, MultivariateConfig
-from stream_app.core.drift.dependence import integrated_autocorrelation_time
-from stream_app.core.drift.ecusum import carried, interleaved, onset_at_alarm, run_ecusum
-from stream_app.core.drift.halfspaces import PLANES, HalfSpaces, Sides
-from stream_app.core.drift.run_length import guaranteed_threshold
-from stream_app.core.drift.sample import ReferenceSample
-from stream_app.core.signals import WHOLE_SOURCE, Signal
-from stream_app.core.versions import expect_version
-from stream_app.errors import DataError, SettingsError, StateError
-
-__all__ = ["MultivariateDriftDetector"]
-
-Bins = npt.NDArray[np.uint8]
-
-_VERSION = 1
-_BLOCK = 16  # events for which the witness stays as it is
-_RECENT = (
-    64  # events that it is made of: enough to show a shift of one standard deviation, and soon forgotten
+from stream_app.core.drift.autocorrelation import SIGNIFICANT, add_to_blocks, series_time
+from stream_app.core.drift.betting import RANKS
+from stream_app.core.drift.ecusum import advance, raised
+from stream_app.core.drift.filtering import begin, fit, gather, usable
+from stream_app.core.drift.halfspaces import (
+    PLANES,
+    fit_projection,
+    product,
+    project,
+    sides_of,
+    squared_distance,
 )
-_STEP = 256  # events after which the bar sinks
+from stream_app.core.drift.multivariate_records import BETS, LOOKS, RECENT
+from stream_app.core.drift.ranking import (
+    bins_from_sample,
+    classes_from_counts,
+    count,
+    innovation_bin,
+    sort_in_place,
+)
+from stream_app.core.drift.step import blame
+from stream_app.core.kernel import emit, kernel
+
+__all__ = ["DISTANCE", "MULTIVARIATE", "multivariate_statistic", "multivariate_step"]
+
+MULTIVARIATE, DISTANCE = range(2)
+"""Numbers of the kinds of change in signals."""
+
+_BLOCK = 16  # events for which the witness stays as it is
+_PRICED = 64  # events after which thresholds follow the rate
 _SPENT = 0.5  # of the rate: chance and what the reference cannot show may take the other half
-_ABSURD = 1e15  # beyond this a number is no measurement
+_MOST_DEBT = 6.0  # doublings of the thresholds at most
+_MOST_SINCE = 65_535
+_SHORT, _LONG = 128, 16  # blocks of a warm-up by which its memory is judged
+_WEIGHT = 1.0 / 32.0  # of the latest event in the means from which channels are blamed
 
-_UPWARDS, _EITHER_WAY = (0, 2, 4), (0, 1, 2, 3, 4, 5)  # of the bets on a level
-_FAMILIES = ("multivariate",) * len(_UPWARDS) + ("distance",) * len(_EITHER_WAY)
 
-
-class MultivariateDriftDetector:
-    """Detect that the joint distribution of a source's channels has changed, with few false alarms.
-
-    A sequential two-sample test. Two questions are asked of each event: does it lie unusually far from the centre
-    of the reference, or unusually near (Mahalanobis distance), and does it look more like the latest 64 events
-    than like the reference does (the witness function of a projection-averaged Cramér-von Mises distance)? If
-    nothing has changed, the answer's rank among those of the reference is uniform, whatever the
-    distribution; bets against that are summed in e-CUSUMs. Use it beside `DriftDetector`, which sees one channel or
-    two at a time, where channels describe one thing: features of an image, coordinates of an embedding. Each event
-    is one draw; autocorrelation is taken out channel by channel as far as the reference shows it.
-
-    The first half of the warm-up fixes margins, whitening and hyperplanes, the second half the ranks. For
-    independent events each e-value has mean one over such halves, and the threshold is `guaranteed_threshold`,
-    raised for the chance of the second half; `benchmarks/images` counts false alarms.
-
-    About 8 µs per event of 21 channels in batches of hundreds, 240 µs for an event alone; 45 KiB of state. Events with a
-    missing channel are left out.
+@kernel
+def multivariate_step(  # noqa: C901 one branch a stage of the reference
+    source: Any,
+    channels: Any,
+    planes: Any,
+    sides: Any,
+    ranked: Any,
+    sample: Any,
+    projection: Any,
+    scratch: Any,
+    options: Any,
+    directions: Any,
+    rate: float,
+    ts: float,  # noqa: ARG001 every step takes it
+    values: Any,
+    row: int,
+    signals: Any,
+    number: Any,
+) -> None:
+    """Take the next event of a source; one with a missing channel is left out.
 
     Parameters
     ----------
-    channels : tuple of str
-        Names of the columns, at least two.
-    config : MultivariateConfig
-        Settings.
-
-    References
-    ----------
-    Shekhar, Ramdas (2024). Nonparametric two-sample testing by betting. IEEE Transactions on Information Theory 70(2).
-    Shin, Ramdas, Rinaldo (2024). E-detectors. New England Journal of Statistics in Data Science 2(2).
-    Kim, Balakrishnan, Wasserman (2020). Robust multivariate nonparametric tests via projection averaging. Annals of
-    Statistics 48(6).
-
-    Examples
-    --------
-    A shift of a fifth of a standard deviation in each of twenty channels, too small for any one of them:
-
-    >>> rng = np.random.default_rng(7)
-    >>> values = rng.normal(size=(3000, 20))
-    >>> values[2000:] += 0.2
-    >>> channels = [f"pc{j}" for j in range(20)]
-    >>> detector = MultivariateDriftDetector(channels, MultivariateConfig(false_alarm_rate=1e-4))
-    >>> [(signal.detector, signal.channel, signal.row) for signal in detector.update(np.arange(3000.0), values).signals]
-    [('drift.multivariate', '*', 2096)]
+    source, channels, planes, sides, ranked, sample, projection, scratch : ndarray
+        The source's part of the arrays of `multivariate_layout`; changed in place.
+    options : record of `MULTIVARIATE_OPTIONS`
+        Settings and tables.
+    directions : ndarray of float32, shape (d, PLANES)
+        See `multivariate_directions`.
+    rate : float
+        False alarms per event that the detector may raise now; NaN while it is not known: nothing alarms.
+    ts : float
+        Event time.
+    values : ndarray of float, shape (d,)
+        NaN where missing.
+    row : int
+        Of the event in the batch.
+    signals, number : ndarray of `SIGNAL`, Counter
+        Where signals go; one at most.
     """
-
-    def __init__(self, channels: Sequence[str], config: MultivariateConfig | None = None) -> None:
-        if len(channels) < 2 or len(set(channels)) != len(channels):
-            raise SettingsError(f"channels are {tuple(channels)!r}; expected two or more, each named once")
-        self.channels = tuple(channels)
-        self.config = config or MultivariateConfig()
-        self._owed = self.config.prepaid
-        self._forget()
-
-    def update(self, ts: FloatArray, values: FloatArray) -> DriftResult:
-        """Take the next events.
-
-        Parameters
-        ----------
-        ts : ndarray of float, shape (n,)
-            Event times in epoch seconds.
-        values : ndarray of float, shape (n, d)
-            A column a channel; NaN where missing.
-
-        Returns
-        -------
-        DriftResult
-            Flags and statistic of each event, and the signals.
-
-        Raises
-        ------
-        DataError
-            If the shapes do not fit.
-        """
-        values = np.asarray(values, dtype=np.float64)
-        if values.ndim != 2 or values.shape[1] != len(self.channels) or np.shape(ts) != (len(values),):
-            raise DataError(
-                f"values have shape {values.shape} and ts {np.shape(ts)}; expected (n, {len(self.channels)}) and (n,)"
-            )
-        statistic = np.zeros(len(values))
-        signals: list[Signal] = []
-        rows = np.flatnonzero((np.abs(values) <= _ABSURD).all(axis=1))
-        done = 0
-        while done < len(rows):
-            part = rows[done : done + self._until_border()]
-            taken, signal = self._advance(values[part], statistic, part)
-            done += taken
-            if signal is not None:
-                row = int(rows[done - 1])
-                signals.append(replace(signal, row=row, ts=float(ts[row])))
-        return DriftResult(statistic >= 1.0, statistic, signals)
-
-    def _forget(self) -> None:
-        d = len(self.channels)
-        self._age = 0
-        self._sample: ReferenceSample | None = ReferenceSample(d, self.config.warmup // 2)
-        self._base = ChannelsBaseline.unlearned(d)
-        self._spaces: HalfSpaces | None = None
-        self._ranked: Bins = np.zeros((0, d), dtype=np.uint8)
-        self._past: Bins = np.zeros((0, d), dtype=np.uint8)
-        self._past_sides: Sides = np.zeros((0, PLANES), dtype=np.float32)
-        self._ready = False
-        self._ranked_sides: Sides = np.zeros((0, 0), dtype=np.float32)
-        self._ranked_distances: IntArray = np.zeros(0, dtype=np.int64)
-        self._table = np.zeros((0, 0), dtype=np.int32)
-        self._needed: FloatArray = np.full(len(_FAMILIES), np.inf)
-        self._evidence = np.zeros(len(_FAMILIES), dtype=np.int32)
-        self._onset = np.zeros(len(_FAMILIES), dtype=np.int64)
-
-    def _until_border(self) -> int:
-        """Return how many events may be taken together."""
-        if self._sample is not None:
-            return self._sample.wanting
-        if not self._ready:
-            return self._wanted - len(self._ranked)
-        return _STEP - self._age % _STEP
-
-    @property
-    def _wanted(self) -> int:
-        """Events that are ranked against."""
-        return self.config.warmup - self.config.warmup // 2
-
-    def _advance(
-        self, values: FloatArray, statistic: FloatArray, rows: npt.NDArray[np.intp]
-    ) -> tuple[int, Signal | None]:
-        """Take events up to a border or an alarm; note the statistic at their rows. Return how many were taken."""
-        if self._sample is not None:
-            self._sample.add(values)
-            if self._sample.complete:
-                self._learn_margins(self._sample)
-            return len(values), None
-        bins = np.ascontiguousarray(bin_channels(self._base, values.T.copy(), None).T.astype(np.uint8))
-        if not self._ready:
-            self._ranked = np.concatenate((self._ranked, bins))
-            if len(self._ranked) == self._wanted:
-                self._learn_ranks()
-            return len(values), None
-        return self._watch(bins, statistic, rows)
-
-    def _learn_margins(self, sample: ReferenceSample) -> None:
-        columns = sample.values()
-        learned = [
-            self._base.learn(j, columns[:, j], float(sample.origin[j]), 0.4 * self.config.min_effect)
-            for j in range(len(self.channels))
-        ]
-        # Filters may have dropped the first events of a channel.
-        common = min(map(len, learned))
-        scores = score_table()[np.column_stack([bins[-common:] for bins in learned])]
-        self._spaces = HalfSpaces.fit(scores, self.config.seed)
-        self._sample = None
-
-    def _learn_ranks(self) -> None:
-        """Place the events that later ones are ranked against, and set the stakes."""
-        scores = score_table()[self._ranked]
-        distances, self._ranked_sides = self._halfspaces.place(scores)
-        self._ranked_distances = np.sort(distances)
-        order = score_table()[_ranks(self._ranked_distances, distances)]
-        times = [integrated_autocorrelation_time(series) for series in scores.T]
-        inflation = np.repeat(
-            (max(times), integrated_autocorrelation_time(order)), (len(_UPWARDS), len(_EITHER_WAY))
-        )
-        nats = guaranteed_threshold(len(_FAMILIES), 1.0 / (_SPENT * self.config.false_alarm_rate))
-        self._table, gains = _bets(self.config.min_effect, len(self._ranked))
-        self._needed = nats * inflation
-        # As for a single channel: a reference of N events is itself off, the same way while a bet gathers evidence.
-        self._needed *= 1.0 + self._needed / (gains * len(self._ranked))
-        self._ready = True
-
-    @property
-    def _halfspaces(self) -> HalfSpaces:
-        if self._spaces is None:
-            raise StateError("a multivariate drift detector ranks events before it has learned its margins")
-        return self._spaces
-
-    def _watch(
-        self, bins: Bins, statistic: FloatArray, rows: npt.NDArray[np.intp]
-    ) -> tuple[int, Signal | None]:
-        n = len(bins)
-        distances, fresh = self._halfspaces.place(score_table()[bins])
-        sides = np.concatenate((self._past_sides, fresh))
-        steps = self._steps(distances, sides)
-        evidence = run_ecusum(steps[interleaved(n)], self._evidence)
-        thresholds = self._needed * raised_bar(self._debt(self._age // _STEP * _STEP))
-        ratios = evidence.transpose(1, 0, 2).reshape(-1, len(_FAMILIES))[:n] / (thresholds * UNIT)
-        ratio = ratios.max(axis=1)
-        alarm = int(np.argmax(ratio >= 1.0))
-        if ratio[alarm] >= 1.0:
-            statistic[rows[: alarm + 1]] = ratio[: alarm + 1]
-            bet = int(ratios[alarm].argmax())
-            signal = self._signal(bins[: alarm + 1], bet, ratios[: alarm + 1, bet], float(thresholds[bet]))
-            self._owed = self._debt(self._age + alarm + 1) + 1.0
-            self._forget()
-            return alarm + 1, signal
-        statistic[rows] = ratio
-        self._evidence, self._onset = carried(evidence, n, self._age, self._onset)
-        self._age += n
-        kept = _RECENT + self._age % _BLOCK
-        self._past, self._past_sides = np.concatenate((self._past, bins))[-kept:], sides[-kept:]
-        return n, None
-
-    def _steps(self, distances: IntArray, sides: Sides) -> npt.NDArray[np.int32]:
-        """Return the logarithms of the e-values of all bets at n events, in fixed point, shape (n, bets).
-
-        Before the sides of these events there are those of the latest before them.
-        """
-        n, first = len(distances), len(self._past_sides)
-        looks = np.full(n, BINS, dtype=np.intp)
-        start = 0
-        while start < n:
-            # The witness is made of events up to the last border, which is counted from the restart.
-            since = (self._age + start) % _BLOCK
-            stop = min(start + _BLOCK - since, n)
-            border = first + start - since
-            recent = sides[max(border - _RECENT, 0) : border]
-            if len(recent):
-                looks[start:stop] = self._alike(recent, sides[first + start : first + stop])
-            start = stop
-        far = _ranks(self._ranked_distances, distances)
-        steps = np.empty((n, len(_FAMILIES)), dtype=np.int32)
-        steps[:, : len(_UPWARDS)] = self._table[looks][:, list(_UPWARDS)]
-        steps[:, len(_UPWARDS) :] = self._table[far]
-        return steps
-
-    def _alike(self, recent: Sides, sides: Sides) -> IntArray:
-        """Rank how much more events look like the recent ones than like the reference."""
-        witness = self._halfspaces.witness(recent)
-        return _ranks(np.sort(self._ranked_sides @ witness), sides @ witness)
-
-    def _debt(self, age: int) -> float:
-        """Return the alarms that the budget has not yet paid for, so many events after the last reference."""
-        return alarms_owed(self._owed, self.config.false_alarm_rate, age)
-
-    def _signal(self, bins: Bins, bet: int, ratios: FloatArray, threshold: float) -> Signal:
-        since = self._age + len(bins) - onset_at_alarm(ratios, self._age, int(self._onset[bet]))
-        latest = score_table()[np.concatenate((self._past, bins))[-min(since, _RECENT) :]]
-        # Of each channel: how far its mean and its spread have moved, in standard errors squared.
-        moved = latest.mean(axis=0) ** 2 + 0.5 * ((latest**2).mean(axis=0) - 1.0) ** 2 + 1e-12
-        return Signal(
-            row=0,
-            ts=0.0,
-            kind="drift",
-            detector=f"drift.{_FAMILIES[bet]}",
-            channel=WHOLE_SOURCE,
-            statistic=float(ratios[-1]) * threshold,
-            threshold=threshold,
-            contributions=blamed(self.channels, moved),
-            context=(("events_since_onset", float(since)),),
-        )
-
-    def state(self) -> dict[str, Any]:
-        """Return all that the detector knows, as plain values."""
-        return {
-            "version": _VERSION,
-            "channels": list(self.channels),
-            "config": asdict(self.config),
-            "age": self._age,
-            "owed": self._owed,
-            "sample": None if self._sample is None else self._sample.state(),
-            "base": self._base.state(),
-            "spaces": None if self._spaces is None else self._spaces.state(),
-            "ranked": self._ranked.copy(),
-            "past": self._past.copy(),
-            "evidence": self._evidence.copy(),
-            "onset": self._onset.copy(),
-        }
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return the detector that had this `state`; it continues to the digit.
-
-        Raises
-        ------
-        StateError
-            If the state is of another version or incomplete.
-        """
-        expect_version(state, _VERSION, "the multivariate drift detector")
-        try:
-            detector = cls(tuple(state["channels"]), MultivariateConfig(**state["config"]))
-            detector._take(state)
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise StateError(
-                f"the multivariate drift state is damaged ({error}); start the source anew"
-            ) from error
-        return detector
-
-    def _take(self, state: Mapping[str, Any]) -> None:
-        self._age, self._owed = int(state["age"]), float(state["owed"])
-        self._sample = None if state["sample"] is None else ReferenceSample.from_state(state["sample"])
-        self._base = ChannelsBaseline.from_state(state["base"])
-        self._spaces = None if state["spaces"] is None else HalfSpaces.from_state(state["spaces"])
-        for name in ("ranked", "past", "evidence", "onset"):
-            setattr(self, f"_{name}", np.array(state[name]))
-        if self._spaces is not None and len(self._ranked) == self._wanted:
-            self._learn_ranks()
-            _, self._past_sides = self._halfspaces.place(score_table()[self._past])
+    for j in range(len(values)):
+        if not usable(values[j]):
+            return
+    warmup, half = int(options["warmup"]), len(sample)
+    rows = max(int(source["rows"]), 0) + 1
+    source["rows"] = rows
+    _charge(source, rate)
+    if rows <= half:
+        for j in range(len(channels)):
+            gather(channels[j], values[j], warmup)
+            sample[rows - 1, j] = values[j] - float(channels[j]["origin"])
+        if rows == half:
+            _learn_margins(source, channels, planes, sample, projection, scratch, options, directions)
+        return
+    scores, along = scratch[0], scratch[1]
+    for j in range(len(channels)):
+        c = channels[j]
+        c["rank"] = min(int(c["classes"][innovation_bin(c, values[j])]), RANKS - 1)
+        scores[j] = options["scores"][c["rank"]]
+    project(along, scores, projection)
+    distance = squared_distance(along, len(channels))
+    if rows <= warmup:
+        at = rows - half - 1
+        ranked[0, at] = distance
+        sides_of(sides[at], along, len(channels), planes)
+        _gather_memory(source, channels, scores, distance, at + 1, warmup)
+        if rows == warmup:
+            _learn_ranks(source, channels, ranked, options)
+        return
+    _watch(source, channels, planes, sides, ranked, scratch, distance, options)
+    statistic, bet = _strongest(source, options, ranked.shape[1])
+    if statistic >= 1.0:
+        _tell(source, channels, bet, statistic, row, signals, number)
+        _restart(source, channels, statistic)
+    elif (rows - warmup) % _BLOCK == 0:
+        _renew_witness(planes, sides, ranked, min(rows - warmup, RECENT), half)
 
 
-def _ranks(ordered: npt.NDArray[Any], values: npt.NDArray[Any]) -> IntArray:
-    """Return the bins of values by their ranks among others; equals share the middle of theirs."""
-    rank = ordered.searchsorted(values, side="left") + ordered.searchsorted(values, side="right") + 1
-    bins: IntArray = rank * (BINS // 2) // (len(ordered) + 1)
-    return bins
+@kernel
+def _watch(
+    source: Any,
+    channels: Any,
+    planes: Any,
+    sides: Any,
+    ranked: Any,
+    scratch: Any,
+    distance: float,
+    options: Any,
+) -> None:
+    """Bet on an event, and let it take the place of the oldest of the latest."""
+    scores, along = scratch[0], scratch[1]
+    before = int(source["rows"]) - int(options["warmup"]) - 1
+    event = sides[len(sides) - RECENT + before % RECENT]
+    if before >= RECENT:
+        for p in range(PLANES):
+            planes[p]["recent"] -= _beyond(event, p)
+    sides_of(event, along, len(channels), planes)
+    for p in range(PLANES):
+        planes[p]["recent"] += _beyond(event, p)
+    _bet(source, event, planes, ranked, distance, options, before)
+    for j in range(len(channels)):
+        c, score = channels[j], float(scores[j])
+        c["recent"] = float(c["recent"]) + _WEIGHT * (score - float(c["recent"]))
+        c["recent_square"] = float(c["recent_square"]) + _WEIGHT * (score * score - float(c["recent_square"]))
 
 
-@cache
-def _bets(min_effect: float, ranked: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
-    """Return the bets on ranks by bin, of mean at most one for an exchangeable event, and what each may earn.
+@kernel
+def _charge(source: Any, rate: float) -> None:
+    """Let the budget accrue, and say what an alarm takes now: see `drift_step`."""
+    if not rate > 0.0:
+        return
+    source["owed"] = max(0.0, float(source["owed"]) - rate)
+    if source["rows"] % _PRICED == 0 or not source["nats"] > 0.0:
+        source["nats"] = max(1.0, log(BETS / (_SPENT * rate)))
+        source["bar"] = 2.0 ** min(float(source["owed"]), _MOST_DEBT)
 
-    The rank among N others takes N + 1 values with equal chance.
+
+@kernel
+def _learn_margins(
+    source: Any,
+    channels: Any,
+    planes: Any,
+    sample: Any,
+    projection: Any,
+    scratch: Any,
+    options: Any,
+    directions: Any,
+) -> None:
+    """Fit ranks, whitening and hyperplanes on the first half of the warm-up."""
+    n, d = sample.shape
+    warmup = int(options["warmup"])
+    scores = options["scores"]
+    for j in range(d):
+        c = channels[j]
+        fit(c, warmup, float(options["min_effect"]))
+        bins_from_sample(c)
+        c["past"][:] = 0.0
+        for i in range(n):
+            bin_ = innovation_bin(c, float(c["origin"]) + float(sample[i, j]))
+            count(c, bin_, scores, warmup)
+            sample[i, j] = bin_
+        classes_from_counts(c)
+        for i in range(n):
+            bin_ = min(max(int(sample[i, j]), 0), len(c["classes"]) - 1)
+            sample[i, j] = scores[min(int(c["classes"][bin_]), RANKS - 1)]
+        c["blocks"][:] = 0.0
+        c["recent"], c["recent_square"] = 0.0, 1.0
+    fit_projection(projection, sample, directions)
+    along = scratch[1]
+    for p in range(PLANES):
+        project(along, sample[int(options["places"][p] * n)], projection)
+        planes[p]["threshold"] = along[d + p]
+        planes[p]["beyond"] = 0
+        planes[p]["recent"] = 0
+        planes[p]["weight"] = 0
+    for i in range(n):
+        project(along, sample[i], projection)
+        for p in range(PLANES):
+            planes[p]["beyond"] += along[d + p] > planes[p]["threshold"]
+    source["blocks"][:] = 0.0
+
+
+@kernel
+def _gather_memory(
+    source: Any, channels: Any, scores: Any, distance: float, number: int, warmup: int
+) -> None:
+    """Gather how scores and distances of successive events hang together."""
+    short, long = max(2, warmup // _SHORT), max(2, warmup // _LONG)
+    for j in range(len(channels)):
+        score = float(scores[j])
+        _add(channels[j]["blocks"], score, number, short, long)
+    # The cube root of a chi-squared variable is nearly normal.
+    _add(source["blocks"], distance ** (1.0 / 3.0), number, short, long)
+
+
+@kernel
+def _add(sums: Any, value: float, number: int, short: int, long: int) -> None:
+    sums[0] += value
+    sums[1] += value * value
+    add_to_blocks(sums, 2, value, number, short)
+    add_to_blocks(sums, 4, value, number, long)
+
+
+@kernel
+def _memory(sums: Any, number: int, warmup: int, deviations: float) -> float:
+    """Return the larger time of short and long blocks."""
+    total = float(sums[0])
+    variance = float(sums[1]) / number - (total / number) ** 2
+    short, long = max(2, warmup // _SHORT), max(2, warmup // _LONG)
+    return max(
+        series_time(sums, 2, total, number, short, variance, deviations),
+        series_time(sums, 4, total, number, long, variance, deviations),
+    )
+
+
+@kernel
+def _learn_ranks(source: Any, channels: Any, ranked: Any, options: Any) -> None:
+    """Know what later events are ranked against, and by how much memory overstates evidence."""
+    sort_in_place(ranked[0])
+    number, warmup, deviations = ranked.shape[1], int(options["warmup"]), float(options["deviations"])
+    source["far_time"] = _memory(source["blocks"], number, warmup, SIGNIFICANT)
+    time = 1.0
+    for j in range(len(channels)):
+        time = max(time, _memory(channels[j]["blocks"], number, warmup, deviations))
+    source["look_time"] = time
+    source["evidence"][:] = 0.0
+    source["since"][:] = 0
+
+
+@kernel
+def _beyond(event: Any, p: int) -> int:
+    return int((event[p // 64] >> np.uint64(p % 64)) & np.uint64(1))
+
+
+@kernel
+def _bet(
+    source: Any, event: Any, planes: Any, ranked: Any, distance: float, options: Any, before: int
+) -> None:
+    """Move the e-CUSUMs on by the two answers' ranks."""
+    evidence, since = source["evidence"], source["since"]
+    if before >= _BLOCK:
+        look = _rank(ranked[1], product(event, planes))
+        tilts, means = options["look_tilts"][look], options["look_means"]
+        advance(evidence[:LOOKS], since[:LOOKS], tilts, means, 0.0, _MOST_SINCE, 0.0)
+    far = _rank(ranked[0], distance)
+    tilts, means = options["far_tilts"][far], options["far_means"]
+    advance(evidence[LOOKS:], since[LOOKS:], tilts, means, 0.0, _MOST_SINCE, 0.0)
+
+
+@kernel
+def _rank(ordered: Any, value: float) -> int:
+    """Return the class of a value by its rank among others; equals share the middle of theirs."""
+    single = np.float32(value)
+    below = upto = 0
+    for k in range(len(ordered)):
+        below += ordered[k] < single
+        upto += ordered[k] <= single
+    share = (below + upto + 1) / (2.0 * (len(ordered) + 1))
+    return min(RANKS - 1, int(RANKS * acos(1.0 - 2.0 * share) / pi))
+
+
+@kernel
+def _renew_witness(planes: Any, sides: Any, ranked: Any, recent: int, half: int) -> None:
+    """Let the direction in which events are compared be that in which the latest differ from the reference.
+
+    It is, but for a factor, the difference of the shares beyond each hyperplane: events like the latest
+    have a larger product with it than others.
     """
-    bets = channel_bets(min_effect)
-    levels = list(_EITHER_WAY)
-    chances = np.bincount((2 * np.arange(ranked + 1) + 1) * (BINS // 2) // (ranked + 1), minlength=BINS)
-    means = (bets.odds[levels] * (chances / chances.sum())).sum(axis=1)
-    table = bets.table[:, levels] - np.ceil(np.log(means) * UNIT).astype(np.int32)
-    table[BINS] = 0
-    gains = np.concatenate((bets.gains[list(_UPWARDS)], bets.gains[levels]))
-    return table.astype(np.int32), gains
+    for p in range(PLANES):
+        planes[p]["weight"] = planes[p]["recent"] * half - planes[p]["beyond"] * recent
+    looks = ranked[1]
+    for k in range(len(looks)):
+        looks[k] = product(sides[k], planes)
+
+
+@kernel
+def _strongest(source: Any, options: Any, known: int) -> tuple[float, int]:
+    """Return the strongest evidence over its threshold, and the bet."""
+    best, which = 0.0, 0
+    if not source["nats"] > 0.0:
+        return best, which
+    for bet in range(BETS):
+        time = source["look_time"] if bet < LOOKS else source["far_time"]
+        threshold = raised(float(source["nats"]) * float(time), float(options["slowness"][bet]), known)
+        ratio = float(source["evidence"][bet]) / (threshold * float(source["bar"]))
+        if ratio > best:
+            best, which = ratio, bet
+    return best, which
+
+
+@kernel
+def multivariate_statistic(source: Any, options: Any) -> float:
+    """Return the strongest evidence over its threshold: 1 is an alarm, 0 while a reference is learned."""
+    warmup = int(options["warmup"])
+    if source["rows"] <= warmup:
+        return float(source["statistic"]) if source["rows"] == 0 else 0.0
+    statistic, _ = _strongest(source, options, warmup - warmup // 2)
+    return statistic
+
+
+@kernel
+def _tell(source: Any, channels: Any, bet: int, ratio: float, row: int, signals: Any, number: Any) -> None:
+    kind = MULTIVARIATE if bet < LOOKS else DISTANCE
+    evidence = float(source["evidence"][bet])
+    signal = emit(signals, number, row, kind, -1, False, evidence, evidence / ratio)  # noqa: FBT003
+    since = int(source["since"][bet])
+    known = 1.0 - (1.0 - _WEIGHT) ** since
+    total = 0.0
+    for j in range(len(channels)):
+        # How far the channel's mean and its spread have moved, in standard errors squared.
+        mean = float(channels[j]["recent"]) / known
+        square = (float(channels[j]["recent_square"]) - (1.0 - known)) / known
+        moved = mean**2 + 0.5 * (square - 1.0) ** 2 + 1e-12
+        total += moved
+        blame(signal, j, moved)
+    for k in range(len(signal["share"])):
+        signal["share"][k] = signal["share"][k] / total
+    signal["figures"][4] = since
+
+
+@kernel
+def _restart(source: Any, channels: Any, statistic: float) -> None:
+    """Owe an alarm, and begin a new reference."""
+    source["statistic"] = statistic
+    source["owed"] = float(source["owed"]) + 1.0
+    source["bar"] = 2.0 ** min(float(source["owed"]), _MOST_DEBT)
+    source["rows"] = 0
+    for j in range(len(channels)):
+        begin(channels[j])

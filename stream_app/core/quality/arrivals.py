@@ -1,200 +1,192 @@
 """The rate at which a source's events come: silence and bursts, in event time."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray
-from stream_app.core.quality.options import QualityOptions
+from stream_app.core.kernel import Counter, emit, kernel
+from stream_app.core.quality.habits import habit, remember
+from stream_app.core.quality.records import BEGINS, BURST, ENDS, GAP_BINS, GAP_FIRST, MARKS, SILENCE, WHOLE
 
-__all__ = ["Arrivals", "RateChange"]
+__all__ = ["advance", "arrivals_step", "ends_silence", "refresh_arrivals", "tell_burst", "tell_silence"]
 
 _SILENCE_MEDIANS = 20.0
 _SILENCE_LONGEST = 3.0
+_LONGEST_GAP = 1e15
+_SHORTEST_SPAN = 1e-6
+_LOWEST_RATE = 1e-15
+_MOST_GAPS = 2048
+_LOOK = 32
 
 
-@dataclass(frozen=True, slots=True)
-class RateChange:
-    """Begin or end of a silence or a burst; ``row`` is -1 when no event but the passing of time shows it."""
-
-    row: int
-    ts: float
-    name: str
-    begins: bool
-    statistic: float
-    threshold: float
-
-
-class Arrivals:
-    """Watch the gaps between the events of one source.
+@kernel
+def arrivals_step(s: Any, options: Any, ts: float) -> bool:
+    """Take the time of one event; return whether a burst begins or ends with it.
 
     Gaps are taken between successive maxima of event time, so a row out of order neither makes nor ends one.
-    From the first ``learn`` events: silence is a gap above 20 medians and 3 times the longest gap; a burst is
-    ``burst_window`` events within less than ``1 / burst_factor`` of their mean time and less than half the
-    shortest time they took.
 
     Parameters
     ----------
-    options : QualityOptions
-        ``learn``, ``silence``, ``burst_window``, ``burst_factor``.
-
-    Examples
-    --------
-    >>> arrivals = Arrivals(QualityOptions(silence=5.0))
-    >>> _ = arrivals.update(np.arange(10.0))
-    >>> [(change.name, change.begins, change.ts) for change in arrivals.update(np.array([30.0]))]
-    [('silence', True, 14.0), ('silence', False, 30.0)]
+    s : record of QUALITY_SOURCE
+    options : record of QUALITY_OPTIONS
+    ts : float
+        Epoch seconds, finite.
     """
+    changed = False
+    if s["events"] == 0:
+        s["first"] = ts
+        s["newest"] = ts
+        s["month"] = ts
+        s["times"][0] = ts
+        if options["silence"] > 0.0:
+            s["silence"] = options["silence"]
+    elif ts >= s["newest"]:
+        gap = min(float(ts) - float(s["newest"]), _LONGEST_GAP)
+        s["newest"] = ts
+        if gap > 0.0:
+            _take_gap(s, options, gap)
+        s["counted"] += 1
+        stride = options["burst_window"] // MARKS
+        if s["counted"] % stride == 0:
+            changed = _take_mark(s, options, s["counted"] // stride)
+    s["events"] += 1
+    if s["events"] % _LOOK == 0 or s["events"] == options["learn"]:
+        if s["events"] == options["learn"]:
+            s["gaps"][0, 1] = s["gaps"][0, 0]
+            s["rates"][0, 1] = s["rates"][0, 0]
+        s["period"] = _median_gap(s["gap_counts"], s["gap_sums"])
+        refresh_arrivals(s, options)
+    return changed
 
-    __slots__ = (
-        "_times",
-        "burst",
-        "bursting",
-        "events",
-        "first",
-        "longest",
-        "newest",
-        "options",
-        "silence",
-        "silent",
+
+@kernel
+def _take_gap(s: Any, options: Any, gap: float) -> None:
+    part = min(max(math.frexp(gap)[1] - GAP_FIRST, 0), GAP_BINS - 1)
+    s["gap_counts"][part] += 1
+    s["gap_sums"][part] = float(s["gap_sums"][part]) + gap
+    if s["gap_counts"][part] >= _MOST_GAPS:
+        # Halved, so that the newest few thousand gaps have the say.
+        for k in range(GAP_BINS):
+            gaps = int(s["gap_counts"][k])
+            if gaps > 0:
+                s["gap_sums"][k] = float(s["gap_sums"][k]) * (gaps // 2) / gaps
+            s["gap_counts"][k] = gaps // 2
+    if remember(s["gaps"], gap):
+        refresh_arrivals(s, options)
+
+
+@kernel
+def _take_mark(s: Any, options: Any, mark: int) -> bool:
+    """Judge the time that a window of events took, at every tenth part of one."""
+    place = mark % MARKS
+    begun, newest = float(s["times"][place]), float(s["newest"])
+    s["times"][place] = newest
+    if mark < MARKS:
+        return False
+    span = min(newest - begun, _LONGEST_GAP)
+    rate = options["burst_window"] / max(span, _SHORTEST_SPAN)
+    if s["bursting"]:
+        s["peak"] = max(float(s["peak"]), rate)
+        if span > 2.0 * s["burst"]:
+            s["bursting"] = 0
+            return True
+    elif span < s["burst"]:
+        s["bursting"] = 1
+        s["peak"] = rate
+        return True
+    elif remember(s["rates"], rate):
+        refresh_arrivals(s, options)
+    return False
+
+
+@kernel
+def _median_gap(counts: npt.NDArray[np.uint16], sums: npt.NDArray[np.float32]) -> float:
+    """Return the mean of the bin that holds the median: exact where events come evenly."""
+    total = 0
+    for k in range(GAP_BINS):
+        total += int(counts[k])
+    below = 0
+    for k in range(GAP_BINS):
+        below += int(counts[k])
+        if counts[k] > 0 and 2 * below >= total:
+            return float(sums[k]) / int(counts[k])
+    return math.nan
+
+
+@kernel
+def refresh_arrivals(s: Any, options: Any) -> None:
+    """Set what is too long without an event, and too fast."""
+    if s["events"] < options["learn"] or not s["period"] > 0.0:
+        return
+    period = float(s["period"])
+    if not options["silence"] > 0.0:
+        s["silence"] = max(_SILENCE_MEDIANS * period, _SILENCE_LONGEST * habit(s["gaps"]))
+    window = options["burst_window"]
+    fastest = max(habit(s["rates"]), _LOWEST_RATE)
+    s["burst"] = min(window * period / options["burst_factor"], window / fastest / 2.0)
+
+
+@kernel
+def ends_silence(s: Any, ts: float) -> bool:
+    """Whether the event at `ts` ends a silence, that was told before or is shown by it."""
+    gap = float(ts) - float(s["newest"])
+    return s["events"] > 0 and gap > 0.0 and (s["silent"] != 0 or 0.0 < s["silence"] < gap)
+
+
+@kernel
+def tell_silence(s: Any, ts: float, row: int, signals: npt.NDArray[Any], count: Counter) -> None:
+    """Tell a silence that the event at `ts` ends, before that is taken."""
+    gap = min(float(ts) - float(s["newest"]), _LONGEST_GAP)
+    if not s["silent"]:
+        _tell_silence(s, row, BEGINS, gap, signals, count)
+    s["silent"] = 0
+    _tell_silence(s, row, ENDS, gap, signals, count)
+
+
+@kernel
+def _tell_silence(
+    s: Any,
+    row: int,
+    ended: bool,  # noqa: FBT001 a kernel takes no keywords
+    gap: float,
+    signals: npt.NDArray[Any],
+    count: Counter,
+) -> None:
+    found = emit(signals, count, row, SILENCE, WHOLE, ended, gap, float(s["silence"]))
+    found["figures"][0] = s["period"]
+    if not ended:
+        found["figures"][1] = float(s["newest"]) + float(s["silence"])
+
+
+@kernel
+def tell_burst(s: Any, options: Any, row: int, signals: npt.NDArray[Any], count: Counter) -> None:
+    """Tell that a burst has begun or ended: its highest rate, in events a second."""
+    window, peak, ended = options["burst_window"], float(s["peak"]), not s["bursting"]
+    found = emit(
+        signals, count, row, BURST, WHOLE, ended, peak, window / max(float(s["burst"]), _SHORTEST_SPAN)
     )
+    found["figures"][0] = 1.0 / float(s["period"])
+    if ended:
+        remember(s["rates"], peak)
+        refresh_arrivals(s, options)
 
-    def __init__(self, options: QualityOptions) -> None:
-        self.options = options
-        self.events = 0
-        self.first = math.nan
-        self.newest = math.nan
-        self.longest = 0.0
-        self.silence = math.inf if options.silence is None else float(options.silence)
-        self.burst = 0.0
-        self.silent = False
-        self.bursting = False
-        # Running maxima of event time: while learning all of them, later the last `burst_window`.
-        self._times: FloatArray = np.empty(0)
 
-    @property
-    def _learning(self) -> bool:
-        return self.events < self.options.learn
+def advance(s: Any, ts: float, signals: npt.NDArray[Any], count: Counter) -> None:
+    """Say that event time has come to `ts` without an event of this source: a silence may begin.
 
-    def update(self, ts: FloatArray) -> list[RateChange]:
-        """Take event times in order of arrival."""
-        found: list[RateChange] = []
-        start = 0
-        while start < len(ts):
-            stop = min(len(ts), start + self.options.learn - self.events) if self._learning else len(ts)
-            found += self._segment(ts[start:stop], start)
-            start = stop
-        return found
+    Its signal has row -1. The next event ends it.
 
-    def _segment(self, ts: FloatArray, offset: int) -> list[RateChange]:
-        if math.isnan(self.newest):
-            self.first = self.newest = float(ts[0])
-        top = np.empty(len(ts) + 1)
-        top[0], top[1:] = self.newest, ts
-        top = np.maximum.accumulate(top)
-        gaps = top[1:] - top[:-1]
-        longest = float(np.maximum.reduce(gaps))
-        found = self._silences(top, gaps, offset) if self.silent or longest > self.silence else []
-        self.longest = max(self.longest, longest)
-        self.newest = float(top[-1])
-        times = np.concatenate([self._times, top[1:]])
-        found += self._bursts(times, offset)
-        self.events += len(ts)
-        if self.events == self.options.learn:
-            self._fit(times)
-        self._times = times if self._learning else times[-self.options.burst_window :].copy()
-        return found
-
-    def _silences(self, top: FloatArray, gaps: FloatArray, offset: int) -> list[RateChange]:
-        found: list[RateChange] = []
-        start = 0
-        if self.silent:
-            ends = np.flatnonzero(gaps > 0)
-            if len(ends) == 0:
-                return []
-            start = int(ends[0]) + 1
-            found.append(
-                self._silence(offset + start - 1, float(top[start]), float(gaps[start - 1]), begins=False)
-            )
-            self.silent = False
-        for i in (np.flatnonzero(gaps[start:] > self.silence) + start).tolist():
-            gap = float(gaps[i])
-            found.append(self._silence(offset + i, float(top[i]) + self.silence, gap, begins=True))
-            found.append(self._silence(offset + i, float(top[i + 1]), gap, begins=False))
-        return found
-
-    def _silence(self, row: int, ts: float, gap: float, *, begins: bool) -> RateChange:
-        return RateChange(row, ts, "silence", begins, gap, self.silence)
-
-    def _bursts(self, times: FloatArray, offset: int) -> list[RateChange]:
-        # While learning no burst is known; later the times are a window of old ones and the new ones.
-        if self.burst <= 0.0:
-            return []
-        window = self.options.burst_window
-        spans = times[window:] - times[:-window]
-        if not self.bursting and np.minimum.reduce(spans) >= self.burst:
-            return []
-        found: list[RateChange] = []
-        i = 0
-        while i < len(spans):
-            hits = np.flatnonzero(spans[i:] > 2.0 * self.burst if self.bursting else spans[i:] < self.burst)
-            if len(hits) == 0:
-                break
-            i += int(hits[0])
-            self.bursting = not self.bursting
-            # As rates in events a second, larger is worse, as everywhere; the span of equal times counts as 1 µs.
-            rate = window / max(float(spans[i]), 1e-6)
-            at = float(times[window + i])
-            found.append(RateChange(offset + i, at, "burst", self.bursting, rate, window / self.burst))
-            i += 1
-        return found
-
-    def _fit(self, sample: FloatArray) -> None:
-        gaps = np.diff(sample)
-        positive = gaps[gaps > 0]
-        if len(positive) == 0:
-            return
-        if self.options.silence is None:
-            self.silence = max(
-                _SILENCE_MEDIANS * float(np.median(positive)), _SILENCE_LONGEST * float(positive.max())
-            )
-        window = self.options.burst_window
-        usual = (sample[-1] - sample[0]) / len(gaps) * window
-        shortest = float((sample[window:] - sample[:-window]).min())
-        self.burst = min(float(usual) / self.options.burst_factor, shortest / 2.0)
-
-    def advance(self, ts: float) -> list[RateChange]:
-        """Say that event time has come to ``ts`` without an event of this source: a silence may begin."""
-        if self.silent or math.isnan(self.newest) or not ts - self.newest > self.silence:
-            return []
-        self.silent = True
-        return [self._silence(-1, self.newest + self.silence, ts - self.newest, begins=True)]
-
-    def state(self) -> dict[str, Any]:
-        """Give the state as plain data."""
-        return {
-            "events": self.events,
-            "first": self.first,
-            "newest": self.newest,
-            "longest": self.longest,
-            "silence": self.silence,
-            "burst": self.burst,
-            "silent": self.silent,
-            "bursting": self.bursting,
-            "times": self._times,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        self.events = int(state["events"])
-        self.first, self.newest = float(state["first"]), float(state["newest"])
-        self.longest = float(state["longest"])
-        self.silence, self.burst = float(state["silence"]), float(state["burst"])
-        self.silent, self.bursting = bool(state["silent"]), bool(state["bursting"])
-        self._times = np.array(state["times"], dtype=np.float64)
-        kept = self.events if self._learning else self.options.burst_window
-        if self._times.shape != (kept,):
-            raise ValueError(f"event times of shape {self._times.shape} instead of {kept} times")
+    Parameters
+    ----------
+    s : record of QUALITY_SOURCE
+    ts : float
+        The watermark, epoch seconds.
+    signals, count
+        Take the signal.
+    """
+    gap = min(float(ts) - float(s["newest"]), _LONGEST_GAP)
+    if s["events"] and not s["silent"] and 0.0 < s["silence"] < gap:
+        _tell_silence(s, -1, BEGINS, gap, signals, count)
+        s["silent"] = 1

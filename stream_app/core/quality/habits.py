@@ -1,194 +1,182 @@
-"""What is ordinary for a channel, learned from its first values.
+"""What is ordinary for a channel: limits that chance and what was seen before do not pass.
 
-Frequencies are learned from a few hundred values, so they are uncertain themselves: limits come from the
-predictive distribution (uniform prior), not from the frequency as if it were known.
+Frequencies are learned from a few hundred values, so they are uncertain themselves: limits come from the predictive
+distribution (uniform prior), not from the frequency as if it were known. And what has happened twice within the memory
+is a habit, however improbable: a limit lies beyond the second largest of what was seen.
 """
 
-import functools
 import math
-from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
-import numpy as np
-from scipy import special
+import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.quality.options import QualityOptions
-from stream_app.core.quality.runs import improbable_repeats, longest_ordinary_run
+from stream_app.core.kernel import kernel
+from stream_app.core.quality.records import NEVER
 
-__all__ = ["NEVER", "HabitColumns", "Habits", "learn_habits", "sigma_limits"]
+__all__ = [
+    "forget",
+    "habit",
+    "improbable_repeats",
+    "learn_channel",
+    "most_missing_by_chance",
+    "refresh_absences",
+    "refresh_stuck",
+    "remember",
+]
 
-NEVER = 2**62
-"""A count that is never reached: the check is not judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """Learned limits of one channel.
-
-    Parameters
-    ----------
-    low, high : float
-        Beyond-sigma limits; infinite when the reference has no scale.
-    scale : float or None
-        Robust standard deviation; None when there is none.
-    missing_begin, missing_end : int
-        Missing values among the last ``missing_window`` that begin and end an alarm.
-    stuck : int
-        Run length that is stuck; 0: not judged.
-    gone : int
-        Events without a value after which the channel has disappeared.
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    scale: float | None = None
-    missing_begin: int = NEVER
-    missing_end: int = 0
-    stuck: int = 0
-    gone: int = NEVER
+_LEAST_TOLERANCE = 2.0**-10
+_LARGEST = 1e308
+_LARGEST_SINGLE = 3e38
+_MOST_TRIALS = 2**16
+_MOVING, _DWELLING = 2, 10
+_NO_COUNT = 2**15 - 1
 
 
-@dataclass(slots=True)
-class HabitColumns:
-    """The habits of all channels of a source side by side, as vectorised checks compare with them.
-
-    Parameters
-    ----------
-    low, high, scale, missing_begin, missing_end, stuck, gone : ndarray, shape (d,)
-        As in `Habits`; a scale that there isn't is NaN.
-
-    Examples
-    --------
-    >>> columns = HabitColumns.unknown(2)
-    >>> columns.put(1, Habits(low=-3.0, high=3.0, scale=0.3, stuck=20))
-    >>> columns.high.tolist(), columns.stuck.tolist()
-    ([inf, 3.0], [0, 20])
-    """
-
-    low: FloatArray
-    high: FloatArray
-    scale: FloatArray
-    missing_begin: IntArray
-    missing_end: IntArray
-    stuck: IntArray
-    gone: IntArray
-
-    @classmethod
-    def unknown(cls, columns: int) -> Self:
-        """Return columns of which nothing is known yet."""
-        return cls(*(np.full(columns, value) for value in _row(Habits())))
-
-    def grow(self, columns: int) -> None:
-        """Add columns at the end."""
-        fresh = self.unknown(columns)
-        for name in self.__slots__:
-            setattr(self, name, np.append(getattr(self, name), getattr(fresh, name)))
-
-    def put(self, column: int, habits: Habits) -> None:
-        """Take the habits of one column."""
-        for name, value in zip(self.__slots__, _row(habits), strict=True):
-            getattr(self, name)[column] = value
+@kernel
+def remember(largest: npt.NDArray[Any], value: float) -> bool:
+    """Keep a value in the two largest of this memory, the first row; return whether it is among them."""
+    if value > float(largest[0, 0]):
+        largest[0, 1] = largest[0, 0]
+        largest[0, 0] = value
+        return True
+    if value > float(largest[0, 1]):
+        largest[0, 1] = value
+        return True
+    return False
 
 
-def _row(habits: Habits) -> tuple[float | int, ...]:
-    scale = math.nan if habits.scale is None else habits.scale
-    return (
-        *(habits.low, habits.high, scale),
-        *(habits.missing_begin, habits.missing_end, habits.stuck, habits.gone),
-    )
+@kernel
+def habit(largest: npt.NDArray[Any]) -> float:
+    """Return what happened at least twice, in this memory or in the one before."""
+    return max(float(largest[0, 1]), float(largest[1, 1]))
 
 
-def learn_habits(x: FloatArray, rows: int, options: QualityOptions) -> Habits:
-    """Learn a channel's limits.
+@kernel
+def forget(largest: npt.NDArray[Any]) -> None:
+    """Begin a new memory."""
+    for k in range(2):
+        largest[1, k] = largest[0, k]
+        largest[0, k] = 0
 
-    Parameters
-    ----------
-    x : ndarray, shape (n,)
-        Its first observed values, in order.
-    rows : int
-        Events that they took, missing ones included.
-    options : QualityOptions
-        Limits and levels.
 
-    Returns
-    -------
-    Habits
+@kernel
+def log_beta(a: float, b: float) -> float:
+    """Return the logarithm of the beta function."""
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+@kernel
+def improbable_repeats(hits: int, trials: int, chance: float) -> int:
+    """Return how many hits in a row are less probable than `chance`, after so many hits in so many trials.
+
+    The predictive probability of m hits is the mean of ``p**m`` over what the trials leave possible for p,
+    Beta(hits + 1, trials - hits + 1).
 
     Examples
     --------
-    >>> habits = learn_habits(np.random.default_rng(0).normal(size=300), 300, QualityOptions())
-    >>> 9.0 < habits.high < 12.0, habits.missing_begin, habits.stuck, habits.gone
-    (True, 15, 20, 300)
+    >>> improbable_repeats(0, 299, 1e-6), improbable_repeats(150, 300, 1e-6)
+    (3, 21)
     """
-    low, high, scale = sigma_limits(x, options.sigma)
-    window, missing = options.missing_window, rows - len(x)
-    begin = max(options.missing_least, _most_by_chance(options.chance, window, missing, len(x)) + 1)
-    return Habits(
-        low=low,
-        high=high,
-        scale=scale,
-        missing_begin=begin if begin <= window else NEVER,
-        missing_end=min(begin - 1, max(begin // 2, math.ceil(missing / rows * window))),
-        stuck=longest_ordinary_run(x, options.chance, options.stuck_least),
-        # Twice: absences of sensors come in clusters.
-        gone=max(options.gone_least, 2 * improbable_repeats(missing, rows, options.chance)),
-    )
+    a, b = hits + 1.0, trials - hits + 1.0
+    bound = log_beta(a, b) + math.log(chance)
+    low, high = 0, 1
+    while log_beta(a + high, b) > bound:
+        if high >= NEVER:
+            return NEVER
+        low, high = high, 2 * high
+    while low + 1 < high:
+        middle = (low + high) // 2
+        if log_beta(a + middle, b) > bound:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
-@functools.lru_cache(maxsize=1024)
-def _most_by_chance(chance: float, window: int, missing: int, observed: int) -> int:
-    # The beta-binomial's tail, summed from its far end, where terms are small. Cached, because nearly all channels
-    # miss nothing while they learn.
-    k = np.arange(window + 1)
-    mass = special.betaln(k + missing + 1, window - k + observed + 1) - special.betaln(k + 1, window - k + 1)
-    mass -= math.log(window + 1) + special.betaln(missing + 1, observed + 1)
-    at_least = np.cumsum(np.exp(mass)[::-1])[::-1]
-    return int(np.count_nonzero(at_least[1:] > chance))
+@kernel
+def most_missing_by_chance(chance: float, window: int, missing: int, observed: int) -> int:
+    """Return the most missing values in a window that chance brings with a probability above `chance`.
 
+    The predictive distribution is beta-binomial; its tail is summed from the far end, where terms are small.
 
-def sigma_limits(x: FloatArray, sigma: float) -> tuple[float, float, float | None]:
-    """Return low and high limits, and the robust scale; without limits where all values are equal.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n,)
-        A channel's values, finite, in order.
-    sigma : float
-        Robust standard deviations from the median to either limit.
-
-    Returns
-    -------
-    tuple of float, float, float or None
+    Examples
+    --------
+    >>> most_missing_by_chance(1e-9, 100, 0, 300)
+    14
     """
-    # Scaled by a power of two, so that 1e300 has a scale as any other level, and squares that can be summed.
-    unit = 2.0**700 if np.abs(x).max() > 2.0**500 else 1.0
-    # Order statistics by rank: np.quantile and np.median cost more than all other checks together.
-    ordered = np.sort(x / unit)
-    low, middle, high = (float(ordered[round(level * (len(x) - 1))]) for level in (0.05, 0.5, 0.95))
-    deviation = 1.4826 * float(np.sort(np.abs(ordered - middle))[len(x) // 2])
-    # The wider of two robust scales: the median deviation of a coarsely rounded or two-level signal can be
-    # far too small, or zero.
-    scale = max(deviation, (high - low) / 3.29)
-    if scale == 0.0:
-        return -math.inf, math.inf, None
-    centre, reach = float(middle), sigma * scale * _unseen_range(x / unit)
-    return (
-        (centre - reach) * unit,
-        (centre + reach) * unit,
-        min(scale * unit, float(np.finfo(np.float64).max)),
-    )
+    a, b = missing + 1.0, observed + 1.0
+    whole = log_beta(a, b) + math.log(window + 1.0)
+    tail = 0.0
+    for k in range(window, 0, -1):
+        tail += math.exp(log_beta(k + a, window - k + b) - log_beta(k + 1.0, window - k + 1.0) - whole)
+        if tail > chance:
+            return k
+    return 0
 
 
-def _unseen_range(x: FloatArray) -> float:
-    """Return by how much a channel's range exceeds what a sample shows that is short beside its wander.
+@kernel
+def refresh_stuck(c: Any, options: Any) -> None:
+    """Set the length of a run from which on a channel is stuck.
 
-    A stationary wander of autocorrelation time t has, within n < 3 t events, a variance of n / (3 t) of its own
-    (the Ornstein-Uhlenbeck process, to first order in n / t). The time is that of a first-order
-    autoregression; beneath strong noise it comes out short, and then the noise is what sets the scale.
+    Beyond what independent repeats reach, and a multiple of the habit, because repeats come in clusters: twice it, or
+    ten times where values repeat more often than they change, as those of counters and states, whose runs have no
+    typical length. A channel that never changed is not judged: it cannot be told from a stuck one.
     """
-    centred = x - x.mean()
-    power = float(np.square(centred).sum())
-    memory = float((centred[1:] * centred[:-1]).sum()) / power if power > 0.0 else 0.0
-    time = (1.0 + memory) / max(1.0 - memory, 1e-6)
-    return math.sqrt(max(1.0, 3.0 * time / len(x)))
+    if c["repeats"] >= c["trials"] or options["stuck_least"] >= NEVER:
+        c["stuck_limit"] = 0
+        return
+    by_chance = improbable_repeats(int(c["repeats"]), int(c["trials"]), options["chance"]) + 1
+    multiple = _DWELLING if 2 * c["repeats"] > c["trials"] else _MOVING
+    by_habit = multiple * int(habit(c["runs"])) + 1
+    c["stuck_limit"] = min(max(options["stuck_least"], by_chance, by_habit), NEVER)
+
+
+@kernel
+def refresh_absences(c: Any, options: Any) -> None:
+    """Set how many missing values, and how long an absence, are more than a habit."""
+    learn, window = options["learn"], options["missing_window"]
+    missing = int(habit(c["blocks"]))
+    by_chance = most_missing_by_chance(options["chance"], window, missing, learn - missing) + 1
+    begin = max(options["missing_least"], by_chance)
+    end = min(begin - 1, max(begin // 2, math.ceil(missing * window / learn)))
+    c["missing_begin"] = begin if begin <= window else _NO_COUNT
+    c["missing_end"] = end
+    # Twice: absences of sensors come in clusters.
+    absent = 2 * max(improbable_repeats(missing, learn, options["chance"]), int(habit(c["absences"])))
+    c["gone_limit"] = min(max(options["gone_least"], absent), NEVER)
+
+
+@kernel
+def learn_channel(c: Any, options: Any) -> None:
+    """Take the rows of the current block into a channel's habits; the first block is one as a whole."""
+    learn = options["learn"]
+    missing, rows = int(c["block_missing"]), int(c["block_rows"])
+    c["block_rows"] = 0
+    c["block_missing"] = 0
+    if c["missing_begin"] == 0:
+        _learn_first(c, options, math.ceil(missing * learn / rows))
+        return
+    if c["on"] & 2:
+        c["block_peak"] = max(c["block_peak"], missing)
+    else:
+        before = habit(c["blocks"])
+        if remember(c["blocks"], missing) and habit(c["blocks"]) != before:
+            refresh_absences(c, options)
+    if c["trials"] >= _MOST_TRIALS:
+        c["trials"] //= 2
+        c["repeats"] //= 2
+    if c["repeats"] > 0:
+        refresh_stuck(c, options)
+
+
+@kernel
+def _learn_first(c: Any, options: Any, missing: int) -> None:
+    c["runs"][0, :] = max(c["runs"][0, 0], c["length"])
+    c["absences"][0, :] = c["absences"][0, 0]
+    c["blocks"][0, :] = min(missing, options["learn"])
+    changes = int(c["trials"]) - int(c["repeats"])
+    if changes > 0:
+        step = math.exp(min(float(c["step_logs"]) / changes, math.log(_LARGEST)))
+        c["tolerance"] = min(step * _LEAST_TOLERANCE, _LARGEST_SINGLE)
+    refresh_stuck(c, options)
+    refresh_absences(c, options)

@@ -7,7 +7,6 @@ from stream_app.core.twosample.ks import ks_p_value, ks_statistic, ks_test
 from stream_app.core.twosample.psi import PSI_MODERATE, PSI_SEVERE, Bins, psi
 from stream_app.core.twosample.ranks import mann_whitney
 from stream_app.core.twosample.reference import Reference
-from stream_app.core.twosample.sliding import SlidingKS
 from stream_app.core.twosample.windowed import WindowedTest, WindowedTestOptions
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Bins",
     "Comparison",
     "Reference",
-    "SlidingKS",
     "WindowedTest",
     "WindowedTestOptions",
     "chi_square",

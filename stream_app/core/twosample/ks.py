@@ -8,45 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.arrays import FloatArray
 from stream_app.core.twosample.comparison import Comparison
 from stream_app.core.twosample.reference import SortedSample
 from stream_app.errors import DataError
 
-__all__ = ["Method", "ks_from_counts", "ks_ordered", "ks_p_value", "ks_statistic", "ks_test"]
+__all__ = ["Method", "ks_ordered", "ks_p_value", "ks_statistic", "ks_test"]
 
 Method = Literal["auto", "exact", "asymp", "limit"]
 
 _EXACT_UP_TO = 10_000
-
-
-def ks_from_counts(reference: SortedSample, counts: IntArray, size: int | IntArray) -> FloatArray:
-    """Return the KS statistic of samples given as counts per cell of the reference.
-
-    Parameters
-    ----------
-    reference : SortedSample
-        n values, k distinct.
-    counts : ndarray of int, shape (..., 2 k + 1)
-        How many values of a sample fall into each cell (see `SortedSample.cells`).
-    size : int or ndarray of int, broadcastable to (..., 1)
-        Values a sample, the sum over the last axis.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The largest distance of the two empirical distribution functions.
-
-    Notes
-    -----
-    Counts are integers: the result is exact up to one rounding of each quotient.
-    """
-    running = np.cumsum(counts, axis=-1)
-    ours = reference.shares
-    on = np.abs(ours[1:] - running[..., 1::2] / size).max(axis=-1)
-    under = np.abs(ours[:-1] - running[..., 0:-1:2] / size).max(axis=-1)
-    distance: FloatArray = np.maximum(on, under)
-    return distance
 
 
 def ks_statistic(reference: SortedSample, x: FloatArray) -> float:

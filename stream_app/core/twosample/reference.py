@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.arrays import FloatArray
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
@@ -18,9 +18,6 @@ _VERSION = 1
 
 class SortedSample:
     """One channel's reference values, sorted, with what the tests need computed once.
-
-    The sorted values cut the line into cells: below the first distinct value, on it, between it and the second,
-    on the second, and so on. Every statistic of ranks depends on a new value only through its cell.
 
     Parameters
     ----------
@@ -39,8 +36,8 @@ class SortedSample:
     Examples
     --------
     >>> sample = SortedSample([2.0, 1.0, 2.0])
-    >>> sample.cells(np.array([0.0, 1.0, 1.5, 2.0, 9.0]))
-    array([0, 1, 2, 3, 4])
+    >>> sample.distinct, sample.shares
+    (array([1., 2.]), array([0.        , 0.33333333, 1.        ]))
     """
 
     __slots__ = ("distinct", "shares", "values")
@@ -60,23 +57,6 @@ class SortedSample:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    def cells(self, x: FloatArray) -> IntArray:
-        """Return the cell of each finite value: ``2 i + 1`` on the i-th distinct value, ``2 i`` just below it.
-
-        Parameters
-        ----------
-        x : ndarray, shape (m,)
-            Finite values.
-
-        Returns
-        -------
-        ndarray of int, shape (m,)
-        """
-        at = np.searchsorted(self.distinct, x, side="left")
-        on = self.distinct[np.minimum(at, len(self.distinct) - 1)] == x
-        cells: IntArray = 2 * at + on
-        return cells
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,6 @@
-"""Rolling windows over one source's channels, by number of events and by event time, and their statistics."""
+"""Rolling windows over a source's channels, by number of events and by event time, and their statistics."""
 
-from stream_app.core.windows.rolling import RollingWindow
-from stream_app.core.windows.summary import flat_summaries
+from stream_app.core.windows.ring import RING, window_layout, window_push
+from stream_app.core.windows.summary import STATISTICS, summarise
 
-__all__ = ["RollingWindow", "flat_summaries"]
+__all__ = ["RING", "STATISTICS", "summarise", "window_layout", "window_push"]

@@ -19,10 +19,10 @@ from stream_app.core.performance import (
 )
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.monitors.extra_detectors import ExtraDetector
 from stream_app.monitors.predictions.columns import LabelledColumns
 from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.evidence import Named, performance_signal
-from stream_app.monitors.sensors import ExtraDetector
 
 __all__ = ["Accuracy", "Baseline", "error_detector_name"]
 

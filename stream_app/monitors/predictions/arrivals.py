@@ -1,6 +1,8 @@
-"""What a prediction monitor takes: the events of one model with the records they came in."""
+"""What a prediction monitor takes: the events of models with the records they came in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -12,7 +14,7 @@ __all__ = ["Arrivals", "PredictionBatch"]
 
 
 class Arrivals(EventArrivals[PredictionRow]):
-    """Decoded events of one source with the records they came in, column by column.
+    """Decoded events of any models with the records they came in, column by column.
 
     Parameters
     ----------
@@ -25,6 +27,22 @@ class Arrivals(EventArrivals[PredictionRow]):
     """
 
     __slots__ = ()
+
+    @property
+    def sources(self) -> list[str]:
+        """Whose each event is."""
+        return [row.source for row in self.rows]
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event times, shape (n,)."""
+        return np.array([row.ts for row in self.rows], dtype=np.float64)
+
+    def at(self, rows: Sequence[int]) -> Self:
+        """Return some of them, by their places, which ascend."""
+        return type(self)(
+            [self.rows[i] for i in rows], [self.offsets[i] for i in rows], [self.record_ts[i] for i in rows]
+        )
 
 
 @dataclass(frozen=True, slots=True)

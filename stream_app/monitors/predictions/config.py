@@ -6,7 +6,7 @@ from stream_app.core.fairness import FairnessOptions
 from stream_app.core.performance import ClassMix
 from stream_app.core.retraining import RetrainingConfig
 from stream_app.errors import SettingsError
-from stream_app.monitors.sensors import ExtraDetector
+from stream_app.monitors.extra_detectors import ExtraDetector
 
 __all__ = ["ERROR_DETECTORS", "PredictionConfig"]
 

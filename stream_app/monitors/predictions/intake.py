@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, Self
 from stream_app.core.performance import JoinVerdict, LabelJoin, Labels
 from stream_app.core.versions import expect_version
 from stream_app.events import PredictionRow, Reason
+from stream_app.monitors.base import Refusal
 from stream_app.monitors.predictions.arrivals import Arrivals
 from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.sensors import Refusal
 
 __all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Unlabelled"]
 

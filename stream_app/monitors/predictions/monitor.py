@@ -1,9 +1,10 @@
 """The prediction monitor: events of models in, alerts, triggers and live features out."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stream_app.monitors.by_source import MonitorBySource
+from stream_app.events import Alert
 from stream_app.monitors.predictions.arrivals import Arrivals
 from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.outcome import Outcome
@@ -12,7 +13,7 @@ from stream_app.monitors.predictions.source import SourceMonitor
 __all__ = ["PredictionMonitor"]
 
 
-class PredictionMonitor(MonitorBySource[Arrivals, Outcome]):
+class PredictionMonitor:
     """Watches the models of one partition.
 
     The same events in the same order give the same alerts and states, wherever batches begin and end. A model that
@@ -37,21 +38,118 @@ class PredictionMonitor(MonitorBySource[Arrivals, Outcome]):
     ...     PredictionRow("m", ts=2.0, id="b", prediction="dog", label="dog"),
     ...     PredictionRow("m", ts=9.0, id="a", label="dog"),
     ... ]
-    >>> _ = monitor.update("m", Arrivals(rows, offsets=[0, 1, 2], record_ts=[1.0, 2.0, 9.0]))
+    >>> _ = monitor.take(Arrivals(rows, offsets=[0, 1, 2], record_ts=[1.0, 2.0, 9.0]))
     >>> _, features = monitor.features("m")
     >>> features["labelled"], features["accuracy"]
     (2, 0.5)
     """
 
     def __init__(self, config: PredictionConfig) -> None:
-        super().__init__(source_ttl=config.source_ttl, max_future=config.max_future)
         self._config = config
+        self._sources: dict[str, SourceMonitor] = {}
 
-    def _started(self, source: str) -> SourceMonitor:
-        return SourceMonitor(source, self._config)
+    def take(self, events: Arrivals, partition: int = 0) -> list[Outcome]:
+        """Take events of any models, in the order of their offsets.
 
-    def _resumed(self, source: str, state: Mapping[str, Any]) -> SourceMonitor:
-        return SourceMonitor.from_state(state, source, self._config)
+        Parameters
+        ----------
+        events : Arrivals
+            At least one event.
+        partition : int
+            Where they came from; part of the identity of their alerts.
+        """
+        places: dict[str, list[int]] = {}
+        for i, row in enumerate(events.rows):
+            places.setdefault(row.source, []).append(i)
+        if len(places) == 1:
+            return [self.update(events.rows[0].source, events, partition)]
+        return [self.update(source, events.at(mine), partition) for source, mine in places.items()]
 
-    def _joined(self, outcomes: Sequence[Outcome]) -> Outcome:
-        return Outcome.joined(outcomes)
+    def update(self, source: str, arrivals: Arrivals, partition: int = 0) -> Outcome:
+        """Take events of one source, in the order of their offsets.
+
+        Parameters
+        ----------
+        source : str
+            Whose.
+        arrivals : Arrivals
+            At least one event.
+        partition : int
+            Where they came from; part of the identity of their alerts.
+        """
+        outcomes = []
+        for ended, monitor, piece in self._pieces(source, arrivals):
+            outcome = monitor.update(piece, partition)
+            outcome.alerts[:0] = ended
+            outcomes.append(outcome)
+        return outcomes[0] if len(outcomes) == 1 else Outcome.joined(outcomes)
+
+    def _pieces(
+        self, source: str, arrivals: Arrivals
+    ) -> Iterator[tuple[list[Alert], SourceMonitor, Arrivals]]:
+        """Split arrivals where the source starts cold, which ends its alerts; by its own times, wherever batches end."""
+        monitor = self._sources.get(source)
+        newest = -math.inf if monitor is None else monitor.intake.latest
+        first, ended = 0, list[Alert]()
+        for last in [*self._returns(arrivals, newest), len(arrivals.rows)]:
+            if last > first:
+                if monitor is None:
+                    monitor = self._sources[source] = SourceMonitor(source, self._config)
+                whole = last - first == len(arrivals.rows)
+                yield ended, monitor, arrivals if whole else arrivals.at(range(first, last))
+            if monitor is not None and last < len(arrivals.rows):
+                ended = monitor.end_alerts(arrivals.offsets[last])
+            monitor = None
+            first = last
+
+    def _returns(self, arrivals: Arrivals, newest: float) -> list[int]:
+        """Find the events before which the source was away for too long; those from the future say nothing."""
+        ttl, max_future = self._config.source_ttl, self._config.max_future
+        ts = arrivals.ts
+        if ts.max() - (ts.min() if math.isinf(newest) else newest) <= ttl:
+            return []
+        found = []
+        for i, (time, record_ts) in enumerate(zip(ts.tolist(), arrivals.record_ts, strict=True)):
+            if newest < time <= record_ts + max_future:
+                if time - newest > ttl and not math.isinf(newest):
+                    found.append(i)
+                newest = time
+        return found
+
+    def __contains__(self, source: str) -> bool:
+        return source in self._sources
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def sources(self) -> list[str]:
+        """Names of all sources seen."""
+        return list(self._sources)
+
+    def features(self, source: str) -> tuple[float, Mapping[str, float | None]]:
+        """Return the time of the newest event of a source, and its live features."""
+        return self._sources[source].features()
+
+    def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
+        """Return the same of some sources."""
+        return [self._sources[source].features() for source in sources]
+
+    def forget(self, source: str) -> None:
+        """Drop a source; it starts cold when it comes again, unless it is restored before."""
+        self._sources.pop(source, None)
+
+    def state(self, source: str) -> dict[str, Any]:
+        """State of one source as plain values."""
+        return self._sources[source].state()
+
+    def restore(self, source: str, state: Mapping[str, Any]) -> None:
+        """Put a source back where its state was taken.
+
+        Raises
+        ------
+        OldStateError
+            If it is of an older version that cannot be upgraded.
+        StateError
+            If it is of a newer version or damaged.
+        """
+        self._sources[source] = SourceMonitor.from_state(state, source, self._config)

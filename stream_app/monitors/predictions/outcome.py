@@ -10,8 +10,8 @@ import numpy as np
 from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
+from stream_app.monitors.base import Refusal
 from stream_app.monitors.predictions.arrivals import PredictionBatch
-from stream_app.monitors.sensors import Refusal
 
 __all__ = ["Outcome"]
 
@@ -45,6 +45,11 @@ class Outcome:
     triggers: list[RetrainingTrigger] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     labels: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """The source, with the offset of its last event that was counted; nothing where there was none."""
+        return {} if self.batch is None else {self.source: int(self.batch.offsets[-1])}
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

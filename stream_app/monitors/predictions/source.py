@@ -13,6 +13,7 @@ from stream_app.core.signals import Signal
 from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
+from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
 from stream_app.monitors.damage import damage_named
 from stream_app.monitors.predictions import versions
 from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name
@@ -27,10 +28,8 @@ from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake
 from stream_app.monitors.predictions.outcome import Outcome
 from stream_app.monitors.predictions.serving import Serving
+from stream_app.monitors.predictions.spacing import PERIOD_ROWS, median_spacing
 from stream_app.monitors.predictions.words import describe
-from stream_app.monitors.sensors import ExtraDetector, SensorConfig
-from stream_app.monitors.sensors.book import AlertBook
-from stream_app.monitors.spacing import PERIOD_ROWS, median_spacing
 from stream_app.monitors.versions import upgraded
 
 __all__ = ["SourceMonitor"]
@@ -70,7 +69,7 @@ class SourceMonitor:
         self.challenge = Challenge(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
-        self.book = AlertBook(_book_config(config), self._describe)
+        self.alerts = AlertTracker(_alert_rules(config), self._describe)
         self.events = 0
         self._times: list[float] = []
         self._period: float | None = None
@@ -99,12 +98,12 @@ class SourceMonitor:
                 signals += self.groups.judge(last, ts)
                 told = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
                 triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
-        alerts = self.book.update(self._told(signals), batch, partition)
+        alerts = self.alerts.update(self._told(signals), batch, partition)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
 
     def end_alerts(self, offset: int) -> list[Alert]:
         """End all alerts that fire, at the newest time: by this event the source starts cold."""
-        return self.book.end(self.intake.latest, offset)
+        return self.alerts.end(self.intake.latest, offset)
 
     def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
         since = self._arm(block, batch)
@@ -227,7 +226,7 @@ class SourceMonitor:
             "challenge": self.challenge.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
-            "book": self.book.state(),
+            "book": self.alerts.state(),
             "events": self.events,
             "times": list(self._times),
             "period": self._period,
@@ -266,21 +265,13 @@ class SourceMonitor:
         self.challenge.restore(state["challenge"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])
-        self.book.restore(state["book"])
+        self.alerts.restore(state["book"])
 
 
-def _book_config(config: PredictionConfig) -> SensorConfig:
-    """Return what the alerts have to know of the settings."""
-    errors = tuple(
-        ExtraDetector(error_detector_name(extra), alert=extra.alert, consecutive=extra.consecutive)
-        for extra in config.error_detectors
-    )
-    return SensorConfig(
-        stream=config.stream,
-        cooldown=config.cooldown,
-        resolve_after=config.resolve_after,
-        extra=(*errors, ExtraDetector("psi", alert=config.feature_alerts)),
-    )
+def _alert_rules(config: PredictionConfig) -> AlertRules:
+    errors = {error_detector_name(extra): extra.rule for extra in config.error_detectors}
+    psi = ExtraRule(config.feature_alerts, lasting=True)
+    return AlertRules(config.stream, config.cooldown, config.resolve_after, {**errors, "psi": psi})
 
 
 def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:

@@ -3,39 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["WINDOWED_TESTS", "ExtraDetector", "SensorConfig"]
+from stream_app.errors import SettingsError
+from stream_app.monitors.extra_detectors import ExtraDetector
 
-WINDOWED_TESTS = frozenset({"ks", "psi", "wasserstein", "mann_whitney"})
-"""Tests of one window after the other against a reference; each window says whether the change is still there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraDetector:
-    """A detector to run on each channel beside the default ones.
-
-    Parameters
-    ----------
-    name : str
-        A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
-        ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``.
-    parameters : mapping
-        For its constructor.
-    channels : tuple of str or None
-        The channels; all of them where None.
-    every : int or None
-        Feed every n-th event; None is the detector's own habit.
-    alert : bool
-        Whether its signals raise alerts, or are only counted.
-    consecutive : int
-        Signals in a row that an alert needs.
-    """
-
-    name: str
-    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
-    channels: tuple[str, ...] | None = None
-    every: int | None = None
-    alert: bool = True
-    consecutive: int = 1
+__all__ = ["SensorConfig"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +51,7 @@ class SensorConfig:
     warmup: int = 400
     draws: bool = False
     window_seconds: float | None = 60.0
-    window_rows: int = 240
+    window_rows: int = 120
     lateness: float = 60.0
     max_future: float = 86_400.0
     source_ttl: float = 604_800.0
@@ -88,3 +59,7 @@ class SensorConfig:
     cooldown: float = 300.0
     resolve_after: float = 300.0
     extra: tuple[ExtraDetector, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.window_rows < 1:
+            raise SettingsError(f"window_rows: {self.window_rows}; expected 1 or more")

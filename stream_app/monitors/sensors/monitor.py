@@ -1,19 +1,36 @@
-"""The sensor monitor: sources in, alerts and live features out."""
+"""The sensor monitor: readings in, alerts and live features out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-from stream_app.monitors.by_source import MonitorBySource
+import numpy as np
+
+from stream_app.errors import OldStateError, StateError
+from stream_app.events import Readings
+from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
+from stream_app.monitors.base import Refusal
+from stream_app.monitors.damage import damage_named
+from stream_app.monitors.extra_detectors import ExtraDetectors
+from stream_app.monitors.sensors.alerts import DeliveryAlerts
+from stream_app.monitors.sensors.bank import Columns, SourceBank
 from stream_app.monitors.sensors.config import SensorConfig
-from stream_app.monitors.sensors.group import summaries_of
-from stream_app.monitors.sensors.intake import Arrivals
-from stream_app.monitors.sensors.outcome import Outcome
-from stream_app.monitors.sensors.source import SourceMonitor
+from stream_app.monitors.sensors.engine import JUDGED
+from stream_app.monitors.sensors.intake import COUNTED, marks_of, refusal
+from stream_app.monitors.sensors.outcome import EventScores, Outcome
+from stream_app.monitors.sensors.placement import Piece, Placement
 
 __all__ = ["SensorMonitor"]
 
+_NOT_TAKEN = -1
 
-class SensorMonitor(MonitorBySource[Arrivals, Outcome]):
+_START_COLD = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
+
+_MOST_CHANNELS = 4096
+"""More channels than any stored state may claim: a forged one shall not take the memory."""
+
+
+class SensorMonitor:
     """Watches the sources of one partition.
 
     The same readings in the same order give the same alerts and states, wherever batches begin and end. A source that
@@ -23,23 +40,190 @@ class SensorMonitor(MonitorBySource[Arrivals, Outcome]):
     ----------
     config : SensorConfig
         Settings.
+    reference : Readings, optional
+        Readings of normal operation, of one source: each source begins with what its detectors learn from them.
+
+    Examples
+    --------
+    >>> from stream_app.events import SensorRow
+    >>> monitor = SensorMonitor(SensorConfig())
+    >>> rows = [SensorRow("pump-1", float(i), {"flow": float(i)}) for i in range(10)]
+    >>> monitor.update(Readings.of([*rows, rows[-1]])).refusals[0].reason.value
+    'duplicate'
+    >>> ts, features = monitor.features("pump-1")
+    >>> ts, features["flow.mean"]
+    (9.0, 4.5)
     """
 
-    def __init__(self, config: SensorConfig) -> None:
-        super().__init__(source_ttl=config.source_ttl, max_future=config.max_future)
+    def __init__(self, config: SensorConfig, reference: Readings | None = None) -> None:
         self._config = config
+        self._rules = AlertRules(
+            config.stream, config.cooldown, config.resolve_after, {one.name: one.rule for one in config.extra}
+        )
+        self._placement = Placement(config, reference)
+        self._trackers: dict[str, AlertTracker] = {}
+        self._extras: dict[str, ExtraDetectors] = {}
+
+    def take(self, events: Readings, partition: int = 0) -> list[Outcome]:
+        """Take a delivery; see `update`."""
+        return [self.update(events, partition)]
+
+    def update(self, readings: Readings, partition: int = 0) -> Outcome:
+        """Take readings of any sources, in the order of their offsets.
+
+        Parameters
+        ----------
+        readings : Readings
+            A delivery.
+        partition : int
+            Where they came from; part of the identity of their alerts.
+
+        Returns
+        -------
+        Outcome
+        """
+        n = len(readings)
+        judged = np.zeros(n, dtype=JUDGED)
+        judged["code"] = _NOT_TAKEN
+        columns = Columns(readings.ts, readings.record_ts, marks_of(readings.ids, n), judged)
+        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged["code"], partition)
+        refusals: list[Refusal] = []
+        for piece in self._placement.place(readings, refusals):
+            piece.bank.advance(piece, columns, alerts.note, partial(self._restart, piece, alerts))
+            self._run_extras(piece, alerts)
+        refusals += [
+            refusal(
+                int(judged[row]["code"]),
+                int(readings.offsets[row]),
+                float(readings.ts[row]),
+                float(readings.record_ts[row]),
+                float(judged[row]["newest"]),
+            )
+            for row in np.flatnonzero(judged["code"] > COUNTED).tolist()
+        ]
+        refusals.sort(key=lambda one: one.offset)
+        return Outcome(
+            self._counted(readings, judged),
+            refusals,
+            alerts.close(),
+            EventScores(
+                judged["score"].copy(),
+                judged["anomaly"].copy(),
+                judged["changepoint"].copy(),
+                judged["drift"].copy(),
+            ),
+        )
+
+    @staticmethod
+    def _counted(readings: Readings, judged: Any) -> dict[str, int]:
+        counted = judged["code"] == COUNTED
+        if counted.all():
+            return dict(zip(readings.sources, readings.offsets.tolist(), strict=True))
+        return {readings.sources[row]: int(readings.offsets[row]) for row in np.flatnonzero(counted).tolist()}
+
+    def _restart(self, piece: Piece, alerts: DeliveryAlerts, source: str, row: int, latest: float) -> None:
+        """Begin a source anew that was away for long before a row."""
+        self._run_extras(piece, alerts, only=source)
+        self._extras.pop(source, None)
+        alerts.restart(source, row, latest)
+
+    def _run_extras(self, piece: Piece, alerts: DeliveryAlerts, only: str | None = None) -> None:
+        """Give the readings that were counted, of one source or of all, to the extra detectors."""
+        if not self._config.extra:
+            return
+        ts = alerts.readings.ts
+        for source, mine in alerts.counted(piece, only).items():
+            extras = self._extras.get(source)
+            if extras is None:
+                extras = self._extras[source] = ExtraDetectors(self._config.extra)
+            rows = piece.rows[mine]
+            for name, signal in extras.update(ts[rows], piece.bank.channels, piece.values[mine]):
+                row = int(rows[signal.row])
+                alerts.note(row, name, signal.at_row(row))
+
+    def __contains__(self, source: str) -> bool:
+        return source in self._placement
+
+    def __len__(self) -> int:
+        return len(self._placement)
+
+    def sources(self) -> list[str]:
+        """Names of all sources seen."""
+        return list(self._placement)
+
+    def features(self, source: str) -> tuple[float, Mapping[str, float | None]]:
+        """Return the time of the newest reading of a source, and its live features."""
+        return self.features_of([source])[0]
 
     def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
-        """Return of each source the time of the newest event, and its live features."""
-        monitors = [cast(SourceMonitor, self._sources[source]) for source in sources]
-        summaries = iter(summaries_of([group for monitor in monitors for group in monitor.groups]))
-        return [monitor.features_with([next(summaries) for _ in monitor.groups]) for monitor in monitors]
+        """Return of each source the time of the newest reading, and its live features."""
+        by_bank: dict[SourceBank, list[int]] = {}
+        for i, source in enumerate(sources):
+            by_bank.setdefault(self._placement[source], []).append(i)
+        found: list[tuple[float, Mapping[str, float | None]]] = [(0.0, {})] * len(sources)
+        for bank, members in by_bank.items():
+            for i, (ts, values) in zip(members, bank.features([sources[i] for i in members]), strict=True):
+                extras = self._extras.get(sources[i])
+                found[i] = ts, values if extras is None else values | extras.features()
+        return found
 
-    def _started(self, source: str) -> SourceMonitor:
-        return SourceMonitor(source, self._config)
+    def forget(self, source: str) -> None:
+        """Drop a source; it starts cold when it comes again, unless it is restored before."""
+        self._placement.forget(source)
+        self._trackers.pop(source, None)
+        self._extras.pop(source, None)
 
-    def _resumed(self, source: str, state: Mapping[str, Any]) -> SourceMonitor:
-        return SourceMonitor.from_state(state, source, self._config)
+    def state(self, source: str) -> dict[str, Any]:
+        """State of one source as plain values."""
+        home = self._placement[source]
+        tracker, extras = self._trackers.get(source), self._extras.get(source)
+        return {
+            "layout": home.records.fingerprint,
+            "channels": list(home.channels),
+            "record": home.records.record(source),
+            "alerts": None if tracker is None else tracker.state(),
+            "extras": None if extras is None else extras.state(),
+        }
 
-    def _joined(self, outcomes: Sequence[Outcome]) -> Outcome:
-        return Outcome.joined(outcomes)
+    def restore(self, source: str, state: Mapping[str, Any]) -> None:
+        """Put a source back where its state was taken; if that fails, it is not there any more.
+
+        Raises
+        ------
+        OldStateError
+            If it was written by a version of this program, or with settings, whose records have another layout.
+        StateError
+            If it is damaged.
+        """
+        self.forget(source)
+        with damage_named(source):
+            channels = tuple(str(name) for name in state["channels"])
+            if self._config.channels is not None and channels != self._config.channels:
+                raise OldStateError(
+                    f"state of {source}: of the channels {list(channels)[:5]}, declared are "
+                    f"{list(self._config.channels)[:5]}; {_START_COLD}"
+                )
+            if not 0 < len(channels) == len(set(channels)) <= _MOST_CHANNELS:
+                raise StateError(f"state of {source} is damaged: it has {len(channels)} channels")
+            tracker = extras = None
+            if state["alerts"] is not None:
+                tracker = AlertTracker(self._rules)
+                tracker.restore(state["alerts"])
+            if state["extras"] is not None and self._config.extra:
+                extras = ExtraDetectors(self._config.extra)
+                extras.restore(state["extras"])
+            bank = self._placement.bank(channels)
+            try:
+                if state["layout"] != bank.records.fingerprint:
+                    raise OldStateError(
+                        f"state of {source}: its records are laid out as {state['layout']}, this program's as "
+                        f"{bank.records.fingerprint}; {_START_COLD}"
+                    )
+                bank.records.restore(source, state["record"])
+            finally:
+                self._placement.close_if_empty(bank)
+        self._placement.settle(source, bank)
+        if tracker is not None:
+            self._trackers[source] = tracker
+        if extras is not None:
+            self._extras[source] = extras

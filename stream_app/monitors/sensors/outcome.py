@@ -1,72 +1,73 @@
-"""What a monitor makes of some readings."""
+"""What a monitor makes of a delivery of readings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.events import Alert
-from stream_app.monitors.sensors.batch import SensorBatch
-from stream_app.monitors.sensors.intake import Refusal
-from stream_app.monitors.sensors.scores import EventScores
+from stream_app.monitors.base import Refusal
 
-__all__ = ["Outcome"]
+__all__ = ["EventScores", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventScores:
+    """Judgement of each event of a batch.
+
+    Parameters
+    ----------
+    score : array, shape (n,)
+        Anomaly score: the larger, the rarer. 0 while learning.
+    anomaly : array of bool, shape (n,)
+        Whether the event lies in an anomaly.
+    changepoint : array of bool, shape (n,)
+        Whether a change of level was found at it.
+    drift : array of bool, shape (n,)
+        Whether drift was found at it.
+    """
+
+    score: FloatArray
+    anomaly: BoolArray
+    changepoint: BoolArray
+    drift: BoolArray
+
+    @classmethod
+    def quiet(cls, n: int) -> "EventScores":
+        """Nothing seen at n events."""
+        return cls(np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool))
+
+    @classmethod
+    def joined(cls, parts: Sequence["EventScores"]) -> "EventScores":
+        """Make one of several that follow each other."""
+        if not parts:
+            return cls.quiet(0)
+        return cls(
+            np.concatenate([part.score for part in parts]),
+            np.concatenate([part.anomaly for part in parts]),
+            np.concatenate([part.changepoint for part in parts]),
+            np.concatenate([part.drift for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of one update of one source.
+    """Result of one update.
 
     Parameters
     ----------
-    source : str
-        Whose.
-    batch : SensorBatch or None
-        The readings that were counted; None if there was none.
-    scores : EventScores
-        Judgement of each of them.
+    counted : dict of str to int
+        Sources of which readings were counted, each with the offset of its last one.
     refusals : list of Refusal
-        Readings that were set aside.
+        Readings that were set aside, in their order.
     alerts : list of Alert
         Alerts that began or ended, in the order of their events.
+    scores : EventScores
+        Judgement of each reading; zero and false of those that were refused.
     """
 
-    source: str
-    batch: SensorBatch | None
-    scores: EventScores
-    refusals: list[Refusal]
-    alerts: list[Alert]
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Make one of several that follow each other; at least one of the same source."""
-        batches = [part.batch for part in parts if part.batch is not None]
-        return cls(
-            parts[0].source,
-            _joined(batches) if batches else None,
-            EventScores(
-                np.concatenate([part.scores.score for part in parts]),
-                np.concatenate([part.scores.anomaly for part in parts]),
-                np.concatenate([part.scores.changepoint for part in parts]),
-                np.concatenate([part.scores.drift for part in parts]),
-            ),
-            [refusal for part in parts for refusal in part.refusals],
-            [alert for part in parts for alert in part.alerts],
-        )
-
-
-def _joined(batches: Sequence[SensorBatch]) -> SensorBatch:
-    channels = tuple(dict.fromkeys(name for batch in batches for name in batch.channels))
-    values = np.full((sum(map(len, batches)), len(channels)), np.nan)
-    row = 0
-    for batch in batches:
-        values[row : row + len(batch), [channels.index(name) for name in batch.channels]] = batch.values
-        row += len(batch)
-    return SensorBatch(
-        batches[0].source,
-        channels,
-        np.concatenate([batch.ts for batch in batches]),
-        values,
-        np.concatenate([batch.offsets for batch in batches]),
-    )
+    counted: Mapping[str, int] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    scores: EventScores = field(default_factory=lambda: EventScores.quiet(0))

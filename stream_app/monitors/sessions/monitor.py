@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from stream_app.core.features import EntityLog, Layout, Verdict, mark
 from stream_app.errors import DataError, StateError
 from stream_app.events import Reason, SessionRow
-from stream_app.monitors.sensors import Refusal
+from stream_app.monitors.base import Refusal
 from stream_app.monitors.sessions.arrivals import SessionArrivals
 from stream_app.monitors.sessions.config import SessionConfig
 from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome

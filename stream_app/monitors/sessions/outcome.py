@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stream_app.monitors.sensors import Refusal
+from stream_app.monitors.base import Refusal
 
 __all__ = ["LogChange", "SessionOutcome"]
 

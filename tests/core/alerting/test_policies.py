@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.core.alerting import BudgetPolicy, ConsecutivePolicy, EveryPolicy, severity_of
+from stream_app.core.alerting import ConsecutivePolicy, EveryPolicy, severity_of
 from stream_app.core.signals import Signal
 from stream_app.errors import SettingsError, StateError
 
 MAKERS = [
     lambda: EveryPolicy(resolve_after=7.0, cool_down=5.0),
     lambda: ConsecutivePolicy(2, resolve_after=4.0),
-    lambda: BudgetPolicy(1.0, 20.0, resolve_after=3.0),
 ]
 
 
@@ -87,16 +86,6 @@ def test_a_quiet_window_breaks_the_row():
     assert changes == []
 
 
-@given(st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True))
-def test_a_budget_is_never_overspent(rows):
-    rows = sorted(rows)
-    policy = BudgetPolicy(1.0, 50.0, resolve_after=1.0)
-    changes = policy.update([signal(row) for row in rows], np.arange(501.0))
-    fired = [change.ts for change in changes if change.state == "firing"]
-    assert fired[0] == rows[0]
-    assert all(later - earlier >= 50.0 - 1e-9 for earlier, later in pairwise(fired))
-
-
 def test_severity_follows_the_distance_to_the_threshold():
     assert [severity_of(signal(0, ratio=ratio)) for ratio in (1.0, 1.5, 2.0)] == [
         "info",
@@ -139,8 +128,6 @@ def test_settings_that_cannot_be_kept_are_refused():
         EveryPolicy(resolve_after=-1.0)
     with pytest.raises(SettingsError):
         ConsecutivePolicy(0)
-    with pytest.raises(SettingsError):
-        BudgetPolicy(0.0, 1.0)
 
 
 def test_a_foreign_state_is_refused():

@@ -1,8 +1,12 @@
 """The detector against a plain per-event e-CUSUM, and what a user would notice of it."""
 
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import pairwise
+from math import exp, log
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -10,7 +14,12 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 
 from stream_app.core.drift import DriftConfig, DriftDetector
-from stream_app.core.drift.betting import UNIT, channel_bets, log_normalisers
+from stream_app.core.drift.autocorrelation import levinson_durbin
+from stream_app.core.drift.betting import BETS, ODDS_UNIT, channel_bets
+from stream_app.core.drift.ranking import bins_from_sample, classes_from_counts, finish
+from stream_app.core.drift.records import BINS, SAMPLE, drift_options
+from stream_app.core.drift.step import drift_step
+from stream_app.core.kernel import signal_buffer
 from stream_app.errors import DataError, SettingsError, StateError
 
 NAMES = ("flow", "level", "speed")
@@ -18,22 +27,6 @@ NAMES = ("flow", "level", "speed")
 
 def times(values):
     return np.arange(float(len(values)))
-
-
-def packed(value):
-    """Return what comes back from a store that holds msgpack."""
-
-    def encode(array):
-        return {"dtype": str(array.dtype), "shape": list(array.shape), "bytes": array.tobytes()}
-
-    def decode(part):
-        if isinstance(part, dict) and part.keys() == {"dtype", "shape", "bytes"}:
-            return np.frombuffer(part["bytes"], dtype=part["dtype"]).reshape(part["shape"])
-        if isinstance(part, dict):
-            return {key: decode(item) for key, item in part.items()}
-        return [decode(item) for item in part] if isinstance(part, list) else part
-
-    return decode(msgspec.msgpack.decode(msgspec.msgpack.encode(value, enc_hook=encode)))
 
 
 def changing_plant(seed, rows=2600):
@@ -52,37 +45,80 @@ def alarms(values, rate=1e-4, **settings_):
     return detector.update(times(values), values).signals
 
 
+def naive_statistic(detector, values):
+    """Return the statistic of a white channel by the formula of the paper, with dictionaries and logarithms only."""
+    c = detector.bank["drift.channel"][0][0].copy()
+    bets = channel_bets(detector.config.min_effect)
+    nats = log(1.0 / (0.5 * detector.config.false_alarm_rate)) - 0.2
+    product = [1.0] * BETS
+    found = []
+    for value in values:
+        standard = (float(np.float32(value - c["origin"])) - float(c["centre"])) / float(c["scale"])
+        rank = c["classes"][sum(edge < standard for edge in c["edges"])]
+        for bet in range(BETS):
+            e_value = bets.odds[rank, bet] / ODDS_UNIT / exp(float(c["log_means"][bet]))
+            product[bet] = max(product[bet], 1.0) * e_value
+        evidence = [max(0.0, log(m)) for m in product]
+        times = [c["level_time"]] * 6 + [c["scale_time"]] * 4 + [max(c["level_time"], c["scale_time"])] * 4
+        needed = [nats * float(t) for t in times]
+        raised = [h * (1.0 + h / (g * c["known"])) for h, g in zip(needed, bets.gains, strict=True)]
+        found.append(max(r / h for r, h in zip(evidence, raised, strict=True)))
+    return found
+
+
 def test_one_channel_agrees_with_a_plain_e_cusum():
     rng = np.random.default_rng(5)
-    values = rng.normal(size=(1200, 1))
+    values = rng.normal(size=(1023, 1))  # up to where the reference grows
     detector = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-6))
     detector.update(times(values[:1000]), values[:1000])
-    base = detector._base
-    whitening = base.whitening
-    assert not whitening.numerator[0, 1:].any()
-    bets = channel_bets(0.25)
-    normalisers = log_normalisers(bets, base.counts)[0]
-    thresholds = detector._thresholds.copy()
-    statistic = detector.update(times(values[1000:1024]), values[1000:1024]).statistic
-    evidence = [0] * len(bets.families)
-    for row, value in enumerate(values[1000:1024, 0]):
-        near = float(np.float32(value - whitening.origin[0]))
-        standard = (near - whitening.centre[0]) / whitening.scale[0]
-        bin_ = sum(edge < standard for edge in base.edges[0])
-        for bet, tilt in enumerate(bets.tilts[:, bin_]):
-            evidence[bet] = max(0, evidence[bet] + int(tilt * UNIT) - int(normalisers[bet]))
-        expected = max(e / UNIT / h for e, h in zip(evidence, thresholds, strict=True))
-        assert statistic[row] == pytest.approx(expected, rel=1e-6)
+    assert detector.bank["drift.channel"][0][0]["order"] == 0
+    expected = naive_statistic(detector, values[1000:, 0])
+    statistic = detector.update(times(values[1000:]), values[1000:]).statistic
+    assert statistic == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_bets_have_mean_at_most_one_whatever_the_reference():
-    rng = np.random.default_rng(2)
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 400), min_size=BINS, max_size=BINS).filter(lambda counts: sum(counts) > 0))
+def test_bets_have_mean_one_whatever_the_reference(counts):
+    detector = DriftDetector(("a",))
+    c = detector.bank["drift.channel"][0]
+    c["counts"], c["known"] = counts, sum(counts)
+    classes_from_counts.py_func(c[0])
+    classes = c[0]["classes"].copy()
+    c["tracked"] = True  # spares the look at whether it wanders
     bets = channel_bets(0.25)
-    for reference in (rng.integers(0, 50, 64), np.eye(64)[3] * 1000, np.full(64, 16)):
-        counts = reference.astype(np.int32)[None, :]
-        steps = (bets.tilts * UNIT).astype(np.int32) - log_normalisers(bets, counts)[0][:, None]
-        weights = (counts + 0.5 / 64) / (counts + 0.5 / 64).sum()
-        assert np.all((weights * np.exp(steps / UNIT)).sum(axis=1) <= 1.0 + 1e-12)
+    finish.py_func(c[0], bets.odds, ODDS_UNIT, 1000, 0.25)
+    weights = np.array(counts) / sum(counts)
+    paid = (weights[:, None] * bets.odds[classes] / ODDS_UNIT).sum(axis=0)
+    # Half an observation that pays one is added.
+    expected = (sum(counts) * paid + 0.5) / (sum(counts) + 0.5)
+    assert np.exp(c[0]["log_means"]) == pytest.approx(expected, rel=1e-5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-50, 50), min_size=20, max_size=SAMPLE), st.booleans())
+def test_bins_are_quantiles_of_the_sample(sample, rounded):
+    values = np.round(sample) if rounded else np.array(sample)
+    c = DriftDetector(("a",)).bank["drift.channel"][0]
+    c["sample"][0, : len(values)], c["seen"] = values, len(values)
+    bins_from_sample.py_func(c[0])
+    shares = (1.0 - np.cos(np.pi * np.arange(1, BINS) / BINS)) / 2.0
+    expected = np.quantile(np.float32(values[8:]), shares, method="inverted_cdf")
+    assert c[0]["edges"] == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(st.floats(-0.9, 0.9), st.floats(-0.9, 0.9))
+def test_yule_walker_equations_are_solved(first, second):
+    covariance = [1.0, first]
+    for _ in range(7):
+        covariance.append(0.5 * covariance[-1] + 0.3 * second * covariance[-2])
+    matrix = np.array([[covariance[abs(i - j)] for j in range(2)] for i in range(2)])
+    coefficients = np.zeros(8)
+    levinson_durbin(tuple(covariance), 2, coefficients)
+    expected = np.linalg.solve(matrix, covariance[1:3])
+    if np.abs(np.roots([1.0, *-expected])).max() < 0.95:
+        assert coefficients[:2] == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -173,8 +209,7 @@ def test_slow_wander_of_a_wandering_channel_is_no_drift():
     assert any(12_000 <= signal.row < 12_100 for signal in alarms(values, rate=1e-4))
 
 
-@pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 3), cuts=st.lists(st.integers(0, 2600), max_size=8))
 @example(seed=0, cuts=list(range(0, 2600, 7)))
 def test_batches_and_restarts_do_not_matter(seed, cuts):
@@ -187,18 +222,71 @@ def test_batches_and_restarts_do_not_matter(seed, cuts):
     for begin, stop in pairwise([0, *sorted(cuts), len(values)]):
         part = detector.update(ts[begin:stop], values[begin:stop])
         statistic.append(part.statistic)
-        signals += [
-            (begin + s.row, s.ts, s.channel, s.statistic, s.threshold, s.context) for s in part.signals
-        ]
-        detector = DriftDetector.from_state(packed(detector.state()))
+        signals += [replace(signal, row=begin + signal.row) for signal in part.signals]
+        detector = DriftDetector.from_state(detector.state())
     assert np.array_equal(np.concatenate(statistic), expected.statistic)
-    assert signals == [
-        (s.row, s.ts, s.channel, s.statistic, s.threshold, s.context) for s in expected.signals
-    ]
-    assert msgspec.msgpack.encode(detector.state(), enc_hook=np.ndarray.tolist) == msgspec.msgpack.encode(
-        whole.state(), enc_hook=np.ndarray.tolist
-    )
+    assert signals == expected.signals
+    assert detector.state() == whole.state()
     assert expected.signals
+
+
+TWIN = """
+import sys
+import numpy as np
+from stream_app.core.drift import DriftConfig, DriftDetector
+values = np.random.default_rng(3).normal(size=(700, 3))
+values[:, 1] = np.cumsum(values[:, 1])
+values[:, 2] = np.round(values[:, 2])
+values[::9, 2] = np.nan
+values[500:, 0] += 2.0
+detector = DriftDetector(("a", "b", "c"), DriftConfig(false_alarm_rate=1e-3, warmup=300))
+np.save(sys.argv[1], detector.update(np.arange(700.0), values).statistic)
+"""
+
+
+def test_compiled_and_plain_form_agree(tmp_path):
+    forms = []
+    for name, disabled in (("compiled", "0"), ("plain", "1")):
+        path = tmp_path / f"{name}.npy"
+        environment = {**os.environ, "NUMBA_DISABLE_JIT": disabled}
+        subprocess.run([sys.executable, "-c", TWIN, str(path)], check=True, env=environment)
+        forms.append(np.load(path))
+    assert forms[0].max() >= 1.0
+    assert forms[0] == pytest.approx(forms[1], rel=1e-4, abs=1e-5)
+
+
+def test_what_is_marked_is_judged_but_not_learned_and_what_is_not_watched_is_not_seen():
+    rng = np.random.default_rng(17)
+    values = rng.normal(size=(1600, 1))
+    odd = np.zeros(1600, dtype=bool)
+    odd[1200:1260] = True
+    detector = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-6))
+    plain = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-6))
+    wild = np.where(odd[:, None], 100.0, values)
+    detector.update(times(wild), wild, watch=~odd)
+    plain.update(times(values[~odd]), values[~odd])
+    assert detector.state() == plain.state()
+    detector = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-6))
+    result = detector.update(times(values), values + 3.0 * odd[:, None], learn=~odd)
+    assert [1200 <= signal.row < 1260 for signal in result.signals] == [True]
+
+
+def test_no_alarm_while_no_rate_is_known():
+    values = np.random.default_rng(18).normal(size=(600, 1))
+    values[400:] += 5.0
+    detector = DriftDetector(("a",), DriftConfig(warmup=200))
+    bank, options = detector.bank, drift_options(detector.config)
+    signals, count = signal_buffer(2)
+    for row in range(600):
+        drift_step(
+            bank["drift.source"][0], bank["drift.channel"][0], bank["drift.pair"][0], options[0],
+            np.nan if row < 500 else 1e-4, float(row), values[row], True, True, row, signals, count,  # noqa: FBT003
+        )  # fmt: skip
+        assert count[0] == (row >= 500)
+
+
+def test_the_state_of_eight_channels_is_small():
+    assert DriftDetector([str(j) for j in range(8)]).bank.record_size <= 5 * 1024
 
 
 COLUMNS = {
@@ -256,15 +344,6 @@ def test_a_constant_channel_that_moves_is_drift():
     assert 1200 <= signal.row < 1230
 
 
-def test_a_given_reference_spares_the_warm_up():
-    rng = np.random.default_rng(15)
-    detector = DriftDetector(("a",), DriftConfig(false_alarm_rate=1e-4))
-    detector.learn(rng.normal(size=(5000, 1)))
-    assert detector.learned == ("a",)
-    values = 1.0 + rng.normal(size=(100, 1))
-    assert len(detector.update(times(values), values).signals) == 1
-
-
 def test_an_empty_batch_changes_nothing():
     detector = DriftDetector(("a",))
     result = detector.update(np.zeros(0), np.zeros((0, 1)))
@@ -285,12 +364,10 @@ def test_mistakes_are_named():
         detector.update(np.zeros(3), np.zeros((3, 1)))
     with pytest.raises(DataError, match="ts"):
         detector.update(np.zeros(2), np.zeros((3, 2)))
-    with pytest.raises(DataError, match="200"):
-        detector.learn(np.zeros((10, 2)))
 
 
 def test_a_foreign_state_is_refused():
     with pytest.raises(StateError, match="version"):
         DriftDetector.from_state({"version": 99})
     with pytest.raises(StateError, match="damaged"):
-        DriftDetector.from_state({"version": 1, "channels": ["a"]})
+        DriftDetector.from_state({"version": 2, "channels": ["a"]})

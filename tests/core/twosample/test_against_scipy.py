@@ -13,7 +13,6 @@ from scipy import stats
 
 from stream_app.core.twosample import (
     Bins,
-    SlidingKS,
     chi_square,
     ks_p_value,
     ks_test,
@@ -73,25 +72,6 @@ def test_the_limit_is_near_the_exact_p_value():
         assert ks_p_value(h / 300, 300, 300, method="limit") == pytest.approx(
             ks_p_value(h / 300, 300, 300, method="exact"), rel=0.25
         )
-
-
-@pytest.mark.slow
-@given(samples(), samples(least=0, most=60), st.integers(1, 20), st.integers(1, 60))
-def test_sliding_ks_is_scipys_after_every_event(reference, x, window, border):
-    sliding = SlidingKS(reference, window=window)
-    first = sliding.update(x[:border])
-    sliding = SlidingKS.from_state(sliding.state())
-    distances = np.concatenate([first, sliding.update(x[border:])])
-    for i, distance in enumerate(distances):
-        theirs = stats.ks_2samp(reference, x[max(0, i + 1 - window) : i + 1], method="asymp").statistic
-        assert distance == pytest.approx(theirs, rel=0, abs=1e-12)
-
-
-def test_sliding_ks_leaves_out_what_is_not_finite():
-    sliding = SlidingKS([1.0, 2.0], window=2)
-    got = sliding.update([1.0, math.nan, math.inf, 2.0])
-    assert got.tolist()[::3] == [0.5, 0.0]
-    assert np.isnan(got[1:3]).all()
 
 
 @given(samples(), samples())
@@ -189,7 +169,6 @@ def test_a_reference_survives_storage(values, limit):
         lambda: Bins.of(SortedSample([])),
         lambda: chi_square({}, {"a": 1}),
         lambda: chi_square({"a": -1, "b": 3}, {"a": 1}),
-        lambda: SlidingKS([], window=3),
         lambda: Reference(np.empty((0, 1)), ["a"]),
         lambda: Reference([[1.0]], ["a", "b"]),
     ],
@@ -200,8 +179,7 @@ def test_what_cannot_be_compared_is_told(call):
 
 
 def test_foreign_states_are_refused():
-    for cls in (Reference, SlidingKS):
-        with pytest.raises(StateError, match="version"):
-            cls.from_state({"version": 0})
-        with pytest.raises(StateError, match="damaged"):
-            cls.from_state({"version": 1})
+    with pytest.raises(StateError, match="version"):
+        Reference.from_state({"version": 0})
+    with pytest.raises(StateError, match="damaged"):
+        Reference.from_state({"version": 1})

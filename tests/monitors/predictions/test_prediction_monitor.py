@@ -12,8 +12,8 @@ from stream_app.core.performance import BetaBinomial
 from stream_app.core.retraining import RetrainingConfig
 from stream_app.errors import SettingsError, StateError
 from stream_app.events import PredictionRow
+from stream_app.monitors.extra_detectors import ExtraDetector
 from stream_app.monitors.predictions import PredictionConfig, PredictionMonitor
-from stream_app.monitors.sensors import ExtraDetector
 
 CONFIG = PredictionConfig(
     window=200,

@@ -1,0 +1,154 @@
+"""What the anomaly detector knows of a source and of each of its channels: the records of a bank."""
+
+import numpy as np
+
+from stream_app.core.bank import Field, Layout
+
+__all__ = [
+    "CHANNEL",
+    "JOINT_CHANNELS",
+    "MAGNITUDE",
+    "PHASES",
+    "PROGRESS",
+    "SHIFT",
+    "SOURCE",
+    "SPREAD",
+    "anomaly_layout",
+]
+
+STATISTICS = 5
+MAGNITUDE, SHIFT, SPREAD, OFFSET, SURPRISE = range(STATISTICS)
+"""Numbers of a channel's statistics, as `channel` defines them."""
+
+PROGRESS = OFFSET
+"""The statistic whose sequential evidence is gathered."""
+
+PHASES = 48
+"""Bins of the profile of a day: half an hour each."""
+
+RANKS = 32
+"""Bins of residual sizes, two an octave: a range of 1 to 65,000 about the usual size."""
+
+PEAKS = 64
+"""Bins of the heights of the source's peaks, half a nat each."""
+
+JOINT_CHANNELS = 64
+"""Beyond so many channels the joint statistics are off: their cost grows with the square."""
+
+CHANNEL = np.dtype(
+    [
+        (
+            "count",
+            np.int64,
+        ),  # values seen; lowered when a level is adopted, so that the new one is learned faster
+        ("joined", np.float64),  # events of the source whose evidence had counted before its first value
+        ("last", np.float64),
+        ("step", np.float64),  # smallest difference of successive values: the resolution
+        ("low", np.float64),  # range of the past, without the excursion that lasts
+        ("high", np.float64),
+        ("lowest", np.float64),  # range with it
+        ("highest", np.float64),
+        ("far", np.int32),  # values in a row beyond 3 half ranges, and beyond 10
+        ("farther", np.int32),
+        ("mean", np.float64),  # of all the past, at most 5,000 values
+        ("follower", np.float64),  # exponential mean of 200 values
+        ("trailer", np.float64),  # the same of the follower
+        ("base", np.float64),  # the follower, standing still for a channel of an episode
+        ("slow", np.float64),  # exponential means of 16 and 8 values
+        ("fast", np.float64),
+        ("residual", np.float64, (2,)),  # the two before
+        ("size", np.float64),  # mean size of a residual
+        ("noise", np.float64),  # mean size of an innovation: of 24 values, and of 2,000
+        ("usual_noise", np.float64),
+        ("error", np.float64, (3,)),  # mean sizes of errors of the forecasts: mean, follower, profile
+        ("wander", np.float64),  # mean square of follower minus trailer
+        ("square", np.float64, (STATISTICS,)),
+        ("kurtosis", np.float32, (STATISTICS,)),
+        ("turns", np.float32, (STATISTICS,)),  # changes of sign
+        ("clusters", np.float32, (STATISTICS,)),  # of large evidence, see tails
+        ("excess", np.float32, (STATISTICS,)),
+        ("peak", np.float32, (STATISTICS,)),
+        ("quiet", np.int16, (STATISTICS,)),
+        ("sign", np.int8, (STATISTICS,)),
+        ("surprise", np.float32),  # evidence of the latest ranks
+        ("progress", np.float32),  # sequential evidence
+        ("ranks", np.float32, (RANKS,)),
+        ("ranked", np.float32),
+        ("rank_origin", np.int32),
+        ("profile", np.float32, (PHASES,)),  # of a day, about the mean
+        ("visits", np.uint8, (PHASES,)),
+        ("days", np.float32),  # seen by the profile
+        ("evidence", np.float32),  # of this event, in nats of rate
+        ("spread_evidence", np.float32),
+        ("normal", np.float32),  # signed normal equivalent of the shift, for the joint statistics
+        ("segment", np.float64),  # level since the last changepoint, and its values
+        ("segment_count", np.int32),
+        ("settle", np.int16),
+        ("member", np.bool_),  # of the episode
+        ("founder", np.bool_),
+        ("departure", np.float64),  # largest one in the episode
+        ("anchor", np.float64),  # level at which the channel stays
+        ("still", np.int32),
+        ("since", np.int32),
+    ],
+    align=True,
+)
+"""A channel."""
+
+SOURCE = np.dtype(
+    [
+        ("events", np.int64),
+        ("learned", np.int64),  # events whose evidence counted
+        ("last_ts", np.float64),
+        ("gap", np.float64),  # usual time between events
+        ("clusters", np.float32),  # peaks of the source's evidence, see calibration
+        ("excess", np.float32),
+        ("peak", np.float32),
+        ("quiet", np.int32),
+        ("told", np.bool_),  # whether the peak that lasts raised an alarm
+        ("peaks", np.uint16, (PEAKS,)),
+        ("joint_square", np.float64, (2,)),
+        ("joint_kurtosis", np.float32, (2,)),
+        ("joint_clusters", np.float32, (2,)),
+        ("joint_excess", np.float32, (2,)),
+        ("joint_peak", np.float32, (2,)),
+        ("joint_quiet", np.int16, (2,)),
+        ("alarms", np.float64),
+        ("rest", np.int32),  # events until the next alarm may begin
+        ("threshold", np.float64),
+        ("mark_level", np.float64),
+        ("alarm_level", np.float64),
+        ("habit", np.float64),  # fading maximum of the evidence
+        ("active", np.bool_),  # an episode lasts
+        ("length", np.int64),
+        ("calm", np.int64),
+        ("adopted", np.bool_),
+        ("blamed", np.int16, (3,)),  # of the alarm that lasts, with its figures
+        ("share", np.float32, (3,)),
+        ("figures", np.float64, (6,)),
+        ("height", np.float64),
+        ("score", np.float64),
+        ("marked", np.bool_),
+        ("alarmed", np.bool_),
+        ("changepoint", np.bool_),
+    ],
+    align=True,
+)
+"""A source: what is common to its channels, and at the end what the detector says of the latest event."""
+
+
+def anomaly_layout(channels: int) -> Layout:
+    """Return the arrays of a bank whose sources have so many channels.
+
+    >>> sorted(anomaly_layout(2))
+    ['anomaly.channel', 'anomaly.correlation', 'anomaly.inverse', 'anomaly.source', 'anomaly.weight']
+    """
+    joint = channels if 1 < channels <= JOINT_CHANNELS else 1
+    square = Field(np.dtype(np.float32), (joint, joint))
+    return {
+        "anomaly.source": Field(SOURCE),
+        "anomaly.channel": Field(CHANNEL, (channels,)),
+        "anomaly.correlation": square,
+        "anomaly.inverse": square,
+        "anomaly.weight": Field(np.dtype(np.float32), (channels,)),
+    }

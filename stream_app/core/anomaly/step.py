@@ -1,0 +1,253 @@
+"""The anomaly detector: a function of one event and the records of its source."""
+
+import math
+from typing import Any
+
+import numpy.typing as npt
+
+from stream_app.core.anomaly.calibration import note_source_peak, set_levels, told_height
+from stream_app.core.anomaly.channel import channel_step, is_gross
+from stream_app.core.anomaly.episode import changed_level, episode_step
+from stream_app.core.anomaly.forecast import phase_of
+from stream_app.core.anomaly.joint import joint_step
+from stream_app.core.anomaly.records import JOINT_CHANNELS
+from stream_app.core.kernel import Counter, emit, kernel
+
+__all__ = ["ANOMALY", "MEAN_SHIFT", "anomaly_step"]
+
+ANOMALY, MEAN_SHIFT = 0, 1
+"""Numbers of the detectors in signals."""
+
+NOTABLE = 8.0
+"""Evidence, in nats, from which on a second and a third channel add half of what is beyond it: once in 3,000 events."""
+COMPRESSED = 20.0
+"""Evidence beyond this grows with its logarithm, so that peaks of any height fit the histogram of peaks."""
+REST = 8
+"""Events below the level of alarm before the next alarm."""
+HABIT = 0.99
+"""Share of the fading maximum that the next event keeps; half of it is taken off the score."""
+RENEWED = 16
+"""Events after which the levels are set anew."""
+CHANGED = 5.0
+"""Units that a level is left by at a changepoint."""
+
+Array = npt.NDArray[Any]
+
+
+@kernel
+def _clock(s: Any, ts: float) -> None:
+    """Learn the usual time between events, whatever a clock does."""
+    if not abs(ts) < 1e15:
+        return
+    if s["events"] > 1:
+        gap = min(max(ts - s["last_ts"], 0.0), 1e6)
+        if s["events"] == 2:
+            s["gap"] = gap
+        else:
+            s["gap"] += (min(gap, 5.0 * s["gap"] + 1e-9) - s["gap"]) / min(s["events"], 100)
+    s["last_ts"] = ts
+
+
+@kernel
+def _channels_evidence(
+    channels: Array, values: Array, phase: float, gap: float, learned: float, least: int
+) -> float:
+    """Step each channel; return the largest evidence, and half of what the next two have beyond `NOTABLE`.
+
+    The past of a channel that came later than its source begins with it, and is `least` events before its evidence counts.
+    """
+    first = second = third = 0.0
+    for j in range(channels.shape[0]):
+        c = channels[j]
+        if c["count"] == 0:
+            c["joined"] = learned
+        own = learned if c["joined"] == 0.0 else max(0.0, learned - c["joined"] - least)
+        g = channel_step(c, values[j], phase, gap, own)
+        if g > first:
+            first, second, third = g, first, second
+        elif g > second:
+            second, third = g, second
+        elif g > third:
+            third = g
+    evidence = first + 0.5 * (max(0.0, second - NOTABLE) + max(0.0, third - NOTABLE))
+    return evidence if evidence <= COMPRESSED else COMPRESSED + 5.0 * math.log(evidence / COMPRESSED)
+
+
+@kernel
+def _blame(s: Any, channels: Array, weight: Array, jointly: bool) -> None:  # noqa: FBT001
+    """Find the three channels that have the most in an alarm, and what was usual of the first."""
+    total = 0.0
+    for j in range(channels.shape[0]):
+        total += _part(channels[j], weight[j], jointly)
+    s["blamed"][:] = -1
+    s["share"][:] = 0.0
+    for k in range(3):
+        most = 0.0
+        for j in range(channels.shape[0]):
+            part = _part(channels[j], weight[j], jointly)
+            if part > most and j != s["blamed"][0] and j != s["blamed"][1]:
+                most = part
+                s["blamed"][k] = j
+                s["share"][k] = part / total
+    j = s["blamed"][0]
+    if j >= 0:
+        c = channels[j]
+        usual = 3.0 * 1.25 * c["size"]
+        s["figures"][0] = c["base"]
+        s["figures"][1] = c["fast"]
+        s["figures"][2] = c["base"] - usual
+        s["figures"][3] = c["base"] + usual
+        s["figures"][4] = c["usual_noise"]
+        s["figures"][5] = c["noise"]
+
+
+@kernel
+def _part(c: Any, weight: float, jointly: bool) -> float:  # noqa: FBT001
+    return float(max(weight, 0.0)) if jointly else float(c["evidence"]) ** 2
+
+
+@kernel
+def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count: Counter) -> None:  # noqa: FBT001
+    """Emit the beginning or the end of an alarm."""
+    signal = emit(signals, count, row, ANOMALY, -1, ended, s["height"], s["alarm_level"])
+    signal["blamed"][:] = s["blamed"]
+    signal["share"][:] = s["share"]
+    signal["figures"][:] = s["figures"]
+    if ended:
+        if 0 <= s["blamed"][0] < channels.shape[0]:
+            signal["figures"][1] = channels[s["blamed"][0]]["fast"]
+        signal["figures"][4] = float(s["length"])
+        signal["figures"][5] = 1.0 if s["adopted"] else 0.0
+
+
+@kernel
+def _changepoints(s: Any, channels: Array, row: int, signals: Array, count: Counter) -> None:
+    largest, at = 0.0, -1
+    for j in range(channels.shape[0]):
+        away = changed_level(channels[j], CHANGED, s["marked"])
+        if away > largest:
+            largest, at = away, j
+    if at >= 0:
+        s["changepoint"] = True
+        signal = emit(signals, count, row, MEAN_SHIFT, at, False, largest, CHANGED)  # noqa: FBT003
+        signal["blamed"][0] = at
+        signal["share"][0] = 1.0
+        signal["figures"][0] = channels[at]["segment"]
+        signal["figures"][1] = channels[at]["fast"]
+
+
+@kernel
+def anomaly_step(  # noqa: C901 one step after the other
+    source: Any,
+    channels: Array,
+    correlation: Array,
+    inverse: Array,
+    weight: Array,
+    options: Any,
+    rate: float,
+    ts: float,
+    values: Array,
+    row: int,
+    signals: Array,
+    count: Counter,
+) -> None:
+    """Take an event; afterwards the source's record says `score`, `marked`, `alarmed` and `changepoint` of it.
+
+    Parameters
+    ----------
+    source, channels, correlation, inverse, weight
+        Records of the source, see `anomaly_layout`.
+    options : record of OPTIONS
+        Settings.
+    rate : float
+        False alarms allowed an event; NaN where that is not known yet.
+    ts : float
+        Event time in epoch seconds.
+    values : array of float, shape (d,)
+        NaN where a channel is missing.
+    row : int
+        Row of the event, for signals.
+    signals, count
+        Buffer with room for three signals.
+    """
+    s = source
+    s["events"] += 1
+    events = s["events"]
+    warmup = options["warmup"]
+    _clock(s, ts)
+    s["changepoint"] = False
+    s["score"] = 0.0
+    least = max(32, warmup // 4)
+    counts = events > least
+    if counts:
+        s["learned"] += 1
+    learned = float(s["learned"])
+    d = channels.shape[0]
+    evidence = _channels_evidence(channels, values, phase_of(s["last_ts"]), s["gap"], learned, least)
+    gross = False
+    for j in range(d):
+        gross = gross or is_gross(channels[j])
+        # What is learned slowly by now takes a channel that comes late for a quiet one, else.
+        if channels[j]["count"] == 1 and learned > 0.0 and d <= JOINT_CHANNELS:
+            correlation[j, j] = 1.0
+    jointly = False
+    if counts and 1 < d <= JOINT_CHANNELS:
+        joint = joint_step(s, channels, correlation, inverse, weight, warmup)
+        jointly = joint > evidence
+        evidence = max(evidence, joint)
+    if events % RENEWED == 0 or s["alarm_level"] == 0.0:
+        set_levels(s, d, rate)
+    if gross:
+        evidence = max(evidence, s["alarm_level"])
+    if counts:
+        note_source_peak(s, evidence)
+    if events <= warmup and not (counts and rate * events >= 0.5):
+        return
+    s["habit"] *= HABIT
+    s["score"] = max(0.0, evidence - 0.5 * s["habit"])
+    s["habit"] = max(s["habit"], evidence)
+    if s["active"] or gross or evidence >= s["mark_level"]:
+        _watch_episode(s, channels, weight, evidence, gross, jointly, warmup, rate, row, signals, count)
+    elif s["rest"] > 0:
+        s["rest"] -= 1
+    s["marked"] = s["active"]
+    _changepoints(s, channels, row, signals, count)
+
+
+@kernel
+def _watch_episode(
+    s: Any,
+    channels: Array,
+    weight: Array,
+    evidence: float,
+    gross: bool,  # noqa: FBT001
+    jointly: bool,  # noqa: FBT001
+    warmup: int,
+    rate: float,
+    row: int,
+    signals: Array,
+    count: Counter,
+) -> None:
+    """Go on in an episode, and begin and end alarms in it."""
+    over = episode_step(s, channels, weight, evidence, jointly, warmup)
+    if gross or evidence >= s["alarm_level"]:
+        if s["rest"] <= 0 or (gross and not s["alarmed"]):
+            if s["alarmed"]:
+                _tell(s, channels, row, True, signals, count)  # noqa: FBT003
+            s["alarmed"] = True
+            s["alarms"] += 1.0
+            s["height"] = evidence
+            _blame(s, channels, weight, jointly)
+            _tell(s, channels, row, False, signals, count)  # noqa: FBT003
+            if s["told"]:
+                told_height(s, evidence)
+            else:
+                s["peak"] = max(s["peak"], evidence)
+            s["told"] = True
+            set_levels(s, channels.shape[0], rate)
+        s["rest"] = REST
+    elif s["rest"] > 0:
+        s["rest"] -= 1
+    if over and s["alarmed"]:
+        s["alarmed"] = False
+        _tell(s, channels, row, True, signals, count)  # noqa: FBT003

@@ -1,0 +1,226 @@
+"""The alerts of one source: what policies make of signals, with an identity and words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.errors import StateError
+from stream_app.events import Alert, AlertState, Severity, alert_id
+
+__all__ = ["AlertRules", "AlertTracker", "ExtraRule"]
+
+_EPISODES = "episodes"
+_MOMENTS = "moments"
+_POLICY_OF_KIND = {
+    "anomaly": _EPISODES,
+    "quality": _EPISODES,
+    "performance": _EPISODES,
+    "drift": _MOMENTS,
+    "changepoint": _MOMENTS,
+}
+_LEAST_SEVERITY = {"changepoint": Severity.INFO}
+_RANK = list(Severity)
+
+
+class _Batch(Protocol):
+    """Events of one source, of whatever kind."""
+
+    @property
+    def source(self) -> str:
+        """Whose."""
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event times, shape (n,)."""
+
+    @property
+    def offsets(self) -> IntArray:
+        """Offsets, shape (n,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraRule:
+    """How the signals of a detector that a user added become alerts.
+
+    Parameters
+    ----------
+    alert : bool
+        Whether they do at all.
+    consecutive : int
+        Signals in a row that an alert needs.
+    lasting : bool
+        Whether the detector says when a condition is over; else an alert ends `resolve_after` seconds after the last signal.
+    """
+
+    alert: bool = True
+    consecutive: int = 1
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRules:
+    """How the signals of a stream become alerts.
+
+    Parameters
+    ----------
+    stream : str
+        Name of the stream; part of each alert's identity.
+    cooldown, resolve_after : float
+        Seconds of event time.
+    extra : mapping of str to ExtraRule
+        By the name of the detector.
+    """
+
+    stream: str
+    cooldown: float = 300.0
+    resolve_after: float = 300.0
+    extra: Mapping[str, ExtraRule] = field(default_factory=dict)
+
+
+class AlertTracker:
+    """Keeps the alerts of one source from their beginning to their end.
+
+    Detectors that keep the budget themselves, and the quality checks, raise an alert at their first signal. What has
+    an end of its own (an anomaly, a quality problem, a windowed test) fires until then, however long; what is a moment (drift, a
+    changepoint) fires for `resolve_after` seconds. An extra detector has a policy of its own, so that "three in a
+    row" is counted for it alone.
+
+    Parameters
+    ----------
+    rules : AlertRules
+        Settings.
+    describe : callable, optional
+        Puts a signal into words.
+    """
+
+    def __init__(self, rules: AlertRules, describe: Callable[[Signal], str] | None = None) -> None:
+        self._stream = rules.stream
+        self._describe = describe or _summary
+        lasting = {"resolve_after": float("inf"), "cool_down": rules.cooldown}
+        momentary = {"resolve_after": rules.resolve_after, "cool_down": rules.cooldown}
+        self._policies: dict[str, AlertPolicy] = {
+            _EPISODES: EveryPolicy(**lasting),
+            _MOMENTS: EveryPolicy(**momentary),
+        }
+        self._policies |= {
+            name: ConsecutivePolicy(rule.consecutive, **(lasting if rule.lasting else momentary))
+            for name, rule in rules.extra.items()
+            if rule.alert
+        }
+        self._silent = {name for name, rule in rules.extra.items() if not rule.alert}
+        self._firing: dict[str, Alert] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing fires, cools down or gathers evidence: then only signals change it, and not the passing of time."""
+        return not self._firing and all(policy.idle for policy in self._policies.values())
+
+    def update(self, signals: Sequence[tuple[str, Signal]], batch: _Batch, partition: int) -> list[Alert]:
+        """Turn the signals of a batch into alerts that begin or end.
+
+        Parameters
+        ----------
+        signals : sequence of (detector, Signal)
+            Named by the detector that saw them.
+        batch : SensorBatch or PredictionBatch
+            The events.
+        partition : int
+            Where they came from.
+        """
+        alerts: list[tuple[int, Alert]] = []
+        routed: dict[str, list[Signal]] = {name: [] for name in self._policies}
+        for detector, signal in sorted(signals, key=lambda pair: pair[1].row):
+            if detector not in self._silent:
+                routed[detector if detector in routed else _POLICY_OF_KIND[signal.kind]].append(signal)
+        for name, policy in self._policies.items():
+            for change in policy.update(routed[name], batch.ts):
+                alert = self._alert(name, change, batch, partition)
+                if alert is not None:
+                    alerts.append((change.row, alert))
+        alerts.sort(key=lambda pair: pair[0])
+        return [alert for _, alert in alerts]
+
+    def _alert(self, policy: str, change: AlertChange, batch: _Batch, partition: int) -> Alert | None:
+        key = f"{policy}:{change.alert_key}"
+        offset = int(batch.offsets[change.row])
+        if change.state == "resolved":
+            began = self._firing.pop(key, None)
+            if began is None:
+                return None
+            severity = max(began.severity, Severity(change.severity), key=_RANK.index)
+            return began.ended(change.ts, offset, severity=severity)
+        signal = change.signal
+        alert = Alert(
+            id=alert_id(self._stream, batch.source, signal.detector, signal.channel, partition, offset),
+            stream=self._stream,
+            source=batch.source,
+            kind=signal.kind,
+            detector=signal.detector,
+            channel=signal.channel,
+            state=AlertState.FIRING,
+            severity=max(
+                _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_RANK.index
+            ),
+            started_at=change.ts,
+            partition=partition,
+            offset=offset,
+            statistic=signal.statistic,
+            threshold=signal.threshold,
+            summary=self._describe(signal),
+            contributions=signal.contributions,
+            context=dict(signal.context),
+        )
+        self._firing[key] = alert
+        return alert
+
+    def end(self, ts: float, offset: int) -> list[Alert]:
+        """End all alerts that fire: their source is not known any more.
+
+        Parameters
+        ----------
+        ts : float
+            When it was seen last, in epoch seconds.
+        offset : int
+            Of the event by which that was noticed.
+        """
+        firing, self._firing = self._firing, {}
+        return [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `restore`."""
+        return {
+            "policies": {name: policy.state() for name, policy in self._policies.items()},
+            # In the order of their names: that in which they came in differs by where batches end.
+            "firing": {key: alert.model_dump(mode="json") for key, alert in sorted(self._firing.items())},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; policies of detectors that are new in the settings start afresh.
+
+        Raises
+        ------
+        StateError
+            If it is damaged.
+        """
+        for name, policy in self._policies.items():
+            if name in state["policies"]:
+                policy.restore(state["policies"][name])
+        try:
+            self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
+        except ValueError as error:
+            raise StateError(f"the stored alerts are damaged: {error}") from error
+
+
+def _summary(signal: Signal) -> str:
+    where = "all channels" if signal.channel == WHOLE_SOURCE else signal.channel
+    blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
+    context = dict(signal.context)
+    words = f"{signal.kind} in {where} ({signal.detector})"
+    if "mean_before" in context and "mean_after" in context:
+        words += f": mean {context['mean_before']:.4g} → {context['mean_after']:.4g}"
+    if blamed and signal.channel == WHOLE_SOURCE:
+        words += f": {', '.join(blamed)}"
+    return words

@@ -1,0 +1,141 @@
+"""Detectors that a user adds to the default ones: River's, and windowed tests. They keep no budget."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream_app.core.arrays import FloatArray
+from stream_app.core.river_adapter import RiverDetector
+from stream_app.core.signals import Signal
+from stream_app.core.twosample import WindowedTest, WindowedTestOptions
+from stream_app.monitors.alert_tracker import ExtraRule
+
+__all__ = ["WINDOWED_TESTS", "ExtraDetector", "ExtraDetectors"]
+
+WINDOWED_TESTS = frozenset({"ks", "psi", "wasserstein", "mann_whitney"})
+"""Tests of one window after the other against a reference; each window says whether the change is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraDetector:
+    """A detector to run on each channel beside the default ones.
+
+    Parameters
+    ----------
+    name : str
+        A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
+        ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``.
+    parameters : mapping
+        For its constructor.
+    channels : tuple of str or None
+        The channels; all of them where None.
+    every : int or None
+        Feed every n-th event; None is the detector's own habit.
+    alert : bool
+        Whether its signals raise alerts, or are only counted.
+    consecutive : int
+        Signals in a row that an alert needs.
+    """
+
+    name: str
+    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    channels: tuple[str, ...] | None = None
+    every: int | None = None
+    alert: bool = True
+    consecutive: int = 1
+
+    @property
+    def rule(self) -> ExtraRule:
+        """How its signals become alerts."""
+        return ExtraRule(self.alert, self.consecutive, lasting=self.name in WINDOWED_TESTS)
+
+    def watched(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """Of some channels, those that it is for."""
+        return tuple(name for name in channels if self.channels is None or name in self.channels)
+
+    def build(self, channels: tuple[str, ...]) -> RiverDetector | WindowedTest:
+        """Make one for some channels."""
+        if self.name in WINDOWED_TESTS:
+            options: Any = {**self.parameters, "tests": (self.name,)}
+            return WindowedTest(channels, options=WindowedTestOptions(**options))
+        return RiverDetector(channels, self.name, self.parameters, every=self.every, name=self.name)
+
+    def restore(self, state: Mapping[str, Any]) -> RiverDetector | WindowedTest:
+        """Go on with one where its state was taken."""
+        kind = WindowedTest if self.name in WINDOWED_TESTS else RiverDetector
+        return kind.from_state(state)
+
+
+class ExtraDetectors:
+    """The extra detectors of one source.
+
+    Channels that come later get detectors of their own, which start to learn while the others go on.
+
+    Parameters
+    ----------
+    extras : sequence of ExtraDetector
+        Settings.
+    """
+
+    def __init__(self, extras: Sequence[ExtraDetector]) -> None:
+        self._extras = {extra.name: extra for extra in extras}
+        self._running: list[tuple[str, tuple[str, ...], RiverDetector | WindowedTest]] = []
+        self._known: tuple[str, ...] = ()
+        self._counts: dict[str, dict[str, int]] = {name: {} for name in self._extras}
+
+    def update(
+        self, ts: FloatArray, channels: tuple[str, ...], values: FloatArray
+    ) -> list[tuple[str, Signal]]:
+        """Take readings, shape (n,) and (n, d); return what was seen, with the name of the detector."""
+        if channels != self._known:
+            self._join(tuple(name for name in channels if name not in self._known))
+        found = []
+        for name, watched, detector in self._running:
+            columns = [channels.index(channel) for channel in watched]
+            for signal in detector.update(ts, values[:, columns]):
+                found.append((name, signal))
+                if not signal.ended:
+                    counts = self._counts[name]
+                    counts[signal.channel] = counts.get(signal.channel, 0) + 1
+        return found
+
+    def _join(self, channels: tuple[str, ...]) -> None:
+        self._known += channels
+        for name, extra in self._extras.items():
+            watched = extra.watched(channels)
+            if watched:
+                self._running.append((name, watched, extra.build(watched)))
+
+    def features(self) -> dict[str, float | None]:
+        """Return how often each signalled, by channel."""
+        return {
+            f"{name}.{channel}.signals": count
+            for name, counts in self._counts.items()
+            for channel, count in counts.items()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `restore`."""
+        return {
+            "known": list(self._known),
+            "running": [[name, list(watched), one.state()] for name, watched, one in self._running],
+            # Which channel signalled first depends on what came in one delivery.
+            "counts": {name: dict(sorted(counts.items())) for name, counts in self._counts.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken; detectors that are new in the settings start afresh, others are dropped."""
+        self._known = tuple(state["known"])
+        self._running = [
+            (name, tuple(watched), self._extras[name].restore(one))
+            for name, watched, one in state["running"]
+            if name in self._extras
+        ]
+        self._counts |= {
+            name: dict(counts) for name, counts in state["counts"].items() if name in self._extras
+        }
+        fresh = self._extras.keys() - {name for name, *_ in state["running"]}
+        for name, extra in self._extras.items():
+            watched = extra.watched(self._known)
+            if name in fresh and watched:
+                self._running.append((name, watched, extra.build(watched)))

@@ -1,0 +1,112 @@
+"""The alerts of one delivery: what trackers of sources make of the signals of its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.signals import Signal
+from stream_app.events import Alert, Readings
+from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
+from stream_app.monitors.sensors.intake import COUNTED
+from stream_app.monitors.sensors.placement import Piece
+
+__all__ = ["DeliveryAlerts"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Readings of one source that were counted."""
+
+    source: str
+    ts: FloatArray
+    offsets: IntArray
+
+
+class DeliveryAlerts:
+    """Makes alerts of the signals of one delivery.
+
+    Parameters
+    ----------
+    rules : AlertRules
+        Settings of the trackers.
+    trackers : dict of str to AlertTracker
+        Of the sources whose alerts fire, cool down or gather evidence; kept up to date.
+    readings : Readings
+        The delivery.
+    codes : array of int, shape (n,)
+        What the intake said of each reading, filled as they are taken.
+    partition : int
+        Where they came from.
+    """
+
+    def __init__(
+        self,
+        rules: AlertRules,
+        trackers: dict[str, AlertTracker],
+        readings: Readings,
+        codes: Any,
+        partition: int,
+    ) -> None:
+        self.readings = readings
+        self._rules = rules
+        self._trackers = trackers
+        self._codes = codes
+        self._partition = partition
+        self._found: dict[str, list[tuple[str, Signal]]] = {}
+        self._since: dict[str, int] = {}
+        self._alerts: list[tuple[int, Alert]] = []
+
+    def note(self, row: int, detector: str, signal: Signal) -> None:
+        """Take a signal of a reading of the delivery, with the name under which its detector runs."""
+        self._found.setdefault(self.readings.sources[row], []).append((detector, signal))
+
+    def counted(self, piece: Piece, only: str | None = None) -> Mapping[str, list[int]]:
+        """Return which readings of a piece were counted since their sources began, by source; of one, or of all."""
+        places: dict[str, list[int]] = {}
+        for i in np.flatnonzero(self._codes[piece.rows] == COUNTED).tolist():
+            source = piece.sources[i]
+            if only in (None, source) and piece.rows[i] >= self._since.get(source, 0):
+                places.setdefault(source, []).append(i)
+        return places
+
+    def restart(self, source: str, row: int, latest: float) -> None:
+        """Take that a source was away for long before a row: its alerts ended when it was seen last, at `latest`."""
+        if source in self._found or source in self._trackers:
+            self._track(source, [i for i, name in enumerate(self.readings.sources[:row]) if name == source])
+            tracker = self._trackers.pop(source, None)
+            if tracker is not None:
+                offset = int(self.readings.offsets[row])
+                self._alerts += [(row, alert) for alert in tracker.end(latest, offset)]
+        self._since[source] = row
+
+    def close(self) -> list[Alert]:
+        """Return the alerts that began or ended in the delivery, in the order of their events."""
+        if self._found or self._trackers:
+            places: dict[str, list[int]] = {}
+            for row, source in enumerate(self.readings.sources):
+                if source in self._found or source in self._trackers:
+                    places.setdefault(source, []).append(row)
+            for source, mine in places.items():
+                self._track(source, mine)
+        return [alert for _, alert in sorted(self._alerts, key=lambda pair: pair[0])]
+
+    def _track(self, source: str, places: list[int]) -> None:
+        since = self._since.get(source, 0)
+        rows = np.array([row for row in places if row >= since], dtype=np.int64)
+        rows = rows[self._codes[rows] == COUNTED]
+        found = self._found.pop(source, [])
+        if not len(rows):
+            return
+        tracker = self._trackers.get(source) or AlertTracker(self._rules)
+        batch = _Rows(source, self.readings.ts[rows], self.readings.offsets[rows])
+        signals = [(name, signal.at_row(int(np.searchsorted(rows, signal.row)))) for name, signal in found]
+        for alert in tracker.update(signals, batch, self._partition):
+            row = rows[np.searchsorted(batch.offsets, alert.changed_offset)]
+            self._alerts.append((int(row), alert))
+        if tracker.idle:
+            self._trackers.pop(source, None)
+        else:
+            self._trackers[source] = tracker

@@ -1,0 +1,258 @@
+"""Sources that name the same channels: their bank, and what walks it."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.bank import Bank, Layout
+from stream_app.core.kernel import Counter, signal_buffer
+from stream_app.core.quality import (
+    QualityOptions,
+    most_signals,
+    quality_layout,
+    quality_options,
+    quality_signal,
+)
+from stream_app.core.signals import Signal
+from stream_app.core.windows import STATISTICS, summarise, window_layout
+from stream_app.events import Readings
+from stream_app.monitors.sensors.config import SensorConfig
+from stream_app.monitors.sensors.draws import DrawDetectors
+from stream_app.monitors.sensors.engine import JUDGED, budget_options
+from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_options
+from stream_app.monitors.sensors.process import ProcessDetectors
+
+__all__ = ["Columns", "SourceBank"]
+
+_COMMON = ("intake", "quality.source", "quality.channel", "window", "window.ts", "window.values")
+"""Arrays that `enter` takes."""
+
+_OWN = ("intake", "quality.source", "window", "window.ts", "window.values")
+"""Arrays that a reference does not teach."""
+
+_ROOM = 16
+"""Events whose signals fit into a buffer at the least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of a delivery that every bank needs; an entry a reading.
+
+    Parameters
+    ----------
+    ts, record_ts : array, shape (n,)
+        Times of the events and of their records.
+    marks : array of uint64, shape (n,)
+        Of the producers' ids; 0 where there is none.
+    judged : array of JUDGED, shape (n,)
+        Takes what becomes of each.
+    """
+
+    ts: FloatArray
+    record_ts: FloatArray
+    marks: npt.NDArray[np.uint64]
+    judged: npt.NDArray[Any]
+
+
+class Readable(Protocol):
+    """Readings of sources of one bank; see `Piece`."""
+
+    @property
+    def sources(self) -> list[str]:
+        """Whose each reading is."""
+
+    @property
+    def rows(self) -> IntArray:
+        """Places in the delivery."""
+
+    @property
+    def values(self) -> FloatArray:
+        """The values."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """Readings of a reference; see `Readable`."""
+
+    sources: list[str]
+    rows: IntArray
+    values: FloatArray
+
+
+class Detectors(Protocol):
+    """The detectors of all sources of a bank, for one kind of sources."""
+
+    @property
+    def layout(self) -> Layout:
+        """Arrays that they keep of each source."""
+
+    def advance(
+        self,
+        bank: Bank,
+        common: tuple[Any, ...],
+        settings: tuple[Any, ...],
+        budget: npt.NDArray[Any],
+        events: tuple[Any, ...],
+        begin: int,
+        quality: tuple[npt.NDArray[Any], Counter],
+    ) -> int:
+        """Take events from `begin` on through intake, quality, detectors and window; return where it stopped."""
+
+    def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
+        """Take what was seen since the last call, with the name of each detector."""
+
+    def features(self, bank: Bank, slots: IntArray) -> Mapping[str, list[float]]:
+        """Figures to serve beside the window's statistics: by name, one for each of some slots."""
+
+
+class SourceBank:
+    """The sources of a partition that name the same channels.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the columns.
+    config : SensorConfig
+        Settings.
+    reference : Readings, optional
+        Readings of normal operation, of one source: each source begins with what its detectors learn from them.
+    """
+
+    def __init__(
+        self, channels: tuple[str, ...], config: SensorConfig, reference: Readings | None = None
+    ) -> None:
+        d = len(channels)
+        self.channels = channels
+        kind = DrawDetectors if config.draws else ProcessDetectors
+        self._detectors: Detectors = kind(channels, config)
+        self.records = Bank(
+            {
+                **intake_layout(),
+                **quality_layout(d, declared=0 if config.channels is None else d),
+                **self._detectors.layout,
+                **window_layout(d, config.window_rows),
+            }
+        )
+        self._seconds = np.inf if config.window_seconds is None else config.window_seconds
+        self._settings = (
+            intake_options(
+                lateness=config.lateness, max_future=config.max_future, source_ttl=config.source_ttl
+            ),
+            quality_options(_quality(config)),
+            np.array([_limits(config.limits.get(name, (None, None))) for name in channels]),
+        )
+        self._budget = budget_options(config.budget, config.sources)
+        self._quality = signal_buffer(_ROOM * most_signals(d))
+        self._names = tuple(f"{channel}.{name}" for channel in channels for name in STATISTICS)
+        if reference is not None:
+            self._learn(reference)
+
+    def _learn(self, reference: Readings) -> None:
+        """Let sources begin with what is learned from a reference, as far as it has their channels."""
+        values = np.full((len(reference), len(self.channels)), np.nan)
+        for group in reference.groups:
+            for j, name in enumerate(self.channels):
+                if name in group.channels:
+                    values[group.rows, j] = group.values[:, group.channels.index(name)]
+        source = ""
+        self.records.add(source)
+        n = len(reference)
+        columns = Columns(reference.ts, reference.ts, np.zeros(n, np.uint64), np.zeros(n, JUDGED))
+        piece = _Reference([source] * n, np.arange(n), values)
+        self.advance(piece, columns, lambda *_: None, lambda *_: None)
+        # When its readings came says nothing of a source's own.
+        learned = [name for name in self.records.layout if name not in _OWN]
+        self.records.begin_as(source, learned)
+        self.records.remove(source)
+
+    def advance(
+        self,
+        piece: Readable,
+        columns: Columns,
+        on_signal: Callable[[int, str, Signal], None],
+        on_absence: Callable[[str, int, float], None],
+    ) -> None:
+        """Take readings of sources that are here, in their order.
+
+        Parameters
+        ----------
+        piece : Piece
+            The readings.
+        columns : Columns
+            Of the whole delivery.
+        on_signal : callable
+            Takes the row of an event in the delivery, the name of the detector, and what it saw.
+        on_absence : callable
+            Takes a source that starts cold, the row of the event by which it does, and the newest time before.
+        """
+        sources, rows, values = piece.sources, piece.rows, piece.values
+        records = self.records
+        slots = np.array([records.slot(source) for source in sources])
+        common = tuple(records[name] for name in _COMMON)
+        events = (slots, rows, values, columns.ts, columns.record_ts, columns.marks, columns.judged)
+        found, count = self._quality
+        place = 0
+        while place < len(rows):
+            place = self._detectors.advance(
+                records, common, self._settings, self._budget, events, place, self._quality
+            )
+            for one in found[: count[0]]:
+                row = int(one["row"])
+                on_signal(row, "quality", quality_signal(one, float(columns.ts[row]), self.channels))
+            count[0] = 0
+            for name, signal in self._detectors.signals(columns.ts):
+                on_signal(signal.row, name, signal)
+            if place < len(rows) and columns.judged[rows[place]]["code"] == ABSENT:
+                source, slot = sources[place], int(slots[place])
+                on_absence(source, int(rows[place]), float(records["intake"][slot]["latest"]))
+                records.reset(slot)
+
+    def features(self, sources: Iterable[str]) -> list[tuple[float, dict[str, float | None]]]:
+        """Return of each source the time of its newest reading, and its live features."""
+        records = self.records
+        slots = np.array([records.slot(source) for source in sources], dtype=np.int64)
+        out = np.empty((len(slots), len(self.channels), len(STATISTICS)))
+        summarise(
+            records["window"], records["window.ts"], records["window.values"], slots, self._seconds, out
+        )
+        flat = out.reshape(len(slots), -1)
+        whole: Any = np.isfinite(flat).all(axis=1).tolist()
+        intakes = records["intake"]
+        features = []
+        for slot, numbers, complete in zip(slots.tolist(), flat.tolist(), whole, strict=True):
+            values: dict[str, float | None] = {"events": int(intakes[slot]["events"])}
+            known = numbers if complete else [x if math.isfinite(x) else None for x in numbers]
+            values.update(zip(self._names, known, strict=True))
+            features.append((float(intakes[slot]["newest"]), values))
+        for name, column in self._detectors.features(records, slots).items():
+            for (_, served), value in zip(features, column, strict=True):
+                served[name] = value
+        return features
+
+    def take_from(self, other: "SourceBank", source: str) -> None:
+        """Take a source over from a bank with fewer channels, which are the first of these."""
+        old = other.records
+        before, slot = old.slot(source), self.records.add(source)
+        for name, array in self.records.arrays.items():
+            known = old[name][before]
+            corner: tuple[Any, ...] = (slot, *(slice(0, side) for side in known.shape))
+            array[corner] = known
+        old.remove(source)
+
+
+def _limits(pair: tuple[float | None, float | None]) -> tuple[float, float]:
+    low, high = pair
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _quality(config: SensorConfig) -> QualityOptions:
+    """Say what of a source's data can be bad: of draws, what is missing, gone or outside of declared limits."""
+    if not config.draws:
+        return QualityOptions(silence=config.silent_after)
+    never_silent = config.silent_after or math.inf
+    return QualityOptions(silence=never_silent, stuck_least=None, burst_factor=None)

@@ -1,0 +1,122 @@
+"""What every event goes through, whatever its source is: intake, quality checks, window."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.arrays import FloatArray
+from stream_app.core.budget import Budget
+from stream_app.core.kernel import Counter, kernel
+from stream_app.core.quality import quality_step
+from stream_app.core.windows import window_push
+from stream_app.monitors.sensors.intake import COUNTED, intake_step
+
+__all__ = ["BUDGET", "JUDGED", "budget_options", "detector_rate", "enter"]
+
+JUDGED = np.dtype(
+    [
+        ("code", np.int8),  # what the intake said, see `intake`
+        ("newest", np.float64),  # time of the newest reading that was counted before
+        ("score", np.float64),
+        ("anomaly", np.bool_),
+        ("changepoint", np.bool_),
+        ("drift", np.bool_),
+    ],
+    align=True,
+)
+"""What became of a reading."""
+
+BUDGET = np.dtype([("per_event", np.float64), ("per_second", np.float64)])
+"""False alarms that a source may raise, by one of the two."""
+
+_HALF = 0.5
+_LARGEST_RATE = 0.01
+"""False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
+
+
+def budget_options(budget: str, sources: int) -> npt.NDArray[Any]:
+    """Return a stream's budget as a record for each of its sources, shape (1,).
+
+    Rates of false alarms add up, whatever the dependence between those who spend them: a budget per time is divided by
+    the sources; one per events is the same for the events of each.
+
+    Examples
+    --------
+    >>> budget_options("1 per 1000 events", sources=10)["per_event"]
+    array([0.001])
+    """
+    said = Budget.parse(budget)
+    if said.events is not None:
+        return np.array([(said.count / said.events, 0.0)], dtype=BUDGET)
+    return np.array([(0.0, said.allowed(events=0.0, seconds=1.0) / sources)], dtype=BUDGET)
+
+
+@kernel
+def detector_rate(budget: Any, period: float) -> float:
+    """Return the false alarms per event of one of two detectors that share a budget; NaN while no period is known.
+
+    Parameters
+    ----------
+    budget : BUDGET
+        Of the source.
+    period : float
+        Seconds between its events; NaN while that is not known.
+    """
+    if np.isnan(period):
+        return np.nan
+    return float(min(_LARGEST_RATE, _HALF * (budget["per_event"] + budget["per_second"] * period)))
+
+
+@kernel
+def enter(
+    records: Any,
+    settings: Any,
+    slot: int,
+    ts: float,
+    record_ts: float,
+    mark: np.uint64,
+    values: FloatArray,
+    row: int,
+    verdict: Any,
+    signals: npt.NDArray[Any],
+    count: Counter,
+    cell: FloatArray,
+    bits: npt.NDArray[np.uint64],
+) -> int:
+    """Take an event through what all kinds of sources have in common.
+
+    Parameters
+    ----------
+    records : tuple of arrays
+        A bank's intake, quality of sources and channels, rings, their times and values.
+    settings : tuple of arrays
+        Options of intake and quality, shape (1,), and the channels' limits, shape (d, 2).
+    slot, row : int
+        Slot of the source, and place of the event in the delivery.
+    ts, record_ts, mark, values
+        The event.
+    verdict : JUDGED
+        Takes what becomes of it.
+    signals, count
+        Take the signals of the quality checks.
+    cell, bits : arrays, shape (1,)
+        See `intake_step`.
+
+    Returns
+    -------
+    int
+        What the intake said.
+    """
+    intakes, sources, channels, rings, times, tables = records
+    intake_options, quality_options, limits = settings
+    intake = intakes[slot]
+    verdict["newest"] = intake["newest"]
+    code = intake_step(intake, intake_options[0], ts, record_ts, mark, values, cell, bits)
+    verdict["code"] = code
+    if code == COUNTED:
+        quality_step(
+            sources[slot], channels[slot], quality_options[0], limits, ts, values, row, signals, count
+        )
+        window_push(rings[slot], times[slot], tables[slot], ts, values)
+    return code

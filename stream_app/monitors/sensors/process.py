@@ -1,0 +1,191 @@
+"""The detectors of a process that goes on from event to event, as a pump does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.anomaly import AnomalyConfig, anomaly_layout, anomaly_signal, anomaly_step
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.bank import Bank, Layout
+from stream_app.core.drift import DriftConfig
+from stream_app.core.drift.records import drift_layout, drift_options
+from stream_app.core.drift.step import drift_statistic, drift_step
+from stream_app.core.drift.telling import drift_signal
+from stream_app.core.kernel import Counter, kernel, signal_buffer
+from stream_app.core.quality import most_signals
+from stream_app.core.signals import Signal
+from stream_app.monitors.sensors.config import SensorConfig
+from stream_app.monitors.sensors.engine import detector_rate, enter
+from stream_app.monitors.sensors.intake import ABSENT, COUNTED
+
+__all__ = ["ProcessDetectors", "drift_statistics"]
+
+_DRIFT_WARMUP = 1000
+"""Events from which drift detection learns at least, whatever the anomaly detector needs."""
+
+_SIGNALS = 256
+_MOST = 4  # signals of anomalies and changepoints that one event can give
+
+
+class ProcessDetectors:
+    """Anomalies and drift, which share the budget evenly.
+
+    A fault must not become the reference: drift does not see rows in which an alarm lasts. A marked episode that raised no
+    alarm was not told to anybody, so drift is shown it and may tell it, but does not learn from it.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the columns.
+    config : SensorConfig
+        Settings.
+    """
+
+    def __init__(self, channels: tuple[str, ...], config: SensorConfig) -> None:
+        self._channels = channels
+        self._anomaly_options = AnomalyConfig(warmup=config.warmup).options()
+        self._drift_options = drift_options(
+            DriftConfig(warmup=max(_DRIFT_WARMUP, config.warmup), prepaid=True)
+        )
+        self._anomaly = signal_buffer(_SIGNALS)
+        self._drift = signal_buffer(_SIGNALS)
+
+    @property
+    def layout(self) -> Layout:
+        """Arrays of a bank."""
+        d = len(self._channels)
+        return {**anomaly_layout(d), **drift_layout(d)}
+
+    def advance(
+        self,
+        bank: Bank,
+        common: tuple[Any, ...],
+        settings: tuple[Any, ...],
+        budget: npt.NDArray[Any],
+        events: tuple[Any, ...],
+        begin: int,
+        quality: tuple[npt.NDArray[Any], Counter],
+    ) -> int:
+        """Take events; see `advance`."""
+        anomaly = (*(bank[name] for name in _ANOMALY), self._anomaly_options)
+        drift = (bank["drift.source"], bank["drift.channel"], bank["drift.pair"], self._drift_options)
+        found = (self._anomaly, self._drift)
+        return advance(common, settings, anomaly, drift, budget, events, begin, quality, found)
+
+    def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
+        """Take what was seen since the last call, with the name of each detector."""
+        for name, (found, count), signal in (
+            ("anomaly", self._anomaly, anomaly_signal),
+            ("drift", self._drift, drift_signal),
+        ):
+            for one in found[: count[0]]:
+                yield name, signal(one, float(ts[one["row"]]), self._channels)
+            count[0] = 0
+
+    def features(self, bank: Bank, slots: IntArray) -> dict[str, list[float]]:
+        """Figures to serve beside the window's statistics: by name, one for each of some slots."""
+        drift = np.empty(len(slots))
+        drift_statistics(
+            bank["drift.source"], bank["drift.channel"], bank["drift.pair"], self._drift_options, slots, drift
+        )
+        score: list[float] = bank["anomaly.source"]["score"][slots].tolist()
+        return {"anomaly.score": score, "drift.statistic": drift.tolist()}
+
+
+_ANOMALY = tuple(anomaly_layout(1))
+
+
+@kernel
+def drift_statistics(
+    sources: npt.NDArray[Any],
+    channels: npt.NDArray[Any],
+    pairs: npt.NDArray[Any],
+    options: npt.NDArray[Any],
+    slots: IntArray,
+    out: FloatArray,
+) -> None:
+    """Compute the strongest evidence of drift over its threshold, for some slots of a bank."""
+    for i in range(len(slots)):
+        slot = slots[i]
+        out[i] = drift_statistic(sources[slot], channels[slot], pairs[slot], options[0])
+
+
+@kernel
+def advance(
+    common: Any,
+    settings: Any,
+    anomaly: Any,
+    drift: Any,
+    budget: npt.NDArray[Any],
+    events: Any,
+    begin: int,
+    quality: Any,
+    found: Any,
+) -> int:
+    """Take events of processes.
+
+    Parameters
+    ----------
+    common, settings : tuples of arrays
+        See `enter`.
+    anomaly, drift : tuples of arrays
+        A bank's arrays of `anomaly_layout` and of `drift_layout`, and options of shape (1,).
+    budget : array of BUDGET, shape (1,)
+        Of a source.
+    events : tuple of arrays
+        Slot of each event's source and its place in the delivery, shape (m,), in the order of the offsets within each source;
+        values, shape (m, d); times, times of records, marks and what becomes of each event, of the whole delivery.
+    begin : int
+        Where among the m events to begin.
+    quality : tuple of array and Counter
+        Take the signals of quality checks.
+    found : tuple of two tuples of array and Counter
+        Take those of anomalies and of drift.
+
+    Returns
+    -------
+    int
+        Where it stopped: at the end, before an event for whose signals there is no room, or at one by which its source starts
+        cold.
+    """
+    slots, rows, values, ts, record_ts, marks, judged = events
+    sources, channels, correlations, inverses, weights, options = anomaly
+    drift_sources, drift_channels, drift_pairs, drift_options = drift
+    signals, count = quality
+    (anomaly_signals, anomaly_count), (drift_signals, drift_count) = found
+    quality_sources = common[1]
+    cell = np.zeros(1)
+    bits = cell.view(np.uint64)
+    most = most_signals(values.shape[1])
+    for i in range(begin, len(slots)):
+        full = drift_count[0] == len(drift_signals) or anomaly_count[0] + _MOST > len(anomaly_signals)
+        if full or count[0] + most > len(signals):
+            return i
+        slot, row = slots[i], rows[i]
+        verdict = judged[row]
+        code = enter(
+            common, settings, slot, ts[row], record_ts[row], marks[row], values[i], row, verdict,
+            signals, count, cell, bits,
+        )  # fmt: skip
+        if code == ABSENT:
+            return i
+        if code != COUNTED:
+            continue
+        rate = detector_rate(budget[0], quality_sources[slot]["period"])
+        source = sources[slot]
+        anomaly_step(
+            source, channels[slot], correlations[slot], inverses[slot], weights[slot], options[0], rate,
+            ts[row], values[i], row, anomaly_signals, anomaly_count,
+        )  # fmt: skip
+        verdict["score"] = source["score"]
+        verdict["anomaly"] = source["marked"]
+        verdict["changepoint"] = source["changepoint"]
+        told = drift_count[0]
+        drift_step(
+            drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0], rate,
+            ts[row], values[i], not source["marked"], not source["alarmed"], row, drift_signals, drift_count,
+        )  # fmt: skip
+        verdict["drift"] = drift_count[0] > told
+    return len(slots)
