@@ -23,7 +23,7 @@ from numba.core.dispatcher import Dispatcher
 
 from stream_app.core.kernel_cache import KernelCache
 
-__all__ = ["SIGNAL", "Counter", "contributions", "emit", "kernel", "signal_buffer"]
+__all__ = ["SIGNAL", "Counter", "contributions", "drain", "emit", "kernel", "signal_buffer"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,3 +103,11 @@ def contributions(signal: Any, channels: Sequence[str]) -> tuple[tuple[str, floa
 def signal_buffer(size: int) -> tuple[npt.NDArray[Any], Counter]:
     """Make an empty buffer for `size` signals, and its counter."""
     return np.zeros(size, dtype=SIGNAL), np.zeros(1, dtype=np.int64)
+
+
+def drain(buffer: tuple[npt.NDArray[Any], Counter]) -> npt.NDArray[Any]:
+    """Return the signals in a buffer, and empty it; they are valid until a kernel fills it again."""
+    signals, count = buffer
+    found = signals[: count[0]]
+    count[0] = 0
+    return found

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Bank, Layout
-from stream_app.core.kernel import Counter, signal_buffer
+from stream_app.core.kernel import Counter, drain, signal_buffer
 from stream_app.core.quality import (
     QualityOptions,
     most_signals,
@@ -195,16 +195,14 @@ class SourceBank:
         slots = np.array([records.slot(source) for source in sources])
         common = tuple(records[name] for name in _COMMON)
         events = (slots, rows, values, columns.ts, columns.record_ts, columns.marks, columns.judged)
-        found, count = self._quality
         place = 0
         while place < len(rows):
             place = self._detectors.advance(
                 records, common, self._settings, self._budget, events, place, self._quality
             )
-            for one in found[: count[0]]:
+            for one in drain(self._quality):
                 row = int(one["row"])
                 on_signal(row, "quality", quality_signal(one, float(columns.ts[row]), self.channels))
-            count[0] = 0
             for name, signal in self._detectors.signals(columns.ts):
                 on_signal(signal.row, name, signal)
             if place < len(rows) and columns.judged[rows[place]]["code"] == ABSENT:

@@ -18,7 +18,7 @@ from stream_app.core.drift.multivariate_records import (
 from stream_app.core.drift.records import drift_layout, drift_options
 from stream_app.core.drift.step import drift_step
 from stream_app.core.drift.telling import drift_signal, multivariate_signal
-from stream_app.core.kernel import Counter, kernel, signal_buffer
+from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
 from stream_app.monitors.sensors.config import SensorConfig
@@ -87,13 +87,12 @@ class DrawDetectors:
 
     def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
         """Take what was seen since the last call, with the name of each detector."""
-        for name, (found, count), signal in (
+        for name, buffer, signal in (
             ("drift", self._drift, drift_signal),
             ("multivariate", self._joint, multivariate_signal),
         ):
-            for one in found[: count[0]]:
+            for one in drain(buffer):
                 yield name, signal(one, float(ts[one["row"]]), self._channels)
-            count[0] = 0
 
     def features(self, bank: Bank, slots: IntArray) -> dict[str, list[float]]:
         """Figures to serve beside the window's statistics: by name, one for each of some slots."""

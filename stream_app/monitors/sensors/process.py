@@ -13,7 +13,7 @@ from stream_app.core.drift import DriftConfig
 from stream_app.core.drift.records import drift_layout, drift_options
 from stream_app.core.drift.step import drift_statistic, drift_step
 from stream_app.core.drift.telling import drift_signal
-from stream_app.core.kernel import Counter, kernel, signal_buffer
+from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
 from stream_app.monitors.sensors.config import SensorConfig
@@ -76,13 +76,12 @@ class ProcessDetectors:
 
     def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
         """Take what was seen since the last call, with the name of each detector."""
-        for name, (found, count), signal in (
+        for name, buffer, signal in (
             ("anomaly", self._anomaly, anomaly_signal),
             ("drift", self._drift, drift_signal),
         ):
-            for one in found[: count[0]]:
+            for one in drain(buffer):
                 yield name, signal(one, float(ts[one["row"]]), self._channels)
-            count[0] = 0
 
     def features(self, bank: Bank, slots: IntArray) -> dict[str, list[float]]:
         """Figures to serve beside the window's statistics: by name, one for each of some slots."""
