@@ -122,6 +122,13 @@ class LabelJoin(Generic[T]):
         settled = self.counts.joined + self.counts.missing
         return self.counts.missing / settled if settled else None
 
+    def is_repeated(self, ident: str, ts: float) -> bool:
+        """Return whether a prediction of time `ts` repeats an id, and count it then."""
+        self._advance(ts)
+        repeated = ident in self._waiting or ident in self._done
+        self.counts.duplicate_predictions += repeated
+        return repeated
+
     def predict(
         self, ident: str, ts: float, item: T, label: str | None = None
     ) -> tuple[JoinVerdict, str | None]:
@@ -145,9 +152,7 @@ class LabelJoin(Generic[T]):
         label : str or None
             Its label, if joined.
         """
-        self._advance(ts)
-        if ident in self._waiting or ident in self._done:
-            self.counts.duplicate_predictions += 1
+        if self.is_repeated(ident, ts):
             return JoinVerdict.DUPLICATE, None
         self.counts.predictions += 1
         early = self._early.pop(ident, None)
@@ -168,9 +173,7 @@ class LabelJoin(Generic[T]):
 
     def fail(self, ident: str, ts: float) -> JoinVerdict:
         """Take a prediction that failed: no label can judge it, but its id must not come again."""
-        self._advance(ts)
-        if ident in self._waiting or ident in self._done:
-            self.counts.duplicate_predictions += 1
+        if self.is_repeated(ident, ts):
             return JoinVerdict.DUPLICATE
         labelled = self._early.pop(ident, None) is not None
         self._remember(ident, labelled=labelled)

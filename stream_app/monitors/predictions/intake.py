@@ -146,14 +146,14 @@ class Intake:
                 Reason.LATE,
                 f"ts {row.ts} is {behind:.3f} s older than the newest prediction of this source",
             )
+        # Before its labels are learned: a refused prediction leaves nothing.
+        if self.join.is_repeated(row.id, row.ts):
+            return _repeated(row, "prediction")
         if row.prediction is None:
-            if self.join.fail(row.id, row.ts) is JoinVerdict.DUPLICATE:
-                return _repeated(row, "prediction")
+            self.join.fail(row.id, row.ts)
         else:
             item = self._unlabelled(row, row.prediction)
-            verdict, truth = self.join.predict(row.id, row.ts, item, row.label)
-            if verdict is JoinVerdict.DUPLICATE:
-                return _repeated(row, "prediction")
+            _, truth = self.join.predict(row.id, row.ts, item, row.label)
             admitted.predictions.append((at, item))
             if truth is not None:
                 admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))

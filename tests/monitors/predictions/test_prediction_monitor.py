@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prediction_streams import CLASSES, START, all_of, arrivals, events, feed, model, packed
 
@@ -428,7 +428,15 @@ ODD = PredictionConfig(
 )  # fmt: skip
 
 
+# A repeated id with a new class: what is refused leaves nothing.
+REPEATED = [
+    *(PredictionRow("m", START, "a", failed=True) for _ in range(22)),
+    PredictionRow("m", START, "a", "", "", (("", 0.0),)),
+]
+
+
 @given(rows=st.lists(odd_rows(), min_size=1, max_size=60), cuts=st.lists(st.integers(1, 59), max_size=5))
+@example(rows=REPEATED, cuts=[1])
 @settings(max_examples=60, deadline=None)
 def test_odd_events_give_finite_figures_and_the_same_in_any_batch(rows, cuts):
     monitor, outcomes = feed(ODD, rows)
