@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from conftest import eventually
 
 from stream_app.client import AsyncFeatureClient
-from stream_app.events import Topics, decode_sessions
+from stream_app.events import decode_sessions
 from stream_app.features import Recorded, point_in_time
 from stream_app.kafka import client_options
 from stream_app.monitors.sessions import SessionConfig
@@ -116,10 +116,8 @@ class Processes:
             sys.executable, "-m", "stream_app", *arguments, env=self.env, stderr=asyncio.subprocess.DEVNULL
         )
 
-    async def replay(self, file, state):
-        process = await self._spawn(
-            "replay", "sessions", file, "--quiet", "--partitions", "2", "--state", state
-        )
+    async def replay(self, file, state, *options):
+        process = await self._spawn("replay", "sessions", file, "--quiet", "--state", state, *options)
         assert await process.wait() == 0
 
     async def start(self):
@@ -164,10 +162,10 @@ async def read_all(kafka, topic):
 
 
 async def test_served_and_trained_equal_plain_sums_after_kills_and_replays(
-    settings, store, processes, record, tmp_path
+    settings, store, make_topic, processes, record, tmp_path
 ):
     file, rows = record
-    topic = Topics(settings.prefix).sessions
+    topic = await make_topic("session.events", PARTITIONS)
     keys = [store.keys.offsets(settings.worker.group, topic, number) for number in range(PARTITIONS)]
     asked = [(*one, plain_sums(rows, *one)) for one in instants(rows, 150)]
     assert sum(bool(wanted["count_30m"]) for *_, wanted in asked) > 10
@@ -195,14 +193,22 @@ async def test_served_and_trained_equal_plain_sums_after_kills_and_replays(
                 assert served == wanted, (customer, at)
                 assert row.values == wanted, (customer, at)
 
-    await processes.replay(file, tmp_path / "first")
-    killed_at = []
-    for third in (1, 2):
-        await processes.start()
-        await until(third * len(rows) // 3)
-        await processes.end(kill=True)
-        killed_at.append(await processed())
-    assert killed_at[0] < len(rows), "killed too late to prove anything"
+    async def claimed():
+        return all([await store.client.hexists(key, "epoch") for key in keys])
+
+    # A worker may be done with whatever waits before anybody looks: the file comes slowly, once there is a worker, for
+    # ten seconds, of which the first kill falls into the fourth.
+    await processes.start()
+    await eventually(claimed, timeout=60)
+    replay = asyncio.create_task(processes.replay(file, tmp_path / "first", "--rate", "300"))
+    await until(len(rows) // 3)
+    await processes.end(kill=True)
+    assert not replay.done()
+    assert await processed() < len(rows)
+    await processes.start()
+    await until(2 * len(rows) // 3)
+    await processes.end(kill=True)
+    await replay
     await processes.start()
     await until(len(rows))
     await check()
