@@ -44,7 +44,10 @@ def pytest_xdist_auto_num_workers():
     return (os.cpu_count() or 1) + 1
 
 
-hypothesis_settings.register_profile("quick")
+# How long an example takes is no behaviour: a loaded machine would fail it.
+hypothesis_settings.register_profile("default", deadline=None)
+hypothesis_settings.register_profile("quick", deadline=None)
+hypothesis_settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items):

@@ -36,7 +36,7 @@ def overwrite(bank, slot, byte):
 
 
 @given(actions)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_bank_is_a_table_of_bytes_by_source(steps):
     """However slots are reused and arrays grow; the bytes between fields, which nobody reads, are among them."""
     bank, model = Bank(LAYOUT), {}

@@ -22,7 +22,7 @@ def test_it_agrees_with_the_singular_value_decomposition():
     assert (components.axes.max(axis=1) == np.abs(components.axes).max(axis=1)).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 40), st.integers(0, 40), st.booleans())
 def test_a_row_has_its_coordinates_whatever_comes_with_it(cut, other, transposed):
     components = PrincipalComponents.fit(pictures(200, 97), components=7)

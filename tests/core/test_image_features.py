@@ -63,13 +63,13 @@ def naive_shape(image):
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(IMAGES)
 def test_each_feature_is_what_its_definition_says(images):
     assert measure(images) == pytest.approx(np.array([naive(image) for image in images]), abs=1e-6)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(IMAGES, st.data())
 def test_an_image_has_its_features_whatever_comes_with_it(images, data):
     cut = data.draw(st.integers(0, len(images)))

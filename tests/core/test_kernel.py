@@ -20,7 +20,7 @@ def step(record, value):
 
 
 @given(st.lists(st.floats(-1e9, 1e9), max_size=30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_plain_form_leaves_the_same_record(values):
     compiled, plain = np.zeros(1, RECORD), np.zeros(1, RECORD)
     for value in values:

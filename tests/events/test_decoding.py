@@ -37,13 +37,13 @@ def assert_agrees(raw):
 
 
 @given(documents | anything, st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_fast_path_takes_what_pydantic_takes_with_equal_values(document, ascii_only):
     assert_agrees(json.dumps(document, ensure_ascii=ascii_only).encode(errors="surrogatepass"))
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_both_paths_agree_on_damaged_bytes(data):
     rich = b'{"source":"\xc3\xa9","ts":"2020-03-09T10:14:33Z","values":{"x":-1.5e3,"y":null},"labels":{"a":true},"u":[1,{"v":"w"}]}'
     raw = bytearray(data.draw(st.sampled_from([GOOD, rich])))
@@ -125,6 +125,6 @@ def test_unusual_but_valid_events_are_taken(raw, expected):
     )
 )
 @example([])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_delivery_is_decoded_as_its_events_one_by_one(raws):
     assert decode_readings(raws) == [decode_reading(raw) for raw in raws]

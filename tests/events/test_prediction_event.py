@@ -58,7 +58,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_the_fast_path_takes_what_pydantic_takes_with_equal_values(document):
     row = decode_prediction(json.dumps(document).encode())
     try:

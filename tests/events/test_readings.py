@@ -85,7 +85,7 @@ keyed = st.lists(st.tuples(raw_events, st.sampled_from([None, b"a", b"b", b"\xff
 
 
 @given(keyed, keyed)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_anything_is_taken_or_refused_as_it_is_alone_whatever_came_before(before, delivery):
     decoder = ReadingDecoder()
     for part in (before, delivery, delivery):
@@ -93,7 +93,7 @@ def test_anything_is_taken_or_refused_as_it_is_alone_whatever_came_before(before
 
 
 @given(ordinary, raw_events)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_shape_that_is_known_takes_nothing_else(known, other):
     decoder = ReadingDecoder()
     decode(decoder, [known])
@@ -109,7 +109,7 @@ def test_bad_input_spoils_no_neighbour(name):
 
 
 @given(keyed, st.sets(st.integers(1, 11)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_deliveries_may_be_cut_anywhere(log, cuts):
     raws, keys = [raw for raw, _ in log], [key for _, key in log]
     whole, rejected = decode(ReadingDecoder(), raws, keys)

@@ -40,7 +40,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_fast_path_takes_what_pydantic_takes_with_equal_values(document):
     row = decode_session(json.dumps(document).encode())
     try:

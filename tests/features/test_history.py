@@ -38,7 +38,7 @@ def instants_of(topic, picks):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(OPTIONS, event_lists(most=25), INSTANTS)
 def test_history_is_the_definition_as_of_each_instant(options, events, picks):
     view = view_with(**options)
@@ -52,7 +52,7 @@ def test_history_is_the_definition_as_of_each_instant(options, events, picks):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     OPTIONS,
     event_lists(most=25),

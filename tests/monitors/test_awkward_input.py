@@ -105,7 +105,7 @@ pieces = st.lists(
 
 
 @given(pieces=pieces, gap=st.sampled_from([0.001, 1.0, 86_400.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_channels_may_come_and_go_with_any_values(pieces, gap):
     rows = [values for values, times in pieces for _ in range(times)]
     noise = np.random.default_rng(4).normal(size=len(rows))

@@ -44,7 +44,7 @@ def events(drawn):
 
 
 @given(drawn, st.sets(st.integers(1, 80), max_size=10))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_channels_are_learned_in_the_order_of_their_coming_in_any_deliveries(drawn, cuts):
     rows = events(drawn)
     whole = run(EXTRAS, rows)
@@ -62,7 +62,7 @@ def test_channels_are_learned_in_the_order_of_their_coming_in_any_deliveries(dra
 
 
 @given(drawn)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_sources_with_the_same_channels_share_a_bank_and_no_bank_is_empty(drawn):
     monitor = run(EXTRAS, events(drawn)).monitor
     expected = {}
@@ -76,7 +76,7 @@ def test_sources_with_the_same_channels_share_a_bank_and_no_bank_is_empty(drawn)
 
 
 @given(drawn)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_said_of_a_source_does_not_depend_on_those_beside_it(drawn):
     rows = events(drawn)
     together = run(EXTRAS, rows).monitor

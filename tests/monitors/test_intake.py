@@ -76,7 +76,7 @@ def streams(draw):
 
 
 @given(streams(), st.sampled_from([None, ("x", "y", "z"), ("x",)]), st.sets(st.integers(1, 29)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_readings_in_any_deliveries_are_judged_as_one_at_a_time(stream, declared, cuts):
     rows, record_ts = stream
     models = {row.source: Naive(declared) for row in rows}
@@ -112,7 +112,7 @@ readings = st.lists(
 
 
 @given(st.none() | records, readings)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_kernel_says_what_its_plain_form_says_also_of_forged_records(forged, readings):
     """In the plain form numpy refuses a place beyond the marks, where a kernel would write there."""
     banks = Bank(intake_layout()), Bank(intake_layout())

@@ -72,7 +72,7 @@ def taken(log, cuts, max_sources, restarts):
 
 
 @given(events, st.sets(st.integers(1, 59)), st.integers(1, 6), st.sets(st.integers(0, 59)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_deliveries_and_restarts_forget_what_a_run_event_by_event_forgets(
     drawn, cuts, max_sources, restarts
 ):

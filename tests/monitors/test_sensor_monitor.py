@@ -69,7 +69,7 @@ cuts = st.sets(st.integers(0, ROWS) | st.integers(0, 60) | st.integers(1290, 132
 
 
 @given(cuts=cuts, restart=st.booleans())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_neither_batch_borders_nor_restarts_matter(stream, cuts, restart):
     config, events, whole = stream
     pieces = run(config, events, cuts, restart=restart)

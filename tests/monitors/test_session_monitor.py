@@ -62,7 +62,7 @@ def partitions(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     OPTIONS,
     partitions(),

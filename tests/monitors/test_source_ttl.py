@@ -63,7 +63,7 @@ def streams(draw):
 
 
 @given(streams(), st.sets(st.integers(1, 200), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_starts_cold_where_a_run_event_by_event_does(readings, cuts):
     whole, fresh = monitored(readings), monitored(since_the_last_cold_start(readings))
     assert packed(whole.monitor).keys() == packed(fresh.monitor).keys()
@@ -82,7 +82,7 @@ def packed_extras(state):
 
 
 @given(streams(), st.sets(st.integers(1, 200), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_alerts_from_before_the_absence_end(readings, cuts):
     told = monitored(readings).alerts
     assert monitored(readings, cuts).alerts == told

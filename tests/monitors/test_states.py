@@ -55,7 +55,7 @@ JUNK = st.sampled_from(
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(data=st.data(), junk=JUNK)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_junk_anywhere_in_a_state_is_refused_by_name_or_harmless(state, data, junk):
     path = data.draw(st.sampled_from(sorted(filter(None, places(state)), key=str)))
     monitor = SensorMonitor(CONFIG)
@@ -86,7 +86,7 @@ def noise(size, seed):
     start=st.floats(0, 1),
     length=st.floats(0, 1),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_record_of_any_bytes_stays_within_its_source(state, seed, fill, start, length):
     """Whoever may write to the store can forge it: what is said of its source may be nonsense, but of no other."""
     size = len(state["record"])

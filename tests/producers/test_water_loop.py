@@ -41,7 +41,7 @@ def test_same_seed_same_events_and_another_seed_others():
     assert not np.array_equal(first, other)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     block=st.integers(1, 400),
     starts=st.lists(st.integers(0, 380), min_size=1, max_size=4),

@@ -69,7 +69,7 @@ def test_a_few_bad_ones_at_the_start_do_not_stop_a_new_stream():
     st.sampled_from([0.001, 0.01, 0.5, 1.0]),
     st.integers(1, 40),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_where_it_stops_does_not_depend_on_the_deliveries(pattern, sizes, ratio, run):
     events = [bad for bads, goods in pattern for bad in [True] * bads + [False] * goods]
     expected = None

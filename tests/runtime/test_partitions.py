@@ -141,7 +141,7 @@ async def in_pieces(store, log, cuts, stores, restarts):
 
 @pytest.mark.slow
 @given(runs, st.data())
-@examples(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_deliveries_restarts_and_memory_give_what_a_single_run_gives(redis_settings, drawn, data):
     log = log_of(drawn)
     offsets = st.sets(st.integers(0, max(len(log) - 1, 1)), max_size=12)

@@ -172,7 +172,7 @@ async def test_odd_names_are_never_mixed_up(writer, reader):
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=6), st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_lost_and_told_again_the_log_is_that_of_all_events(redis_settings, sizes, data):
     """A worker that dies after any write, and reads again from any earlier offset, ends with the same bytes."""
     entity = next(NAMES)

@@ -96,7 +96,7 @@ floats = st.floats(allow_nan=False) | st.none()
 
 
 @given(names, st.dictionaries(names.map("f.{}".format), floats, min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_finite_value_under_any_name_comes_back(redis_settings, entity, values):
     version = next(VERSIONS)
     written = FeatureRow(entity, 1, 2.5, 3.5, values)

@@ -58,7 +58,7 @@ def same(one, other):
 
 
 @given(states)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nested_values_and_arrays_come_back_bit_for_bit(state):
     back = unpack_state(pack_state(state), "here")
     assert same(state, back)
@@ -66,7 +66,6 @@ def test_nested_values_and_arrays_come_back_bit_for_bit(state):
 
 
 @given(hnp.arrays(np.float64, (4, 3)))
-@settings(deadline=None)
 def test_views_are_packed_as_what_they_show(array):
     for view in (array.T, array[::2], array[:, 1], np.asfortranarray(array), array[::-1]):
         assert same(np.ascontiguousarray(view), unpack_state(pack_state({"a": view}), "here")["a"])

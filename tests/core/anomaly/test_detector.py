@@ -39,7 +39,7 @@ def watched(values: np.ndarray, rate: float = 1e-4, gap: float = 60.0, warmup: i
     return detector.update(1.7e9 + gap * np.arange(len(values)), values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(KINDS),
     seed=st.integers(0, 1000),
@@ -84,7 +84,7 @@ def test_a_fault_beyond_reach_is_told_after_alarms_and_after_an_adopted_level():
     assert result.alarmed[5002]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     values=st.lists(
         st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=3, max_size=3),
@@ -123,7 +123,7 @@ def test_three_hundred_channels_and_missing_ones():
     assert first.contributions[0][0] == "9"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts=st.lists(st.integers(1, 1499), max_size=6))
 def test_batch_borders_do_not_matter(cuts):
     values = np.column_stack((history("heavy", 1, 1500), history("season", 2, 1500)))

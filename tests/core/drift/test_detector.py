@@ -77,7 +77,6 @@ def test_one_channel_agrees_with_a_plain_e_cusum():
     assert statistic == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 400), min_size=BINS, max_size=BINS).filter(lambda counts: sum(counts) > 0))
 def test_bets_have_mean_one_whatever_the_reference(counts):
     detector = DriftDetector(("a",))
@@ -95,7 +94,6 @@ def test_bets_have_mean_one_whatever_the_reference(counts):
     assert np.exp(c[0]["log_means"]) == pytest.approx(expected, rel=1e-5)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-50, 50), min_size=20, max_size=SAMPLE), st.booleans())
 def test_bins_are_quantiles_of_the_sample(sample, rounded):
     values = np.round(sample) if rounded else np.array(sample)
@@ -107,7 +105,6 @@ def test_bins_are_quantiles_of_the_sample(sample, rounded):
     assert c[0]["edges"] == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(st.floats(-0.9, 0.9), st.floats(-0.9, 0.9))
 def test_yule_walker_equations_are_solved(first, second):
     covariance = [1.0, first]
@@ -209,7 +206,7 @@ def test_slow_wander_of_a_wandering_channel_is_no_drift():
     assert any(12_000 <= signal.row < 12_100 for signal in alarms(values, rate=1e-4))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 3), cuts=st.lists(st.integers(0, 2600), max_size=8))
 @example(seed=0, cuts=list(range(0, 2600, 7)))
 def test_batches_and_restarts_do_not_matter(seed, cuts):

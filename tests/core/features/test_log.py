@@ -35,7 +35,7 @@ def borders_of(events, borders):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(OPTIONS, event_lists(), BORDERS, AFTER)
 def test_a_reader_gets_what_the_definition_says(options, events, borders, after):
     view = view_with(**options)
@@ -52,7 +52,7 @@ def test_a_reader_gets_what_the_definition_says(options, events, borders, after)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(OPTIONS, event_lists(), st.lists(AFTER, min_size=1, max_size=5), st.data())
 def test_history_is_what_a_reader_was_told_at_that_instant(options, events, steps, data):
     view = view_with(**options)
@@ -72,7 +72,7 @@ def test_history_is_what_a_reader_was_told_at_that_instant(options, events, step
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(OPTIONS, event_lists(), BORDERS, st.floats(0.0, 150.0))
 def test_the_past_is_right_or_said_to_be_gone(options, events, borders, before):
     view = view_with(**options)
@@ -92,7 +92,7 @@ def test_the_past_is_right_or_said_to_be_gone(options, events, borders, before):
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(OPTIONS, event_lists(), BORDERS, BORDERS, st.integers(0, 40))
 def test_batches_and_replays_change_nothing(options, events, borders, others, again):
     view = view_with(**options)

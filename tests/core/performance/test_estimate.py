@@ -69,7 +69,7 @@ def test_models_that_are_always_or_never_right_can_be_calibrated(strength):
 
 
 @given(seed=st.integers(0, 100), n=st.integers(50, 120), k=st.integers(1, 5))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_probabilities_give_shares(seed, n, k):
     rng = np.random.default_rng(seed)
     p = rng.dirichlet(np.full(k, 0.1), n)

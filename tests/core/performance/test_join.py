@@ -73,7 +73,7 @@ class Naive:
 
 
 @given(events=EVENTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_becomes_of_everything_is_as_a_naive_model_says(events):
     join, naive = fresh(), Naive()
     give(join, events)
@@ -86,7 +86,7 @@ def test_what_becomes_of_everything_is_as_a_naive_model_says(events):
 
 
 @given(events=EVENTS, cut=st.integers(0, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_restored_join_goes_on_as_if_it_had_never_stopped(events, cut):
     whole = fresh(capacity=5)
     expected, _ = give(whole, events)
@@ -102,7 +102,7 @@ def test_a_restored_join_goes_on_as_if_it_had_never_stopped(events, cut):
 
 
 @given(events=EVENTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_more_is_kept_than_there_is_room_for(events):
     join = fresh(capacity=3)
     for event in events:

@@ -39,7 +39,7 @@ def wandering(seed, n=1500):
 
 
 @given(seed=st.integers(0, 50), cuts=st.lists(st.integers(1, 1499), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_batch_borders_do_not_matter(seed, cuts):
     x = wandering(seed)
     whole, pieces = RateDetector(0.1, 1e-3), RateDetector(0.1, 1e-3)
@@ -49,7 +49,7 @@ def test_batch_borders_do_not_matter(seed, cuts):
 
 
 @given(seed=st.integers(0, 50), cut=st.integers(1, 1499))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_restored_detector_goes_on(seed, cut):
     x = wandering(seed)
     whole, first = RateDetector(0.1, 1e-3), RateDetector(0.1, 1e-3)
@@ -63,7 +63,7 @@ def test_a_restored_detector_goes_on(seed, cut):
 @given(
     seed=st.integers(0, 1000), limit=st.floats(0.02, 0.9), rate=st.sampled_from([1e-2, 1e-3, 1e-5]), level=st.floats(0.0, 1.0)
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_first_alarm_is_where_a_plain_loop_has_it(seed, limit, rate, level):
     x = np.random.default_rng(seed).beta(2 * level + 0.01, 2 * (1 - level) + 0.01, 400)
     found = RateDetector(limit, rate).update(x)

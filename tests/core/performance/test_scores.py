@@ -18,7 +18,7 @@ CODES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, ma
 
 
 @given(pairs=CODES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_precision_recall_and_f1_are_those_of_scikit_learn(pairs):
     truth, predicted = np.array(pairs, dtype=np.int64).T
     scores = class_scores(truth, predicted)
@@ -63,7 +63,7 @@ def test_nothing_has_no_score():
 
 
 @given(right=st.integers(0, 300), wrong=st.integers(0, 300), bound=st.floats(0.0, 1.0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_beta_binomial_is_scipys(right, wrong, bound):
     mine = BetaBinomial(right, right + wrong)
     theirs = stats.beta(right + 0.5, wrong + 0.5)

@@ -15,7 +15,7 @@ from stream_app.errors import DataError, StateError
 @given(
     sizes=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 4)), max_size=12), capacity=st.integers(1, 20), cut=st.integers(0, 12)
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_newest_rows_are_the_end_of_all_rows(sizes, capacity, cut):
     rng = np.random.default_rng(0)
     table, every, width = NewestRows(capacity, 1), [], 1
@@ -32,7 +32,7 @@ def test_the_newest_rows_are_the_end_of_all_rows(sizes, capacity, cut):
 
 
 @given(seed=st.integers(0, 20), sizes=st.lists(st.integers(0, 40), max_size=10), capacity=st.integers(1, 30))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_latencies_have_the_quantiles_of_the_newest_known_ones(seed, sizes, capacity):
     rng = np.random.default_rng(seed)
     window, every = LatencyWindow(capacity), []
@@ -47,7 +47,7 @@ def test_latencies_have_the_quantiles_of_the_newest_known_ones(seed, sizes, capa
 
 
 @given(cuts=st.lists(st.integers(1, 999), max_size=8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_class_mix_does_not_depend_on_batches_or_restarts(cuts):
     classes = np.random.default_rng(0).integers(0, 5, 1000)
     classes[600:] = 6

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.core.quality import QualityMonitor, QualityOptions
@@ -114,7 +114,6 @@ def test_the_period_follows_a_source_that_has_become_faster():
     assert period(np.cumsum(np.where(np.arange(20_000) < 3000, 60.0, 1.0))) == pytest.approx(1.0, rel=0.01)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-1e308, 1e308, allow_nan=False), min_size=1, max_size=400))
 def test_clocks_that_jump_give_finite_signals(times):
     signals = QualityMonitor(options=QualityOptions(learn=20, burst_window=10)).update(

@@ -6,7 +6,7 @@ from math import comb, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 from scipy.stats import betabinom
@@ -31,7 +31,6 @@ def test_the_limit_of_missing_values_is_scipys(chance, window):
         assert most_missing_by_chance(chance, window, missing, observed) == expected, (missing, observed)
 
 
-@settings(deadline=None)
 @given(CHANCES, st.integers(1, 120), st.integers(0, 500), st.integers(1, 2000))
 def test_the_limit_of_missing_values_is_exact_however_small_the_chance(chance, window, missing, observed):
     assert most_missing_by_chance(chance, window, missing, observed) == exact(
@@ -39,7 +38,6 @@ def test_the_limit_of_missing_values_is_exact_however_small_the_chance(chance, w
     )
 
 
-@settings(deadline=None)
 @given(CHANCES, st.integers(0, 2000), st.integers(0, 2000))
 def test_the_limit_of_repeats_is_the_first_that_chance_does_not_reach(chance, hits, others):
     a, b = hits + 1.0, others + 1.0
@@ -52,7 +50,6 @@ def test_the_limit_of_repeats_is_the_first_that_chance_does_not_reach(chance, hi
     assert limit == 1 or reached(limit * 0.9999 - 1.0001)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=20), min_size=1, max_size=5))
 def test_a_habit_is_what_happened_twice_in_this_memory_or_in_the_one_before(memories):
     largest = np.zeros((2, 2), dtype=np.int32)

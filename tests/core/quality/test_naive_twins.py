@@ -4,7 +4,7 @@ import itertools
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.core.bank import Bank
@@ -63,7 +63,6 @@ def held(begins, ends):
     return flags
 
 
-@settings(deadline=None)
 @given(VALUES, st.integers(1, 30), st.integers(1, 5))
 def test_values_out_of_range_are_counted_over_the_last_events(values, within, confirm):
     confirm = min(confirm, within)
@@ -72,7 +71,6 @@ def test_values_out_of_range_are_counted_over_the_last_events(values, within, co
     assert judged(values, high=5.0, options=QualityOptions(within=within, confirm=confirm)) == expected
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([0.0, math.nan, math.nan]), max_size=150),
     st.sampled_from([1, 7, 59, 60, 61, 100, 119, 120]),
@@ -87,7 +85,6 @@ def test_missing_values_are_counted_over_the_last_events(values, window, begin):
     assert judged(values, options=options, **learned) == expected
 
 
-@settings(deadline=None)
 @given(VALUES, st.integers(2, 6), st.sampled_from([0.0, 4.0]))
 def test_a_run_of_equal_values_is_stuck_until_the_value_changes(values, limit, seconds):
     last, length, since, active, expected = math.nan, 0, 0, False, []
@@ -110,7 +107,6 @@ def test_a_run_of_equal_values_is_stuck_until_the_value_changes(values, limit, s
     assert got[: len(expected)] == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, math.nan, math.nan, math.nan]), max_size=80), st.integers(1, 6))
 def test_a_channel_is_gone_from_some_missing_rows_on_until_its_next_value(values, limit):
     absent, lengths = 0, []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.core.bank import Bank
@@ -273,7 +273,6 @@ def plain(signals, start=0):
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 150), min_size=1, max_size=8))
 def test_neither_batch_borders_nor_restores_change_anything(seed, sizes):
     ts, values = messy_stream(seed, sum(sizes))

@@ -81,7 +81,7 @@ def test_quick_page_hinkley_keeps_rivers_state(mode):
     assert ours.state()["payload"] == [encode(plain)]
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(
     st.sampled_from(sorted(known_detectors())),
     st.lists(st.integers(0, 120), min_size=1, max_size=5),

@@ -207,7 +207,7 @@ def chunks(rng, n):
     return list(itertools.pairwise([0, *cuts.tolist(), n]))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), rows=st.integers(0, 2500), window=st.integers(100, 900))
 def test_neither_batches_nor_searches_nor_restarts_matter(seed, rows, window):
     rng = np.random.default_rng(seed)
@@ -228,7 +228,7 @@ def test_neither_batches_nor_searches_nor_restarts_matter(seed, rows, window):
     assert pack_state(pieces.state()) == pack_state(whole.state())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), rows=st.integers(100, 1500))
 def test_what_is_said_of_a_slice_is_so(seed, rows):
     rng = np.random.default_rng(seed)

@@ -85,7 +85,7 @@ def naive_search(bins, fine, wrong, limits):
     return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), rows=st.integers(30, 80))
 def test_the_search_finds_exactly_what_counting_finds(seed, rows):
     rng = np.random.default_rng(seed)
@@ -110,7 +110,7 @@ def test_the_search_finds_exactly_what_counting_finds(seed, rows):
     assert found == pytest.approx(expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), d=st.integers(1, 4), rows=st.integers(0, 300), gone=st.integers(0, 300))
 def test_counts_that_were_added_and_taken_out_are_those_of_what_is_left(seed, d, rows, gone):
     rng = np.random.default_rng(seed)
@@ -125,7 +125,7 @@ def test_counts_that_were_added_and_taken_out_are_those_of_what_is_left(seed, d,
         np.testing.assert_array_equal(table, still.tables[pair])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_evidence_agrees_with_scipy(data):
     rows = data.draw(st.integers(2, 400))
@@ -148,7 +148,7 @@ def test_evidence_far_out_in_the_tail_agrees_with_scipy(wrong):
     assert log_tail(4_000, wrong, 200_000, 5_000) == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     values=st.lists(st.one_of(st.floats(), st.integers(-5, 5).map(float)), min_size=1, max_size=300),
     more=st.lists(st.floats(), max_size=20),

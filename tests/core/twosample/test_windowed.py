@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.core.twosample import Reference, WindowedTest, WindowedTestOptions
@@ -54,7 +54,6 @@ def test_a_given_reference_is_used_from_the_first_row():
     assert [s.row for s in signals] == [99, 99]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 90), min_size=1, max_size=8), st.integers(1, 50), st.integers(0, 2**32 - 1))
 def test_hops_batch_borders_and_restores_change_nothing(sizes, hop, seed):
     rng = np.random.default_rng(seed)

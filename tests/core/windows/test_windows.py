@@ -77,7 +77,6 @@ def naive_channel(ts, column):
 
 
 @given(streams(), st.integers(1, 30), st.sampled_from([0.5, 3.0, 20.0, math.inf]))
-@settings(deadline=None)
 def test_the_statistics_are_those_of_the_naive_model(stream, rows, seconds):
     kept_ts, kept = naive_rows(*stream, rows, seconds)
     got = figures(filled([stream], rows), seconds)[0]
@@ -89,7 +88,7 @@ def test_the_statistics_are_those_of_the_naive_model(stream, rows, seconds):
 
 
 @given(streams(), st.integers(1, 12), st.sampled_from([2.0, math.inf]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_plain_functions_say_the_same(stream, rows, seconds):
     bank, plain = filled([stream], rows), filled([stream], rows, window_push.py_func)
     assert bank.record("0") == plain.record("0")
@@ -98,7 +97,7 @@ def test_the_plain_functions_say_the_same(stream, rows, seconds):
 
 
 @given(st.lists(streams(), min_size=2, max_size=4), st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_is_beside_a_window_or_a_channel_changes_no_bit_of_its_statistics(some, rows):
     channels = min(values.shape[1] for _, values in some)
     some = [(ts, values[:, :channels]) for ts, values in some]
@@ -112,7 +111,6 @@ def test_what_is_beside_a_window_or_a_channel_changes_no_bit_of_its_statistics(s
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 60), elements=st.floats()))
-@settings(deadline=None)
 def test_any_floats_give_figures_within_their_bounds(values):
     got = of_one(np.arange(float(len(values))), values)
     finite = values[np.isfinite(values)]
@@ -153,7 +151,7 @@ def test_an_empty_window_says_so():
 
 
 @given(st.fixed_dictionaries(NUMBERS), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_forged_window_is_read_and_written_within_its_bounds(ring, data):
     rows, channels = 3, 2
     bank = Bank(window_layout(channels, rows))

@@ -93,7 +93,7 @@ def in_sum(outcomes):
 
 
 @given(cuts=CUTS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_batch_borders_do_not_matter(whole, cuts):
     monitor, outcomes = feed(CONFIG, ROWS, cuts)
     assert told(outcomes) == told(whole[1])
@@ -103,7 +103,7 @@ def test_batch_borders_do_not_matter(whole, cuts):
 
 
 @given(cuts=CUTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_restored_monitor_goes_on_as_if_it_had_never_stopped(whole, cuts):
     monitor, outcomes = feed(CONFIG, ROWS, cuts, restart=True)
     assert told(outcomes) == told(whole[1])
@@ -437,7 +437,7 @@ REPEATED = [
 
 @given(rows=st.lists(odd_rows(), min_size=1, max_size=60), cuts=st.lists(st.integers(1, 59), max_size=5))
 @example(rows=REPEATED, cuts=[1])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_odd_events_give_finite_figures_and_the_same_in_any_batch(rows, cuts):
     monitor, outcomes = feed(ODD, rows)
     pieces, others = feed(ODD, rows, cuts, restart=True)

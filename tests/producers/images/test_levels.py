@@ -23,7 +23,7 @@ def test_each_level_is_worse_than_the_one_before_in_every_strength():
         assert worse.noise > better.noise
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(1, 199), max_size=6),
     st.integers(0, 2**32),

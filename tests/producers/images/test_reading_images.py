@@ -38,7 +38,7 @@ def mnist(folder, part, count, *, pack=gzip.compress, labels=None):
 arrays = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=6))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(arrays, st.booleans())
 def test_what_was_written_is_read_packed_or_not(tmp_path_factory, values, packed):
     path = tmp_path_factory.mktemp("idx") / "images"
@@ -46,7 +46,7 @@ def test_what_was_written_is_read_packed_or_not(tmp_path_factory, values, packed
     assert np.array_equal(read_idx(path, 3), values)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(arrays.filter(lambda a: a.size > 0), st.booleans(), st.data())
 def test_a_file_that_is_cut_off_anywhere_is_refused_by_name(tmp_path_factory, values, packed, data):
     whole = gzip.compress(idx(values)) if packed else idx(values)
@@ -186,7 +186,6 @@ def test_a_bad_picture_is_left_out_and_counted_by_its_reason(tmp_path):
         read_folder(tmp_path, LeftOut())
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_picture_cut_off_or_garbled_anywhere_is_an_error_of_ours(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("png") / "a.png"

@@ -90,7 +90,7 @@ def _first_trees(forest, count):
     return few_trees
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 100), st.sampled_from([0.0, 0.04, 0.5, 60.0]), st.sampled_from([0.0, 0.3]))
 def test_borders_of_batches_do_not_matter(few, block, delay, missing):
     options = ImageOptions(label_delay=delay, missing_labels=missing)
