@@ -73,5 +73,11 @@ class Monitor(Protocol):
     def state(self, source: str) -> dict[str, Any]:
         """State of one source as plain values."""
 
-    def restore(self, source: str, state: Mapping[str, Any]) -> None:
-        """Put a source back where its state was taken; a `StateError` says what is wrong with it."""
+    def restore(self, source: str, state: Mapping[str, Any]) -> Sequence[str]:
+        """Put a source back where its state was taken; a `StateError` says what is wrong with it.
+
+        Returns
+        -------
+        sequence of str
+            What of it could not be restored and starts cold, with the reason.
+        """

@@ -8,6 +8,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import Signal
 from stream_app.core.twosample import WindowedTest, WindowedTestOptions
+from stream_app.errors import OldStateError
 from stream_app.monitors.alert_tracker import ExtraRule
 
 __all__ = ["WINDOWED_TESTS", "ExtraDetector", "ExtraDetectors"]
@@ -123,14 +124,26 @@ class ExtraDetectors:
             "counts": {name: dict(sorted(counts.items())) for name, counts in self._counts.items()},
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken; detectors that are new in the settings start afresh, others are dropped."""
+    def restore(self, state: Mapping[str, Any]) -> list[str]:
+        """Go on where `state` was taken; detectors that are new in the settings start cold, others are dropped.
+
+        Returns
+        -------
+        list of str
+            Why others start cold, too: those that another version of River stored.
+        """
         self._known = tuple(state["known"])
-        self._running = [
-            (name, tuple(watched), self._extras[name].restore(one))
-            for name, watched, one in state["running"]
-            if name in self._extras
-        ]
+        self._running, cold = [], []
+        for name, channels, stored in state["running"]:
+            if name not in self._extras:
+                continue
+            extra, watched = self._extras[name], tuple(channels)
+            try:
+                detector = extra.restore(stored)
+            except OldStateError as error:
+                detector = extra.build(watched)
+                cold.append(str(error))
+            self._running.append((name, watched, detector))
         self._counts |= {
             name: dict(counts) for name, counts in state["counts"].items() if name in self._extras
         }
@@ -139,3 +152,4 @@ class ExtraDetectors:
             watched = extra.watched(self._known)
             if name in fresh and watched:
                 self._running.append((name, watched, extra.build(watched)))
+        return cold

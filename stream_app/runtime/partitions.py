@@ -227,12 +227,15 @@ class Partitions:
         name = self._checkpoints.name(claim, source)
         state = unpack_state(blob, f"state of {source} in {claim.where}", key=self._key, bound_to=name)
         try:
-            partition.monitor.restore(source, state)
+            cold = partition.monitor.restore(source, state)
         except OldStateError as error:
             if not self._start_cold:
                 raise
             self._metrics.forgotten.labels("old_state").inc()
             _log.warning("source starts cold", source=source, reason=str(error))
+            return
+        for reason in cold:
+            _log.warning("detector starts cold", source=source, reason=reason)
 
     @property
     def share(self) -> int:

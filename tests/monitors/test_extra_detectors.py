@@ -110,6 +110,23 @@ def test_extra_detectors_go_on_after_a_restore_and_new_ones_start_afresh():
     assert told_by(seen, "ks") == []
 
 
+def test_a_detector_of_another_version_of_river_starts_cold_and_the_rest_goes_on():
+    config = SensorConfig(extra=(ExtraDetector("adwin"), ExtraDetector("ks")))
+    half = run_monitor(EVENTS[:1000], config).monitor
+    state = half.state("pump-1")
+    for name, _, stored in state["extras"]["running"]:
+        if name == "adwin":
+            stored["river"] = "0.1.0"
+    monitor = SensorMonitor(config)
+    (reason,) = monitor.restore("pump-1", state)
+    assert "'adwin' was written by River 0.1.0" in reason
+    seen = run_monitor(EVENTS[1000:], config, monitor=monitor)
+    whole = run(ExtraDetector("adwin"), ExtraDetector("ks"))
+    assert told_by(seen, "adwin")
+    assert [a.started_at for a in told_by(seen, "ks")] == [a.started_at for a in told_by(whole, "ks")]
+    assert half.restore("pump-1", half.state("pump-1")) == []
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [

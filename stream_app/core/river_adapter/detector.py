@@ -17,7 +17,7 @@ from stream_app.core.river_adapter.codec import decode, encode
 from stream_app.core.river_adapter.feeding import Hit, feed_for
 from stream_app.core.signals import Signal
 from stream_app.core.versions import expect_version
-from stream_app.errors import DataError, StateError
+from stream_app.errors import DataError, OldStateError, StateError
 
 __all__ = ["RiverDetector"]
 
@@ -226,14 +226,16 @@ class RiverDetector:
 
         Raises
         ------
+        OldStateError
+            The state is of another version of River, whose detectors may have other attributes.
         StateError
-            The state is of another version of ours or of River, damaged, or not signed with the key.
+            It is of another version of ours, damaged, or not signed with the key.
         """
         expect_version(state, _VERSION, "the River detector")
         if state.get("river") != river_version:
-            raise StateError(
-                f"a detector's state was written by River {state.get('river')}, this is River {river_version}: "
-                "start it afresh, or replay"
+            raise OldStateError(
+                f"the state of the River detector {state.get('name')!r} was written by River {state.get('river')}, "
+                f"this is River {river_version}"
             )
         if key is not None and not hmac.compare_digest(_sign(state, key), str(state.get("signature"))):
             raise StateError(

@@ -19,6 +19,7 @@ from stream_app.core.performance import (
 )
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.errors import OldStateError
 from stream_app.monitors.extra_detectors import ExtraDetector
 from stream_app.monitors.predictions.columns import LabelledColumns
 from stream_app.monitors.predictions.config import PredictionConfig
@@ -87,6 +88,8 @@ class Accuracy:
         }
         self._drifts = dict.fromkeys(self._errors, 0)
         self.baseline: Baseline | None = None
+        self.cold: list[str] = []
+        """Why detectors of errors started cold when the state was restored."""
 
     @property
     def labelled(self) -> int:
@@ -314,8 +317,11 @@ class Accuracy:
             if detector is not None and stood is not None:
                 detector.resume(stood)
         for name in self._errors.keys() & state["errors"].keys():
-            self._errors[name] = RiverDetector.from_state(state["errors"][name])
             self._drifts[name] = int(state["drifts"][name])
+            try:
+                self._errors[name] = RiverDetector.from_state(state["errors"][name])
+            except OldStateError as error:
+                self.cold.append(str(error))
 
 
 def error_detector_name(extra: ExtraDetector) -> str:

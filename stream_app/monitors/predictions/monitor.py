@@ -142,8 +142,13 @@ class PredictionMonitor:
         """State of one source as plain values."""
         return self._sources[source].state()
 
-    def restore(self, source: str, state: Mapping[str, Any]) -> None:
+    def restore(self, source: str, state: Mapping[str, Any]) -> list[str]:
         """Put a source back where its state was taken.
+
+        Returns
+        -------
+        list of str
+            Why detectors of errors start cold.
 
         Raises
         ------
@@ -152,4 +157,5 @@ class PredictionMonitor:
         StateError
             If it is of a newer version or damaged.
         """
-        self._sources[source] = SourceMonitor.from_state(state, source, self._config)
+        self._sources[source] = restored = SourceMonitor.from_state(state, source, self._config)
+        return restored.accuracy.cold

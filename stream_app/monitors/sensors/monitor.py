@@ -185,8 +185,13 @@ class SensorMonitor:
             "extras": None if extras is None else extras.state(),
         }
 
-    def restore(self, source: str, state: Mapping[str, Any]) -> None:
+    def restore(self, source: str, state: Mapping[str, Any]) -> list[str]:
         """Put a source back where its state was taken; if that fails, it is not there any more.
+
+        Returns
+        -------
+        list of str
+            Why detectors beside the default ones start cold.
 
         Raises
         ------
@@ -196,6 +201,7 @@ class SensorMonitor:
             If it is damaged.
         """
         self.forget(source)
+        cold: list[str] = []
         with damage_named(source):
             channels = tuple(str(name) for name in state["channels"])
             if self._config.channels is not None and channels != self._config.channels:
@@ -211,7 +217,7 @@ class SensorMonitor:
                 tracker.restore(state["alerts"])
             if state["extras"] is not None and self._config.extra:
                 extras = ExtraDetectors(self._config.extra)
-                extras.restore(state["extras"])
+                cold = extras.restore(state["extras"])
             bank = self._placement.bank(channels)
             try:
                 if state["layout"] != bank.records.fingerprint:
@@ -227,3 +233,4 @@ class SensorMonitor:
             self._trackers[source] = tracker
         if extras is not None:
             self._extras[source] = extras
+        return cold

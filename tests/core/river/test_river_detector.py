@@ -13,7 +13,7 @@ from river import drift
 from stream_app.core.river_adapter import SHORT_NAMES, RiverDetector, known_detectors
 from stream_app.core.river_adapter.catalogue import build, is_binary
 from stream_app.core.river_adapter.codec import admitted_classes, decode, encode
-from stream_app.errors import DataError, StateError
+from stream_app.errors import DataError, OldStateError, StateError
 
 SEEDED = {"river.drift.KSWIN", "river.drift.DummyDriftDetector"}
 
@@ -228,7 +228,7 @@ def test_a_key_signs_the_state():
 
 def test_a_state_of_another_version_is_refused_by_name():
     state = RiverDetector(["a"], "adwin").state()
-    with pytest.raises(StateError, match=r"written by River 0\.1\.0"):
+    with pytest.raises(OldStateError, match=r"written by River 0\.1\.0"):
         RiverDetector.from_state(state | {"river": "0.1.0"})
     with pytest.raises(StateError, match="version 9"):
         RiverDetector.from_state(state | {"version": 9})
