@@ -1,16 +1,16 @@
 """Where a subscriber begins in a partition, and what it may call done."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, cast
 
-import structlog
 from aiokafka import TopicPartition
 
 from stream_app.errors import SettingsError
 
 __all__ = ["Start", "begin_at", "start_of"]
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 Start: TypeAlias = Literal["latest", "earliest"] | float | datetime
 """Where to begin: at the end, at the beginning, or with what was told since a time (epoch seconds)."""
@@ -60,20 +60,14 @@ async def begin_at(
         return first, end if found is None else found.offset
     if known < first:
         _log.error(
-            "alerts were removed before they were read",
-            topic=tp.topic,
-            partition=tp.partition,
-            offset=known,
-            first=first,
-        )
+            "%s/%d: alerts from offset %d to %d were removed before they were read",
+            tp.topic, tp.partition, known, first - 1,
+        )  # fmt: skip
         return first, first
     if known > end:
         _log.error(
-            "the topic is shorter than it was: reading it anew",
-            topic=tp.topic,
-            partition=tp.partition,
-            offset=known,
-            end=end,
-        )
+            "%s/%d ends at offset %d, before %d, which was reached: it was made anew, and is read from its beginning",
+            tp.topic, tp.partition, end, known,
+        )  # fmt: skip
         return first, first
     return first, known

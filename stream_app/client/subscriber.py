@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     CommitFailedError,
@@ -29,7 +29,7 @@ from stream_app.settings import KafkaSettings
 
 __all__ = ["AlertSubscriber"]
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 _KINDS = ("drift", "changepoint", "anomaly", "quality", "performance")
 _POLL_MS = 500
@@ -219,7 +219,7 @@ class AlertSubscriber:
             except KafkaError as error:
                 if not error.retriable:
                     raise self._unreadable(error) from error
-                _log.warning("alerts cannot be read now; trying again", reason=repr(error), seconds=wait)
+                _log.warning("alerts cannot be read now, trying again in %.1f s: %r", wait, error)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
@@ -341,11 +341,7 @@ class AlertSubscriber:
         if not isinstance(alert, Alert):
             self.malformed += 1
             _log.error(
-                "not an alert: left out",
-                topic=tp.topic,
-                partition=tp.partition,
-                offset=record.offset,
-                reason=alert,
+                "%s/%d, offset %d is no alert, left out: %s", tp.topic, tp.partition, record.offset, alert
             )
             return None
         if not self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0):
@@ -371,10 +367,10 @@ class AlertSubscriber:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._consumer.commit(fresh)
         except _TAKEN as error:
-            _log.info("the partitions are another member's by now", reason=type(error).__name__)
+            _log.info("the partitions are another member's by now: %s", type(error).__name__)
             return True
         except (KafkaError, TimeoutError) as error:
-            _log.warning("the group's position cannot be noted now", reason=type(error).__name__)
+            _log.warning("the group's position cannot be committed now: %s", type(error).__name__)
             return False
         self._done |= fresh
         return True
