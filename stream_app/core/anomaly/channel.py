@@ -82,6 +82,9 @@ def _watch_range(c: Any, x: float, learned: bool) -> None:  # noqa: FBT001
     away = abs(x - middle)
     if learned:
         c["far"] = c["far"] + 1 if away > 3.0 * unit else 0
+        # Far beyond the excursion, too: another one, which must not be taken for the one that may become usual.
+        if abs(x - 0.5 * (c["highest"] + c["lowest"])) > 1.5 * max(c["highest"] - c["lowest"], 2.0 * unit):
+            c["far"] = min(c["far"], 1)
         c["farther"] = c["farther"] + 1 if away > 10.0 * unit else 0
     c["lowest"] = min(c["lowest"], x)
     c["highest"] = max(c["highest"], x)

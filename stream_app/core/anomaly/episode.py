@@ -76,10 +76,14 @@ def episode_step(  # noqa: C901
     channels: Any,
     weight: Any,
     evidence: float,
+    gross: bool,  # noqa: FBT001
     jointly: bool,  # noqa: FBT001
     warmup: int,
 ) -> bool:
-    """Go on by an event, from the one that begins an episode on; return whether the episode is over."""
+    """Go on by an event, from the one that begins an episode on; return whether the episode is over.
+
+    It is not over where a channel is beyond anything it ever was: its founders may be back at that very event.
+    """
     d = channels.shape[0]
     if not s["active"]:
         s["active"] = True
@@ -111,7 +115,7 @@ def episode_step(  # noqa: C901
         elif c["founder"] and not back:
             calm = False
     s["calm"] = s["calm"] + 1 if calm else 0
-    over = bool(s["calm"] >= min(HOLD, max(5, s["length"] // 2)))
+    over = bool(s["calm"] >= min(HOLD, max(5, s["length"] // 2))) and not gross
     if over:
         s["active"] = False
         for j in range(d):

@@ -229,7 +229,7 @@ def _watch_episode(
     count: Counter,
 ) -> None:
     """Go on in an episode, and begin and end alarms in it."""
-    over = episode_step(s, channels, weight, evidence, jointly, warmup)
+    over = episode_step(s, channels, weight, evidence, gross, jointly, warmup)
     if gross or evidence >= s["alarm_level"]:
         if s["rest"] <= 0 or (gross and not s["alarmed"]):
             if s["alarmed"]:

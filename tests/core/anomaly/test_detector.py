@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
@@ -54,6 +54,11 @@ def watched(values: np.ndarray, rate: float = 1e-4, gap: float = 60.0, warmup: i
         max_size=4,
     ),
 )
+# An episode whose founders are back at the very event at which another channel is gone for certain.
+@example(
+    kind="constant", seed=0, length=833, gross=True, rate=0.01, up=False,
+    faults=[(0.486328125, 700, 3.0), (0.203125, 700, 3.0)],
+)  # fmt: skip
 def test_whoever_goes_far_beyond_anything_he_ever_did_is_marked_and_alarmed(
     kind, seed, length, gross, rate, up, faults
 ):
