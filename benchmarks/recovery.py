@@ -18,12 +18,12 @@ from faust.types import TP
 from rich.console import Console
 from rich.table import Table
 
-from stream_app.backtest import InputRows
+from stream_app.backtesting import InputRows
 from stream_app.embedded import EmbeddedStore
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions
-from stream_app.settings import RedisSettings
+from stream_app.settings import RedisSettings, SensorStream
 from stream_app.store import Checkpoint, CheckpointStore, connect, pack_state
 
 TOPIC = "sensor.readings"
@@ -35,7 +35,7 @@ async def whole_logs(partitions):
 
 
 def partitions_of(store, sources, key):
-    config = SensorConfig(sources=sources)
+    config = SensorStream(expected_sources=sources)
     return Partitions(
         CheckpointStore(store, "recovery"),
         {TOPIC: lambda: SensorMonitor(config)},
@@ -52,7 +52,7 @@ async def fill(store, options, key):
     checkpoints = CheckpointStore(store, "recovery")
     names = [f"channel-{j}" for j in range(options.channels)]
     values = np.random.default_rng(0).normal(20.0, 3.0, (options.events, options.channels))
-    learned = SensorMonitor(SensorConfig(sources=options.sources))
+    learned = SensorMonitor(SensorStream(expected_sources=options.sources))
     times = 1.6e9 + np.arange(options.events)
     learned.update(InputRows.of("pump", times, tuple(names), values).readings())
     state = learned.state("pump")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from hypothesis import is_hypothesis_test
+from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
 from servers.kafka import ApacheKafka
 from servers.redis import RedisServer
@@ -45,8 +45,10 @@ def pytest_xdist_auto_num_workers():
 
 
 # How long an example takes is no behaviour: a loaded machine would fail it.
-hypothesis_settings.register_profile("default", deadline=None)
-hypothesis_settings.register_profile("quick", deadline=None)
+for _profile in ("default", "quick"):
+    hypothesis_settings.register_profile(
+        _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
 hypothesis_settings.load_profile("default")
 
 

@@ -1,19 +1,22 @@
 """The arrows between the layers, and what a pure core may know."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
+from stream_app.kinds import KINDS
+
 ROOT = Path(__file__).resolve().parent.parent
 CORE = sorted((ROOT / "stream_app" / "core").rglob("*.py"))
 MONITORS = sorted((ROOT / "stream_app" / "monitors").rglob("*.py"))
 
-# Libraries without a clock, a file, a network or a random number of their own.
+# Libraries without a clock, a file, a network or a random number of their own; that nobody asks `datetime` for the time is tested below.
 PURE = {
-    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum",
+    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime", "difflib", "enum",
     "fractions", "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "numbers", "operator", "re", "statistics",
     "string", "struct", "types", "typing", "warnings", "zlib",
 }  # fmt: skip
@@ -55,7 +58,16 @@ def test_the_contracts_of_the_layers_hold(capsys):
     ("files", "ours"),
     [
         (CORE, {"stream_app.core", "stream_app.errors"}),
-        (MONITORS, {"stream_app.core", "stream_app.errors", "stream_app.events", "stream_app.monitors"}),
+        (
+            MONITORS,
+            {
+                "stream_app.core",
+                "stream_app.errors",
+                "stream_app.events",
+                "stream_app.monitors",
+                "stream_app.settings",
+            },
+        ),
     ],
     ids=["core", "monitors"],
 )
@@ -89,6 +101,42 @@ def test_pure_layers_neither_print_nor_open_nor_ask_the_clock(files):
         if name in forbidden
     ]
     assert found == []
+
+
+def test_only_kinds_ask_what_settings_a_stream_has():
+    models = {kind.settings.__name__ for kind in KINDS.values()}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "stream_app").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"isinstance", "issubclass"}
+        and any(isinstance(name, ast.Name) and name.id in models for name in ast.walk(node.args[1]))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_parts_that_a_kind_names_can_be_imported(kind):
+    for part in filter(None, (kind.agent, kind.backtest)):
+        assert callable(kind.load(part))
+
+
+def test_kinds_are_known_without_importing_their_monitors():
+    code = "import sys, stream_app.kinds; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    heavy = {
+        "numba",
+        "scipy",
+        "river",
+        "faust",
+        "stream_app.monitors",
+        "stream_app.core",
+        "stream_app.runtime",
+    }
+    assert heavy & set(loaded.stdout.split()) == set()
 
 
 def test_the_list_of_pure_modules_holds_modules_of_the_standard_library():

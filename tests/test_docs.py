@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from stream_app.cli.main import program
 from stream_app.events import Alert, RetrainingTrigger
+from stream_app.kinds import KINDS
 from stream_app.settings import (
     ChannelSettings,
     DetectorSettings,
@@ -82,6 +84,11 @@ def anchors(page):
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs(code, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    # The file of one's own that pages speak of.
+    rows = [
+        f"{1_700_000_000 + i},{pump},{30 + i % 7},{5 + i % 3},0" for i in range(900) for pump in ("a", "b")
+    ]
+    (tmp_path / "plant.csv").write_text("\n".join(["ts,pump,flow,pressure,anomaly", *rows]) + "\n")
     exec(compile(code, "<documentation>", "exec"), {"__name__": "__main__"})
     assert "print(" not in code or capsys.readouterr().out.strip()
 
@@ -142,6 +149,21 @@ def test_every_page_can_be_reached_from_the_readme():
         targets = (target.partition("#")[0] for target in LINK.findall(read(page)) if "://" not in target)
         waiting += [(page.parent / target).resolve() for target in targets if target]
     assert set(PAGES) - reached == set()
+
+
+@pytest.fixture(scope="module")
+def make_settings():
+    return runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
+
+
+def test_tables_of_settings_say_what_the_models_say(make_settings):
+    text = read(ROOT / "docs" / "configuration.md")
+    assert make_settings["page"](text) == text, "run docs/make_settings.py"
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_kind_of_stream_has_a_table_of_settings(kind):
+    assert f"<!-- settings: {kind.settings.__name__} -->" in read(ROOT / "docs" / "configuration.md")
 
 
 @pytest.mark.parametrize(

@@ -181,10 +181,10 @@ def test_a_file_of_your_own(plant, servers):
 
 
 def test_the_demo_is_described_as_it_is():
-    from stream_app.cli.demo import course  # noqa: PLC0415 for this one test
+    from stream_app.cli.demo import scenario  # noqa: PLC0415 for this one test
 
-    assert [fault.name for fault in course.FAULTS] == list(FAULTS)
-    assert course.EVENTS == 4 * 3600
+    assert [fault.name for fault in scenario.FAULTS] == list(FAULTS)
+    assert scenario.EVENTS == 4 * 3600
     assert "four hours" in README
     assert "three faults" in README
 

@@ -3,7 +3,7 @@
 usage: python benchmarks/detection/aa.py DATA_DIR [--rows N] [--alone]
 
 The monitor is the whole one, as a worker runs it: alerts of anomaly and drift spend the budget. Those about data quality
-have none, and changepoints are told within an anomaly; both stand beside. A stream's first events, from which it
+have none, and changepoints one of their own; both stand beside. A stream's first events, from which it
 learns, count as events. A budget is kept where the alarms are no more than chance explains: the 99 % quantile of
 Poisson's distribution at the budget's rate. Ends with 1 where one is broken.
 """
@@ -104,7 +104,7 @@ def report(name: str, data: Path, most: int | None, *, others: bool) -> int:
         f"{name}: {len(series)} stream(s), {rows:,} events of {channels} channels", aa(series, counted)
     )
     told = [f"{budget}: {dict(count)}" for budget, count in beside.items() if count]
-    print(f"  alerts without a budget: {'; '.join(told) or 'none'}")
+    print(f"  alerts of other kinds: {'; '.join(told) or 'none'}")
     for other, count in OTHERS.items() if others else ():
         alarms = sum(map(count, series))
         print(f"  {other:<38}{alarms:>10,}  {alarms / rows * 1e5:,.0f} per 100,000 events", flush=True)

@@ -20,8 +20,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from stream_app.backtest import InputRows
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.backtesting import InputRows
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.settings import SensorStream
 from stream_app.store import pack_state
 
 TARGETS = {1: 6.0, 4: 4.0, 64: 3.0, 256: 3.0}
@@ -44,7 +45,7 @@ def taught(sources: int) -> tuple[SensorMonitor, np.ndarray, int, float]:
     """Return a monitor whose sources have learned, rows to go on with, bytes of a packed state, KiB a source."""
     # Independent noise: any row could be the next of any source, and no two sources take the same turns.
     values = np.random.default_rng(1).normal(20.0, 3.0, (TAUGHT + 2 * DELIVERY, len(CHANNELS)))
-    monitor = SensorMonitor(SensorConfig(sources=sources, channels=CHANNELS))
+    monitor = SensorMonitor(SensorStream(expected_sources=sources, channels=CHANNELS))
     monitor.update(InputRows.of("source-0", 1.7e9 + np.arange(TAUGHT), CHANNELS, values[:TAUGHT]).readings())
     state = monitor.state("source-0")
     gc.collect()

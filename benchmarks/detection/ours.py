@@ -6,9 +6,10 @@ import numpy as np
 from scoring import Verdict
 from series import Series
 
-from stream_app.backtest import InputRows
+from stream_app.backtesting import InputRows
 from stream_app.events import AlertState
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.settings import SensorStream
 
 __all__ = ["monitored"]
 
@@ -20,7 +21,7 @@ TELLS = ("anomaly", "drift")
 def monitored(series: Series, budget: str) -> Verdict:
     """Run the monitor of one source over a series."""
     names = tuple(f"channel-{j}" for j in range(series.values.shape[1]))
-    monitor = SensorMonitor(SensorConfig(budget=budget, warmup=series.warmup))
+    monitor = SensorMonitor(SensorStream(budget=budget, warmup=series.warmup))
     scores, alarms, other = [], [], Counter[str]()
     for first in range(0, len(series), BATCH):
         rows = slice(first, first + BATCH)

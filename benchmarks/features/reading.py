@@ -16,7 +16,7 @@ import time
 from itertools import cycle, islice
 
 import redis
-from ground import ground
+from harness import harness
 from log import NOW, TEN, TWENTY, events
 
 from stream_app.client import FeatureClient
@@ -147,7 +147,7 @@ async def section(heading, features, counts, given, show):
     print("|" + "---:|" * (heading.count("|") - 1), flush=True)
     for count in counts:
         view = FeatureView("purchases", features)
-        async with ground() as settings:
+        async with harness() as settings:
             store = await connect(settings.redis)
             size = await fill(store, view, given.entities, count)
             await show(settings, store, view, count, size)

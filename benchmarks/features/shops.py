@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from ground import Progress, WorkerProcess, call, ground
+from harness import Progress, WorkerProcess, call, harness
 
 from stream_app.client import AsyncFeatureClient
 from stream_app.settings import Settings
@@ -304,7 +304,7 @@ class Examination:
 @asynccontextmanager
 async def examination(shop: Shop, file: Path) -> AsyncIterator[Examination]:
     with tempfile.TemporaryDirectory(prefix="streamgauge-bench-") as folder:
-        async with ground() as settings:
+        async with harness() as settings:
             store = await connect(settings.redis)
             one = Examination(shop, file, settings, store, Path(folder))
             try:

@@ -22,7 +22,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from ground import Progress, call, ground
+from harness import Progress, call, harness
 from shops import SHOPS
 
 from stream_app.kafka import ensure_topics
@@ -117,7 +117,7 @@ async def measure(name, amount, fill, *, profile):
     with tempfile.TemporaryDirectory(prefix="streamgauge-bench-") as folder:
         file = Path(folder) / "streamgauge.toml"
         file.write_text(streams(amount))
-        async with ground() as settings:
+        async with harness() as settings:
             store = await connect(settings.redis)
             progress = Progress(settings, store, PARTITIONS)
             await fill(settings, progress.topic)

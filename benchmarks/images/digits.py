@@ -10,7 +10,7 @@ from producers.images.classifier import Model, model_for
 from producers.images.corruptions import Corruptor
 from producers.images.find import find_images
 from producers.images.options import Corruption, ImageOptions
-from stream_app.backtest import InputRows
+from stream_app.backtesting import InputRows
 from stream_app.core.image_features import FEATURES, measure
 from stream_app.events import Alert
 from stream_app.monitors.sensors import SensorMonitor

@@ -15,7 +15,6 @@ from digits import Digits, begun, features_of, load
 
 from producers.images.corruptions import Corruptor
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import ImageStream
 
 ORDERS = 10
@@ -25,7 +24,7 @@ TIMED = 10_000
 
 def false_alarms(name: str, values: np.ndarray, channels: tuple[str, ...]) -> None:
     for events, orders in BUDGETS.items():
-        config = monitor_config("images", ImageStream(budget=f"1 per {events} events"))
+        config = ImageStream(budget=f"1 per {events} events")
         alarms = [
             len(
                 begun(
@@ -48,7 +47,7 @@ def false_alarms(name: str, values: np.ndarray, channels: tuple[str, ...]) -> No
 
 def cost(digits: Digits, values: np.ndarray) -> None:
     images = digits.training[:TIMED]
-    config = monitor_config("images", ImageStream())
+    config = ImageStream()
     steps = {
         "corruption": lambda: Corruptor(seed=0).apply(images, 0, np.full(len(images), 5)),
         "features and embedding": lambda: features_of(digits, images),

@@ -22,9 +22,8 @@ from stream_app.core.correction import holm
 from stream_app.core.performance import AccuracyEstimator
 from stream_app.core.twosample import ks_test
 from stream_app.core.twosample.reference import SortedSample
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
-from stream_app.runtime.configuration import monitor_config
-from stream_app.settings import ImageStream
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.settings import ImageStream, SensorStream
 
 PUBLISHED_ACCURACY = (97.1, 84.3, 75.6, 71.2, 62.9, 61.5, 10.2, 10.3, 10.2, 10.3)
 PUBLISHED_DRIFT = (0.0, 0.411, 0.412, 0.415, 0.451, 0.448, 0.842, 0.842, 0.842, 0.842)
@@ -32,8 +31,8 @@ WINDOW = 500
 SHUFFLES = 10
 AFTER = 500  # corrupted images in which an alert is awaited
 CALIBRATION = 1000
-CONFIG = monitor_config("images", ImageStream())
-STRICT = monitor_config("images", ImageStream(budget="1 per day"))
+CONFIG = ImageStream()
+STRICT = ImageStream(budget="1 per day")
 ALONE = (1, 3, 5, 9)
 
 
@@ -56,7 +55,7 @@ def in_drift(clean: np.ndarray, worse: np.ndarray) -> int:
 class Delays:
     """The monitor after clean images, once a shuffle, ready for any level."""
 
-    def __init__(self, digits: Digits, clean: np.ndarray, config: SensorConfig = CONFIG) -> None:
+    def __init__(self, digits: Digits, clean: np.ndarray, config: SensorStream = CONFIG) -> None:
         self._channels = digits.channels
         self._config = config
         self.early = 0

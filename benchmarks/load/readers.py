@@ -21,7 +21,7 @@ from load.servers import Place
 
 from stream_app.cli.loop import run
 from stream_app.embedded import free_port
-from stream_app.embedded.tied import end, spawn_tied
+from stream_app.embedded.child_process import end, spawn_supervised
 
 __all__ = ["BareLoop", "WorkerProcess"]
 
@@ -53,7 +53,7 @@ class WorkerProcess:
             f'[worker]\ngroup = "{place.name}"\nmetrics_port = {self._port}\n{streams}'
         )
         self._begun = time.perf_counter()
-        self._process = spawn_tied(
+        self._process = spawn_supervised(
             [sys.executable, "-m", "stream_app", "worker", "--config", file], log=self._log
         )
 

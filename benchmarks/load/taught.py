@@ -6,9 +6,8 @@ import numpy as np
 from load.events import CHANNELS, PARTITIONS, noise, source
 from load.servers import Place
 
-from stream_app.backtest import InputRows
+from stream_app.backtesting import InputRows
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import RedisSettings, SensorStream
 from stream_app.store import Checkpoint, CheckpointStore, Seen, connect, pack_state
 
@@ -43,7 +42,7 @@ async def teach(
     int
         Bytes of a packed state.
     """
-    monitor = SensorMonitor(monitor_config("sensors", stream))
+    monitor = SensorMonitor(stream)
     ts = until - period * np.arange(ROWS, 0, -1)
     monitor.update(InputRows.of("taught", ts, CHANNELS, noise(ROWS, seed=1)).readings())
     state = monitor.state("taught")

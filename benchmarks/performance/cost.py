@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from stream_app.events import PredictionRow
-from stream_app.monitors.predictions import Arrivals, PredictionConfig, PredictionMonitor
+from stream_app.monitors.predictions import Arrivals, PredictionMonitor
+from stream_app.settings import PredictionStream
 from stream_app.store.packing import pack_state
 
 CLASSES, FEATURES, N, DELAY = 10, 20, 20_000, 200.0
@@ -44,7 +45,7 @@ def main() -> None:
     for together in (True, False):
         rows = events(together=together)
         for size in (200, 500, 1000):
-            monitor = PredictionMonitor(PredictionConfig())
+            monitor = PredictionMonitor(PredictionStream())
             parts = [rows[at : at + size] for at in range(0, len(rows), size)]
             batches = [Arrivals(part, list(range(len(part))), [row.ts for row in part]) for part in parts]
             begin = time.process_time()

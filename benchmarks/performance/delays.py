@@ -9,7 +9,8 @@ import numpy as np
 
 from stream_app.core.river_adapter import RiverDetector
 from stream_app.events import PredictionRow
-from stream_app.monitors.predictions import Arrivals, PredictionConfig, PredictionMonitor
+from stream_app.monitors.predictions import Arrivals, PredictionMonitor
+from stream_app.settings import PredictionStream
 
 RUNS = 30
 BEFORE, AFTER = 1000, 4000
@@ -22,7 +23,7 @@ def delay_of(right: np.ndarray) -> float:
         PredictionRow("m", float(i), str(i), prediction="yes", label="yes" if ok else "no")
         for i, ok in enumerate(right)
     ]
-    monitor = PredictionMonitor(PredictionConfig(slice_every=0, error_detectors=()))
+    monitor = PredictionMonitor(PredictionStream(slices=False, detectors=()))
     times = [row.ts for row in rows]
     told = monitor.update("m", Arrivals(rows, list(range(len(rows))), times)).alerts
     return next((one.offset - BEFORE for one in told if one.detector == "accuracy"), math.inf)

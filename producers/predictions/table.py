@@ -11,7 +11,7 @@ from producers.predictions.columns import PredictionColumns, PredictionLayout, f
 from producers.predictions.reader import Reader
 from producers.sessions import cells
 from producers.sessions.left_out import LeftOut, Sieve
-from producers.sources.table import BLOCK, Block, Table, first_rows, version_of
+from producers.sources.table import BLOCK, Block, Table, first_rows
 from stream_app.events.sensor import MAX_NAME
 
 __all__ = ["PredictionTable"]
@@ -62,11 +62,11 @@ class PredictionTable:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        return f"{version_of(self.table.path)} {self.columns} {self.name}"
+        return f"{self.table.version} {self.columns} {self.name}"
 
     def layout(self, block: Block) -> PredictionLayout:
         """Return what the columns of a block mean."""
-        return find_prediction_layout(self.columns, block.sample, str(self.table.path))
+        return find_prediction_layout(self.columns, block.sample, self.table.label)
 
     def batches(self) -> Iterator[PredictionEvents]:
         """Read from the beginning; a batch may be empty."""
@@ -78,7 +78,7 @@ class PredictionTable:
 
     def _events(self, block: Block, layout: PredictionLayout) -> PredictionEvents:
         rows = len(block.lines)
-        sieve = Sieve(rows, lambda row: f"{self.table.path}:{block.lines[row]}", self.left)
+        sieve = Sieve(rows, lambda row: self.table.place(block.lines[row]), self.left)
         read = Reader(block, sieve)
         names: tuple[str, ...] = (self.columns.name or self.name,)
         source = np.zeros(rows, dtype=np.int64)

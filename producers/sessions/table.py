@@ -14,7 +14,7 @@ from producers.sessions.batch import SessionEvents, TextColumn
 from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
 from producers.sessions.left_out import LeftOut, Sieve
 from producers.sessions.shops import Shop, shop_of
-from producers.sources.table import BLOCK, Block, Table, first_rows, version_of
+from producers.sources.table import BLOCK, Block, Table, first_rows
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_NUMBER, MAX_TEXT
 
@@ -62,7 +62,7 @@ class SessionTable:
             When the file cannot be read, has no rows, or a column is missing or in doubt.
         """
         first = first_rows(table)
-        shop = shop_of(first.columns, said, preset, str(table.path))
+        shop = shop_of(first.columns, said, preset, table.label)
         columns = said if shop is None else shop.meaning(said)
         begin = f"{name[-MAX_NAME // 2 :] if shop is None else shop.name}-{_digest(first)}"
         found = cls(table, columns, shop, begin, left)
@@ -77,11 +77,11 @@ class SessionTable:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        return f"{version_of(self.table.path)} {self.columns} {self.shop and self.shop.name} {self.name}"
+        return f"{self.table.version} {self.columns} {self.shop and self.shop.name} {self.name}"
 
     def layout(self, block: Block) -> SessionLayout:
         """Return what the columns of a block mean."""
-        return find_session_layout(self.columns, block.sample, str(self.table.path))
+        return find_session_layout(self.columns, block.sample, self.table.label)
 
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty."""
@@ -94,7 +94,7 @@ class SessionTable:
 
     def _events(self, block: Block, layout: SessionLayout) -> SessionEvents:
         rows = len(block.lines)
-        sieve = Sieve(rows, lambda row: f"{self.table.path}:{block.lines[row]}", self.left)
+        sieve = Sieve(rows, lambda row: self.table.place(block.lines[row]), self.left)
 
         clean = str.strip if self.shop is None else self.shop.entity
         names, source, bad = cells.entities(block.column(layout.entity), clean, self.columns.anonymous)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from producers.batch import Label
 from stream_app.errors import SourceError
 from stream_app.events import parse_event_time
+from stream_app.events.sensor import MAX_TS
 
 __all__ = ["Where", "is_missing", "is_number", "is_time", "labels", "moment", "numbers", "times"]
 
@@ -98,6 +99,8 @@ def moment(cell: Any, form: str | None = None) -> float:
     if form is not None:
         read = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 without an offset UTC is meant
         return parse_event_time((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
+    if isinstance(cell, datetime):
+        return parse_event_time((cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp())
     if isinstance(cell, date):
         return parse_event_time(cell.isoformat())
     if isinstance(cell, str):
@@ -125,6 +128,10 @@ def times(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
         At a cell that is no moment between 1970 and 2099.
     """
     out = np.empty(len(cells), dtype=np.float64)
+    if cells and all(type(cell) is datetime for cell in cells):
+        out[:] = [(cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp() for cell in cells]
+        if out.min() >= 0.0 and out.max() < MAX_TS:
+            return out
     for row, cell in enumerate(cells):
         try:
             out[row] = moment(cell)
@@ -166,5 +173,5 @@ def _number(cell: Any, column: str, where: Where, row: int) -> float:
         return float(cell)
     except (TypeError, ValueError):
         raise SourceError(
-            f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is not a number; choose the columns with --channels"
+            f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is not a number; leave the column out of the channels"
         ) from None

@@ -1,17 +1,33 @@
 """Which column of a table means what: said by the user, or found out; never guessed when two would do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from producers.sources.cells import is_missing, is_number, is_time
 from stream_app.errors import SourceError
 
-__all__ = ["Columns", "Layout", "find_layout", "find_time", "listed", "require"]
+__all__ = ["Columns", "Layout", "OptionNames", "find_layout", "find_time", "listed", "require"]
 
 TIME_NAMES = frozenset({"time", "ts", "timestamp", "datetime", "date", "date_time", "event_time"})
 LABEL_NAMES = frozenset({"anomaly", "changepoint", "label"})
-COUNTED = ", or count rows with --period SECONDS"
+COUNTED = ", or count rows with --period"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionNames:
+    """What messages call the options that say what columns mean; those of the command line by default."""
+
+    time: str = "--time-column"
+    source: str = "--source-column"
+    channels: str = "--channels"
+    labels: str = "--label-column"
+    changepoint: str = "--changepoint-column"
+    period: str = "--period"
+
+
+COMMAND_LINE = OptionNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,8 @@ class Columns:
         Name of the source for all rows, in place of a column or the file's name.
     period : float or None
         Seconds between rows of a table that has no time column.
+    options : OptionNames
+        How messages name these options.
     """
 
     time: str | None = None
@@ -44,6 +62,7 @@ class Columns:
     delimiter: str | None = None
     name: str | None = None
     period: float | None = None
+    options: OptionNames = field(default=COMMAND_LINE, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +96,9 @@ def find_layout(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -
     Layout(time='datetime', source=None, channels=('flow',), labels=('anomaly',))
     """
     _require(said, sample, file)
-    time = said.time if said.time is not None or said.period is not None else find_time(sample, file, COUNTED)
+    time = said.time
+    if time is None and said.period is None:
+        time = find_time(sample, file, f", or count rows with {said.options.period}", said.options)
     source = said.source
     if source is None and said.name is None and "source" in sample and time != "source":
         source = "source"
@@ -88,7 +109,7 @@ def find_layout(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -
     channels = said.channels or tuple(c for c, cells in sample.items() if c not in taken and _numeric(cells))
     if not channels:
         raise SourceError(
-            f"{file}: no numeric column to send; name them with --channels (has: {listed(sample)})"
+            f"{file}: no numeric column to send; name them with {said.options.channels} (has: {listed(sample)})"
         )
     return Layout(time, source, channels, labels)
 
@@ -100,19 +121,39 @@ def _numeric(cells: Sequence[Any]) -> bool:
 
 
 def _require(said: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    names = said.options
     options = {
-        "--time-column": (said.time,),
-        "--source-column": (said.source,),
-        "--channels": said.channels,
-        "--label-column": said.labels,
+        names.time: (said.time,),
+        names.source: (said.source,),
+        names.channels: said.channels,
+        names.labels: said.labels,
     }
     require(options, sample, file)
+    if said.period is not None and not said.period > 0.0:
+        raise SourceError(f"{names.period} {said.period:g}: expected more than 0 seconds")
     if said.time is not None and said.period is not None:
-        raise SourceError("--time-column and --period exclude each other: rows have a time or are counted")
+        raise SourceError(
+            f"{names.time} and {names.period} exclude each other: rows have a time or are counted"
+        )
 
 
-def find_time(sample: Mapping[str, Sequence[Any]], file: str, otherwise: str = "") -> str:
-    """Return the one column that can be the event time; `otherwise` is what else the user can do.
+def find_time(
+    sample: Mapping[str, Sequence[Any]],
+    file: str,
+    otherwise: str = "",
+    options: OptionNames = COMMAND_LINE,
+) -> str:
+    """Return the one column that can be the event time.
+
+    Parameters
+    ----------
+    sample : mapping of column to its first values
+    file : str
+        For messages.
+    otherwise : str
+        What else the user can do, for messages.
+    options : OptionNames
+        For messages.
 
     Raises
     ------
@@ -120,19 +161,20 @@ def find_time(sample: Mapping[str, Sequence[Any]], file: str, otherwise: str = "
         When there is none, or more than one.
     """
     by_name = [c for c in sample if c.strip().casefold() in TIME_NAMES]
-    found = by_name or [
-        c
-        for c, cells in sample.items()
-        if cells and all(isinstance(x, str) and not is_number(x) and is_time(x) for x in cells)
-    ]
+    found = by_name or [c for c, cells in sample.items() if cells and all(_is_date(cell) for cell in cells)]
     if len(found) == 1:
         return found[0]
     if found:
-        raise SourceError(f"{file}: {listed(found)} could each be the event time; choose with --time-column")
+        raise SourceError(f"{file}: {listed(found)} could each be the event time; choose with {options.time}")
     raise SourceError(
         f"{file}: no column looks like the event time (has: {listed(sample)}); "
-        f"name it with --time-column{otherwise}"
+        f"name it with {options.time}{otherwise}"
     )
+
+
+def _is_date(cell: Any) -> bool:
+    """Whether a cell is a moment and no number, which could be anything."""
+    return isinstance(cell, date) or (isinstance(cell, str) and not is_number(cell) and is_time(cell))
 
 
 def require(
@@ -148,7 +190,7 @@ def require(
     for option, names in options.items():
         for name in names:
             if name is not None and name not in sample:
-                raise SourceError(f"{file}: {option}: no column {name!r}; the file has {listed(sample)}")
+                raise SourceError(f"{file}: {option}: no column {name!r}; the table has {listed(sample)}")
 
 
 def listed(names: Sequence[str] | Mapping[str, Any]) -> str:

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import accumulate, islice
-from pathlib import Path
 from typing import TextIO
 
-from producers.sources.table import READ_ERRORS, Block, count_lines, opened, unreadable
+from producers.sources.table import READ_ERRORS, Block, TableFile, count_lines, opened, unreadable
 from stream_app.errors import SourceError
 
 __all__ = ["CsvTable", "find_delimiter"]
@@ -17,7 +16,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True, slots=True)
-class CsvTable:
+class CsvTable(TableFile):
     """A CSV file with a header line.
 
     Parameters
@@ -27,7 +26,6 @@ class CsvTable:
         Found in the first lines when None. A blank stands for any number of them.
     """
 
-    path: Path
     delimiter: str | None = None
 
     def blocks(self, size: int) -> Iterator[Block]:

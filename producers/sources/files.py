@@ -13,14 +13,14 @@ from producers.sources.columns import Columns
 from producers.sources.csv_file import CsvTable
 from producers.sources.jsonl_file import JsonlTable
 from producers.sources.parquet_file import ParquetTable
-from producers.sources.table import Table, TableSource
+from producers.sources.table import TableFile, TableSource
 from stream_app.errors import SourceError
 
 __all__ = ["FORMATS", "Files", "Several", "find_tables"]
 
 One = TypeVar("One", bound=Source)
 
-FORMATS: dict[str, Callable[[Path, str | None], Table]] = {
+FORMATS: dict[str, Callable[[Path, str | None], TableFile]] = {
     ".csv": CsvTable,
     ".csv.gz": CsvTable,
     ".tsv": lambda path, delimiter: CsvTable(path, delimiter or "\t"),
@@ -98,7 +98,7 @@ class Files(Several[TableSource]):
             yield from table.batches()
 
 
-def find_tables(paths: Sequence[str], delimiter: str | None) -> list[tuple[Table, str]]:
+def find_tables(paths: Sequence[str], delimiter: str | None) -> list[tuple[TableFile, str]]:
     """Gather the files that paths, directories and globs name, each with a name for what is in it.
 
     Raises

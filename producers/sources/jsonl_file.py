@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from producers.sources.table import READ_ERRORS, Block, count_lines, opened, unreadable
+from producers.sources.table import READ_ERRORS, Block, TableFile, count_lines, opened, unreadable
 from stream_app.errors import SourceError
 
 __all__ = ["JsonlTable"]
 
 
 @dataclass(frozen=True, slots=True)
-class JsonlTable:
+class JsonlTable(TableFile):
     """A file with one JSON object a line.
 
     An object with an object ``values`` is taken as a reading on the wire: its channels and labels become
@@ -22,8 +21,6 @@ class JsonlTable:
     ``values.NAME`` and ``attributes.NAME``. In any other, each key is a column; a key that a line lacks is
     missing there.
     """
-
-    path: Path
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time; empty lines are passed over."""

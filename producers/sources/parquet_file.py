@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 
-from producers.sources.table import Block
+from producers.sources.table import Block, TableFile
 from stream_app.errors import SourceError
 
 __all__ = ["ParquetTable"]
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetTable:
+class ParquetTable(TableFile):
     """A Parquet file; rows are counted from 1 in messages."""
-
-    path: Path
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time, holding no more in memory."""

@@ -2,8 +2,9 @@
 
 import gzip
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -21,12 +22,12 @@ __all__ = [
     "READ_ERRORS",
     "Block",
     "Table",
+    "TableFile",
     "TableSource",
     "count_lines",
     "first_rows",
     "opened",
     "unreadable",
-    "version_of",
 ]
 
 READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
@@ -71,15 +72,61 @@ class Block:
 
 
 class Table(Protocol):
-    """A file of rows; one short file a format."""
+    """Rows with named columns: a file, or a frame in memory."""
 
     @property
-    def path(self) -> Path:
-        """The file."""
+    def label(self) -> str:
+        """What the table is called in messages."""
 
+    @property
+    def version(self) -> str:
+        """What names the content: another one where that changes."""
+
+    def place(self, line: int) -> str:
+        """Say for a message where a row stands; `line` is one of `Block.lines`."""
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """Read the rows from the beginning, at most `size` at a time."""
+
+    def count(self) -> int | None:
+        """Count the rows without reading them; for showing progress, so it need not be exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile(ABC):
+    """A file of rows; one short file a format."""
+
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """The path, as it was given."""
+        return str(self.path)
+
+    @property
+    def version(self) -> str:
+        """The path, the size, and when the file was last changed.
+
+        Raises
+        ------
+        SourceError
+            When it cannot be looked at.
+        """
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            raise SourceError(f"{self.path}: {error.strerror}") from None
+        return f"{self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+    def place(self, line: int) -> str:
+        """Name the file and the line."""
+        return f"{self.path}:{line}"
+
+    @abstractmethod
     def blocks(self, size: int) -> Iterator[Block]:
         """Read the file from its beginning, at most `size` rows at a time."""
 
+    @abstractmethod
     def count(self) -> int | None:
         """Count the rows without reading them; for showing progress, so it need not be exact."""
 
@@ -94,23 +141,8 @@ def first_rows(table: Table) -> Block:
     """
     first = next(table.blocks(SAMPLE), None)
     if first is None:
-        raise SourceError(f"{table.path}: no rows")
+        raise SourceError(f"{table.label}: no rows")
     return first
-
-
-def version_of(path: Path) -> str:
-    """Name a file, its size and when it was last changed.
-
-    Raises
-    ------
-    SourceError
-        When it cannot be looked at.
-    """
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from None
-    return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,31 +175,36 @@ class TableSource:
     @property
     def identity(self) -> str:
         """The file, its size, when it was last changed, and the meaning given to its columns."""
-        return f"{version_of(self.table.path)} {self.columns} {self.name}"
+        return f"{self.table.version} {self.columns} {self.name}"
 
     def batches(self) -> Iterator[Readings]:
         """Read from the beginning."""
+        for _, readings in self.pairs():
+            yield readings
+
+    def pairs(self) -> Iterator[tuple[Block, Readings]]:
+        """Read from the beginning; gives the cells as they stand beside what was made of them."""
         layout: Layout | None = None
         rows = 0
         for block in self.table.blocks(BLOCK):
             if layout is None:
                 layout = self._layout(block)
-            yield self._readings(block, layout, rows)
+            yield block, self._readings(block, layout, rows)
             rows += len(block.lines)
         if layout is None:
-            raise SourceError(f"{self.table.path}: no rows")
+            raise SourceError(f"{self.table.label}: no rows")
 
     def _layout(self, block: Block) -> Layout:
         said = self.columns
         if block.labels and not said.labels:
-            said = Columns(said.time, said.source, said.channels, tuple(sorted(block.labels)), name=said.name)
-        return find_layout(said, block.sample, str(self.table.path))
+            said = replace(said, labels=tuple(sorted(block.labels)))
+        return find_layout(said, block.sample, self.table.label)
 
     def _readings(self, block: Block, layout: Layout, before: int) -> Readings:
         n = len(block.lines)
 
         def where(row: int) -> str:
-            return f"{self.table.path}:{block.lines[row]}"
+            return self.table.place(block.lines[row])
 
         if layout.time is None:
             ts = FIRST + np.arange(before, before + n, dtype=np.float64) * (self.columns.period or 1.0)

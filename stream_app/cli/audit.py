@@ -9,7 +9,7 @@ from stream_app.cli.dead_letters.choice import SinceFilter, beginning
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
 from stream_app.cli.show import instant, printable
-from stream_app.cli.told import tell
+from stream_app.cli.tail import tail_topic
 from stream_app.events import MONITOR, AuditKind, AuditRecord, Topics
 
 __all__ = ["audit_app"]
@@ -56,7 +56,7 @@ def list_(
     def wanted(record: AuditRecord) -> bool:
         return kind in {None, record.kind} and source in {None, record.source}
 
-    tell(
+    tail_topic(
         settings,
         Topics(settings.prefix).audit,
         AuditRecord,

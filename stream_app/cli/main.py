@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stream_app import __version__
 from stream_app.cli.help import help_of
 from stream_app.cli.show import printable
 from stream_app.errors import StreamgaugeError
+from stream_app.version import __version__
 
 __all__ = ["main", "program"]
 

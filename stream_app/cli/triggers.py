@@ -16,7 +16,7 @@ from stream_app.cli.options import (
     settings_of,
 )
 from stream_app.cli.show import instant, printable
-from stream_app.cli.told import tell
+from stream_app.cli.tail import tail_topic
 from stream_app.events import RetrainingTrigger, Topics, TriggerKind
 
 __all__ = ["triggers_app"]
@@ -66,7 +66,7 @@ def tail(
         given = kind is None or any(reason.kind is kind for reason in trigger.reasons)
         return given and source in {None, trigger.source}
 
-    tell(
+    tail_topic(
         settings,
         Topics(settings.prefix).triggers,
         RetrainingTrigger,

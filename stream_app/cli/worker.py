@@ -1,6 +1,6 @@
 """``streamgauge worker``."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -8,6 +8,10 @@ import typer
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
+from stream_app.kinds import SENSORS
+
+if TYPE_CHECKING:
+    from stream_app.events import Readings
 
 __all__ = ["worker"]
 
@@ -31,11 +35,14 @@ def worker(
     """
     configure_logging(verbose=verbose)
     settings = settings_of(config, kafka, redis)
-    # They take a second: help does not wait for them.
-    from stream_app.cli.references import references_of  # noqa: PLC0415 as above
+    # It takes a second: help does not wait for it.
     from stream_app.runtime.worker import Worker  # noqa: PLC0415 as above
 
-    references = references_of(settings)
+    references: dict[str, Readings] = {}
+    if any(stream.reference for stream in SENSORS.streams(settings).values()):
+        from stream_app.tables import references_of  # noqa: PLC0415 few streams have one
+
+        references = references_of(settings)
 
     async def work() -> None:
         await Worker(settings, references=references).run()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stream_app.core.features import FeatureView, OnlineFeatures
 from stream_app.errors import DataError, SettingsError
 from stream_app.settings import RedisSettings
-from stream_app.store import BlockingStore, FeatureLookup, Store, Talk, converse, open_store
+from stream_app.store import BlockingStore, FeatureLookup, Query, Store, open_store, run_query
 
 __all__ = ["AsyncFeatureClient", "FeatureClient", "Instant"]
 
@@ -93,7 +93,7 @@ class FeatureClient:
         StoreError
             If it cannot be reached or refuses the login.
         """
-        self._store.converse(_greeting(), "connecting")
+        self._store.run_query(_greeting(), "connecting")
         return self
 
     def __exit__(
@@ -139,15 +139,15 @@ class FeatureClient:
             If what is stored is damaged.
         """
         talk = self._lookup.online(features, entities, _epoch(at), now=time.time())
-        return self._store.converse(talk, _READING)
+        return self._store.run_query(talk, _READING)
 
     def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""
-        return [one.view for one in self._store.converse(self._lookup.views(), _VIEWS)]
+        return [one.view for one in self._store.run_query(self._lookup.views(), _VIEWS)]
 
     def list_entities(self, view: str, limit: int = 100) -> list[tuple[str, float]]:
         """Return the entities of a view with the newest events, newest first, with the time of those."""
-        return self._store.converse(self._lookup.entities(view, limit), _LISTING)
+        return self._store.run_query(self._lookup.entities(view, limit), _LISTING)
 
 
 class AsyncFeatureClient:
@@ -196,7 +196,7 @@ class AsyncFeatureClient:
         StoreError
             If it cannot be reached or refuses the login.
         """
-        await converse(self._store, _greeting(), "connecting")
+        await run_query(self._store, _greeting(), "connecting")
         return self
 
     async def __aexit__(
@@ -214,15 +214,15 @@ class AsyncFeatureClient:
     ) -> OnlineFeatures:
         """Read features of entities as they are at an instant; see `FeatureClient.get_online_features`."""
         talk = self._lookup.online(features, entities, _epoch(at), now=time.time())
-        return await converse(self._store, talk, _READING)
+        return await run_query(self._store, talk, _READING)
 
     async def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""
-        return [one.view for one in await converse(self._store, self._lookup.views(), _VIEWS)]
+        return [one.view for one in await run_query(self._store, self._lookup.views(), _VIEWS)]
 
     async def list_entities(self, view: str, limit: int = 100) -> list[tuple[str, float]]:
         """Return the entities of a view with the newest events, newest first, with the time of those."""
-        return await converse(self._store, self._lookup.entities(view, limit), _LISTING)
+        return await run_query(self._store, self._lookup.entities(view, limit), _LISTING)
 
 
 def _settings(redis: RedisSettings | str, prefix: str | None) -> RedisSettings:
@@ -238,7 +238,7 @@ def _settings(redis: RedisSettings | str, prefix: str | None) -> RedisSettings:
     return settings
 
 
-def _greeting() -> Talk[None]:
+def _greeting() -> Query[None]:
     yield [("PING",)]
 
 

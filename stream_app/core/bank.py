@@ -94,10 +94,6 @@ class Bank:
         """Return the slot of a source that is there."""
         return self._slots[source]
 
-    def get(self, source: str) -> int | None:
-        """Return the slot of a source, None where it is not there."""
-        return self._slots.get(source)
-
     def add(self, source: str) -> int:
         """Give a source that is not there a slot with fresh records."""
         slot = self._free.pop() if self._free else len(self._slots)

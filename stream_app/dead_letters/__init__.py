@@ -1,25 +1,25 @@
 """Dead letters after they were written: looking them up, and sending them back.
 
-The dead-letter topic is the only place where anything about them is kept. `Book` is what a look at all of it gives;
+The dead-letter topic is the only place where anything about them is kept. `DeadLetterIndex` is what a look at all of it gives;
 `Replay` sends letters back to where they came from, and writes down in the same topic which ones it sent.
 """
 
-from stream_app.dead_letters.book import Book, Origin, Row, Standing, survey
-from stream_app.dead_letters.marks import REPLAY_HEADER, Place
+from stream_app.dead_letters.index import DeadLetterIndex, Origin, ReplayStatus, Row, scan
+from stream_app.dead_letters.markers import REPLAY_HEADER, Place
 from stream_app.dead_letters.reading import TopicReader, reading
 from stream_app.dead_letters.replay import Replay, Sorted, sort_out
 
 __all__ = [
     "REPLAY_HEADER",
-    "Book",
+    "DeadLetterIndex",
     "Origin",
     "Place",
     "Replay",
+    "ReplayStatus",
     "Row",
     "Sorted",
-    "Standing",
     "TopicReader",
     "reading",
+    "scan",
     "sort_out",
-    "survey",
 ]

@@ -20,8 +20,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from stream_app.dead_letters.book import LEASE_SECONDS, Book, Row, Standing, survey
-from stream_app.dead_letters.marks import MARK_HEADER, REPLAY_HEADER, Mark, Place, encode_mark
+from stream_app.dead_letters.index import LEASE_SECONDS, DeadLetterIndex, ReplayStatus, Row, scan
+from stream_app.dead_letters.markers import MARKER_HEADER, REPLAY_HEADER, Place, ReplayMarker, encode_marker
 from stream_app.dead_letters.reading import TopicReader
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import DeadLetter
@@ -86,9 +86,9 @@ def sort_out(rows: Iterable[Row], *, to: str | None, again: bool, now: float) ->
         claim = row.claims.get(to or row.origin.topic)
         if row.cut:
             found.cut.append(row)
-        elif claim is not None and claim.standing is Standing.SENT and not again:
+        elif claim is not None and claim.standing is ReplayStatus.SENT and not again:
             found.sent.append(row)
-        elif claim is not None and claim.standing is Standing.CLAIMED and now - claim.at < LEASE_SECONDS:
+        elif claim is not None and claim.standing is ReplayStatus.CLAIMED and now - claim.at < LEASE_SECONDS:
             found.busy.append(row)
         else:
             found.ready.append(row)
@@ -106,7 +106,7 @@ class Replay:
         Idempotent, started.
     topic : str
         The dead-letter topic.
-    book : Book
+    book : DeadLetterIndex
         What it holds.
     to : str, optional
         Where to send them, if not where they came from.
@@ -119,7 +119,7 @@ class Replay:
         reader: TopicReader,
         producer: AIOKafkaProducer,
         topic: str,
-        book: Book,
+        book: DeadLetterIndex,
         *,
         to: str | None = None,
         again: bool = False,
@@ -135,7 +135,13 @@ class Replay:
     @classmethod
     @asynccontextmanager
     async def connected(
-        cls, reader: TopicReader, topic: str, book: Book, *, to: str | None = None, again: bool = False
+        cls,
+        reader: TopicReader,
+        topic: str,
+        book: DeadLetterIndex,
+        *,
+        to: str | None = None,
+        again: bool = False,
     ) -> AsyncIterator["Replay"]:
         """Connect a producer whose retries never repeat an event, for as long as the body runs.
 
@@ -200,7 +206,7 @@ class Replay:
     async def _settle(self, rows: Sequence[Row]) -> bool:
         """Find out of open claims on letters, whose replays have ended, which events arrived; write it down."""
         for to, group in groupby(sorted(rows, key=self._target), self._target):
-            held = [row for row in group if row.standing(to) is Standing.CLAIMED]
+            held = [row for row in group if row.standing(to) is ReplayStatus.CLAIMED]
             if not held:
                 continue
             arrived = await self._arrived(to, held)
@@ -210,10 +216,10 @@ class Replay:
             )
             for (run, partition, there), some in groupby(marked, lambda mark: mark[:3]):
                 offsets = [offset for *_, offset in some]
-                await self._write(partition, Mark(run, "sent" if there else "dropped", to, offsets))
-        held_any = any(row.standing(self._target(row)) is Standing.CLAIMED for row in rows)
+                await self._write(partition, ReplayMarker(run, "sent" if there else "dropped", to, offsets))
+        held_any = any(row.standing(self._target(row)) is ReplayStatus.CLAIMED for row in rows)
         if held_any:
-            await survey(self._reader, self._topic, self._book)
+            await scan(self._reader, self._topic, self._book)
         return held_any
 
     async def _arrived(self, to: str, rows: Sequence[Row]) -> set[Place]:
@@ -243,19 +249,19 @@ class Replay:
         """Claim, look, send and mark; returns which were sent."""
         offsets = [row.place.offset for row in share.rows]
         ends = {p: end for p, (_, end) in (await self._reader.spans(share.to)).items()}
-        claim = Mark(self._run, "claimed", share.to, offsets, ends, again=self._again)
+        claim = ReplayMarker(self._run, "claimed", share.to, offsets, ends, again=self._again)
         await self._write(share.partition, claim)
-        await survey(self._reader, self._topic, self._book)
+        await scan(self._reader, self._topic, self._book)
         ours = {row.place for row in share.rows if self._is_ours(row, share.to)}
         if ours:
             await self._deliver(share, ours, len(ends))
-            sent = Mark(self._run, "sent", share.to, [place.offset for place in sorted(ours)])
+            sent = ReplayMarker(self._run, "sent", share.to, [place.offset for place in sorted(ours)])
             await self._write(share.partition, sent)
         return ours
 
     def _is_ours(self, row: Row, to: str) -> bool:
         claim = row.claims.get(to)
-        return claim is not None and (claim.run, claim.standing) == (self._run, Standing.CLAIMED)
+        return claim is not None and (claim.run, claim.standing) == (self._run, ReplayStatus.CLAIMED)
 
     async def _deliver(self, share: _Share, ours: set[Place], partitions: int) -> None:
         span = {share.partition: (min(ours).offset, max(ours).offset + 1)}
@@ -287,10 +293,10 @@ class Replay:
     def _name(self, place: Place) -> bytes:
         return f"{self._topic}:{place}".encode()
 
-    async def _write(self, partition: int, mark: Mark) -> None:
+    async def _write(self, partition: int, mark: ReplayMarker) -> None:
         with self._refusals(self._topic):
             writing = self._producer.send_and_wait(
-                self._topic, encode_mark(mark), partition=partition, headers=[(MARK_HEADER, b"1")]
+                self._topic, encode_marker(mark), partition=partition, headers=[(MARKER_HEADER, b"1")]
             )
             async with asyncio.timeout(_DELIVERY_SECONDS):
                 await writing

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stream_app.embedded.child_process import end, spawn_supervised
 from stream_app.embedded.server import free_port, missing, wait_for
-from stream_app.embedded.tied import end, spawn_tied
 from stream_app.errors import BrokerError
 
 __all__ = ["EmbeddedBroker"]
@@ -63,7 +63,7 @@ class EmbeddedBroker:
             )
         log = self._data_dir / "broker.log"
         place: list[str | Path] = ["--kafka-port", str(self._port), "--data-dir", self._data_dir]
-        self._process = spawn_tied([program, "start", "--only", "kafka", *place], log=log)
+        self._process = spawn_supervised([program, "start", "--only", "kafka", *place], log=log)
         atexit.register(self.stop)
         problem = wait_for(self._process, self._answers, log, self._timeout)
         if problem:

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stream_app.embedded.child_process import end, spawn_supervised
 from stream_app.embedded.server import free_port, missing, wait_for
-from stream_app.embedded.tied import end, spawn_tied
 from stream_app.errors import StoreError
 
 __all__ = ["EmbeddedStore"]
@@ -55,7 +55,7 @@ class EmbeddedStore:
         config = self._config | {"port": str(port), "dir": str(self._directory)}
         options = [part for name, value in config.items() for part in (f"--{name}", value)]
         log = self._directory / "store.log"
-        self._process = spawn_tied([program, *options], log=log)
+        self._process = spawn_supervised([program, *options], log=log)
         atexit.register(self.stop)
         problem = wait_for(self._process, lambda: _answers(port), log, self._timeout)
         if problem:

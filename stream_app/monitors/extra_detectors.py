@@ -1,15 +1,17 @@
 """Detectors that a user adds to the default ones: River's, and windowed tests. They keep no budget."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.river_adapter import RiverDetector
 from stream_app.core.signals import Signal
-from stream_app.core.twosample import WindowedTest, WindowedTestOptions
 from stream_app.errors import OldStateError
 from stream_app.monitors.alert_tracker import ExtraRule
+from stream_app.settings.detectors import DetectorSettings
+
+if TYPE_CHECKING:
+    from stream_app.core.river_adapter import RiverDetector
+    from stream_app.core.twosample import WindowedTest
 
 __all__ = ["WINDOWED_TESTS", "ExtraDetector", "ExtraDetectors"]
 
@@ -17,33 +19,13 @@ WINDOWED_TESTS = frozenset({"ks", "psi", "wasserstein", "mann_whitney"})
 """Tests of one window after the other against a reference; each window says whether the change is still there."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraDetector:
-    """A detector to run on each channel beside the default ones.
+class ExtraDetector(DetectorSettings):
+    """A detector to run on each channel beside the default ones, or on the errors of a model; for its fields see `DetectorSettings`."""
 
-    Parameters
-    ----------
-    name : str
-        A windowed test (``ks``, ``psi``, ``wasserstein``, ``mann_whitney``), a River detector (``adwin``,
-        ``page_hinkley``, ``kswin``, …) or a dotted name below ``river.drift``.
-    parameters : mapping
-        For its constructor.
-    channels : tuple of str or None
-        The channels; all of them where None.
-    every : int or None
-        Feed every n-th event; None is the detector's own habit.
-    alert : bool
-        Whether its signals raise alerts, or are only counted.
-    consecutive : int
-        Signals in a row that an alert needs.
-    """
-
-    name: str
-    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
-    channels: tuple[str, ...] | None = None
-    every: int | None = None
-    alert: bool = True
-    consecutive: int = 1
+    @classmethod
+    def of(cls, settings: DetectorSettings) -> Self:
+        """Return the detector that settings describe."""
+        return cls(**dict(settings))
 
     @property
     def rule(self) -> ExtraRule:
@@ -54,17 +36,27 @@ class ExtraDetector:
         """Of some channels, those that it is for."""
         return tuple(name for name in channels if self.channels is None or name in self.channels)
 
-    def build(self, channels: tuple[str, ...]) -> RiverDetector | WindowedTest:
+    def build(self, channels: tuple[str, ...]) -> "RiverDetector | WindowedTest":
         """Make one for some channels."""
+        # Loaded when a user asks for one: together they take a tenth of the start of a worker.
         if self.name in WINDOWED_TESTS:
+            from stream_app.core.twosample import WindowedTest, WindowedTestOptions  # noqa: PLC0415 as above
+
             options: Any = {**self.parameters, "tests": (self.name,)}
             return WindowedTest(channels, options=WindowedTestOptions(**options))
+        from stream_app.core.river_adapter import RiverDetector  # noqa: PLC0415 as above
+
         return RiverDetector(channels, self.name, self.parameters, every=self.every, name=self.name)
 
-    def restore(self, state: Mapping[str, Any]) -> RiverDetector | WindowedTest:
+    def restore(self, state: Mapping[str, Any]) -> "RiverDetector | WindowedTest":
         """Go on with one where its state was taken."""
-        kind = WindowedTest if self.name in WINDOWED_TESTS else RiverDetector
-        return kind.from_state(state)
+        if self.name in WINDOWED_TESTS:
+            from stream_app.core.twosample import WindowedTest  # noqa: PLC0415 as in `build`
+
+            return WindowedTest.from_state(state)
+        from stream_app.core.river_adapter import RiverDetector  # noqa: PLC0415 as in `build`
+
+        return RiverDetector.from_state(state)
 
 
 class ExtraDetectors:

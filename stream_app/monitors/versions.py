@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stream_app.errors import OldStateError, StateError
-from stream_app.monitors.damage import damage_named
+from stream_app.monitors.restore_errors import restore_errors
 
 __all__ = ["Upgrade", "upgraded"]
 
@@ -64,6 +64,6 @@ def upgraded(
                 f"state of {source}: version {stored}, this program reads {version} and nothing upgrades {number}; "
                 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
             )
-        with damage_named(source):
+        with restore_errors(source):
             state = {**upgrade(state), "version": number + 1}
     return state

@@ -3,18 +3,15 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from stream_app.events import Readings, Topics
+from stream_app.kinds import kind_of
 from stream_app.monitors.base import Monitor
-from stream_app.monitors.predictions import PredictionMonitor
-from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import SourceAgent
+from stream_app.runtime.agents import SourceAgent, StreamAgent
 from stream_app.runtime.batching import BatchTransport
-from stream_app.runtime.configuration import monitor_config
-from stream_app.runtime.decoding import predictions, readings
+from stream_app.runtime.decoding import Decode, readings
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
@@ -22,8 +19,6 @@ from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import LogRanges, Opener, Partitions
-from stream_app.runtime.prediction_configuration import prediction_config
-from stream_app.runtime.predictions import PredictionEffects
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
@@ -38,7 +33,14 @@ from stream_app.store import (
     Store,
 )
 
-__all__ = ["Surroundings", "make_partitions", "session_agent", "source_agent"]
+__all__ = [
+    "Surroundings",
+    "make_agent",
+    "make_partitions",
+    "prediction_agent",
+    "reading_agent",
+    "session_agent",
+]
 
 
 def make_partitions(
@@ -76,14 +78,13 @@ def make_partitions(
     openers: dict[str, Opener] = {}
     for topic, name in topics.items():
         stream = settings.streams[name]
-        if isinstance(stream, SessionStream):
+        make_monitor = kind_of(stream).monitor
+        if make_monitor is None:
             openers[topic] = SessionOpener(checkpoints, sessions[name], key=key, clock=time.time)
             continue
-        if isinstance(stream, PredictionStream):
-            monitors[topic] = partial(PredictionMonitor, prediction_config(name, stream))
-        else:
-            monitors[topic] = partial(SensorMonitor, monitor_config(name, stream), references.get(name))
-        limits[topic] = SourceLimits(stream.max_sources, stream.source_ttl)
+        monitors[topic] = make_monitor(name, stream, references.get(name))
+        sources = cast(SensorStream | PredictionStream, stream)
+        limits[topic] = SourceLimits(sources.max_sources, sources.source_ttl)
     return Partitions(
         checkpoints,
         monitors,
@@ -104,6 +105,7 @@ class Surroundings:
     """What the agents of a worker share; see `StreamAgent`."""
 
     settings: Settings
+    sessions: Mapping[str, SessionConfig]
     store: Store
     producer: Any
     partitions: Partitions
@@ -133,37 +135,52 @@ class Surroundings:
         }
 
 
-def source_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
-    """Make the agent of a stream of sensors, images or predictions."""
+def make_agent(name: str, topic: str, around: Surroundings) -> StreamAgent[Any]:
+    """Make the agent of a stream of any kind."""
+    kind = kind_of(around.settings.streams[name])
+    agent: StreamAgent[Any] = kind.load(kind.agent)(name, topic, around)
+    return agent
+
+
+def reading_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
+    """Make the agent of a stream of sensors or images."""
+    effects = Effects(*_for_effects(name, around), metrics=around.metrics)
+    return _source_agent(name, topic, around, effects, readings())
+
+
+def prediction_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
+    """Make the agent of a stream of predictions."""
+    from stream_app.runtime.predictions import PredictionEffects, decode_answers  # noqa: PLC0415 see there
+
+    notices = NoticeWriter(around.store)
+    effects = PredictionEffects(*_for_effects(name, around), metrics=around.metrics, notices=notices)
+    return _source_agent(name, topic, around, effects, decode_answers)
+
+
+def _for_effects(name: str, around: Surroundings) -> tuple[Any, ...]:
+    alerts, reader = AlertWriter(around.store), AlertReader(around.store)
+    return name, around.producer, around.topics, alerts, reader, around.outbox
+
+
+def _source_agent(
+    name: str, topic: str, around: Surroundings, effects: Effects, decode: Decode
+) -> SourceAgent:
     stream = cast(SensorStream | PredictionStream, around.settings.streams[name])
-    common: tuple[Any, ...] = (
-        name,
-        around.producer,
-        around.topics,
-        AlertWriter(around.store),
-        AlertReader(around.store),
-        around.outbox,
-    )
-    features = FeatureWriter(around.store, name, ttl=stream.feature_ttl)
-    if isinstance(stream, SensorStream):
-        effects, decode = Effects(*common, metrics=around.metrics), readings()
-    else:
-        notices = NoticeWriter(around.store)
-        effects, decode = PredictionEffects(*common, metrics=around.metrics, notices=notices), predictions
     return SourceAgent(
         name,
         topic,
         around.partitions,
         around.limit,
         effects=effects,
-        features=features,
+        features=FeatureWriter(around.store, name, ttl=stream.feature_ttl),
         decode=decode,
         **around.common(),
     )
 
 
-def session_agent(name: str, topic: str, config: SessionConfig, around: Surroundings) -> SessionAgent:
+def session_agent(name: str, topic: str, around: Surroundings) -> SessionAgent:
     """Make the agent of a stream of sessions."""
+    config = around.sessions[name]
     stream = cast(SessionStream, around.settings.streams[name])
     effects = SessionEffects(
         around.partitions,

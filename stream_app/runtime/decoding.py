@@ -3,13 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from stream_app.events import PredictionRow, ReadingDecoder, Rejected, decode_predictions
+from stream_app.events import ReadingDecoder, Rejected
 from stream_app.monitors.base import Delivery
-from stream_app.monitors.predictions import Arrivals as Answers
 
-__all__ = ["Decode", "Decoded", "predictions", "readings"]
+__all__ = ["Decode", "Decoded", "readings", "record_times"]
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ def readings() -> Decode:
             [record.value for record in records],
             [record.key for record in records],
             [record.offset for record in records],
-            _times(records),
+            record_times(records),
         )
         bad = [False] * len(records)
         for place, _ in rejected:
@@ -54,21 +53,7 @@ def readings() -> Decode:
     return decode
 
 
-def predictions(records: list[Any]) -> Decoded:
-    """Decode answers of models, and the truth about them."""
-    rows = decode_predictions([record.value for record in records])
-    bad = [type(row) is Rejected for row in rows]
-    rejected = [(record, row) for record, row in zip(records, rows, strict=True) if isinstance(row, Rejected)]
-    good = [place for place, is_bad in enumerate(bad) if not is_bad]
-    times = _times(records)
-    answers = Answers(
-        [cast(PredictionRow, rows[place]) for place in good],
-        [records[place].offset for place in good],
-        [times[place] for place in good],
-    )
-    return Decoded(answers, rejected, bad)
-
-
-def _times(records: list[Any]) -> list[float]:
+def record_times(records: list[Any]) -> list[float]:
+    """Return the times of records in epoch seconds."""
     # Very old records have no time of their own: nothing then is too far in the future.
     return [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]

@@ -18,7 +18,7 @@ from stream_app.core.features import OnlineFeatures
 from stream_app.errors import DataError, StateError, StoreError, StoreUnavailableError, UnknownFeatureError
 from stream_app.events import parse_event_time
 from stream_app.runtime.http_openapi import MAX_ENTITIES, MAX_FEATURES, as_page, document
-from stream_app.store import FeatureLookup, Store, converse
+from stream_app.store import FeatureLookup, Store, run_query
 
 __all__ = ["FeaturePages", "Page"]
 
@@ -128,7 +128,7 @@ class FeaturePages:
     ) -> OnlineFeatures:
         talk = self._lookup.online(features, entities, _instant(at), now=time.time())
         async with self._turn:
-            return await converse(self._store, talk, "reading features")
+            return await run_query(self._store, talk, "reading features")
 
 
 def _names(request: web.BaseRequest) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from stream_app import __version__
+from stream_app.version import __version__
 
 __all__ = ["MAX_ENTITIES", "MAX_FEATURES", "as_page", "document"]
 

@@ -20,7 +20,7 @@ __all__ = ["AT_ONCE", "LiveFeatures"]
 _ROUND_SECONDS = 0.5
 """Rounds are at least so far apart: a reader gains nothing from more."""
 
-_SHARE_OF_TIME = 0.1
+_SHARE_OF_TIME = 0.05
 """Features take at most this share of the time of a busy worker: the more sources, the rarer are those of each."""
 
 AT_ONCE = 32

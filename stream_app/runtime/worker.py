@@ -7,6 +7,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Coroutine, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import faust
@@ -18,11 +19,12 @@ from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Readings, Topics
 from stream_app.kafka import check_group, ensure_topics
+from stream_app.kinds import SENSORS, input_topic, kind_of
+from stream_app.kinds.sessions import session_configs
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import Surroundings, make_partitions, session_agent, source_agent
+from stream_app.runtime.assembly import Surroundings, make_agent, make_partitions
 from stream_app.runtime.batching import BatchTransport, batched_topic
-from stream_app.runtime.configuration import input_topic, session_configs
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
@@ -35,7 +37,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.reading import Reading
 from stream_app.runtime.tables import NoTables
 from stream_app.runtime.watchdog import Watchdog
-from stream_app.settings import PredictionStream, SensorStream, Settings
+from stream_app.settings import Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
 __all__ = ["Worker"]
@@ -139,11 +141,9 @@ class Worker:
 
     async def _connect_and_work(self) -> None:
         _calm_garbage_collection()
-        watched = [stream for stream in self.settings.streams.values() if isinstance(stream, SensorStream)]
-        if watched:
-            when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
-            await asyncio.to_thread(compile_kernels, {stream.kind == "images" for stream in watched})
         async with contextlib.AsyncExitStack() as stack:
+            kernels = asyncio.create_task(self._load_kernels())
+            stack.callback(kernels.cancel)
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
             await self._check_topics()
@@ -160,6 +160,8 @@ class Worker:
                 OutboxStore(store), producer, self.topics, partitions.claims, metrics=self.metrics
             )
             agents = self._agents(app, store, producer, partitions, outbox, outages)
+            # Loaded beside all that waited for servers; before questions over HTTP take their share of the time.
+            await kernels
             if self.settings.worker.metrics_port:
                 stack.push_async_callback(await start_http(self, store))
             views = {
@@ -172,6 +174,12 @@ class Worker:
             )
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
+    async def _load_kernels(self) -> None:
+        draws = {stream.draws for stream in SENSORS.streams(self.settings).values()}
+        if draws:
+            when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
+            await asyncio.to_thread(compile_kernels, draws)
+
     async def _check_topics(self) -> None:
         partitions = self.settings.worker.partitions
         wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(self._outputs, 1)
@@ -182,9 +190,8 @@ class Worker:
     @property
     def _outputs(self) -> tuple[str, ...]:
         outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
-        if not any(isinstance(stream, PredictionStream) for stream in self.settings.streams.values()):
-            return outputs
-        return (*outputs, self.topics.triggers, self.topics.audit)
+        own = (kind_of(stream).outputs(self.topics) for stream in self.settings.streams.values())
+        return tuple(dict.fromkeys((*outputs, *chain.from_iterable(own))))
 
     async def _register_views(self, store: Store) -> None:
         registry = ViewRegistry(store)
@@ -241,14 +248,20 @@ class Worker:
     ) -> list[StreamAgent[Any]]:
         delivery = app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
         surroundings = Surroundings(
-            self.settings, store, producer, partitions, outbox, outages, delivery, self.metrics, self._halt
+            self.settings,
+            self._sessions,
+            store,
+            producer,
+            partitions,
+            outbox,
+            outages,
+            delivery,
+            self.metrics,
+            self._halt,
         )
         agents: list[StreamAgent[Any]] = []
         for topic, name in self._streams.items():
-            if name in self._sessions:
-                agent: StreamAgent[Any] = session_agent(name, topic, self._sessions[name], surroundings)
-            else:
-                agent = source_agent(name, topic, surroundings)
+            agent = make_agent(name, topic, surroundings)
             _register(app, topic, agent)
             agents.append(agent)
 

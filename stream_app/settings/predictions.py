@@ -38,23 +38,23 @@ class FairnessSettings(Table):
     Parameters
     ----------
     favourable : list of str, int or bool
-        Labels that are good for whom they are given to.
+        Labels that benefit the person they are given to.
     groups : list of str
-        Categories of the events whose groups are held side by side.
+        Categories of the events, such as region, whose groups are compared.
     window : int
-        Labelled predictions over which they are.
+        Labelled predictions over which groups are compared.
     reference : str
-        Group that the others are held against; where none is named, the one with the most favourable answers.
+        The group that the others are compared with; by default the one with the highest share of favourable answers.
     impact : float
-        Least ratio of the shares of favourable answers: 0.8 is the four-fifths rule.
+        Smallest allowed ratio of the shares of favourable answers; 0.8 is the four-fifths rule.
     opportunity : float
-        Largest difference of the shares of those who deserve a favourable answer and get one.
+        Largest allowed difference of the true positive rates.
     level : float
-        Chance of any false violation in one window, at most.
+        Probability of any false violation in one window, at most.
     minimum : int
         Predictions below which a group is too small to judge.
     max_groups : int
-        Groups that are told apart.
+        Most groups of a category that are compared; predictions for others are left out.
     """
 
     favourable: Annotated[Names, Field(min_length=1)]
@@ -69,22 +69,24 @@ class FairnessSettings(Table):
 
 
 class RetrainingSettings(Table):
-    """What is a reason to train a model again, and how often one may be told.
+    """What is a reason to train a model again, and how often one may be published.
 
     Parameters
     ----------
-    performance, concept_drift : bool
-        Whether a credible drop of accuracy, and a change found in the errors, are.
+    performance : bool
+        A credible drop of accuracy.
+    concept_drift : bool
+        A change found in the errors.
     drifted_features : int or false
-        So many features in drift at once are.
+        So many features in drift at once.
     psi : float or false
-        A feature whose population stability index is above it is.
+        A feature whose population stability index is above this.
     new_samples : int or false
-        So many new labelled predictions are.
+        So many new labelled predictions.
     hold : duration
-        For so long a drop, drifted features or an index must last before they count.
+        A drop, drifted features or an index must last so long before they count.
     cool_down : duration
-        After a trigger, or a new version of the model, nothing is told for so long.
+        No trigger follows for so long after a trigger or a new version of the model.
     """
 
     performance: bool = True
@@ -102,9 +104,9 @@ class PredictionStream(Table):
     Parameters
     ----------
     topic : str, optional
-        Where it comes from; ``predictions`` under the prefix where none is named.
+        The topic to read; by default ``predictions`` under the prefix.
     labels : list of str, int or bool, optional
-        The labels that there are; events with another one are dead letters. Any, where none are named.
+        The labels that exist; events with another one are dead letters. Any label by default.
     label_within : duration
         How long a prediction waits for its label, in event time; later it counts as missing.
     max_waiting : int
@@ -112,43 +114,57 @@ class PredictionStream(Table):
     window : int
         Predictions over which accuracy and the like are taken.
     baseline : int
-        First labelled predictions of a model, which show how well it does.
+        First labelled predictions of a model, from which its accuracy is learned.
     baseline_accuracy : float or false
-        How well it should do; learned from the first predictions where nothing is said.
+        The expected accuracy, where it is known.
     max_drop : float
-        An alert tells when the accuracy is credibly more than this below the baseline.
+        An alert fires when the accuracy is credibly more than this below the baseline.
     max_overconfidence : float or false
-        An alert tells when the model is credibly surer of itself than it is right, by more than this over the baseline.
-    class_mix : str
-        Whether the estimate of accuracy without labels may count on a ``stable`` mix of classes, or it is ``free``.
+        An alert fires when confidence exceeds accuracy credibly by more than this above what it did in the baseline.
+    class_mix : {"stable", "free"}
+        Whether the estimate of accuracy without labels may assume that the mix of classes stays as it was.
     max_failures : float or false
-        An alert tells when credibly more than this share of the predictions fails.
+        An alert fires when credibly more than this share of the predictions fails.
     max_latency : duration or false
-        An alert tells when credibly more than `slow_share` of the predictions take longer.
+        An alert fires when credibly more than `slow_share` of the predictions take longer.
     slow_share : float
-        See `max_latency`.
+        See `max_latency`; 0.05 makes it a limit of the 95th percentile.
     budget : str
-        False alarms that are allowed, over all models and detectors of the stream.
+        False alarms allowed over all models and detectors of the stream.
     expected_sources : int
-        Over how many models the budget is divided.
-    detectors : list of tables
-        River detectors on the errors; ``adwin`` where none are named.
+        The number of models over which the budget is divided.
+    detectors : list of tables, optional
+        River detectors on the errors, without `channels` and `every`; ``adwin``, only counted, by default.
     feature_window : int
-        Predictions in a window that is compared with the first ones, for drift of features.
+        Predictions in a window that is compared with the first two, for drift of features and classes.
     feature_alerts : bool
         Whether such drift raises alerts, or is only a reason to train again.
     slices : bool
-        Whether to look for parts of the input in which the model errs more often than overall.
-    slice_window, slice_every : int
-        Labelled predictions that are searched, and from one search to the next.
+        Whether to search for parts of the input in which the model errs more often than overall.
+    slice_window : int
+        Labelled predictions that are searched.
+    slice_every : int
+        Labelled predictions from one search to the next.
     fairness : table, optional
-        Groups that should be treated alike.
+        Groups that should be treated alike; see below.
     versions : list of str
         Versions of the model to compare, the one in use first.
     retraining : table
-        What is a reason to train again.
-    lateness, max_future, source_ttl, max_sources, cooldown, resolve_after, feature_ttl
-        As for sensors; a source is a model.
+        What is a reason to train again; see below.
+    lateness : duration
+        Predictions that are older than the newest one of their model by more than this are dead letters.
+    max_future : duration
+        Events whose time is later than their record's own by more than this are dead letters.
+    source_ttl : duration
+        A model without events for longer is forgotten, and starts cold when it comes back. At least `lateness` and `label_within`.
+    max_sources : int
+        Most models of a partition; of more, the one without events for longest is forgotten.
+    cooldown : duration
+        An alert does not fire again for so long after it was resolved; what still lasts then fires then.
+    resolve_after : duration
+        An alert about a moment (drift, changepoint) is resolved after so long.
+    feature_ttl : duration
+        Live features of a model without events are kept for so long.
     """
 
     kind: Literal["predictions"] = "predictions"

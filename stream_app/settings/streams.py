@@ -21,7 +21,13 @@ __all__ = [
 
 
 class ChannelSettings(Table):
-    """Limits of one number: readings outside are a quality problem, session events outside are refused."""
+    """Limits of one number: readings outside are a quality problem, session events outside are refused.
+
+    Parameters
+    ----------
+    min, max : float, optional
+        The smallest and the largest valid value.
+    """
 
     min: float | None = None
     max: float | None = None
@@ -55,32 +61,41 @@ class SensorStream(Table):
     Parameters
     ----------
     topic : str, optional
-        Where it comes from; ``sensor.readings`` under the prefix where none is named.
-    channels : list of str or table, optional
-        The channels that every reading must have. Learned from the data where none are named.
+        The topic to read; by default ``sensor.readings`` under the prefix.
+    channels : list or table, optional
+        The channels that every reading must have: their names, or a table of name to limits. Learned by default.
     budget : str
-        False alarms that are allowed, over all sources, channels and detectors of the stream.
+        False alarms allowed over all sources, channels and detectors of the stream, such as ``"2 per 30 days"`` or
+        ``"3 per 100000 events"``.
     warmup : int
         Events of a source from which its reference is learned.
     reference : str, optional
-        A file of normal operation of one source, CSV, JSONL or Parquet: every source begins with what its detectors learn
-        from it, and is judged from its first event on.
+        A CSV, JSONL or Parquet file of normal operation of one source. Detectors learn from it before the first event, instead of
+        a warm-up.
     window : duration or "N events"
         Length of the rolling windows whose statistics are served as live features, in event time or in events.
     window_rows : int
         The most events that a window by time keeps.
     lateness : duration
-        Readings older than this, against the newest one of their source, are dead letters.
+        Readings that are older than the newest one of their source by more than this are dead letters.
     max_future : duration
-        Readings whose time is this much after their record's own are dead letters.
-    silent_after : duration
-        Without events for so long a source is silent. Learned from its own gaps where nothing is said.
+        Readings whose time is later than their record's own by more than this are dead letters.
     source_ttl : duration
-        A source that was not seen for so long is forgotten, and starts cold when it comes back.
+        A source without events for longer is forgotten, and starts cold when it comes back. At least `lateness`.
     max_sources : int
-        Most sources of a partition; of more, the one that was not seen for longest is forgotten.
+        Most sources of a partition; of more, the one without events for longest is forgotten.
     expected_sources : int
-        Over how many sources the budget is divided.
+        The number of sources over which the budget is divided.
+    silent_after : duration, optional
+        A source without events for longer is silent. Learned from its own gaps by default.
+    cooldown : duration
+        An alert does not fire again for so long after it was resolved; what still lasts then fires then.
+    resolve_after : duration
+        An alert about a moment (drift, changepoint) is resolved after so long.
+    feature_ttl : duration
+        Live features of a source without events are kept for so long.
+    detectors : list of tables
+        Detectors beside the default ones. They keep no budget.
     """
 
     kind: Literal["sensors", "images"] = "sensors"
@@ -128,6 +143,15 @@ class SensorStream(Table):
         return None if self.channels is None else tuple(self.channels)
 
     @property
+    def draws(self) -> bool:
+        """Whether events are independent draws, such as images, as opposed to readings of one process.
+
+        An odd draw is no fault, and nothing wanders, sticks or falls silent by itself: only drift is reported, of each channel
+        and of all together.
+        """
+        return self.kind == "images"
+
+    @property
     def limits(self) -> dict[str, tuple[float | None, float | None]]:
         """Declared limits: channel to (min, max)."""
         return {name: (channel.min, channel.max) for name, channel in (self.channels or {}).items()}
@@ -136,14 +160,9 @@ class SensorStream(Table):
 class ImageStream(SensorStream):
     """A stream of features of images, as those of a camera or of uploads, and how it is watched.
 
-    The settings are those of a stream of sensors, with other defaults: the budget is per image, because images
-    come as people send them, and windows count images. Each image is another thing, so that an odd one is no fault; what
-    is told is drift, of each feature and of all together.
-
-    Parameters
-    ----------
-    topic : str, optional
-        Where it comes from; ``image.features`` under the prefix where none is named.
+    The settings are those of a stream of sensors, with other defaults: the topic is ``image.features`` under the prefix, the budget is
+    per image, because images come as people send them, and windows count images. Each image is an independent draw, so an odd one
+    is no fault; alerts report drift, of each feature and of all together.
     """
 
     kind: Literal["images"] = "images"
@@ -162,13 +181,13 @@ class SessionStream(Table):
     Parameters
     ----------
     topic : str, optional
-        Where it comes from; ``session.events`` under the prefix where none is named.
+        The topic to read; by default ``session.events`` under the prefix.
     entity_field : str
-        Name of the event's field that says whose it is.
+        Name of the event's field that holds its entity.
     limits : table
-        Number to its ``min`` and ``max``; events with one outside are dead letters.
+        Name of a number to its ``min`` and ``max``; events with one outside are dead letters.
     max_future : duration
-        Events whose time is this much after their record's own are dead letters.
+        Events whose time is later than their record's own by more than this are dead letters.
     views : list of tables
         The feature views.
     """

@@ -154,19 +154,21 @@ class ViewSettings(Table):
     version : int
         A change of the definition needs a new one.
     entity : str
-        What an entity is, in a word; for people.
+        What an entity is, in a word; for people to read.
     where : list of conditions
         Events for which one does not hold are no part of the view.
     freshness : duration
-        Without events for so long, features are stale.
+        Features of an entity without events for longer are stale.
     lateness : duration
         How much older than its entity's newest an event may be.
     history : duration
         How far before an entity's newest event a reader may still ask.
     ttl : duration
-        How long an entity without events is remembered; twice as long as its events are kept where nothing is said.
+        How long an entity without events is remembered; 0 means twice as long as its events are kept.
     max_events : int
-        Most events of an entity that are kept.
+        Most events of an entity that are kept; of more, the oldest are dropped.
+    features : table
+        Name of each feature to its aggregation; their order belongs to the definition.
     """
 
     name: str

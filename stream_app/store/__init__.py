@@ -3,7 +3,6 @@
 from stream_app.store.alerts import AlertReader, AlertWriter
 from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Seen
 from stream_app.store.connection import Store, connect, open_store
-from stream_app.store.conversation import BlockingStore, Talk, converse
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
@@ -14,6 +13,7 @@ from stream_app.store.lookup import FeatureLookup
 from stream_app.store.notices import Notice, NoticeWriter
 from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.packing import pack_state, unpack_state
+from stream_app.store.rounds import BlockingStore, Query, run_query
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
@@ -38,16 +38,16 @@ __all__ = [
     "NoticeWriter",
     "OutboxEntry",
     "OutboxStore",
+    "Query",
     "RegisteredView",
     "Seen",
     "Store",
     "StoredEvent",
     "StoredLog",
-    "Talk",
     "ViewRegistry",
     "connect",
-    "converse",
     "open_store",
     "pack_state",
+    "run_query",
     "unpack_state",
 ]

@@ -1,6 +1,6 @@
 """Looking up live features: which keys to read, and what their logs say at an instant.
 
-Nothing here sends anything: it yields commands and takes their answers, see `stream_app.store.conversation`.
+Nothing here sends anything: it yields commands and takes their answers, see `stream_app.store.rounds`.
 """
 
 import re
@@ -22,9 +22,9 @@ from stream_app.core.features import (
     select_features,
 )
 from stream_app.errors import DataError, StateError
-from stream_app.store.conversation import Command, Talk
 from stream_app.store.feature_logs import LOG
 from stream_app.store.keys import Keys
+from stream_app.store.rounds import Command, Query
 from stream_app.store.views import RegisteredView, parse_versions
 
 __all__ = ["FeatureLookup"]
@@ -86,7 +86,7 @@ class FeatureLookup:
 
     def online(
         self, features: Sequence[str], entities: Sequence[str], at: float | None, *, now: float
-    ) -> Talk[OnlineFeatures]:
+    ) -> Query[OnlineFeatures]:
         """Look features of entities up.
 
         Parameters
@@ -145,7 +145,7 @@ class FeatureLookup:
         quoted = self._keys.quoted
         return [quoted(entity) for entity in entities]
 
-    def _planned(self, features: tuple[str, ...], now: float) -> Talk[_Plan]:
+    def _planned(self, features: tuple[str, ...], now: float) -> Query[_Plan]:
         found = yield from self._definitions(features)
         parts: dict[str, tuple[FeatureView, dict[str, int]]] = {}
         columns: dict[str, Column] = {}
@@ -171,7 +171,7 @@ class FeatureLookup:
         begin = self._keys.features(view.name, view.version, "")
         return _Part(view, layout, Evaluator(layout, names), begin)
 
-    def _definitions(self, features: Sequence[str]) -> Talk[list[FeatureView]]:
+    def _definitions(self, features: Sequence[str]) -> Query[list[FeatureView]]:
         """Read the views that are named; all of them where one is not there, to tell which come nearest."""
         names = list(dict.fromkeys(match[0] for match in map(_NAME.match, features) if match and match[0]))
         found = yield from self._versions(names)
@@ -179,18 +179,18 @@ class FeatureLookup:
             return [one.view for one in (yield from self.views())]
         return [one.view for versions in found for one in versions]
 
-    def _versions(self, names: Sequence[str]) -> Talk[list[list[RegisteredView]]]:
+    def _versions(self, names: Sequence[str]) -> Query[list[list[RegisteredView]]]:
         keys = [self._keys.view(name) for name in names]
         answers = yield [("HGETALL", key) for key in keys]
         return [parse_versions(key, answer) for key, answer in zip(keys, answers, strict=True)]
 
-    def views(self) -> Talk[list[RegisteredView]]:
+    def views(self) -> Query[list[RegisteredView]]:
         """Look all views up, each in all its versions."""
         (names,) = yield [("SMEMBERS", self._keys.view_names)]
         found = yield from self._versions(sorted(name.decode() for name in names))
         return [one for versions in found for one in versions]
 
-    def entities(self, view: str, limit: int) -> Talk[list[tuple[str, float]]]:
+    def entities(self, view: str, limit: int) -> Query[list[tuple[str, float]]]:
         """Look up which entities of a view have the newest events, newest first, with the time of those.
 
         Raises
@@ -204,7 +204,7 @@ class FeatureLookup:
         (answer,) = yield [("ZREVRANGE", key, 0, limit - 1, "WITHSCORES")]
         return [(name.decode(), score) for name, score in _pairs(answer)]
 
-    def _read(self, plan: _Plan, quoted: Sequence[str], at: int) -> Talk[list[list[Reading]]]:
+    def _read(self, plan: _Plan, quoted: Sequence[str], at: int) -> Query[list[list[Reading]]]:
         keys = [part.begin + one for part in plan.parts for one in quoted]
         readings: list[Reading] = []
         for first in range(0, len(keys), _ROUND):

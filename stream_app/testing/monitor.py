@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from stream_app.errors import DataError
 from stream_app.events import Alert, Readings, SensorRow
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.sensors import EventScores, SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import EventScores, SensorMonitor
+from stream_app.settings import SensorStream
 
 __all__ = ["MonitorRun", "run_monitor"]
 
@@ -35,7 +36,7 @@ class MonitorRun:
 
 def run_monitor(
     events: Iterable[SensorRow],
-    config: SensorConfig | None = None,
+    config: SensorStream | None = None,
     *,
     batch: int | None = None,
     monitor: SensorMonitor | None = None,
@@ -46,8 +47,8 @@ def run_monitor(
     ----------
     events : iterable of SensorRow
         Of any sources, in the order in which they come.
-    config : SensorConfig, optional
-        Settings; the defaults where none are given.
+    config : SensorStream, optional
+        Settings of the stream; the defaults where none are given.
     batch : int, optional
         Events of one delivery; all at once where it is None. The result does not depend on it.
     monitor : SensorMonitor, optional
@@ -64,14 +65,14 @@ def run_monitor(
     >>> from stream_app.testing import readings
     >>> flow = np.random.default_rng(7).normal(32.0, 0.4, size=1200)
     >>> flow[900:1000] -= 3.0
-    >>> run = run_monitor(readings(flow, ["flow"]), SensorConfig(channels=("flow",)))
+    >>> run = run_monitor(readings(flow, ["flow"]), SensorStream(channels=("flow",)))
     >>> bool(run.scores.anomaly[950]), "anomaly" in {alert.kind for alert in run.alerts}
     (True, True)
     """
     if batch is not None and batch < 1:
         raise DataError(f"batch: {batch} events; expected 1 or more")
     rows = list(events)
-    monitor = SensorMonitor(config or SensorConfig()) if monitor is None else monitor
+    monitor = SensorMonitor(config or SensorStream()) if monitor is None else monitor
     size = batch or max(len(rows), 1)
     parts = []
     for at in range(0, len(rows), size):

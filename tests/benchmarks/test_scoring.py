@@ -25,8 +25,8 @@ from scoring import (
 )
 from series import Series, runs
 
-from stream_app.backtest import PROFILES
-from stream_app.backtest import nab_score as product_score
+from stream_app.backtesting import PROFILES
+from stream_app.backtesting import nab_score as product_score
 
 N = 120
 

@@ -144,6 +144,38 @@ def test_settings_of_the_stream_hold_and_the_call_wins(streamgauge, tmp_path):
     assert (told["budget"], told["warmup"], told["scored"]) == ("2 per hour", 300, N - 300)
 
 
+def test_alerts_are_listed_with_beginning_end_and_what_changed(streamgauge, tmp_path):
+    write_skab(tmp_path / "0.csv")
+    code, out, _ = streamgauge("backtest", "0.csv", "--alerts", "out/alerts.csv")
+    assert code == 0
+    assert "written: out/alerts.csv" in out
+    rows = read(tmp_path / "out" / "alerts.csv")
+    (fault,) = [row for row in rows if row["kind"] == "anomaly"]
+    assert (fault["source"], fault["channel"], fault["quantity"]) == ("0", "flow", "mean")
+    assert float(fault["before"]) == pytest.approx(32.0, abs=0.2)
+    assert float(fault["after"]) < float(fault["before"]) - 0.5
+    row = int(fault["row"])
+    assert 700 <= row < 850
+    assert fault["started_at"] == f"2020-03-09T10:{row // 60:02d}:{row % 60:02d}.000Z"
+    assert fault["started_at"] < fault["ended_at"]
+    began = fault["started_at"].replace("T", " ").replace(".000Z", "Z")
+    (line,) = [line for line in out.splitlines() if line.startswith(began) and "anomaly" in line]
+    assert line.split()[-4:] == ["mean", f"{float(fault['before']):.4g}", "→", f"{float(fault['after']):.4g}"]
+    code, out, _ = streamgauge("backtest", "0.csv", "--alerts", "alerts.jsonl", "--json")
+    listed = json.loads(out)["alert_list"]
+    assert [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()] == listed
+    assert [str(one["before"]) for one in listed] == [row["before"] for row in rows]
+    assert len(listed) == sum(json.loads(out)["alerts"].values())
+
+
+def test_an_alert_that_lasts_has_no_end(streamgauge, tmp_path):
+    lines = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    (tmp_path / "cut.csv").write_text("\n".join(lines[:721]) + "\n")
+    listed = json.loads(streamgauge("backtest", "cut.csv", "--json")[1])["alert_list"]
+    # The file ends within the fault.
+    assert [(one["kind"], one["ended_at"]) for one in listed] == [("anomaly", None)]
+
+
 def test_a_report_is_written(streamgauge, tmp_path):
     write_skab(tmp_path / "0.csv")
     code, out, _ = streamgauge("backtest", "0.csv", "--report", "report")
@@ -164,6 +196,10 @@ def test_a_report_is_written(streamgauge, tmp_path):
         (["0.csv", "--stream", "pumps"], 2, "no stream is called 'pumps'"),
         (["0.csv", "0.csv", "--events", "out"], 2, "two inputs"),
         (["0.csv", "--events", "./0.csv"], 2, "would be overwritten"),
+        (["0.csv", "--alerts", "./0.csv"], 2, "is an input or another output"),
+        (["0.csv", "--events", "o.csv", "--alerts", "o.csv"], 2, "is an input or another output"),
+        (["0.csv", "--alerts", "alerts.xls"], 2, "unknown format; expected a name in .csv or .jsonl"),
+        (["0.csv", "--alerts", "0.csv/alerts.csv"], 2, "cannot be written"),
         (["text.csv"], 1, "text.csv:3: column 'anomaly': 'maybe' is neither"),
     ],
 )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from prediction_streams import CLASSES, START, arrivals, events, model
 
-from stream_app.monitors.predictions import PredictionConfig, PredictionMonitor
+from stream_app.monitors.predictions import PredictionMonitor
+from stream_app.settings import PredictionStream
 
 N, DROP = 2000, 1400
 BASELINE = '[streams.models]\nkind = "predictions"\nbaseline = 500\nwindow = 500\n'
@@ -77,7 +78,7 @@ def test_a_drop_is_told_after_it_and_nothing_before(call, table):
 
 def test_alerts_and_figures_are_those_of_the_monitor_by_hand(told, table):
     figures = told(table)
-    monitor = PredictionMonitor(PredictionConfig(stream="models", baseline=500, window=500))
+    monitor = PredictionMonitor(PredictionStream(baseline=500, window=500), name="models")
     rows = events(*answers(), delay=0)
     for row in rows:
         row.source = "answers"
@@ -86,6 +87,16 @@ def test_alerts_and_figures_are_those_of_the_monitor_by_hand(told, table):
     assert figures["alerts"] == [json.loads(alert.model_dump_json()) for alert in outcome.alerts]
     assert figures["triggers"] == [json.loads(trigger.model_dump_json()) for trigger in outcome.triggers]
     assert figures["by_source"]["answers"]["features"] == monitor.features("answers")[1]
+
+
+def test_alerts_go_into_a_file_a_row_each(told, table, tmp_path):
+    figures = told(table, "--alerts", tmp_path / "alerts.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    began = [one for one in figures["alerts"] if one["state"] == "firing"]
+    assert [(row["kind"], row["detector"], row["summary"], row["row"]) for row in rows] == [
+        (one["kind"], one["detector"], one["summary"], one["offset"]) for one in began
+    ]
+    assert sum(row["ended_at"] is not None for row in rows) == len(figures["alerts"]) - len(began)
 
 
 def test_the_truth_may_come_later_as_an_event_of_its_own(told, table):
@@ -154,7 +165,7 @@ def test_settings_of_the_stream_hold_and_the_call_wins(told, call, table, place)
     defaults = told(table)
     assert (defaults["stream"], defaults["baseline"], defaults["budget"]) == (
         "predictions",
-        PredictionConfig().baseline,
+        PredictionStream().baseline,
         "1 per day",
     )
 
@@ -231,7 +242,7 @@ def mistake(ended):
     [
         (["missing.csv"], 1, "missing.csv: no such file"),
         (["readings.csv"], 1, "no column looks like the prediction or the truth"),
-        (["bare.csv"], 1, "or count rows with --period SECONDS"),
+        (["bare.csv"], 1, "or count rows with --period"),
         (["text.csv"], 1, "no row is an event"),
         (["answers.csv", "--label-column", "outcome"], 1, "no column 'outcome'"),
         (["answers.csv", "--warmup", "300"], 2, "--warmup: a model has no warm-up"),
@@ -265,7 +276,7 @@ def test_mistakes_are_told_in_a_line(call, place, arguments, code, says):
         (["--stream", "shop"], "shop is a stream of sessions, which has no monitor to try"),
         (["--stream", "nobody"], "no stream is called 'nobody'; there is models, other, pumps, shop"),
         ([*PREDICTIONS], "which stream of predictions? --stream: models, other"),
-        (["--kind", "sessions"], "'sessions' is not one of"),
+        (["--kind", "sessions"], "'sessions' is none of sensors, images, predictions"),
         (["--kind", "images", "--label-delay", "1h"], "--label-delay: belongs to streams of predictions"),
         (["--version-column", "v"], "--version-column: belongs to streams of predictions"),
         (["--attributes", "a"], "--attributes: belongs to streams of predictions"),

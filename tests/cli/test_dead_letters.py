@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.cli.show import instant
-from stream_app.dead_letters import REPLAY_HEADER, Replay, reading, survey
-from stream_app.dead_letters.marks import MARK_HEADER, Mark, encode_mark
+from stream_app.dead_letters import REPLAY_HEADER, Replay, reading, scan
+from stream_app.dead_letters.markers import MARKER_HEADER, ReplayMarker, encode_marker
 from stream_app.events import DeadLetter, Reason
 from stream_app.kafka import client_options, ensure_topics
 from stream_app.runtime.kafka import start_producer
@@ -84,9 +84,9 @@ class World:
         async def work():
             producer = await start_producer(self.kafka)
             stamp = None if at is None else int(1000 * at)
-            headers = [(MARK_HEADER, b"1")]
+            headers = [(MARKER_HEADER, b"1")]
             await producer.send_and_wait(
-                self.letters, encode_mark(mark), partition=partition, headers=headers, timestamp_ms=stamp
+                self.letters, encode_marker(mark), partition=partition, headers=headers, timestamp_ms=stamp
             )
             await producer.stop()
 
@@ -197,7 +197,7 @@ def test_without_letters_it_says_so(call, world):
 
 def test_records_that_are_no_letters_are_left_out_and_counted(call, story):
     story.put(story.letters, b"hello")
-    story.put(story.letters, b"hello", [(MARK_HEADER, b"1")])
+    story.put(story.letters, b"hello", [(MARKER_HEADER, b"1")])
     ended = call("dead-letters", "list", "--json")
     assert len(listed(ended)) == 5
     assert ended.err == "2 records are none of Streamgauge's dead letters, and left out\n"
@@ -378,7 +378,7 @@ def test_an_event_that_fails_again_is_a_letter_of_its_own(call, story):
 
 
 def test_a_letter_in_the_hands_of_a_running_replay_is_left_to_it(call, story):
-    story.mark(Mark("feed", "claimed", story.readings, [0], {0: 0, 1: 0, 2: 0}))
+    story.mark(ReplayMarker("feed", "claimed", story.readings, [0], {0: 0, 1: 0, 2: 0}))
     ended = call("dead-letters", "replay", "0:0", "0:1", "--yes")
     assert ended.code == 1
     assert "not sent: 1 (0:0): in the hands of another replay" in ended.lines[1]
@@ -388,7 +388,7 @@ def test_a_letter_in_the_hands_of_a_running_replay_is_left_to_it(call, story):
 def test_what_a_killed_replay_sent_is_found_in_the_target_and_the_rest_sent(call, story):
     place = f"{story.letters}:0:0".encode()
     story.put(story.readings, b"before the claim", [(REPLAY_HEADER, f"{story.letters}:0:1".encode())])
-    story.mark(Mark("dead", "claimed", story.readings, [0, 1], {0: 1, 1: 0, 2: 0}), at=T0 + 50)
+    story.mark(ReplayMarker("dead", "claimed", story.readings, [0, 1], {0: 1, 1: 0, 2: 0}), at=T0 + 50)
     story.put(story.readings, b"arrived", [(REPLAY_HEADER, place)])
     ended = call("dead-letters", "replay", "0:0", "0:1", "--yes")
     assert ended.lines == [
@@ -400,7 +400,9 @@ def test_what_a_killed_replay_sent_is_found_in_the_target_and_the_rest_sent(call
 
 def test_a_killed_replay_with_again_does_not_make_a_letter_fresh(call, story):
     assert call("dead-letters", "replay", "0:0", "--yes").code == 0
-    story.mark(Mark("dead", "claimed", story.readings, [0], {0: 1, 1: 0, 2: 0}, again=True), at=T0 + 50)
+    story.mark(
+        ReplayMarker("dead", "claimed", story.readings, [0], {0: 1, 1: 0, 2: 0}, again=True), at=T0 + 50
+    )
     assert "sent before" in call("dead-letters", "replay", "0:0", "--yes").lines[1]
     assert story.sent(story.readings) == [b'{"n": 1}']
 
@@ -421,7 +423,7 @@ async def test_of_several_replays_at_once_one_sends_each_letter(servers, prefix,
 
     async def one():
         async with reading(kafka) as reader:
-            book = await survey(reader, letters)
+            book = await scan(reader, letters)
             async with Replay.connected(reader, letters, book) as replay:
                 return await replay.send(list(book))
 
@@ -429,6 +431,6 @@ async def test_of_several_replays_at_once_one_sends_each_letter(servers, prefix,
     assert sum(counts) == count
     async with reading(kafka) as reader:
         values = [r.value async for r in reader.between(target, await reader.spans(target))]
-        rows = (await survey(reader, letters)).rows.values()
+        rows = (await scan(reader, letters)).rows.values()
     assert sorted(values) == sorted(b'{"n": %d}' % n for n in range(count))
     assert {row.claims[target].standing for row in rows} == {"sent"}

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from producers.images.source import PERIOD
 from producers.sources.table import FIRST
-from stream_app.cli.demo import course
+from stream_app.cli.demo import scenario
 from stream_app.cli.demo.digits import ONSET, digits_replay, digits_table, findings
 from stream_app.events import Alert, AlertState, Severity
 from stream_app.settings import KafkaSettings, RedisSettings, Settings
@@ -32,9 +32,9 @@ def alert(number, kind="drift", source="camera-1", detector="drift.distance"):
 
 def test_without_the_extra_the_demo_goes_on_and_says_what_to_install(monkeypatch):
     out = StringIO()
-    monkeypatch.setattr(course, "console", Console(file=out, width=200))
+    monkeypatch.setattr(scenario, "console", Console(file=out, width=200))
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    assert course._digits(settings(), 1) is None
+    assert scenario._digits(settings(), 1) is None
     assert "scikit-learn; install it with: pip install 'streamgauge[images]'" in out.getvalue()
 
 

@@ -60,7 +60,7 @@ def test_a_bank_is_a_table_of_bytes_by_source(steps):
         assert list(bank) == list(model)
         assert len(bank) == len(model)
         assert {name: bank.record(name) for name in bank} == model
-        assert [bank.get(name) is not None for name in "abcdefgh"] == [name in bank for name in "abcdefgh"]
+        assert {name for name in "abcdefgh" if name in bank} == set(model)
     slots = [bank.slot(name) for name in bank]
     assert len(set(slots)) == len(slots)
 

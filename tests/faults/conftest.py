@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from conftest import REAL
-from faults.ground import Ground
+from faults.harness import Harness
 from faults.table import Row, rendered, write
 from servers.kafka import ApacheKafka
 from servers.redis import RedisServer
@@ -188,25 +188,25 @@ def own_redis(folder):
 
 
 @pytest.fixture
-async def make_ground(request, folder, kafka_server, redis_server):
-    """Make the ground of a scenario, on the common servers unless others are named."""
-    made: list[Ground] = []
+async def make_harness(request, folder, kafka_server, redis_server):
+    """Make the harness of a scenario, on the common servers unless others are named."""
+    made: list[Harness] = []
 
     async def make(
         *, kafka: str | None = None, redis: str | None = None, topic: Mapping[str, str] | None = None, **more
-    ) -> Ground:
+    ) -> Harness:
         name = f"f{len(made)}-{abs(hash((request.node.nodeid, time.time_ns()))) % 10**8:08d}"
-        ground = Ground(
+        harness = Harness(
             name,
             kafka or f"127.0.0.1:{kafka_server.port}",
             redis or f"redis://127.0.0.1:{redis_server.port}/0",
             folder,
             **more,
         )
-        made.append(ground)
-        await ground.open(**(topic or {}))
-        return ground
+        made.append(harness)
+        await harness.open(**(topic or {}))
+        return harness
 
     yield make
-    for ground in made:
-        await ground.close()
+    for harness in made:
+        await harness.close()

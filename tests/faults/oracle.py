@@ -23,7 +23,6 @@ from stream_app.events import (
     decode_reading,
 )
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import Settings
 from stream_app.store import (
     CheckpointStore,
@@ -77,12 +76,11 @@ async def expected(
 ) -> Truth:
     """Run over the log of a topic, each partition in its order; to its end, or to the offsets given."""
     ((name, stream),) = settings.streams.items()
-    config = monitor_config(name, stream)
     truth = Truth()
     runs: dict[int, _Run] = {}
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
-            truth.monitors[partition] = SensorMonitor(config)
+            truth.monitors[partition] = SensorMonitor(stream, name=name)
             runs[partition] = _Run(truth, truth.monitors[partition], partition)
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
@@ -210,11 +208,10 @@ async def _states(
     result: Comparison, settings: Settings, store: Store, topic: str, *, features: bool = True
 ) -> None:
     ((view, stream),) = settings.streams.items()
-    config = monitor_config(view, stream)
     checkpoints = CheckpointStore(store, settings.worker.group)
     reader = FeatureReader(store, view)
     for partition, monitor in result.truth.monitors.items():
-        sources, restored = monitor.sources(), SensorMonitor(config)
+        sources, restored = monitor.sources(), SensorMonitor(stream, name=view)
         stored = await checkpoints.states(
             Claim(settings.worker.group, topic, partition, 0, "", None), sources
         )

@@ -18,8 +18,8 @@ from typing import Any
 import aiohttp
 from conftest import eventually
 
+from stream_app.embedded.child_process import end, spawn_supervised
 from stream_app.embedded.server import free_port
-from stream_app.embedded.tied import end, spawn_tied
 
 __all__ = ["Exit", "Memory", "Supervisor", "WorkerProcess"]
 
@@ -234,7 +234,7 @@ class WorkerProcess:
             self.starts += 1
             with self._log.open("ab") as log:
                 log.write(f"--- start {self.starts} of {self.name}\n".encode())
-            process = self._process = spawn_tied(self._command, log=self._log)
+            process = self._process = spawn_supervised(self._command, log=self._log)
             self._started.set()
             await eventually(lambda process=process: process.poll() is not None, timeout=math.inf)
             self.exits.append(Exit(process.returncode, time.monotonic()))

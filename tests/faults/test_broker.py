@@ -14,30 +14,30 @@ from stream_app.embedded import free_port
 _BAD = b'{"source": "pump-0", "ts": "never", "values": {"flow": 1.0}}'
 
 
-async def test_broker_is_killed_and_started_again(make_ground, own_kafka, row, scale, seed):
+async def test_broker_is_killed_and_started_again(make_harness, own_kafka, row, scale, seed):
     """Broker kill -9 and restart."""
     rounds, away, piece = scale.pick(1, 4), scale.pick(5.0, 20.0), 6000
     feed = Feed(sources=4, length=(2 * rounds + 1) * piece // 4, seed=seed)
     broker = await own_kafka()
-    ground = await make_ground(kafka=f"127.0.0.1:{broker.port}", max_batch=200)
-    worker = await ground.workers.start("worker-1")
+    harness = await make_harness(kafka=f"127.0.0.1:{broker.port}", max_batch=200)
+    worker = await harness.workers.start("worker-1")
     slowest = 0.0
     for i in range(rounds):
-        done = await ground.processed()
-        await ground.send(feed.take(piece))
-        await ground.reached(done + 1)
+        done = await harness.processed()
+        await harness.send(feed.take(piece))
+        await harness.reached(done + 1)
         # With a kill, then with an orderly stop: it is seen differently by clients.
         await asyncio.to_thread(broker.stop if i % 2 else broker.kill)
         await asyncio.sleep(away)
         await asyncio.to_thread(broker.start)
         begin = time.monotonic()
         # What was fetched before says nothing of the broker: all of that, and one event more.
-        sent = sum((await ground.ends()).values())
-        await ground.send(feed.take(piece))
-        await ground.reached(sent + 1)
+        sent = sum((await harness.ends()).values())
+        await harness.send(feed.take(piece))
+        await harness.reached(sent + 1)
         slowest = max(slowest, time.monotonic() - begin)
-    await ground.send(feed.take())
-    result = await ground.settled()
+    await harness.send(feed.take())
+    result = await harness.settled()
     row.tell(result)
     row.recovery = slowest
     row.remark(f"{rounds} restarts of the broker, {worker.starts - 1} of the worker")
@@ -46,7 +46,7 @@ async def test_broker_is_killed_and_started_again(make_ground, own_kafka, row, s
     assert result.truth.alerts
 
 
-async def test_broker_is_cut_off(make_ground, own_kafka, row, scale, seed):
+async def test_broker_is_cut_off(make_harness, own_kafka, row, scale, seed):
     """Broker cut off by a proxy."""
     seconds = scale.pick(20, 300)
     row.fault = f"Broker cut off for {seconds} s by a proxy"
@@ -63,26 +63,26 @@ async def test_broker_is_cut_off(make_ground, own_kafka, row, scale, seed):
                 "inter.broker.listener.name": "DIRECT",
             },
         )
-        ground = await make_ground(
+        harness = await make_harness(
             kafka=f"127.0.0.1:{direct}", worker_kafka=f"127.0.0.1:{proxy.port}", max_batch=200
         )
-        worker = await ground.workers.start("worker-1")
-        await ground.send(feed.take(4000))
-        await ground.caught_up()
+        worker = await harness.workers.start("worker-1")
+        await harness.send(feed.take(4000))
+        await harness.caught_up()
         await worker.green()
         held = worker.memory.peak
         begin = time.monotonic()
         proxy.cut()
         red = asyncio.create_task(worker.red_after())
-        await ground.send(feed.take(4000))
+        await harness.send(feed.take(4000))
         await asyncio.sleep(max(0.0, seconds - (time.monotonic() - begin)))
         proxy.heal()
         begin = time.monotonic()
         # What was under way when the connection was cut arrives at once, and says nothing of the rest.
-        await ground.caught_up()
+        await harness.caught_up()
         row.recovery = time.monotonic() - begin
-        await ground.send(feed.take())
-        result = await ground.settled()
+        await harness.send(feed.take())
+        result = await harness.settled()
         row.tell(result)
         row.remark(
             f"red after {await red:.1f} s, {worker.memory.peak - held:.0f} MB more, {worker.starts - 1} restarts"
@@ -93,25 +93,25 @@ async def test_broker_is_cut_off(make_ground, own_kafka, row, scale, seed):
 
 
 @pytest.mark.parametrize("trouble", ["takes no letter of that size", "is deleted"])
-async def test_dead_letter_topic_is_of_no_use(make_ground, row, seed, trouble):
+async def test_dead_letter_topic_is_of_no_use(make_harness, row, seed, trouble):
     """The dead-letter topic cannot be written."""
     row.fault = f"The dead-letter topic {trouble}"
     feed = Feed(sources=4, length=1500, seed=seed)
-    ground = await make_ground(max_batch=100)
-    letters = ground.topics.dead_letters
+    harness = await make_harness(max_batch=100)
+    letters = harness.topics.dead_letters
     small = {"max.message.bytes": "100"} if trouble.startswith("takes") else {}
-    await make_topic(ground.kafka, letters, 1, **small)
-    await ground.send(feed.take(2000))
-    worker = await ground.workers.start("worker-1", restart=False)
-    await ground.caught_up()
-    admin = await ground.admin()
+    await make_topic(harness.kafka, letters, 1, **small)
+    await harness.send(feed.take(2000))
+    worker = await harness.workers.start("worker-1", restart=False)
+    await harness.caught_up()
+    admin = await harness.admin()
     try:
         if not small:
             await admin.delete_topics([letters])
-        bad = (await ground.ends())[0]
-        await ground.send([Event(0, b"pump-0", _BAD, START * 1000), *feed.take(2000)])
+        bad = (await harness.ends())[0]
+        await harness.send([Event(0, b"pump-0", _BAD, START * 1000), *feed.take(2000)])
         await noticed(worker)
-        assert (await ground.positions())[0] <= bad
+        assert (await harness.positions())[0] <= bad
         if worker.running:
             # It waits. It must not look well as long as it does.
             for _ in range(5):
@@ -123,7 +123,7 @@ async def test_dead_letter_topic_is_of_no_use(make_ground, row, seed, trouble):
             assert "Traceback" not in worker.said
             assert "dead.letters" in worker.last_line or "dead letters" in worker.last_line
             row.verdict = "stopped clearly, the offset stayed"
-        assert (await ground.positions())[0] <= bad
+        assert (await harness.positions())[0] <= bad
         if small:
             await admin.delete_topics([letters])
             await gone(admin, letters)
@@ -132,9 +132,9 @@ async def test_dead_letter_topic_is_of_no_use(make_ground, row, seed, trouble):
     finally:
         await admin.close()
     if not worker.running:
-        await ground.workers.start("worker-1")
-    await ground.send(feed.take())
-    result = await ground.settled()
+        await harness.workers.start("worker-1")
+    await harness.send(feed.take())
+    result = await harness.settled()
     verdict = row.verdict
     row.tell(result)
     row.verdict = f"{verdict}; then {result.verdict}"

@@ -21,21 +21,21 @@ from stream_app.testing import run_monitor
 _FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
-async def test_poison(make_ground, row, scale, seed, chance):
+async def test_poison(make_harness, row, scale, seed, chance):
     """Poison corpus at 1 %."""
     events, sources = scale.pick(40_000, 1_000_000), 8
     length = events // sources
     fault = Fault("valve_closing", start=0.75 * length, duration=0.25 * length, magnitude=2.0, onset="sudden")
     feed, same = (Feed(sources=sources, length=length, seed=seed, planted=[fault]) for _ in range(2))
     clean, planted = int(0.7 * feed.total), 0
-    ground = await make_ground(monitor="")
-    worker = await ground.workers.start("worker-1")
+    harness = await make_harness(monitor="")
+    worker = await harness.workers.start("worker-1")
     for piece in range(0, clean, 50_000):
         dirty, bad = poisoned(feed.take(min(50_000, clean - piece)), 0.01, chance)
         planted += bad
-        await ground.send(dirty)
-    await ground.send(feed.take())
-    result = await ground.settled(900)
+        await harness.send(dirty)
+    await harness.send(feed.take())
+    result = await harness.settled(900)
     row.tell(result)
     row.remark(f"{planted:,} bad events of {len(POISONS)} kinds")
     assert worker.starts == 1, worker.said[-2000:]
@@ -56,47 +56,47 @@ def told(alerts, fault):
     return {a.source for a in alerts if a.kind != "quality" and begin <= a.started_at <= begin + 60.0}
 
 
-async def test_nothing_but_bad_input(make_ground, row, seed):
+async def test_nothing_but_bad_input(make_harness, row, seed):
     """100 % bad input."""
-    ground = await make_ground(max_bad_run=1000, max_batch=500)
+    harness = await make_harness(max_bad_run=1000, max_batch=500)
     feed = Feed(sources=4, length=1500, seed=seed)
-    await ground.send(feed.take(2000))
-    worker = await ground.workers.start("worker-1", restart=False)
-    await ground.caught_up()
-    await ground.send([Event(i % 2, b"pump-0", b"garbage", START * 1000) for i in range(1500)])
+    await harness.send(feed.take(2000))
+    worker = await harness.workers.start("worker-1", restart=False)
+    await harness.caught_up()
+    await harness.send([Event(i % 2, b"pump-0", b"garbage", START * 1000) for i in range(1500)])
     end = await worker.ended(60.0)
     assert end.code == 1
     assert "events in a row could not be decoded" in worker.last_line
     assert "Traceback" not in worker.said
     # Only somebody who has looked lets it pass.
-    await ground.workers.start(
+    await harness.workers.start(
         "worker-1", STREAMGAUGE_WORKER__MAX_BAD_RUN=10_000, STREAMGAUGE_WORKER__MAX_BAD_RATIO=1
     )
-    await ground.send(feed.take())
-    result = await ground.settled()
+    await harness.send(feed.take())
+    result = await harness.settled()
     row.tell(result)
     row.verdict = f"stopped clearly; then {result.verdict}"
     assert not result.differences
     assert len(result.truth.letters) == 1500
 
 
-async def test_everything_is_read_again(make_ground, row, seed):
+async def test_everything_is_read_again(make_harness, row, seed):
     """All is read again from the beginning, over the same Redis."""
     feed = Feed(sources=4, length=3000, seed=seed)
-    ground = await make_ground()
-    first = await ground.workers.start("worker-1")
-    await ground.send(feed.take())
-    await ground.caught_up()
+    harness = await make_harness()
+    first = await harness.workers.start("worker-1")
+    await harness.send(feed.take())
+    await harness.caught_up()
     await first.stop()
-    before = await ground.store.client.xlen(ground.store.keys.alerts)
-    again = f"{ground.settings.worker.group}-again"
-    ground.settings = ground.settings.model_copy(
-        update={"worker": ground.settings.worker.model_copy(update={"group": again})}
+    before = await harness.store.client.xlen(harness.store.keys.alerts)
+    again = f"{harness.settings.worker.group}-again"
+    harness.settings = harness.settings.model_copy(
+        update={"worker": harness.settings.worker.model_copy(update={"group": again})}
     )
-    await ground.workers.start("worker-2", STREAMGAUGE_WORKER__GROUP=again)
-    result = await ground.settled()
+    await harness.workers.start("worker-2", STREAMGAUGE_WORKER__GROUP=again)
+    result = await harness.settled()
     row.tell(result)
-    more = await ground.store.client.xlen(ground.store.keys.alerts) - before
+    more = await harness.store.client.xlen(harness.store.keys.alerts) - before
     row.remark(f"{before} beginnings and ends of alerts, {more} more after the second time")
     assert before
     assert more == 0
@@ -104,23 +104,23 @@ async def test_everything_is_read_again(make_ground, row, seed):
     assert not result.differences
 
 
-async def test_every_event_is_produced_twice(make_ground, row, seed, chance):
+async def test_every_event_is_produced_twice(make_harness, row, seed, chance):
     """Every event is produced twice."""
     length = 3000
     feeds = [Feed(sources=4, length=length, seed=seed) for _ in range(2)]
-    once = await make_ground()
+    once = await make_harness()
     await once.send(feeds[0].take())
     await once.workers.start("worker-1")
     plain = await once.settled()
     assert not plain.differences
 
-    ground = await make_ground()
-    worker = await ground.workers.start("worker-2")
+    harness = await make_harness()
+    worker = await harness.workers.start("worker-2")
     while events := feeds[1].take(chance.randint(1, 200)):
-        await ground.send([*events, *events])
-    await ground.caught_up()
+        await harness.send([*events, *events])
+    await harness.caught_up()
     duplicates = await refused(worker, "duplicate")
-    result = await ground.settled()
+    result = await harness.settled()
     row.tell(result)
     row.processed += duplicates
     row.remark(f"{duplicates:,} duplicates counted")
@@ -136,7 +136,7 @@ async def test_every_event_is_produced_twice(make_ground, row, seed, chance):
     assert sorted(map(what, plain.truth.alerts), key=repr) == sorted(map(what, result.truth.alerts), key=repr)
 
 
-async def test_late_out_of_order_and_future(make_ground, row, scale, seed, chance):
+async def test_late_out_of_order_and_future(make_harness, row, scale, seed, chance):
     """Late, out of order, from the future."""
     feed = Feed(sources=4, length=scale.pick(3000, 30_000), seed=seed)
     events = feed.take()
@@ -158,12 +158,12 @@ async def test_late_out_of_order_and_future(make_ground, row, scale, seed, chanc
         reading["ts"] += shift
         counted[reason] += 1
         log.append(Event(event.partition, event.key, json.dumps(reading).encode(), event.timestamp_ms))
-    ground = await make_ground(max_batch=1000)
-    worker = await ground.workers.start("worker-1")
-    await ground.send(log)
-    await ground.caught_up()
+    harness = await make_harness(max_batch=1000)
+    worker = await harness.workers.start("worker-1")
+    await harness.send(log)
+    await harness.caught_up()
     counts = {reason: await refused(worker, reason) for reason in ("late", "timestamp")}
-    result = await ground.settled()
+    result = await harness.settled()
     row.tell(result)
     row.remark(", ".join(f"{count:,} {reason}" for reason, count in sorted(counted.items())))
     assert worker.starts == 1
@@ -185,16 +185,16 @@ async def refused(worker, reason):
     )
 
 
-async def test_clock_jumps(make_ground, folder, row, seed):
+async def test_clock_jumps(make_harness, folder, row, seed):
     """The clock jumps by an hour, forth and back."""
     if _FAKETIME is None:
         pytest.skip("libfaketime is not installed; on Debian: sudo apt-get install faketime")
     feed = Feed(sources=4, length=2000, seed=seed)
-    ground = await make_ground(max_batch=200)
+    harness = await make_harness(max_batch=200)
     clock = folder / "clock"
     clock.write_text("+0\n")
     # Looking at the file at each call would slow the worker down as no jump does.
-    worker = await ground.workers.start(
+    worker = await harness.workers.start(
         "worker-1",
         LD_PRELOAD=_FAKETIME,
         FAKETIME_TIMESTAMP_FILE=clock,
@@ -202,7 +202,7 @@ async def test_clock_jumps(make_ground, folder, row, seed):
         FAKETIME_DONT_FAKE_MONOTONIC=1,
         DONT_FAKE_MONOTONIC=1,
     )
-    reader = FeatureReader(ground.store, "sensors")
+    reader = FeatureReader(harness.store, "sensors")
     for hours in (0, 1, -1, 0):
         clock.write_text(f"{3600 * hours:+d}\n")
 
@@ -210,11 +210,11 @@ async def test_clock_jumps(make_ground, folder, row, seed):
             return abs(await worker.clock() - time.time() - shift) < 60
 
         await eventually(jumped, timeout=30)
-        await ground.send(feed.take(2000))
-        await ground.caught_up()
+        await harness.send(feed.take(2000))
+        await harness.caught_up()
         feature = await reader.get("pump-0")
         assert feature.written_ts - time.time() == pytest.approx(3600 * hours, abs=60)
-    result = await ground.settled()
+    result = await harness.settled()
     row.tell(result)
     row.remark(f"{worker.starts - 1} restarts")
     assert worker.starts == 1, worker.said[-2000:]
@@ -222,55 +222,58 @@ async def test_clock_jumps(make_ground, folder, row, seed):
     assert result.truth.alerts
 
 
-async def test_source_topic_is_deleted(make_ground, row, seed):
+async def test_source_topic_is_deleted(make_harness, row, seed):
     """The source topic is deleted."""
-    ground = await make_ground()
-    worker = await ground.workers.start("worker-1", restart=False)
-    await ground.send(Feed(sources=4, length=500, seed=seed).take())
-    await ground.caught_up()
-    admin = await ground.admin()
+    harness = await make_harness()
+    worker = await harness.workers.start("worker-1", restart=False)
+    await harness.send(Feed(sources=4, length=500, seed=seed).take())
+    await harness.caught_up()
+    admin = await harness.admin()
     begin = time.monotonic()
-    await admin.delete_topics([ground.topic])
+    await admin.delete_topics([harness.topic])
     await admin.close()
     end = await worker.ended(60.0)
     row.events = row.processed = 2000
     row.verdict = "stopped loudly"
     row.remark(f"stopped after {end.at - begin:.1f} s")
     assert end.code == 1
-    assert ground.topic in worker.last_line
+    assert harness.topic in worker.last_line
     assert "is gone" in worker.last_line
     assert "Traceback" not in worker.said
 
 
 @pytest.mark.parametrize("state", ["stopped", "paused"])
-async def test_retention_passed_the_position(make_ground, row, seed, state):
+async def test_retention_passed_the_position(make_harness, row, seed, state):
     """Retention passed the stored position."""
     row.fault = f"Retention passed the position of a worker that was {state}"
     feed = Feed(sources=4, length=1500, seed=seed)
-    ground = await make_ground()
-    worker = await ground.workers.start("worker-1", restart=False)
-    await ground.send(feed.take(2000))
-    await ground.caught_up()
-    position = await ground.positions()
+    harness = await make_harness()
+    worker = await harness.workers.start("worker-1", restart=False)
+    await harness.send(feed.take(2000))
+    await harness.caught_up()
+    position = await harness.positions()
     if state == "stopped":
         await worker.stop()
     else:
         worker.send(signal.SIGSTOP)
     # A fetch that waits at the broker is answered with the first of these, and no more.
-    await ground.send(feed.take(200))
-    await ground.send(feed.take(2000))
-    begins = {p: end - 100 for p, end in (await ground.ends()).items()}
-    admin = await ground.admin()
+    await harness.send(feed.take(200))
+    await harness.send(feed.take(2000))
+    begins = {p: end - 100 for p, end in (await harness.ends()).items()}
+    admin = await harness.admin()
     await admin.delete_records(
-        {TopicPartition(ground.topic, p): RecordsToDelete(before_offset=begin) for p, begin in begins.items()}
+        {
+            TopicPartition(harness.topic, p): RecordsToDelete(before_offset=begin)
+            for p, begin in begins.items()
+        }
     )
     await admin.close()
     if state == "stopped":
-        worker = await ground.workers.start("worker-2", restart=False)
+        worker = await harness.workers.start("worker-2", restart=False)
     else:
         worker.send(signal.SIGCONT)
     end = await worker.ended(60.0)
-    reached = await ground.positions()
+    reached = await harness.positions()
     row.events, row.processed = 4200, sum(reached.values())
     row.lost = sum(begins.values()) - sum(reached.values())
     row.verdict = "stopped loudly"

@@ -9,19 +9,19 @@ from stream_app.monitors.sensors.intake import INTAKE
 from stream_app.store import pack_state, unpack_state
 
 
-async def test_the_comparison_notices_what_is_wrong(make_ground, seed):
-    ground = await make_ground()
-    await ground.workers.start("worker-1")
-    await ground.send(Feed(sources=4, length=1500, seed=seed).take())
-    await ground.send([Event(0, b"pump-0", b"{", START * 1000)])
-    result = await ground.settled()
+async def test_the_comparison_notices_what_is_wrong(make_harness, seed):
+    harness = await make_harness()
+    await harness.workers.start("worker-1")
+    await harness.send(Feed(sources=4, length=1500, seed=seed).take())
+    await harness.send([Event(0, b"pump-0", b"{", START * 1000)])
+    result = await harness.settled()
     assert not result.differences
-    store, group = ground.store, ground.settings.worker.group
+    store, group = harness.store, harness.settings.worker.group
     client, keys = store.client, store.keys
-    state, position = keys.state(group, ground.topic, 0), keys.offsets(group, ground.topic, 0)
+    state, position = keys.state(group, harness.topic, 0), keys.offsets(group, harness.topic, 0)
 
     async def noticed(words):
-        found = (await ground.compare()).differences
+        found = (await harness.compare()).differences
         assert any(words in difference for difference in found), found
 
     ((entry, fields),) = await client.xrange(keys.alerts, count=1)
@@ -53,12 +53,12 @@ async def test_the_comparison_notices_what_is_wrong(make_ground, seed):
     await client.hincrby(position, "next", -1)
     await noticed("position of partition 0")
 
-    async with AIOKafkaProducer(bootstrap_servers=ground.kafka) as producer:
-        letter = (await ground.letters())[0]
+    async with AIOKafkaProducer(bootstrap_servers=harness.kafka) as producer:
+        letter = (await harness.letters())[0]
         headers = [(name, b"1" if name.endswith(".offset") else text) for name, text in letter.headers]
-        await producer.send_and_wait(Topics(ground.settings.prefix).dead_letters, b"{", headers=headers)
+        await producer.send_and_wait(Topics(harness.settings.prefix).dead_letters, b"{", headers=headers)
     await noticed("1 dead letters that should not be there")
 
     # And what the log has and nobody has processed is missing.
-    await ground.send([Event(0, b"pump-0", b"[", START * 1000)])
+    await harness.send([Event(0, b"pump-0", b"[", START * 1000)])
     await noticed("1 dead letters are missing")

@@ -15,7 +15,7 @@ from servers.proxy import Proxy
 _PASSWORD = "a-long-secret-of-the-worker"
 
 
-async def test_redis_is_down(make_ground, own_redis, row, scale, seed):
+async def test_redis_is_down(make_harness, own_redis, row, scale, seed):
     """Redis is down.
 
     Far more events come meanwhile than the worker may hold.
@@ -24,23 +24,23 @@ async def test_redis_is_down(make_ground, own_redis, row, scale, seed):
     sources = 8
     feed = Feed(sources=sources, length=(before + meanwhile) // sources, seed=seed, faults=6)
     server = await own_redis()
-    ground = await make_ground(redis=f"redis://127.0.0.1:{server.port}/0", monitor="")
-    worker = await ground.workers.start("worker-1")
-    await ground.send(feed.take(before))
-    await ground.caught_up()
+    harness = await make_harness(redis=f"redis://127.0.0.1:{server.port}/0", monitor="")
+    worker = await harness.workers.start("worker-1")
+    await harness.send(feed.take(before))
+    await harness.caught_up()
     await worker.green()
     held = worker.memory.peak
     await asyncio.to_thread(server.stop)
     begin = time.monotonic()
     red = asyncio.create_task(worker.red_after())
-    await ground.send(feed.take())
+    await harness.send(feed.take())
     await asyncio.sleep(max(0.0, seconds - (time.monotonic() - begin)))
     grown = worker.memory.peak - held
     await asyncio.to_thread(server.start)
     begin = time.monotonic()
-    await ground.reached(before + 1)
+    await harness.reached(before + 1)
     row.recovery = time.monotonic() - begin
-    result = await ground.settled(600)
+    result = await harness.settled(600)
     row.tell(result)
     row.fault = f"Redis is down for {seconds} s"
     row.remark(f"red after {await red:.1f} s; {grown:.0f} MB more in memory, {worker.starts - 1} restarts")
@@ -51,7 +51,7 @@ async def test_redis_is_down(make_ground, own_redis, row, scale, seed):
 
 
 @pytest.mark.parametrize("lost", ["nothing", "the last second"])
-async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance, lost):
+async def test_redis_is_killed(make_harness, own_redis, row, scale, seed, chance, lost):
     """Redis kill -9 with AOF everysec.
 
     A killed process loses nothing that it had handed to the system; a machine that fails loses what was not synced.
@@ -61,24 +61,24 @@ async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance,
     rounds, piece = scale.pick(2, 8), 2000
     feed = Feed(sources=4, length=rounds * piece // 4 + 500, seed=seed)
     server = await own_redis()
-    ground = await make_ground(
+    harness = await make_harness(
         redis=f"redis://127.0.0.1:{server.port}/0", max_batch=100, checkpoint_interval=0.1
     )
-    worker = await ground.workers.start("worker-1")
-    await ground.send(feed.take(500))
+    worker = await harness.workers.start("worker-1")
+    await harness.send(feed.take(500))
     slowest, cut = 0.0, 0
     for _ in range(rounds):
-        await ground.caught_up()
-        done = await ground.processed()
-        await ground.send(feed.take(piece // 2))
-        await ground.reached(done + 1)
+        await harness.caught_up()
+        done = await harness.processed()
+        await harness.send(feed.take(piece // 2))
+        await harness.reached(done + 1)
         (file,) = (server.directory / "appendonlydir").glob("*.incr.aof")
         length = file.stat().st_size
-        beyond = await ground.processed() + 1
-        await ground.send(feed.take(piece - piece // 2))
+        beyond = await harness.processed() + 1
+        await harness.send(feed.take(piece - piece // 2))
         await asyncio.sleep(chance.uniform(0.5, 1.0))
-        await ground.reached(beyond)
-        position = await ground.processed()
+        await harness.reached(beyond)
+        position = await harness.processed()
         await asyncio.to_thread(server.kill)
         if lost == "the last second":
             cut += file.stat().st_size - length
@@ -88,12 +88,12 @@ async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance,
         await asyncio.to_thread(server.start)
         begin = time.monotonic()
         if lost == "the last second":
-            assert await ground.processed() < position
-        await ground.send(feed.take(8))
-        await ground.reached(position + 1)
+            assert await harness.processed() < position
+        await harness.send(feed.take(8))
+        await harness.reached(position + 1)
         slowest = max(slowest, time.monotonic() - begin)
-    await ground.send(feed.take())
-    result = await ground.settled()
+    await harness.send(feed.take())
+    result = await harness.settled()
     row.tell(result)
     row.recovery = slowest
     row.remark(f"{rounds} kills, {cut / 1000:.0f} kB lost, {worker.starts - 1} restarts")
@@ -101,23 +101,23 @@ async def test_redis_is_killed(make_ground, own_redis, row, scale, seed, chance,
     assert result.truth.alerts
 
 
-async def test_reply_is_lost_after_the_script_ran(make_ground, redis_server, row, scale, seed):
+async def test_reply_is_lost_after_the_script_ran(make_harness, redis_server, row, scale, seed):
     """The reply is lost after the script ran."""
     losses, piece = scale.pick(10, 50), 500
     feed = Feed(sources=4, length=losses * piece // 4, seed=seed)
     with Proxy(redis_server.port) as proxy:
-        ground = await make_ground(
+        harness = await make_harness(
             worker_redis=f"redis://127.0.0.1:{proxy.port}/0", max_batch=100, checkpoint_interval=0.05
         )
-        worker = await ground.workers.start("worker-1")
+        worker = await harness.workers.start("worker-1")
         await worker.ready()
         for i in range(losses):
             wanted = (CHECKPOINT, b"EVALSHA")[i % 2]
             proxy.drop_replies(1, requests=lambda data, wanted=wanted: wanted in data)
-            await ground.send(feed.take(piece))
+            await harness.send(feed.take(piece))
             await eventually(lambda i=i: proxy.replies_lost == i + 1, timeout=30)
-            await ground.caught_up(60)
-        result = await ground.settled()
+            await harness.caught_up(60)
+        result = await harness.settled()
         row.tell(result)
         row.remark(f"{proxy.replies_lost} replies lost, {worker.starts - 1} restarts")
     assert worker.starts == 1, worker.said[-2000:]
@@ -181,29 +181,29 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.code)
-async def test_redis_refuses(make_ground, own_redis, row, seed, refusal):
+async def test_redis_refuses(make_harness, own_redis, row, seed, refusal):
     """Redis refuses writes."""
     row.fault = refusal.fault
     feed = Feed(sources=4, length=1500, seed=seed)
     server = await own_redis()
-    ground = await make_ground(
+    harness = await make_harness(
         redis=f"redis://127.0.0.1:{server.port}/0",
         worker_redis=f"redis://worker:{_PASSWORD}@127.0.0.1:{server.port}/0",
         max_batch=400,
     )
-    client = ground.store.client
+    client = harness.store.client
     await client.acl_setuser(
         "worker", enabled=True, passwords=[f"+{_PASSWORD}"], keys=["*"], channels=["*"], categories=["+@all"]
     )
-    worker = await ground.workers.start("worker-1", restart=False)
-    await ground.send(feed.take(3000))
-    await ground.reached(1)
+    worker = await harness.workers.start("worker-1", restart=False)
+    await harness.send(feed.take(3000))
+    await harness.reached(1)
     await refusal.begin(client, server)
     begin = time.monotonic()
-    await ground.send(feed.take(1000))
+    await harness.send(feed.take(1000))
     end = await worker.ended(30.0)
     took = end.at - begin
-    half = await ground.half_written()
+    half = await harness.half_written()
     await refusal.end(client, server)
     row.remark(f"stopped after {took:.1f} s")
     assert end.code == 1
@@ -212,9 +212,9 @@ async def test_redis_refuses(make_ground, own_redis, row, seed, refusal):
     assert _PASSWORD not in worker.said
     assert not half
     # And nothing is lost: with the cause gone, the next worker goes on.
-    await ground.workers.start("worker-1")
-    await ground.send(feed.take())
-    result = await ground.settled()
+    await harness.workers.start("worker-1")
+    await harness.send(feed.take())
+    result = await harness.settled()
     row.tell(result)
     row.verdict = f"stopped clearly; then {result.verdict}"
     assert not result.differences

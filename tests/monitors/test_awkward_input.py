@@ -9,18 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.events import SensorRow
-from stream_app.monitors.extra_detectors import ExtraDetector
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.settings import ChannelSettings, DetectorSettings, SensorStream
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import reading, readings, run_monitor
 
 NAMES = ("a", "b")
 ROWS = 1800
-CONFIG = SensorConfig(
+CONFIG = SensorStream(
     budget="1 per 500 events",
     warmup=100,
-    limits={"a": (-100.0, None)},
-    extra=(ExtraDetector("adwin"), ExtraDetector("ks"), ExtraDetector("kswin", every=20)),
+    detectors=(
+        DetectorSettings(name="adwin"),
+        DetectorSettings(name="ks"),
+        DetectorSettings(name="kswin", every=20),
+    ),
 )
 
 
@@ -81,13 +84,8 @@ def assert_sound(run, config=CONFIG):
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("declared", [False, True])
 def test_awkward_numbers_give_finite_alerts_scores_and_features(name, declared):
-    config = SensorConfig(
-        channels=NAMES if declared else None,
-        budget=CONFIG.budget,
-        warmup=CONFIG.warmup,
-        limits=CONFIG.limits,
-        extra=CONFIG.extra,
-    )
+    channels = {"a": ChannelSettings(min=-100.0), "b": ChannelSettings()} if declared else None
+    config = CONFIG.model_copy(update={"channels": channels})
     assert_sound(run_monitor(readings(AWKWARD[name], NAMES), config, batch=600), config)
 
 
@@ -121,13 +119,13 @@ def test_one_reading_is_enough_to_be_looked_up_and_restored():
     run = run_monitor([reading(flow=1.0)])
     assert run.alerts == []
     assert run.monitor.features("pump-1")[1]["flow.last"] == 1.0
-    assert_sound(run, SensorConfig())
+    assert_sound(run, SensorStream())
 
 
 def test_a_reading_without_any_value_is_taken():
     run = run_monitor([reading(flow=None)] + [reading(ts=1.7e9 + i, flow=None) for i in range(1, 500)])
     assert [alert for alert in run.alerts if alert.kind != "quality"] == []
-    assert_sound(run, SensorConfig())
+    assert_sound(run, SensorStream())
 
 
 @pytest.mark.parametrize("cast", [int, bool], ids=["integers", "booleans"])
@@ -153,5 +151,5 @@ def test_what_is_nearly_always_missing_does_not_stop_the_others():
     x = np.random.default_rng(8).normal(size=(6000, 2))
     x[np.random.default_rng(9).random(6000) < 0.99, 1] = np.nan
     x[5000:5100, 0] += 12.0
-    run = run_monitor(readings(x, NAMES), SensorConfig(channels=NAMES, budget="1 per 5000 events"))
+    run = run_monitor(readings(x, NAMES), SensorStream(channels=NAMES, budget="1 per 5000 events"))
     assert any(alert.kind == "anomaly" and 5000 <= alert.offset < 5020 for alert in run.alerts)

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from sensor_runs import packed, run, window
 
 from stream_app.events import SensorRow
-from stream_app.monitors.extra_detectors import ExtraDetector
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
+from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.testing import reading, readings, run_monitor
 
-EXTRAS = SensorConfig(
-    warmup=20, extra=(ExtraDetector("page_hinkley", {"min_instances": 3, "threshold": 3.0}),)
+EXTRAS = SensorStream(
+    warmup=30,
+    detectors=(DetectorSettings(name="page_hinkley", parameters={"min_instances": 3, "threshold": 3.0}),),
 )
 
 
@@ -98,7 +99,7 @@ def test_the_order_of_names_within_an_event_does_not_matter():
 
 
 def test_a_producer_of_ever_new_names_takes_no_memory_for_those_that_are_gone():
-    monitor = SensorMonitor(SensorConfig())
+    monitor = SensorMonitor(SensorStream())
     for i in range(40):
         run_monitor([SensorRow("s", 1.7e9 + i, {f"c{i}": 1.0})], monitor=monitor)
     assert len(banks_of(monitor)) == 1
@@ -112,7 +113,7 @@ def test_features_of_a_late_channel_count_from_its_coming():
     rows = [
         SensorRow("s", 1.7e9 + i, {"a": float(i)} | ({"b": 10.0 * i} if i >= 6 else {})) for i in range(10)
     ]
-    features = run(SensorConfig(), rows).monitor.features("s")[1]
+    features = run(SensorStream(), rows).monitor.features("s")[1]
     assert (features["events"], features["a.count"], features["b.count"], features["b.mean"]) == (
         10,
         10,
@@ -131,7 +132,7 @@ def test_features_of_several_sources_are_those_of_each():
 
 
 def test_declared_channels_keep_their_order_and_may_come_in_any():
-    config = SensorConfig(channels=("b", "a"))
+    config = SensorStream(channels=("b", "a"))
     done = run(
         config, [SensorRow("s", 1.7e9, {"a": 1.0, "b": 2.0}), SensorRow("s", 1.7e9 + 1, {"b": 4.0, "a": 3.0})]
     )
@@ -144,7 +145,7 @@ def test_declared_channels_keep_their_order_and_may_come_in_any():
 
 
 def test_a_refused_reading_between_good_ones_changes_nothing_but_itself():
-    config = SensorConfig(channels=("a",))
+    config = SensorStream(channels=("a",))
     good = [SensorRow("s", 1.7e9 + i, {"a": float(i)}) for i in range(6)]
     bad = SensorRow("s", 1.7e9 + 2.5, {"a": 1.0, "b": 2.0})
     with_bad = run(config, [*good[:3], bad, *good[3:]])
@@ -174,7 +175,7 @@ def test_a_fault_in_a_late_channel_is_found():
     x, events = growing(9000, 1500)
     for i in range(8000, 8200):
         events[i].values["c"] = float(x[i, 2] + 12.0)
-    run = run_monitor(events, SensorConfig(budget="1 per 10000 events"), batch=777)
+    run = run_monitor(events, SensorStream(budget="1 per 10000 events"), batch=777)
     found = [alert for alert in run.alerts if alert.kind == "anomaly"]
     assert [8000 <= alert.offset < 8020 and alert.contributions[0][0] == "c" for alert in found[:1]] == [True]
 
@@ -186,13 +187,13 @@ def test_a_late_channel_alone_is_no_alert():
 
 def test_declared_channels_share_one_bank_whatever_comes_first():
     rows = [reading(ts=1.7e9 + i, a=1.0 + i % 3, b=None if i < 60 else float(i % 5)) for i in range(120)]
-    declared = run_monitor(rows, SensorConfig(channels=("a", "b")))
+    declared = run_monitor(rows, SensorStream(channels=("a", "b")))
     assert (channels_of(declared.monitor, "pump-1"), declared.refusals) == (["a", "b"], [])
 
 
 def test_a_wide_source_is_watched_too():
     x = np.random.default_rng(0).normal(size=(60, 300))
     names = [f"c{i}" for i in range(300)]
-    done = run_monitor(readings(x, names), SensorConfig(channels=tuple(names)))
+    done = run_monitor(readings(x, names), SensorStream(channels=tuple(names)))
     assert done.refusals == []
     assert done.monitor.features("pump-1")[1]["c299.last"] == x[-1, 299]

@@ -7,9 +7,10 @@ from numba.core.dispatcher import Dispatcher
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import SensorRow
 from stream_app.events.readings import ReadingDecoder, Readings
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor, draws, process
+from stream_app.monitors.sensors import SensorMonitor, draws, process
 from stream_app.monitors.sensors import bank as sources
 from stream_app.monitors.sensors.compiling import compile_kernels
+from stream_app.settings import ImageStream, SensorStream
 
 
 def kernels():
@@ -33,9 +34,9 @@ def deliveries():
 @pytest.mark.parametrize(
     "config",
     [
-        SensorConfig(),
-        SensorConfig(channels=("x", "y"), window_seconds=5.0),
-        SensorConfig(draws=True),
+        SensorStream(),
+        SensorStream(channels=("x", "y"), window=5.0),
+        ImageStream(),
     ],
 )
 def test_no_delivery_needs_more_than_is_compiled_ahead(config):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from producers.water_loop import CHANNELS, Fault, WaterLoop, simulate
-from stream_app.monitors.sensors import SensorConfig
+from stream_app.settings import SensorStream
 from stream_app.testing import readings, run_monitor
 
 SCENARIO = (
@@ -18,7 +18,7 @@ SCENARIO = (
 
 
 def run(values, names, budget):
-    return run_monitor(readings(values, names), SensorConfig(budget=budget), batch=2000)
+    return run_monitor(readings(values, names), SensorStream(budget=budget), batch=2000)
 
 
 def allowed(budget):
@@ -83,10 +83,40 @@ def test_alarms_stay_bounded_where_no_model_holds():
     assert 1 <= len(anomalies) <= 12
 
 
+def restless(kind):
+    """Return two channels of a kind that breaks every assumption, for good."""
+    rng = np.random.default_rng(9)
+    time = np.arange(40_000)
+    noise = rng.normal(size=(len(time), 2))
+    turn = (time // 1500)[:, None]
+    makers = {
+        "steps": lambda: noise + rng.normal(0.0, 20.0, size=(len(time), 2))[turn[:, 0]],
+        "to and fro": lambda: noise + 10.0 * (turn % 2),
+        "louder and quieter": lambda: noise * np.exp(1.5 * (turn % 2)),
+        "bursts": lambda: noise + 40.0 * (time % 400 < 20)[:, None],
+        "heavy": lambda: rng.standard_t(1.0, size=(len(time), 2)),
+        "walk": lambda: np.cumsum(noise, axis=0),
+        "swelling": lambda: noise * np.exp(time / 6000.0)[:, None],
+        "absent": lambda: np.where(turn % 3 == 0, np.nan, noise),
+    }
+    return makers[kind]()
+
+
+@pytest.mark.parametrize("budget", [10_000, 100_000])
+@pytest.mark.parametrize(
+    "kind",
+    ["steps", "to and fro", "louder and quieter", "bursts", "heavy", "walk", "swelling", "absent"],
+)
+def test_alerts_of_every_kind_stay_within_twice_the_budget_and_a_few_to_begin_with(kind, budget):
+    alerts = run(restless(kind), "ab", f"1 per {budget} events").alerts
+    told = [alert for alert in alerts if alert.ended_at is None]
+    assert len(told) <= 2.0 * 40_000 / budget + np.log2(40_000)
+
+
 def test_a_budget_per_time_follows_the_spacing_of_the_events():
     values = simulate(WaterLoop(), 12_000, 43, (Fault("leak", 9000, 600, magnitude=0.7),)).values
-    by_time = run_monitor(readings(values, CHANNELS, period=10.0), SensorConfig(budget="1 per day"))
-    by_events = run_monitor(readings(values, CHANNELS, period=10.0), SensorConfig(budget="1 per 8640 events"))
+    by_time = run_monitor(readings(values, CHANNELS, period=10.0), SensorStream(budget="1 per day"))
+    by_events = run_monitor(readings(values, CHANNELS, period=10.0), SensorStream(budget="1 per 8640 events"))
     assert [(a.id, a.state) for a in by_time.alerts] == [(a.id, a.state) for a in by_events.alerts]
     # A day is not a whole number of usual gaps, to the last bit.
     assert [a.threshold for a in by_time.alerts] == pytest.approx([a.threshold for a in by_events.alerts])

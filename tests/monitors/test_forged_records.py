@@ -10,13 +10,14 @@ import pytest
 FORGE = """
 import numpy as np
 from stream_app.events import SensorRow
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.testing import readings, run_monitor
+from stream_app.settings import ImageStream, SensorStream
 
 draw = np.random.default_rng(5)
 events = readings(draw.normal(size=(1600, 3)), ["a", "b", "c"])
 later = [SensorRow("pump-1", 4.0e9 + i, event.values) for i, event in enumerate(events[1500:1600])]
-kinds = [(SensorConfig(warmup=100), (80, 600, 1500)), (SensorConfig(draws=True, warmup=200), (80, 150, 300, 900))]
+kinds = [(SensorStream(warmup=100), (80, 600, 1500)), (ImageStream(warmup=200), (80, 150, 300, 900))]
 states = [
     (config, run_monitor(events[:taught], config).monitor.state("pump-1")) for config, ages in kinds for taught in ages
 ]

@@ -8,12 +8,11 @@ from sensor_runs import run as run_deliveries
 
 from stream_app.errors import StateError
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import ImageStream, SensorStream
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
 
-CONFIG = monitor_config("images", ImageStream())
+CONFIG = ImageStream()
 
 
 def run(values, config=CONFIG, **options):
@@ -64,15 +63,12 @@ def test_odd_images_and_pauses_are_no_alerts():
 
 def test_clean_images_keep_the_budget():
     values = features(strokes(12_000, seed=3))
-    config = monitor_config("images", ImageStream(budget="1 per 3000 events"))
+    config = ImageStream(budget="1 per 3000 events")
     assert len(run(values, config).alerts) <= 4
 
 
 def test_limits_are_watched_where_they_are_set():
-    config = monitor_config(
-        "images",
-        ImageStream(channels={name: {"max": 0.01} if name == "brightness" else {} for name in CHANNELS}),
-    )
+    config = ImageStream(channels={name: {"max": 0.01} if name == "brightness" else {} for name in CHANNELS})
     assert {alert.detector for alert in run(stream(dimmed)[:300], config).alerts} == {"quality.range"}
 
 
@@ -87,7 +83,7 @@ def test_batches_and_restores_leave_no_trace():
 
 def test_the_state_of_a_stream_of_sensors_is_not_one_of_images():
     events = readings(stream(dimmed)[:200], CHANNELS, source="camera-1")
-    sensors = run_monitor(events, monitor_config("images", SensorStream())).monitor
+    sensors = run_monitor(events, SensorStream()).monitor
     state = unpack_state(pack_state(sensors.state("camera-1")), "test")
     with pytest.raises(StateError, match="camera-1"):
         SensorMonitor(CONFIG).restore("camera-1", state)

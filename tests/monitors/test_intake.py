@@ -10,8 +10,9 @@ from sensor_runs import packed, run, window
 
 from stream_app.core.bank import Bank
 from stream_app.events import Reason, SensorRow
-from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS, SensorConfig
+from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS
 from stream_app.monitors.sensors.intake import INTAKE, MEMORY, intake_layout, intake_options, intake_step
+from stream_app.settings import SensorStream
 
 LATENESS, MAX_FUTURE, TTL = 5.0, 50.0, 30.0
 OPTIONS = intake_options(lateness=LATENESS, max_future=MAX_FUTURE, source_ttl=TTL)
@@ -20,8 +21,8 @@ ABSENT = 4
 
 
 def config(declared=None, **options):
-    return SensorConfig(
-        channels=declared, lateness=LATENESS, max_future=MAX_FUTURE, source_ttl=TTL, window_seconds=None, **options
+    return SensorStream(
+        channels=declared, lateness=LATENESS, max_future=MAX_FUTURE, source_ttl=TTL, window=None, **options
     )  # fmt: skip
 
 

@@ -9,22 +9,25 @@ from hypothesis import strategies as st
 from sensor_runs import packed, run
 
 from stream_app.events import AlertState, Readings, SensorRow
-from stream_app.monitors.extra_detectors import ExtraDetector
-from stream_app.monitors.sensors import EventScores, SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import EventScores, SensorMonitor
+from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.testing import readings, run_monitor
 
 NAMES = ("flow", "pressure", "power", "level")
 ROWS = 3000
 START = 1_700_000_000.0
 EXTRAS = (
-    ExtraDetector("adwin"),
-    ExtraDetector("kswin", every=10, channels=("flow",)),
-    ExtraDetector("ks", consecutive=3),
-    ExtraDetector("river.drift.PageHinkley", {"threshold": 20.0}, alert=False),
+    DetectorSettings(name="adwin"),
+    DetectorSettings(name="kswin", every=10, channels=("flow",)),
+    DetectorSettings(name="ks", consecutive=3),
+    DetectorSettings(name="river.drift.PageHinkley", parameters={"threshold": 20.0}, alert=False),
 )
-LEARNED = SensorConfig(budget="1 per 2000 events", extra=EXTRAS)
-DECLARED = SensorConfig(
-    channels=NAMES, budget="1 per 1000 events", warmup=200, limits={"flow": (-20.0, 20.0)}, extra=EXTRAS[:1]
+LEARNED = SensorStream(budget="1 per 2000 events", detectors=EXTRAS)
+DECLARED = SensorStream(
+    channels={name: {} for name in NAMES} | {"flow": {"min": -20.0, "max": 20.0}},
+    budget="1 per 1000 events",
+    warmup=200,
+    detectors=EXTRAS[:1],
 )
 
 
@@ -163,7 +166,7 @@ def test_contributions_are_shares_of_known_channels(stream):
 def test_an_alert_names_the_channel_that_moved():
     x = np.random.default_rng(3).normal(size=(6000, 4))
     x[5000:5200, 2] += 9.0
-    done = run_monitor(readings(x, NAMES), SensorConfig(budget="1 per 5000 events"))
+    done = run_monitor(readings(x, NAMES), SensorStream(budget="1 per 5000 events"))
     anomaly = next(alert for alert in done.alerts if alert.kind == "anomaly")
     assert 5000 <= anomaly.offset <= 5010
     assert anomaly.contributions[0][0] == "power"

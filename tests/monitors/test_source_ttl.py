@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 from sensor_runs import packed, run
 
 from stream_app.events import AlertState, SensorRow
-from stream_app.monitors.extra_detectors import ExtraDetector
-from stream_app.monitors.sensors import SensorConfig
+from stream_app.settings import DetectorSettings, SensorStream
 
 CHANNELS = ("flow", "power")
-CONFIG = SensorConfig(
-    channels=CHANNELS, warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0,
-    limits={"flow": (0.0, 50.0)}, resolve_after=20.0, cooldown=10.0,
-    extra=(ExtraDetector("page_hinkley", {"min_instances": 5, "threshold": 20.0}), ExtraDetector("ks", {"window": 10, "learn": 20, "min_values": 5, "alpha": 0.01})),
+CONFIG = SensorStream(
+    channels={"flow": {"min": 0.0, "max": 50.0}, "power": {}}, warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0,
+    resolve_after=20.0, cooldown=10.0,
+    detectors=(DetectorSettings(name="page_hinkley", parameters={"min_instances": 5, "threshold": 20.0}), DetectorSettings(name="ks", parameters={"window": 10, "learn": 20, "min_values": 5, "alpha": 0.01})),
 )  # fmt: skip
 
 

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sensor_runs import packed
 
-from stream_app.errors import OldStateError, SettingsError, StateError
+from stream_app.errors import OldStateError, StateError
 from stream_app.events import SensorRow
-from stream_app.monitors.extra_detectors import ExtraDetector
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.versions import upgraded
+from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
 
-CONFIG = SensorConfig(warmup=60, limits={"flow": (-3.0, 3.0)}, extra=(ExtraDetector("ks", {"window": 30}), ExtraDetector("adwin")))  # fmt: skip
+CONFIG = SensorStream(warmup=60, detectors=(DetectorSettings(name="ks", parameters={"window": 30}), DetectorSettings(name="adwin")))  # fmt: skip
 X = np.random.default_rng(0).normal(size=(300, 2))
 X[150:, 0] += 9.0
 EVENTS = readings(X, ["flow", "power"])
@@ -126,9 +126,9 @@ def test_a_record_of_another_size_is_refused_by_the_source_s_name(state, change)
 @pytest.mark.parametrize(
     "config",
     [
-        SensorConfig(window_rows=77),
-        SensorConfig(channels=("flow",)),
-        SensorConfig(channels=("power", "flow")),
+        SensorStream(window_rows=77),
+        SensorStream(channels=("flow",)),
+        SensorStream(channels=("power", "flow")),
     ],
     ids=["window", "fewer channels", "another order"],
 )
@@ -177,14 +177,9 @@ def test_a_forgotten_source_starts_cold(state):
 def test_the_state_of_a_source_of_8_channels_is_small():
     names = [f"c{i}" for i in range(8)]
     monitor = run_monitor(
-        readings(np.random.default_rng(0).normal(size=(500, 8)), names), SensorConfig()
+        readings(np.random.default_rng(0).normal(size=(500, 8)), names), SensorStream()
     ).monitor
     assert len(pack_state(monitor.state("pump-1"))) <= 24 * 1024
-
-
-def test_a_window_without_rows_is_refused_before_a_kernel_has_it():
-    with pytest.raises(SettingsError, match="window_rows: 0; expected 1 or more"):
-        SensorConfig(window_rows=0)
 
 
 def test_upgrades_follow_each_other():

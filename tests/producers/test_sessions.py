@@ -263,7 +263,7 @@ def test_times_can_have_a_form_of_their_own(write):
         ("who,ts,a\nx,1,1\n", {}, "no column looks like the entity; name it with --entity-column"),
         ("user,customer,ts,a\nx,y,1,1\n", {}, "'user', 'customer' could each be the entity"),
         ("user,a\nx,1\n", {}, "no column looks like the event time .*name it with --time-column$"),
-        ("user,ts,a\nx,1,1\n", {"entity": "who"}, "--entity-column: no column 'who'; the file has 'user'"),
+        ("user,ts,a\nx,1,1\n", {"entity": "who"}, "--entity-column: no column 'who'; the table has 'user'"),
         ("user,ts,a\nx,1,1\n", {"time": "at"}, "--time-column: no column 'at'"),
         ("user,ts,a\nx,1,1\n", {"values": ("b",)}, "--values: no column 'b'"),
         ("user,ts,a\nx,1,1\n", {"values": ("c=a*b",)}, "--values: no column 'b'"),

@@ -141,7 +141,7 @@ def test_a_text_without_offset_is_utc(moment):
         ("a.csv", "ts,a\n", {}, "no rows"),
         ("a.csv", "date,time,a\n1,1,1\n", {}, "'date', 'time' could each be the event time; .*--time-column"),
         ("a.csv", "x,a\n1,1\n", {}, "no column looks like the event time .*'x', 'a'"),
-        ("a.csv", "ts,a\n1,1\n", {"time": "when"}, "--time-column: no column 'when'; the file has 'ts', 'a'"),
+        ("a.csv", "ts,a\n1,1\n", {"time": "when"}, "--time-column: no column 'when'; the table has 'ts', 'a'"),
         ("a.csv", "ts,a\n1,1\n", {"channels": ("b",)}, "--channels: no column 'b'"),
         ("a.csv", "ts,a\n1,x\n", {}, "no numeric column"),
         ("a.csv", "ts,source,a\n1,p,1\n2,,1\n", {}, "a.csv:3: column 'source': the source is missing"),

@@ -23,8 +23,6 @@ from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors.predictions import Arrivals as Answers
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.runtime.configuration import monitor_config
-from stream_app.runtime.prediction_configuration import prediction_config
 from stream_app.settings import PredictionStream, SensorStream
 from stream_app.store import FeatureReader, pack_state, unpack_state
 
@@ -86,7 +84,7 @@ SENSORS = Case(
     "sensors",
     "sensor.readings",
     readings,
-    lambda: SensorMonitor(monitor_config("sensors", SensorStream())),
+    lambda: SensorMonitor(SensorStream()),
     decode_reading,
     Readings.of,
     100,
@@ -95,7 +93,7 @@ PREDICTIONS = Case(
     "predictions",
     "predictions",
     answers,
-    lambda: PredictionMonitor(prediction_config("predictions", PredictionStream())),
+    lambda: PredictionMonitor(PredictionStream()),
     decode_prediction,
     Answers,
     # Their states are larger, checkpoints rarer: about as many kills are to come.

@@ -8,11 +8,12 @@ from faust.types import TP
 
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partitions import Partitions
+from stream_app.settings import SensorStream
 from stream_app.store import CheckpointStore, FeatureReader, FeatureWriter
 
 pytestmark = pytest.mark.integration
@@ -28,7 +29,7 @@ async def claimed(store, **options):
 
     partitions = Partitions(
         CheckpointStore(store, "g"),
-        {TOPIC: lambda: SensorMonitor(SensorConfig())},
+        {TOPIC: lambda: SensorMonitor(SensorStream())},
         interval=0.0,
         metrics=Metrics(),
         log_ranges=whole_log,

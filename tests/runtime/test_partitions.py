@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
-from stream_app.monitors.sensors import SensorConfig, SensorMonitor
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import Partitions
+from stream_app.settings import SensorStream
 from stream_app.store import CheckpointStore, connect, pack_state, unpack_state
 
 pytestmark = pytest.mark.integration
 
 TOPIC = "sensor.readings"
 PARTITION = TP(TOPIC, 0)
-CONFIG = SensorConfig(warmup=40, source_ttl=2000.0, lateness=100.0, limits={"flow": (-5.0, 50.0)})
+CONFIG = SensorStream(
+    warmup=40, source_ttl=2000.0, lateness=100.0, channels={"flow": {"min": -5.0, "max": 50.0}}
+)
 LIMITS = SourceLimits(max_sources=3, ttl=1600.0)
 KEY = b"k" * 32
 

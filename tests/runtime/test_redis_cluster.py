@@ -175,7 +175,7 @@ async def test_a_worker_on_a_cluster_whose_slot_moves(
     row = await FeatureReader(reader, "sensors").get("pump")
     assert row.values["events"] == 2100
     told = [alert.id for alert in await AlertReader(reader).recent(1000)]
-    published = await read_topic(Topics(settings.prefix).alerts("drift"), 1, timeout=10.0)
+    published = await read_topic(Topics(settings.prefix).alerts("anomaly"), 1, timeout=10.0)
     assert json.loads(published[0].value)["data"]["id"] in told
     assert await AlertReader(reader).show(told[0][:8]) is not None
     mine = [[key for key in cluster.keys(which) if key.startswith(f"{{{prefix}")] for which in range(3)]

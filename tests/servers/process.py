@@ -8,7 +8,7 @@ from typing import Any
 
 from servers.ports import wait_until
 
-from stream_app.embedded.tied import end, spawn_tied
+from stream_app.embedded.child_process import end, spawn_supervised
 
 __all__ = ["ServerProcess"]
 
@@ -46,7 +46,7 @@ class ServerProcess:
             raise RuntimeError("it runs already: stop or kill it first")
 
     def _spawn(self, command: Sequence[Any], timeout: float) -> None:
-        self._process = spawn_tied([*command], log=self.log)
+        self._process = spawn_supervised([*command], log=self.log)
         atexit.register(self.kill)
         try:
             wait_until(self._ready, self._process, self.log, timeout)

@@ -3,7 +3,7 @@
 import pytest
 
 from stream_app.errors import SettingsError
-from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream, load_settings
 
 
@@ -44,28 +44,22 @@ def test_all_of_it_reaches_the_monitor(load):
     stream = settings.streams["models"]
     assert isinstance(stream, PredictionStream)
     assert stream.topic == "answers"
-    config = prediction_config("models", stream)
-    assert config.stream == "models"
-    assert config.labels == ("0", "1", "true", "maybe")
-    assert config.label_within == 172_800.0
-    assert (config.window, config.baseline, config.baseline_accuracy) == (500, 2000, 0.97)
-    assert (config.max_drop, config.max_overconfidence, config.max_failures) == (0.1, None, None)
-    assert (config.max_latency, config.slow_share) == (0.25, 0.01)
-    assert (config.budget, config.sources) == ("1 per week", 3)
-    assert config.slice_every == 0
-    assert config.versions == ("v1", "v2")
-    assert config.feature_alerts
-    assert (config.favourable, config.protected) == (("1", "true"), ("sex", "site"))
-    assert (config.fairness_window, config.fairness.impact, config.fairness.minimum) == (5000, 0.9, 30)
-    (detector,) = config.error_detectors
+    check_stream("models", stream)
+    assert stream.labels == ("0", "1", "true", "maybe")
+    assert stream.label_within == 172_800.0
+    assert (stream.window, stream.baseline, stream.baseline_accuracy) == (500, 2000, 0.97)
+    assert (stream.max_drop, stream.max_overconfidence, stream.max_failures) == (0.1, None, None)
+    assert (stream.max_latency, stream.slow_share) == (0.25, 0.01)
+    assert (stream.budget, stream.expected_sources) == ("1 per week", 3)
+    assert not stream.slices
+    assert stream.versions == ("v1", "v2")
+    assert stream.feature_alerts
+    assert (stream.fairness.favourable, stream.fairness.groups) == (("1", "true"), ("sex", "site"))
+    assert (stream.fairness.window, stream.fairness.impact, stream.fairness.minimum) == (5000, 0.9, 30)
+    (detector,) = stream.detectors
     assert (detector.name, detector.alert, detector.parameters) == ("ddm", True, {"warm_start": 100})
-    assert (config.retraining.psi, config.retraining.drifted_features) == (None, 5)
-    assert (config.retraining.new_samples, config.retraining.cool_down) == (10_000, 604_800.0)
-
-
-def test_what_is_not_said_is_what_the_monitor_does_by_itself(load):
-    stream = load("").streams["models"]
-    assert prediction_config("predictions", stream) == type(prediction_config("predictions", stream))()
+    assert (stream.retraining.psi, stream.retraining.drifted_features) == (None, 5)
+    assert (stream.retraining.new_samples, stream.retraining.cool_down) == (10_000, 604_800.0)
 
 
 @pytest.mark.parametrize(
@@ -122,5 +116,5 @@ def test_a_mistake_names_its_key(load, tmp_path, text, problem):
 def test_a_monitor_that_cannot_be_made_is_told_at_the_start(load, text, problem):
     stream = load(text).streams["models"]
     with pytest.raises(SettingsError) as caught:
-        prediction_config("models", stream)
+        check_stream("models", stream)
     assert problem in str(caught.value)

@@ -5,13 +5,13 @@ import pytest
 from pydantic import ValidationError
 
 from stream_app.events import Topics
-from stream_app.runtime.configuration import input_topic, monitor_config
+from stream_app.kinds import input_topic
 from stream_app.settings import ImageStream, SensorStream, Settings
 from stream_app.testing import readings, run_monitor
 
 
 def features(stream, values):
-    run = run_monitor(readings(values[:, None], ["x"], source="pump"), monitor_config("s", stream))
+    run = run_monitor(readings(values[:, None], ["x"], source="pump"), stream)
     return run.monitor.features("pump")[1]
 
 
@@ -45,11 +45,10 @@ def test_images_are_watched_by_other_defaults():
     camera, pumps = Settings(**said).streams.values()
     assert isinstance(camera, ImageStream)
     assert not isinstance(pumps, ImageStream)
-    config = monitor_config("camera", camera)
-    assert (config.draws, config.warmup, config.window_rows, config.window_seconds) == (True, 800, 500, None)
-    assert config.budget == "1 per 10000 events"
-    assert not monitor_config("pumps", pumps).draws
-    assert monitor_config("camera", ImageStream(window="60s")).window_seconds == 60.0
+    assert (camera.draws, camera.warmup, camera.window_rows, camera.window) == (True, 800, 500, None)
+    assert camera.budget == "1 per 10000 events"
+    assert not pumps.draws
+    assert ImageStream(window="60s").window == 60.0
 
 
 def test_each_kind_has_a_topic_of_its_own():

@@ -8,7 +8,7 @@ import pytest
 
 from stream_app.core.features import AllTime, Condition, Feature, FeatureView, Session, Sliding
 from stream_app.errors import SettingsError
-from stream_app.runtime.configuration import session_config, session_configs
+from stream_app.kinds.sessions import session_config, session_configs
 from stream_app.settings import SensorStream, SessionStream, Settings, load_settings
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"

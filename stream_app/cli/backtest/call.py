@@ -35,8 +35,8 @@ class Call:
         Seconds from a prediction to its label.
     versions : tuple of str
         Versions of a model to compare.
-    events, report : Path or None
-        Where rows per event and a report go.
+    events, alerts, report : Path or None
+        Where rows per event, a table of alerts and a report go.
     as_json, quiet : bool
         How much is printed, and how.
     """
@@ -52,6 +52,7 @@ class Call:
     label_delay: float = 0.0
     versions: tuple[str, ...] = ()
     events: Path | None = None
+    alerts: Path | None = None
     report: Path | None = None
     as_json: bool = False
     quiet: bool = False

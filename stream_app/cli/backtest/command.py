@@ -8,7 +8,7 @@ import typer
 
 from producers.sessions import SessionColumns
 from stream_app.cli.backtest.call import Call
-from stream_app.cli.backtest.stream import StreamKind, choose_stream
+from stream_app.cli.backtest.stream import BACKTESTED, choose_stream, prepare
 from stream_app.cli.file_columns import (
     TABLE,
     ChannelsOption,
@@ -30,7 +30,7 @@ from stream_app.cli.prediction_options import (
     prediction_columns_of,
 )
 from stream_app.errors import SettingsError
-from stream_app.settings import PredictionStream, parse_duration
+from stream_app.settings import parse_duration
 
 __all__ = ["EXAMPLES", "backtest"]
 
@@ -85,8 +85,12 @@ def backtest(
         ),
     ] = None,
     kind: Annotated[
-        StreamKind | None,
-        typer.Option(help="Of the stream; else that of --stream, else sensors.", rich_help_panel=MONITOR),
+        str | None,
+        typer.Option(
+            metavar="|".join(BACKTESTED),
+            help="Of the stream; else that of --stream, else sensors.",
+            rich_help_panel=MONITOR,
+        ),
     ] = None,
     stream: Annotated[
         str | None,
@@ -126,6 +130,14 @@ def backtest(
         typer.Option(
             metavar="OUT",
             help="Write a row per event: OUT.csv, or a directory. Not of predictions.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Write a row per alert: OUT.csv or OUT.jsonl.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -174,20 +186,14 @@ def backtest(
             label_delay=_seconds(label_delay),
             versions=names(versions),
             events=events,
+            alerts=alerts,
             report=report,
             as_json=as_json,
             quiet=quiet,
         )
         name, said = choose_stream(settings_of(config), stream, kind)
         # Statistics take a second to import: help does not wait for them.
-        if isinstance(said, PredictionStream):
-            from stream_app.cli.backtest import predictions  # noqa: PLC0415 as above
-
-            work = predictions.prepare(name, said, call)
-        else:
-            from stream_app.cli.backtest import sensors  # noqa: PLC0415 as above
-
-            work = sensors.prepare(name, said, call)
+        work = prepare(name, said, call)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
     work()

@@ -9,10 +9,10 @@ from typing import Any, Self
 from rich.markup import escape
 from rich.table import Table
 
-from stream_app.backtest import Backtest, EventFile, figure_rows
-from stream_app.cli.backtest.files import InputFile
+from stream_app.backtesting import Backtest, EventFile, figure_rows
 from stream_app.cli.show import console, printable
 from stream_app.errors import SettingsError
+from stream_app.tables import InputTable
 
 __all__ = ["EventFiles", "figures_json", "print_figures", "print_notes", "print_pairs", "rates", "speed"]
 
@@ -24,7 +24,7 @@ class EventFiles:
     ----------
     out : Path
         A directory if there is one, or if the name has no ending; else a file.
-    files : sequence of InputFile
+    files : sequence of InputTable
         The input.
 
     Raises
@@ -33,7 +33,7 @@ class EventFiles:
         If two inputs would go to one file of the directory, or one would be overwritten.
     """
 
-    def __init__(self, out: Path, files: Sequence[InputFile]) -> None:
+    def __init__(self, out: Path, files: Sequence[InputTable]) -> None:
         self._out = out
         self._in_directory = out.is_dir() or not out.suffix
         self._common: EventFile | None = None
@@ -44,17 +44,18 @@ class EventFiles:
                 raise SettingsError(
                     f"--events: two inputs would be written to {target}; write one file for all, OUT.csv"
                 )
-            if any(target.resolve() == file.path.resolve() for file in files):
+            if any(target.resolve() == Path(file.label).resolve() for file in files):
                 raise SettingsError(f"--events: {target} is an input and would be overwritten")
         self.told = f"{out} ({len(targets)} files)" if self._in_directory else f"{out}"
 
-    def _target(self, file: InputFile) -> Path:
+    def _target(self, file: InputTable) -> Path:
         if not self._in_directory:
             return self._out
-        return self._out / f"{file.path.absolute().parent.name}-{file.path.stem}.csv"
+        path = Path(file.label)
+        return self._out / f"{path.absolute().parent.name}-{path.stem}.csv"
 
     @contextmanager
-    def of(self, file: InputFile) -> Iterator[EventFile]:
+    def of(self, file: InputTable) -> Iterator[EventFile]:
         """Give what the rows of a file go to.
 
         Raises
@@ -123,10 +124,11 @@ def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
     """Return all figures as plain values, pooled and by source."""
     monitor, whole = rates(backtest.rows, backtest.seconds, seconds)
     return backtest.figures().to_dict() | {
-        "stream": backtest.config.stream,
+        "stream": backtest.name,
         "budget": backtest.config.budget,
         "warmup": backtest.config.warmup,
         "events_per_second": round(monitor, 1),
         "events_per_second_overall": round(whole, 1),
+        "alert_list": [episode.to_dict() for episode in backtest.alerts()],
         "by_source": {name: own.to_dict() for name, own in backtest.figures_by_source().items()},
     }

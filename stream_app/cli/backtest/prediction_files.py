@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from producers.predictions import LabelDelay, PredictionColumns, PredictionEvents, PredictionFiles
@@ -12,9 +11,9 @@ from producers.sessions.left_out import LeftOut
 from producers.sources.columns import COUNTED, find_time
 from producers.sources.files import find_tables
 from producers.sources.table import FIRST, Block, Table, first_rows
-from stream_app.cli.backtest.files import distinct_names
 from stream_app.errors import SettingsError
 from stream_app.events import PredictionRow, Rejected, decode_predictions
+from stream_app.tables import distinct_names
 
 __all__ = ["Piece", "PredictionInput"]
 
@@ -33,8 +32,15 @@ class _CountedTable:
     period: float
 
     @property
-    def path(self) -> Path:
-        return self.table.path
+    def label(self) -> str:
+        return self.table.label
+
+    @property
+    def version(self) -> str:
+        return f"{self.table.version} {self.period}"
+
+    def place(self, line: int) -> str:
+        return self.table.place(line)
 
     def blocks(self, size: int) -> Iterator[Block]:
         before = 0
@@ -96,7 +102,9 @@ class PredictionInput:
         found = find_tables(paths, columns.delimiter)
         if columns.time is None:
             for table, _ in found:
-                find_time(first_rows(table).sample, str(table.path), COUNTED)
+                find_time(first_rows(table).sample, table.label, COUNTED)
+        self.files = [table.label for table, _ in found]
+        """Paths of the files that are read."""
         names = distinct_names([(table.path, name) for table, name in found])
         tables = [table if period is None else _CountedTable(table, period) for table, _ in found]
         self._files = PredictionFiles(

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from stream_app.backtest.predictions import (
+from stream_app.backtesting.predictions import (
     ModelFigures,
     PredictionBacktest,
     challenge_rows,
@@ -78,7 +78,7 @@ def predictions_json(backtest: PredictionBacktest, source: PredictionInput, seco
     config, models = backtest.config, backtest.models()
     monitor, whole = rates(backtest.events, backtest.seconds, seconds)
     return {
-        "stream": config.stream,
+        "stream": backtest.name,
         "kind": "predictions",
         "budget": config.budget,
         "baseline": config.baseline,

@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from producers.progress import Progress, progress_for
-from stream_app.backtest.predictions import PredictionBacktest, PredictionReport
+from stream_app.backtesting import episodes_of
+from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
+from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
 from stream_app.core.budget import Budget
 from stream_app.errors import SettingsError
-from stream_app.monitors.predictions import PredictionConfig
-from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream
 
 __all__ = ["prepare"]
@@ -54,20 +55,24 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     source = PredictionInput(
         call.paths, call.predictions, period=call.columns.period, label_delay=call.label_delay
     )
+    alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
-    run = PredictionBacktest(config, report.watch if report else None)
+    run = PredictionBacktest(config, report.watch if report else None, name=name)
 
     def work() -> None:
         begin = perf_counter()
         _sweep(run, source, progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json))
         seconds = perf_counter() - begin
         page = report.write(run, ", ".join(call.paths)) if report else None
+        if alert_file is not None:
+            alert_file.write(episodes_of(run.alerts))
         if call.as_json:
             typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
             return
         print_predictions(run, source, seconds)
-        if page is not None:
-            typer.echo(f"written: {page}")
+        for written in (call.alerts, page):
+            if written is not None:
+                typer.echo(f"written: {written}")
 
     return work
 
@@ -83,8 +88,8 @@ def _sweep(run: PredictionBacktest, source: PredictionInput, progress: Progress)
         progress.end()
 
 
-def _config(name: str, stream: PredictionStream, call: Call) -> PredictionConfig:
-    """Return what the monitor of a stream is told; the command line wins over the file."""
+def _config(name: str, stream: PredictionStream, call: Call) -> PredictionStream:
+    """Return the settings of a stream; the command line wins over the file."""
     changes: dict[str, Any] = {}
     if call.budget is not None:
         Budget.parse(call.budget)
@@ -92,8 +97,10 @@ def _config(name: str, stream: PredictionStream, call: Call) -> PredictionConfig
     if call.versions:
         changes["versions"] = call.versions
     try:
-        return prediction_config(name, PredictionStream.model_validate(dict(stream) | changes))
+        changed = PredictionStream.model_validate(dict(stream) | changes)
     except ValidationError as error:
         raise SettingsError(
             f"--{error.errors(include_url=False)[0]['msg'].removeprefix('Value error, ')}"
         ) from None
+    check_stream(name, changed)
+    return changed

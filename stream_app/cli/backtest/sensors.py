@@ -1,29 +1,25 @@
 """A backtest of readings: what the call asks for, and the way to its figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import msgspec
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
-from producers.progress import progress_for
-from stream_app.backtest import Backtest, Report
+from producers.progress import Progress, progress_for
+from stream_app.backtesting import Backtest, Report, sweep
+from stream_app.cli.backtest.alert_output import AlertFile, print_alerts
 from stream_app.cli.backtest.call import Call, refuse
-from stream_app.cli.backtest.files import open_files
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
-from stream_app.cli.backtest.sweep import sweep
-from stream_app.cli.references import read_reference
-from stream_app.core.budget import Budget
 from stream_app.core.kernel_cache import when_compiling
-from stream_app.errors import SettingsError
-from stream_app.monitors.sensors import SensorConfig
+from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors.compiling import compile_kernels
-from stream_app.runtime.configuration import monitor_config
 from stream_app.settings import SensorStream
+from stream_app.tables import InputTable, open_files, read_reference
 
 __all__ = ["prepare"]
 
@@ -48,48 +44,55 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         "--versions": call.versions,
     }
     refuse(own, dict.fromkeys(own, _WHY))
-    config = _config(name, stream, call)
+    # The command line wins over the file.
+    changes = {"channels": call.columns.channels, "warmup": call.warmup, "budget": call.budget}
+    config = changed_stream(name, stream, changes, option="--{}")
     # A stream that declares its channels names the columns, too.
-    columns = replace(call.columns, channels=config.channels or ())
+    columns = replace(call.columns, channels=config.channel_names or ())
     files = open_files(call.paths, columns, anomaly=call.label, changepoint=call.changepoint)
     event_files = None if call.events is None else EventFiles(call.events, files)
+    taken: list[str | Path] = [file.label for file in files]
+    taken += [] if call.events is None else [call.events]
+    alert_file = None if call.alerts is None else AlertFile(call.alerts, taken)
     pictures = None if call.report is None else Report(call.report, config.warmup)
     named = call.reference or stream.reference
     reference = None if named is None else read_reference(str(named), columns)
-    run = Backtest(config, pictures.watch if pictures else None, reference)
+    run = Backtest(config, pictures.watch if pictures else None, reference, name=name)
 
     def work() -> None:
         when_compiling(lambda: typer.echo("compiling the detection kernels, up to a minute, once", err=True))
         compile_kernels([config.draws])
         begin = perf_counter()
         progress = progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json)
-        sweep(run, files, event_files, progress)
+        _sweep(run, files, event_files, progress)
         seconds = perf_counter() - begin
         page = pictures.write(run, ", ".join(call.paths)) if pictures else None
+        if alert_file is not None:
+            alert_file.write(run.alerts())
         if call.as_json:
             typer.echo(msgspec.json.encode(figures_json(run, seconds)).decode())
             return
         print_figures(run, seconds)
-        for written in (event_files.told if event_files else None, page):
+        print_alerts(run.alerts())
+        for written in (event_files.told if event_files else None, call.alerts, page):
             if written is not None:
                 typer.echo(f"written: {written}")
 
     return work
 
 
-def _config(name: str, stream: SensorStream, call: Call) -> SensorConfig:
-    """Return what the monitor of a stream is told; the command line wins over the file."""
-    changes: dict[str, Any] = {}
-    if call.columns.channels:
-        limits = stream.channels or {}
-        changes["channels"] = {channel: limits.get(channel, {}) for channel in call.columns.channels}
-    if call.warmup is not None:
-        changes["warmup"] = call.warmup
-    if call.budget is not None:
-        Budget.parse(call.budget)
-        changes["budget"] = call.budget
+def _sweep(run: Backtest, files: Sequence[InputTable], events: EventFiles | None, progress: Progress) -> None:
+    """Give all files to the monitor, one after another, and write a row per event as they are judged."""
+    totals = [file.total for file in files]
+    known = [total for total in totals if total is not None]
+    progress.begin(sum(known) if len(known) == len(totals) else None, 0)
     try:
-        return monitor_config(name, type(stream).model_validate(dict(stream) | changes))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise SettingsError(f"--{first['loc'][0]}: {first['msg']}") from None
+        with events or nullcontext():
+            for file in files:
+                with nullcontext() if events is None else events.of(file) as out:
+                    for block in sweep(run, file):
+                        if out is not None:
+                            out.write(block.sources, block.times, block.outcome.scores)
+                        progress.update(run.rows)
+    finally:
+        progress.end()

@@ -8,10 +8,9 @@ from stream_app.cli.options import settings_of
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
-from stream_app.runtime.configuration import input_topic, monitor_config, session_config
-from stream_app.runtime.prediction_configuration import prediction_config
+from stream_app.kinds import input_topic, kind_of
 from stream_app.runtime.worker import Worker
-from stream_app.settings import PredictionStream, SensorStream, Settings
+from stream_app.settings import Settings
 from stream_app.store import connect
 
 __all__ = ["Finding", "find"]
@@ -48,12 +47,7 @@ def _streams(settings: Settings) -> list[Finding]:
     problems = []
     for name, stream in settings.streams.items():
         try:
-            if isinstance(stream, SensorStream):
-                monitor_config(name, stream)
-            elif isinstance(stream, PredictionStream):
-                prediction_config(name, stream)
-            else:
-                session_config(name, stream)
+            kind_of(stream).check(name, stream)
         except StreamgaugeError as error:
             problems.append(str(error))
     if settings.kafka.servers and settings.redis.url.get_secret_value():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_app.cli.options import broker_of
-from stream_app.dead_letters import Book, Place, Row
+from stream_app.dead_letters import DeadLetterIndex, Place, Row
 from stream_app.events import Reason, Topics, parse_event_time
 from stream_app.settings import Settings, parse_duration
 
@@ -67,7 +67,7 @@ def place_of(text: str) -> Place:
         raise typer.BadParameter(str(error), param_hint="ID") from None
 
 
-def chosen(book: Book, reason: Reason | None, topic: str | None, since: float) -> list[Row]:
+def chosen(book: DeadLetterIndex, reason: Reason | None, topic: str | None, since: float) -> list[Row]:
     """Return the letters that the options name, oldest first."""
     return [
         row
@@ -76,7 +76,7 @@ def chosen(book: Book, reason: Reason | None, topic: str | None, since: float) -
     ]
 
 
-def warn(book: Book) -> None:
+def warn(book: DeadLetterIndex) -> None:
     """Say on the error stream how many records of the topic are none of ours."""
     if book.strange:
         noun = "record is" if book.strange == 1 else "records are"

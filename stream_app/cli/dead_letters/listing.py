@@ -19,7 +19,7 @@ from stream_app.cli.dead_letters.choice import (
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
 from stream_app.cli.show import console, instant, print_columns, printable
-from stream_app.dead_letters import Book, Row, reading, survey
+from stream_app.dead_letters import DeadLetterIndex, Row, reading, scan
 from stream_app.settings import Settings
 
 __all__ = ["EXAMPLES", "list_"]
@@ -67,10 +67,10 @@ def list_(
         console.print("No dead letters.")
 
 
-async def _survey(settings: Settings) -> Book:
+async def _survey(settings: Settings) -> DeadLetterIndex:
     topic = letters_topic(settings)
     async with reading(settings.kafka) as reader:
-        return await survey(reader, topic)
+        return await scan(reader, topic)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:

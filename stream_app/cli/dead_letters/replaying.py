@@ -21,7 +21,7 @@ from stream_app.cli.dead_letters.choice import (
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
 from stream_app.cli.show import console, printable
-from stream_app.dead_letters import Replay, Row, Sorted, reading, sort_out, survey
+from stream_app.dead_letters import Replay, Row, Sorted, reading, scan, sort_out
 from stream_app.errors import StreamgaugeError
 
 __all__ = ["EXAMPLES", "replay"]
@@ -82,7 +82,7 @@ def replay(
 
     async def work() -> tuple[Counter[str], Sorted]:
         async with reading(settings.kafka) as reader:
-            book = await survey(reader, letters)
+            book = await scan(reader, letters)
             warn(book)
             if places:
                 rows = list({row.place: row for row in map(book.at, places)}.values())

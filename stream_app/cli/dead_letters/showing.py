@@ -13,7 +13,7 @@ from stream_app.cli.dead_letters.payload import payload_lines
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
 from stream_app.cli.show import console, instant, printable
-from stream_app.dead_letters import Place, Row, reading, survey
+from stream_app.dead_letters import Place, Row, reading, scan
 from stream_app.errors import DataError
 from stream_app.events import DeadLetter
 from stream_app.settings import Settings
@@ -66,7 +66,7 @@ def show(
 async def _look_up(settings: Settings, place: Place) -> tuple[Row, DeadLetter]:
     topic = letters_topic(settings)
     async with reading(settings.kafka) as reader:
-        row = (await survey(reader, topic)).at(place)
+        row = (await scan(reader, topic)).at(place)
         async for record in reader.between(topic, {place.partition: (place.offset, place.offset + 1)}):
             return row, DeadLetter.parse(record.key, record.value, record.timestamp, record.headers)
     raise DataError(f"the dead letter {place} was removed while it was looked up")

@@ -28,7 +28,7 @@ def demo(
     a healthy one, River's WaterFlow, and, with the extra images, digits of a camera that fails, with a model's predictions.
     Ends with what was found, how soon, and what was a false alarm.
     """
-    from stream_app.cli.demo.course import play  # noqa: PLC0415 - all of the program: help does not wait for it
+    from stream_app.cli.demo.scenario import play  # noqa: PLC0415 - all of the program: help does not wait for it
 
     configure_logging(quiet=True)
     try:

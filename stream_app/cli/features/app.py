@@ -7,7 +7,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from stream_app.cli.help import help_of
-from stream_app.settings import SessionStream, Settings
+from stream_app.kinds import SESSIONS
+from stream_app.settings import Settings
 
 __all__ = [
     "EntityArgument",
@@ -60,7 +61,7 @@ def command(name: str | None = None, *, examples: str) -> Callable[[Command], Co
 
 def view_names(settings: Settings) -> list[str]:
     """Return the names of the feature views of the settings' streams of sessions, each once."""
-    streams = [one for one in settings.streams.values() if isinstance(one, SessionStream)]
+    streams = SESSIONS.streams(settings).values()
     return list(dict.fromkeys(view.name for stream in streams for view in stream.views))
 
 

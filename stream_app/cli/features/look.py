@@ -18,8 +18,9 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
 from stream_app.cli.show import console, instant, printable
 from stream_app.events import parse_event_time
-from stream_app.settings import SessionStream, Settings
-from stream_app.store import FeatureLookup, FeatureReader, FeatureRow, Store, converse
+from stream_app.kinds import kind_of
+from stream_app.settings import Settings
+from stream_app.store import FeatureLookup, FeatureReader, FeatureRow, Store, run_query
 
 __all__ = ["AtOption", "get", "instant_of", "list_", "watch"]
 
@@ -107,7 +108,7 @@ class _Sessions:
 
 
 def _view(settings: Settings, view: str | None) -> str:
-    sources = [name for name, one in settings.streams.items() if not isinstance(one, SessionStream)]
+    sources = [name for name, one in settings.streams.items() if kind_of(one).features == "source"]
     views = [*sources, *view_names(settings)]
     # These are watched where nothing is set; they need not be meant.
     likely = [one for one in views if one not in {"images", "predictions"}] or views
@@ -123,10 +124,10 @@ async def _look(
     name = view.partition(":")[0].partition("@")[0]
     lookup = FeatureLookup(store.keys)
     stream = settings.streams.get(name)
-    sensors = stream is not None and not isinstance(stream, SessionStream)
+    sensors = stream is not None and kind_of(stream).features == "source"
     if not sensors:
         # The store may hold views of other settings; only where it does not know one, it is of sensors.
-        found = await converse(store, lookup.views(), "reading feature views")
+        found = await run_query(store, lookup.views(), "reading feature views")
         known = {one.view.name for one in found} | set(view_names(settings))
         sensors = name not in known and name == view
     if not sensors:

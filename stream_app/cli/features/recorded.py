@@ -14,10 +14,11 @@ from stream_app.errors import SettingsError, UnknownFeatureError
 from stream_app.events import Topics, decode_sessions
 from stream_app.events.decoding import Rejected
 from stream_app.features import Recorded
+from stream_app.kinds import SESSIONS, input_topic
+from stream_app.kinds.sessions import session_configs
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.configuration import input_topic, session_configs
 from stream_app.settings import Settings
-from stream_app.store import FeatureLookup, converse
+from stream_app.store import FeatureLookup, run_query
 
 __all__ = ["Recording", "Source", "file_events", "find_view", "topic_events"]
 
@@ -90,10 +91,10 @@ async def find_view(settings: Settings, text: str) -> Source:
             raise
         async with AsyncExitStack() as stack:
             store = await store_of(settings, stack)
-            found = await converse(store, FeatureLookup(store.keys).views(), "reading feature views")
+            found = await run_query(store, FeatureLookup(store.keys).views(), "reading feature views")
         view = select_features([f"{text}:*"], [*views, *(one.view for one in found)])[0].view
-    config, stream = configs.get(view.stream), settings.streams.get(view.stream)
-    if config is None or stream is None or stream.kind != "sessions":
+    config, stream = configs.get(view.stream), SESSIONS.streams(settings).get(view.stream)
+    if config is None or stream is None:
         return Source(view, SessionConfig((view,), view.stream), None, "entity")
     topic = input_topic(stream, Topics(settings.prefix))
     return Source(view, replace(config, views=(view,)), topic, stream.entity_field)

@@ -11,7 +11,7 @@ from rich.text import Text
 from stream_app.cli.features.app import nearest
 from stream_app.cli.show import columns, instant, printable
 from stream_app.errors import StoreError
-from stream_app.store import FeatureLookup, Store, converse
+from stream_app.store import FeatureLookup, Store, run_query
 
 __all__ = ["session_entities", "session_json", "session_row", "session_shown"]
 
@@ -31,7 +31,7 @@ async def session_row(
         If nothing is known of the entity.
     """
     asked = [f"{view}:{name}" for name in features or ("*",)]
-    found = await converse(store, lookup.online(asked, [entity], at, now=time.time()), "reading features")
+    found = await run_query(store, lookup.online(asked, [entity], at, now=time.time()), "reading features")
     row = found.of_one()
     if row["event_ts"] is None and not row["incomplete"]:
         names = [name for name, _ in await session_entities(store, lookup, view, _SEARCHED)]
@@ -47,7 +47,7 @@ async def session_entities(
     store: Store, lookup: FeatureLookup, view: str, limit: int
 ) -> list[tuple[str, float]]:
     """Read which entities have the newest events, and when."""
-    return await converse(store, lookup.entities(view, limit), "listing entities")
+    return await run_query(store, lookup.entities(view, limit), "listing entities")
 
 
 def session_shown(row: dict[str, Any]) -> Group:

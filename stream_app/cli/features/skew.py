@@ -20,7 +20,7 @@ from stream_app.core.features import FeatureView, OnlineFeatures, select_feature
 from stream_app.errors import DataError, SettingsError
 from stream_app.events import Topics
 from stream_app.settings import Settings
-from stream_app.store import FeatureLookup, converse
+from stream_app.store import FeatureLookup, run_query
 
 if TYPE_CHECKING:
     from stream_app.features import FeatureSkew
@@ -113,11 +113,11 @@ async def _served(
     async with AsyncExitStack() as stack:
         store = await store_of(settings, stack)
         lookup, now = FeatureLookup(store.keys), time.time()
-        entities = await converse(store, lookup.entities(text, limit), "listing entities")
-        views = await converse(store, lookup.views(), "reading feature views")
+        entities = await run_query(store, lookup.entities(text, limit), "listing entities")
+        views = await run_query(store, lookup.views(), "reading feature views")
         view = select_features([f"{text}:*"], [one.view for one in views])[0].view
         talk = lookup.online([f"{view.key}:*"], [name for name, _ in entities], at, now=now)
-        return view, await converse(store, talk, "reading features")
+        return view, await run_query(store, talk, "reading features")
 
 
 async def _tell(settings: Settings, view: FeatureView, found: "list[FeatureSkew]", at: float) -> None:

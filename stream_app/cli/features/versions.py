@@ -11,7 +11,7 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
 from stream_app.cli.show import console, instant, print_columns
 from stream_app.core.features import select_features
-from stream_app.store import FeatureLookup, RegisteredView, converse
+from stream_app.store import FeatureLookup, RegisteredView, run_query
 
 __all__ = ["versions"]
 
@@ -44,7 +44,7 @@ def versions(
     async def work() -> list[RegisteredView]:
         async with AsyncExitStack() as stack:
             store = await store_of(settings, stack)
-            return await converse(store, FeatureLookup(store.keys).views(), "reading feature views")
+            return await run_query(store, FeatureLookup(store.keys).views(), "reading feature views")
 
     found = run(work())
     if view is not None:

@@ -1,5 +1,6 @@
 """Alert policies: every signal, or several in a row."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -40,7 +41,8 @@ class EveryPolicy:
         Seconds of event time without a signal after which an alert resolves, at the first event that is
         so late.
     cool_down : float
-        Seconds after resolving in which the same alert does not fire again.
+        Seconds after resolving in which the same alert does not fire again. A condition that ends by itself alone
+        (`resolve_after` is infinite) and lasts longer than that fires when they are over.
 
     Raises
     ------
@@ -107,8 +109,17 @@ class EveryPolicy:
         except (KeyError, TypeError) as error:
             raise StateError(f"the alert state is damaged ({error}); start the source anew") from error
 
-    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
-        return signal.ts >= alert.calm_until
+    def _may_fire(self, alert: _Alert, ts: float) -> bool:
+        return ts >= alert.calm_until
+
+    def _fire(self, key: str, alert: _Alert, row: int, ts: float, changes: list[AlertChange]) -> None:
+        alert.fired = True
+        changes.append(_change(key, alert, "firing", row, ts))
+
+    def _is_held(self, alert: _Alert) -> bool:
+        """Whether a condition lasts, and only the cool-down keeps it from firing; a moment is over by then."""
+        lasts = alert.count > 0 and math.isinf(self.resolve_after)
+        return lasts and not alert.fired and self._may_fire(alert, math.inf)
 
     def _take(self, signal: Signal, changes: list[AlertChange]) -> None:
         key = alert_key(signal)
@@ -127,9 +138,8 @@ class EveryPolicy:
         alert.since_ts = signal.ts if fresh else alert.since_ts
         alert.last = signal
         alert.count += 1
-        if not alert.fired and self._may_fire(alert, signal):
-            alert.fired = True
-            changes.append(_change(key, alert, "firing", signal.row, signal.ts))
+        if not alert.fired and self._may_fire(alert, signal.ts):
+            self._fire(key, alert, signal.row, signal.ts, changes)
 
     def _end(self, key: str, alert: _Alert, row: int, ts: float, changes: list[AlertChange]) -> None:
         """Resolve what fired; keep in mind how long it must stay calm."""
@@ -142,13 +152,17 @@ class EveryPolicy:
             del self._alerts[key]
 
     def _pass_time(self, ts: FloatArray, begin: int, stop: int, changes: list[AlertChange]) -> None:
-        """Resolve what has been silent too long, at the first of these rows that is late enough."""
+        """Resolve what has been silent too long, and fire what outlasts its cool-down, at the first of these rows that is late enough."""
         if begin >= stop or not self._alerts:
             return
         due = [(row, key) for key in self._alerts if (row := self._due(key, ts, begin, stop)) is not None]
         while due:
             row, key = due.pop(due.index(min(due)))
-            self._end(key, self._alerts[key], row, float(ts[row]), changes)
+            alert = self._alerts[key]
+            if self._is_held(alert):
+                self._fire(key, alert, row, float(ts[row]), changes)
+            else:
+                self._end(key, alert, row, float(ts[row]), changes)
             # What has resolved cools down, and that may be over within the same rows.
             if key in self._alerts and (later := self._due(key, ts, row, stop)) is not None:
                 due.append((later, key))
@@ -156,7 +170,8 @@ class EveryPolicy:
     def _due(self, key: str, ts: FloatArray, begin: int, stop: int) -> int | None:
         """Return the first of these rows at which an alert has been silent, or has cooled down, for long enough."""
         alert = self._alerts[key]
-        deadline = alert.last.ts + self.resolve_after if alert.count else alert.calm_until
+        cooling = not alert.count or self._is_held(alert)
+        deadline = alert.calm_until if cooling else alert.last.ts + self.resolve_after
         late = (ts[begin:stop] >= deadline).nonzero()[0]
         return begin + int(late[0]) if len(late) else None
 
@@ -195,8 +210,8 @@ class ConsecutivePolicy(EveryPolicy):
         super().__init__(resolve_after=resolve_after, cool_down=cool_down)
         self.k = k
 
-    def _may_fire(self, alert: _Alert, signal: Signal) -> bool:
-        return alert.count >= self.k and super()._may_fire(alert, signal)
+    def _may_fire(self, alert: _Alert, ts: float) -> bool:
+        return alert.count >= self.k and super()._may_fire(alert, ts)
 
 
 def _change(key: str, alert: _Alert, state: AlertState, row: int, ts: float) -> AlertChange:

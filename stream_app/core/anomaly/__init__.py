@@ -1,7 +1,7 @@
 """Anomalies of a multivariate stream: scores, episodes, alarms that keep a budget, and changes of level."""
 
 from stream_app.core.anomaly.config import OPTIONS, AnomalyConfig
-from stream_app.core.anomaly.detector import AnomalyDetector, AnomalyResult, anomaly_signal
+from stream_app.core.anomaly.detector import AnomalyDetector, AnomalyResult, AnomalyVerdict, anomaly_signal
 from stream_app.core.anomaly.records import anomaly_layout
 from stream_app.core.anomaly.step import anomaly_step
 
@@ -10,6 +10,7 @@ __all__ = [
     "AnomalyConfig",
     "AnomalyDetector",
     "AnomalyResult",
+    "AnomalyVerdict",
     "anomaly_layout",
     "anomaly_signal",
     "anomaly_step",

@@ -19,7 +19,7 @@ from stream_app.core.anomaly.records import PEAKS
 from stream_app.core.anomaly.tails import mean_excess
 from stream_app.core.kernel import kernel
 
-__all__ = ["LARGEST_RATE", "MARK_RATE", "note_source_peak", "set_levels", "told_height"]
+__all__ = ["MARK_RATE", "note_source_peak", "rarity", "set_levels", "told_height"]
 
 THRESHOLD = 4.0
 """Evidence, beyond the logarithm of the number of statistics looked at, over which the source's peaks are kept."""
@@ -30,10 +30,12 @@ GAP = 8
 """Events below the threshold that end a peak."""
 MARK_RATE = 1e-3
 """False marked episodes an event: marks are for charts."""
-LARGEST_RATE = 3e-3
-"""An event that is as odd as one in three hundred is no anomaly, whatever the budget."""
 OVERSPENT = 5.0
 """How many times more than the budget a short history may spend, less one."""
+NATS = math.log(10.0)
+"""Nats of a decade."""
+UNKNOWN_RATE = 1e-5
+"""False alarms an event where the budget is one per time, and the time between events is not known yet."""
 FIRST_ALARM = 0.05
 """Alarms that every source may raise."""
 
@@ -43,7 +45,7 @@ def set_levels(s: Any, channels: int, rate: float) -> None:
     """Set the levels of marks and of alarms, for so many channels of five statistics and a rate of false alarms an event."""
     threshold = THRESHOLD + math.log(5.0 * channels + 2.0)
     s["threshold"] = threshold
-    rate = min(rate, LARGEST_RATE) if rate > 0.0 else 1e-5
+    rate = rate if rate > 0.0 else UNKNOWN_RATE
     learned = float(s["learned"])
     mean = mean_excess(s["clusters"], s["excess"], PRIOR_PEAKS, PRIOR_MEAN)
     passed = (s["clusters"] + 1.0) / (learned + math.exp(THRESHOLD))
@@ -63,6 +65,31 @@ def set_levels(s: Any, channels: int, rate: float) -> None:
             break
     s["alarm_level"] = alarm
     s["mark_level"] = min(mark, alarm)
+
+
+@kernel
+def rarity(s: Any, evidence: float) -> float:
+    """Return how rare it is that a peak as high begins, in decades: 3 is once in a thousand events.
+
+    By the tail of the source's peaks, which is where the levels come from; but what happened twice is at most `OVERSPENT` + 1 times
+    as rare as the past has it. So a score means the same on every source.
+    """
+    learned = float(s["learned"])
+    mean = mean_excess(s["clusters"], s["excess"], PRIOR_PEAKS, PRIOR_MEAN)
+    nats = -math.log((s["clusters"] + 1.0) / (learned + math.exp(THRESHOLD)))
+    above = evidence - s["threshold"]
+    if above <= 0.0:
+        return float(max(0.0, nats + above) / NATS)
+    nats += above / mean
+    higher = 0.0
+    peaks = s["peaks"]
+    for k in range(PEAKS - 1, -1, -1):
+        if 0.5 * (k + 1) < evidence:
+            break
+        higher += peaks[k]
+    if higher >= 2.0:
+        nats = min(nats, math.log((1.0 + OVERSPENT) * (learned + 1.0) / higher))
+    return float(max(0.0, nats) / NATS)
 
 
 @kernel

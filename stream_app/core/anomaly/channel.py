@@ -17,7 +17,15 @@ makes: a constant that flickers by its last digit would drown everything else.
 import math
 from typing import Any
 
-from stream_app.core.anomaly.forecast import expected, learn_forecasts, seasonal, start_channel
+from stream_app.core.anomaly.forecast import (
+    has_season,
+    learn_forecasts,
+    nearer,
+    seasonal,
+    start_channel,
+    turn_season,
+    wanders,
+)
 from stream_app.core.anomaly.records import MAGNITUDE, OFFSET, RANKS, SHIFT, SPREAD, STATISTICS, SURPRISE
 from stream_app.core.anomaly.tails import (
     clipped,
@@ -98,25 +106,31 @@ def _watch_range(c: Any, x: float, learned: bool) -> None:  # noqa: FBT001
 
 
 @kernel
-def _surprise(c: Any, residual: float, learned: bool) -> None:  # noqa: FBT001
+def _rank(c: Any, residual: float) -> int:
+    """Return the bin of the size of a residual: two an octave."""
+    fraction, exponent = math.frexp(max(abs(residual), 1e-300))
+    k = 2 * int(exponent) + (1 if fraction >= 0.7071 else 0) - c["rank_origin"]
+    return int(min(max(k, 0), RANKS - 1))
+
+
+@kernel
+def _surprise(c: Any, residual: float, tested: float, learned: bool) -> None:  # noqa: FBT001
     """Rank the size of a residual in all of the past, and bet on it."""
     count = c["count"]
-    fraction, exponent = math.frexp(max(abs(residual), 1e-300))
-    bin_ = 2 * int(exponent) + (1 if fraction >= 0.7071 else 0)
     if count == 30:
         c["rank_origin"] = 2 * int(math.frexp(max(c["size"], 1e-300))[1]) - 22
     if count < 30:
         return
     ranks = c["ranks"]
-    bin_ = min(max(bin_ - c["rank_origin"], 0), RANKS - 1)
-    larger = 0.0
-    for k in range(bin_ + 1, RANKS):
-        larger += ranks[k]
     if learned:
+        bin_ = _rank(c, tested)
+        larger = 0.0
+        for k in range(bin_ + 1, RANKS):
+            larger += ranks[k]
         p = (larger + 0.5 * ranks[bin_] + 0.5) / (c["ranked"] + 1.0)
         if p < WINS or c["surprise"] > 0.0:
             c["surprise"] = max(0.0, FADE * c["surprise"] + LOG_BET - (1.0 - BET) * math.log(p))
-    ranks[bin_] += 1.0
+    ranks[_rank(c, residual)] += 1.0
     c["ranked"] += 1.0
 
 
@@ -150,22 +164,26 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
         return 0.0
     judging = learned > 0.0
     season = seasonal(c, phase)
-    level, in_season = expected(c)
-    y = x - season if in_season else x
+    if has_season(c) != c["in_season"]:
+        turn_season(c, phase, gap)
+    wandering = wanders(c)
+    y = x - season if c["in_season"] else x
     _watch_range(c, x, judging)
-    residual = y - level
+    residual = y - (c["follower"] if wandering else c["mean"])
+    # From the mean to what the channel is held against.
+    apart = c["follower"] - c["mean"] if wandering else 0.0
     before = c["residual"]
     magnitude = (residual + before[0] + before[1]) / 3.0
     before[1] = before[0]
     before[0] = residual
     usual = c["usual_noise"]
-    innovation = abs(x - c["fast"])
+    innovation = abs(y - c["fast"])
     if count > 20:
         innovation = min(innovation, 5.0 * usual)
-    c["fast"] += (x - c["fast"]) * (2.0 / 9.0)
+    c["fast"] += (y - c["fast"]) * (2.0 / 9.0)
     c["slow"] += (y - c["slow"]) * (2.0 / 17.0)
     c["noise"] += (innovation - c["noise"]) * (2.0 / 25.0 if count > 25 else 1.0 / count)
-    _surprise(c, residual, judging)
+    _surprise(c, residual, nearer(residual, apart), judging)
     best = 0.0
     if count > 16:
         span = c["high"] - c["low"]
@@ -184,17 +202,23 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
             elif k == SPREAD:
                 t, square = math.log((c["noise"] + least) / (usual + least)), squares[k] + SPREAD_FLOOR
             else:
-                t = c["slow"] - (c["follower"] if k == SHIFT else level)
+                t = c["slow"] - (c["follower"] if k == SHIFT or wandering else c["mean"])
                 square = squares[k] + deviation * deviation + floor
             if judging:
-                z_square = t * t / square
+                tested = t if k == SPREAD else nearer(t, apart)
+                z_square = tested * tested / square
                 # Near the middle all tails are alike, and a root and a logarithm are saved.
                 e = 0.5 * z_square
                 if e > 1.0:
                     e = student_evidence(math.sqrt(z_square), degrees(turns[k], kurtosis[k]))
-                kurtosis[k] += (min(z_square, 100.0) ** 2 - kurtosis[k]) * kurtosis_gain
+                # A fault is one stretch, however long: it must not make the tail heavy by which it is judged.
+                heavier = (min(t * t / square, 100.0) ** 2 - kurtosis[k]) * kurtosis_gain
+                if k == OFFSET:
+                    c["heavier"] += heavier
+                else:
+                    kurtosis[k] += heavier
                 if k == SHIFT:
-                    c["normal"] = math.copysign(min(math.sqrt(2.0 * e), FARTHEST), t)
+                    c["normal"] = math.copysign(min(math.sqrt(2.0 * e), FARTHEST), tested)
                 elif k == SPREAD:
                     c["spread_evidence"] = e
                 # Of statistics that go together, the largest is worth log 2 less.
@@ -208,6 +232,9 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
             if sign != c["sign"][k]:
                 turns[k] += 1.0
                 c["sign"][k] = sign
+                if k == OFFSET:
+                    kurtosis[k] = max(1.0, kurtosis[k] + c["heavier"])
+                    c["heavier"] = 0.0
             square = t * t
             if count > 64 and squares[k] > 0.0:
                 square = min(square, 9.0 * squares[k])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,16 +12,22 @@ from stream_app.core.anomaly.config import AnomalyConfig
 from stream_app.core.anomaly.records import anomaly_layout
 from stream_app.core.anomaly.step import MEAN_SHIFT, anomaly_step
 from stream_app.core.arrays import BoolArray, FloatArray
-from stream_app.core.bank import Bank
 from stream_app.core.kernel import contributions, kernel, signal_buffer
+from stream_app.core.one_source import (
+    Moment,
+    checked_batch,
+    distinct,
+    one_event,
+    one_source_bank,
+    one_source_state,
+    restored,
+)
 from stream_app.core.signals import WHOLE_SOURCE, Signal
-from stream_app.core.versions import expect_version
-from stream_app.errors import DataError, SettingsError, StateError
+from stream_app.errors import SettingsError
 
-__all__ = ["AnomalyDetector", "AnomalyResult", "anomaly_signal"]
+__all__ = ["AnomalyDetector", "AnomalyResult", "AnomalyVerdict", "anomaly_signal"]
 
 _VERSION = 1
-_SOURCE = "source"
 
 _FIGURES = ("mean_before", "mean_after", "usual_low", "usual_high", "noise_before", "noise_after")
 _END_FIGURES = (*_FIGURES[:4], "events", "adopted")
@@ -34,7 +40,7 @@ class AnomalyResult:
     Parameters
     ----------
     score : FloatArray, shape (n,)
-        Evidence in nats, falling while an anomaly lasts; larger is rarer. 0 in the warm-up.
+        How rare an event is, in decades: 3 is once in a thousand events. Less where the events before were as rare; 0 in the warm-up.
     marked, alarmed, changepoint : BoolArray, shape (n,)
         Whether the event lies in an anomaly; whether an alarm lasts; whether a change of level is found at it.
     signals : list of Signal
@@ -45,6 +51,17 @@ class AnomalyResult:
     marked: BoolArray
     alarmed: BoolArray
     changepoint: BoolArray
+    signals: list[Signal]
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyVerdict:
+    """What `AnomalyDetector.update_one` says about an event; see `AnomalyResult`."""
+
+    score: float
+    marked: bool
+    alarmed: bool
+    changepoint: bool
     signals: list[Signal]
 
 
@@ -101,35 +118,59 @@ class AnomalyDetector:
 
     Raises
     ------
-    DataError
-        If there is no channel or a name occurs twice.
     SettingsError
-        If the rate is not between 0 and 1.
+        If there is no channel, a name occurs twice, or the rate is not between 0 and 1.
 
     Examples
     --------
+    Events come as arrays, or one by one:
+
     >>> import numpy as np
     >>> flow = np.random.default_rng(7).normal(32.0, 0.4, size=(800, 1))
     >>> flow[600:650] -= 3.0
     >>> result = AnomalyDetector(("flow",), rate=1e-4).update(np.arange(800.0), flow)
     >>> [(s.row, s.ended) for s in result.signals if s.kind == "anomaly"][0]
     (600, False)
+    >>> AnomalyDetector(("flow",)).update_one(0.0, flow=32.1).marked
+    False
     """
 
     def __init__(
         self, channels: Sequence[str], config: AnomalyConfig | None = None, rate: float = 1e-4
     ) -> None:
-        if not channels or len(set(channels)) != len(channels):
-            raise DataError(
-                f"anomaly detector: channels {channels} are empty or not distinct; name each column once"
-            )
         if not 0.0 < rate < 1.0:
             raise SettingsError(f"anomaly rate: {rate} is out of range; expected more than 0, less than 1")
-        self.channels = tuple(channels)
+        self.channels = distinct(channels)
         self.config = config or AnomalyConfig()
         self.rate = rate
-        self.bank = Bank(anomaly_layout(len(self.channels)))
-        self.bank.add(_SOURCE)
+        self.bank = one_source_bank(anomaly_layout(len(self.channels)))
+
+    def __repr__(self) -> str:
+        return f"AnomalyDetector({self.channels!r}, {self.config!r}, rate={self.rate!r})"
+
+    def update_one(self, ts: Moment, /, **values: float | None) -> AnomalyVerdict:
+        """Take the next event of the source.
+
+        Parameters
+        ----------
+        ts : float or datetime
+            Event time in epoch seconds, or as a `datetime`, UTC where it says no zone.
+        **values : float or None
+            By channel; a channel that is not named is missing.
+
+        Raises
+        ------
+        DataError
+            If a value is of no channel, or is no number.
+        """
+        result = self.update(*one_event(self.channels, ts, values))
+        return AnomalyVerdict(
+            float(result.score[0]),
+            bool(result.marked[0]),
+            bool(result.alarmed[0]),
+            bool(result.changepoint[0]),
+            result.signals,
+        )
 
     def update(self, ts: npt.ArrayLike, values: npt.ArrayLike) -> AnomalyResult:
         """Take the next events of the source, in their order.
@@ -146,22 +187,15 @@ class AnomalyDetector:
         DataError
             If the shapes do not fit together or the channels.
         """
-        times = np.ascontiguousarray(ts, dtype=np.float64)
-        rows = np.ascontiguousarray(values, dtype=np.float64)
-        if rows.ndim != 2 or rows.shape[1] != len(self.channels) or times.shape != (rows.shape[0],):
-            raise DataError(
-                f"anomaly detector: values of shape {rows.shape} at {times.shape} times "
-                f"for the channels {', '.join(self.channels)}"
-            )
+        times, rows = checked_batch(self.channels, ts, values)
         out = np.zeros((len(rows), 4))
         signals, count = signal_buffer(4 * len(rows))
-        bank, source = self.bank, self.bank.slot(_SOURCE)
         _walk(
-            bank["anomaly.source"][source],
-            bank["anomaly.channel"][source],
-            bank["anomaly.correlation"][source],
-            bank["anomaly.inverse"][source],
-            bank["anomaly.weight"][source],
+            self.bank["anomaly.source"][0],
+            self.bank["anomaly.channel"][0],
+            self.bank["anomaly.correlation"][0],
+            self.bank["anomaly.inverse"][0],
+            self.bank["anomaly.weight"][0],
             self.config.options()[0],
             self.rate,
             times,
@@ -179,14 +213,7 @@ class AnomalyDetector:
 
     def state(self) -> dict[str, Any]:
         """Return all that the detector knows, as plain values."""
-        return {
-            "version": _VERSION,
-            "channels": list(self.channels),
-            "config": asdict(self.config),
-            "rate": self.rate,
-            "layout": self.bank.fingerprint,
-            "record": self.bank.record(_SOURCE),
-        }
+        return one_source_state(_VERSION, self.channels, self.config, self.bank) | {"rate": self.rate}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -197,16 +224,12 @@ class AnomalyDetector:
         StateError
             If the state is of another version or damaged.
         """
-        expect_version(state, _VERSION, "the anomaly detector")
-        try:
-            detector = cls(tuple(state["channels"]), AnomalyConfig(**state["config"]), state["rate"])
-            layout, record = state["layout"], state["record"]
-        except (KeyError, TypeError, DataError, SettingsError) as error:
-            raise StateError(f"the anomaly state is damaged ({error}); start the source anew") from error
-        if layout != detector.bank.fingerprint:
-            raise StateError("the anomaly state has records of another layout than this program's")
-        detector.bank.restore(_SOURCE, record)
-        return detector
+        return restored(
+            state,
+            _VERSION,
+            "the anomaly detector",
+            lambda channels, config: cls(channels, AnomalyConfig(**config), state["rate"]),
+        )
 
 
 def anomaly_signal(signal: Any, ts: float, channels: Sequence[str]) -> Signal:

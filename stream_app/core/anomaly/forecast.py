@@ -1,7 +1,8 @@
 """What a channel is expected to be: the mean of its past, a follower of its latest values, and the profile of a day.
 
-Each channel is held against whichever has been nearest of late. A flow of white noise is held against all of its past, so that a
-slow departure shows; a room temperature against its latest 200 values; what has a day against the same time of other days.
+A flow of white noise is held against the mean of its past, so that a slow departure shows. A room temperature wanders: it is held
+against its latest 200 values or the mean, whichever is nearer, as a return to where it mostly was is no departure. What has a day is
+first compared with the same time of other days.
 """
 
 import math
@@ -11,13 +12,24 @@ from stream_app.core.anomaly.records import PHASES
 from stream_app.core.anomaly.tails import clipped
 from stream_app.core.kernel import kernel
 
-__all__ = ["expected", "learn_forecasts", "phase_of", "seasonal", "start_channel"]
+__all__ = [
+    "has_season",
+    "learn_forecasts",
+    "nearer",
+    "phase_of",
+    "seasonal",
+    "start_channel",
+    "turn_season",
+    "wanders",
+]
 
 DAY = 86_400.0
 MEMORY = 5_000
 FOLLOW = 201
 BETTER = 0.75
-"""Share of the error of a simpler forecast that a less simple one must stay below."""
+"""Share of the mean's error that the follower's must stay below: it adapts to anything, so it has to be worth it."""
+SEASONAL = 0.9
+"""The same of a season. A profile of noise is worse than none, and errors of a thousand values are known to 2.5 %."""
 FIRST = 30
 """Values after which steps are clipped."""
 HUGE = 1e30
@@ -39,23 +51,74 @@ def start_channel(c: Any, x: float) -> None:
 
 @kernel
 def seasonal(c: Any, phase: float) -> float:
-    """Return the profile at a phase, between the middles of two bins."""
+    """Return the profile at a phase, between the middles of two bins; of one, where events never fall into the other."""
     place = phase * PHASES - 0.5
     before = math.floor(place)
     share = place - before
-    return float((1.0 - share) * c["profile"][before % PHASES] + share * c["profile"][(before + 1) % PHASES])
+    first, second = before % PHASES, (before + 1) % PHASES
+    if c["visits"][first] == 0:
+        share = 1.0
+    elif c["visits"][second] == 0:
+        share = 0.0
+    return float((1.0 - share) * c["profile"][first] + share * c["profile"][second])
 
 
 @kernel
-def expected(c: Any) -> tuple[float, bool]:
-    """Return the level a channel is held against, without its season, and whether the season is to be taken off.
-
-    The profile needs two days, the follower a channel that wanders.
-    """
+def has_season(c: Any) -> bool:
+    """Whether the profile of a day, which needs two, is nearer to a channel than any level."""
     error = c["error"]
-    follows = error[1] < BETTER * error[0]
-    in_season = c["days"] >= 2.0 and error[2] < BETTER * min(error[0], error[1])
-    return (c["follower"] if follows else c["mean"]), in_season
+    # Once the season is taken off, the error of the follower is one without it.
+    level = error[0] if c["in_season"] else min(error[0], error[1])
+    return bool(c["days"] >= 2.0 and error[2] < SEASONAL * level)
+
+
+@kernel
+def mean_season(c: Any, phase: float, memory: float) -> float:
+    """Return the exponential mean of the season over so many seconds of the past."""
+    now = min(int(phase * PHASES), PHASES - 1)
+    total = weights = 0.0
+    for back in range(PHASES):
+        k = (now - back) % PHASES
+        if c["visits"][k] > 0:
+            weight = math.exp(-back * (DAY / PHASES) / memory)
+            total += weight * c["profile"][k]
+            weights += weight
+    return float(total / weights) if weights > 0.0 else 0.0
+
+
+@kernel
+def turn_season(c: Any, phase: float, gap: float) -> None:
+    """Take the season off the means of the latest values, or put it back: else a change of forecasts would look like a step."""
+    c["in_season"] = not c["in_season"]
+    sign = -1.0 if c["in_season"] else 1.0
+    event = max(gap, 1e-3)
+    change = sign * mean_season(c, phase, FOLLOW * event)
+    c["follower"] += change
+    c["trailer"] += change
+    c["base"] += change
+    c["known"] += change
+    c["segment"] += change
+    c["slow"] += sign * mean_season(c, phase, 8.5 * event)
+    change = sign * mean_season(c, phase, 4.5 * event)
+    c["fast"] += change
+    c["anchor"] += change
+
+
+@kernel
+def wanders(c: Any) -> bool:
+    """Whether a channel is nearer to its latest values than to the mean of its past."""
+    return bool(c["error"][1] < BETTER * c["error"][0])
+
+
+@kernel
+def nearer(away: float, apart: float) -> float:
+    """Return the smaller of a distance and the same from another known level, which is so far `apart`.
+
+    >>> nearer(-3.0, 2.5), nearer(1.0, 2.5)
+    (-0.5, 1.0)
+    """
+    other = away + apart
+    return other if abs(other) < abs(away) else away
 
 
 @kernel

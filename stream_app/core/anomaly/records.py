@@ -62,14 +62,15 @@ CHANNEL = np.dtype(
         ("usual_noise", np.float64),
         ("error", np.float64, (3,)),  # mean sizes of errors of the forecasts: mean, follower, profile
         ("wander", np.float64),  # mean square of follower minus trailer
-        ("square", np.float64, (STATISTICS,)),
-        ("kurtosis", np.float32, (STATISTICS,)),
-        ("turns", np.float32, (STATISTICS,)),  # changes of sign
+        ("square", np.float64, (SURPRISE,)),  # of the statistics before surprise
+        ("kurtosis", np.float32, (SURPRISE,)),
+        ("heavier", np.float32),  # by how much the offset's kurtosis grows when its stretch is over
+        ("turns", np.float32, (SURPRISE,)),  # changes of sign
         ("clusters", np.float32, (STATISTICS,)),  # of large evidence, see tails
         ("excess", np.float32, (STATISTICS,)),
         ("peak", np.float32, (STATISTICS,)),
         ("quiet", np.int16, (STATISTICS,)),
-        ("sign", np.int8, (STATISTICS,)),
+        ("sign", np.int8, (SURPRISE,)),
         ("surprise", np.float32),  # evidence of the latest ranks
         ("progress", np.float32),  # sequential evidence
         ("ranks", np.float32, (RANKS,)),
@@ -84,9 +85,14 @@ CHANNEL = np.dtype(
         ("segment", np.float64),  # level since the last changepoint, and its values
         ("segment_count", np.int32),
         ("settle", np.int16),
+        ("in_season", np.bool_),  # the followers are without the season
+        ("change", np.float32),  # largest one of the episode, in units
+        ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
         ("member", np.bool_),  # of the episode
         ("founder", np.bool_),
         ("departure", np.float64),  # largest one in the episode
+        ("known", np.float64),  # level of before the one that was adopted last,
+        ("moved", np.bool_),  # where one was
         ("anchor", np.float64),  # level at which the channel stays
         ("still", np.int32),
         ("since", np.int32),
@@ -118,10 +124,11 @@ SOURCE = np.dtype(
         ("threshold", np.float64),
         ("mark_level", np.float64),
         ("alarm_level", np.float64),
-        ("habit", np.float64),  # fading maximum of the evidence
+        ("recent", np.float64),  # fading maximum of the rarity
         ("active", np.bool_),  # an episode lasts
         ("length", np.int64),
         ("calm", np.int64),
+        ("led", np.float32),  # largest evidence of a founder in it
         ("adopted", np.bool_),
         ("blamed", np.int16, (3,)),  # of the alarm that lasts, with its figures
         ("share", np.float32, (3,)),

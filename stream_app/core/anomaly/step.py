@@ -5,9 +5,17 @@ from typing import Any
 
 import numpy.typing as npt
 
-from stream_app.core.anomaly.calibration import note_source_peak, set_levels, told_height
+from stream_app.core.anomaly.calibration import note_source_peak, rarity, set_levels, told_height
+from stream_app.core.anomaly.changes import (
+    CHANGED,
+    fade_changes,
+    is_news,
+    level_changed,
+    settle_change,
+    size_of_change,
+)
 from stream_app.core.anomaly.channel import channel_step, is_gross
-from stream_app.core.anomaly.episode import changed_level, episode_step
+from stream_app.core.anomaly.episode import episode_step
 from stream_app.core.anomaly.forecast import phase_of
 from stream_app.core.anomaly.joint import joint_step
 from stream_app.core.anomaly.records import JOINT_CHANNELS
@@ -23,13 +31,13 @@ NOTABLE = 8.0
 COMPRESSED = 20.0
 """Evidence beyond this grows with its logarithm, so that peaks of any height fit the histogram of peaks."""
 REST = 8
-"""Events below the level of alarm before the next alarm."""
-HABIT = 0.99
-"""Share of the fading maximum that the next event keeps; half of it is taken off the score."""
+"""Events below the level of marks before the next alarm: evidence that hovers about the level of alarms is one alarm, not twenty."""
+RECENT = 0.97
+"""Share of the fading maximum of rarities that the next event keeps: means of 16 values forget in about 32 events."""
+KNOWN = 0.25
+"""Share of it that is taken off the score: what lasts is news once."""
 RENEWED = 16
 """Events after which the levels are set anew."""
-CHANGED = 5.0
-"""Units that a level is left by at a changepoint."""
 
 Array = npt.NDArray[Any]
 
@@ -108,8 +116,9 @@ def _part(c: Any, weight: float, jointly: bool) -> float:  # noqa: FBT001
 
 @kernel
 def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count: Counter) -> None:  # noqa: FBT001
-    """Emit the beginning or the end of an alarm."""
-    signal = emit(signals, count, row, ANOMALY, -1, ended, s["height"], s["alarm_level"])
+    """Emit the beginning or the end of an alarm; its height and the level are in decades, as the score."""
+    height, level = rarity(s, s["height"]), rarity(s, s["alarm_level"])
+    signal = emit(signals, count, row, ANOMALY, -1, ended, height, level)
     signal["blamed"][:] = s["blamed"]
     signal["share"][:] = s["share"]
     signal["figures"][:] = s["figures"]
@@ -121,18 +130,24 @@ def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count:
 
 
 @kernel
-def _changepoints(s: Any, channels: Array, row: int, signals: Array, count: Counter) -> None:
-    largest, at = 0.0, -1
+def _changes(s: Any, channels: Array, judged: bool, row: int, signals: Array, count: Counter) -> None:  # noqa: FBT001
+    """Find changes of level, and tell the largest that is news where no alarm tells of it."""
+    largest, before, at = 0.0, 0.0, -1
+    watching = s["active"] or not judged
     for j in range(channels.shape[0]):
-        away = changed_level(channels[j], CHANGED, s["marked"])
-        if away > largest:
-            largest, at = away, j
+        c = channels[j]
+        size = 0.0 if s["alarmed"] else size_of_change(c)
+        if size > 0.0 and is_news(c, size) and judged and size > largest:
+            largest, before, at = size, c["segment"], j
+        if level_changed(c, watching):
+            s["changepoint"] = judged
+        if c["change"] > 0.0 and not watching:
+            settle_change(c)
     if at >= 0:
-        s["changepoint"] = True
         signal = emit(signals, count, row, MEAN_SHIFT, at, False, largest, CHANGED)  # noqa: FBT003
         signal["blamed"][0] = at
         signal["share"][0] = 1.0
-        signal["figures"][0] = channels[at]["segment"]
+        signal["figures"][0] = before
         signal["figures"][1] = channels[at]["fast"]
 
 
@@ -197,21 +212,24 @@ def anomaly_step(  # noqa: C901 one step after the other
         evidence = max(evidence, joint)
     if events % RENEWED == 0 or s["alarm_level"] == 0.0:
         set_levels(s, d, rate)
+        fade_changes(channels, RENEWED * rate)
     if gross:
         evidence = max(evidence, s["alarm_level"])
     if counts:
         note_source_peak(s, evidence)
     if events <= warmup and not (counts and rate * events >= 0.5):
+        _changes(s, channels, False, row, signals, count)  # noqa: FBT003
         return
-    s["habit"] *= HABIT
-    s["score"] = max(0.0, evidence - 0.5 * s["habit"])
-    s["habit"] = max(s["habit"], evidence)
+    s["recent"] *= RECENT
+    rare = rarity(s, evidence)
+    s["score"] = max(0.0, rare - KNOWN * s["recent"])
+    s["recent"] = max(s["recent"], rare)
     if s["active"] or gross or evidence >= s["mark_level"]:
         _watch_episode(s, channels, weight, evidence, gross, jointly, warmup, rate, row, signals, count)
     elif s["rest"] > 0:
         s["rest"] -= 1
     s["marked"] = s["active"]
-    _changepoints(s, channels, row, signals, count)
+    _changes(s, channels, True, row, signals, count)  # noqa: FBT003
 
 
 @kernel
@@ -229,7 +247,7 @@ def _watch_episode(
     count: Counter,
 ) -> None:
     """Go on in an episode, and begin and end alarms in it."""
-    over = episode_step(s, channels, weight, evidence, gross, jointly, warmup)
+    over = episode_step(s, channels, weight, evidence, jointly, warmup)
     if gross or evidence >= s["alarm_level"]:
         if s["rest"] <= 0 or (gross and not s["alarmed"]):
             if s["alarmed"]:
@@ -246,7 +264,7 @@ def _watch_episode(
             s["told"] = True
             set_levels(s, channels.shape[0], rate)
         s["rest"] = REST
-    elif s["rest"] > 0:
+    elif s["rest"] > 0 and evidence < s["mark_level"]:
         s["rest"] -= 1
     if over and s["alarmed"]:
         s["alarmed"] = False

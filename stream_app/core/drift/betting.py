@@ -17,9 +17,9 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.normal import normal_cdf, normal_quantiles
 
 __all__ = [
     "BETS",
@@ -60,7 +60,7 @@ ODDS_UNIT = 47
 _MOST_GAIN = 1.0  # nats: a drift lasts, and a handful of outliers is an anomaly
 _MOST_LOSS = -3.0  # nor may one observation wipe out more evidence than this
 
-SCORES: FloatArray = ndtri((1.0 - np.cos(np.pi * (np.arange(RANKS) + 0.5) / RANKS)) / 2.0)
+SCORES: FloatArray = normal_quantiles((1.0 - np.cos(np.pi * (np.arange(RANKS) + 0.5) / RANKS)) / 2.0)
 """Normal score of each class of ranks, shape (RANKS,)."""
 
 
@@ -123,7 +123,7 @@ def pair_bets() -> Bets:
     edges = np.append(np.arange(PAIR_SIDE) * PAIR_STEP, np.inf)
 
     def chances(variance: float) -> FloatArray:
-        inside: FloatArray = 2.0 * np.diff(ndtr(edges / np.sqrt(variance)))
+        inside: FloatArray = 2.0 * np.diff(normal_cdf(edges / np.sqrt(variance)))
         return inside
 
     def joint(correlation: float) -> FloatArray:

@@ -6,7 +6,7 @@ from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.signals import Signal
 from stream_app.errors import SettingsError
 
-__all__ = ["DriftConfig", "DriftResult", "MultivariateConfig"]
+__all__ = ["DriftConfig", "DriftResult", "DriftVerdict", "MultivariateConfig"]
 
 _MOST_WARMUP = 20_000
 _MOST_MULTIVARIATE_WARMUP = 2000
@@ -86,6 +86,15 @@ class DriftResult:
 
     drift: BoolArray
     statistic: FloatArray
+    signals: list[Signal]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftVerdict:
+    """What an event did; see `DriftResult`."""
+
+    drift: bool
+    statistic: float
     signals: list[Signal]
 
 

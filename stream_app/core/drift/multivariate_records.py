@@ -1,8 +1,9 @@
 """Records of the multivariate drift detector, and the tables made from its settings."""
 
+from statistics import NormalDist
+
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from stream_app.core.bank import Field, Layout
 from stream_app.core.drift.betting import RANKS, SCORES, channel_bets
@@ -95,7 +96,7 @@ def multivariate_options(channels: int, config: MultivariateConfig) -> npt.NDArr
     means = np.log(np.exp(bets.tilts.astype(np.float64))[classes].mean(axis=0))
     options = np.zeros(1, dtype=MULTIVARIATE_OPTIONS)
     options["warmup"], options["min_effect"] = config.warmup, config.min_effect
-    options["deviations"] = ndtri(1.0 - 0.025 / channels)
+    options["deviations"] = NormalDist().inv_cdf(1.0 - 0.025 / channels)
     options["scores"] = SCORES
     options["places"] = np.random.default_rng([config.seed, 1]).random(PLANES)
     options["look_tilts"], options["far_tilts"] = bets.tilts[:, looks], bets.tilts[:, far]

@@ -1,14 +1,13 @@
 """Detectors of one source, for use from Python: each keeps a bank with one slot and walks events through its kernel."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from stream_app.core.arrays import BoolArray, FloatArray
-from stream_app.core.bank import Bank
-from stream_app.core.drift.config import DriftConfig, DriftResult, MultivariateConfig
+from stream_app.core.arrays import BoolArray
+from stream_app.core.drift.config import DriftConfig, DriftResult, DriftVerdict, MultivariateConfig
 from stream_app.core.drift.multivariate import multivariate_statistic, multivariate_step
 from stream_app.core.drift.multivariate_records import (
     multivariate_directions,
@@ -19,13 +18,19 @@ from stream_app.core.drift.records import WATCHED, drift_layout, drift_options
 from stream_app.core.drift.step import drift_statistic, drift_step
 from stream_app.core.drift.telling import drift_signal, multivariate_signal
 from stream_app.core.kernel import kernel, signal_buffer
-from stream_app.core.versions import expect_version
-from stream_app.errors import DataError, SettingsError, StateError
+from stream_app.core.one_source import (
+    Moment,
+    checked_batch,
+    distinct,
+    one_event,
+    one_source_bank,
+    one_source_state,
+    restored,
+)
 
 __all__ = ["DriftDetector", "MultivariateDriftDetector"]
 
 _VERSION = 2
-_SOURCE = "source"
 
 
 class DriftDetector:
@@ -63,15 +68,21 @@ class DriftDetector:
     >>> result = detector.update(np.arange(3000.0), values)
     >>> [(signal.channel, signal.detector, signal.row) for signal in result.signals]
     [('pressure', 'drift.level', 2049)]
+
+    One event at a time, as in a loop of River:
+
+    >>> detector.update_one(3000.0, flow=0.1, pressure=1.2).drift
+    False
     """
 
     def __init__(self, channels: Sequence[str], config: DriftConfig | None = None) -> None:
-        _check_channels(channels, 1)
-        self.channels = tuple(channels)
+        self.channels = distinct(channels)
         self.config = config or DriftConfig()
-        self.bank = Bank(drift_layout(len(self.channels), correlation=self.config.correlation))
-        self.bank.add(_SOURCE)
+        self.bank = one_source_bank(drift_layout(len(self.channels), correlation=self.config.correlation))
         self._options = drift_options(self.config)
+
+    def __repr__(self) -> str:
+        return f"DriftDetector({self.channels!r}, {self.config!r})"
 
     @property
     def learned(self) -> tuple[str, ...]:
@@ -79,10 +90,27 @@ class DriftDetector:
         stages = self.bank["drift.channel"][0]["stage"]
         return tuple(name for name, stage in zip(self.channels, stages, strict=True) if stage == WATCHED)
 
+    def update_one(self, ts: Moment, /, **values: float | None) -> DriftVerdict:
+        """Take the next event.
+
+        Parameters
+        ----------
+        ts : float or datetime
+            Event time in epoch seconds, or as a `datetime`, UTC where it says no zone.
+        **values : float or None
+            By channel; a channel that is not named is missing.
+
+        Raises
+        ------
+        DataError
+            If a value is of no channel, or is no number.
+        """
+        return _verdict(self.update(*one_event(self.channels, ts, values)))
+
     def update(
         self,
-        ts: FloatArray,
-        values: FloatArray,
+        ts: npt.ArrayLike,
+        values: npt.ArrayLike,
         learn: BoolArray | None = None,
         watch: BoolArray | None = None,
     ) -> DriftResult:
@@ -90,9 +118,9 @@ class DriftDetector:
 
         Parameters
         ----------
-        ts : ndarray of float, shape (n,)
+        ts : array_like, shape (n,)
             Event times in epoch seconds.
-        values : ndarray of float, shape (n, d)
+        values : array_like, shape (n, d)
             A column a channel; NaN where missing.
         learn, watch : ndarray of bool, shape (n,), optional
             Events that may enter the reference, and that are seen at all; all by default.
@@ -107,30 +135,30 @@ class DriftDetector:
         DataError
             If the shapes do not fit.
         """
-        values = _checked(ts, values, len(self.channels))
-        everything = np.ones(len(values), dtype=np.bool_)
-        statistic = np.zeros(len(values))
-        rows, count = signal_buffer(len(values))
+        times, rows = checked_batch(self.channels, ts, values)
+        everything = np.ones(len(rows), dtype=np.bool_)
+        statistic = np.zeros(len(rows))
+        found, count = signal_buffer(len(rows))
         _walk_drift(
             self.bank["drift.source"],
             self.bank["drift.channel"],
             self.bank["drift.pair"],
             self._options,
             self.config.false_alarm_rate,
-            np.asarray(ts, dtype=np.float64),
-            values,
+            times,
+            rows,
             everything if learn is None else learn,
             everything if watch is None else watch,
-            rows,
+            found,
             count,
             statistic,
         )
-        signals = [drift_signal(row, float(ts[row["row"]]), self.channels) for row in rows[: count[0]]]
+        signals = [drift_signal(row, float(times[row["row"]]), self.channels) for row in found[: count[0]]]
         return DriftResult(statistic >= 1.0, statistic, signals)
 
     def state(self) -> dict[str, Any]:
         """Return all that the detector knows, as plain values."""
-        return _state(self.channels, self.config, self.bank)
+        return one_source_state(_VERSION, self.channels, self.config, self.bank)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -141,13 +169,12 @@ class DriftDetector:
         StateError
             If the state is of another version or incomplete.
         """
-        expect_version(state, _VERSION, "the drift detector")
-        try:
-            detector = cls(tuple(state["channels"]), DriftConfig(**state["config"]))
-            detector.bank.restore(_SOURCE, state["record"])
-        except (KeyError, TypeError) as error:
-            raise StateError(f"the drift state is damaged ({error}); start the source anew") from error
-        return detector
+        return restored(
+            state,
+            _VERSION,
+            "the drift detector",
+            lambda channels, config: cls(channels, DriftConfig(**config)),
+        )
 
 
 class MultivariateDriftDetector:
@@ -195,22 +222,27 @@ class MultivariateDriftDetector:
     """
 
     def __init__(self, channels: Sequence[str], config: MultivariateConfig | None = None) -> None:
-        _check_channels(channels, 2)
-        self.channels = tuple(channels)
+        self.channels = distinct(channels, least=2)
         self.config = config or MultivariateConfig()
-        self.bank = Bank(multivariate_layout(len(self.channels), self.config.warmup))
-        self.bank.add(_SOURCE)
+        self.bank = one_source_bank(multivariate_layout(len(self.channels), self.config.warmup))
         self._options = multivariate_options(len(self.channels), self.config)
         self._directions = multivariate_directions(len(self.channels), self.config)
 
-    def update(self, ts: FloatArray, values: FloatArray) -> DriftResult:
+    def __repr__(self) -> str:
+        return f"MultivariateDriftDetector({self.channels!r}, {self.config!r})"
+
+    def update_one(self, ts: Moment, /, **values: float | None) -> DriftVerdict:
+        """Take the next event; see `DriftDetector.update_one`."""
+        return _verdict(self.update(*one_event(self.channels, ts, values)))
+
+    def update(self, ts: npt.ArrayLike, values: npt.ArrayLike) -> DriftResult:
         """Take the next events.
 
         Parameters
         ----------
-        ts : ndarray of float, shape (n,)
+        ts : array_like, shape (n,)
             Event times in epoch seconds.
-        values : ndarray of float, shape (n, d)
+        values : array_like, shape (n, d)
             A column a channel; NaN where missing.
 
         Returns
@@ -223,9 +255,9 @@ class MultivariateDriftDetector:
         DataError
             If the shapes do not fit.
         """
-        values = _checked(ts, values, len(self.channels))
-        statistic = np.zeros(len(values))
-        rows, count = signal_buffer(len(values))
+        times, rows = checked_batch(self.channels, ts, values)
+        statistic = np.zeros(len(rows))
+        found, count = signal_buffer(len(rows))
         _walk_multivariate(
             self.bank["multivariate.source"],
             self.bank["multivariate.channel"],
@@ -238,18 +270,20 @@ class MultivariateDriftDetector:
             self._options,
             self._directions,
             self.config.false_alarm_rate,
-            np.asarray(ts, dtype=np.float64),
-            values,
+            times,
             rows,
+            found,
             count,
             statistic,
         )
-        signals = [multivariate_signal(row, float(ts[row["row"]]), self.channels) for row in rows[: count[0]]]
+        signals = [
+            multivariate_signal(row, float(times[row["row"]]), self.channels) for row in found[: count[0]]
+        ]
         return DriftResult(statistic >= 1.0, statistic, signals)
 
     def state(self) -> dict[str, Any]:
         """Return all that the detector knows, as plain values."""
-        return _state(self.channels, self.config, self.bank)
+        return one_source_state(_VERSION, self.channels, self.config, self.bank)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
@@ -260,36 +294,16 @@ class MultivariateDriftDetector:
         StateError
             If the state is of another version or incomplete.
         """
-        expect_version(state, _VERSION, "the multivariate drift detector")
-        try:
-            detector = cls(tuple(state["channels"]), MultivariateConfig(**state["config"]))
-            detector.bank.restore(_SOURCE, state["record"])
-        except (KeyError, TypeError) as error:
-            raise StateError(
-                f"the multivariate drift state is damaged ({error}); start the source anew"
-            ) from error
-        return detector
+        return restored(
+            state,
+            _VERSION,
+            "the multivariate drift detector",
+            lambda channels, config: cls(channels, MultivariateConfig(**config)),
+        )
 
 
-def _check_channels(channels: Sequence[str], least: int) -> None:
-    if len(channels) < least or len(set(channels)) != len(channels):
-        raise SettingsError(f"channels are {tuple(channels)!r}; expected at least {least}, each named once")
-
-
-def _checked(ts: FloatArray, values: FloatArray, d: int) -> FloatArray:
-    values = np.ascontiguousarray(values, dtype=np.float64)
-    if values.ndim != 2 or values.shape[1] != d or np.shape(ts) != (len(values),):
-        raise DataError(f"values have shape {values.shape} and ts {np.shape(ts)}; expected (n, {d}) and (n,)")
-    return values
-
-
-def _state(channels: tuple[str, ...], config: DriftConfig | MultivariateConfig, bank: Bank) -> dict[str, Any]:
-    return {
-        "version": _VERSION,
-        "channels": list(channels),
-        "config": asdict(config),
-        "record": bank.record(_SOURCE),
-    }
+def _verdict(result: DriftResult) -> DriftVerdict:
+    return DriftVerdict(bool(result.drift[0]), float(result.statistic[0]), result.signals)
 
 
 @kernel

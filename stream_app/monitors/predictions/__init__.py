@@ -1,7 +1,6 @@
 """The prediction monitor."""
 
 from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
-from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.monitor import PredictionMonitor
 from stream_app.monitors.predictions.outcome import Outcome
 
@@ -9,6 +8,5 @@ __all__ = [
     "Arrivals",
     "Outcome",
     "PredictionBatch",
-    "PredictionConfig",
     "PredictionMonitor",
 ]

@@ -22,8 +22,8 @@ from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import OldStateError
 from stream_app.monitors.extra_detectors import ExtraDetector
 from stream_app.monitors.predictions.columns import LabelledColumns
-from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.predictions.evidence import Named, performance_signal
+from stream_app.monitors.predictions.signals import Named, performance_signal
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Accuracy", "Baseline", "error_detector_name"]
 
@@ -36,6 +36,10 @@ TRUTH, PREDICTED, RIGHT, CONFIDENCE, P_TRUE, FIRST_P = range(6)
 
 _CLASSES_TOLD = 20
 """Models of more classes have no live features of each class: readers could not use them."""
+
+
+_USUAL_DETECTORS = (ExtraDetector(name="adwin", alert=False),)
+"""Counted, without alerts: of River's detectors the one that raises fewest false alarms on steady errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,11 @@ class Accuracy:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
+    def __init__(self, config: PredictionStream) -> None:
         self._config = config
         self._window = NewestRows(config.window, FIRST_P)
         self._first: NewestRows | None = NewestRows(config.baseline, FIRST_P)
@@ -84,7 +88,7 @@ class Accuracy:
         self._accuracy: RateDetector | None = None
         self._calibration: RateDetector | None = None
         self._errors = {
-            error_detector_name(extra): _error_detector(extra) for extra in config.error_detectors
+            error_detector_name(extra): _error_detector(extra) for extra in error_detectors(config)
         }
         self._drifts = dict.fromkeys(self._errors, 0)
         self.baseline: Baseline | None = None
@@ -322,6 +326,13 @@ class Accuracy:
                 self._errors[name] = RiverDetector.from_state(state["errors"][name])
             except OldStateError as error:
                 self.cold.append(str(error))
+
+
+def error_detectors(config: PredictionStream) -> tuple[ExtraDetector, ...]:
+    """Return the River detectors that watch the errors of each model of a stream."""
+    if config.detectors is None:
+        return _USUAL_DETECTORS
+    return tuple(ExtraDetector.of(detector) for detector in config.detectors)
 
 
 def error_detector_name(extra: ExtraDetector) -> str:

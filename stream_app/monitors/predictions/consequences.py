@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from stream_app.core.challenger import Comparison
-from stream_app.core.retraining import Evidence, RetrainingPolicy, Trigger
+from stream_app.core.retraining import Evidence, RetrainingConfig, RetrainingPolicy, Trigger
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
 from stream_app.monitors.predictions.accuracy import Accuracy
 from stream_app.monitors.predictions.columns import LabelledColumns
-from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.predictions.evidence import Named, performance_signal
 from stream_app.monitors.predictions.inputs import Inputs, numbers
+from stream_app.monitors.predictions.signals import Named, performance_signal
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Challenge", "Retraining", "Slices"]
 
@@ -22,12 +22,12 @@ class Slices:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
-        self._every = config.slice_every
+    def __init__(self, config: PredictionStream) -> None:
+        self._every = config.slice_every if config.slices else 0
         self._window = config.slice_window
         self._finder: SliceFinder | None = None
         self._labelled = 0
@@ -108,11 +108,11 @@ class Challenge:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
+    def __init__(self, config: PredictionStream) -> None:
         self._comparison = Comparison(config.versions) if config.versions else None
 
     def update(self, columns: LabelledColumns) -> None:
@@ -154,13 +154,13 @@ class Retraining:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
-        self._config = config
-        self._policy = RetrainingPolicy(config.retraining)
+    def __init__(self, config: PredictionStream) -> None:
+        self._options = RetrainingConfig(**config.retraining.model_dump())
+        self._policy = RetrainingPolicy(self._options)
         self._labelled = 0
         self._drifts: dict[str, int] = {}
 
@@ -189,7 +189,7 @@ class Retraining:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `state` was taken; a changed configuration holds from now on."""
-        self._policy = RetrainingPolicy.from_state(state["policy"], self._config.retraining)
+        self._policy = RetrainingPolicy.from_state(state["policy"], self._options)
         self._labelled = int(state["labelled"])
         self._drifts = {str(name): int(n) for name, n in state["drifts"].items()}
 

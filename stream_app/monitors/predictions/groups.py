@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from stream_app.core.fairness import GroupOutcomes, Violation
+from stream_app.core.fairness import FairnessOptions, GroupOutcomes, Violation
 from stream_app.monitors.predictions.columns import LabelledColumns
-from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.predictions.evidence import Named, performance_signal
+from stream_app.monitors.predictions.signals import Named, performance_signal
+from stream_app.settings.predictions import FairnessSettings, PredictionStream
 
 __all__ = ["Groups"]
 
@@ -22,32 +22,36 @@ class Groups:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
-        self._config = config
-        self._outcomes = {name: self._fresh() for name in config.protected} if config.favourable else {}
+    def __init__(self, config: PredictionStream) -> None:
+        self._fairness = config.fairness
+        self._options = FairnessOptions() if config.fairness is None else _options(config.fairness)
+        self._outcomes = (
+            {}
+            if config.fairness is None
+            else {name: self._fresh(config.fairness) for name in config.fairness.groups}
+        )
         self._labelled = 0
         self._due = False
         self._firing: dict[str, None] = {}
         self.words: dict[tuple[str, int], str] = {}
         """What was told in this delivery, by attribute and the place in the batch."""
 
-    def _fresh(self) -> GroupOutcomes:
-        config = self._config
-        return GroupOutcomes(config.favourable, window=config.fairness_window, options=config.fairness)
+    def _fresh(self, settings: FairnessSettings) -> GroupOutcomes:
+        return GroupOutcomes(settings.favourable, window=settings.window, options=self._options)
 
     def update(self, columns: LabelledColumns) -> None:
         """Take labelled predictions."""
-        if not self._outcomes or not len(columns):
+        if self._fairness is None or not len(columns):
             return
         predicted = [item.predicted for item in columns.items]
         for name, outcomes in self._outcomes.items():
             outcomes.update([item.categories.get(name) for item in columns.items], predicted, columns.truths)
         before, self._labelled = self._labelled, self._labelled + len(columns)
-        window = self._config.fairness_window
+        window = self._fairness.window
         self._due |= before // window != self._labelled // window
 
     def judge(self, row: int, ts: float) -> list[Named]:
@@ -106,9 +110,13 @@ class Groups:
         """Go on where `state` was taken; what is new in the settings starts afresh."""
         for name, fresh in self._outcomes.items():
             if name in state["outcomes"]:
-                stored = GroupOutcomes.from_state(state["outcomes"][name], self._config.fairness)
+                stored = GroupOutcomes.from_state(state["outcomes"][name], self._options)
                 if (stored.favourable, stored.window) == (fresh.favourable, fresh.window):
                     self._outcomes[name] = stored
         self._labelled = int(state["labelled"])
         self._due = bool(state["due"])
         self._firing = dict.fromkeys(name for name in state["firing"] if name in self._outcomes)
+
+
+def _options(settings: FairnessSettings) -> FairnessOptions:
+    return FairnessOptions(**settings.model_dump(exclude={"favourable", "groups", "window"}))

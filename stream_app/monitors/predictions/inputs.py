@@ -10,9 +10,9 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.performance import ClassMixDrift
 from stream_app.core.twosample import PSI_SEVERE, WindowedTest, WindowedTestOptions
 from stream_app.monitors.predictions.columns import PredictionColumns
-from stream_app.monitors.predictions.config import PredictionConfig
-from stream_app.monitors.predictions.evidence import Named, performance_signal
 from stream_app.monitors.predictions.intake import Unlabelled
+from stream_app.monitors.predictions.signals import Named, performance_signal
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["MAX_FEATURES", "Inputs", "numbers"]
 
@@ -30,11 +30,11 @@ class Inputs:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
+    def __init__(self, config: PredictionStream) -> None:
         self._config = config
         self._learn = self._left = _REFERENCE_WINDOWS * config.feature_window
         self._first: list[Mapping[str, float | None]] = []

@@ -19,7 +19,7 @@ from stream_app.core.versions import expect_version
 from stream_app.events import PredictionRow, Reason
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.predictions.arrivals import Arrivals
-from stream_app.monitors.predictions.config import PredictionConfig
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Unlabelled"]
 
@@ -96,11 +96,11 @@ class Intake:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
+    def __init__(self, config: PredictionStream) -> None:
         self._config = config
         self._declared = None if config.labels is None else frozenset(config.labels)
         self.labels = Labels(MAX_LABELS)
@@ -194,7 +194,7 @@ class Intake:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], config: PredictionConfig) -> Self:
+    def from_state(cls, state: Mapping[str, Any], config: PredictionStream) -> Self:
         """Go on where `state` was taken.
 
         Raises

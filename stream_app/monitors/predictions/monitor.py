@@ -6,9 +6,9 @@ from typing import Any
 
 from stream_app.events import Alert
 from stream_app.monitors.predictions.arrivals import Arrivals
-from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.outcome import Outcome
 from stream_app.monitors.predictions.source import SourceMonitor
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["PredictionMonitor"]
 
@@ -21,8 +21,10 @@ class PredictionMonitor:
 
     Parameters
     ----------
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
+    name : str
+        Name of the stream; part of each alert's identity.
 
     Notes
     -----
@@ -32,7 +34,7 @@ class PredictionMonitor:
     Examples
     --------
     >>> from stream_app.events import PredictionRow
-    >>> monitor = PredictionMonitor(PredictionConfig())
+    >>> monitor = PredictionMonitor(PredictionStream())
     >>> rows = [
     ...     PredictionRow("m", ts=1.0, id="a", prediction="cat"),
     ...     PredictionRow("m", ts=2.0, id="b", prediction="dog", label="dog"),
@@ -44,8 +46,9 @@ class PredictionMonitor:
     (2, 0.5)
     """
 
-    def __init__(self, config: PredictionConfig) -> None:
+    def __init__(self, config: PredictionStream, *, name: str = "predictions") -> None:
         self._config = config
+        self._name = name
         self._sources: dict[str, SourceMonitor] = {}
 
     def take(self, events: Arrivals, partition: int = 0) -> list[Outcome]:
@@ -94,7 +97,7 @@ class PredictionMonitor:
         for last in [*self._returns(arrivals, newest), len(arrivals.rows)]:
             if last > first:
                 if monitor is None:
-                    monitor = self._sources[source] = SourceMonitor(source, self._config)
+                    monitor = self._sources[source] = SourceMonitor(source, self._config, stream=self._name)
                 whole = last - first == len(arrivals.rows)
                 yield ended, monitor, arrivals if whole else arrivals.at(range(first, last))
             if monitor is not None and last < len(arrivals.rows):
@@ -157,5 +160,7 @@ class PredictionMonitor:
         StateError
             If it is of a newer version or damaged.
         """
-        self._sources[source] = restored = SourceMonitor.from_state(state, source, self._config)
+        self._sources[source] = restored = SourceMonitor.from_state(
+            state, source, self._config, stream=self._name
+        )
         return restored.accuracy.cold

@@ -14,23 +14,23 @@ from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
-from stream_app.monitors.damage import damage_named
 from stream_app.monitors.predictions import versions
-from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name
+from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name, error_detectors
 from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
 from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
-from stream_app.monitors.predictions.config import PredictionConfig
 from stream_app.monitors.predictions.consequences import Challenge, Retraining, Slices
-from stream_app.monitors.predictions.evidence import Named
-from stream_app.monitors.predictions.expectation import Expectation
+from stream_app.monitors.predictions.estimated_accuracy import Expectation
 from stream_app.monitors.predictions.groups import Groups
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake
 from stream_app.monitors.predictions.outcome import Outcome
-from stream_app.monitors.predictions.serving import Serving
+from stream_app.monitors.predictions.service_levels import Serving
+from stream_app.monitors.predictions.signals import Named
 from stream_app.monitors.predictions.spacing import PERIOD_ROWS, median_spacing
-from stream_app.monitors.predictions.words import describe
+from stream_app.monitors.predictions.summaries import describe
+from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.versions import upgraded
+from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["SourceMonitor"]
 
@@ -52,12 +52,15 @@ class SourceMonitor:
     ----------
     source : str
         Whose.
-    config : PredictionConfig
-        Settings.
+    config : PredictionStream
+        Settings of the stream.
+    stream : str
+        Name of the stream; part of each alert's identity.
     """
 
-    def __init__(self, source: str, config: PredictionConfig) -> None:
+    def __init__(self, source: str, config: PredictionStream, *, stream: str = "predictions") -> None:
         self.source = source
+        self.stream = stream
         self.config = config
         self.intake = Intake(config)
         self.accuracy = Accuracy(config)
@@ -69,7 +72,7 @@ class SourceMonitor:
         self.challenge = Challenge(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
-        self.alerts = AlertTracker(_alert_rules(config), self._describe)
+        self.alerts = AlertTracker(_alert_rules(stream, config), self._describe)
         self.events = 0
         self._times: list[float] = []
         self._period: float | None = None
@@ -141,7 +144,7 @@ class SourceMonitor:
     def _rates(self, period: float) -> dict[str, float]:
         """Share the budget; false alarms per event by detector."""
         config = self.config
-        rate = Budget.parse(config.budget).rate_per_event(config.sources / period)
+        rate = Budget.parse(config.budget).rate_per_event(config.expected_sources / period)
         off = {
             name
             for name, limit in (
@@ -166,14 +169,14 @@ class SourceMonitor:
                 ts, offset = float(batch.ts[at]), int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
-                        self.config.stream, self.source, last, ts=ts, partition=partition, offset=offset, before=before
+                        self.stream, self.source, last, ts=ts, partition=partition, offset=offset, before=before
                     )
                 )  # fmt: skip
         return records
 
     def _trigger(self, trigger: Trigger, offset: int, partition: int) -> RetrainingTrigger:
         return RetrainingTrigger.of(
-            self.config.stream, self.source, partition=partition, offset=offset, ts=trigger.ts, version=trigger.version,
+            self.stream, self.source, partition=partition, offset=offset, ts=trigger.ts, version=trigger.version,
             reasons=tuple(
                 TriggerReason(
                     kind=TriggerKind(reason.kind), since=reason.since, statistic=reason.statistic,
@@ -233,7 +236,9 @@ class SourceMonitor:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], source: str, config: PredictionConfig) -> Self:
+    def from_state(
+        cls, state: Mapping[str, Any], source: str, config: PredictionStream, *, stream: str = "predictions"
+    ) -> Self:
         """Go on where `state` was taken.
 
         Raises
@@ -244,8 +249,8 @@ class SourceMonitor:
             If it is of a newer version or damaged.
         """
         state = upgraded(state, source, version=versions.VERSION, upgrades=versions.UPGRADES)
-        monitor = cls(source, config)
-        with damage_named(source):
+        monitor = cls(source, config, stream=stream)
+        with restore_errors(source):
             monitor._restore(state)
         return monitor
 
@@ -268,10 +273,10 @@ class SourceMonitor:
         self.alerts.restore(state["book"])
 
 
-def _alert_rules(config: PredictionConfig) -> AlertRules:
-    errors = {error_detector_name(extra): extra.rule for extra in config.error_detectors}
+def _alert_rules(stream: str, config: PredictionStream) -> AlertRules:
+    errors = {error_detector_name(extra): extra.rule for extra in error_detectors(config)}
     psi = ExtraRule(config.feature_alerts, lasting=True)
-    return AlertRules(config.stream, config.cooldown, config.resolve_after, {**errors, "psi": psi})
+    return AlertRules(stream, config.cooldown, config.resolve_after, {**errors, "psi": psi})
 
 
 def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:

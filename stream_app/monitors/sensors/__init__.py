@@ -1,8 +1,7 @@
 """The sensor monitor."""
 
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.monitor import SensorMonitor
 from stream_app.monitors.sensors.outcome import EventScores, Outcome
 from stream_app.monitors.sensors.placement import MAX_LEARNED_CHANNELS
 
-__all__ = ["MAX_LEARNED_CHANNELS", "EventScores", "Outcome", "SensorConfig", "SensorMonitor"]
+__all__ = ["MAX_LEARNED_CHANNELS", "EventScores", "Outcome", "SensorMonitor"]

@@ -21,11 +21,11 @@ from stream_app.core.quality import (
 from stream_app.core.signals import Signal
 from stream_app.core.windows import STATISTICS, summarise, window_layout
 from stream_app.events import Readings
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.draws import DrawDetectors
 from stream_app.monitors.sensors.engine import JUDGED, budget_options
 from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_options
 from stream_app.monitors.sensors.process import ProcessDetectors
+from stream_app.settings.streams import SensorStream
 
 __all__ = ["Columns", "SourceBank"]
 
@@ -117,14 +117,14 @@ class SourceBank:
     ----------
     channels : tuple of str
         Names of the columns.
-    config : SensorConfig
-        Settings.
+    config : SensorStream
+        Settings of the stream.
     reference : Readings, optional
         Readings of normal operation, of one source: each source begins with what its detectors learn from them.
     """
 
     def __init__(
-        self, channels: tuple[str, ...], config: SensorConfig, reference: Readings | None = None
+        self, channels: tuple[str, ...], config: SensorStream, reference: Readings | None = None
     ) -> None:
         d = len(channels)
         self.channels = channels
@@ -138,15 +138,16 @@ class SourceBank:
                 **window_layout(d, config.window_rows),
             }
         )
-        self._seconds = np.inf if config.window_seconds is None else config.window_seconds
+        self._seconds = np.inf if config.window is None else config.window
+        limits = config.limits
         self._settings = (
             intake_options(
                 lateness=config.lateness, max_future=config.max_future, source_ttl=config.source_ttl
             ),
             quality_options(_quality(config)),
-            np.array([_limits(config.limits.get(name, (None, None))) for name in channels]),
+            np.array([_limits(limits.get(name, (None, None))) for name in channels]),
         )
-        self._budget = budget_options(config.budget, config.sources)
+        self._budget = budget_options(config.budget, config.expected_sources)
         self._quality = signal_buffer(_ROOM * most_signals(d))
         self._names = tuple(f"{channel}.{name}" for channel in channels for name in STATISTICS)
         if reference is not None:
@@ -248,7 +249,7 @@ def _limits(pair: tuple[float | None, float | None]) -> tuple[float, float]:
     return -math.inf if low is None else low, math.inf if high is None else high
 
 
-def _quality(config: SensorConfig) -> QualityOptions:
+def _quality(config: SensorStream) -> QualityOptions:
     """Say what of a source's data can be bad: of draws, what is missing, gone or outside of declared limits."""
     if not config.draws:
         return QualityOptions(silence=config.silent_after)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.monitor import SensorMonitor
+from stream_app.settings.streams import ImageStream, SensorStream
 
 __all__ = ["compile_kernels"]
 
@@ -18,13 +18,13 @@ def compile_kernels(draws: Iterable[bool] = (False, True)) -> None:
     Parameters
     ----------
     draws : iterable of bool
-        For which kinds of sources, see `SensorConfig`; for all by default.
+        For which kinds of sources, see `SensorStream.draws`; for all by default.
 
     Examples
     --------
     >>> compile_kernels()
     """
     for kind in draws:
-        monitor = SensorMonitor(SensorConfig(draws=kind))
+        monitor = SensorMonitor(ImageStream() if kind else SensorStream())
         monitor.update(Readings.of([SensorRow("any", 0.0, {"x": 0.0})]))
         monitor.features_of(["any"])

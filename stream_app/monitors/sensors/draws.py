@@ -21,10 +21,10 @@ from stream_app.core.drift.telling import drift_signal, multivariate_signal
 from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.engine import detector_rate, enter
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED
 from stream_app.monitors.sensors.process import drift_statistics
+from stream_app.settings.streams import SensorStream
 
 __all__ = ["DrawDetectors"]
 
@@ -47,11 +47,11 @@ class DrawDetectors:
     ----------
     channels : tuple of str
         Names of the columns.
-    config : SensorConfig
-        Settings.
+    config : SensorStream
+        Settings of the stream.
     """
 
-    def __init__(self, channels: tuple[str, ...], config: SensorConfig) -> None:
+    def __init__(self, channels: tuple[str, ...], config: SensorStream) -> None:
         self._channels = channels
         # Draws do not wander, so that nothing has to be paid in advance.
         warmup = max(config.warmup, _LEAST_DRAWS)

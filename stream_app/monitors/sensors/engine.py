@@ -31,8 +31,8 @@ BUDGET = np.dtype([("per_event", np.float64), ("per_second", np.float64)])
 """False alarms that a source may raise, by one of the two."""
 
 _HALF = 0.5
-_LARGEST_RATE = 0.01
-"""False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
+_LARGEST_RATE = 0.05
+"""False alarms per event that a detector may be given at most, the usual level of one test; above, thresholds mean nothing."""
 
 
 def budget_options(budget: str, sources: int) -> npt.NDArray[Any]:

@@ -10,15 +10,15 @@ from stream_app.errors import OldStateError, StateError
 from stream_app.events import Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.damage import damage_named
-from stream_app.monitors.extra_detectors import ExtraDetectors
+from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
+from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.engine import JUDGED
 from stream_app.monitors.sensors.intake import COUNTED, marks_of, refusal
 from stream_app.monitors.sensors.outcome import EventScores, Outcome
 from stream_app.monitors.sensors.placement import Piece, Placement
+from stream_app.settings.streams import SensorStream
 
 __all__ = ["SensorMonitor"]
 
@@ -38,15 +38,17 @@ class SensorMonitor:
 
     Parameters
     ----------
-    config : SensorConfig
-        Settings.
+    config : SensorStream
+        Settings of the stream.
     reference : Readings, optional
         Readings of normal operation, of one source: each source begins with what its detectors learn from them.
+    name : str
+        Name of the stream; part of each alert's identity.
 
     Examples
     --------
     >>> from stream_app.events import SensorRow
-    >>> monitor = SensorMonitor(SensorConfig())
+    >>> monitor = SensorMonitor(SensorStream())
     >>> rows = [SensorRow("pump-1", float(i), {"flow": float(i)}) for i in range(10)]
     >>> monitor.update(Readings.of([*rows, rows[-1]])).refusals[0].reason.value
     'duplicate'
@@ -55,10 +57,13 @@ class SensorMonitor:
     (9.0, 4.5)
     """
 
-    def __init__(self, config: SensorConfig, reference: Readings | None = None) -> None:
-        self._config = config
+    def __init__(
+        self, config: SensorStream, reference: Readings | None = None, *, name: str = "sensors"
+    ) -> None:
+        self._channels = config.channel_names
+        self._detectors = tuple(ExtraDetector.of(detector) for detector in config.detectors)
         self._rules = AlertRules(
-            config.stream, config.cooldown, config.resolve_after, {one.name: one.rule for one in config.extra}
+            name, config.cooldown, config.resolve_after, {one.name: one.rule for one in self._detectors}
         )
         self._placement = Placement(config, reference)
         self._trackers: dict[str, AlertTracker] = {}
@@ -129,13 +134,13 @@ class SensorMonitor:
 
     def _run_extras(self, piece: Piece, alerts: DeliveryAlerts, only: str | None = None) -> None:
         """Give the readings that were counted, of one source or of all, to the extra detectors."""
-        if not self._config.extra:
+        if not self._detectors:
             return
         ts = alerts.readings.ts
         for source, mine in alerts.counted(piece, only).items():
             extras = self._extras.get(source)
             if extras is None:
-                extras = self._extras[source] = ExtraDetectors(self._config.extra)
+                extras = self._extras[source] = ExtraDetectors(self._detectors)
             rows = piece.rows[mine]
             for name, signal in extras.update(ts[rows], piece.bank.channels, piece.values[mine]):
                 row = int(rows[signal.row])
@@ -202,12 +207,12 @@ class SensorMonitor:
         """
         self.forget(source)
         cold: list[str] = []
-        with damage_named(source):
+        with restore_errors(source):
             channels = tuple(str(name) for name in state["channels"])
-            if self._config.channels is not None and channels != self._config.channels:
+            if self._channels is not None and channels != self._channels:
                 raise OldStateError(
                     f"state of {source}: of the channels {list(channels)[:5]}, declared are "
-                    f"{list(self._config.channels)[:5]}; {_START_COLD}"
+                    f"{list(self._channels)[:5]}; {_START_COLD}"
                 )
             if not 0 < len(channels) == len(set(channels)) <= _MOST_CHANNELS:
                 raise StateError(f"state of {source} is damaged: it has {len(channels)} channels")
@@ -215,8 +220,8 @@ class SensorMonitor:
             if state["alerts"] is not None:
                 tracker = AlertTracker(self._rules)
                 tracker.restore(state["alerts"])
-            if state["extras"] is not None and self._config.extra:
-                extras = ExtraDetectors(self._config.extra)
+            if state["extras"] is not None and self._detectors:
+                extras = ExtraDetectors(self._detectors)
                 cold = extras.restore(state["extras"])
             bank = self._placement.bank(channels)
             try:

@@ -19,7 +19,7 @@ class EventScores:
     Parameters
     ----------
     score : array, shape (n,)
-        Anomaly score: the larger, the rarer. 0 while learning.
+        Anomaly score in decades: 3 is once in a thousand events. 0 while learning.
     anomaly : array of bool, shape (n,)
         Whether the event lies in an anomaly.
     changepoint : array of bool, shape (n,)

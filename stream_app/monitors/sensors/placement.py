@@ -9,7 +9,7 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.events import Group, Readings, Reason
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.sensors.bank import SourceBank
-from stream_app.monitors.sensors.config import SensorConfig
+from stream_app.settings.streams import SensorStream
 
 __all__ = ["MAX_LEARNED_CHANNELS", "Piece", "Placement"]
 
@@ -48,14 +48,15 @@ class Placement:
 
     Parameters
     ----------
-    config : SensorConfig
-        Settings.
+    config : SensorStream
+        Settings of the stream.
     reference : Readings, optional
         See `SourceBank`.
     """
 
-    def __init__(self, config: SensorConfig, reference: Readings | None = None) -> None:
+    def __init__(self, config: SensorStream, reference: Readings | None = None) -> None:
         self._config = config
+        self._declared = config.channel_names
         self._reference = reference
         self._banks: dict[tuple[str, ...], SourceBank] = {}
         self._homes: dict[str, SourceBank] = {}
@@ -164,7 +165,7 @@ class Placement:
         if group.channels == home.channels:
             return True
         known = set(home.channels)
-        return known == set(group.channels) if self._config.channels else known.issuperset(group.channels)
+        return known == set(group.channels) if self._declared else known.issuperset(group.channels)
 
     def _in_turn(
         self, readings: Readings, apart: dict[int, Group], refusals: list[Refusal]
@@ -190,7 +191,7 @@ class Placement:
         yield from _gathered(readings, gathered)
 
     def _problem(self, group: Group, home: SourceBank | None) -> str | None:
-        declared = self._config.channels
+        declared = self._declared
         if declared is not None:
             missing = [name for name in declared if name not in group.channels]
             unknown = [name for name in group.channels if name not in declared]
@@ -209,7 +210,7 @@ class Placement:
         known = () if home is None else home.channels
         # In the order of their names, because that in an event is its producer's whim, and lost where it is decoded.
         new = tuple(sorted(name for name in group.channels if name not in known))
-        bank = self.bank(self._config.channels or known + new)
+        bank = self.bank(self._declared or known + new)
         if home is None:
             bank.records.add(source)
         else:

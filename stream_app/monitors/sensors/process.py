@@ -10,20 +10,24 @@ from stream_app.core.anomaly import AnomalyConfig, anomaly_layout, anomaly_signa
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Bank, Layout
 from stream_app.core.drift import DriftConfig
+from stream_app.core.drift.filtering import TRACKING
 from stream_app.core.drift.records import drift_layout, drift_options
 from stream_app.core.drift.step import drift_statistic, drift_step
 from stream_app.core.drift.telling import drift_signal
 from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
-from stream_app.monitors.sensors.config import SensorConfig
 from stream_app.monitors.sensors.engine import detector_rate, enter
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED
+from stream_app.settings.streams import SensorStream
 
 __all__ = ["ProcessDetectors", "drift_statistics"]
 
 _DRIFT_WARMUP = 1000
 """Events from which drift detection learns at least, whatever the anomaly detector needs."""
+
+_LASTING = TRACKING
+"""Events of a marked episode that drift is not shown: a drift lasts, and what is shorter is for the anomaly detector."""
 
 _SIGNALS = 256
 _MOST = 4  # signals of anomalies and changepoints that one event can give
@@ -39,11 +43,11 @@ class ProcessDetectors:
     ----------
     channels : tuple of str
         Names of the columns.
-    config : SensorConfig
-        Settings.
+    config : SensorStream
+        Settings of the stream.
     """
 
-    def __init__(self, channels: tuple[str, ...], config: SensorConfig) -> None:
+    def __init__(self, channels: tuple[str, ...], config: SensorStream) -> None:
         self._channels = channels
         self._anomaly_options = AnomalyConfig(warmup=config.warmup).options()
         self._drift_options = drift_options(
@@ -182,9 +186,11 @@ def advance(
         verdict["anomaly"] = source["marked"]
         verdict["changepoint"] = source["changepoint"]
         told = drift_count[0]
+        marked = source["marked"]
+        watch = not source["alarmed"] and (not marked or source["length"] > _LASTING)
         drift_step(
             drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0], rate,
-            ts[row], values[i], not source["marked"], not source["alarmed"], row, drift_signals, drift_count,
+            ts[row], values[i], not marked, watch, row, drift_signals, drift_count,
         )  # fmt: skip
         verdict["drift"] = drift_count[0] > told
     return len(slots)

@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import msgspec
@@ -13,6 +14,8 @@ from stream_app.errors import SettingsError, StateError
 MAKERS = [
     lambda: EveryPolicy(resolve_after=7.0, cool_down=5.0),
     lambda: ConsecutivePolicy(2, resolve_after=4.0),
+    lambda: EveryPolicy(resolve_after=math.inf, cool_down=5.0),
+    lambda: ConsecutivePolicy(2, resolve_after=math.inf, cool_down=5.0),
 ]
 
 
@@ -70,6 +73,22 @@ def test_a_cooling_alert_does_not_fire_again():
         ("ks/flow", "resolved", 2),
         ("ks/flow", "firing", 13),
         ("ks/flow", "resolved", 15),
+    ]
+
+
+def test_a_condition_that_outlasts_the_cooling_fires_when_it_is_over():
+    policy = EveryPolicy(resolve_after=math.inf, cool_down=10.0)
+    # At row 2 one ends and another begins; at row 30 one begins that is over before the cooling is.
+    beginnings = [signal(0), signal(2), signal(30), signal(45)]
+    ends = [signal(row, ended=True) for row in (2, 25, 32, 47)]
+    stream = sorted([*ends, *beginnings], key=lambda one: (one.row, not one.ended))
+    assert seen(policy.update(stream, np.arange(60.0))) == [
+        ("ks/flow", "firing", 0),
+        ("ks/flow", "resolved", 2),
+        ("ks/flow", "firing", 12),
+        ("ks/flow", "resolved", 25),
+        ("ks/flow", "firing", 45),
+        ("ks/flow", "resolved", 47),
     ]
 
 

@@ -157,6 +157,15 @@ def test_an_episode_ends_soon_after_the_return_and_names_its_channel():
     assert not result.marked[900:].any()
 
 
+def test_a_greater_fault_that_begins_in_a_smaller_one_is_marked_until_its_own_end():
+    values = np.random.default_rng(11).normal(size=(1500, 3))
+    values[700:760, 0] += 5.0
+    values[740:1000, 1] -= 15.0
+    result = watched(values, rate=1e-5)
+    assert result.marked[710:1000].all()
+    assert not result.marked[1060:].any()
+
+
 def test_a_level_that_stays_is_adopted_and_the_next_step_from_it_is_seen():
     values = np.random.default_rng(2).normal(size=(4000, 1))
     values[1000:] += 20.0
@@ -166,6 +175,35 @@ def test_a_level_that_stays_is_adopted_and_the_next_step_from_it_is_seen():
     assert dict(ends[0].context)["adopted"] == 1.0
     assert not result.marked[2200:3000].any()
     assert result.alarmed[3005]
+
+
+def test_a_return_to_the_level_before_an_adopted_one_is_over_soon():
+    values = np.random.default_rng(12).normal(size=(3000, 1))
+    values[800:1500] += 15.0  # adopted
+    result = watched(values, rate=1e-4)
+    assert result.marked[800:1200].all()
+    assert not result.marked[1330:1500].any()
+    assert not result.marked[1530:].any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sensor_that_drifts_by_six_deviations_is_alarmed_before_it_is_there(seed):
+    values = np.random.default_rng([14, seed]).normal(size=(1800, 4))
+    values[1200:1600, 1] += np.linspace(0.0, 6.0, 400)
+    result = watched(values, rate=5e-6)
+    assert result.alarmed[1200:1500].any()
+    assert result.marked[1400:1600].all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fault_that_comes_and_goes_is_alarmed_a_few_times(seed):
+    rng = np.random.default_rng([20, seed])
+    values = rng.normal(size=(4000, 20))
+    load = 20.0 * (rng.random(100) < 0.4).repeat(15)
+    values[2000:3500, 1] += load
+    values[2000:3500, 2] += 0.7 * load
+    begun = [s.row for s in watched(values).signals if s.kind == "anomaly" and not s.ended]
+    assert 1 <= len([row for row in begun if 2000 <= row < 3500]) <= 5
 
 
 def test_noise_that_dies_or_swells_is_marked():
@@ -203,6 +241,50 @@ def test_alarms_keep_the_budget_where_nothing_happens(kind, events):
     assert begun <= (allowed + 1 if model_holds else 2 * allowed + streams)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_day_is_known_where_events_come_every_hour(seed):
+    rng = np.random.default_rng(seed)
+    hours = np.arange(24 * 50)
+    values = 10.0 * np.sin(2.0 * np.pi * hours / 24.0) + rng.normal(scale=0.5, size=len(hours))
+    values[1110:1114] -= 8.0  # what is usual at another time of the day
+    result = watched(values[:, None], gap=3600.0)
+    assert result.marked[1112]
+    assert result.marked[800:1110].mean() < 0.1
+
+
+def test_a_return_to_where_a_wandering_channel_mostly_was_is_no_anomaly():
+    time = np.arange(7500)
+    crest = 6750
+    wave = 3.0 * np.sin(2.0 * np.pi * time / 3000.0) + np.random.default_rng(0).normal(scale=0.3, size=7500)
+    ramp = np.zeros(7500)
+    ramp[crest : crest + 200] = 3.0 * np.minimum(1.0, np.arange(200) / 60.0)
+    away, back = watched((wave + ramp)[:, None]), watched((wave - ramp)[:, None])
+    assert away.marked[crest : crest + 200].sum() > 100
+    assert not back.marked[crest : crest + 200].any()
+
+
+@pytest.mark.parametrize("kind", ["white", "counts", "heavy"])
+def test_a_score_is_the_decades_of_how_often_an_event_is_as_odd(kind):
+    score = watched(history(kind, 7, 40_000)[:, None]).score[400:]
+    for decades in (1.0, 2.0, 3.0):
+        share = np.mean(score >= decades)
+        assert share <= 1.5 * 10.0**-decades
+    # It says more than that nothing ever happens.
+    assert np.mean(score >= 1.0) > 0.01
+
+
+def test_what_lasts_scores_less_than_its_onset_and_what_is_routine_less_than_what_is_new():
+    rng = np.random.default_rng(9)
+    values = rng.normal(size=20_000)
+    routine = np.flatnonzero((np.arange(20_000) % 500 < 3) & (np.arange(20_000) > 1000))
+    values[routine] += 12.0
+    values[19_100:19_103] += 60.0
+    score = watched(values[:, None]).score
+    onset, after = score[19_100:19_104].max(), score[19_110:19_140].max()
+    assert after < onset
+    assert score[10_000:19_000].max() < onset
+
+
 def test_changepoints_lie_at_the_steps_of_an_anomaly():
     values = np.random.default_rng(8).normal(size=(1500, 1))
     values[800:950] += 15.0
@@ -216,7 +298,7 @@ def test_changepoints_lie_at_the_steps_of_an_anomaly():
 def test_settings_and_shapes_are_checked():
     with pytest.raises(SettingsError, match="rate"):
         AnomalyDetector(("a",), rate=0.0)
-    with pytest.raises(DataError, match="distinct"):
+    with pytest.raises(SettingsError, match="distinct"):
         AnomalyDetector(("a", "a"))
     with pytest.raises(DataError, match="shape"):
         AnomalyDetector(("a",)).update([0.0], [[1.0, 2.0]])

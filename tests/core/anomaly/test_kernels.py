@@ -78,8 +78,8 @@ def test_a_restored_source_goes_on_as_if_it_had_not_stopped():
     values = np.random.default_rng(3).normal(size=(1200, 3))
     values[900:950] += 9.0
     ts = np.arange(1200.0)
-    whole = AnomalyDetector("abc").update(ts, values)
-    first, second = AnomalyDetector("abc"), AnomalyDetector("abc")
+    whole = AnomalyDetector(tuple("abc")).update(ts, values)
+    first, second = AnomalyDetector(tuple("abc")), AnomalyDetector(tuple("abc"))
     first.update(ts[:800], values[:800])
     second.bank.restore("source", first.bank.record("source"))
     np.testing.assert_array_equal(second.update(ts[800:], values[800:]).score, whole.score[800:])

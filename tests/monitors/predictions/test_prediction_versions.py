@@ -5,10 +5,11 @@ import pytest
 from prediction_streams import arrivals, events, model, packed
 
 from stream_app.errors import OldStateError, StateError
-from stream_app.monitors.predictions import PredictionConfig, PredictionMonitor, versions
+from stream_app.monitors.predictions import PredictionMonitor, versions
+from stream_app.settings import PredictionStream
 from stream_app.store import pack_state, unpack_state
 
-CONFIG = PredictionConfig(window=100, baseline=100, feature_window=50)
+CONFIG = PredictionStream(window=100, baseline=100, feature_window=50)
 ROWS = events(*model(np.random.default_rng(0), 300, 2.0))
 
 

@@ -1,0 +1,140 @@
+"""The alerts of a backtest from their beginnings to their ends, a row each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stream_app.core.signals import WHOLE_SOURCE
+from stream_app.events import Alert, AlertState
+
+__all__ = ["EPISODE_COLUMNS", "AlertEpisode", "Change", "episodes_of"]
+
+EPISODE_COLUMNS = (
+    "source",
+    "kind",
+    "channel",
+    "started_at",
+    "ended_at",
+    "quantity",
+    "before",
+    "after",
+    "severity",
+    "detector",
+    "summary",
+    "row",
+)
+"""Columns of a table of alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed from what to what.
+
+    Parameters
+    ----------
+    quantity : {"mean", "std", "correlation", "value"} or None
+        What changed; None where the alert has no figure, as one for a gap.
+    before, after : float or None
+        Its values.
+
+    Examples
+    --------
+    >>> str(Change("mean", 32.0, 29.04)), str(Change("value", None, -3.0)), str(Change())
+    ('mean 32 → 29.04', 'value -3', '')
+    """
+
+    quantity: str | None = None
+    before: float | None = None
+    after: float | None = None
+
+    def __str__(self) -> str:
+        values = [f"{value:.4g}" for value in (self.before, self.after) if value is not None]
+        return f"{self.quantity} {' → '.join(values)}" if self.quantity and values else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEpisode:
+    """An alert, from its beginning to its end.
+
+    Parameters
+    ----------
+    began : Alert
+        The alert as it began.
+    ended : Alert or None
+        The same as it ended; None where it lasted to the end of the rows.
+    """
+
+    began: Alert
+    ended: Alert | None = None
+
+    @property
+    def channel(self) -> str:
+        """The channel; of an alert of the whole source the one most to blame, ``*`` where none is."""
+        if self.began.channel == WHOLE_SOURCE and self.began.contributions:
+            return self.began.contributions[0][0]
+        return self.began.channel
+
+    @property
+    def change(self) -> Change:
+        """What changed in that channel."""
+        figures = self.began.context
+        if self.began.detector == "drift.scale":
+            return Change("std", figures.get("std_before"), figures.get("std_after"))
+        if "mean_before" in figures:
+            return Change("mean", figures["mean_before"], figures.get("mean_after"))
+        if "correlation_before" in figures:
+            return Change("correlation", figures["correlation_before"])
+        return Change("value", None, figures["value"]) if "value" in figures else Change()
+
+    @property
+    def started_at(self) -> float:
+        """When it began, in epoch seconds."""
+        return self.began.started_at
+
+    @property
+    def ended_at(self) -> float | None:
+        """When it ended, in epoch seconds."""
+        return None if self.ended is None else self.ended.ended_at
+
+    def values(self) -> tuple[Any, ...]:
+        """Return one value for each of `EPISODE_COLUMNS`; times are `datetime`, UTC, rows are counted from 0."""
+        began, change = self.began, self.change
+        return (
+            began.source,
+            began.kind,
+            self.channel,
+            _moment(self.started_at),
+            _moment(self.ended_at),
+            change.quantity,
+            change.before,
+            change.after,
+            (self.ended or began).severity.value,
+            began.detector,
+            began.summary,
+            began.offset,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; times in RFC 3339, UTC."""
+        plain = dict(zip(EPISODE_COLUMNS, self.values(), strict=True))
+        return plain | {name: _text(plain[name]) for name in ("started_at", "ended_at")}
+
+
+def episodes_of(alerts: Iterable[Alert]) -> list[AlertEpisode]:
+    """Join beginnings and ends, which come in their order; episodes stand in the order in which they began."""
+    found: dict[str, AlertEpisode] = {}
+    for alert in alerts:
+        if alert.state is AlertState.FIRING:
+            found[alert.id] = AlertEpisode(alert)
+        elif alert.id in found:
+            found[alert.id] = AlertEpisode(found[alert.id].began, alert)
+    return list(found.values())
+
+
+def _moment(ts: float | None) -> datetime | None:
+    return None if ts is None else datetime.fromtimestamp(ts, UTC)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,130 @@
+"""The page of a report: tables, its frame, and where it lies."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+from stream_app.backtesting.episodes import AlertEpisode
+from stream_app.backtesting.plot import require_matplotlib
+from stream_app.errors import SettingsError
+from stream_app.events import Alert
+
+__all__ = [
+    "ALERT_HEADINGS",
+    "MOST_ALERTS",
+    "MOST_PICTURES",
+    "alert_cells",
+    "episode_cells",
+    "episode_table",
+    "html_table",
+    "instant",
+    "open_directory",
+    "picture_name",
+    "write_page",
+]
+
+MOST_PICTURES = 50
+"""Sources that get a picture, in the order of their first rows: each is held in memory until the end."""
+MOST_ALERTS = 500
+"""Alerts that are listed."""
+
+ALERT_HEADINGS = ("began (UTC)", "source", "kind", "severity", "what")
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1100px; margin: 2.5rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+p.lead { color: #57606a; margin-top: 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid #e4e7eb; vertical-align: top; }
+th { color: #57606a; font-weight: 600; } td.n, th.n { text-align: right; }
+img { width: 100%; margin: .4rem 0 1.6rem; border: 1px solid #e4e7eb; }
+.wide { overflow-x: auto; }
+"""
+
+
+def open_directory(directory: Path) -> None:
+    """Make the directory of a report, if it is missing, and see that pictures can be drawn.
+
+    Raises
+    ------
+    SettingsError
+        If matplotlib is not installed or the directory cannot be made.
+    """
+    require_matplotlib()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"--report {directory}: cannot be made: {error.strerror}") from None
+
+
+def picture_name(number: int, name: str) -> str:
+    """Return the name of a source's picture.
+
+    Examples
+    --------
+    >>> picture_name(3, "../pump 1")
+    '03-..-pump-1.png'
+    """
+    return f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.png"
+
+
+def instant(ts: float) -> str:
+    """Return an event time as it stands in tables, UTC."""
+    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def alert_cells(alert: Alert) -> tuple[str, ...]:
+    """Return what a table says of an alert, below `ALERT_HEADINGS`."""
+    return instant(alert.started_at), alert.source, alert.kind, alert.severity.value, alert.summary
+
+
+def episode_table(episodes: Sequence[AlertEpisode], most: int = MOST_ALERTS) -> list[str]:
+    """Return a table of alerts as HTML, and a line that says so where it leaves some out."""
+    if not episodes:
+        return ["<p>None.</p>"]
+    headings = ("began (UTC)", "ended", "source", "kind", "channel", "change", "severity")
+    table = html_table(headings, [episode_cells(episode) for episode in episodes[:most]], numbers=0)
+    left = len(episodes) - most
+    return [table, f"<p>{left:,} more alerts are not listed.</p>"] if left > 0 else [table]
+
+
+def episode_cells(episode: AlertEpisode) -> tuple[str, ...]:
+    """Return what a table says of an alert: beginning, end, source, kind, channel, change, severity."""
+    *_, worst = filter(None, (episode.began, episode.ended))
+    return (
+        instant(episode.started_at),
+        "-" if episode.ended_at is None else instant(episode.ended_at),
+        episode.began.source,
+        episode.began.kind,
+        episode.channel,
+        str(episode.change) or episode.began.summary,
+        worst.severity.value,
+    )
+
+
+def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int) -> str:
+    """Return a table whose last `numbers` columns are numbers."""
+    first = len(headings) - numbers
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag}{' class=n' if i >= first else ''}>{escape(cell)}</{tag}>" for i, cell in enumerate(cells)
+        )
+
+    head = f"<tr>{line('th', headings)}</tr>\n" if any(headings) else ""
+    body = "\n".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    return f'<div class="wide"><table>\n{head}{body}\n</table></div>'
+
+
+def write_page(directory: Path, title: str, lead: str, body: Sequence[str]) -> Path:
+    """Write ``summary.html``: a heading, a line that says what this is, and what follows, as HTML."""
+    page = directory / "summary.html"
+    parts = [f"<h1>Backtest of {escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>', *body]
+    text = (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Backtest of {escape(title)}</title>\n'
+        f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
+    )
+    page.write_text(text, encoding="utf-8")
+    return page

@@ -1,0 +1,247 @@
+"""The picture of one source: its channels, what was found in them, and what is true."""
+
+from collections import Counter
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.backtesting.trace import Bins, Trace
+from stream_app.core.arrays import BoolArray
+from stream_app.core.signals import WHOLE_SOURCE
+from stream_app.errors import SettingsError
+from stream_app.events import Alert
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "FOUND",
+    "LEARNING",
+    "LINE",
+    "TRUTH",
+    "draw_source",
+    "instants",
+    "plain",
+    "put_title",
+    "require_matplotlib",
+]
+
+MOST_CHANNELS = 10
+_MANY_LINES = 16
+FOUND, TRUTH, LEARNING, LINE = "#c8102e", "#e0a100", "#8a8f98", "#1f3a5f"
+CHANGE, DRIFT, QUALITY = "#0a7d6c", "#7b3fa0", "#5b6470"
+
+_Times = npt.NDArray[np.datetime64]
+
+
+def require_matplotlib() -> None:
+    """Make sure that pictures can be drawn.
+
+    Raises
+    ------
+    SettingsError
+        If matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise SettingsError("pictures need matplotlib; install it with: pip install 'streamgauge[report]'")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A stretch of time on the axis."""
+
+    begin: np.datetime64
+    end: np.datetime64
+
+
+def draw_source(name: str, trace: Trace, *, told: str = "") -> "Figure":
+    """Draw a source.
+
+    From top to bottom: when anomalies were found and when they truly were, with the changepoints and drift; then the
+    channels; then the score with the thresholds at which anomalies began.
+
+    Parameters
+    ----------
+    name : str
+        For the title.
+    trace : Trace
+        What to draw.
+    told : str
+        A line under the title, with figures.
+    """
+    from stream_app.backtesting.figure import NotebookFigure  # noqa: PLC0415 needs matplotlib
+
+    bins = trace.bins()
+    shown = _shown(trace)
+    heights = [0.32 * len(_lanes(trace)) + 0.15, *[0.95] * len(shown), 1.35]
+    figure = NotebookFigure(figsize=(12.0, sum(heights) + 1.1), layout="constrained")
+    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    ts = instants(bins.ts)
+    _draw_lanes(axes[0], trace, bins, ts)
+    for axis, channel in zip(axes[1:-1], shown, strict=True):
+        _draw_channel(axis, trace, bins, ts, channel)
+    _draw_score(axes[-1], trace, bins, ts)
+    _finish(figure, axes, ts, trace)
+    left_out = f"{len(shown)} of {len(trace.channels)} channels, those most to blame"
+    told = "; ".join(filter(None, (told, left_out if len(shown) < len(trace.channels) else "")))
+    put_title(axes[0], name, told)
+    return figure
+
+
+def put_title(axis: Any, name: str, told: str) -> None:
+    """Write a title over a picture, and a line of figures under it."""
+    axis.set_title(plain(name), loc="left", fontsize=13, fontweight="bold", pad=22)
+    axis.annotate(
+        plain(told),
+        (0, 1),
+        (0, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9.5,
+        color="#57606a",
+    )
+
+
+def _shown(trace: Trace) -> list[int]:
+    """Return the channels to draw: all, or those that alerts blame most."""
+    blame: Counter[str] = Counter()
+    for alert in trace.alerts:
+        for channel, share in alert.contributions or ((alert.channel, 1.0),):
+            blame[channel] += share  # type: ignore[assignment] # shares are fractions
+    del blame[WHOLE_SOURCE]
+    order = sorted(range(len(trace.channels)), key=lambda j: -blame[trace.channels[j]])
+    return sorted(order[:MOST_CHANNELS])
+
+
+def instants(ts: npt.ArrayLike) -> _Times:
+    """Return event times as an axis takes them."""
+    return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
+
+
+def _stretches(flags: BoolArray, ts: _Times) -> list[_Stretch]:
+    """Return where the flags are up, each until the time of the first row after it."""
+    turns = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=np.int8(0), append=np.int8(0)))
+    last = len(ts) - 1
+    return [
+        _Stretch(ts[begin], ts[min(end, last)])
+        for begin, end in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True)
+    ]
+
+
+def _lanes(trace: Trace) -> list[str]:
+    """Return the lanes of the overview, from top to bottom."""
+    truth = ["truth"] if trace.labelled or trace.with_changepoints else []
+    quality = ["quality"] if any(alert.kind == "quality" for alert in trace.alerts) else []
+    return [*truth, "found", "drift", *quality]
+
+
+def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
+    lanes = _lanes(trace)
+    height = {lane: len(lanes) - 1 - i for i, lane in enumerate(lanes)}
+    bars = [("found", bins.found, FOUND)] + ([("truth", bins.truth, TRUTH)] if "truth" in lanes else [])
+    for lane, flags, colour in bars:
+        for stretch in _stretches(flags, ts):
+            axis.fill_between(
+                [stretch.begin, stretch.end], height[lane] - 0.32, height[lane] + 0.32, color=colour, lw=0.8
+            )
+    for lane, moments in (("truth", trace.true_changes), ("found", trace.found_changes)):
+        if moments:
+            x = instants(moments)
+            axis.vlines(x, height[lane] - 0.45, height[lane] + 0.45, color="black", lw=1.4)
+    problems = [alert.started_at for alert in trace.alerts if alert.kind == "quality"]
+    for lane, moments, mark, colour in (
+        ("drift", trace.drifts, "v", DRIFT),
+        ("quality", problems, "|", QUALITY),
+    ):
+        if moments:
+            axis.plot(instants(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
+    axis.set_yticks([height[lane] for lane in lanes], lanes)
+    axis.set_ylim(-0.6, len(lanes) - 0.4)
+    axis.tick_params(axis="y", length=0)
+
+
+def _draw_channel(axis: Any, trace: Trace, bins: Bins, ts: _Times, channel: int) -> None:
+    low, high = bins.low[:, channel], bins.high[:, channel]
+    if np.array_equal(low, high, equal_nan=True):
+        axis.plot(ts, low, color=LINE, lw=0.8)
+    else:
+        axis.fill_between(ts, low, high, color=LINE, lw=0.6)
+    _shade(axis, trace, bins, ts)
+    axis.set_ylabel(
+        _wrapped(trace.channels[channel]), rotation=0, ha="right", va="center", fontsize=9, labelpad=6
+    )
+    axis.locator_params(axis="y", nbins=3)
+
+
+def _wrapped(name: str) -> str:
+    return "\n".join(wrap(plain(name), width=18, max_lines=2, placeholder="…"))
+
+
+def plain(text: str) -> str:
+    """Return text in which a dollar does not begin a formula."""
+    return text.replace("$", r"\$")
+
+
+def _shade(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
+    for flags, colour, alpha in ((bins.learning, LEARNING, 0.15), (bins.found, FOUND, 0.16)):
+        for stretch in _stretches(flags, ts):
+            axis.axvspan(stretch.begin, stretch.end, color=colour, alpha=alpha, lw=0, zorder=0)
+    truth = _stretches(bins.truth, ts)
+    edges = [moment for stretch in truth for moment in (stretch.begin, stretch.end)]
+    lines = (
+        (edges, TRUTH, "-"),
+        (instants(trace.found_changes), CHANGE, "--"),
+        (instants(trace.drifts), DRIFT, ":"),
+    )
+    # Where there are many, lines must not hide the channel.
+    width = 1.2 if sum(len(moments) for moments, _, _ in lines) <= _MANY_LINES else 0.5
+    for moments, colour, style in lines:
+        for moment in moments:
+            axis.axvline(moment, color=colour, lw=width, ls=style)
+
+
+def _draw_score(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
+    _shade(axis, trace, bins, ts)
+    axis.plot(ts, bins.score, color="black", lw=0.8)
+    if begun := _crossings(trace):
+        # The threshold is known where it was crossed; it holds until the next crossing shows another one.
+        x = [*instants([alert.started_at for alert in begun]), ts[-1]]
+        levels = [alert.threshold for alert in begun]
+        axis.step([ts[0], *x[1:]], [levels[0], *levels], where="pre", color=FOUND, lw=1.2, ls="-.")
+    axis.set_ylabel("score", rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
+    axis.set_ylim(bottom=0)
+
+
+def _crossings(trace: Trace) -> list[Alert]:
+    return [alert for alert in trace.alerts if alert.detector == "anomaly"]
+
+
+def _finish(figure: Any, axes: Any, ts: _Times, trace: Trace) -> None:
+    dates, lines = import_module("matplotlib.dates"), import_module("matplotlib.lines")
+    patch, line = import_module("matplotlib.patches").Patch, lines.Line2D
+    for axis in axes:
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+        axis.tick_params(labelsize=8)
+    axes[0].spines["left"].set_visible(False)
+    if len(ts) > 1:
+        axes[-1].set_xlim(ts[0], ts[-1])
+    locator = dates.AutoDateLocator()
+    axes[-1].xaxis.set_major_locator(locator)
+    axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    figure.align_ylabels(axes)
+    drawn = {
+        patch(color=LEARNING, alpha=0.3, label="learning"): True,
+        patch(color=FOUND, alpha=0.35, label="anomaly marked"): True,
+        line([], [], color=TRUTH, lw=2, label="true anomaly, begin and end"): trace.labelled,
+        line([], [], color=CHANGE, ls="--", label="changepoint found (above: ticks)"): trace.found_changes,
+        line([], [], color=DRIFT, ls=":", marker="v", label="drift found"): trace.drifts,
+        line([], [], color=FOUND, ls="-.", label="level of an alert"): _crossings(trace),
+    }
+    keys = [key for key, present in drawn.items() if present]
+    figure.legend(handles=keys, loc="outside lower left", ncols=len(keys), frameon=False, fontsize=8)

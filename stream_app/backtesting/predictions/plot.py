@@ -1,0 +1,120 @@
+"""The picture of one model: how often it was right, what that was held against, and what was told."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title
+from stream_app.backtesting.predictions.timeline import Course
+from stream_app.events import AlertState
+from stream_app.settings import PredictionStream
+
+__all__ = ["plot_model"]
+
+_MANY_ALERTS = 12
+
+
+def plot_model(name: str, course: Course, config: PredictionStream, path: Path, *, told: str = "") -> None:
+    """Draw a model and write the picture as PNG.
+
+    Parameters
+    ----------
+    name : str
+        For the title.
+    course : Course
+        What to draw.
+    config : PredictionStream
+        What its accuracy is held against.
+    path : Path
+        Where to; ends in ``.png``.
+    told : str
+        A line under the title, with figures.
+    """
+    figure = import_module("matplotlib.figure").Figure(figsize=(12.0, 4.2), layout="constrained")
+    axis = figure.subplots()
+    _draw_accuracy(axis, course, config)
+    _draw_told(axis, course)
+    _finish(axis)
+    put_title(axis, name, told)
+    handles, labels = axis.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles, labels, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=8
+        )
+    figure.savefig(path, dpi=110)
+
+
+def _draw_accuracy(axis: Any, course: Course, config: PredictionStream) -> None:
+    if not course.ts:
+        return
+    ts = instants(course.ts)
+    figures = {name: np.array(column) for name, column in course.figures.items()}
+    axis.fill_between(ts, figures["accuracy.low"], figures["accuracy.high"], color=LINE, alpha=0.15, lw=0)
+    label = f"accuracy of the last {config.window:,}, with its 95 % interval"
+    axis.plot(ts, figures["accuracy"], color=LINE, lw=1.6, label=label)
+    if not np.isnan(figures["estimated_accuracy"]).all():
+        axis.plot(
+            ts, figures["estimated_accuracy"], color=TRUTH, lw=1.3, ls="--", label="estimated without labels"
+        )
+    expected = figures["baseline.accuracy"]
+    if config.baseline_accuracy is not None:
+        expected = np.full(len(ts), config.baseline_accuracy)
+    if not np.isnan(expected).all():
+        axis.plot(ts, expected, color=LEARNING, lw=1.0, label="baseline")
+        axis.plot(
+            ts,
+            expected - config.max_drop,
+            color=LEARNING,
+            lw=1.0,
+            ls=":",
+            label=f"baseline less {100 * config.max_drop:g} points",
+        )
+
+
+def _draw_told(axis: Any, course: Course) -> None:
+    """Mark alerts where they began, down to where they ended, and triggers."""
+    ends = {
+        alert.id: alert.ended_at
+        for alert in course.alerts
+        if alert.state is AlertState.RESOLVED and alert.ended_at is not None
+    }
+    begun = [alert for alert in course.alerts if alert.state is AlertState.FIRING]
+    for number, alert in enumerate(begun):
+        at = instants([alert.started_at])[0]
+        axis.axvline(at, color=FOUND, lw=1.2, label="alert, until it ends" if number == 0 else None)
+        last = ends.get(alert.id, course.ts[-1] if course.ts else alert.started_at)
+        axis.axvspan(at, instants([max(last, alert.started_at)])[0], color=FOUND, alpha=0.06, lw=0, zorder=0)
+        if len(begun) <= _MANY_ALERTS:
+            axis.annotate(
+                plain(f" {alert.detector}"),
+                (at, 0.02 + 0.06 * (number % 4)),
+                xycoords=("data", "axes fraction"),
+                fontsize=8,
+                color=FOUND,
+            )
+    if course.triggers:
+        at_all = instants([trigger.ts for trigger in course.triggers])
+        axis.plot(
+            at_all,
+            np.full(len(at_all), 0.97),
+            "v",
+            color="#7b3fa0",
+            ms=7,
+            transform=axis.get_xaxis_transform(),
+            label="reason to train again",
+        )
+
+
+def _finish(axis: Any) -> None:
+    dates, ticker = import_module("matplotlib.dates"), import_module("matplotlib.ticker")
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+    axis.tick_params(labelsize=8)
+    axis.xaxis_date()
+    locator = dates.AutoDateLocator()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axis.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=None))
+    axis.set_ylim(top=min(axis.get_ylim()[1], 1.02))

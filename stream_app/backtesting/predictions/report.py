@@ -1,0 +1,114 @@
+"""A directory that one can show a colleague: a page with what was measured and told, and a picture of each model."""
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+from stream_app.backtesting.page import (
+    ALERT_HEADINGS,
+    MOST_ALERTS,
+    MOST_PICTURES,
+    alert_cells,
+    html_table,
+    instant,
+    open_directory,
+    picture_name,
+    write_page,
+)
+from stream_app.backtesting.predictions.model import ModelFigures
+from stream_app.backtesting.predictions.plot import plot_model
+from stream_app.backtesting.predictions.run import PredictionBacktest
+from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
+from stream_app.backtesting.predictions.timeline import Course
+from stream_app.backtesting.show import listed
+from stream_app.events import AlertState
+
+__all__ = ["PredictionReport"]
+
+
+class PredictionReport:
+    """Gathers what a report shows while a backtest runs, and writes it at the end.
+
+    Parameters
+    ----------
+    directory : Path
+        Where to; made if it is missing.
+
+    Raises
+    ------
+    SettingsError
+        If matplotlib is not installed or the directory cannot be made.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        open_directory(directory)
+        self._directory = directory
+        self._courses: dict[str, Course] = {}
+
+    def watch(self, model: str, ts: float, features: Mapping[str, float | None]) -> None:
+        """Take a model's live features at a time; for `PredictionBacktest`."""
+        if model in self._courses or len(self._courses) < MOST_PICTURES:
+            self._courses.setdefault(model, Course()).look(ts, features)
+
+    def write(self, backtest: PredictionBacktest, title: str) -> Path:
+        """Draw the pictures and write the page.
+
+        Returns
+        -------
+        Path
+            The page.
+        """
+        models = backtest.models()
+        for name, figures in models.items():
+            if figures.ts is not None:
+                self.watch(name, figures.ts, figures.features)
+        for alert in backtest.alerts:
+            if alert.source in self._courses:
+                self._courses[alert.source].alerts.append(alert)
+        for trigger in backtest.triggers:
+            if trigger.source in self._courses:
+                self._courses[trigger.source].triggers.append(trigger)
+        pictures: dict[str, str] = {}
+        for number, (name, course) in enumerate(self._courses.items(), start=1):
+            pictures[name] = picture_name(number, name)
+            plot_model(
+                name,
+                course,
+                backtest.config,
+                self._directory / pictures[name],
+                told=f"alerts: {listed(models[name].alerts) or 'none'}; retraining triggers: {models[name].triggers}",
+            )
+        config = backtest.config
+        lead = f"stream {backtest.name}, budget {config.budget}; the first {config.baseline:,} labelled predictions of each model are its baseline"
+        body = [html_table(("", ""), summary_rows(backtest, models), numbers=0), *_alerts(backtest)]
+        for name, figures in models.items():
+            body += _model(name, figures, backtest, pictures.get(name))
+        return write_page(self._directory, title, lead, body)
+
+
+def _alerts(backtest: PredictionBacktest) -> list[str]:
+    begun = [alert for alert in backtest.alerts if alert.state is AlertState.FIRING]
+    body = ["<h2>Alerts</h2>", "<p>None.</p>"]
+    if begun:
+        body[1] = html_table(ALERT_HEADINGS, [alert_cells(alert) for alert in begun[:MOST_ALERTS]], numbers=0)
+    if len(begun) > MOST_ALERTS:
+        body.append(f"<p>Only the first {MOST_ALERTS} alerts are listed.</p>")
+    if backtest.triggers:
+        rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_ALERTS]]
+        body += ["<h2>Reasons to train again</h2>", html_table(("when (UTC)", "why"), rows, numbers=0)]
+    return body
+
+
+def _model(name: str, figures: ModelFigures, backtest: PredictionBacktest, picture: str | None) -> list[str]:
+    body = [f"<h2>{escape(name)}</h2>"]
+    if picture is not None:
+        body.append(f'<img src="{escape(picture)}" alt="{escape(name)}: accuracy over time" loading="lazy">')
+    headings = ("", *model_headings(name, backtest.config)[1:])
+    body.append(html_table(headings, model_rows(figures), numbers=3))
+    if figures.challenge is not None:
+        heading, *rows = challenge_rows(figures.challenge)
+        body += [
+            f"<p>Versions compared: {figures.challenge.verdict}.</p>",
+            html_table(heading, rows, numbers=4),
+        ]
+    return body

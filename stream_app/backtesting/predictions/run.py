@@ -1,0 +1,147 @@
+"""The run of a backtest of predictions: events in, what a worker would tell out."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+
+from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
+from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
+from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
+from stream_app.monitors.predictions import PredictionMonitor
+from stream_app.monitors.predictions.source import SourceMonitor
+from stream_app.settings import PredictionStream
+
+__all__ = ["EVERY", "PredictionBacktest", "Watch"]
+
+BATCH = 1000
+"""Events that the monitor takes at once."""
+EVERY = 250
+"""The same where models are looked at for a report: live figures are taken where a batch ends."""
+
+Watch = Callable[[str, float, Mapping[str, float | None]], None]
+"""Told a model, the time of its newest event and its live features."""
+
+
+class PredictionBacktest:
+    """Run the monitor of a stream of predictions over events, and keep what it tells.
+
+    The monitor is the one that a worker runs, fed from memory in place of Kafka. Events may come in pieces of any size,
+    with the same result.
+
+    Parameters
+    ----------
+    config : PredictionStream
+        Settings of the stream.
+    watch : callable, optional
+        Told of a model about every `EVERY` events of it; for reports.
+    name : str
+        Name of the stream.
+
+    Examples
+    --------
+    >>> answers = [
+    ...     PredictionRow("spam", float(i), str(i), prediction="ham", label="ham" if i % 2 else "spam") for i in range(1000)
+    ... ]
+    >>> backtest = PredictionBacktest(PredictionStream(baseline_accuracy=0.9))
+    >>> judged = backtest.update(answers)
+    >>> [alert.detector for alert in judged.alerts], backtest.models()["spam"].features["accuracy"]
+    (['accuracy'], 0.5)
+    """
+
+    def __init__(
+        self, config: PredictionStream, watch: Watch | None = None, *, name: str = "predictions"
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.seconds = 0.0
+        """Time spent in the monitor."""
+        self.events = 0
+        """Events taken so far."""
+        self.alerts: list[Alert] = []
+        """Alerts that began or ended so far, in the order of the events."""
+        self.triggers: list[RetrainingTrigger] = []
+        """Reasons to train again so far, in the order of the events."""
+        self.refused: Counter[str] = Counter()
+        """Events that a worker would put to the dead letters, by reason."""
+        self.first_refusals: dict[str, str] = {}
+        """The first event that was refused for each reason, and why."""
+        self._watch = watch
+        self._step = BATCH if watch is None else EVERY
+        self._monitor = PredictionMonitor(config, name=name)
+        # River takes its time to load, once: no time of the monitor's.
+        SourceMonitor("any", config)
+        self._tallies: dict[str, ModelTally] = {}
+        self._unseen: Counter[str] = Counter()
+
+    def update(
+        self, events: Sequence[PredictionRow | Rejected], named: Callable[[int], str] | None = None
+    ) -> JudgedPredictions:
+        """Take the next events of the input.
+
+        Parameters
+        ----------
+        events : sequence of PredictionRow or Rejected
+            Of any models, mixed as they come, as `stream_app.events.decode_predictions` gives them.
+        named : callable, optional
+            Says which the i-th of these events is, for what is told of one that is refused.
+
+        Returns
+        -------
+        JudgedPredictions
+            What is told of these events; offsets count the events of the whole input from 0.
+        """
+        all_judged = JudgedPredictions()
+        begin = 0
+        while begin < len(events):
+            # Borders stand at the same events whatever pieces they come in: there models are looked at.
+            end = min(begin + self._step - self.events % self._step, len(events))
+            piece, first = events[begin:end], self.events
+            started = perf_counter()
+            judged = judge_predictions(self._monitor, piece, first)
+            self.seconds += perf_counter() - started
+            self.events += len(piece)
+            self._keep(judged)
+            for refusal in judged.refusals:
+                at = begin + refusal.offset - first
+                who = _name(events[at], refusal.offset) if named is None else named(at)
+                self.first_refusals.setdefault(refusal.reason.value, f"{who}: {refusal.message}")
+            all_judged.add(judged)
+            self._look(piece)
+            begin = end
+        return all_judged
+
+    def models(self) -> dict[str, ModelFigures]:
+        """Return what was measured so far of each model, in the order of their first events."""
+        return {
+            name: tally.figures(self.config.versions, *self._monitor.features(name))
+            for name, tally in self._tallies.items()
+        }
+
+    def _keep(self, judged: JudgedPredictions) -> None:
+        self.alerts += judged.alerts
+        self.triggers += judged.triggers
+        self.refused.update(refusal.reason.value for refusal in judged.refusals)
+        for name, counts in judged.labels.items():
+            self._tallies.setdefault(name, ModelTally()).labels.update(counts)
+        for alert in judged.alerts:
+            self._tallies[alert.source].tell(alert)
+        for trigger in judged.triggers:
+            self._tallies[trigger.source].triggers += 1
+        for seen in judged.versions:
+            self._tallies[seen.source].versions[seen.subject] = None
+
+    def _look(self, piece: Sequence[PredictionRow | Rejected]) -> None:
+        """Tell the watcher of the models that had enough events since it was told last."""
+        if self._watch is None:
+            return
+        self._unseen.update(event.source for event in piece if isinstance(event, PredictionRow))
+        if self.events % EVERY == 0:
+            for name in [name for name, count in self._unseen.items() if count >= EVERY]:
+                del self._unseen[name]
+                self._watch(name, *self._monitor.features(name))
+
+
+def _name(event: PredictionRow | Rejected, offset: int) -> str:
+    if isinstance(event, Rejected):
+        return f"event {offset + 1}"
+    return f"{event.source}, id {event.id!r}"

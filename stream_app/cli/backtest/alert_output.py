@@ -1,0 +1,93 @@
+"""The alerts of a backtest: on a terminal, and in a file."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode
+from stream_app.cli.show import console, instant, print_columns, printable
+from stream_app.errors import SettingsError
+
+__all__ = ["AlertFile", "print_alerts"]
+
+MOST_ALERTS = 50
+"""Alerts that are printed."""
+
+_ENDINGS = (".csv", ".jsonl")
+
+
+class AlertFile:
+    """A file of alerts, a row each: CSV, or lines of JSON where its name ends in ``.jsonl``.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its directory is made if it is missing.
+    taken : iterable of str or Path
+        Files that it must not be: those that are read, and others that are written.
+
+    Raises
+    ------
+    SettingsError
+        If its name has another ending, it is one of these, or the directory cannot be made.
+    """
+
+    def __init__(self, path: Path, taken: Iterable[str | Path]) -> None:
+        if any(path.resolve() == Path(other).resolve() for other in taken):
+            raise SettingsError(f"--alerts: {path} is an input or another output and would be overwritten")
+        if path.suffix.casefold() not in _ENDINGS:
+            raise SettingsError(
+                f"--alerts {path}: unknown format; expected a name in {' or '.join(_ENDINGS)}"
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"--alerts {path}: cannot be written: {error.strerror}") from None
+        self.path = path
+
+    def write(self, episodes: Sequence[AlertEpisode]) -> None:
+        """Write all alerts.
+
+        Raises
+        ------
+        SettingsError
+            If the file cannot be written.
+        """
+        part = self.path.with_name(f"{self.path.name}.part")
+        rows = [episode.to_dict() for episode in episodes]
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                if self.path.suffix.casefold() == ".jsonl":
+                    file.writelines(msgspec.json.encode(row).decode() + "\n" for row in rows)
+                else:
+                    out = csv.DictWriter(file, EPISODE_COLUMNS, lineterminator="\n")
+                    out.writeheader()
+                    out.writerows(rows)
+            part.replace(self.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise SettingsError(f"--alerts {self.path}: cannot be written: {error.strerror}") from None
+
+
+def print_alerts(episodes: Sequence[AlertEpisode]) -> None:
+    """Print alerts, a line each: beginning, end, source, kind, channel, and what changed from what to what."""
+    if not episodes:
+        return
+    console.print()
+    rows = [("began", "ended", "source", "kind", "channel", "change")]
+    rows += [
+        (
+            instant(episode.started_at),
+            "-" if episode.ended_at is None else instant(episode.ended_at),
+            printable(episode.began.source),
+            episode.began.kind,
+            printable(episode.channel),
+            printable(str(episode.change) or episode.began.summary),
+        )
+        for episode in episodes[:MOST_ALERTS]
+    ]
+    print_columns(rows)
+    if len(episodes) > MOST_ALERTS:
+        console.print(f"{len(episodes) - MOST_ALERTS:,} more alerts: see --alerts or --json")

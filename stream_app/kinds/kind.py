@@ -1,0 +1,73 @@
+"""What the worker and the commands need to know of a kind of stream."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from stream_app.events import Readings, Topics
+from stream_app.settings import Settings
+from stream_app.settings.table import Table
+
+if TYPE_CHECKING:
+    from stream_app.monitors.base import Monitor
+
+__all__ = ["Kind"]
+
+Stream = TypeVar("Stream", bound=Table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[Stream]):
+    """A kind of stream: its settings, and what is made from them.
+
+    Defining a kind imports none of its parts, so commands can list the kinds without loading monitors. Parts of upper
+    layers are named as entry points are, ``module:attribute``, and are imported by the layer that uses them.
+
+    Parameters
+    ----------
+    settings : type of Table
+        The model of a stream's settings. The default of its field ``kind`` is the kind's name.
+    topic : callable
+        Selects the topic of a stream that names none.
+    check : callable
+        Takes the name and the settings of a stream; raises `SettingsError` where no monitor can be made from them.
+    agent : str
+        Makes the agent of a worker that processes the stream: ``(name, topic, surroundings) -> StreamAgent``.
+    monitor : callable, optional
+        Takes name, settings and reference readings of a stream; returns what makes the monitor of a partition. A kind
+        without one keeps its state by entity, and its agent opens its partitions by itself.
+    outputs : callable
+        Selects topics that its agents write beside those of alerts and dead letters.
+    features : {'source', 'entity'}
+        Whether live features are those of a source, served under the stream's name, or those of an entity, served under
+        the name of a feature view.
+    backtest : str, optional
+        Prepares a backtest over files: ``(name, settings, call) -> callable``.
+    """
+
+    settings: type[Stream]
+    topic: Callable[[Topics], str]
+    check: Callable[[str, Stream], object]
+    agent: str
+    monitor: "Callable[[str, Stream, Readings | None], Callable[[], Monitor]] | None" = None
+    outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
+    features: Literal["source", "entity"] = "source"
+    backtest: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The value of ``kind`` in the settings."""
+        return str(self.settings.model_fields["kind"].default)
+
+    def streams(self, settings: Settings) -> dict[str, Stream]:
+        """Return the streams that have this kind's settings, by name.
+
+        Image streams have the settings of sensor streams, so they are among the latter.
+        """
+        return {name: one for name, one in settings.streams.items() if isinstance(one, self.settings)}
+
+    @staticmethod
+    def load(part: str) -> Any:
+        """Import a part that is named ``module:attribute``."""
+        return resolve_name(part)

@@ -1,0 +1,78 @@
+"""Streams of models' predictions."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from stream_app.errors import SettingsError, StreamgaugeError
+from stream_app.events import Readings
+from stream_app.kinds.kind import Kind
+from stream_app.settings import PredictionStream
+
+if TYPE_CHECKING:
+    from stream_app.monitors.predictions import PredictionMonitor
+
+__all__ = ["PREDICTIONS", "check_stream"]
+
+
+def check_stream(name: str, stream: PredictionStream) -> None:
+    """See that the budget of a stream can be read and its monitor can be made.
+
+    Without an event nobody would hear of a mistake before the first one comes.
+
+    Raises
+    ------
+    SettingsError
+        If not: a budget that cannot be read, a detector that does not exist or takes no such parameter.
+
+    Examples
+    --------
+    >>> check_stream("models", PredictionStream(detectors=[{"name": "adwin"}, {"name": "adwin"}]))
+    Traceback (most recent call last):
+    stream_app.errors.SettingsError: streams.models: detectors: adwin is there twice
+    """
+    from stream_app.core.budget import Budget
+    from stream_app.monitors.predictions.source import SourceMonitor
+
+    try:
+        _check_detectors(stream)
+        Budget.parse(stream.budget)
+        # The usual detectors are left out: they are right, and River takes its time to load.
+        SourceMonitor("any", stream.model_copy(update={"detectors": stream.detectors or ()}))
+    except StreamgaugeError as error:
+        raise SettingsError(f"streams.{name}: {error}") from error
+    except (TypeError, ValueError) as error:
+        reason = str(error).rpartition("() ")[2]
+        raise SettingsError(f"streams.{name}.detectors: the parameters do not fit: {reason}") from error
+
+
+def _check_detectors(stream: PredictionStream) -> None:
+    seen: set[str] = set()
+    for detector in stream.detectors or ():
+        if detector.channels is not None or detector.every is not None:
+            raise SettingsError(
+                f"detectors: {detector.name} is run on all errors; leave out channels and every"
+            )
+        if detector.name in seen:
+            raise SettingsError(f"detectors: {detector.name} is there twice")
+        seen.add(detector.name)
+
+
+def _make_monitor(
+    name: str, stream: PredictionStream, _reference: Readings | None
+) -> "Callable[[], PredictionMonitor]":
+    from stream_app.monitors.predictions import PredictionMonitor
+
+    check_stream(name, stream)
+    return partial(PredictionMonitor, stream, name=name)
+
+
+PREDICTIONS = Kind(
+    settings=PredictionStream,
+    topic=lambda topics: topics.predictions,
+    check=check_stream,
+    agent="stream_app.runtime.assembly:prediction_agent",
+    monitor=_make_monitor,
+    outputs=lambda topics: (topics.triggers, topics.audit),
+    backtest="stream_app.cli.backtest.predictions:prepare",
+)

@@ -1,0 +1,131 @@
+"""Streams of sensor readings."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from stream_app.errors import SettingsError, StreamgaugeError
+from stream_app.events import Readings
+from stream_app.kinds.kind import Kind
+from stream_app.settings import SensorStream
+
+if TYPE_CHECKING:
+    from stream_app.monitors.sensors import SensorMonitor
+
+__all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor"]
+
+
+def check_stream(name: str, stream: SensorStream) -> None:
+    """See that the budget of a stream can be read and its detectors can be made.
+
+    Without an event nobody would hear of a mistake before the first one comes.
+
+    Raises
+    ------
+    SettingsError
+        If not: a budget that cannot be read, a detector that does not exist or takes no such parameter.
+
+    Examples
+    --------
+    >>> check_stream("pumps", SensorStream(budget="1 per chance"))
+    Traceback (most recent call last):
+    stream_app.errors.SettingsError: streams.pumps: ...
+    """
+    from stream_app.core.budget import Budget
+    from stream_app.monitors.extra_detectors import ExtraDetector
+
+    _check_names(name, stream)
+    try:
+        Budget.parse(stream.budget)
+        for settings in stream.detectors:
+            detector = ExtraDetector.of(settings)
+            detector.build(detector.watched(stream.channel_names or detector.channels or ("any",)))
+    except StreamgaugeError as error:
+        raise SettingsError(f"streams.{name}: {error}") from error
+    except (TypeError, ValueError) as error:
+        reason = str(error).rpartition("() ")[2]
+        raise SettingsError(f"streams.{name}.detectors: the parameters do not fit: {reason}") from error
+
+
+def changed_stream(
+    name: str, stream: SensorStream, changes: Mapping[str, Any], option: str = "{}="
+) -> SensorStream:
+    """Return the settings of a stream, some of them changed, after a check.
+
+    Parameters
+    ----------
+    name : str
+        The stream's.
+    stream : SensorStream
+        Its settings.
+    changes : mapping of str to value
+        Settings to change; None and an empty tuple of channels change nothing. Channels are names alone: they keep
+        their limits.
+    option : str
+        How messages name a setting that was changed.
+
+    Raises
+    ------
+    SettingsError
+        If they make no sense.
+
+    Examples
+    --------
+    >>> changed_stream("pumps", SensorStream(), {"warmup": 3})
+    Traceback (most recent call last):
+    stream_app.errors.SettingsError: warmup=: Input should be greater than or equal to 30
+    """
+    from stream_app.core.budget import Budget
+
+    said = {key: value for key, value in changes.items() if value is not None and value != ()}
+    try:
+        if "channels" in said:
+            limits = stream.channels or {}
+            said["channels"] = {channel: limits.get(channel, {}) for channel in said["channels"]}
+        if "budget" in said:
+            Budget.parse(said["budget"])
+        changed = type(stream).model_validate(dict(stream) | said)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise SettingsError(f"{option.format(first['loc'][0])}: {first['msg']}") from None
+    check_stream(name, changed)
+    return changed
+
+
+def _check_names(name: str, stream: SensorStream) -> None:
+    seen: set[str] = set()
+    for detector in stream.detectors:
+        if detector.name in seen:
+            raise SettingsError(
+                f"streams.{name}.detectors: {detector.name} is there twice; name all its channels in one"
+            )
+        seen.add(detector.name)
+        channels = stream.channel_names or detector.channels or ()
+        unknown = set(detector.channels or ()) - set(channels)
+        if unknown:
+            raise SettingsError(
+                f"streams.{name}.detectors: {detector.name} is for {', '.join(sorted(unknown))}, "
+                f"which is none of the channels {', '.join(channels)}"
+            )
+
+
+def make_monitor(
+    name: str, stream: SensorStream, reference: Readings | None
+) -> "Callable[[], SensorMonitor]":
+    """Return what makes the monitor of a partition."""
+    from stream_app.monitors.sensors import SensorMonitor
+
+    check_stream(name, stream)
+    return partial(SensorMonitor, stream, reference, name=name)
+
+
+SENSORS = Kind(
+    settings=SensorStream,
+    topic=lambda topics: topics.sensors,
+    check=check_stream,
+    agent="stream_app.runtime.assembly:reading_agent",
+    monitor=make_monitor,
+    backtest="stream_app.cli.backtest.sensors:prepare",
+)

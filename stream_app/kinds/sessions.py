@@ -1,0 +1,98 @@
+"""Streams of what entities do, and their feature views."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from stream_app.errors import DataError, SettingsError
+from stream_app.kinds.kind import Kind
+from stream_app.settings import SessionStream, Settings
+
+if TYPE_CHECKING:
+    from stream_app.core.features import FeatureView
+    from stream_app.monitors.sessions import SessionConfig
+
+__all__ = ["SESSIONS", "session_config", "session_configs"]
+
+
+def session_configs(settings: Settings, views: "Iterable[FeatureView]" = ()) -> "dict[str, SessionConfig]":
+    """Translate the settings of all session streams.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    views : iterable of FeatureView
+        Views beside those of the settings; each says its stream.
+
+    Raises
+    ------
+    SettingsError
+        If a view cannot be made, is there twice or has the name of a stream of sensors, or its stream is not there.
+    """
+    streams = SESSIONS.streams(settings)
+    given: dict[str, list[FeatureView]] = {name: [] for name in streams}
+    for view in views:
+        if view.stream not in given:
+            known = ", ".join(given) or "none"
+            raise SettingsError(
+                f"feature view {view.key} is of stream {view.stream!r}, which is no stream of sessions; there is {known}"
+            )
+        given[view.stream].append(view)
+    configs = {name: session_config(name, stream, given[name]) for name, stream in streams.items()}
+    owners: dict[str, str] = {name: name for name in settings.streams if name not in streams}
+    for name, config in configs.items():
+        for view in config.views:
+            owner = owners.setdefault(view.name, name)
+            if owner != name:
+                raise SettingsError(
+                    f"streams.{name}.views: {view.name} is the name of what stream {owner} is served under; "
+                    "choose another"
+                )
+    return configs
+
+
+def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureView]" = ()) -> "SessionConfig":
+    """Translate the settings of a stream of sessions.
+
+    Parameters
+    ----------
+    name : str
+        The stream's.
+    stream : SessionStream
+        Its settings.
+    views : sequence of FeatureView
+        Views beside those of the settings.
+
+    Raises
+    ------
+    SettingsError
+        If a view cannot be made or is there twice, or there is none.
+
+    Examples
+    --------
+    >>> view = {"name": "purchases", "features": {"spent_30m": {"sum": "amount", "window": "30m"}}}
+    >>> session_config("shop", SessionStream(views=[view])).views[0].features[0].window
+    Sliding(seconds=1800.0, delay=0.0)
+    """
+    from stream_app.kinds.feature_views import feature_view
+    from stream_app.monitors.sessions import SessionConfig
+
+    made = tuple(feature_view(f"streams.{name}.views.{i}", name, said) for i, said in enumerate(stream.views))
+    if not made and not views:
+        raise SettingsError(
+            f"streams.{name}.views: a stream of sessions without a feature view tells nothing"
+        )
+    limits = {value: (limit.min, limit.max) for value, limit in stream.limits.items()}
+    try:
+        return SessionConfig((*made, *views), stream=name, limits=limits, max_future=stream.max_future)
+    except DataError as error:
+        raise SettingsError(f"streams.{name}.views: {error}") from error
+
+
+SESSIONS = Kind(
+    settings=SessionStream,
+    topic=lambda topics: topics.sessions,
+    check=session_config,
+    agent="stream_app.runtime.assembly:session_agent",
+    features="entity",
+)

@@ -1,0 +1,86 @@
+"""How a model answers: how often it fails, and how long it takes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from stream_app.core.arrays import BoolArray
+from stream_app.core.performance import LatencyWindow, RateDetector
+from stream_app.monitors.predictions.columns import PredictionColumns
+from stream_app.monitors.predictions.signals import Named, rate_signal
+from stream_app.settings.predictions import PredictionStream
+
+__all__ = ["Serving"]
+
+_QUANTILES = (0.5, 0.95, 0.99)
+
+
+class Serving:
+    """Failures and latencies of one source, with their thresholds.
+
+    Parameters
+    ----------
+    config : PredictionStream
+        Settings of the stream.
+    """
+
+    def __init__(self, config: PredictionStream) -> None:
+        self._config = config
+        self._latency = LatencyWindow(config.window)
+        self._attempts = 0
+        self._failed = 0
+        self._detectors: dict[str, RateDetector] = {}
+
+    def arm(self, rates: Mapping[str, float]) -> None:
+        """Begin to judge, at these false alarms per event."""
+        limits = {"failures": self._config.max_failures, "latency": self._config.slow_share}
+        for name, limit in limits.items():
+            if name in rates and limit is not None:
+                self._detectors[name] = RateDetector(limit, rates[name])
+
+    def update(self, columns: PredictionColumns, since: int) -> list[Named]:
+        """Take predictions; those after the place `since` of the batch are judged."""
+        self._attempts += len(columns.row)
+        self._failed += int(columns.failed.sum())
+        self._latency.update(columns.latency)
+        judged = columns.row > since
+        found: list[Named] = []
+        for name, detector in self._detectors.items():
+            seen = columns.failed.astype(np.float64)
+            if name == "latency":
+                slow: BoolArray = columns.latency > (self._config.max_latency or np.inf)
+                seen = np.where(np.isnan(columns.latency), np.nan, slow)
+            for crossing in detector.update(seen[judged]):
+                at = int(np.flatnonzero(judged)[crossing.row])
+                row, ts = int(columns.row[at]), float(columns.ts[at])
+                found.append(rate_signal(name, crossing, row, ts, limit=detector.limit))
+        return found
+
+    def features(self) -> dict[str, float | None]:
+        """Live figures."""
+        latencies = self._latency.quantiles(_QUANTILES)
+        return {
+            "failures": self._failed,
+            "failure_rate": self._failed / self._attempts if self._attempts else None,
+            **{
+                f"latency.p{level * 100:g}": value for level, value in zip(_QUANTILES, latencies, strict=True)
+            },
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Plain values for `restore`."""
+        return {
+            "latency": self._latency.state(),
+            "attempts": self._attempts,
+            "failed": self._failed,
+            "detectors": {name: detector.state() for name, detector in self._detectors.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
+        """Go on where `state` was taken."""
+        self._latency = LatencyWindow.from_state(state["latency"], self._config.window)
+        self._attempts, self._failed = int(state["attempts"]), int(state["failed"])
+        self.arm(rates or {})
+        for name in self._detectors.keys() & state["detectors"].keys():
+            self._detectors[name].resume(state["detectors"][name])

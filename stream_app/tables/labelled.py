@@ -1,0 +1,187 @@
+"""Tables as rows of a backtest: the readings for the monitor, the truth for the scoring, the times as they stand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from producers.batch import Label, LabelColumn
+from producers.sources import Columns, Files
+from producers.sources.columns import LABEL_NAMES, find_layout, listed
+from producers.sources.table import Block, TableSource, first_rows
+from stream_app.core.arrays import BoolArray
+from stream_app.errors import SourceError
+from stream_app.tables.rows import InputRows
+
+__all__ = ["InputTable", "distinct_names", "open_files", "open_table"]
+
+_ANOMALY_NAMES = ("anomaly", "label")
+_CHANGEPOINT_NAMES = ("changepoint",)
+_TRUE, _FALSE = frozenset({"true", "yes", "anomaly", "1"}), frozenset({"false", "no", "normal", "0", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class InputTable:
+    """A table with the meaning of its columns settled; see `open_table`.
+
+    Parameters
+    ----------
+    source : TableSource
+        Reads the rows.
+    time, source_column : str or None
+        Columns with the event time and with the name of each row's source; without the latter the table is one source.
+    anomaly, changepoint : str or None
+        Columns with the truth.
+    """
+
+    source: TableSource
+    time: str | None
+    source_column: str | None
+    anomaly: str | None
+    changepoint: str | None
+
+    @property
+    def label(self) -> str:
+        """What the table is called in messages: the path of a file."""
+        return self.source.table.label
+
+    @property
+    def names_sources(self) -> bool:
+        """Whether a column names the source of each row; else the table is a source of its own."""
+        return self.source_column is not None
+
+    @property
+    def total(self) -> int | None:
+        """How many rows there are, for showing progress."""
+        return self.source.total
+
+    def blocks(self) -> Iterator[tuple[InputRows, Sequence[Any]]]:
+        """Read rows from the beginning, with their times as the table has them.
+
+        Raises
+        ------
+        SourceError
+            At a cell that makes no sense; names the table and the row.
+        """
+        for block, batch in self.source.pairs():
+            rows = InputRows(
+                batch.names,
+                batch.source,
+                batch.ts,
+                batch.channels,
+                batch.values,
+                self._truth(block, batch.labels, self.anomaly),
+                self._truth(block, batch.labels, self.changepoint),
+            )
+            cells = None if self.time is None else block.columns.get(self.time)
+            yield rows, batch.ts.tolist() if cells is None else cells
+
+    def _truth(self, block: Block, labels: Mapping[str, LabelColumn], column: str | None) -> BoolArray | None:
+        if column is None:
+            return None
+        cells = labels[column.removeprefix("labels.")]
+        said = np.zeros(len(cells), dtype=np.bool_)
+        for row, cell in enumerate(cells.tolist()):
+            answer = _yes(cell)
+            if answer is None:
+                where = f"{self.source.table.place(block.lines[row])}: column {column!r}"
+                raise SourceError(f"{where}: {str(cell)[:40]!r} is neither 0 nor 1, true nor false")
+            said[row] = answer
+        return said
+
+
+def open_files(
+    paths: Sequence[str], columns: Columns, *, anomaly: str | None = None, changepoint: str | None = None
+) -> list[InputTable]:
+    """Find files and settle what their columns mean; see `open_table`.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, directories and globs.
+    columns : Columns
+        What the user says of the columns; its labels are left to this function.
+    anomaly, changepoint : str or None
+        Columns with the truth.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read or a column is not there.
+    """
+    tables = Files.find(paths, columns).tables
+    names = distinct_names([(Path(table.table.label), table.name) for table in tables])
+    return [
+        open_table(replace(table, name=name), anomaly=anomaly, changepoint=changepoint)
+        for table, name in zip(tables, names, strict=True)
+    ]
+
+
+def open_table(
+    source: TableSource, *, anomaly: str | None = None, changepoint: str | None = None
+) -> InputTable:
+    """Settle what the columns of a table mean.
+
+    Columns called anomaly, changepoint or label are truth and never readings, whatever else is named.
+
+    Parameters
+    ----------
+    source : TableSource
+        The table and what the user says of its columns.
+    anomaly, changepoint : str or None
+        Columns with the truth.
+
+    Raises
+    ------
+    SourceError
+        If the table cannot be read, has no rows or a column is not there.
+    """
+    label, said = source.table.label, source.columns
+    first = first_rows(source.table)
+    found = (
+        _column(first, anomaly, _ANOMALY_NAMES, said.options.labels, label),
+        _column(first, changepoint, _CHANGEPOINT_NAMES, said.options.changepoint, label),
+    )
+    # Truth in any form stays away from the monitor, also where a column of another name is chosen for it.
+    truth = [column for column in found if column is not None]
+    truth += [
+        column for column in first.columns if column.casefold() in LABEL_NAMES or column in first.labels
+    ]
+    said = replace(said, labels=tuple(dict.fromkeys(c for c in truth if c not in said.channels)))
+    layout = find_layout(said, first.sample, label)
+    return InputTable(replace(source, columns=said), layout.time, layout.source, *found)
+
+
+def _column(block: Block, said: str | None, usual: Sequence[str], option: str, label: str) -> str | None:
+    """Return the column with the truth: the one named, else one of the usual names, else none."""
+    if said is not None:
+        for name in (said, f"labels.{said}"):
+            if name in block.columns:
+                return name
+        raise SourceError(f"{label}: {option}: no column {said!r}; there is {listed(block.columns)}")
+    folded = {column.casefold().removeprefix("labels."): column for column in block.columns}
+    return next((folded[name] for name in usual if name in folded), None)
+
+
+def _yes(cell: Label) -> bool | None:
+    """Return what a cell of truth says; a missing one says no, and None is for what says neither."""
+    if cell is None:
+        return False
+    if isinstance(cell, str):
+        text = cell.strip().casefold()
+        return True if text in _TRUE else False if text in _FALSE else None
+    return bool(cell)
+
+
+def distinct_names(files: Sequence[tuple[Path, str]]) -> list[str]:
+    """Return a name for each file: the given one, with the folder where two are the same, numbered if even so."""
+    names = [name for _, name in files]
+    longer = [
+        f"{path.absolute().parent.name}/{name}" if names.count(name) > 1 else name for path, name in files
+    ]
+    return [
+        name if longer.count(name) == 1 else f"{name}#{longer[: i + 1].count(name)}"
+        for i, name in enumerate(longer)
+    ]

@@ -1,0 +1,82 @@
+"""The public face: what `import stream_app` gives, what it costs, and what a type checker says of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mypy import api as mypy
+
+import stream_app as sg
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = (
+    "numba",
+    "numpy",
+    "scipy",
+    "river",
+    "faust",
+    "aiokafka",
+    "redis",
+    "pydantic",
+    "msgspec",
+    "narwhals",
+    "polars",
+)
+
+
+def loaded_by(code):
+    """Top-level packages that a fresh interpreter has loaded after some code."""
+    said = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    return set(said.stdout.split())
+
+
+@pytest.mark.parametrize("package", ["stream_app", "stream_app.client"])
+def test_the_import_loads_no_library(package):
+    assert loaded_by(f"import {package}") & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "spared"),
+    [
+        ("DriftDetector", {"faust", "aiokafka", "redis", "pydantic", "matplotlib", "narwhals"}),
+        ("Monitor", {"faust", "aiokafka", "redis", "matplotlib", "polars"}),
+        ("backtest", {"faust", "aiokafka", "redis", "matplotlib", "polars"}),
+        ("load_settings", {"faust", "aiokafka", "redis", "numba"}),
+        ("FeatureClient", {"faust", "aiokafka", "matplotlib", "narwhals"}),
+        ("AlertSubscriber", {"faust", "numba", "matplotlib"}),
+    ],
+)
+def test_a_name_loads_what_it_needs_and_not_the_worker(name, spared):
+    assert loaded_by(f"import stream_app; stream_app.{name}") & spared == set()
+
+
+@pytest.mark.parametrize("name", sg.__all__)
+def test_every_name_is_there_and_named_after_itself(name):
+    value = getattr(sg, name)
+    assert getattr(value, "__name__", name) == name
+    assert name in dir(sg)
+
+
+def test_modules_that_are_imported_hide_no_name():
+    loaded = "import stream_app, stream_app.backtesting, stream_app.cli.main, stream_app.cli.backtest.sensors, stream_app.monitor"
+    subprocess.run(
+        [sys.executable, "-c", f"{loaded}; assert callable(stream_app.backtest) and callable(stream_app.Monitor)"],
+        cwd=ROOT, check=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'stream_app' has no attribute 'nothing'"):
+        _ = sg.nothing
+
+
+@pytest.mark.slow
+def test_a_type_checker_knows_every_name(tmp_path):
+    out, err, code = mypy.run(
+        ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path), str(ROOT / "tests/face_types.py")]
+    )  # fmt: skip
+    assert (code, err) == (0, ""), out
