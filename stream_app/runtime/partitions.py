@@ -343,10 +343,12 @@ class Partitions:
             partition = self._owned.get(tp)
             if partition is not None and store:
                 async with partition.lock:
-                    await self._write(partition)
-                    await self._begin(partition, prepare)
-                    await self._write(partition)
-                    del self._owned[tp]
+                    # Whoever failed with a delivery while this waited has given the partition up: its monitor may know more
+                    # than was written.
+                    if self._owned.get(tp) is partition:
+                        await self._write(partition)
+                        await self._begin(partition, prepare)
+                        await self._write(partition)
             self._owned.pop(tp, None)
 
 
