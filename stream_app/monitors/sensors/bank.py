@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Bank, Layout
-from stream_app.core.kernel import Counter, drain, signal_buffer
+from stream_app.core.kernel import Counter, signal_buffer
 from stream_app.core.quality import (
     QualityOptions,
     most_signals,
@@ -22,7 +23,7 @@ from stream_app.core.signals import Signal
 from stream_app.core.windows import STATISTICS, summarise, window_layout
 from stream_app.events import Readings
 from stream_app.monitors.sensors.draws import DrawDetectors
-from stream_app.monitors.sensors.engine import JUDGED, budget_options
+from stream_app.monitors.sensors.engine import JUDGED, budget_options, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_options
 from stream_app.monitors.sensors.process import ProcessDetectors
 from stream_app.settings.streams import SensorStream
@@ -201,10 +202,8 @@ class SourceBank:
             place = self._detectors.advance(
                 records, common, self._settings, self._budget, events, place, self._quality
             )
-            for one in drain(self._quality):
-                row = int(one["row"])
-                on_signal(row, "quality", quality_signal(one, float(columns.ts[row]), self.channels))
-            for name, signal in self._detectors.signals(columns.ts):
+            found = named_signals("quality", self._quality, quality_signal, columns.ts, self.channels)
+            for name, signal in chain(found, self._detectors.signals(columns.ts)):
                 on_signal(signal.row, name, signal)
             if place < len(rows) and columns.judged[rows[place]]["code"] == ABSENT:
                 source, slot = sources[place], int(slots[place])

@@ -18,10 +18,10 @@ from stream_app.core.drift.multivariate_records import (
 from stream_app.core.drift.records import drift_layout, drift_options
 from stream_app.core.drift.step import drift_step
 from stream_app.core.drift.telling import drift_signal, multivariate_signal
-from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
+from stream_app.core.kernel import Counter, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
-from stream_app.monitors.sensors.engine import detector_rate, enter
+from stream_app.monitors.sensors.engine import detector_rate, enter, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED
 from stream_app.monitors.sensors.process import drift_statistics
 from stream_app.settings.streams import SensorStream
@@ -87,12 +87,8 @@ class DrawDetectors:
 
     def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
         """Take what was seen since the last call, with the name of each detector."""
-        for name, buffer, signal in (
-            ("drift", self._drift, drift_signal),
-            ("multivariate", self._joint, multivariate_signal),
-        ):
-            for one in drain(buffer):
-                yield name, signal(one, float(ts[one["row"]]), self._channels)
+        yield from named_signals("drift", self._drift, drift_signal, ts, self._channels)
+        yield from named_signals("multivariate", self._joint, multivariate_signal, ts, self._channels)
 
     def features(self, bank: Bank, slots: IntArray) -> dict[str, list[float]]:
         """Figures to serve beside the window's statistics: by name, one for each of some slots."""

@@ -1,5 +1,6 @@
 """What every event goes through, whatever its source is: intake, quality checks, window."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,13 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget
-from stream_app.core.kernel import Counter, kernel
+from stream_app.core.kernel import Counter, drain, kernel
 from stream_app.core.quality import quality_step
+from stream_app.core.signals import Signal
 from stream_app.core.windows import window_push
 from stream_app.monitors.sensors.intake import COUNTED, intake_step
 
-__all__ = ["BUDGET", "JUDGED", "budget_options", "detector_rate", "enter"]
+__all__ = ["BUDGET", "JUDGED", "budget_options", "detector_rate", "enter", "named_signals"]
 
 JUDGED = np.dtype(
     [
@@ -66,6 +68,32 @@ def detector_rate(budget: Any, period: float) -> float:
     if np.isnan(period):
         return np.nan
     return float(min(_LARGEST_RATE, _HALF * (budget["per_event"] + budget["per_second"] * period)))
+
+
+def named_signals(
+    name: str,
+    buffer: tuple[npt.NDArray[Any], Counter],
+    signal: Callable[[Any, float, Sequence[str]], Signal],
+    ts: FloatArray,
+    channels: Sequence[str],
+) -> Iterator[tuple[str, Signal]]:
+    """Empty the buffer of a detector, and yield its signals with the detector's name.
+
+    Parameters
+    ----------
+    name : str
+        The detector's.
+    buffer : array of SIGNAL and its counter
+        Filled by the detector's kernel.
+    signal : callable
+        Makes a signal of a row of the buffer, the time of its event and the names of the channels.
+    ts : array, shape (n,)
+        Times of the delivery's events.
+    channels : sequence of str
+        Names of the columns.
+    """
+    for one in drain(buffer):
+        yield name, signal(one, float(ts[one["row"]]), channels)
 
 
 @kernel

@@ -14,10 +14,10 @@ from stream_app.core.drift.filtering import TRACKING
 from stream_app.core.drift.records import drift_layout, drift_options
 from stream_app.core.drift.step import drift_statistic, drift_step
 from stream_app.core.drift.telling import drift_signal
-from stream_app.core.kernel import Counter, drain, kernel, signal_buffer
+from stream_app.core.kernel import Counter, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
-from stream_app.monitors.sensors.engine import detector_rate, enter
+from stream_app.monitors.sensors.engine import detector_rate, enter, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED
 from stream_app.settings.streams import SensorStream
 
@@ -80,12 +80,8 @@ class ProcessDetectors:
 
     def signals(self, ts: FloatArray) -> Iterator[tuple[str, Signal]]:
         """Take what was seen since the last call, with the name of each detector."""
-        for name, buffer, signal in (
-            ("anomaly", self._anomaly, anomaly_signal),
-            ("drift", self._drift, drift_signal),
-        ):
-            for one in drain(buffer):
-                yield name, signal(one, float(ts[one["row"]]), self._channels)
+        yield from named_signals("anomaly", self._anomaly, anomaly_signal, ts, self._channels)
+        yield from named_signals("drift", self._drift, drift_signal, ts, self._channels)
 
     def features(self, bank: Bank, slots: IntArray) -> dict[str, list[float]]:
         """Figures to serve beside the window's statistics: by name, one for each of some slots."""
