@@ -10,7 +10,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lowest newest lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,14 @@ servers:
 faults: servers kafka kernels ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
 
+# Threads of their own would only wait for each other, as for `test`.
+lowest newest: export OMP_NUM_THREADS = 1
+lowest: venv ## A selection of tests with the lowest versions of libraries that are allowed, on the oldest Python here
+	@$(PY) .ci/versions.py lowest-direct
+
+newest: venv ## The same selection with the newest versions, on each newer Python that is here
+	@$(PY) .ci/versions.py highest
+
 lint: venv ## ruff: rules and format; import-linter: layers
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -133,17 +141,16 @@ bench-images: venv ## Images: ten levels of corruption beside a published table,
 		$(PY) benchmarks/images/levels.py "$(DATA)" && $(PY) benchmarks/images/false_alarms.py "$(DATA)"; \
 	else echo "skipped: $(DATA)/mnist is not there; name the folder with it: make bench-images DATA=DIR"; fi
 
-lock: ## Make the lock files anew from pyproject.toml
-	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
-	python3 -m venv "$$tools"; \
-	"$$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'; \
+lock: venv ## Make the lock files anew from pyproject.toml
+	@set -e; \
 	compile() { \
-		"$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command "make lock" "$$@"; \
 	}; \
 	compile --all-extras pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
-	compile --extra fast --extra parquet -c requirements/dev.txt pyproject.toml --output-file requirements/run.txt; \
-	compile -c requirements/dev.txt requirements/build.in --output-file requirements/build.txt
+	compile --extra fast -c requirements/dev.txt pyproject.toml --output-file requirements/run.txt; \
+	compile -c requirements/dev.txt requirements/build.in --output-file requirements/build.txt; \
+	compile -c requirements/build.txt requirements/sources.in --output-file requirements/sources.txt
 
 clean: ## Remove what the other targets made
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

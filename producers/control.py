@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from producers.remote import Remote
 from stream_app.errors import BrokerError, DataError
 from stream_app.events.control import ReplayControl, decode_control
-from stream_app.kafka import client_options, ensure_topics, reach
+from stream_app.kafka import client_options, consumer_options, ensure_topics, reach
 from stream_app.settings import KafkaSettings
 
 __all__ = ["listening", "say"]
@@ -39,7 +39,7 @@ async def listening(
     topic : str
         Created when missing.
     remote : Remote
-        Told.
+        Receives the commands; the replay reads it.
     note : callable
         Told what the user should know.
     """
@@ -64,7 +64,9 @@ async def _placed(kafka: KafkaSettings, topic: str) -> AIOKafkaConsumer:
     partitions = (await ensure_topics(kafka, {topic: _PARTITIONS}, create=True))[topic]
 
     def make() -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(**client_options(kafka), enable_auto_commit=False, auto_offset_reset="latest")
+        return AIOKafkaConsumer(
+            **consumer_options(kafka), enable_auto_commit=False, auto_offset_reset="latest"
+        )
 
     consumer = await reach(kafka, make, lambda c: c.stop())
     tps = [TopicPartition(topic, p) for p in range(partitions)]

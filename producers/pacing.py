@@ -130,7 +130,7 @@ class Schedule:
     Parameters
     ----------
     max_gap : float or None
-        See `Pace`.
+        Longest pause between events, seconds; see `Pace`.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
-from producers.batch import EventBatch, Routed, Rows
+from producers.batch import EventBatch, RoutedBatch, Rows
 from stream_app.errors import BrokerError
 from stream_app.kafka import client_options, reach
 from stream_app.settings import KafkaSettings
@@ -75,7 +75,7 @@ class Numbered:
     number : ndarray of int (n,)
         Counted from 0 over the whole replay, growing.
     lane : ndarray of int (n,)
-        See `lanes_of`.
+        Lane of each event, from `lanes_of`.
     """
 
     events: EventBatch
@@ -85,7 +85,7 @@ class Numbered:
     @classmethod
     def after(cls, begin: int, events: EventBatch, partitions: Sequence[int]) -> Self:
         """Give numbers to events, from `begin` on, given the number of partitions of each topic."""
-        routes = events.routes if isinstance(events, Routed) else (0,) * len(events.names)
+        routes = events.routes if isinstance(events, RoutedBatch) else (0,) * len(events.names)
         by_name = np.array(
             [
                 sum(partitions[:route]) + partition_of(name, partitions[route])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from aiokafka import TopicPartition
 
-from producers.batch import EventBatch, Source, Winnowed
+from producers.batch import EventBatch, FilteredSource, Source
 from producers.connection import ensure_topics
 from producers.control import listening
 from producers.pacing import Clock, Pace, WallClock, paced
@@ -226,7 +226,7 @@ async def run(
         },
         idempotent=publisher.idempotent,
         interrupted=stop.is_set(),
-        left_out=replay.source.left_out if isinstance(replay.source, Winnowed) else {},
+        left_out=replay.source.left_out if isinstance(replay.source, FilteredSource) else {},
     )
 
 

@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 
 from producers.publish import REPLAY_HEADER, Acknowledged, lanes_of
 from stream_app.errors import BrokerError, StateError
-from stream_app.kafka import client_options, reach
+from stream_app.kafka import consumer_options, reach
 from stream_app.settings import KafkaSettings
 
 __all__ = ["ReplayState", "catch_up", "default_path", "end_offsets", "held"]
@@ -241,7 +241,7 @@ async def catch_up(kafka: KafkaSettings, state: ReplayState) -> ReplayState:
 async def _reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
     def make() -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            **client_options(kafka), enable_auto_commit=False, auto_offset_reset="earliest"
+            **consumer_options(kafka), enable_auto_commit=False, auto_offset_reset="earliest"
         )
 
     return await reach(kafka, make, lambda c: c.stop())

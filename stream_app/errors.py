@@ -5,7 +5,9 @@ __all__ = [
     "BrokerUnavailableError",
     "DataError",
     "FencedError",
+    "MissingExtraError",
     "OldStateError",
+    "PluginError",
     "SettingsError",
     "SourceError",
     "StateError",
@@ -22,6 +24,38 @@ class StreamgaugeError(Exception):
 
 class SettingsError(StreamgaugeError):
     """A setting or the monitor file is wrong; names the key, the value's problem and what was expected."""
+
+
+class MissingExtraError(StreamgaugeError):
+    """A library of an optional extra is not installed; the command line exits with 2.
+
+    Parameters
+    ----------
+    need : str
+        What needs the library, as the subject of a sentence.
+    library : str
+        Name of the library.
+    extra : str
+        The extra of Streamgauge that has it.
+    otherwise : str
+        What can be done instead of installing it; empty where nothing can.
+
+    Examples
+    --------
+    >>> raise MissingExtraError("pictures need", "matplotlib", "report")
+    Traceback (most recent call last):
+    stream_app.errors.MissingExtraError: pictures need matplotlib; install it in a checkout of Streamgauge: pip install '.[report]'
+    """
+
+    def __init__(self, need: str, library: str, extra: str, *, otherwise: str = "") -> None:
+        alternative = f"; or {otherwise}" if otherwise else ""
+        super().__init__(
+            f"{need} {library}; install it in a checkout of Streamgauge: pip install '.[{extra}]'{alternative}"
+        )
+
+
+class PluginError(StreamgaugeError):
+    """A detector or kind of stream from outside cannot be imported, made or run; names it and what is wrong with it."""
 
 
 class DataError(StreamgaugeError):
@@ -61,4 +95,4 @@ class StateError(StreamgaugeError):
 
 
 class OldStateError(StateError):
-    """A stored state is of an older version, and nothing upgrades it; a worker may be told to start it cold."""
+    """A stored state is of an older version; a worker may be told to start it cold."""

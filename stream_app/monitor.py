@@ -1,7 +1,7 @@
 """The monitor of one source, in memory: what a worker runs, without Kafka and Redis."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from stream_app.events import Alert, Group, Readings
 from stream_app.kinds import IMAGES, SENSORS
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import Outcome, SensorMonitor
-from stream_app.settings import SensorStream
+from stream_app.settings import SensorStream, refused_modules
 
 __all__ = ["Monitor", "MonitorResult", "MonitorVerdict"]
 
@@ -203,8 +203,15 @@ class Monitor:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
+    def from_state(cls, state: Mapping[str, Any], *, detector_modules: Collection[str] = ()) -> Self:
         """Return the monitor that had this `state`; it continues to the bit.
+
+        Parameters
+        ----------
+        state : mapping
+            What `state` returned.
+        detector_modules : collection of str
+            Modules that may be imported for detectors that the state names ``module:Class``.
 
         Raises
         ------
@@ -214,12 +221,18 @@ class Monitor:
         expect_version(state, _VERSION, "the monitor")
         try:
             models = {kind.name: kind.settings for kind in (SENSORS, IMAGES)}
+            stream = models[state["stream"]["kind"]].model_validate(state["stream"])
+            if refused := refused_modules(stream, detector_modules):
+                raise StateError(
+                    f"the state of the monitor names {refused[0]}, which would import code; to allow it, pass "
+                    "detector_modules"
+                )
             monitor = cls(
                 state["channels"],
                 budget=state["budget"],
                 warmup=state["warmup"],
                 source=state["source"],
-                stream=models[state["stream"]["kind"]].model_validate(state["stream"]),
+                stream=stream,
             )
             monitor.events = int(state["events"])
             if state["state"] is not None:
@@ -229,7 +242,9 @@ class Monitor:
         return monitor
 
     def __repr__(self) -> str:
+        left = self.features.get("anomaly.warmup_left")
         return (
             f"Monitor({self.channels!r}, budget={self.config.budget!r}, warmup={self.config.warmup}, "
             f"source={self.source!r}), {self.events:,} events"
+            f"{f', judged after {int(left):,} more' if left else ''}"
         )

@@ -21,8 +21,7 @@ from servers.kafka import ApacheKafka
 from servers.redis import RedisServer
 
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
-from stream_app.kafka import client_options, ensure_topics
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import client_options, ensure_topics, start_producer
 from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
 from stream_app.store import connect
 

@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 import stream_app as sg
+from stream_app import client
 
 
 def everything() -> None:
@@ -43,12 +44,16 @@ def everything() -> None:
     assert_type(sg.load_settings(), sg.Settings)
 
     async def page() -> None:
-        async with sg.AlertSubscriber("localhost:9092") as alerts:
+        start: client.Start = "earliest"
+        async with sg.AlertSubscriber("localhost:9092", start=start) as alerts:
             async for alert in alerts:
-                assert_type(alert, sg.Alert)
+                assert_type(alert, client.Alert)
+                assert_type(alert.severity, client.Severity)
 
-    with sg.FeatureClient("redis://localhost:6379/0") as client:
-        client.get_online_features(features=["purchases:spent_30m"], entities=["17850"])
+    with client.FeatureClient(client.RedisSettings.model_validate({"url": "redis://localhost"})) as reader:
+        found = reader.get_online_features(features=["purchases:spent_30m"], entities=["17850"])
+        assert_type(found, client.OnlineFeatures)
+        assert_type(found["17850", "purchases:spent_30m"].status, client.Freshness)
 
     try:
         sg.backtest(frame)

@@ -5,7 +5,9 @@ import importlib
 import json
 import os
 import re
+import runpy
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,11 @@ import typer
 import yaml
 from prometheus_client import Counter, Histogram
 
-from producers.kinds import Selection, kinds
 from producers.pacing import parse_speed
+from stream_app.cli.replay.sensors import MadeOptions, sensor_source
 from stream_app.runtime.metrics import Metrics
 from stream_app.settings import load_settings
+from stream_app.tables import Columns
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -37,13 +40,19 @@ def program():
 
 
 def parsed(arguments):
-    """Parse a call as our command line would, and return the command's name and parameters."""
+    """Parse a call as our command line would, and return the command's name, with those below it, and parameters."""
     command, context = program(), None
     context = command.make_context("streamgauge", list(arguments))
     # click keeps the rest of the call in one of these, by version.
     rest = [*getattr(context, "_protected_args", []), *context.args]
-    name, subcommand, rest = command.resolve_command(context, rest)
-    return name, subcommand.make_context(name, rest, parent=context).params
+    path = []
+    while True:
+        name, command, rest = command.resolve_command(context, rest)
+        path.append(name)
+        context = command.make_context(name, rest, parent=context)
+        rest = [*getattr(context, "_protected_args", []), *context.args]
+        if not hasattr(command, "commands"):
+            return path, context.params
 
 
 def test_the_services_and_their_profiles():
@@ -176,17 +185,17 @@ def test_our_services_settings_are_settings(name, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_commands_and_their_options_exist(name):
-    command, _ = parsed(SERVICES[name]["command"])
-    assert command == SERVICES[name]["command"][0]
+    path, _ = parsed(SERVICES[name]["command"])
+    assert path == SERVICES[name]["command"][: len(path)]
     check = SERVICES[name]["healthcheck"]["test"]
     if check[1] == "streamgauge":
-        assert parsed(check[2:])[0] == check[2]
+        assert parsed(check[2:])[0] == [check[2]]
 
 
 def test_the_image_starts_our_program():
     entry, command = re.search(r"^ENTRYPOINT (.*)$\nCMD (.*)$", DOCKERFILE, re.MULTILINE).groups()
     assert json.loads(entry) == ["streamgauge"]
-    assert parsed(json.loads(command))[0] == "worker"
+    assert parsed(json.loads(command))[0] == ["worker"]
 
 
 def test_an_option_that_does_not_exist_would_be_noticed():
@@ -196,7 +205,8 @@ def test_an_option_that_does_not_exist_would_be_noticed():
 
 def test_the_replay_that_is_deployed_can_be_opened():
     _, options = parsed(SERVICES["replay"]["command"])
-    source = kinds()[options["kind"]].open(Selection(simulate=options["simulate"], faults=options["faults"]))
+    made = MadeOptions(options["simulate"], options["pumps"], options["faults"])
+    source = sensor_source([], made, Columns())
     assert source.total is None, "it goes on until it is stopped"
     assert len(source.faults) == 4
     parse_speed(options["speed"])
@@ -219,8 +229,8 @@ def test_the_image_copies_what_is_there_and_not_ignored():
 
 
 def test_the_image_installs_locked_packages_only():
-    installs = re.findall(r"pip install ([^\\\n]*)", DOCKERFILE)
-    assert installs
+    installs = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) ([^\\\n]*)", DOCKERFILE)
+    assert len(installs) == 4
     for install in installs:
         assert "--require-hashes" in install or "--no-deps --no-index" in install, install
 
@@ -228,6 +238,17 @@ def test_the_image_installs_locked_packages_only():
 def pins(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+def test_the_image_lacks_what_a_worker_does_not_run():
+    assert not {"polars", "pip", "setuptools", "cython", "pytest"} & pins("run").keys()
+    assert "venv --without-pip" in DOCKERFILE
+
+
+def test_what_is_built_from_source_is_built_with_locked_tools():
+    assert "--no-build-isolation" in DOCKERFILE
+    assert {"cython", "setuptools"} <= pins("sources").keys()
+    assert pins("sources").items() & pins("build").items() == {("packaging", pins("build")["packaging"])}
 
 
 @pytest.mark.parametrize("name", ["run", "build"])
@@ -410,5 +431,15 @@ def test_ci_is_a_script_that_stops_at_the_first_failure():
     called = re.findall(r"^make (.+)$", text, re.MULTILINE)
     # What needs servers runs on real ones, slow or not.
     slow = """test-slow ARGS='-m "(slow or hypothesis) and not integration"'"""
-    assert called == ["test", slow, "test-kafka", "lint", "types", "audit"]
+    assert called == ["test", slow, "test-kafka", "lowest", "newest", "lint", "types", "audit"]
     subprocess.run(["bash", "-n", str(script)], check=True, timeout=20)
+
+
+def test_ci_tries_versions_with_every_extra_and_python_and_with_tests_that_are_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tried = runpy.run_path(str(ROOT / ".ci" / "versions.py"))
+    assert set(tried["EXTRAS"].split(",")) == set(project["optional-dependencies"])
+    assert {f"Programming Language :: Python :: {version}" for version in tried["PYTHONS"]} <= set(
+        project["classifiers"]
+    )
+    assert [path for path in tried["SELECTION"] if not (ROOT / path).exists()] == []

@@ -121,7 +121,8 @@ def test_commands_are_understood(call):
         name, *call = call
         assert name in command.commands
         command = command.commands[name]
-    if not call and any(parameter.required for parameter in command.params):
+    needs_more = command.no_args_is_help or any(parameter.required for parameter in command.params)
+    if not call and needs_more:
         return  # named in passing
     command.make_context(name, list(call))
 

@@ -10,19 +10,40 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 SAYS = {
+    "faust_batches.py": ["the share of shipping changed from 0.100 to 0.1", "4,000 orders"],
     "frame_in_a_notebook.py": [
         "<BacktestResult: 3 sources; 10,800 events",
         "pump-2",
         "delay of the first alert: ",
     ],
+    "live_features.py": [
+        "ada: spent 20.0, orders 3.0",
+        "ben: spent ",
+        "eve: spent None, orders None, missing",
+    ],
+    "model_predictions.py": ["churn: firing, accuracy ", "predictions after the change"],
     "monitor_in_a_loop.py": [
         "firing: anomaly",
         "resolved: anomaly",
         "2,400 events",
         "mean flow of the last minute: ",
     ],
+    "own_detector.py": ["detector Ewma: 0 of 11 checks failed", "firing, drift in flow (ewma)"],
+    "own_source.py": ["3000 events sent", "compressor-2: firing, "],
     "river_loop.py": ["drift.", "renewed: Accuracy: 97."],
+    "subscribe_to_alerts.py": ["pump-1: firing, ", "pump-1: resolved, ", "it lasted "],
 }
+PICTURES = {"frame_in_a_notebook.py": ["pump-2.png"]}
+
+
+def run(script, place, *path):
+    found = os.pathsep.join(map(str, (*path, ROOT)))
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=place, env={**os.environ, "PYTHONPATH": found}, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 def test_every_example_is_run():
@@ -31,10 +52,17 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize("name", SAYS)
 def test_example(name, tmp_path):
-    ran = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    assert [text for text in SAYS[name] if text not in ran.stdout] == [], ran.stdout
+    said = run(EXAMPLES / name, tmp_path)
+    assert [text for text in SAYS[name] if text not in said] == [], said
+    assert [path.name for path in tmp_path.iterdir()] == PICTURES.get(name, [])
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+
+
+def test_a_kind_of_ones_own_is_a_package_with_an_entry_point(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=EXAMPLES / "own_kind", check=True, capture_output=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    # Python imports from a wheel, and finds its entry points, as if it were installed.
+    said = run(EXAMPLES / "own_kind" / "run.py", tmp_path, wheel)
+    assert "kinds: sensors, images, predictions, sessions, meters" in said
+    assert "hall, m-17: firing, " in said

@@ -8,6 +8,7 @@ import pytest
 from mypy import api as mypy
 
 import stream_app as sg
+from stream_app import client
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = (
@@ -52,6 +53,14 @@ def test_the_import_loads_no_library(package):
 )
 def test_a_name_loads_what_it_needs_and_not_the_worker(name, spared):
     assert loaded_by(f"import stream_app; stream_app.{name}") & spared == set()
+
+
+def test_programs_that_use_what_is_written_find_all_they_name_in_one_package():
+    loaded = loaded_by(
+        "from stream_app.client import *; assert FeatureClient and Alert and StoreError and Start"
+    )
+    assert not loaded & {"faust", "numba", "matplotlib"}
+    assert {getattr(client, name) is not None for name in client.__all__} == {True}
 
 
 @pytest.mark.parametrize("name", sg.__all__)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -18,17 +19,22 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(out)],
         cwd=ROOT,
         check=True,
         capture_output=True,
         timeout=120,
     )
-    (built,) = out.glob("*.whl")
-    return built
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    (wheel,) = built.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,14 @@ def test_the_wheel_holds_both_packages_and_nothing_else(names):
         "entry_points.txt",
         "licenses/LICENSE",
     }
+
+
+def test_the_source_distribution_holds_what_the_wheel_is_built_from_and_nothing_else(built):
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        shipped = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    beside = {"CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml", ".gitignore"}
+    assert shipped == tracked("stream_app") | tracked("producers") | beside
 
 
 @pytest.mark.parametrize(

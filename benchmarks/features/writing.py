@@ -25,8 +25,7 @@ from pathlib import Path
 from harness import Progress, call, harness
 from shops import SHOPS
 
-from stream_app.kafka import ensure_topics
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import ensure_topics, start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import load_settings
 from stream_app.store import connect

@@ -12,6 +12,7 @@ from stream_app.errors import SettingsError
 __all__ = ["ENOUGH", "Track"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 ENOUGH = 30
 """Values of a channel that must have been seen before a change in standard deviations begins."""
@@ -36,9 +37,19 @@ class Track:
     _m2: float = 0.0
     _last: float = float("nan")
 
-    def learn(self, values: FloatArray) -> None:
-        """Take in values from before the change (spread by the pairwise update of Chan, Golub and LeVeque, 1979)."""
-        values = values[np.isfinite(values)]
+    def learn(self, values: FloatArray, before: BoolArray) -> None:
+        """Take in values outside the change (spread by the pairwise update of Chan, Golub and LeVeque, 1979).
+
+        Parameters
+        ----------
+        values : ndarray (n,)
+        before : ndarray of bool (n,)
+            Which of them came before the change began for the first time: its sd is theirs.
+        """
+        known = np.isfinite(values)
+        if known.any():
+            self._last = float(values[known][-1])
+        values = values[known & before]
         n = len(values)
         if not n:
             return
@@ -47,7 +58,6 @@ class Track:
         self._m2 += float(np.square(values - mean).sum()) + gap * gap * self._n * n / total
         self._mean += gap * n / total
         self._n = total
-        self._last = float(values[-1])
 
     def changed(self, values: FloatArray, grown: FloatArray, rise: FloatArray) -> FloatArray:
         """Return what the channel reports during the change.
@@ -83,6 +93,8 @@ class Track:
                 return np.full(len(values), self._last)
             case "dropout":
                 return np.where(self.rng.random(len(values)) < size * grown, np.nan, values)
+            case "level":
+                raise SettingsError(f"--drift: {self.change.text!r}: only images have a level")
 
     def _sd(self) -> float:
         if self._n < ENOUGH:

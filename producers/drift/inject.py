@@ -7,10 +7,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Label, LabelColumn, Readings, as_labels
+from producers.batch import Readings
 from producers.drift.effects import Track
 from producers.drift.grammar import Change
 from stream_app.errors import SettingsError
+from stream_app.tables.cells import Label, LabelColumn, as_labels
 
 __all__ = ["Injector"]
 
@@ -25,7 +26,8 @@ class _Site:
 
     tracks: dict[str, Track] = field(default_factory=dict)
     active: bool = False
-    began: float | None = None
+    cycle: int = -1
+    began: float = 0.0
 
 
 @dataclass(slots=True)
@@ -91,24 +93,30 @@ class Injector:
         name, index = key
         change = self.schedule[index]
         columns = _columns(change, channels)
-        since = (numbers if change.begin.events else seconds) - change.begin.at
-        inside: BoolArray = since >= 0.0
-        if change.end is not None:
-            inside &= (numbers if change.end.events else seconds) < change.end.at
-        if inside.any() and site.began is None:
-            site.began = float(seconds[inside][0]) if change.begin.events else change.begin.at
-        rise = seconds[inside] - (site.began or 0.0)
-        grown = np.clip(since[inside] / change.over.at, 0.0, 1.0) if change.over else np.ones(len(rise))
-        for column in columns:
-            channel = channels[column]
-            if channel not in site.tracks:
-                rng = np.random.default_rng([self.seed, index, *name.encode(), *channel.encode()])
-                site.tracks[channel] = Track(change, channel, rng)
-            track = site.tracks[channel]
-            track.learn(values[since < 0.0, column])
-            if len(rise):
-                values[inside, column] = track.changed(values[inside, column], grown, rise)
-        return inside
+        cycles, since = change.locate(numbers, seconds)
+        # A stretch of rows lies outside the change, or within one repetition of it.
+        for rows in np.split(np.arange(len(cycles)), np.flatnonzero(np.diff(cycles)) + 1):
+            cycle = int(cycles[rows[0]])
+            if cycle >= 0 and cycle != site.cycle:
+                site.cycle = cycle
+                period = 0.0 if change.every is None else cycle * change.every.at
+                site.began = float(seconds[rows[0]]) if change.begin.events else change.begin.at + period
+            grown = np.clip(since[rows] / change.over.at, 0.0, 1.0) if change.over else np.ones(len(rows))
+            for column in columns:
+                track = self._track(site, change, (name, index), channels[column])
+                if cycle < 0:
+                    track.learn(values[rows, column], before=since[rows] < 0.0)
+                else:
+                    rise = seconds[rows] - site.began
+                    values[rows, column] = track.changed(values[rows, column], grown, rise)
+        return cycles >= 0
+
+    def _track(self, site: _Site, change: Change, key: tuple[str, int], channel: str) -> Track:
+        if channel not in site.tracks:
+            name, index = key
+            rng = np.random.default_rng([self.seed, index, *name.encode(), *channel.encode()])
+            site.tracks[channel] = Track(change, channel, rng)
+        return site.tracks[channel]
 
 
 def _columns(change: Change, channels: tuple[str, ...]) -> Sequence[int]:

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Label, LabelColumn, Rows
+from producers.batch import Rows, record_type
 from producers.images.collection import Pixels
-from producers.wire import record_type
+from stream_app.tables.cells import Label, LabelColumn
 
 __all__ = ["Frames", "ImageEvents", "Shots", "What"]
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import LabelColumn
+from stream_app.tables.cells import LabelColumn
 
 __all__ = ["SIDE", "Collection", "Pixels"]
 

@@ -5,7 +5,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from stream_app.errors import SettingsError
+from stream_app.errors import MissingExtraError
 
 __all__ = ["needed"]
 
@@ -26,13 +26,11 @@ def needed(module: str) -> Any:
 
     Raises
     ------
-    SettingsError
+    MissingExtraError
         When it is not installed.
     """
     package, load = _MODULES[module]
     try:
         return load()
     except ImportError:
-        raise SettingsError(
-            f"images need {package}; install it with: pip install 'streamgauge[images]'"
-        ) from None
+        raise MissingExtraError("images need", package, "images") from None

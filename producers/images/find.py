@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from producers.batch import as_labels
+import numpy as np
+
 from producers.images.collection import SIDE, Collection
+from producers.images.extra import needed
 from producers.images.idx import read_idx
 from producers.images.options import ImageOptions
 from producers.images.pictures import read_folder
-from producers.images.sample import sample_digits
-from producers.sessions.left_out import LeftOut
 from stream_app.errors import SettingsError, SourceError
+from stream_app.tables.cells import as_labels
+from stream_app.tables.left_out import LeftOut
 
-__all__ = ["TRAINING_IMAGES", "Found", "find_images"]
+__all__ = ["TRAINING_IMAGES", "Found", "find_images", "sample_digits"]
+
+_FACTOR = 3
+_MARGIN = 2
 
 TRAINING_IMAGES = 60_000
 """Most images that a model learns from: all of MNIST's training part."""
@@ -146,3 +151,18 @@ def _labels_of(file: Path) -> Path | None:
     bare = name.removesuffix(".gz")
     there = [file.with_name(other) for other in (name, bare, f"{bare}.gz") if file.with_name(other).is_file()]
     return there[0] if there and there[0] != file else None
+
+
+def sample_digits() -> Collection:
+    """Return 1,797 handwritten digits of 43 people, enlarged from 8 by 8 to 28 by 28 pixels.
+
+    They are the test part of UCI's "Optical Recognition of Handwritten Digits" (Alpaydin, Kaynak 1998,
+    doi 10.24432/C50P49, CC BY 4.0): three times as large, linearly between pixels, with a margin of two pixels.
+    """
+    from scipy import ndimage  # noqa: PLC0415  as for corruptions
+
+    digits = needed("sklearn.datasets").load_digits()
+    small = np.asarray(digits.images, dtype=np.float64) / 16.0
+    large = ndimage.zoom(small, (1, _FACTOR, _FACTOR), order=1)
+    framed = np.pad(large, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
+    return Collection(np.rint(framed * 255.0).astype(np.uint8), as_labels([str(d) for d in digits.target]))

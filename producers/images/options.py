@@ -75,24 +75,6 @@ class ImageOptions:
             )
 
     @property
-    def said(self) -> dict[str, object]:
-        """Options that change what a replay does, each with something false where it was not given."""
-        usual = ImageOptions()
-        return {
-            "--labels": self.labels,
-            "--part": self.part != usual.part,
-            "--in-order": self.in_order,
-            "--model": self.model,
-            "--model-name": self.model_name != usual.model_name,
-            "--skip-predictions": not self.predictions,
-            "--no-labels": not self.with_labels,
-            "--missing-labels": self.missing_labels,
-            "--label-delay": self.label_delay,
-            "--level": self.level,
-            "--corruption": self.corruption != usual.corruption,
-        }
-
-    @property
     def identity(self) -> str:
         """All that decides on the events."""
         return (

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from producers.batch import as_labels
 from producers.images.collection import SIDE, Collection, Pixels
 from producers.images.extra import needed
-from producers.sessions.left_out import LeftOut
 from stream_app.errors import SourceError
+from stream_app.tables.cells import as_labels
+from stream_app.tables.left_out import LeftOut
 
 __all__ = ["MAX_FILE_BYTES", "MAX_PICTURES", "MAX_PIXELS", "read_folder", "read_picture"]
 

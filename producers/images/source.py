@@ -11,12 +11,15 @@ from producers.images.classifier import Model, embedding_of, model_for
 from producers.images.collection import Collection
 from producers.images.find import find_images
 from producers.images.options import ImageOptions
-from producers.sessions.left_out import LeftOut
-from producers.sources.table import FIRST
 from stream_app.core.embedding import PrincipalComponents
 from stream_app.errors import SourceError
+from stream_app.tables.left_out import LeftOut
+from stream_app.tables.table import FIRST
 
-__all__ = ["PERIOD", "ImageSource"]
+__all__ = ["CAMERA", "PERIOD", "ImageSource"]
+
+CAMERA = "camera-1"
+"""Name of the camera where the user gives none."""
 
 PERIOD = 0.04
 """Seconds of event time between images: 25 a second, a camera's usual rate."""
@@ -53,7 +56,7 @@ class ImageSource:
         path: str | None,
         options: ImageOptions,
         *,
-        period: float | None = None,
+        period: float = PERIOD,
         seed: int = 0,
         note: Callable[[str], None] = lambda _: None,
     ) -> "ImageSource":
@@ -64,7 +67,7 @@ class ImageSource:
         path : str or None
             A folder or file; None is the sample.
         options : ImageOptions
-        period : float or None
+        period : float
             Seconds between images.
         seed : int
             Of the order.
@@ -93,7 +96,7 @@ class ImageSource:
         if not options.in_order:
             np.random.default_rng(seed).shuffle(order)
         judge = model if options.predictions else None
-        return cls(shown.take(order), embedding, judge, found.left, period or PERIOD, options.block)
+        return cls(shown.take(order), embedding, judge, found.left, period, options.block)
 
     @property
     def total(self) -> int:

@@ -8,15 +8,16 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import LabelColumn
+from producers.drift import Change
 from producers.images.batch import Frames, ImageEvents, Shots, What
 from producers.images.classifier import DIGITS, Model
 from producers.images.corruptions import Corruptor
+from producers.images.levels import levels_at
 from producers.images.options import ImageOptions
-from producers.images.schedule import LevelChange, levels_at
 from producers.remote import Remote
 from stream_app.core.embedding import PrincipalComponents
 from stream_app.core.image_features import FEATURES, measure
+from stream_app.tables.cells import LabelColumn
 
 __all__ = ["Stage"]
 
@@ -41,8 +42,8 @@ class Stage:
     embedding : PrincipalComponents
     model : Model or None
         Whose predictions are sent; None sends none.
-    changes : sequence of LevelChange
-        Of ``--drift``.
+    changes : sequence of Change
+        Schedule of level changes, from ``--drift``.
     seed : int
         Of noise and missing labels.
     remote : Remote
@@ -53,7 +54,7 @@ class Stage:
     options: ImageOptions
     embedding: PrincipalComponents
     model: Model | None
-    changes: Sequence[LevelChange]
+    changes: Sequence[Change]
     seed: int
     remote: Remote
     _corruptor: Corruptor = field(init=False)

@@ -27,7 +27,7 @@ class PredictionEvents:
     Parameters
     ----------
     names : tuple of str
-        Models.
+        Names of the models.
     source : ndarray of int (n,)
         Index into `names`.
     ts : ndarray (n,)

@@ -1,23 +1,24 @@
-"""Which column of a table means what in a prediction event: said by the user, or found where there is no doubt."""
+"""Which column of a table means what in a prediction event: named by the user, or found where there is no doubt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from producers.sessions.columns import one_of
-from producers.sources.cells import is_missing, is_number
-from producers.sources.columns import find_time, listed, require
 from stream_app.errors import SourceError
+from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.columns import find_time, listed, one_of, require
+from stream_app.tables.predictions import (
+    ERROR_NAMES,
+    ID_NAMES,
+    LATENCY_NAMES,
+    PREDICTION_NAMES,
+    SOURCE_NAMES,
+    TRUTH_NAMES,
+    VERSION_NAMES,
+)
 
 __all__ = ["PredictionColumns", "PredictionLayout", "find_prediction_layout"]
 
-PREDICTION_NAMES = frozenset({"prediction", "predicted", "y_pred"})
-LABEL_NAMES = frozenset({"label", "truth", "y_true", "target"})
-VERSION_NAMES = frozenset({"version", "model_version"})
-ID_NAMES = frozenset({"id", "prediction_id", "event_id"})
-LATENCY_NAMES = frozenset({"latency"})
-ERROR_NAMES = frozenset({"error"})
-SOURCE_NAMES = frozenset({"source", "model"})
 _PREFIX = "p_"
 _GROUPS = ("probabilities", "features", "categories")
 
@@ -89,13 +90,13 @@ class PredictionLayout:
 
 
 def find_prediction_layout(
-    said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str
+    options: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str
 ) -> PredictionLayout:
-    """Settle the meaning of each column from what was said and the first rows.
+    """Settle the meaning of each column from the options and the first rows.
 
     Parameters
     ----------
-    said : PredictionColumns
+    options : PredictionColumns
     sample : mapping of column to its first values
     file : str
         For messages.
@@ -114,43 +115,48 @@ def find_prediction_layout(
     >>> layout.prediction, layout.probabilities, layout.features, layout.categories
     ('y_pred', (('a', 'p_a'),), ('age',), ('site',))
     """
-    _require(said, sample, file)
+    _require(options, sample, file)
 
     def find(named: str | None, usual: frozenset[str], what: str, option: str) -> str | None:
         return named or one_of(usual, sample, file, what, option)
 
-    prediction = find(said.prediction, PREDICTION_NAMES, "the prediction", "--prediction-column")
-    label = find(said.label, LABEL_NAMES, "the truth", "--label-column")
+    prediction = find(options.prediction, PREDICTION_NAMES, "the prediction", "--prediction-column")
+    label = find(options.label, TRUTH_NAMES, "the truth", "--label-column")
     error = one_of(ERROR_NAMES, sample, file, "the error", "another name for one")
     if prediction is None and label is None:
         raise SourceError(
             f"{file}: no column looks like the prediction or the truth; name them with --prediction-column and "
             f"--label-column (has: {listed(sample)})"
         )
-    version = find(said.version, VERSION_NAMES, "the version", "--version-column")
-    ident = find(said.id, ID_NAMES, "the id", "--id-column")
-    latency = find(said.latency, LATENCY_NAMES, "the latency", "--latency-column")
-    source = said.source
-    if source is None and said.name is None:
+    version = find(options.version, VERSION_NAMES, "the version", "--version-column")
+    ident = find(options.id, ID_NAMES, "the id", "--id-column")
+    latency = find(options.latency, LATENCY_NAMES, "the latency", "--latency-column")
+    source = options.source
+    if source is None and options.name is None:
         source = one_of(SOURCE_NAMES, sample, file, "the model", "--source-column")
-    time = said.time or find_time(sample, file)
-    begin = said.probabilities
+    time = options.time or find_time(sample, file)
+    begin = options.probabilities
     probabilities = tuple(
         (column.removeprefix(begin), column)
         for column in sample
         if begin and column.startswith(begin) and len(column) > len(begin) and _shares(sample[column])
     )
+    if begin not in {"", _PREFIX} and not probabilities:
+        raise SourceError(
+            f"{file}: --probabilities: no column of shares from 0 to 1 begins with {begin!r}; "
+            f"the table has {listed(sample)}"
+        )
     groups = tuple(group for group in _GROUPS if group in sample)
     taken = {prediction, label, error, version, ident, latency, source, time, *groups}
-    taken |= {*said.categories, *(column for _, column in probabilities)}
+    taken |= {*options.categories, *(column for _, column in probabilities)}
     rest = {name: cells for name, cells in sample.items() if name not in taken}
-    features = said.features or tuple(name for name, cells in rest.items() if _first(cells, numeric=True))
-    categories = said.categories or tuple(
+    features = options.features or tuple(name for name, cells in rest.items() if _first(cells, numeric=True))
+    categories = options.categories or tuple(
         name for name, cells in rest.items() if name not in features and _first(cells, numeric=False)
     )
-    if "features" in groups and not said.features:
+    if "features" in groups and not options.features:
         features = ()
-    if "categories" in groups and not said.categories:
+    if "categories" in groups and not options.categories:
         categories = ()
     return PredictionLayout(
         time,
@@ -168,19 +174,19 @@ def find_prediction_layout(
     )
 
 
-def _require(said: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
-    options = {
-        "--prediction-column": (said.prediction,),
-        "--label-column": (said.label,),
-        "--version-column": (said.version,),
-        "--id-column": (said.id,),
-        "--latency-column": (said.latency,),
-        "--time-column": (said.time,),
-        "--source-column": (said.source,),
-        "--channels": said.features,
-        "--attributes": said.categories,
+def _require(options: PredictionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    by_option = {
+        "--prediction-column": (options.prediction,),
+        "--label-column": (options.label,),
+        "--version-column": (options.version,),
+        "--id-column": (options.id,),
+        "--latency-column": (options.latency,),
+        "--time-column": (options.time,),
+        "--source-column": (options.source,),
+        "--channels": options.features,
+        "--attributes": options.categories,
     }
-    require(options, sample, file)
+    require(by_option, sample, file)
 
 
 def _shares(cells: Sequence[Any]) -> bool:

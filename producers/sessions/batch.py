@@ -9,17 +9,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Rows, as_labels
-from producers.wire import record_type
+from producers.batch import Rows, record_type
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
+from stream_app.tables.cells import LabelColumn, as_labels
 
-__all__ = ["SessionEvents", "TextColumn"]
+__all__ = ["SessionEvents"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
-TextColumn: TypeAlias = npt.NDArray[np.object_]
-"""Texts, None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class SessionEvents:
     Parameters
     ----------
     names : tuple of str
-        Entities.
+        Names of the entities.
     source : ndarray of int (n,)
         Index into `names`.
     ts : ndarray (n,)
@@ -56,11 +54,11 @@ class SessionEvents:
     names: tuple[str, ...]
     source: IntArray
     ts: FloatArray
-    types: TextColumn
-    ids: TextColumn
+    types: LabelColumn
+    ids: LabelColumn
     channels: tuple[str, ...]
     values: FloatArray
-    attributes: Mapping[str, TextColumn] = field(default_factory=dict)
+    attributes: Mapping[str, LabelColumn] = field(default_factory=dict)
 
     @classmethod
     def none(cls) -> Self:

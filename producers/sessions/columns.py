@@ -1,16 +1,15 @@
-"""Which column of a table means what in a session event: said by the user, or found where there is no doubt."""
+"""Which column of a table means what in a session event: named by the user, or found where there is no doubt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from producers.sources.cells import is_missing, is_number
-from producers.sources.columns import find_time, listed, require
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_FIELDS
+from stream_app.tables.columns import begins_with_number, find_time, listed, one_of, require
 
-__all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout", "one_of"]
+__all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout"]
 
 ENTITY_NAMES = frozenset({"entity", "customer", "customer_id", "customerid", "user", "user_id", "userid"})
 TYPE_NAMES = frozenset({"type", "event_type"})
@@ -60,23 +59,9 @@ class SessionColumns:
 
     @property
     def mapped(self) -> bool:
-        """Whether anything is said of what columns mean."""
-        said = (self.entity, self.time, self.time_format, self.type, self.id)
-        return bool(self.values or self.attributes) or any(word is not None for word in said)
-
-    @property
-    def own(self) -> dict[str, object]:
-        """Options that were made for session events, each with something false where it was not given."""
-        return {
-            "--entity-column": self.entity,
-            "--values": self.values,
-            "--attributes": self.attributes,
-            "--type-column": self.type,
-            "--id-column": self.id,
-            "--time-format": self.time_format,
-            "--anonymous": self.anonymous,
-            "--sort": self.sort,
-        }
+        """Whether the user gives a column its meaning."""
+        given = (self.entity, self.time, self.time_format, self.type, self.id)
+        return bool(self.values or self.attributes) or any(word is not None for word in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +85,13 @@ class SessionLayout:
 
 
 def find_session_layout(
-    said: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str
+    options: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str
 ) -> SessionLayout:
-    """Settle the meaning of each column from what was said and the first rows.
+    """Settle the meaning of each column from the options and the first rows.
 
     Parameters
     ----------
-    said : SessionColumns
+    options : SessionColumns
     sample : mapping of column to its first values
     file : str
         For messages.
@@ -124,38 +109,40 @@ def find_session_layout(
     ... ).values
     (Value(name='amount', factors=('units', 'price')),)
     """
-    _require(said, sample, file)
-    entity = said.entity or one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
+    _require(options, sample, file)
+    entity = options.entity or one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
     if entity is None:
         raise SourceError(
             f"{file}: no column looks like the entity; name it with --entity-column (has: {listed(sample)})"
         )
-    time = said.time or find_time({c: cells for c, cells in sample.items() if c != entity}, file)
-    type_ = said.type or one_of(TYPE_NAMES, sample, file, "the type", "--type-column")
-    id_ = said.id or one_of(ID_NAMES - {entity.casefold()}, sample, file, "the id", "--id-column")
+    time = options.time or find_time({c: cells for c, cells in sample.items() if c != entity}, file)
+    type_ = options.type or one_of(TYPE_NAMES, sample, file, "the type", "--type-column")
+    id_ = options.id or one_of(ID_NAMES - {entity.casefold()}, sample, file, "the id", "--id-column")
     # On the wire, values and attributes say themselves what they are.
-    attributes = tuple(_named(text, sample, file) for text in said.attributes) or tuple(
+    attributes = tuple(_named(text, sample, file) for text in options.attributes) or tuple(
         (column.removeprefix("attributes."), column) for column in sample if column.startswith("attributes.")
     )
-    values = tuple(_value(text, sample, file) for text in said.values) or tuple(
+    values = tuple(_value(text, sample, file) for text in options.values) or tuple(
         Value(column.removeprefix("values."), (column,)) for column in sample if column.startswith("values.")
     )
     if not values:
         taken = {entity, time, type_, id_, *(column for _, column in attributes)}
-        values = tuple(Value(c, (c,)) for c, cells in sample.items() if c not in taken and _numeric(cells))
+        values = tuple(
+            Value(c, (c,)) for c, cells in sample.items() if c not in taken and begins_with_number(cells)
+        )
     _check([value.name for value in values], file, "--values")
     _check([name for name, _ in attributes], file, "--attributes")
     return SessionLayout(entity, time, values, attributes, type_, id_)
 
 
-def _require(said: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
-    options = {
-        "--entity-column": (said.entity,),
-        "--time-column": (said.time,),
-        "--type-column": (said.type,),
-        "--id-column": (said.id,),
+def _require(options: SessionColumns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
+    by_option = {
+        "--entity-column": (options.entity,),
+        "--time-column": (options.time,),
+        "--type-column": (options.type,),
+        "--id-column": (options.id,),
     }
-    require(options, sample, file)
+    require(by_option, sample, file)
 
 
 def _column(name: str, sample: Mapping[str, Sequence[Any]], file: str, option: str) -> str:
@@ -189,24 +176,3 @@ def _check(names: Sequence[str], file: str, option: str) -> None:
             )
         if names.count(name) > 1:
             raise SourceError(f"{file}: {option}: {name!r} is there twice")
-
-
-def one_of(
-    names: frozenset[str], sample: Mapping[str, Sequence[Any]], file: str, what: str, option: str
-) -> str | None:
-    """Return the one column that is called by one of some names, if there is one.
-
-    Raises
-    ------
-    SourceError
-        If there are several.
-    """
-    found = [column for column in sample if column.strip().casefold() in names]
-    if len(found) > 1:
-        raise SourceError(f"{file}: {listed(found)} could each be {what}; choose with {option}")
-    return found[0] if found else None
-
-
-def _numeric(cells: Sequence[Any]) -> bool:
-    first = next((cell for cell in cells if not is_missing(cell)), None)
-    return first is not None and is_number(first)

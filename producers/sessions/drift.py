@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from producers.batch import Readings, as_labels
+from producers.batch import Readings
 from producers.drift import Injector
 from producers.drift.grammar import Change
 from producers.sessions.batch import SessionEvents
+from stream_app.tables.cells import as_labels
 
 __all__ = ["SessionInjector"]
 

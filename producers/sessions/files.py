@@ -1,23 +1,154 @@
-"""Files of session events as one source, in their order or sorted by time."""
+"""Files of session events: columns are given their meaning, rows that are no events are left out."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from producers.batch import as_labels
 from producers.sessions.batch import SessionEvents
-from producers.sessions.columns import SessionColumns
-from producers.sessions.left_out import LeftOut
-from producers.sessions.table import SessionTable
-from producers.sources.files import Several, find_tables
-from producers.sources.table import BLOCK
+from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
+from producers.sessions.shops import Shop, shop_of
+from producers.sources.files import FileGroup
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.session import MAX_NUMBER, MAX_TEXT
+from stream_app.tables.cells import (
+    LabelColumn,
+    as_labels,
+    mark_entities,
+    mark_numbers,
+    mark_texts,
+    mark_times,
+)
+from stream_app.tables.files import find_tables
+from stream_app.tables.left_out import LeftOut, RowFilter
+from stream_app.tables.table import BLOCK, Block, Table, first_rows
 
-__all__ = ["SessionFiles"]
+__all__ = ["SessionFiles", "SessionTable"]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+_WIRE = ("values.", "attributes.")
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFiles(Several[SessionTable]):
+class SessionTable:
+    """Session events of one table; make it with `SessionTable.open`.
+
+    Parameters
+    ----------
+    table : Table
+    columns : SessionColumns
+        What is known about its columns.
+    shop : Shop or None
+        That the table is of.
+    name : str
+        Beginning of the ids of events that have none of their own.
+    left : LeftOut
+        Where rows that are no events are counted.
+    """
+
+    table: Table
+    columns: SessionColumns
+    shop: Shop | None
+    name: str
+    left: LeftOut = field(default_factory=LeftOut)
+
+    @classmethod
+    def open(
+        cls, table: Table, options: SessionColumns, name: str, *, preset: str | None, left: LeftOut
+    ) -> "SessionTable":
+        """Look at the first rows to settle what the columns mean.
+
+        Raises
+        ------
+        SettingsError
+            When no shop is called `preset`.
+        SourceError
+            When the file cannot be read, has no rows, or a column is missing or in doubt.
+        """
+        first = first_rows(table)
+        shop = shop_of(first.columns, options, preset, table.label)
+        columns = options if shop is None else shop.meaning(options)
+        begin = f"{name[-MAX_NAME // 2 :] if shop is None else shop.name}-{_digest(first)}"
+        found = cls(table, columns, shop, begin, left)
+        found.layout(first)
+        return found
+
+    @property
+    def total(self) -> int | None:
+        """How many rows the file has, by its line ends; those that will be left out are among them."""
+        return self.table.count()
+
+    @property
+    def identity(self) -> str:
+        """The file, its size, when it was last changed, and the meaning given to its columns."""
+        return f"{self.table.version} {self.columns} {self.shop and self.shop.name} {self.name}"
+
+    def layout(self, block: Block) -> SessionLayout:
+        """Return what the columns of a block mean."""
+        return find_session_layout(self.columns, block.sample, self.table.label)
+
+    def batches(self) -> Iterator[SessionEvents]:
+        """Read from the beginning; a batch may be empty."""
+        layout: SessionLayout | None = None
+        for block in self.table.blocks(BLOCK):
+            # Events in the form of the wire may have other values and attributes further down.
+            if layout is None or any(column.startswith(_WIRE) for column in block.columns):
+                layout = self.layout(block)
+            yield self._events(block, layout)
+
+    def _events(self, block: Block, layout: SessionLayout) -> SessionEvents:
+        rows = len(block.lines)
+        row_filter = RowFilter(rows, lambda row: self.table.place(block.lines[row]), self.left)
+
+        clean = str.strip if self.shop is None else self.shop.entity
+        names, source, bad = mark_entities(block.column(layout.entity), clean, self.columns.anonymous)
+        for reason, mask in bad.items():
+            row_filter.refuse(mask, reason)
+        ts = mark_times(block.column(layout.time), self.columns.time_format)
+        row_filter.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
+
+        def texts(name: str, longest: int) -> LabelColumn:
+            out, bad = mark_texts(block.column(name), longest)
+            row_filter.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
+            return out
+
+        values = self._values(block, layout, row_filter)
+        attributes = {name: texts(column, MAX_TEXT) for name, column in layout.attributes}
+        if layout.type is not None:
+            types = texts(layout.type, MAX_NAME)
+        else:
+            types = as_labels([None] * rows if self.shop is None else self.shop.types(block.columns))
+        ids = as_labels([f"{self.name}:{line}" for line in block.lines])
+        if layout.id is not None:
+            own = texts(layout.id, MAX_NAME)
+            ids = np.where(own == None, ids, own)  # noqa: E711 cell by cell
+        channels = tuple(value.name for value in layout.values)
+        events = SessionEvents(names, source, ts, types, ids, channels, values, attributes)
+        return events if row_filter.kept.all() else events.take(row_filter.kept)
+
+    def _values(self, block: Block, layout: SessionLayout, row_filter: RowFilter) -> FloatArray:
+        rows = len(block.lines)
+        read: dict[str, FloatArray] = {}
+        for name in dict.fromkeys(factor for value in layout.values for factor in value.factors):
+            read[name], bad = mark_numbers(block.column(name))
+            row_filter.refuse(bad, f"column {name!r}: no number")
+            row_filter.refuse(_endless(read[name]), f"column {name!r}: infinite or larger than {MAX_NUMBER}")
+        out = np.empty((rows, len(layout.values)))
+        for i, value in enumerate(layout.values):
+            with np.errstate(over="ignore", invalid="ignore"):
+                out[:, i] = np.prod([read[factor] for factor in value.factors], axis=0)
+            row_filter.refuse(
+                _endless(out[:, i]), f"value {value.name!r}: infinite or larger than {MAX_NUMBER}"
+            )
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFiles(FileGroup[SessionTable]):
     """Several files, replayed one after another; make it with `SessionFiles.find`.
 
     Parameters
@@ -64,7 +195,7 @@ class SessionFiles(Several[SessionTable]):
     @property
     def left_out(self) -> Mapping[str, int]:
         """How many of the rows read so far were no events, by reason and first place."""
-        return self.left.told
+        return self.left.summary
 
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty.
@@ -77,6 +208,17 @@ class SessionFiles(Several[SessionTable]):
         batches = (batch for table in self.tables for batch in table.batches())
         sort = any(table.columns.sort for table in self.tables)
         return self.left.check(_sorted(batches) if sort else batches)
+
+
+def _endless(values: FloatArray) -> npt.NDArray[np.bool_]:
+    out: npt.NDArray[np.bool_] = np.abs(values) > MAX_NUMBER
+    return out
+
+
+def _digest(block: Block) -> str:
+    """Name a table by its first row: it stays the same when rows are added or the file is moved."""
+    first = [[name, str(column[0])] for name, column in block.columns.items() if column[0] is not None]
+    return hashlib.blake2b(repr(first).encode(errors="surrogatepass"), digest_size=4).hexdigest()
 
 
 def _sorted(batches: Iterator[SessionEvents]) -> Iterator[SessionEvents]:

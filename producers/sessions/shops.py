@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from producers.sessions.cells import each
 from producers.sessions.columns import SessionColumns
-from producers.sources.columns import listed
 from stream_app.errors import SettingsError, SourceError
+from stream_app.tables.cells import read_each
+from stream_app.tables.columns import listed
 
 __all__ = ["SHOPS", "Shop", "shop_of"]
 
@@ -38,27 +38,27 @@ class Shop:
     types: Callable[[Cells], list[str | None]]
     entity: Callable[[str], str] = str.strip
 
-    def meaning(self, said: SessionColumns) -> SessionColumns:
+    def meaning(self, options: SessionColumns) -> SessionColumns:
         """Return the meaning of its columns; what the user says of them wins."""
         return replace(
             self.columns,
-            entity=said.entity or self.columns.entity,
-            time=said.time or self.columns.time,
-            time_format=said.time_format or self.columns.time_format,
-            values=said.values or self.columns.values,
-            attributes=said.attributes or self.columns.attributes,
-            type=said.type,
-            id=said.id,
-            anonymous=said.anonymous,
-            sort=said.sort or self.columns.sort,
+            entity=options.entity or self.columns.entity,
+            time=options.time or self.columns.time,
+            time_format=options.time_format or self.columns.time_format,
+            values=options.values or self.columns.values,
+            attributes=options.attributes or self.columns.attributes,
+            type=options.type,
+            id=options.id,
+            anonymous=options.anonymous,
+            sort=options.sort or self.columns.sort,
         )
 
 
 def _retail_types(cells: Cells) -> list[str | None]:
     """Tell types: an invoice that begins with C takes goods back; below zero without one, books are put right."""
-    back = each(cells["InvoiceNo"], lambda cell: str(cell)[:1] == "C")
-    units = each(cells["Quantity"], lambda cell: str(cell)[:1] == "-")
-    price = each(cells["UnitPrice"], lambda cell: str(cell)[:1] == "-")
+    back = read_each(cells["InvoiceNo"], lambda cell: str(cell)[:1] == "C")
+    units = read_each(cells["Quantity"], lambda cell: str(cell)[:1] == "-")
+    price = read_each(cells["UnitPrice"], lambda cell: str(cell)[:1] == "-")
     return [
         "cancellation" if taken else "adjustment" if below or cheap else "purchase"
         for taken, below, cheap in zip(back, units, price, strict=True)
@@ -99,14 +99,14 @@ SHOPS: dict[str, Shop] = {shop.name: shop for shop in _ALL}
 """The shops by name."""
 
 
-def shop_of(header: Iterable[str], said: SessionColumns, preset: str | None, file: str) -> Shop | None:
+def shop_of(header: Iterable[str], options: SessionColumns, preset: str | None, file: str) -> Shop | None:
     """Return the shop that a file is of.
 
     Parameters
     ----------
     header : iterable of str
         The file's columns.
-    said : SessionColumns
+    options : SessionColumns
         Who says what columns mean does not mean a shop, unless it is named.
     preset : str or None
         Its name.
@@ -122,7 +122,7 @@ def shop_of(header: Iterable[str], said: SessionColumns, preset: str | None, fil
     """
     there = frozenset(header)
     if preset is None:
-        return None if said.mapped else next((shop for shop in _ALL if shop.header <= there), None)
+        return None if options.mapped else next((shop for shop in _ALL if shop.header <= there), None)
     if preset not in SHOPS:
         raise SettingsError(f"--preset: no {preset!r}; there is {', '.join(SHOPS)}")
     missing = sorted(SHOPS[preset].header - there)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from producers.batch import Label, LabelColumn, Readings, as_labels
+from producers.batch import Readings
 from producers.water_loop import CHANNELS, Fault, Recording, WaterLoop, stream
 from stream_app.errors import DataError
+from stream_app.tables.cells import Label, LabelColumn, as_labels
 
 __all__ = ["Simulated"]
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from producers.batch import Readings
-from producers.sources.columns import Columns
-from producers.sources.csv_file import CsvTable
-from producers.sources.table import TableSource
+from stream_app.tables.csv_file import CsvTable
+from stream_app.tables.readings import Columns, ReadingTable
 
 __all__ = ["WaterFlow"]
 
@@ -29,7 +28,7 @@ class WaterFlow:
         dataset = Dataset()  # type: ignore[no-untyped-call]
         self.total: int | None = dataset.n_samples
         columns = Columns(time="Time", channels=("Water flow [l/s]",), name=name)
-        self._table = TableSource(CsvTable(Path(dataset.path), ","), columns, name)
+        self._table = ReadingTable(CsvTable(Path(dataset.path), ","), columns, name)
 
     @property
     def identity(self) -> str:
@@ -38,5 +37,5 @@ class WaterFlow:
 
     def batches(self) -> Iterator[Readings]:
         """Read from the beginning."""
-        for batch in self._table.batches():
-            yield replace(batch, channels=("flow",))
+        for rows in self._table.batches():
+            yield Readings.of_rows(replace(rows, channels=("flow",)))

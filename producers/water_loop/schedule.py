@@ -24,7 +24,7 @@ def parse_faults(text: str, *, seed: int, span: float | None) -> tuple[Fault, ..
         A number, of faults to draw; or ``NAME[/CHANNEL][*MAGNITUDE]@FROM..TO[~RISE]``, several separated by ``;``,
         times in seconds from the first event or like ``90m``. Without RISE a fault is there at once.
     seed : int
-        For drawing.
+        Seed of the random numbers.
     span : float or None
         Length of the recording in seconds, needed for drawing.
 

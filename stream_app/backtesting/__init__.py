@@ -5,10 +5,9 @@ from stream_app.backtesting.event_file import EventFile
 from stream_app.backtesting.figures import Delays, Figures, measure
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.report import Report
-from stream_app.backtesting.run import Backtest
+from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.scoring import PROFILES, Confusion, NabProfile, NabScore, nab_score
 from stream_app.backtesting.show import figure_rows
-from stream_app.backtesting.sweep import JudgedBlock, sweep
 from stream_app.backtesting.tally import SourceTally
 from stream_app.tables import InputRows
 

@@ -20,7 +20,7 @@ class EventFile:
     Parameters
     ----------
     path : Path
-        Where to.
+        File to write.
 
     Raises
     ------

@@ -8,14 +8,11 @@ from typing import Any, TypeAlias, overload
 
 from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
-from producers.sources import Columns
-from producers.sources.columns import OptionNames
 from stream_app.backtesting.frames import PlainColumns, alert_columns, alert_frame, score_columns, score_frame
 from stream_app.backtesting.page import MOST_PICTURES
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.result import BacktestResult
-from stream_app.backtesting.run import Backtest
-from stream_app.backtesting.sweep import JudgedBlock, sweep
+from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.trace import Trace
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import DataError
@@ -23,7 +20,7 @@ from stream_app.events import Readings
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import EventScores
 from stream_app.settings import SensorStream
-from stream_app.tables import open_files, open_table, reference_of
+from stream_app.tables import Columns, OptionNames, open_files, open_table, reference_of
 from stream_app.tables.frame import frame_source, narwhals_frame
 
 __all__ = ["FilePaths", "backtest"]
@@ -159,7 +156,7 @@ def backtest(
         channels=config.channel_names or (),
         name=name,
         period=period,
-        options=_KEYWORDS,
+        option_names=_KEYWORDS,
     )
     normal = settings.reference if reference is None else reference
     learned = None if normal is None else _reference(normal, columns)

@@ -49,8 +49,10 @@ def open_directory(directory: Path) -> None:
 
     Raises
     ------
+    MissingExtraError
+        If matplotlib is not installed.
     SettingsError
-        If matplotlib is not installed or the directory cannot be made.
+        If the directory cannot be made.
     """
     require_matplotlib()
     try:

@@ -35,7 +35,7 @@ class SourcePart:
     refused : list of str
         Reasons of the rows that were refused.
     anomaly, changepoint : array of bool, shape (n,), or None
-        The truth.
+        Labels of the rows; None where the table has none.
     """
 
     name: str

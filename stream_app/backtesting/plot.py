@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stream_app.backtesting.trace import Bins, Trace
 from stream_app.core.arrays import BoolArray
 from stream_app.core.signals import WHOLE_SOURCE
-from stream_app.errors import SettingsError
+from stream_app.errors import MissingExtraError
 from stream_app.events import Alert
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def require_matplotlib() -> None:
 
     Raises
     ------
-    SettingsError
+    MissingExtraError
         If matplotlib is not installed.
     """
     if find_spec("matplotlib") is None:
-        raise SettingsError("pictures need matplotlib; install it with: pip install 'streamgauge[report]'")
+        raise MissingExtraError("pictures need", "matplotlib", "report")
 
 
 @dataclass(frozen=True, slots=True)

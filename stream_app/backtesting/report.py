@@ -34,8 +34,10 @@ class Report:
 
     Raises
     ------
+    MissingExtraError
+        If matplotlib is not installed.
     SettingsError
-        If matplotlib is not installed or the directory cannot be made.
+        If the directory cannot be made.
     """
 
     def __init__(self, directory: Path, warmup: int) -> None:

@@ -85,7 +85,7 @@ class BacktestResult(Generic[Table]):
         ------
         DataError
             If there is no such source.
-        SettingsError
+        MissingExtraError
             If matplotlib is not installed.
         """
         require_matplotlib()

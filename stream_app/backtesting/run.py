@@ -1,7 +1,9 @@
 """The run of a backtest: rows in, judgement and figures out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.figures import Figures, measure
@@ -10,9 +12,9 @@ from stream_app.backtesting.tally import SourceTally
 from stream_app.events import Alert, Readings
 from stream_app.monitors.sensors import Outcome, SensorMonitor
 from stream_app.settings import SensorStream
-from stream_app.tables import InputRows
+from stream_app.tables import InputRows, InputTable
 
-__all__ = ["Backtest"]
+__all__ = ["Backtest", "JudgedBlock", "sweep"]
 
 
 class Backtest:
@@ -103,3 +105,44 @@ class Backtest:
     def figures_by_source(self) -> dict[str, Figures]:
         """Return the figures so far of each source, in the order of their first rows."""
         return {name: measure([tally]) for name, tally in self._tallies.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBlock:
+    """Some rows of a table and what the monitor made of them.
+
+    Parameters
+    ----------
+    rows : InputRows
+        The rows.
+    times : sequence
+        The cell with the time of each, as the table has it.
+    outcome : Outcome
+        What the monitor made of them.
+    """
+
+    rows: InputRows
+    times: Sequence[Any]
+    outcome: Outcome
+
+    @property
+    def sources(self) -> list[str]:
+        """The source of each row."""
+        return [self.rows.names[code] for code in self.rows.source.tolist()]
+
+
+def sweep(backtest: Backtest, table: InputTable) -> Iterator[JudgedBlock]:
+    """Give the rows of a table to a backtest, block by block.
+
+    A table that is a source of its own begins with a fresh monitor. Where a column names the sources, they go on from
+    table to table, as a log does that is cut into days.
+
+    Raises
+    ------
+    SourceError
+        At the first row that cannot be read.
+    """
+    if not table.names_sources:
+        backtest.forget()
+    for rows, times in table.blocks():
+        yield JudgedBlock(rows, times, backtest.update(rows))

@@ -117,7 +117,7 @@ def nab_score(truth: Sequence[float], found: Sequence[float], profile: NabProfil
     truth, found : sequence of float
         Times of the true and of the found changepoints, in seconds.
     profile : NabProfile
-        The worths.
+        Weights of detections, misses and false alarms.
 
     Returns
     -------

@@ -6,8 +6,9 @@ import os
 import time
 from contextlib import AsyncExitStack
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
+import msgspec
 import typer
 
 from stream_app.cli.alert_lines import alert_line, alert_lines
@@ -27,7 +28,7 @@ from stream_app.cli.show import console, instant, printable
 from stream_app.errors import StoreError
 from stream_app.events import Alert, AlertState, AuditRecord, parse_event_time
 from stream_app.settings import Settings
-from stream_app.store import AlertReader
+from stream_app.store import Acknowledgement, AlertReader
 
 __all__ = ["alerts_app"]
 
@@ -37,7 +38,7 @@ _LISTED = 1_000
 _ALL = 200_000
 """More than the store keeps."""
 
-Seen: TypeAlias = dict[str, Any] | None
+Seen: TypeAlias = Acknowledgement | None
 """Who has acknowledged an alert, if anybody."""
 
 
@@ -55,7 +56,7 @@ SourceFilter = Annotated[
     str | None, typer.Option(metavar="NAME", help="Only alerts of this source.", show_default=False)
 ]
 KindFilter = Annotated[Kind | None, typer.Option(help="Only alerts of this kind.", show_default=False)]
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id, or how it begins.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the alert, or its first characters.")]
 
 
 async def _reader(settings: Settings, stack: AsyncExitStack) -> AlertReader:
@@ -99,7 +100,7 @@ def tail(
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Begin with those since this event time (RFC 3339 or epoch seconds), or with all that are kept: start.",
+            help="Start from this event time (RFC 3339 or epoch seconds), or with all stored ones: start.",
             show_default=False,
         ),
     ] = None,
@@ -109,7 +110,7 @@ def tail(
     follow: FollowOption = True,
     json: JsonOption = False,
 ) -> None:
-    """Print the newest beginnings and ends of alerts, and new ones as they come.
+    """Print the newest alert transitions (firing, resolved), and new ones as they come.
 
     Ctrl-C ends it, with exit code 0.
     """
@@ -149,7 +150,7 @@ def list_(
     kind: KindFilter = None,
     *,
     all_: Annotated[
-        bool, typer.Option("--all", "-a", help="Resolved ones too, of the newest 1,000 beginnings and ends.")
+        bool, typer.Option("--all", "-a", help="Include resolved ones, from the newest 1,000 transitions.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -175,7 +176,7 @@ def list_(
     elif alerts:
         firing = sum(alert.state is AlertState.FIRING for alert in alerts)
         console.print(f"{len(alerts)} alert{'s' if len(alerts) > 1 else ''}, {firing} firing")
-        notes = ["" if note is None else f" (seen by {note['by']})" for note in seen]
+        notes = ["" if note is None else f" (seen by {note.by})" for note in seen]
         for line in alert_lines(alerts, notes):
             console.print(line, soft_wrap=True)
     else:
@@ -215,7 +216,7 @@ def show(
 
 
 def _as_json(alert: Alert, seen: Seen) -> str:
-    return json_module.dumps(alert.model_dump(mode="json") | {"acknowledged": seen})
+    return json_module.dumps(alert.model_dump(mode="json") | {"acknowledged": msgspec.to_builtins(seen)})
 
 
 def _details(alert: Alert, seen: Seen) -> list[tuple[str, str]]:
@@ -231,9 +232,8 @@ def _details(alert: Alert, seen: Seen) -> list[tuple[str, str]]:
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))
     if seen:
-        when = f"{instant(seen['at'])} " if "at" in seen else ""
-        said = f": {seen['comment']}" if seen["comment"] else ""
-        rows.append(("acknowledged", f"{when}by {seen['by']}{said}"))
+        said = f": {seen.comment}" if seen.comment else ""
+        rows.append(("acknowledged", f"{instant(seen.at)} by {seen.by}{said}"))
     return rows
 
 
@@ -245,13 +245,16 @@ def ack(
     redis: RedisOption = None,
     comment: Annotated[
         str,
-        typer.Option("--comment", "-m", metavar="TEXT", help="What you found.", show_default=False),
+        typer.Option("--comment", "-m", metavar="TEXT", help="Comment for others.", show_default=False),
     ] = "",
     by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who; else the user's name.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of who acknowledges; by default your user name.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Note that somebody has seen an alert, in the store and in the audit log.
+    """Acknowledge an alert, in the store and in the audit log.
 
     What cannot be written to the log is not acknowledged. Where no broker is named, only the store has it.
     """

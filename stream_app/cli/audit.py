@@ -5,16 +5,23 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from stream_app.cli.dead_letters.choice import SinceFilter, beginning
 from stream_app.cli.logs import configure_logging
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
+from stream_app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KafkaOption,
+    NewestOption,
+    SinceFilter,
+    beginning,
+    settings_of,
+)
 from stream_app.cli.show import instant, printable
 from stream_app.cli.tail import tail_topic
 from stream_app.events import MONITOR, AuditKind, AuditRecord, Topics
 
 __all__ = ["audit_app"]
 
-_HELP = "Look up what was done about models and alerts."
+_HELP = "Read the audit log of models and alerts."
 
 _EXAMPLES = """
 Examples:
@@ -37,14 +44,17 @@ def _group() -> None:
 def list_(
     config: ConfigOption = None,
     kafka: KafkaOption = None,
-    kind: Annotated[AuditKind | None, typer.Option(help="Only this.", show_default=False)] = None,
+    kind: Annotated[
+        AuditKind | None, typer.Option(help="Only records of this kind.", show_default=False)
+    ] = None,
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only about this model or source.", show_default=False)
+        str | None,
+        typer.Option(metavar="NAME", help="Only records about this model or source.", show_default=False),
     ] = None,
     since: SinceFilter = None,
     limit: NewestOption = 100,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new ones come.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for new records.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List retraining triggers, acknowledged alerts and new versions of models, newest last.

@@ -7,18 +7,12 @@ import msgspec
 import typer
 from rich.text import Text
 
-from producers.predictions.columns import VERSION_NAMES
-from stream_app.cli.file_columns import DelimiterOption, PathsArgument, names
-from stream_app.cli.predicted import (
-    PANEL,
-    LabelColumnOption,
-    PredictedRows,
-    PredictionColumnOption,
-    read_predicted,
-)
+from stream_app.cli.file_columns import TABLE, LabelledOptions, PathsArgument, names
 from stream_app.cli.show import console, print_columns, printable
 from stream_app.core.challenger import Comparison, Decision
-from stream_app.errors import SettingsError, SourceError
+from stream_app.errors import SettingsError
+from stream_app.tables.columns import check_known
+from stream_app.tables.predictions import VERSION_NAMES, PredictedRows
 
 __all__ = ["EXAMPLES", "compare"]
 
@@ -41,43 +35,36 @@ def compare(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="The one in use, then its challengers; else as they come.",
+            help="Version in use, then its challengers; by default in order of appearance.",
             show_default=False,
         ),
     ] = None,
     version_column: Annotated[
         str | None,
-        typer.Option(help="Who answered; else version or the like.", rich_help_panel=PANEL),
+        typer.Option(
+            help="Column with the version; by default version or model_version.", rich_help_panel=TABLE
+        ),
     ] = None,
-    prediction_column: PredictionColumnOption = None,
-    label_column: LabelColumnOption = None,
-    delimiter: DelimiterOption = None,
+    table: LabelledOptions,
     caring: Annotated[
         float,
-        typer.Option(help="Share of answers below which a difference is nothing.", rich_help_panel=_LIMITS),
+        typer.Option(
+            help="Threshold of caring: smaller differences of accuracy do not count.", rich_help_panel=_LIMITS
+        ),
     ] = _CARING,
     minimum: Annotated[
-        int, typer.Option(help="Answers of each before anything is decided.", rich_help_panel=_LIMITS)
+        int, typer.Option(help="Answers of each version before a decision.", rich_help_panel=_LIMITS)
     ] = _MINIMUM,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare versions of a model: who is right more often, and whether to switch.
+    """Compare versions of a model, and decide whether to switch.
 
     Answers of two versions to the same id are compared in pairs, which tells more than as many answers to different ones.
     """
-    rows = read_predicted(
-        paths,
-        by=version_column,
-        usual_by=VERSION_NAMES,
-        by_option="--version-column",
-        prediction=prediction_column,
-        label=label_column,
-        delimiter=delimiter,
-    )
+    rows = table.read(paths, by=version_column, by_option="--version-column", usual_by=VERSION_NAMES)
     there = tuple(dict.fromkeys(version for version in rows.by if version is not None))
     chosen = names(versions) or there
-    if unknown := [name for name in chosen if name not in there]:
-        raise SourceError(f"--versions: no answers of {', '.join(unknown)}; there are {', '.join(there)}")
+    check_known("--versions", chosen, there, "version")
     try:
         comparison = Comparison(chosen, caring=caring, minimum=minimum, waiting=len(rows.by))
     except SettingsError as error:

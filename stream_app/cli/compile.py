@@ -8,7 +8,7 @@ __all__ = ["compile"]
 
 
 def compile() -> None:  # noqa: A001 the command's name
-    """Compile the detection kernels ahead, up to a minute, once.
+    """Compile the detection kernels, once, in up to a minute.
 
     Workers and backtests load what is compiled in half a second, and compile what is not before their first event. The
     machine code is kept beside the program or, where that cannot be written to, in the user's cache; NUMBA_CACHE_DIR

@@ -17,7 +17,7 @@ from stream_app.settings.loading import read_environment, read_file
 
 __all__ = ["config_app"]
 
-config_app = typer.Typer(help="Look at the settings in force.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the settings in force.", no_args_is_help=True)
 
 _MASK = "***"
 
@@ -31,7 +31,9 @@ def _group() -> None:
 def show(
     config: ConfigOption = None,
     *,
-    changed: Annotated[bool, typer.Option("--changed", help="Only those that are not the default.")] = False,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only settings that differ from the default.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show all settings and where each comes from: default, the file or the environment.

@@ -8,11 +8,11 @@ import msgspec
 import typer
 from rich.text import Text
 
-from stream_app.cli.file_columns import DelimiterOption, PathsArgument, names
-from stream_app.cli.predicted import LabelColumnOption, PredictionColumnOption, read_predicted
+from stream_app.cli.file_columns import LabelledOptions, PathsArgument, names
 from stream_app.cli.show import console, print_columns, printable
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
 from stream_app.errors import SettingsError
+from stream_app.tables.columns import check_known
 
 __all__ = ["EXAMPLES", "fairness"]
 
@@ -34,44 +34,51 @@ _DEFAULT = FairnessOptions()
 
 def fairness(
     paths: PathsArgument,
-    group: Annotated[str, typer.Option(metavar="COLUMN", help="Whom each prediction was about.")],
+    group: Annotated[str, typer.Option(metavar="COLUMN", help="Column or category with the group.")],
     favourable: Annotated[
-        str, typer.Option(metavar="LABEL,...", help="Labels that are good for whom they are given to.")
+        str, typer.Option(metavar="LABEL,...", help="Labels that benefit those who get them.")
     ],
     *,
-    prediction_column: PredictionColumnOption = None,
-    label_column: LabelColumnOption = None,
-    delimiter: DelimiterOption = None,
+    table: LabelledOptions,
     window: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Only the newest; else all.", rich_help_panel=_LIMITS),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Only this many newest predictions; by default all.",
+            rich_help_panel=_LIMITS,
+        ),
     ] = None,
     reference: Annotated[
         str,
         typer.Option(
             metavar="GROUP",
-            help="Held against this group; else the one that is selected most.",
+            help="Group to compare with; by default the one with the highest selection rate.",
             rich_help_panel=_LIMITS,
         ),
     ] = "",
     impact: Annotated[
-        float, typer.Option(help="Least ratio of selection rates.", rich_help_panel=_LIMITS)
+        float, typer.Option(help="Smallest allowed ratio of selection rates.", rich_help_panel=_LIMITS)
     ] = _DEFAULT.impact,
     opportunity: Annotated[
-        float, typer.Option(help="Largest difference of true positive rates.", rich_help_panel=_LIMITS)
+        float,
+        typer.Option(help="Largest allowed difference of true positive rates.", rich_help_panel=_LIMITS),
     ] = _DEFAULT.opportunity,
     level: Annotated[
-        float, typer.Option(help="Chance of any false violation.", rich_help_panel=_LIMITS)
+        float, typer.Option(help="Probability of any false violation.", rich_help_panel=_LIMITS)
     ] = _DEFAULT.level,
     minimum: Annotated[
-        int, typer.Option(help="Predictions below which a group is too small.", rich_help_panel=_LIMITS)
+        int,
+        typer.Option(
+            help="Smallest number of predictions with which a group is judged.", rich_help_panel=_LIMITS
+        ),
     ] = _DEFAULT.minimum,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 3 if a limit is passed.", rich_help_panel=_OUTPUT)
     ] = False,
 ) -> None:
-    """Compare how a model treats groups: selection rates, mistakes, the four-fifths rule.
+    """Compare a model's outcomes over groups: selection rates, errors, the four-fifths rule.
 
     A limit counts as passed only where that is significant, with a correction for all comparisons.
     """
@@ -79,15 +86,12 @@ def fairness(
         options = FairnessOptions(reference, impact, opportunity, level, minimum)
     except SettingsError as error:
         raise typer.BadParameter(f"--{str(error).replace('_', '-', 1)}") from None
-    rows = read_predicted(
-        paths,
-        by=group,
-        by_option="--group",
-        prediction=prediction_column,
-        label=label_column,
-        delimiter=delimiter,
-    )
-    outcomes = GroupOutcomes(names(favourable), window=window, options=options)
+    rows = table.read(paths, by=group, by_option="--group")
+    good = names(favourable)
+    check_known("--favourable", good, [*rows.predicted, *rows.truth], "label")
+    if reference:
+        check_known("--reference", [reference], rows.by, "group")
+    outcomes = GroupOutcomes(good, window=window, options=options)
     outcomes.update(rows.by, rows.predicted, rows.truth)
     report = outcomes.report()
     if as_json:

@@ -1,49 +1,46 @@
 """Options that say what the columns of files mean, wherever files are read."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from producers.sources import Columns
+from producers.predictions import PredictionColumns
+from producers.sessions import SHOPS, SessionColumns
+from stream_app.tables import Columns
+from stream_app.tables.predictions import PredictedRows, read_predicted
 
 __all__ = [
+    "PREDICTIONS",
     "TABLE",
-    "ChannelsOption",
     "DelimiterOption",
+    "LabelledOptions",
     "PathsArgument",
     "PeriodOption",
-    "SourceColumnOption",
-    "TimeColumnOption",
-    "columns_of",
+    "PredictionOptions",
+    "SessionOptions",
+    "TableOptions",
     "delimiter_of",
     "names",
 ]
 
 TABLE = "Columns of files (found out where there is no doubt)"
+PREDICTIONS = "Columns of predictions (found out where there is no doubt)"
+_SESSIONS = "Columns of session events (found out where there is no doubt)"
 
 PathsArgument = Annotated[
     list[str],
-    typer.Argument(metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet."),
-]
-TimeColumnOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).", rich_help_panel=TABLE
+    typer.Argument(
+        metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet, .gz too."
     ),
 ]
-SourceColumnOption = Annotated[
-    str | None, typer.Option(help="Name of the source; else each file is one.", rich_help_panel=TABLE)
-]
-ChannelsOption = Annotated[
-    str | None,
-    typer.Option(metavar="A,B,...", help="Columns to read; else all numeric ones.", rich_help_panel=TABLE),
-]
 DelimiterOption = Annotated[
-    str | None, typer.Option(help="Between cells of a CSV file.", rich_help_panel=TABLE)
+    str | None, typer.Option(help="Delimiter between cells of a CSV file.", rich_help_panel=TABLE)
 ]
 PeriodOption = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", help="Between rows that come without a time.", rich_help_panel=TABLE),
+    typer.Option(metavar="SECONDS", help="Seconds between rows without a time.", rich_help_panel=TABLE),
 ]
 
 
@@ -69,29 +66,253 @@ def delimiter_of(text: str | None) -> str | None:
     return "\t" if text == "\\t" else text
 
 
-def columns_of(
-    *,
-    time_column: str | None,
-    source_column: str | None,
-    channels: tuple[str, ...],
-    delimiter: str | None,
-    period: float | None,
-    labels: tuple[str, ...] = (),
-    name: str | None = None,
-) -> Columns:
-    r"""Return what was said of the columns; a delimiter ``\t`` is a tab.
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """Options for files of readings and of predictions."""
 
-    Raises
-    ------
-    SettingsError
-        If it makes no sense.
-    """
-    return Columns(
-        time=time_column,
-        source=source_column,
-        channels=channels,
-        labels=labels,
-        delimiter=delimiter_of(delimiter),
-        name=name,
-        period=period,
-    )
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
+    source_column: Annotated[
+        str | None,
+        typer.Option(help="Column with the source; by default each file is one.", rich_help_panel=TABLE),
+    ] = None
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", help="Columns to read; by default all numeric ones.", rich_help_panel=TABLE
+        ),
+    ] = None
+    delimiter: DelimiterOption = None
+
+    def columns(
+        self, *, labels: tuple[str, ...] = (), name: str | None = None, period: float | None = None
+    ) -> Columns:
+        """Return the columns of readings.
+
+        Parameters
+        ----------
+        labels : tuple of str
+            Columns with ground truth.
+        name : str or None
+            Name of the source of all rows.
+        period : float or None
+            Seconds between rows that come without a time.
+        """
+        return Columns(
+            time=self.time_column,
+            source=self.source_column,
+            channels=names(self.channels),
+            labels=labels,
+            delimiter=delimiter_of(self.delimiter),
+            name=name,
+            period=period,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionOptions:
+    """Options that files of predictions have beside `TableOptions`."""
+
+    prediction_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the prediction; by default prediction or y_pred.", rich_help_panel=PREDICTIONS
+        ),
+    ] = None
+    version_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the model's version; by default version or model_version.",
+            rich_help_panel=PREDICTIONS,
+        ),
+    ] = None
+    latency_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the latency in seconds; by default latency.", rich_help_panel=PREDICTIONS
+        ),
+    ] = None
+    probabilities: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="Prefix of the columns with a label's probability each, as in p_cat.",
+            rich_help_panel=PREDICTIONS,
+        ),
+    ] = PredictionColumns().probabilities
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the id of the answer; by default id, else the row number.",
+            rich_help_panel=PREDICTIONS,
+        ),
+    ] = None
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Columns with categories; by default all texts.",
+            rich_help_panel=PREDICTIONS,
+        ),
+    ] = None
+
+    def columns(
+        self, table: TableOptions, *, label: str | None, name: str | None = None
+    ) -> PredictionColumns:
+        """Return the columns of predictions.
+
+        Parameters
+        ----------
+        table : TableOptions
+            What is said of the columns that readings have, too; the channels are features.
+        label : str or None
+            Column with the truth.
+        name : str or None
+            Name of the model of all rows.
+        """
+        return PredictionColumns(
+            prediction=self.prediction_column,
+            label=label,
+            version=self.version_column,
+            id=self.id_column,
+            latency=self.latency_column,
+            time=table.time_column,
+            source=table.source_column,
+            probabilities=self.probabilities,
+            features=names(table.channels),
+            categories=names(self.attributes),
+            delimiter=delimiter_of(table.delimiter),
+            name=name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledOptions:
+    """Options for files of predictions beside their truth."""
+
+    prediction_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the prediction; by default prediction, predicted or y_pred.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the truth; by default label, truth, y_true or target.", rich_help_panel=TABLE
+        ),
+    ] = None
+    delimiter: DelimiterOption = None
+
+    def read(
+        self, paths: Sequence[str], *, by: str | None, by_option: str, usual_by: Iterable[str] = ()
+    ) -> PredictedRows:
+        """Read files; see `stream_app.tables.predictions.read_predicted`."""
+        return read_predicted(
+            paths,
+            by=by,
+            by_option=by_option,
+            usual_by=usual_by,
+            prediction=self.prediction_column,
+            label=self.label_column,
+            delimiter=delimiter_of(self.delimiter),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """Options for files of session events."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What the files are of: {', '.join(SHOPS)}; else known by their columns.",
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    entity_column: Annotated[
+        str | None,
+        typer.Option(help="Column with the entity: customer, user, card.", rich_help_panel=_SESSIONS),
+    ] = None
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).",
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    time_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help='How times are written, like "%d/%m/%Y %H:%M" (UTC).',
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help='Numbers to send, also "amount=units*price"; else all numeric columns.',
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    attributes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help='Texts to send, also "item=StockCode"; else none.',
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    type_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the type of event; by default type or event_type.", rich_help_panel=_SESSIONS
+        ),
+    ] = None
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the id of the event; by default id or event_id, else the row.",
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    delimiter: Annotated[
+        str | None, typer.Option(help="Delimiter between cells of a CSV file.", rich_help_panel=_SESSIONS)
+    ] = None
+    anonymous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entity of rows without one; by default they are skipped.",
+            rich_help_panel=_SESSIONS,
+        ),
+    ] = None
+    sort: Annotated[
+        bool,
+        typer.Option(
+            "--sort", help="Sort by time first, with all events in memory.", rich_help_panel=_SESSIONS
+        ),
+    ] = False
+
+    def columns(self) -> SessionColumns:
+        """Return the columns of session events."""
+        return SessionColumns(
+            entity=self.entity_column,
+            time=self.time_column,
+            time_format=self.time_format,
+            values=names(self.values),
+            attributes=names(self.attributes),
+            type=self.type_column,
+            id=self.id_column,
+            delimiter=delimiter_of(self.delimiter),
+            anonymous=self.anonymous,
+            sort=self.sort,
+        )

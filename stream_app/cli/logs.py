@@ -8,7 +8,7 @@ import structlog
 __all__ = ["configure_logging"]
 
 _LOUD = (
-    "faust", "mode", "aiokafka", "kafka", "asyncio", "stream_app.runtime.batching", "stream_app.runtime.tables"
+    "faust", "mode", "aiokafka", "kafka", "asyncio", "stream_app.runtime.delivery", "stream_app.runtime.faust_app"
 )  # fmt: skip
 """The last two are homes of services of Faust's, which tell of each start and stop there."""
 

@@ -1,9 +1,12 @@
 """The program: all commands under one name, and errors on one line."""
 
+import errno
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,39 +14,41 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stream_app.cli.help import help_of
-from stream_app.cli.show import printable
-from stream_app.errors import StreamgaugeError
+from stream_app.cli.option_groups import expand_groups
+from stream_app.cli.shadowing import raise_if_shadowed
+from stream_app.cli.show import help_of, printable
+from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.version import __version__
 
 __all__ = ["main", "program"]
 
 _COMMANDS = {
-    "demo": ("Start here", "See it work: a broker, a store, replays and a worker, for about a minute."),
+    "demo": ("Start here", "Run a demo for about a minute: embedded broker and store, replays, a worker."),
     "replay": ("Run", "Replay a stream into Kafka: files, a data set or a simulation."),
     "replay-control": (
         "Run",
-        "Change a replay of images while it runs: how bad they are, a pause, the end.",
+        "Control a running replay of images: corruption level, pause, resume, stop.",
     ),
     "worker": ("Run", "Watch the streams of the monitor file until stopped."),
-    "backtest": ("Run", "Run the monitor over files, without Kafka, and say how good it is."),
+    "backtest": ("Run", "Run the monitor over files, without Kafka, and measure its detections."),
     "check": (
         "Run",
-        "Validate the monitor file and reach the servers; say what is wrong in one line each.",
+        "Validate the monitor file and reach the servers; each problem is one line.",
     ),
-    "compile": ("Run", "Compile the detection kernels ahead, up to a minute, once."),
+    "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "alerts": ("Look", "Subscribe to alerts and look them up."),
-    "triggers": ("Look", "Subscribe to reasons to train a model again."),
-    "audit": ("Look", "Look up what was done about models and alerts."),
+    "triggers": ("Look", "Subscribe to retraining triggers."),
+    "audit": ("Look", "Read the audit log of models and alerts."),
     "fairness": (
         "Look",
-        "Compare how a model treats groups: selection rates, mistakes, the four-fifths rule.",
+        "Compare a model's outcomes over groups: selection rates, errors, the four-fifths rule.",
     ),
-    "compare": ("Look", "Compare versions of a model: who is right more often, and whether to switch."),
+    "compare": ("Look", "Compare versions of a model, and decide whether to switch."),
     "slices": ("Look", "Find where a model errs significantly more often than overall."),
-    "features": ("Look", "Query live features, build training rows, compare the two."),
-    "dead-letters": ("Look", "Look up events that could not be used, and send them back."),
-    "config": ("Look", "Look at the settings in force."),
+    "features": ("Look", "Query live features, build training rows, detect skew between them."),
+    "dead-letters": ("Look", "Inspect events that could not be used, and replay them."),
+    "detectors": ("Look", "List the available detectors, or check one."),
+    "config": ("Look", "Show the settings in force."),
 }
 """Commands, each from the module of its name: the heading under which the help lists them, and how their own help begins."""
 
@@ -105,22 +110,52 @@ def program(whole: Collection[str] = tuple(_COMMANDS)) -> typer.Typer:
 
 
 def _add(app: typer.Typer, command: Callable[..., Any], panel: str, **options: Any) -> None:
-    app.command(help=help_of(command), rich_help_panel=panel, **options)(command)
+    app.command(help=help_of(command), rich_help_panel=panel, **options)(expand_groups(command))
+
+
+_CANNOT_BE_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to standard output fails with, which has no name."""
+
+
+def _print_error(message: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    for line in message.splitlines():
+        console.print(Text.assemble(("streamgauge:", "red"), f" {printable(line)}"), soft_wrap=True)
+
+
+def _discard_output() -> None:
+    """Let nothing more be written to standard output: Python writes what is buffered once more when it ends."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def main() -> None:
-    """Run the program; exits with 0, 1 after a failure, 2 after a mistake in the call."""
+    """Run the program; exits with 0, 1 after a failure, 2 after a mistake in the call or without an extra it needs."""
     # Importing makes objects by the hundred thousand; looking for garbage among them takes a seventh of the time.
     gc.set_threshold(100_000)
     # Faust looks for options of its own, such as --loop, among the program's arguments when it is imported.
     arguments, sys.argv = sys.argv, sys.argv[:1]
     try:
-        program(whole=())(arguments[1:])
+        try:
+            program(whole=())(arguments[1:])
+        except ImportError as error:
+            raise_if_shadowed(error)
+            raise
+        finally:
+            # What is still buffered fails here, where it can be said, and not while Python shuts down.
+            sys.stdout.flush()
     except StreamgaugeError as error:
-        console = Console(stderr=True, highlight=False)
-        for line in str(error).splitlines():
-            told = Text.assemble(("streamgauge:", "red"), f" {printable(line)}")
-            console.print(told, soft_wrap=True)
+        _print_error(str(error))
+        sys.exit(2 if isinstance(error, MissingExtraError) else 1)
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does.
+        _discard_output()
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None and error.errno not in _CANNOT_BE_WRITTEN:
+            raise
+        _discard_output()
+        _print_error(f"{error.filename or 'standard output'}: {error.strerror}")
         sys.exit(1)
     finally:
         sys.argv = arguments

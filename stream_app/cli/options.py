@@ -1,5 +1,7 @@
-"""Options that several commands share, and the settings they give."""
+"""Options that several commands share, and what they say."""
 
+import contextlib
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -8,7 +10,8 @@ import typer
 from pydantic import ValidationError
 
 from stream_app.errors import SettingsError
-from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings
+from stream_app.events import parse_event_time
+from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings, parse_duration
 from stream_app.store import Store, connect
 
 __all__ = [
@@ -16,10 +19,14 @@ __all__ = [
     "FollowOption",
     "JsonOption",
     "KafkaOption",
+    "LabelDelayOption",
     "LastOption",
     "NewestOption",
     "RedisOption",
+    "SinceFilter",
+    "beginning",
     "broker_of",
+    "delay_of",
     "settings_of",
     "store_of",
 ]
@@ -30,7 +37,7 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="The monitor file; else STREAMGAUGE_CONFIG, else streamgauge.toml here.",
+        help="Monitor file; by default STREAMGAUGE_CONFIG, else ./streamgauge.toml.",
         show_default=False,
     ),
 ]
@@ -39,24 +46,43 @@ KafkaOption = Annotated[
     typer.Option(
         "--kafka",
         metavar="HOST:PORT",
-        help="The broker; else STREAMGAUGE_KAFKA or the file.",
+        help="Address of Kafka; by default STREAMGAUGE_KAFKA, else the monitor file's.",
         show_default=False,
     ),
 ]
 RedisOption = Annotated[
     str | None,
     typer.Option(
-        "--redis", metavar="URL", help="The store; else STREAMGAUGE_REDIS or the file.", show_default=False
+        "--redis",
+        metavar="URL",
+        help="URL of Redis; by default STREAMGAUGE_REDIS, else the monitor file's.",
+        show_default=False,
+    ),
+]
+LabelDelayOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Delay of the truth in event time, as an event of its own: 30s.",
+        show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 NewestOption = Annotated[
-    int, typer.Option("--limit", "-n", metavar="N", min=0, help="The newest so many; 0 is all.")
+    int, typer.Option("--limit", "-n", metavar="N", min=0, help="Number of newest entries; 0 is all.")
 ]
 LastOption = Annotated[
-    int, typer.Option("--last", "-n", metavar="N", min=0, help="Begin with the newest so many.")
+    int, typer.Option("--last", "-n", metavar="N", min=0, help="Number of newest entries to start with.")
 ]
-FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", "-f", help="Go on as new ones come.")]
+SinceFilter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Only those written since this time (RFC 3339, epoch seconds, or a duration ago: 90m, 2h, 1d).",
+        show_default=False,
+    ),
+]
+FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", "-f", help="Wait for new entries.")]
 
 
 def settings_of(config: Path | None, kafka: str | None = None, redis: str | None = None) -> Settings:
@@ -89,6 +115,20 @@ def _changed(table: Table, option: str, **changes: str) -> Table:
         raise typer.BadParameter(message, param_hint=option) from None
 
 
+def beginning(text: str | None) -> float:
+    """Time that ``--since`` names, in epoch seconds."""
+    if text is None:
+        return 0.0
+    number = text.replace(".", "", 1).isdigit()
+    if not number:
+        with contextlib.suppress(ValueError):
+            return time.time() - parse_duration(text)
+    try:
+        return parse_event_time(float(text) if number else text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or so long ago, like 2h", param_hint="--since") from None
+
+
 def broker_of(settings: Settings) -> KafkaSettings:
     """Return where the broker is.
 
@@ -102,6 +142,22 @@ def broker_of(settings: Settings) -> KafkaSettings:
             "no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml, or --kafka"
         )
     return settings.kafka
+
+
+def delay_of(label_delay: str | None) -> float:
+    """Return the seconds of ``--label-delay``, 0 where it is not given.
+
+    Raises
+    ------
+    SettingsError
+        If it is no length of time.
+    """
+    if label_delay is None:
+        return 0.0
+    try:
+        return parse_duration(label_delay)
+    except ValueError as error:
+        raise SettingsError(f"--label-delay: {error}") from None
 
 
 async def store_of(settings: Settings, stack: AsyncExitStack) -> Store:

@@ -25,18 +25,19 @@ streamgauge replay-control --replay camera-2 --pause
 def replay_control(
     *,
     level: Annotated[
-        int | None, typer.Option(min=0, max=9, help="How bad images are from now on, 0 to 9.")
+        int | None, typer.Option(min=0, max=9, help="Corruption level from now on, 0 to 9.")
     ] = None,
-    pause: Annotated[bool, typer.Option("--pause", help="Stand still.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="End, as with Ctrl-C.")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Pause the replay.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the replay.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the replay, as with Ctrl-C.")] = False,
     replay: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of its camera; else all replays that listen.")
+        str | None,
+        typer.Option(metavar="NAME", help="Camera of the replay; by default all replays that listen."),
     ] = None,
     kafka: KafkaOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Change a replay of images while it runs: how bad they are, a pause, the end.
+    """Control a running replay of images: corruption level, pause, resume, stop.
 
     What is said goes through the topic replay.control, and is heard by replays that run now.
     """

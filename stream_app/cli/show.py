@@ -1,27 +1,38 @@
-"""How what came with events looks on a terminal."""
+"""How text looks on a terminal: help, and what came with events."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["columns", "console", "instant", "print_columns", "printable"]
+__all__ = ["columns", "console", "help_of", "instant", "print_columns", "printable"]
 
 console = Console(highlight=False)
 """Standard output; plain text where it is not a terminal."""
 
 
+def help_of(command: Callable[..., Any]) -> str:
+    """Return what a command's docstring says, a line a paragraph: the terminal breaks lines, not the source."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 def instant(ts: float) -> str:
-    """Event time as text, UTC.
+    """Time as text, UTC; the number itself where no calendar has it, as a record may say anything.
 
     Examples
     --------
-    >>> instant(0.0)
-    '1970-01-01 00:00:00Z'
+    >>> instant(0.0), instant(1e18), instant(float("nan"))
+    ('1970-01-01 00:00:00Z', '1e+18', 'nan')
     """
-    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return f"{ts:g}"
 
 
 def printable(text: str) -> str:

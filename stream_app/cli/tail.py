@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stream_app.cli.loop import run
 from stream_app.cli.options import broker_of
 from stream_app.cli.show import console
-from stream_app.dead_letters import TopicReader, reading
+from stream_app.kafka import TopicReader, reading
 from stream_app.settings import Settings
 
 __all__ = ["EventTail", "tail_topic"]

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from stream_app.cli.dead_letters.choice import SinceFilter, beginning
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.options import (
     ConfigOption,
@@ -13,6 +12,8 @@ from stream_app.cli.options import (
     JsonOption,
     KafkaOption,
     LastOption,
+    SinceFilter,
+    beginning,
     settings_of,
 )
 from stream_app.cli.show import instant, printable
@@ -21,7 +22,7 @@ from stream_app.events import RetrainingTrigger, Topics, TriggerKind
 
 __all__ = ["triggers_app"]
 
-_HELP = "Subscribe to reasons to train a model again."
+_HELP = "Subscribe to retraining triggers."
 
 _EXAMPLES = """
 Examples:
@@ -46,10 +47,10 @@ def tail(
     kafka: KafkaOption = None,
     last: LastOption = 10,
     kind: Annotated[
-        TriggerKind | None, typer.Option(help="Only those with this reason.", show_default=False)
+        TriggerKind | None, typer.Option(help="Only triggers with this reason.", show_default=False)
     ] = None,
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only those of this model.", show_default=False)
+        str | None, typer.Option(metavar="NAME", help="Only triggers of this model.", show_default=False)
     ] = None,
     since: SinceFilter = None,
     *,

@@ -39,10 +39,16 @@ def worker(
     from stream_app.runtime.worker import Worker  # noqa: PLC0415 as above
 
     references: dict[str, Readings] = {}
-    if any(stream.reference for stream in SENSORS.streams(settings).values()):
-        from stream_app.tables import references_of  # noqa: PLC0415 few streams have one
+    named = {
+        name: stream for name, stream in SENSORS.streams(settings).items() if stream.reference is not None
+    }
+    if named:
+        from stream_app.tables import Columns, read_reference  # noqa: PLC0415 few streams have one
 
-        references = references_of(settings)
+        references = {
+            name: read_reference(str(stream.reference), Columns(channels=stream.channel_names or ()))
+            for name, stream in named.items()
+        }
 
     async def work() -> None:
         await Worker(settings, references=references).run()

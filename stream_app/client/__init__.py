@@ -5,15 +5,74 @@ from typing import TYPE_CHECKING
 from stream_app.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from stream_app.client.features import AsyncFeatureClient, FeatureClient
+    from stream_app.client.features import AsyncFeatureClient, FeatureClient, Instant
+    from stream_app.client.positions import Start
     from stream_app.client.subscriber import AlertSubscriber
+    from stream_app.core.features import FeatureView, Freshness, OnlineFeatures, OnlineValue
+    from stream_app.errors import (
+        BrokerError,
+        BrokerUnavailableError,
+        DataError,
+        SettingsError,
+        StateError,
+        StoreError,
+        StoreUnavailableError,
+        StreamgaugeError,
+        UnknownFeatureError,
+    )
+    from stream_app.events.alert import Alert, AlertState, Severity
+    from stream_app.settings import KafkaSettings, RedisSettings
 
-__all__ = ["AlertSubscriber", "AsyncFeatureClient", "FeatureClient"]
+__all__ = [
+    "Alert",
+    "AlertState",
+    "AlertSubscriber",
+    "AsyncFeatureClient",
+    "BrokerError",
+    "BrokerUnavailableError",
+    "DataError",
+    "FeatureClient",
+    "FeatureView",
+    "Freshness",
+    "Instant",
+    "KafkaSettings",
+    "OnlineFeatures",
+    "OnlineValue",
+    "RedisSettings",
+    "SettingsError",
+    "Severity",
+    "Start",
+    "StateError",
+    "StoreError",
+    "StoreUnavailableError",
+    "StreamgaugeError",
+    "UnknownFeatureError",
+]
 
 _MODULES = {
+    "Alert": "events.alert",
+    "AlertState": "events.alert",
     "AlertSubscriber": "client.subscriber",
     "AsyncFeatureClient": "client.features",
+    "BrokerError": "errors",
+    "BrokerUnavailableError": "errors",
+    "DataError": "errors",
     "FeatureClient": "client.features",
+    "FeatureView": "core.features",
+    "Freshness": "core.features",
+    "Instant": "client.features",
+    "KafkaSettings": "settings",
+    "OnlineFeatures": "core.features",
+    "OnlineValue": "core.features",
+    "RedisSettings": "settings",
+    "SettingsError": "errors",
+    "Severity": "events.alert",
+    "Start": "client.positions",
+    "StateError": "errors",
+    "StoreError": "errors",
+    "StoreUnavailableError": "errors",
+    "StreamgaugeError": "errors",
+    "UnknownFeatureError": "errors",
 }
 
 if not TYPE_CHECKING:  # else a type checker would take any name for one that is there

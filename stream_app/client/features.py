@@ -138,8 +138,8 @@ class FeatureClient:
         StateError
             If what is stored is damaged.
         """
-        talk = self._lookup.online(features, entities, _epoch(at), now=time.time())
-        return self._store.run_query(talk, _READING)
+        query = self._lookup.online(features, entities, _epoch(at), now=time.time())
+        return self._store.run_query(query, _READING)
 
     def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""
@@ -213,8 +213,8 @@ class AsyncFeatureClient:
         self, features: Sequence[str], entities: Sequence[str], at: Instant = None
     ) -> OnlineFeatures:
         """Read features of entities as they are at an instant; see `FeatureClient.get_online_features`."""
-        talk = self._lookup.online(features, entities, _epoch(at), now=time.time())
-        return await run_query(self._store, talk, _READING)
+        query = self._lookup.online(features, entities, _epoch(at), now=time.time())
+        return await run_query(self._store, query, _READING)
 
     async def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""

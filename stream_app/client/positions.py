@@ -1,19 +1,41 @@
-"""Where a subscriber begins in a partition, and what it may call done."""
+"""Where a subscriber begins in a partition, how far it is, and what its group knows of that."""
 
+import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, cast
 
 from aiokafka import TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 
 from stream_app.errors import SettingsError
 
-__all__ = ["Start", "begin_at", "start_of"]
+__all__ = ["ANSWER_SECONDS", "Progress", "Start", "begin_at", "start_of"]
 
 _log = logging.getLogger(__name__)
 
+ANSWER_SECONDS = 5.0
+"""For which a broker's answer is waited, where one can do without."""
+
+_TAKEN = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+"""Errors of a commit of partitions that another member has by now."""
+
 Start: TypeAlias = Literal["latest", "earliest"] | float | datetime
-"""Where to begin: at the end, at the beginning, or with what was told since a time (epoch seconds)."""
+"""Where to begin: at the end, at the beginning, or with what was published since a time (epoch seconds)."""
 
 
 def start_of(start: Start) -> Literal["latest", "earliest"] | float:
@@ -41,7 +63,7 @@ async def begin_at(
     Parameters
     ----------
     consumer : AIOKafkaConsumer
-        To ask.
+        Started consumer that is asked for offsets.
     tp : TopicPartition
         The partition.
     start : str or float
@@ -71,3 +93,58 @@ async def begin_at(
         )  # fmt: skip
         return first, first
     return first, known
+
+
+class Progress:
+    """How far a subscriber is in each of its partitions.
+
+    Attributes
+    ----------
+    next : dict of TopicPartition to int
+        Offset after what was handed on or left out.
+    current : (TopicPartition, int) or None
+        The alert whose body runs, by its offset.
+    """
+
+    def __init__(self) -> None:
+        self.next: dict[TopicPartition, int] = {}
+        self.current: tuple[TopicPartition, int] | None = None
+        self._committed: dict[TopicPartition, int] = {}
+
+    def finished(self) -> dict[TopicPartition, int]:
+        """Return the offsets up to which everything is done."""
+        offsets = dict(self.next)
+        if self.current is not None and self.current[0] in offsets:
+            offsets[self.current[0]] = self.current[1]
+        return offsets
+
+    def forget(self, tp: TopicPartition) -> None:
+        """Forget a partition that goes to another member."""
+        self.next.pop(tp, None)
+        self._committed.pop(tp, None)
+
+    async def commit(self, consumer: Any, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Commit what is new of some offsets; return whether the group knows them now, or does not want them from us.
+
+        Parameters
+        ----------
+        consumer : AIOKafkaConsumer
+            A member of the group.
+        offsets : mapping of TopicPartition to int
+            Up to which everything is done.
+        """
+        owned = consumer.assignment()
+        fresh = {tp: at for tp, at in offsets.items() if tp in owned and self._committed.get(tp) != at}
+        if not fresh:
+            return True
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await consumer.commit(fresh)
+        except _TAKEN as error:
+            _log.info("the partitions are another member's by now: %s", type(error).__name__)
+            return True
+        except (KafkaError, TimeoutError) as error:
+            _log.warning("the group's position cannot be committed now: %s", type(error).__name__)
+            return False
+        self._committed |= fresh
+        return True

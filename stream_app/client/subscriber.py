@@ -4,27 +4,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    IllegalStateError,
-    KafkaError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
-from stream_app.client.listener import Listener
-from stream_app.client.positions import Start, begin_at, start_of
-from stream_app.client.records import read_alert
-from stream_app.client.remembered import Remembered
+from stream_app.backoff import backoff
+from stream_app.client.positions import ANSWER_SECONDS, Progress, Start, begin_at, start_of
+from stream_app.client.recent_keys import RecentKeys
 from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError
 from stream_app.events import Alert, Topics
-from stream_app.kafka import client_options, reach
+from stream_app.kafka import consumer_options, reach
 from stream_app.settings import KafkaSettings
 
 __all__ = ["AlertSubscriber"]
@@ -35,24 +29,36 @@ _KINDS = ("drift", "changepoint", "anomaly", "quality", "performance")
 _POLL_MS = 500
 _READ_BACK = 1000
 _COMMIT_SECONDS = 1.0
-_ANSWER_SECONDS = 5.0
 _REFRESH_SECONDS = 30.0
+_FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 10.0
-_TAKEN = (
-    CommitFailedError,
-    IllegalGenerationError,
-    IllegalStateError,
-    RebalanceInProgressError,
-    UnknownMemberIdError,
-)
-"""Errors of a commit of partitions that another member has by now."""
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Hands what the consumer says of partitions that come and go on to functions."""
+
+    def __init__(
+        self,
+        revoked: Callable[[Collection[TopicPartition]], Awaitable[None]],
+        assigned: Callable[[Collection[TopicPartition]], None],
+    ) -> None:
+        self._revoked = revoked
+        self._assigned = assigned
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Hand on partitions before they are another member's."""
+        await self._revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Hand on partitions before anything of them is read."""
+        self._assigned(assigned)
 
 
 class AlertSubscriber:
-    """Beginnings and ends of alerts as they are told, each once.
+    """Firing and resolved alerts as they are published, each transition once.
 
-    The alert topics tell some alerts more than once: after a crash, and whenever events are processed again. A
-    subscriber hands on the first telling of each beginning and each end. At its start it reads back what was told
+    The alert topics hold some of them more than once: after a crash, and whenever events are processed again. A
+    subscriber hands on the first record of each transition. At its start it reads back what was published
     before the place where it begins, so that a restart does not make old alerts new.
 
     With a `group` it goes on where the group stopped. An alert is done when its body is: when the next one is asked for,
@@ -67,14 +73,14 @@ class AlertSubscriber:
     group : str, optional
         Consumer group; members of one share the alerts. Without one, every subscriber gets all of them.
     start : {"latest", "earliest"}, float or datetime
-        Where to begin; with a group, only where it has not been before. A time is when an alert was told. The latest
+        Where to begin; with a group, only where it has not been before. A time is when an alert was published. The latest
         is where the topics end when the context is entered, or when the group assigns partitions for the first time.
     kinds : collection of str, optional
         Only these: drift, changepoint, anomaly, quality, performance.
     auto_commit : bool
         Note by itself what is done; else only `commit` does.
     horizon : float
-        Seconds for which an alert is remembered. One that is told again after that is new again.
+        Seconds for which an alert is remembered. One that is published again after that is new again.
     remembered : int
         The most that are remembered, and read back at the start, for each partition of an alert topic.
     session_timeout : float
@@ -83,7 +89,7 @@ class AlertSubscriber:
     Attributes
     ----------
     repeated, malformed : int
-        Records that told something again, and records that were no alerts; the latter are logged.
+        Records that repeated a transition, and records that were no alerts; the latter are logged.
 
     Raises
     ------
@@ -132,19 +138,14 @@ class AlertSubscriber:
         self._session_ms = int(session_timeout * 1000)
         self._topics = sorted({Topics(prefix).alerts(kind) for kind in self._kinds or _KINDS})
         self._auto = auto_commit and group is not None
-        self._memory: dict[TopicPartition, Remembered] = {}
+        self._memory: dict[TopicPartition, RecentKeys] = {}
         self._bounds = (remembered, horizon)
         self._consumer: Any = None
         self._fresh: set[TopicPartition] = set()
-        """Partitions that were assigned and not begun yet."""
+        """Partitions that were assigned and are not begun yet."""
         self._filling: dict[TopicPartition, int] = {}
         """Partitions that are read back, and up to where."""
-        self._next: dict[TopicPartition, int] = {}
-        """Offset after what was handed on or left out."""
-        self._done: dict[TopicPartition, int] = {}
-        """What the group knows of that."""
-        self._current: tuple[TopicPartition, int] | None = None
-        """The alert whose body runs."""
+        self._progress = Progress()
         self._began = False
         self._commit_at = self._refresh_at = 0.0
 
@@ -156,7 +157,7 @@ class AlertSubscriber:
         BrokerError
             If no broker answers for a few seconds.
         """
-        options = client_options(self._kafka)
+        options = consumer_options(self._kafka)
 
         def make() -> AIOKafkaConsumer:
             return AIOKafkaConsumer(
@@ -172,9 +173,9 @@ class AlertSubscriber:
         self._consumer = await reach(self._kafka, make, lambda consumer: consumer.stop())
         try:
             if self._group is not None:
-                self._consumer.subscribe(self._topics, listener=Listener(self._revoked, self._assigned))
+                self._consumer.subscribe(self._topics, listener=_Listener(self._revoked, self._assigned))
             else:
-                # What is told from here on is not missed, however late the first alert is asked for.
+                # What is published from here on is not missed, however late the first alert is asked for.
                 await self._refresh()
                 await self._begin()
         except BaseException as error:
@@ -189,10 +190,10 @@ class AlertSubscriber:
     ) -> None:
         """Note what is done, leave the group and disconnect."""
         if kind is None:
-            self._current = None
+            self._progress.current = None
         await self._note_finished()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 await self._consumer.stop()
 
     def __aiter__(self) -> Self:
@@ -200,8 +201,8 @@ class AlertSubscriber:
 
     async def __anext__(self) -> Alert:
         """Wait for the next alert; the one before is done."""
-        self._current = None
-        wait = 0.25
+        self._progress.current = None
+        waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
         while True:
             try:
                 await self._look_after()
@@ -212,16 +213,16 @@ class AlertSubscriber:
                     found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=1)
                 for tp, (record,) in found.items():
                     # What was fetched before a rebalance comes again from where the partition begins now.
-                    if tp in self._next and tp not in self._fresh:
+                    if tp in self._progress.next and tp not in self._fresh:
                         alert = await self._take(tp, record)
                         if alert is not None:
                             return alert
             except KafkaError as error:
                 if not error.retriable:
                     raise self._unreadable(error) from error
+                wait = next(waits)
                 _log.warning("alerts cannot be read now, trying again in %.1f s: %r", wait, error)
                 await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
     async def commit(self) -> None:
         """Note in the group that all that was handed on so far is done, the present one too.
@@ -235,20 +236,13 @@ class AlertSubscriber:
         """
         if self._group is None:
             raise SettingsError("only a subscriber with a group can commit")
-        if not await self._note(dict(self._next)):
+        if not await self._progress.commit(self._consumer, dict(self._progress.next)):
             raise BrokerUnavailableError(
                 f"Kafka at {self._kafka.bootstrap} does not take the group's position now"
             )
 
     def _unreadable(self, error: KafkaError) -> BrokerError:
         return BrokerError(f"Kafka at {self._kafka.bootstrap}: alerts cannot be read: {error!r}")
-
-    def _finished(self) -> dict[TopicPartition, int]:
-        """Positions up to which everything is done."""
-        offsets = dict(self._next)
-        if self._current is not None and self._current[0] in offsets:
-            offsets[self._current[0]] = self._current[1]
-        return offsets
 
     async def _look_after(self) -> None:
         """Do what is due before more is read."""
@@ -272,7 +266,7 @@ class AlertSubscriber:
             self._refresh_at = time.monotonic() + 1.0
             return
         if set(there) != {tp.topic for tp in self._consumer.assignment()}:
-            self._assign({TopicPartition(topic, 0) for topic in there} | set(self._next))
+            self._assign({TopicPartition(topic, 0) for topic in there} | set(self._progress.next))
         # Its answer comes after the metadata of the topics did.
         await self._consumer.end_offsets([TopicPartition(topic, 0) for topic in there])
         self._assign(
@@ -292,7 +286,7 @@ class AlertSubscriber:
     async def _begin(self) -> None:
         """Settle where to begin in partitions that are new to this subscriber, and what to read back before."""
         for tp in sorted(self._fresh):
-            known = self._next.get(tp)
+            known = self._progress.next.get(tp)
             if self._group is not None:
                 known = await self._consumer.committed(tp)
             # A partition that was added while we were reading is new as a whole.
@@ -300,8 +294,8 @@ class AlertSubscriber:
             if tp not in self._consumer.assignment():
                 self._fresh.discard(tp)
                 continue
-            self._memory.setdefault(tp, Remembered(*self._bounds))
-            self._next[tp] = at
+            self._memory.setdefault(tp, RecentKeys(*self._bounds))
+            self._progress.next[tp] = at
             back = max(first, at - self._bounds[0])
             self._consumer.seek(tp, back)
             self._filling.pop(tp, None)
@@ -310,18 +304,18 @@ class AlertSubscriber:
             self._fresh.discard(tp)
             if self._group is not None and known is None:
                 # Else a restart before the first alert would begin at the end of that time, and miss it.
-                await self._note({tp: at})
+                await self._progress.commit(self._consumer, {tp: at})
         self._began = True
 
     async def _read_back(self) -> None:
-        """Remember what was told before the place where reading begins."""
+        """Remember what was published before the place where reading begins."""
         while self._filling and not self._fresh:
             found = await self._consumer.getmany(*self._filling, timeout_ms=_POLL_MS, max_records=_READ_BACK)
             for tp, records in found.items():
                 until = self._filling.get(tp, 0)
                 if tp not in self._fresh:
                     for record in records:
-                        alert = read_alert(record.value) if record.offset < until else None
+                        alert = _read_alert(record.value) if record.offset < until else None
                         if isinstance(alert, Alert):
                             self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0)
             for tp, until in list(self._filling.items()):
@@ -333,11 +327,11 @@ class AlertSubscriber:
 
     async def _take(self, tp: TopicPartition, record: Any) -> Alert | None:
         """Look at a record; returns the alert if it is to be handed on."""
-        if record.offset != self._next[tp]:
+        if record.offset != self._progress.next[tp]:
             # Not every offset holds a record, so the log is asked whether this one once did.
-            await begin_at(self._consumer, tp, self._start, self._next[tp])
-        self._next[tp] = record.offset + 1
-        alert = read_alert(record.value)
+            await begin_at(self._consumer, tp, self._start, self._progress.next[tp])
+        self._progress.next[tp] = record.offset + 1
+        alert = _read_alert(record.value)
         if not isinstance(alert, Alert):
             self.malformed += 1
             _log.error(
@@ -349,43 +343,35 @@ class AlertSubscriber:
             return None
         if self._kinds is not None and alert.kind not in self._kinds:
             return None
-        self._current = (tp, record.offset)
+        self._progress.current = (tp, record.offset)
         return alert
 
     async def _note_finished(self) -> None:
         self._commit_at = time.monotonic() + _COMMIT_SECONDS
         if self._auto:
-            await self._note(self._finished())
-
-    async def _note(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        """Commit what is new of some positions; returns whether the group knows it now."""
-        owned = self._consumer.assignment()
-        fresh = {tp: at for tp, at in offsets.items() if tp in owned and self._done.get(tp) != at}
-        if not fresh:
-            return True
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await self._consumer.commit(fresh)
-        except _TAKEN as error:
-            _log.info("the partitions are another member's by now: %s", type(error).__name__)
-            return True
-        except (KafkaError, TimeoutError) as error:
-            _log.warning("the group's position cannot be committed now: %s", type(error).__name__)
-            return False
-        self._done |= fresh
-        return True
+            await self._progress.commit(self._consumer, self._progress.finished())
 
     async def _revoked(self, tps: Collection[TopicPartition]) -> None:
         """Note what is done of partitions that go to another member."""
         if self._auto:
-            finished = self._finished()
-            await self._note({tp: finished[tp] for tp in tps if tp in finished})
+            finished = self._progress.finished()
+            await self._progress.commit(self._consumer, {tp: finished[tp] for tp in tps if tp in finished})
         for tp in tps:
             # What is remembered stays: the partition may come back while its last alert's body runs.
-            self._next.pop(tp, None)
-            self._done.pop(tp, None)
+            self._progress.forget(tp)
             self._filling.pop(tp, None)
             self._fresh.discard(tp)
 
     def _assigned(self, tps: Collection[TopicPartition]) -> None:
         self._fresh |= set(tps)
+
+
+def _read_alert(value: bytes | None) -> Alert | str:
+    """Read a record of an alert topic; a text says why it is no alert."""
+    try:
+        return Alert.from_cloudevent(msgspec.json.decode(value or b"", type=dict[str, Any]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return f"not a JSON object: {error}"
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'data'}: {first['msg']}"

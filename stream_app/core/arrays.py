@@ -1,4 +1,4 @@
-"""Names for the array types that the core passes around."""
+"""Type aliases of the arrays in the core."""
 
 from typing import TypeAlias
 

@@ -1,4 +1,4 @@
-"""The bank: the records of many sources in arrays, a slot a source."""
+"""The bank: records of many sources in arrays, one slot per source."""
 
 import hashlib
 import math
@@ -52,7 +52,7 @@ class Bank:
     Parameters
     ----------
     layout : mapping of str to Field
-        The arrays.
+        Name, type and shape per source of each array.
 
     Examples
     --------

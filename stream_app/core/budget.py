@@ -1,4 +1,4 @@
-"""The false-alarm budget of a stream: how it is written, what rate it allows, how it is shared."""
+"""The false-alarm budget of a stream: its notation, the rate it allows, how it is divided."""
 
 import re
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many false alarms a stream may raise, over everything that looks at it.
+    """False alarms that a stream may raise, over all its sources, channels and detectors.
 
     Parameters
     ----------
     count : float
-        False alarms.
+        False alarms allowed, positive.
     seconds : float or None
         Per so many seconds of event time; exactly one of this and `events` is given.
     events : float or None
@@ -73,7 +73,7 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a budget as people write it: ``N per DURATION`` or ``N per M events``.
+        """Parse a budget: ``N per DURATION`` or ``N per M events``.
 
         Parameters
         ----------
@@ -140,13 +140,13 @@ class Budget:
         return self.allowed(events=1.0, seconds=1.0 / events_per_second)
 
     def allowed(self, *, events: float, seconds: float) -> float:
-        """Return how many false alarms so many events over so much event time may raise."""
+        """Return the number of false alarms allowed in some events over some event time."""
         periods = events / self.events if self.events is not None else seconds / (self.seconds or 1.0)
         return self.count * periods
 
 
 def split_rate(rate: float, weights: Mapping[str, float]) -> dict[str, float]:
-    """Share a false-alarm rate among those who spend it: sources, detectors, channels.
+    """Divide a false-alarm rate among sources, detectors or channels.
 
     Rates of alarms add up whatever the dependence between the spenders, so the shares only have to sum to the whole;
     no correction for multiple looks is needed on top.

@@ -1,4 +1,4 @@
-"""Versions of a model side by side: which one is right more often, and what a wrong choice would cost."""
+"""Comparison of model versions: which is right more often, and the expected loss of a wrong choice."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a comparison says by now.
+    """Result of a comparison so far.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Decision:
 
 
 class Comparison:
-    """Count the answers of versions that run side by side, and decide between them by what a wrong choice costs.
+    """Comparison of versions that run side by side, decided by the expected loss of a wrong choice.
 
     Use it while a challenger answers a share of the traffic, or all of it in the shadow of the version in use. Begin it when
     the challenger begins: answers from before say more about that time than about the version. The rule looks at the
@@ -78,7 +78,7 @@ class Comparison:
     caring : float
         Share of answers below which a difference does not matter. **keep** as soon as keeping costs less than that on average;
         **switch** as soon as the best challenger costs less and keeping more; else **undecided**. A tenth of the five points
-        at which a drop of accuracy is told, by default.
+        at which a drop of accuracy raises an alert, by default.
     minimum : int
         Answers of each version before anything is decided.
     waiting : int
@@ -161,7 +161,7 @@ class Comparison:
                 self._pairs[1 + winner] += 1
 
     def decide(self) -> Decision:
-        """Say which version to use, as far as the answers say."""
+        """Decide which version to use, from the answers so far."""
         n = tuple(self._n.values())
         right = tuple(self._right.values())
         pairs, only_a, only_b = self._pairs

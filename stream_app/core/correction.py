@@ -105,7 +105,7 @@ def adjust(p_values: npt.ArrayLike, method: Correction) -> FloatArray:
     p_values : array_like, shape (m,)
         As in `bonferroni`.
     method : {'none', 'bonferroni', 'holm', 'bh'}
-        The correction.
+        Correction for testing many channels at once.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A few numbers that hold most of what images (or other long vectors) have in common: principal components."""
+"""Principal components of images or other long vectors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What can be said of a grey image without knowing what it shows: light, sharpness, noise, ink and its shape.
+"""Measurements of a grey image: brightness, sharpness, noise, ink and its shape.
 
 All features are computed from the image's 256 grey levels in whole numbers, so that they come out the same
 to the last bit, whatever other images are in the batch.

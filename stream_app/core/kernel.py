@@ -1,4 +1,4 @@
-"""Kernels: plain functions of one event and one record, compiled once and kept on disk.
+"""Kernels: plain functions of one event and one record, compiled once and cached on disk.
 
 A detector of the bank is written as the formula in its paper: a function that takes the record of a source or of
 a channel (an element of a numpy structured array) and the values of one event, and changes the record in place. numba

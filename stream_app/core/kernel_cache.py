@@ -1,4 +1,4 @@
-"""Machine code of kernels on disk: beside the modules where it can be, else in the user's cache.
+"""Machine code of kernels on disk: beside the modules if writable, else in the user's cache.
 
 numba's own cache is not used as it is, for three reasons. It refuses to work where the folder of a module cannot be
 written to, which is how a program is installed in a container. It takes machine code for fresh as long as the file

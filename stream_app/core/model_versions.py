@@ -1,4 +1,4 @@
-"""Which versions of a model came up in the events."""
+"""Versions of a model seen in the events."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -12,7 +12,7 @@ _VERSION = 1
 
 
 class ModelVersions:
-    """Remember the versions that were seen, so that each is new once.
+    """Versions of a model seen so far.
 
     Two versions may take turns (a challenger beside a champion): only one that was not among them counts as new. A
     dictionary look-up an event.
@@ -41,7 +41,7 @@ class ModelVersions:
         return len(self._seen)
 
     def see(self, version: str) -> bool:
-        """Take note of an event's version and return whether it is new; an empty one never is."""
+        """Record an event's version and return whether it is new; an empty one never is."""
         if not version:
             return False
         new = version not in self._seen

@@ -1,4 +1,4 @@
-"""The standard normal distribution of a few numbers, without loading SciPy, which takes a tenth of the start of a worker."""
+"""The standard normal distribution of scalars, without loading SciPy, which takes a tenth of a worker's start."""
 
 from statistics import NormalDist
 

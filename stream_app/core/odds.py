@@ -1,4 +1,4 @@
-"""Which of some rates is the highest, and what choosing wrongly would cost: exact, without simulation."""
+"""Probability that a rate is the highest, and the expected loss of choosing it: exact, without simulation."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """What is known about which of some rates is the highest.
+    """Probability that each of some rates is the highest, and the expected loss of choosing it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Odds:
 
 
 def unpaired_odds(right: Sequence[int], n: Sequence[int]) -> Odds:
-    """Compare rates of which each was measured on trials of its own.
+    """Compare rates measured on independent trials.
 
     Each rate has a Beta distribution, from Jeffreys' prior and its trials. The integrals over them are done by
     Gauss-Legendre quadrature on the arcsine scale, where the densities are smooth and about equally wide whatever the
@@ -113,7 +113,7 @@ def paired_odds(only_a: int, only_b: int, n: int) -> Odds:
     only_a, only_b : int
         Pairs where only A, and only B, was right.
     n : int
-        All pairs.
+        Number of pairs, those that agree included.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def paired_odds(only_a: int, only_b: int, n: int) -> Odds:
     apart = (a + b) / (n + 4.0 * _PRIOR)
 
     def gain(mine: float, other: float) -> tuple[float, float]:
-        """Chance that mine is more than half of the pairs that differ, and by how much on average."""
+        """Probability that one version wins more than half of the discordant pairs, and the mean excess."""
         more = float(special.betainc(other, mine, 0.5))
         mean = mine / (mine + other)
         return more, apart * max(0.0, 2.0 * mean * float(special.betainc(other, mine + 1.0, 0.5)) - more)

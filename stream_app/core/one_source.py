@@ -1,4 +1,4 @@
-"""What detectors of one source share: their slot of a bank, their state, and events that come one by one."""
+"""Base of the detectors of one source: their slot of a bank, their state, single events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -58,7 +58,7 @@ def one_source_state(version: int, channels: Sequence[str], config: Any, bank: B
     channels : sequence of str
         Names of the columns.
     config : dataclass
-        Settings.
+        Options of the detector.
     bank : Bank
         See `one_source_bank`.
     """
@@ -83,7 +83,7 @@ def restored(
     version : int
         The version that this program reads.
     what : str
-        Whose state it is, for messages.
+        Owner of the state, named in errors.
     make : callable
         Makes a fresh detector of channels and the fields of its settings.
 

@@ -1,4 +1,4 @@
-"""Whether one rate is lower than another by more than a limit: score tests on two proportions."""
+"""Score tests of whether one rate is lower than another by more than a limit."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""When to train a model again, and why."""
+"""Policy of retraining triggers."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about a model at one instant. What is left out says nothing.
+    """Evidence about a model at one instant; omitted fields are unknown.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason to train again.
+    """A reason to retrain.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """It is time to train again.
+    """A retraining trigger.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class RetrainingConfig:
-    """What counts as a reason, and how often one may be told.
+    """What counts as a reason, and how often a trigger may follow.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class RetrainingConfig:
         Seconds for which a drop, drifted features or an index must last without a break before they count. What
         flickers begins anew. Counts of samples and changes in the errors do not flicker: they count at once.
     cool_down : float
-        Seconds after a trigger, or after a new version came into use, in which nothing is told. What still holds then is told
+        Seconds after a trigger, or after a new version came into use, without another trigger. What still holds then is reported
         then.
 
     Raises
@@ -155,10 +155,10 @@ class RetrainingConfig:
 
 
 class RetrainingPolicy:
-    """Turn evidence about one model into triggers, each with its reasons, and not more often than wanted.
+    """Policy that turns evidence about one model into triggers with their reasons.
 
     Use it behind the monitors of performance and of features: they judge what is significant, the policy decides what of
-    it lasts, what of it adds up and when it was told last. Evidence is wanted at instants that depend on the events alone,
+    it lasts, what of it adds up and when it was reported last. Evidence is wanted at instants that depend on the events alone,
     such as every so many of them. A few µs each.
 
     A version that was never seen before restarts everything: the count of samples, how long reasons have lasted, and the
@@ -167,7 +167,7 @@ class RetrainingPolicy:
     Parameters
     ----------
     config : RetrainingConfig
-        What counts.
+        Reasons that count, and their limits.
 
     Examples
     --------
@@ -187,7 +187,7 @@ class RetrainingPolicy:
         self._samples = 0
         self._since: dict[str, float] = {}
         self._changes: dict[str, None] = {}
-        """Detectors that found a change that was not told yet."""
+        """Detectors that found a change that was not reported yet."""
         self._versions = ModelVersions()
 
     def update(self, evidence: Evidence) -> tuple[Trigger, ...]:

@@ -1,4 +1,4 @@
-"""Evidence: what one detector saw at one event, before any policy decides whether to raise an alert."""
+"""Signals: what a detector found at one event, before a policy decides about an alert."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, Self, TypeAlias
@@ -57,5 +57,5 @@ class Signal:
     context: tuple[tuple[str, float], ...] = ()
 
     def at_row(self, row: int) -> Self:
-        """Return the same signal at another row, as another batch counts them."""
+        """Return the signal with the row of another batch."""
         return replace(self, row=row)

@@ -18,7 +18,7 @@ def expect_version(state: Mapping[str, Any], version: int, what: str) -> None:
     version : int
         The version wanted.
     what : str
-        Whose state it is, for the message.
+        Owner of the state, named in errors.
 
     Raises
     ------

@@ -6,8 +6,7 @@ The dead-letter topic is the only place where anything about them is kept. `Dead
 
 from stream_app.dead_letters.index import DeadLetterIndex, Origin, ReplayStatus, Row, scan
 from stream_app.dead_letters.markers import REPLAY_HEADER, Place
-from stream_app.dead_letters.reading import TopicReader, reading
-from stream_app.dead_letters.replay import Replay, Sorted, sort_out
+from stream_app.dead_letters.replay import Replay, ReplayPlan, plan_replay
 
 __all__ = [
     "REPLAY_HEADER",
@@ -15,11 +14,9 @@ __all__ = [
     "Origin",
     "Place",
     "Replay",
+    "ReplayPlan",
     "ReplayStatus",
     "Row",
-    "Sorted",
-    "TopicReader",
-    "reading",
+    "plan_replay",
     "scan",
-    "sort_out",
 ]

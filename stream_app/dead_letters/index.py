@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from stream_app.dead_letters.markers import Place, ReplayMarker, decode_marker, is_marker
-from stream_app.dead_letters.reading import TopicReader
 from stream_app.errors import DataError
 from stream_app.events import DeadLetter, Reason
+from stream_app.kafka import TopicReader
 
 __all__ = ["LEASE_SECONDS", "Claim", "DeadLetterIndex", "Origin", "ReplayStatus", "Row", "scan"]
 
@@ -38,13 +38,13 @@ class ReplayStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The last word of the marks on one letter and one topic to send it to.
+    """The last word of the markers on one letter and one topic to send it to.
 
     Parameters
     ----------
     run : str
         The replay whose word it is.
-    standing : ReplayStatus
+    status : ReplayStatus
         Claimed or sent.
     at : float
         When, in epoch seconds.
@@ -55,7 +55,7 @@ class Claim:
     """
 
     run: str
-    standing: ReplayStatus
+    status: ReplayStatus
     at: float
     ends: dict[int, int] = field(default_factory=dict)
     before: "Claim | None" = None
@@ -93,10 +93,10 @@ class Row:
     copies: int = 1
     claims: dict[str, Claim] = field(default_factory=dict)
 
-    def standing(self, to: str) -> ReplayStatus:
+    def status(self, to: str) -> ReplayStatus:
         """Return what became of it, as far as the topic `to` is concerned."""
         claim = self.claims.get(to)
-        return ReplayStatus.KEPT if claim is None else claim.standing
+        return ReplayStatus.KEPT if claim is None else claim.status
 
 
 class DeadLetterIndex:
@@ -105,9 +105,9 @@ class DeadLetterIndex:
     Attributes
     ----------
     rows : dict of Origin to Row
-        In the order in which they were read. To iterate over the book gives them oldest first.
+        In the order in which they were read. Iterating over the index gives them oldest first.
     strange : int
-        Records that are neither letters nor marks.
+        Records that are neither letters nor markers.
     read_to : dict of partition to offset
         How far it was read.
     """
@@ -161,33 +161,33 @@ class DeadLetterIndex:
             row = self.rows[origin] = Row(place, at, origin, letter.reason, message, size, cut)
         self._at[place] = row
 
-    def _mark(self, partition: int, at: float, mark: ReplayMarker) -> None:
-        for offset in mark.offsets:
+    def _mark(self, partition: int, at: float, marker: ReplayMarker) -> None:
+        for offset in marker.offsets:
             row = self._at.get(Place(partition, offset))
             if row is not None:
-                _take(row, at, mark)
+                _take(row, at, marker)
 
 
-def _take(row: Row, at: float, mark: ReplayMarker) -> None:
-    """Let a mark change a letter; what it says depends on nothing but the marks before it, so all see the same."""
-    now = row.claims.get(mark.to)
-    if mark.state == "sent":
-        row.claims[mark.to] = Claim(mark.run, ReplayStatus.SENT, at)
-    elif mark.state == "dropped":
-        if now is not None and now.run == mark.run and now.standing is ReplayStatus.CLAIMED:
-            del row.claims[mark.to]
+def _take(row: Row, at: float, marker: ReplayMarker) -> None:
+    """Let a marker change a letter; what it says depends on nothing but the markers before it, so all see the same."""
+    now = row.claims.get(marker.to)
+    if marker.state == "sent":
+        row.claims[marker.to] = Claim(marker.run, ReplayStatus.SENT, at)
+    elif marker.state == "dropped":
+        if now is not None and now.run == marker.run and now.status is ReplayStatus.CLAIMED:
+            del row.claims[marker.to]
             if now.before is not None:
-                row.claims[mark.to] = now.before
+                row.claims[marker.to] = now.before
     elif now is None:
-        row.claims[mark.to] = Claim(mark.run, ReplayStatus.CLAIMED, at, mark.ends)
-    elif now.standing is ReplayStatus.SENT:
-        if mark.again:
-            row.claims[mark.to] = Claim(mark.run, ReplayStatus.CLAIMED, at, mark.ends, now)
+        row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends)
+    elif now.status is ReplayStatus.SENT:
+        if marker.again:
+            row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends, now)
     elif at - now.at >= LEASE_SECONDS:
-        row.claims[mark.to] = Claim(mark.run, ReplayStatus.CLAIMED, at, mark.ends, now.before)
+        row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends, now.before)
 
 
-async def scan(reader: TopicReader, topic: str, book: DeadLetterIndex | None = None) -> DeadLetterIndex:
+async def scan(reader: TopicReader, topic: str, index: DeadLetterIndex | None = None) -> DeadLetterIndex:
     """Read the dead-letter topic to its present end.
 
     Parameters
@@ -196,7 +196,7 @@ async def scan(reader: TopicReader, topic: str, book: DeadLetterIndex | None = N
         For it.
     topic : str
         The dead-letter topic.
-    book : DeadLetterIndex, optional
+    index : DeadLetterIndex, optional
         One to go on with.
 
     Raises
@@ -204,10 +204,10 @@ async def scan(reader: TopicReader, topic: str, book: DeadLetterIndex | None = N
     BrokerError
         If the topic is not there or cannot be read.
     """
-    book = DeadLetterIndex() if book is None else book
+    index = DeadLetterIndex() if index is None else index
     spans = await reader.spans(topic)
-    todo = {p: (max(begin, book.read_to.get(p, 0)), end) for p, (begin, end) in spans.items()}
+    todo = {p: (max(begin, index.read_to.get(p, 0)), end) for p, (begin, end) in spans.items()}
     async for record in reader.between(topic, todo):
-        book.add(record)
-    book.read_to = {p: end for p, (_, end) in todo.items()}
-    return book
+        index.add(record)
+    index.read_to = {p: end for p, (_, end) in todo.items()}
+    return index

@@ -1,6 +1,6 @@
-"""Marks: records of the dead-letter topic that say which of its letters are being, or were, sent back.
+"""Markers: records of the dead-letter topic that say which of its letters are being, or were, sent back.
 
-A mark stands in the partition of the letters it is about, behind them. So it is never removed before them, everybody
+A marker stands in the partition of the letters it is about, behind them. So it is never removed before them, everybody
 who reads the letters reads it too, and the order of the partition decides between two who want the same letter.
 """
 
@@ -25,7 +25,7 @@ REPLAY_HEADER = "__streamgauge.replay.of"
 """Header of an event that was sent back: ``topic:partition:offset`` of its dead letter."""
 
 MARKER_HEADER = "__streamgauge.replay.mark"
-"""Header by which a mark is told from a letter."""
+"""Header by which a marker is told from a letter."""
 
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,18})")
 
@@ -66,13 +66,13 @@ class ReplayMarker(msgspec.Struct, frozen=True):
     Parameters
     ----------
     run : str
-        The replay.
+        Id of the replay.
     state : str
         ``claimed``: about to be sent. ``sent``: the broker has them. ``dropped``: claimed, and never sent.
     to : str
         Topic they are sent to.
     offsets : list of int
-        The letters, in the mark's own partition.
+        The letters, in the marker's own partition.
     ends : dict of partition to offset
         Of a claim: where `to` ended before. What was sent stands behind that.
     again : bool
@@ -88,17 +88,17 @@ class ReplayMarker(msgspec.Struct, frozen=True):
 
 
 def is_marker(record: Any) -> bool:
-    """Whether a record of the dead-letter topic is a mark."""
+    """Whether a record of the dead-letter topic is a marker."""
     return any(name == MARKER_HEADER for name, _ in record.headers)
 
 
-def encode_marker(mark: ReplayMarker) -> bytes:
-    """Return the value of a mark's record."""
-    return msgspec.json.encode(mark)
+def encode_marker(marker: ReplayMarker) -> bytes:
+    """Return the value of a marker's record."""
+    return msgspec.json.encode(marker)
 
 
 def decode_marker(value: bytes | None) -> ReplayMarker:
-    """Read a mark back.
+    """Read a marker back.
 
     Raises
     ------
@@ -108,4 +108,4 @@ def decode_marker(value: bytes | None) -> ReplayMarker:
     try:
         return msgspec.json.decode(value or b"", type=ReplayMarker)
     except msgspec.MsgspecError as error:
-        raise DataError(f"not a mark of a replay: {error}") from None
+        raise DataError(f"not a marker of a replay: {error}") from None

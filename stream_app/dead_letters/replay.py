@@ -1,7 +1,7 @@
 """Sending dead letters back.
 
 A letter is sent in four steps. 1. A claim is written behind the letters in their topic. 2. The topic is read up to
-there: where another claim came first, the letter is the other's. 3. The event is sent. 4. A mark says so. A replay
+there: where another claim came first, the letter is the other's. 3. The event is sent. 4. A marker says so. A replay
 that was killed between 1 and 4 leaves an open claim. The next one looks up in the target, from where it ended when
 the claim was made, which events arrived: those are done, the others are free again.
 """
@@ -22,22 +22,21 @@ from aiokafka.errors import KafkaError
 
 from stream_app.dead_letters.index import LEASE_SECONDS, DeadLetterIndex, ReplayStatus, Row, scan
 from stream_app.dead_letters.markers import MARKER_HEADER, REPLAY_HEADER, Place, ReplayMarker, encode_marker
-from stream_app.dead_letters.reading import TopicReader
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import DeadLetter
-from stream_app.kafka import client_options, reach
+from stream_app.kafka import TopicReader, client_options, reach
 
-__all__ = ["Replay", "Sorted", "sort_out"]
+__all__ = ["Replay", "ReplayPlan", "plan_replay"]
 
 _SHARE = 500
-"""Letters that are claimed, sent and marked together: all that an interruption leaves open."""
+"""Letters that are claimed, sent and recorded together: all that an interruption leaves open."""
 
 _DELIVERY_SECONDS = 30.0
 _CLOSE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
-class Sorted:
+class ReplayPlan:
     """Chosen letters by what can be done with them.
 
     Parameters
@@ -67,7 +66,7 @@ class _Share:
     rows: tuple[Row, ...]
 
 
-def sort_out(rows: Iterable[Row], *, to: str | None, again: bool, now: float) -> Sorted:
+def plan_replay(rows: Iterable[Row], *, to: str | None, again: bool, now: float) -> ReplayPlan:
     """Sort letters by what a replay can do with them.
 
     Parameters
@@ -81,14 +80,14 @@ def sort_out(rows: Iterable[Row], *, to: str | None, again: bool, now: float) ->
     now : float
         Epoch seconds: claims grow old.
     """
-    found = Sorted()
+    found = ReplayPlan()
     for row in rows:
         claim = row.claims.get(to or row.origin.topic)
         if row.cut:
             found.cut.append(row)
-        elif claim is not None and claim.standing is ReplayStatus.SENT and not again:
+        elif claim is not None and claim.status is ReplayStatus.SENT and not again:
             found.sent.append(row)
-        elif claim is not None and claim.standing is ReplayStatus.CLAIMED and now - claim.at < LEASE_SECONDS:
+        elif claim is not None and claim.status is ReplayStatus.CLAIMED and now - claim.at < LEASE_SECONDS:
             found.busy.append(row)
         else:
             found.ready.append(row)
@@ -106,7 +105,7 @@ class Replay:
         Idempotent, started.
     topic : str
         The dead-letter topic.
-    book : DeadLetterIndex
+    index : DeadLetterIndex
         What it holds.
     to : str, optional
         Where to send them, if not where they came from.
@@ -119,7 +118,7 @@ class Replay:
         reader: TopicReader,
         producer: AIOKafkaProducer,
         topic: str,
-        book: DeadLetterIndex,
+        index: DeadLetterIndex,
         *,
         to: str | None = None,
         again: bool = False,
@@ -128,7 +127,7 @@ class Replay:
         self._reader = reader
         self._producer = producer
         self._topic = topic
-        self._book = book
+        self._index = index
         self._to = to
         self._again = again
 
@@ -138,7 +137,7 @@ class Replay:
         cls,
         reader: TopicReader,
         topic: str,
-        book: DeadLetterIndex,
+        index: DeadLetterIndex,
         *,
         to: str | None = None,
         again: bool = False,
@@ -157,19 +156,19 @@ class Replay:
 
         producer = await reach(reader.kafka, make, lambda p: p.stop())
         try:
-            yield cls(reader, producer, topic, book, to=to, again=again)
+            yield cls(reader, producer, topic, index, to=to, again=again)
         finally:
             # It waits for deliveries, which never come where the broker is gone.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await producer.stop()
 
-    async def send(self, rows: Sequence[Row]) -> tuple[Counter[str], Sorted]:
+    async def send(self, rows: Sequence[Row]) -> tuple[Counter[str], ReplayPlan]:
         """Send letters; a cancellation waits until those in hand are done.
 
         Returns
         -------
-        counter of topic, Sorted
+        counter of topic, ReplayPlan
             How many were sent where, and the others by why they were not (`ready` is empty).
 
         Raises
@@ -178,11 +177,11 @@ class Replay:
             If the broker cannot be reached or refuses, or a topic is not there. What was sent before that is found out
             by the next replay.
         """
-        found = self._sort_out(rows)
+        found = self._plan(rows)
         for to in sorted({self._target(row) for row in found.ready}):
             await self._reader.partitions(to)
         if await self._settle(found.ready):
-            found = self._sort_out(rows)
+            found = self._plan(rows)
         counted: Counter[str] = Counter()
         for share in self._shares(found.ready):
             work = asyncio.ensure_future(self._send(share))
@@ -192,13 +191,13 @@ class Replay:
                 await work
                 raise
             counted[share.to] += len(sent)
-            # Since the look at the book another replay was quicker.
+            # Since the index was read another replay was quicker.
             found.busy += [row for row in share.rows if row.place not in sent]
         found.ready = []
         return counted, found
 
-    def _sort_out(self, rows: Sequence[Row]) -> Sorted:
-        return sort_out(rows, to=self._to, again=self._again, now=time.time())
+    def _plan(self, rows: Sequence[Row]) -> ReplayPlan:
+        return plan_replay(rows, to=self._to, again=self._again, now=time.time())
 
     def _target(self, row: Row) -> str:
         return self._to or row.origin.topic
@@ -206,7 +205,7 @@ class Replay:
     async def _settle(self, rows: Sequence[Row]) -> bool:
         """Find out of open claims on letters, whose replays have ended, which events arrived; write it down."""
         for to, group in groupby(sorted(rows, key=self._target), self._target):
-            held = [row for row in group if row.standing(to) is ReplayStatus.CLAIMED]
+            held = [row for row in group if row.status(to) is ReplayStatus.CLAIMED]
             if not held:
                 continue
             arrived = await self._arrived(to, held)
@@ -214,12 +213,12 @@ class Replay:
                 (row.claims[to].run, row.place.partition, row.place in arrived, row.place.offset)
                 for row in held
             )
-            for (run, partition, there), some in groupby(marked, lambda mark: mark[:3]):
+            for (run, partition, there), some in groupby(marked, lambda marker: marker[:3]):
                 offsets = [offset for *_, offset in some]
                 await self._write(partition, ReplayMarker(run, "sent" if there else "dropped", to, offsets))
-        held_any = any(row.standing(self._target(row)) is ReplayStatus.CLAIMED for row in rows)
+        held_any = any(row.status(self._target(row)) is ReplayStatus.CLAIMED for row in rows)
         if held_any:
-            await scan(self._reader, self._topic, self._book)
+            await scan(self._reader, self._topic, self._index)
         return held_any
 
     async def _arrived(self, to: str, rows: Sequence[Row]) -> set[Place]:
@@ -246,12 +245,12 @@ class Replay:
         return shares
 
     async def _send(self, share: _Share) -> set[Place]:
-        """Claim, look, send and mark; returns which were sent."""
+        """Claim, read the claims, send and write the marker; return which were sent."""
         offsets = [row.place.offset for row in share.rows]
         ends = {p: end for p, (_, end) in (await self._reader.spans(share.to)).items()}
         claim = ReplayMarker(self._run, "claimed", share.to, offsets, ends, again=self._again)
         await self._write(share.partition, claim)
-        await scan(self._reader, self._topic, self._book)
+        await scan(self._reader, self._topic, self._index)
         ours = {row.place for row in share.rows if self._is_ours(row, share.to)}
         if ours:
             await self._deliver(share, ours, len(ends))
@@ -261,7 +260,7 @@ class Replay:
 
     def _is_ours(self, row: Row, to: str) -> bool:
         claim = row.claims.get(to)
-        return claim is not None and (claim.run, claim.standing) == (self._run, ReplayStatus.CLAIMED)
+        return claim is not None and (claim.run, claim.status) == (self._run, ReplayStatus.CLAIMED)
 
     async def _deliver(self, share: _Share, ours: set[Place], partitions: int) -> None:
         span = {share.partition: (min(ours).offset, max(ours).offset + 1)}
@@ -293,10 +292,10 @@ class Replay:
     def _name(self, place: Place) -> bytes:
         return f"{self._topic}:{place}".encode()
 
-    async def _write(self, partition: int, mark: ReplayMarker) -> None:
+    async def _write(self, partition: int, marker: ReplayMarker) -> None:
         with self._refusals(self._topic):
             writing = self._producer.send_and_wait(
-                self._topic, encode_marker(mark), partition=partition, headers=[(MARKER_HEADER, b"1")]
+                self._topic, encode_marker(marker), partition=partition, headers=[(MARKER_HEADER, b"1")]
             )
             async with asyncio.timeout(_DELIVERY_SECONDS):
                 await writing

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from stream_app.embedded.child_process import end, spawn_supervised
-from stream_app.embedded.server import free_port, missing, wait_for
-from stream_app.errors import BrokerError
+from stream_app.embedded.server import free_port, wait_for
+from stream_app.errors import BrokerError, MissingExtraError
 
 __all__ = ["EmbeddedBroker"]
 
@@ -53,8 +53,10 @@ class EmbeddedBroker:
 
         Raises
         ------
+        MissingExtraError
+            If it is not installed.
         BrokerError
-            If it is not installed, its port is taken, it ends at once or does not answer in time.
+            If its port is taken, it ends at once or does not answer in time.
         """
         program = _program()
         if self._answers():
@@ -110,7 +112,9 @@ def _program() -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     program = Path(spec.origin).with_name(_PROGRAM) if spec and spec.origin else None
     if program is None or not program.exists():
-        raise BrokerError(missing("the embedded broker"))
+        raise MissingExtraError(
+            "the embedded broker needs", "noida-db", "embedded", otherwise="set STREAMGAUGE_KAFKA"
+        )
     if not os.access(program, os.X_OK):
         program.chmod(0o755)
     return program

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Server", "free_port", "missing", "wait_for"]
+__all__ = ["Server", "free_port", "wait_for"]
 
 _POLL_SECONDS = 0.02
 _PORTS = range(20_000, 32_768)
@@ -38,11 +38,6 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-
-
-def missing(what: str) -> str:
-    """Say how to install the embedded servers."""
-    return f"{what} is not installed; install streamgauge[embedded], or set STREAMGAUGE_KAFKA and STREAMGAUGE_REDIS"
 
 
 def wait_for(

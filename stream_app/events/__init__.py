@@ -1,19 +1,20 @@
-"""The wire: what events, alerts and dead letters look like."""
+"""Wire formats: events, alerts and dead letters."""
 
 from stream_app.events.alert import Alert, AlertState, Severity, alert_id
 from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
+from stream_app.events.categories import category_code, category_name
+from stream_app.events.cloudevent import MAX_INSTANT
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
-from stream_app.events.prediction import PredictionEvent
-from stream_app.events.prediction_decoding import PredictionRow, decode_prediction, decode_predictions
+from stream_app.events.prediction import PredictionEvent, PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.readings import Group, ReadingDecoder, Readings
 from stream_app.events.sensor import SensorReading, parse_event_time
-from stream_app.events.session import SessionEvent
-from stream_app.events.session_decoding import SessionRow, decode_session, decode_sessions
+from stream_app.events.session import SessionEvent, SessionRow, decode_session, decode_sessions
 from stream_app.events.topics import Topics
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
 
 __all__ = [
+    "MAX_INSTANT",
     "MONITOR",
     "Alert",
     "AlertState",
@@ -38,6 +39,8 @@ __all__ = [
     "TriggerKind",
     "TriggerReason",
     "alert_id",
+    "category_code",
+    "category_name",
     "decode_prediction",
     "decode_predictions",
     "decode_reading",

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict
 
-from stream_app.events.cloudevent import Enveloped
+from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.identity import identity
 
 __all__ = ["Alert", "AlertState", "Severity", "alert_id"]
@@ -14,7 +14,7 @@ _TYPE = "io.streamgauge.alert.v1"
 
 
 class Severity(StrEnum):
-    """How bad."""
+    """Severity of an alert."""
 
     INFO = "info"
     WARNING = "warning"
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Where an alert stands in its life."""
+    """State of an alert."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -45,7 +45,7 @@ def alert_id(stream: str, source: str, detector: str, channel: str, partition: i
 
 
 class Alert(Enveloped):
-    """An alert, at its beginning or its end.
+    """An alert, firing or resolved.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Alert(Enveloped):
     state : AlertState
         Firing or resolved.
     severity : Severity
-        How bad.
+        Severity of the alert.
     started_at, ended_at : float
         Event times in epoch seconds; `ended_at` is None while firing.
     partition, offset, end_offset : int
@@ -85,8 +85,8 @@ class Alert(Enveloped):
     channel: str
     state: AlertState
     severity: Severity
-    started_at: float
-    ended_at: float | None = None
+    started_at: EpochSeconds
+    ended_at: EpochSeconds | None = None
     partition: int
     offset: int
     end_offset: int | None = None
@@ -102,7 +102,7 @@ class Alert(Enveloped):
         return self.offset if self.end_offset is None else self.end_offset
 
     def ended(self, at: float, offset: int | None = None, **more: Any) -> Self:
-        """Return the end of this alert.
+        """Return this alert as resolved.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class Alert(Enveloped):
         return self.model_copy(update=end | more)
 
     def to_cloudevent(self) -> dict[str, Any]:
-        """Envelope as CloudEvents 1.0 has it; `id` is unique for the beginning and for the end."""
+        """Return the CloudEvents 1.0 envelope; `id` differs between firing and resolved."""
         instant = self.started_at if self.ended_at is None else self.ended_at
         return self.enveloped(
             _TYPE, id=f"{self.id}-{self.state.value}", stream=self.stream, subject=self.source, at=instant

@@ -1,4 +1,4 @@
-"""The audit log on the wire: what was done about models and alerts, as CloudEvents 1.0, structured JSON."""
+"""Audit records on the wire: CloudEvents 1.0, structured JSON."""
 
 from enum import StrEnum
 from typing import Any, Self
@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from stream_app.events.alert import Alert
-from stream_app.events.cloudevent import Enveloped
+from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.identity import identity
 from stream_app.events.trigger import RetrainingTrigger
 
@@ -15,11 +15,11 @@ __all__ = ["MONITOR", "AuditKind", "AuditRecord"]
 _TYPE = "io.streamgauge.audit.v1"
 
 MONITOR = "streamgauge"
-"""Who did what no person did."""
+"""Author of records that no person caused."""
 
 
 class AuditKind(StrEnum):
-    """What was done."""
+    """Kind of an audit record."""
 
     TRIGGERED = "retraining.triggered"
     ACKNOWLEDGED = "alert.acknowledged"
@@ -61,7 +61,7 @@ class AuditRecord(Enveloped):
 
     id: str
     kind: AuditKind
-    at: float
+    at: EpochSeconds
     by: str
     stream: str
     source: str
@@ -71,7 +71,7 @@ class AuditRecord(Enveloped):
 
     @classmethod
     def triggered(cls, trigger: RetrainingTrigger) -> Self:
-        """Return the record of a trigger that was told."""
+        """Return the record of a published trigger."""
         return cls(
             id=identity(AuditKind.TRIGGERED, trigger.id),
             kind=AuditKind.TRIGGERED,
@@ -85,7 +85,7 @@ class AuditRecord(Enveloped):
 
     @classmethod
     def acknowledged(cls, alert: Alert, *, by: str, note: str, at: float) -> Self:
-        """Return the record of an alert that a person has seen."""
+        """Return the record of an acknowledged alert."""
         return cls(
             id=identity(AuditKind.ACKNOWLEDGED, alert.id, by, note, at),
             kind=AuditKind.ACKNOWLEDGED,
@@ -119,7 +119,7 @@ class AuditRecord(Enveloped):
         ts : float
             Time of the first event of it.
         partition, offset : int
-            That event.
+            Position of the event that gave rise to it.
         before : str
             The version seen before; empty for the first.
         """
@@ -136,5 +136,5 @@ class AuditRecord(Enveloped):
         )
 
     def to_cloudevent(self) -> dict[str, Any]:
-        """Envelope as CloudEvents 1.0 has it."""
+        """Return the CloudEvents 1.0 envelope."""
         return self.enveloped(_TYPE, id=self.id, stream=self.stream, subject=self.source, at=self.at)

@@ -1,16 +1,22 @@
-"""The envelope of what we tell: CloudEvents 1.0, structured JSON."""
+"""The envelope of published records: CloudEvents 1.0, structured JSON."""
 
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypeAlias
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-__all__ = ["Enveloped"]
+__all__ = ["MAX_INSTANT", "Enveloped", "EpochSeconds"]
+
+MAX_INSTANT = 253_402_300_800.0
+"""The end of the year 9999 in epoch seconds: no calendar tells a later time."""
+
+EpochSeconds: TypeAlias = Annotated[float, Field(ge=0.0, lt=MAX_INSTANT)]
+"""A time that can be shown; neither NaN nor infinite."""
 
 
 class Enveloped(BaseModel):
-    """What is told in an envelope, as its `data`.
+    """A record that is published in an envelope, as its `data`.
 
     Notes
     -----
@@ -19,7 +25,7 @@ class Enveloped(BaseModel):
 
     @classmethod
     def from_cloudevent(cls, event: dict[str, Any]) -> Self:
-        """Read what is told out of its envelope.
+        """Read the record from its envelope.
 
         Raises
         ------
@@ -36,7 +42,7 @@ class Enveloped(BaseModel):
         kind : str
             The type of the event.
         id : str
-            The same for the same event, however often it is told.
+            The same for the same event, however often it is published.
         stream, subject : str
             The stream, and what in it the event is about.
         at : float

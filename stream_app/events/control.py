@@ -1,4 +1,4 @@
-"""The control message: what is said to a replay while it runs."""
+"""Control messages to a running replay."""
 
 from typing import Annotated, Literal
 

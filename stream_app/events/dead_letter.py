@@ -1,4 +1,4 @@
-"""Dead letters: the raw bytes of an event that could not be used, with headers that say why.
+"""Dead letters: raw bytes of an unusable event, with headers that give origin and reason.
 
 The headers follow Kafka Connect's dead letter queue (``__connect.errors.*`` in
 ``DeadLetterQueueReporter``) under a prefix of our own, so that the same tools read them. They stand after the
@@ -35,6 +35,8 @@ _MAX_KEY = 100_000
 _MAX_HEADERS = 100_000
 _MAX_VALUE = 700_000
 """Together, with our own headers, they fit into Kafka's default of a mebibyte a record."""
+_MAX_UNREAD = 65_536
+"""Kept of an event that is refused for its size: it would be refused again, and a batch that compresses well holds thousands."""
 
 
 class Reason(StrEnum):
@@ -54,19 +56,19 @@ class Reason(StrEnum):
 
 
 class Record(Protocol):
-    """What a consumer gives of an event."""
+    """A record as consumers return it."""
 
     @property
     def topic(self) -> str:
-        """Where it stands."""
+        """Topic of the record."""
 
     @property
     def partition(self) -> int:
-        """Where it stands."""
+        """Partition of the record."""
 
     @property
     def offset(self) -> int:
-        """Where it stands."""
+        """Offset of the record."""
 
     @property
     def key(self) -> bytes | None:
@@ -98,7 +100,7 @@ class DeadLetter:
     timestamp : int
         Of the event's record, in milliseconds; -1 where it had none.
     reason : Reason
-        Why.
+        Reason of the refusal.
     message : str
         In words; cut at 500 characters, because it may quote the event.
     origin_headers : tuple of (name, value)
@@ -131,17 +133,18 @@ class DeadLetter:
         """Make the letter of a record.
 
         A record may have passed as one of a megabyte or, in a compressed batch, as a larger one; with our headers Kafka
-        would refuse it, and the worker could never pass it. Such a letter keeps the beginning of key and value only. Nor
-        can a record without both be written: its letter has an empty key.
+        would refuse it, and the worker could never pass it. Such a letter keeps the beginning of key and value only, and so
+        does that of an event that is refused for its size. Nor can a record without both be written: its letter has an empty key.
         """
         key, value, headers = record.key, record.value, tuple(record.headers)
         key = b"" if key is None and value is None else key
         head = sum(len(name.encode()) + len(content or b"") for name, content in headers)
         size = len(key or b"") + len(value or b"") + head
-        whole = size <= _MAX_VALUE
+        most = _MAX_UNREAD if reason is Reason.TOO_LARGE else _MAX_VALUE
+        whole = size <= most
         if not whole:
             key = None if key is None else key[:_MAX_KEY]
-            value = None if value is None else value[:_MAX_VALUE]
+            value = None if value is None else value[:most]
             headers = headers if head <= _MAX_HEADERS else ()
         return cls(
             topic=record.topic,

@@ -1,4 +1,4 @@
-"""Decoding a delivery: a typed fast path for good events, and pydantic to judge the others.
+"""Decoding of a delivery: a typed fast path for valid events, pydantic for the others.
 
 The fast path (msgspec, about 0.7 µs an event) accepts only what pydantic accepts too; whatever it refuses is
 given to :class:`SensorReading`, which either accepts it after all (a text as time, a field of the producer's own)

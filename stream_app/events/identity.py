@@ -1,4 +1,4 @@
-"""Identities that follow from what they name: made again, they are the same."""
+"""Deterministic identities: derived from what they name, so the same again after a crash."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Readings as columns: what a delivery of sensor readings becomes before a monitor sees it.
+"""Sensor readings as columns, the input of a monitor.
 
 JSON is decoded into a struct that is made for the names of the channels that the source had last, a field a channel.
 Such structs lie side by side as a table without a look at names. Any other event is decoded name by name, which takes
@@ -6,7 +6,7 @@ twice as long, once; and what is no good is refused in the words of `decoding`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Annotated, Any, Self
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from stream_app.events.categories import encode_categories
 from stream_app.events.decoding import SensorRow, decode_reading, plain_labels
 from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, unread
 from stream_app.events.sensor import MAX_NAME, MAX_TS
@@ -61,7 +62,7 @@ class Readings:
     Parameters
     ----------
     sources : list of str
-        Whose, n names.
+        Source of each reading, n names.
     ts : array, shape (n,)
         Event times in epoch seconds.
     offsets : array of int, shape (n,)
@@ -72,6 +73,8 @@ class Readings:
         The values; each reading is in one group.
     ids : list of (str or None)
         Identities that producers gave; empty where none did.
+    names : dict of float to str
+        Texts of the codes in channels of categories, see `category_code`.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class Readings:
     record_ts: FloatArray
     groups: list[Group]
     ids: list[str | None] = field(default_factory=list)
+    names: Mapping[float, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -137,6 +141,7 @@ class Readings:
             self.record_ts[rows],
             groups,
             [self.ids[row] for row in rows.tolist()] if self.ids else [],
+            self.names,
         )
 
 
@@ -179,6 +184,11 @@ class _Shape:
 class ReadingDecoder:
     """Decodes deliveries of readings, and remembers which channels each source names.
 
+    Parameters
+    ----------
+    categories : sequence of str
+        Channels whose values may be texts.
+
     Examples
     --------
     >>> decoder = ReadingDecoder()
@@ -188,7 +198,8 @@ class ReadingDecoder:
     ([[2.0, nan]], [7], [1])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, categories: Sequence[str] = ()) -> None:
+        self._categories = tuple(categories)
         self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._by_key: dict[bytes | None, _Shape] = {}
         self._last: _Shape | None = None
@@ -207,7 +218,7 @@ class ReadingDecoder:
         raws, keys : sequences of bytes or None
             Values and keys of Kafka records.
         offsets : sequence of int
-            Their offsets.
+            Offsets of the records.
         record_ts : sequence of float
             Their times in epoch seconds.
 
@@ -218,6 +229,20 @@ class ReadingDecoder:
         rejected : list of (int, Rejected)
             The others, by their place in the delivery.
         """
+        if self._categories:
+            names: dict[float, str] = {}
+            coded = [encode_categories(raw, self._categories, names) for raw in raws]
+            readings, rejected = self._decode(coded, keys, offsets, record_ts)
+            return replace(readings, names=names), rejected
+        return self._decode(raws, keys, offsets, record_ts)
+
+    def _decode(
+        self,
+        raws: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        offsets: Sequence[int],
+        record_ts: Sequence[float],
+    ) -> tuple[Readings, list[tuple[int, Rejected]]]:
         whole = self._alike(raws)
         if whole is not None:
             return _table({whole[0]: (range(len(raws)), whole[1])}, [], offsets, record_ts), []

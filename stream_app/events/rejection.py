@@ -1,4 +1,4 @@
-"""Events that cannot be used: what is refused unread, and why in the words of a dead letter."""
+"""Rejection of unusable events, with the reasons of dead letters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""The sensor reading: one instant of one source, some channels."""
+"""The sensor reading: values of some channels of one source at one instant."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -24,6 +25,9 @@ MAX_CHANNELS = 512
 
 MAX_TS = 4_102_444_800.0
 """2100-01-01 in epoch seconds. Larger numbers are nearly always milliseconds by mistake."""
+
+
+_LEAP_SECOND = re.compile(r"(.*T\d\d:\d\d:)60(.*)")
 
 
 def parse_event_time(value: Any) -> float:
@@ -56,10 +60,10 @@ def parse_event_time(value: Any) -> float:
         raise ValueError("a time is a number of epoch seconds or an RFC 3339 text")  # noqa: TRY004 pydantic reports ValueErrors
     if isinstance(value, str):
         try:
-            stamp = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
+            stamp = _instant(value.upper())  # RFC 3339 allows t and z
         except ValueError:
             raise ValueError(f"the time {value[:40]!r} is not RFC 3339, like 2020-03-09T10:14:33Z") from None
-        value = (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()
+        value = stamp.timestamp()
     if not value >= 0:
         raise ValueError(f"the time {value} is before 1970")
     if value >= MAX_TS:
@@ -67,6 +71,20 @@ def parse_event_time(value: Any) -> float:
             f"the time {value} is after the year 2099; seconds are expected, are these milliseconds?"
         )
     return float(value)
+
+
+def _instant(text: str) -> datetime:
+    """Read an RFC 3339 text; a leap second is the second after it, as in POSIX time."""
+    leap = _LEAP_SECOND.fullmatch(text)
+    stamp = datetime.fromisoformat(f"{leap[1]}59{leap[2]}" if leap else text)
+    stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    if leap is None:
+        return stamp
+    stamp = stamp.astimezone(UTC)
+    after = stamp.replace(microsecond=0) + timedelta(seconds=1)
+    if (after.day, after.hour, after.minute, after.second) != (1, 0, 0, 0):
+        raise ValueError("a leap second ends a month")
+    return after
 
 
 def _number(value: Any) -> Any:
@@ -82,7 +100,7 @@ Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 
 
 class SensorReading(BaseModel):
-    """One instant of one source.
+    """A sensor reading.
 
     Unknown top-level fields are kept. A channel whose value is null was not measured.
 

@@ -19,47 +19,57 @@ class Topics:
 
     @property
     def sensors(self) -> str:
-        """Sensor readings in."""
+        """Input topic of sensor readings."""
         return f"{self.prefix}sensor.readings"
 
     @property
     def sessions(self) -> str:
-        """What entities did, in."""
+        """Input topic of session events."""
         return f"{self.prefix}session.events"
 
     @property
     def images(self) -> str:
-        """Features of images, in."""
+        """Input topic of image features."""
         return f"{self.prefix}image.features"
 
     @property
     def predictions(self) -> str:
-        """What models said, and what was true, in."""
+        """Input topic of predictions and labels."""
         return f"{self.prefix}predictions"
 
     @property
     def control(self) -> str:
-        """What is said to replays while they run."""
+        """Topic of control messages to running replays."""
         return f"{self.prefix}replay.control"
 
     @property
     def triggers(self) -> str:
-        """Reasons to train a model again, out."""
+        """Output topic of retraining triggers."""
         return f"{self.prefix}retraining.triggers"
 
     @property
     def audit(self) -> str:
-        """What was done about models and alerts, out."""
+        """Output topic of the audit log."""
         return f"{self.prefix}audit.log"
 
     @property
     def dead_letters(self) -> str:
-        """Events that could not be used."""
+        """Output topic of dead letters."""
         return f"{self.prefix}dead.letters"
 
     def alerts(self, kind: str) -> str:
-        """Alerts of a kind out; changepoints are told with the drifts."""
+        """Alerts of a kind; changepoints share the topic of drift."""
         return f"{self.prefix}alerts.{'drift' if kind == 'changepoint' else kind}"
+
+    def outputs(self) -> tuple[str, ...]:
+        """Topics that Streamgauge writes and no stream reads.
+
+        Examples
+        --------
+        >>> "dead.letters" in Topics().outputs()
+        True
+        """
+        return (*self.all_alerts(), self.dead_letters, self.triggers, self.audit, self.control)
 
     def all_alerts(self) -> tuple[str, ...]:
         """Topics of all kinds of alerts."""

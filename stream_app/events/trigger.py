@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stream_app.events.cloudevent import Enveloped
+from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.identity import identity
 
 __all__ = ["RetrainingTrigger", "TriggerKind", "TriggerReason", "trigger_id"]
@@ -14,7 +14,7 @@ _TYPE = "io.streamgauge.retraining.trigger.v1"
 
 
 class TriggerKind(StrEnum):
-    """Why a model should be trained again."""
+    """Kind of a reason to retrain."""
 
     PERFORMANCE = "performance"
     FEATURES = "features"
@@ -59,7 +59,7 @@ class TriggerReason(BaseModel):
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     kind: TriggerKind
-    since: float
+    since: EpochSeconds
     statistic: float
     threshold: float
     names: tuple[str, ...] = ()
@@ -67,12 +67,12 @@ class TriggerReason(BaseModel):
 
 
 class RetrainingTrigger(Enveloped):
-    """Reasons to train a model again, told at one instant.
+    """Reasons to retrain a model, at one instant.
 
     Parameters
     ----------
     id : str
-        See `trigger_id`.
+        Identity of the trigger, from `trigger_id`.
     stream, source : str
         The stream, and the model in it.
     version : str
@@ -80,7 +80,7 @@ class RetrainingTrigger(Enveloped):
     ts : float
         Event time in epoch seconds.
     partition, offset : int
-        The event at which it was told.
+        The event that triggered it.
     reasons : tuple of TriggerReason
         At least one.
     samples : int
@@ -104,7 +104,7 @@ class RetrainingTrigger(Enveloped):
     stream: str
     source: str
     version: str = ""
-    ts: float
+    ts: EpochSeconds
     partition: int
     offset: int
     reasons: tuple[TriggerReason, ...] = Field(min_length=1)
@@ -140,5 +140,5 @@ class RetrainingTrigger(Enveloped):
         )
 
     def to_cloudevent(self) -> dict[str, Any]:
-        """Envelope as CloudEvents 1.0 has it."""
+        """Return the CloudEvents 1.0 envelope."""
         return self.enveloped(_TYPE, id=self.id, stream=self.stream, subject=self.source, at=self.ts)

@@ -1,4 +1,4 @@
-"""Training rows: what a reader would have been told of an entity at an instant, from recorded events.
+"""Point-in-time training rows from recorded events.
 
 Both here and online a value at t is made of the events with ``ts < t``, by the same code over the same logs. So nothing
 leaks from the instant itself or from later, and training sees what serving gives.
@@ -20,7 +20,7 @@ _SECOND = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event as it was recorded.
+    """A recorded event with its position.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class HistoryRow:
     Parameters
     ----------
     entity : str
-        Whose.
+        Name of the entity.
     at : float
         The instant, in epoch seconds.
     event_ts : float or None
@@ -88,7 +88,7 @@ def point_in_time(
         Names; all of the view where not given.
     known : {"event time", "arrival"}
         Which events a row knows: all that happened before the instant, also those that came later (what a reader who
-        asks for the instant now is told); or only those that had come before it (what a reader was told then by a
+        asks for the instant now gets); or only those that had come before it (what a reader got then by a
         worker that did not lag; arrival is the record's own time).
 
     Returns

@@ -1,4 +1,4 @@
-"""Training-serving skew: whether features that are served are distributed like those a model was trained on."""
+"""Skew between training and serving: differences of feature distributions, and alerts about them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,15 @@ import numpy.typing as npt
 from scipy import special
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.features import FeatureView, micros
 from stream_app.core.twosample import PSI_MODERATE, PSI_SEVERE, Bins, ks_test
 from stream_app.core.twosample.reference import SortedSample
 from stream_app.errors import DataError
+from stream_app.events import Alert, AlertState, Severity, alert_id
 
-__all__ = ["FeatureSkew", "skew"]
+__all__ = ["FeatureSkew", "judge_skew", "skew"]
 
+_DETECTOR = "skew"
 _EPSILON = 1e-4
 _CHANCE = 0.001
 _LEAST = 20
@@ -22,12 +25,12 @@ _LEAST = 20
 
 @dataclass(frozen=True, slots=True)
 class FeatureSkew:
-    """How far a feature that is served lies from its training set.
+    """Skew of one feature between training and serving.
 
     Parameters
     ----------
     feature : str
-        Which.
+        Name of the feature.
     psi, p_value : float
         Population stability index over ten quantiles of the training set and the rows without a value; and the p-value
         of Pearson's test that the shares in them are equal. (The index's own limit distribution fails in small
@@ -51,7 +54,7 @@ class FeatureSkew:
 
 
 def skew(training: Mapping[str, npt.ArrayLike], served: Mapping[str, npt.ArrayLike]) -> list[FeatureSkew]:
-    """Compare what is served with a training set, feature by feature.
+    """Compare served features with a training set.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def _compare(name: str, training: FloatArray, served: FloatArray) -> FeatureSkew
         counts = np.append(bins.shares * len(sample), gaps[0]), np.append(bins.count(values), gaps[1])
     else:
         counts = np.array([0.0, gaps[0]]), np.array([float(len(values)), gaps[1]])
-    # A bin that is empty on both sides tells nothing, and is no degree of freedom.
+    # A bin that is empty on both sides says nothing, and is no degree of freedom.
     used = (counts[0] > 0) | (counts[1] > 0)
     p = np.maximum(counts[0][used] / len(training), _EPSILON)
     q = np.maximum(counts[1][used] / len(served), _EPSILON)
@@ -138,3 +141,83 @@ def _level(index: float) -> Literal["none", "moderate", "severe"]:
     if index >= PSI_SEVERE:
         return "severe"
     return "moderate" if index >= PSI_MODERATE else "none"
+
+
+def judge_skew(
+    view: FeatureView, found: FeatureSkew, firing: Alert | None, *, at: float, now: float
+) -> list[Alert]:
+    """Return the alerts about a feature that fire, continue or resolve.
+
+    A moderate skew is a warning, a severe one critical. A warning whose skew becomes severe ends, and a critical alert
+    begins; one that becomes moderate again stays critical until it is over.
+
+    Parameters
+    ----------
+    view : FeatureView
+        The view.
+    found : FeatureSkew
+        How far the feature is from its training set.
+    firing : Alert or None
+        The alert that is firing about it.
+    at : float
+        As of when it was served, in epoch seconds.
+    now : float
+        The time, in epoch seconds; makes the alert that begins another one than those before.
+
+    Returns
+    -------
+    list of Alert
+        What to publish, in this order. An alert that continues is among them, since it may not have been published.
+
+    Examples
+    --------
+    >>> from stream_app.core.features import Feature, Sliding
+    >>> view = FeatureView("v", (Feature("spent", "sum", "amount", Sliding(60)),))
+    >>> much = FeatureSkew("spent", 0.31, 1e-9, 0.2, 1e-9, 0.0, 0.0, "severe")
+    >>> (alert,) = judge_skew(view, much, None, at=100.0, now=100.5)
+    >>> alert.severity.value, alert.summary
+    ('critical', 'v:v1: spent is served unlike it was trained: PSI 0.31')
+    >>> judge_skew(view, much, alert, at=200.0, now=200.5) == [alert]
+    True
+    """
+    if found.level == "none":
+        return [] if firing is None else [_ended(firing, at)]
+    severity = Severity.CRITICAL if found.level == "severe" else Severity.WARNING
+    if firing is None:
+        return [_begun(view, found, severity, at, now)]
+    if firing.severity is Severity.WARNING and severity is Severity.CRITICAL:
+        return [_ended(firing, at), _begun(view, found, severity, at, now)]
+    return [firing]
+
+
+def _ended(firing: Alert, at: float) -> Alert:
+    return firing.ended(max(at, firing.started_at))
+
+
+def _begun(view: FeatureView, found: FeatureSkew, severity: Severity, at: float, now: float) -> Alert:
+    figures = {
+        "psi": found.psi,
+        "p_value": found.p_value,
+        "ks": found.ks,
+        "missing_training": found.missing_training,
+        "missing_served": found.missing_served,
+    }
+    return Alert(
+        # No event fires it; the moment at which it was found distinguishes it from those before.
+        id=alert_id(view.stream, view.key, _DETECTOR, found.feature, 0, micros(now)),
+        stream=view.stream,
+        source=view.key,
+        kind="drift",
+        detector=_DETECTOR,
+        channel=found.feature,
+        state=AlertState.FIRING,
+        severity=severity,
+        started_at=at,
+        partition=0,
+        offset=micros(now),
+        statistic=found.psi,
+        threshold=PSI_SEVERE if severity is Severity.CRITICAL else PSI_MODERATE,
+        summary=f"{view.key}: {found.feature} is served unlike it was trained: PSI {found.psi:.2f}",
+        contributions=((found.feature, 1.0),),
+        context={name: value for name, value in figures.items() if value is not None},
+    )

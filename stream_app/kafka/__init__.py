@@ -1,9 +1,22 @@
 """Reaching Kafka: options of every client, patience with a broker that is starting, topics that must be there."""
 
-from stream_app.kafka.clients import ATTEMPTS, reach
-from stream_app.kafka.groups import check_group
-from stream_app.kafka.options import client_options
+from stream_app.kafka.clients import ATTEMPTS, reach, start_producer
+from stream_app.kafka.groups import check_group, group_refusal
+from stream_app.kafka.options import client_options, consumer_options
+from stream_app.kafka.reading import TopicReader, reading
 from stream_app.kafka.refusal import refusal
 from stream_app.kafka.topics import ensure_topics
 
-__all__ = ["ATTEMPTS", "check_group", "client_options", "ensure_topics", "reach", "refusal"]
+__all__ = [
+    "ATTEMPTS",
+    "TopicReader",
+    "check_group",
+    "client_options",
+    "consumer_options",
+    "ensure_topics",
+    "group_refusal",
+    "reach",
+    "reading",
+    "refusal",
+    "start_producer",
+]

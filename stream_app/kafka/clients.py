@@ -1,20 +1,24 @@
-"""Starting a client with patience, but not where the broker refuses."""
+"""Starting a client: tried for a few seconds, but not where the broker refuses."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedVersionError
 
+from stream_app.backoff import backoff
 from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.kafka.options import client_options
 from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
-__all__ = ["ATTEMPTS", "reach"]
+__all__ = ["ATTEMPTS", "reach", "start_producer"]
 
 ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.25
-"""Each later wait is twice as long, so that all take under four seconds."""
+_LONGEST_WAIT_SECONDS = 2.0
+"""All waits together take under four seconds."""
 
 
 class Client(Protocol):
@@ -44,7 +48,7 @@ async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[
     BrokerError
         When a broker refuses the login, is not trusted, or lacks something that the client needs.
     """
-    wait = _FIRST_WAIT_SECONDS
+    waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
     for attempt in range(1, ATTEMPTS + 1):
         client = make()
         try:
@@ -64,8 +68,30 @@ async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[
                 raise BrokerUnavailableError(
                     f"Kafka at {settings.bootstrap} cannot be reached (tried {ATTEMPTS} times){more}"
                 ) from error
-            await asyncio.sleep(wait)
-            wait *= 2
+            await asyncio.sleep(next(waits))
         else:
             return client
     raise AssertionError
+
+
+async def start_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """Start a producer whose retries never repeat a record, trying for a few seconds.
+
+    Raises
+    ------
+    BrokerError
+        If no broker answers.
+    """
+    options = client_options(settings)
+
+    def make() -> AIOKafkaProducer:
+        # Dead letters repeat what came in, which may have been compressed a thousandfold; every client reads gzip.
+        return AIOKafkaProducer(
+            **options,
+            enable_idempotence=True,
+            linger_ms=5,
+            max_batch_size=262_144,
+            compression_type="gzip",
+        )
+
+    return await reach(settings, make, lambda producer: producer.stop())

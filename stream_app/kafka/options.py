@@ -1,11 +1,11 @@
-"""Options that every client of Kafka needs."""
+"""Options that every client of Kafka, and every consumer, needs."""
 
 from typing import Any
 
 from stream_app.kafka.decompression import bound_decompression
 from stream_app.settings import KafkaSettings
 
-__all__ = ["client_options"]
+__all__ = ["client_options", "consumer_options"]
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -29,3 +29,14 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.username
         options["sasl_plain_password"] = settings.login_password
     return options
+
+
+def consumer_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what every aiokafka consumer needs: see `client_options`, and which transactions it reads.
+
+    Raises
+    ------
+    SettingsError
+        If a file of certificates cannot be used.
+    """
+    return client_options(settings) | {"isolation_level": settings.isolation_level}

@@ -27,7 +27,7 @@ async def ensure_topics(
     Parameters
     ----------
     settings : KafkaSettings
-        Where.
+        Servers and credentials.
     wanted : dict of str to int
         Topic to the number of partitions it gets if it must be made.
     create : bool

@@ -1,23 +1,55 @@
 """Kinds of streams, one module a kind."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stream_app.errors import PluginError, SettingsError
 from stream_app.events import Topics
 from stream_app.kinds.images import IMAGES
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.predictions import PREDICTIONS
 from stream_app.kinds.sensors import SENSORS
 from stream_app.kinds.sessions import SESSIONS
-from stream_app.settings import StreamSettings
+from stream_app.settings import Settings, Stream
+from stream_app.settings.kinds import kind_names, load_kind
 
-__all__ = ["IMAGES", "KINDS", "PREDICTIONS", "SENSORS", "SESSIONS", "Kind", "input_topic", "kind_of"]
+__all__ = [
+    "IMAGES",
+    "KINDS",
+    "PREDICTIONS",
+    "SENSORS",
+    "SESSIONS",
+    "Kind",
+    "input_topic",
+    "input_topics",
+    "kind_of",
+]
 
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (SENSORS, IMAGES, PREDICTIONS, SESSIONS)}
+
+class _Kinds(Mapping[str, Kind[Any]]):
+    """Kinds by name, those of other packages included; each is imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> Kind[Any]:
+        kind = load_kind(name)
+        if not isinstance(kind, Kind):
+            raise PluginError(f"kind {name}: {kind!r} is no stream_app.kinds.Kind")
+        return kind
+
+    def __contains__(self, name: object) -> bool:
+        return name in kind_names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(kind_names())
+
+    def __len__(self) -> int:
+        return len(kind_names())
+
+
+KINDS: Mapping[str, Kind[Any]] = _Kinds()
 """All kinds, by name."""
 
 
-def kind_of(stream: StreamSettings) -> Kind[Any]:
+def kind_of(stream: Stream) -> Kind[Any]:
     """Return the kind of a stream.
 
     Examples
@@ -29,6 +61,39 @@ def kind_of(stream: StreamSettings) -> Kind[Any]:
     return KINDS[stream.kind]
 
 
-def input_topic(stream: StreamSettings, topics: Topics) -> str:
+def input_topics(settings: Settings) -> dict[str, str]:
+    """Return the streams of some settings by the topics that they read.
+
+    Raises
+    ------
+    SettingsError
+        If two read the same topic, or one reads what Streamgauge writes: what is refused would be written there again.
+
+    Examples
+    --------
+    >>> from stream_app.settings import SensorStream
+    >>> input_topics(Settings(streams={"pumps": SensorStream(topic="plant")}))
+    {'plant': 'pumps'}
+    >>> input_topics(Settings(streams={"pumps": SensorStream(topic="dead.letters")}))
+    Traceback (most recent call last):
+    stream_app.errors.SettingsError: stream pumps reads dead.letters, which Streamgauge writes; give it another topic
+    """
+    topics = Topics(settings.prefix)
+    streams: dict[str, str] = {}
+    for name, stream in settings.streams.items():
+        topic = input_topic(stream, topics)
+        if topic in streams:
+            raise SettingsError(
+                f"streams {streams[topic]} and {name} read the same topic, {topic}; give each its own, or make them one stream"
+            )
+        if topic in topics.outputs():
+            raise SettingsError(
+                f"stream {name} reads {topic}, which Streamgauge writes; give it another topic"
+            )
+        streams[topic] = name
+    return streams
+
+
+def input_topic(stream: Stream, topics: Topics) -> str:
     """Return the topic that a stream reads: its own, or that of its kind."""
     return stream.topic or kind_of(stream).topic(topics)

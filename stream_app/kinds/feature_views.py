@@ -19,7 +19,7 @@ def feature_view(key: str, stream: str, said: ViewSettings) -> FeatureView:
     stream : str
         Name of its stream.
     said : ViewSettings
-        Its settings.
+        Settings of the view.
 
     Raises
     ------

@@ -2,23 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from stream_app.events import Readings, Topics
-from stream_app.settings import Settings
-from stream_app.settings.table import Table
+from stream_app.plugins import load_object
+from stream_app.settings import Settings, Stream
 
 if TYPE_CHECKING:
     from stream_app.monitors.base import Monitor
 
 __all__ = ["Kind"]
 
-Stream = TypeVar("Stream", bound=Table)
+S = TypeVar("S", bound=Stream)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind(Generic[Stream]):
+class Kind(Generic[S]):
     """A kind of stream: its settings, and what is made from them.
 
     Defining a kind imports none of its parts, so commands can list the kinds without loading monitors. Parts of upper
@@ -26,8 +25,9 @@ class Kind(Generic[Stream]):
 
     Parameters
     ----------
-    settings : type of Table
-        The model of a stream's settings. The default of its field ``kind`` is the kind's name.
+    settings : type of Stream
+        The model of a stream's settings. The default of its field ``kind`` is the kind's name. With a `monitor`, it has
+        ``max_sources``, ``source_ttl`` and ``feature_ttl``, as those of `SensorStream`.
     topic : callable
         Selects the topic of a stream that names none.
     check : callable
@@ -46,11 +46,11 @@ class Kind(Generic[Stream]):
         Prepares a backtest over files: ``(name, settings, call) -> callable``.
     """
 
-    settings: type[Stream]
+    settings: type[S]
     topic: Callable[[Topics], str]
-    check: Callable[[str, Stream], object]
+    check: Callable[[str, S], object]
     agent: str
-    monitor: "Callable[[str, Stream, Readings | None], Callable[[], Monitor]] | None" = None
+    monitor: "Callable[[str, S, Readings | None], Callable[[], Monitor]] | None" = None
     outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
     features: Literal["source", "entity"] = "source"
     backtest: str | None = None
@@ -60,14 +60,19 @@ class Kind(Generic[Stream]):
         """The value of ``kind`` in the settings."""
         return str(self.settings.model_fields["kind"].default)
 
-    def streams(self, settings: Settings) -> dict[str, Stream]:
+    def streams(self, settings: Settings) -> dict[str, S]:
         """Return the streams that have this kind's settings, by name.
 
         Image streams have the settings of sensor streams, so they are among the latter.
         """
         return {name: one for name, one in settings.streams.items() if isinstance(one, self.settings)}
 
-    @staticmethod
-    def load(part: str) -> Any:
-        """Import a part that is named ``module:attribute``."""
-        return resolve_name(part)
+    def load(self, part: str) -> Any:
+        """Import a part that is named ``module:attribute``.
+
+        Raises
+        ------
+        PluginError
+            If it cannot be imported.
+        """
+        return load_object(part, f"kind {self.name}: {part}")

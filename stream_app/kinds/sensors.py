@@ -18,7 +18,7 @@ __all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor"]
 
 
 def check_stream(name: str, stream: SensorStream) -> None:
-    """See that the budget of a stream can be read and its detectors can be made.
+    """Check the budget of a stream, and that its detectors can be built.
 
     Without an event nobody would hear of a mistake before the first one comes.
 
@@ -41,12 +41,9 @@ def check_stream(name: str, stream: SensorStream) -> None:
         Budget.parse(stream.budget)
         for settings in stream.detectors:
             detector = ExtraDetector.of(settings)
-            detector.build(detector.watched(stream.channel_names or detector.channels or ("any",)))
+            detector.build(detector.watched(stream.channel_names or settings.channels or ("any",)))
     except StreamgaugeError as error:
         raise SettingsError(f"streams.{name}: {error}") from error
-    except (TypeError, ValueError) as error:
-        reason = str(error).rpartition("() ")[2]
-        raise SettingsError(f"streams.{name}.detectors: the parameters do not fit: {reason}") from error
 
 
 def changed_stream(
@@ -57,9 +54,9 @@ def changed_stream(
     Parameters
     ----------
     name : str
-        The stream's.
+        Name of the stream.
     stream : SensorStream
-        Its settings.
+        Settings of the stream.
     changes : mapping of str to value
         Settings to change; None and an empty tuple of channels change nothing. Channels are names alone: they keep
         their limits.

@@ -57,9 +57,9 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
     Parameters
     ----------
     name : str
-        The stream's.
+        Name of the stream.
     stream : SessionStream
-        Its settings.
+        Settings of the stream.
     views : sequence of FeatureView
         Views beside those of the settings.
 

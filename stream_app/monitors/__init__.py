@@ -1,1 +1,1 @@
-"""Monitors: one a stream kind; a batch of events in, findings out."""
+"""Monitors, one per stream kind: batches of events in, alerts and features out."""

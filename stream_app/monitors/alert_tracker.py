@@ -1,4 +1,4 @@
-"""The alerts of one source: what policies make of signals, with an identity and words."""
+"""Alerts of one source: policies applied to signals, identities and summaries."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,11 +26,11 @@ _RANK = list(Severity)
 
 
 class _Batch(Protocol):
-    """Events of one source, of whatever kind."""
+    """Events of one source, of any kind."""
 
     @property
     def source(self) -> str:
-        """Whose."""
+        """Name of the source."""
 
     @property
     def ts(self) -> FloatArray:
@@ -43,12 +43,12 @@ class _Batch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExtraRule:
-    """How the signals of a detector that a user added become alerts.
+    """Alert policy of an extra detector.
 
     Parameters
     ----------
     alert : bool
-        Whether they do at all.
+        Whether its signals raise alerts.
     consecutive : int
         Signals in a row that an alert needs.
     lasting : bool
@@ -62,16 +62,16 @@ class ExtraRule:
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """How the signals of a stream become alerts.
+    """Alert policies of a stream.
 
     Parameters
     ----------
     stream : str
         Name of the stream; part of each alert's identity.
     cooldown, resolve_after : float
-        Seconds of event time.
+        Cooldown, and time until an alert about a moment resolves; seconds of event time.
     extra : mapping of str to ExtraRule
-        By the name of the detector.
+        Policy of each extra detector, by name.
     """
 
     stream: str
@@ -81,7 +81,7 @@ class AlertRules:
 
 
 class AlertTracker:
-    """Keeps the alerts of one source from their beginning to their end.
+    """Alerts of one source, from firing to resolved.
 
     Detectors that keep the budget themselves, and the quality checks, raise an alert at their first signal. What has
     an end of its own (an anomaly, a quality problem, a windowed test) fires until then, however long; what is a moment (drift, a
@@ -91,7 +91,7 @@ class AlertTracker:
     Parameters
     ----------
     rules : AlertRules
-        Settings.
+        Cooldown and resolution times of the stream.
     describe : callable, optional
         Puts a signal into words.
     """
@@ -177,7 +177,7 @@ class AlertTracker:
         return alert
 
     def end(self, ts: float, offset: int) -> list[Alert]:
-        """End all alerts that fire: their source is not known any more.
+        """Resolve all firing alerts: their source is forgotten.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class AlertTracker:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken; policies of detectors that are new in the settings start afresh.
+        """Restore from `state`; policies of detectors that are new in the settings start afresh.
 
         Raises
         ------
@@ -218,9 +218,24 @@ def _summary(signal: Signal) -> str:
     where = "all channels" if signal.channel == WHOLE_SOURCE else signal.channel
     blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
     context = dict(signal.context)
+    if "seconds_behind" in context:
+        return _refusals(signal.statistic, context["seconds_behind"])
+    if signal.detector == "new_category":
+        return f"new category in {where}: {signal.contributions[0][0]}"
+    if signal.detector == "category_shares":
+        name = signal.contributions[0][0]
+        return f"shares in {where} have shifted: {name} {context['share_before']:.1%} → {context['share_after']:.1%}"
     words = f"{signal.kind} in {where} ({signal.detector})"
     if "mean_before" in context and "mean_after" in context:
         words += f": mean {context['mean_before']:.4g} → {context['mean_after']:.4g}"
     if blamed and signal.channel == WHOLE_SOURCE:
         words += f": {', '.join(blamed)}"
     return words
+
+
+def _refusals(count: float, behind: float) -> str:
+    direction = "older than the newest" if behind > 0.0 else "ahead of the others"
+    return (
+        f"{count:.0f} readings in a row refused for their times, the last {abs(behind):.0f} s {direction} of this source: "
+        "is its clock right?"
+    )

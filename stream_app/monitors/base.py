@@ -1,18 +1,18 @@
-"""The form of a monitor: what runs one has to know of it, whatever its events are."""
+"""The protocol of monitors, and columns of decoded events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from stream_app.core.arrays import IntArray
 from stream_app.events import Alert, Reason
 
-__all__ = ["Delivery", "Monitor", "Outcome", "Refusal"]
+__all__ = ["Delivery", "EventArrivals", "Monitor", "Outcome", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that is set aside, and why."""
+    """A refused event, with the reason."""
 
     offset: int
     reason: Reason
@@ -24,7 +24,7 @@ class Delivery(Protocol):
 
     @property
     def sources(self) -> Sequence[str]:
-        """Whose each event is."""
+        """Source of each event."""
 
     @property
     def offsets(self) -> Sequence[int] | IntArray:
@@ -32,10 +32,10 @@ class Delivery(Protocol):
 
     @property
     def record_ts(self) -> Any:
-        """The records' own times, in epoch seconds."""
+        """Timestamps of the records, epoch seconds."""
 
     def at(self, rows: Any, /) -> Self:
-        """Return some of them, by their places, which ascend."""
+        """Return the events at some positions, ascending."""
 
 
 class Outcome(Protocol):
@@ -43,19 +43,19 @@ class Outcome(Protocol):
 
     @property
     def counted(self) -> Mapping[str, int]:
-        """Sources of which events were counted, each with the offset of its last one."""
+        """Offset of the last counted event of each source."""
 
     @property
     def refusals(self) -> Sequence[Refusal]:
-        """Events that were set aside."""
+        """Refused events."""
 
     @property
     def alerts(self) -> Sequence[Alert]:
-        """Alerts that began or ended, in the order of their events."""
+        """Alert transitions, in the order of their events."""
 
 
 class Monitor(Protocol):
-    """Watches the sources of one partition."""
+    """Monitor of the sources of one partition."""
 
     def __contains__(self, source: str) -> bool: ...
 
@@ -81,3 +81,25 @@ class Monitor(Protocol):
         sequence of str
             What of it could not be restored and starts cold, with the reason.
         """
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(slots=True)
+class EventArrivals(Generic[Row]):
+    """Decoded events with their records; each kind of monitor names its rows.
+
+    Parameters
+    ----------
+    rows : list
+        The events, in the order of their offsets.
+    offsets : list of int
+        Offsets of the records.
+    record_ts : list of float
+        The records' own times, in epoch seconds.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    record_ts: list[float] = field(default_factory=list)

@@ -1,62 +1,113 @@
-"""Detectors that a user adds to the default ones: River's, and windowed tests. They keep no budget."""
+"""Detectors of the settings beside the default ones. They have no budget."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.registry import Detector, DetectorType, detector_type
 from stream_app.core.signals import Signal
-from stream_app.errors import OldStateError
+from stream_app.errors import DataError, StateError
 from stream_app.monitors.alert_tracker import ExtraRule
 from stream_app.settings.detectors import DetectorSettings
 
-if TYPE_CHECKING:
-    from stream_app.core.river_adapter import RiverDetector
-    from stream_app.core.twosample import WindowedTest
-
-__all__ = ["WINDOWED_TESTS", "ExtraDetector", "ExtraDetectors"]
-
-WINDOWED_TESTS = frozenset({"ks", "psi", "wasserstein", "mann_whitney"})
-"""Tests of one window after the other against a reference; each window says whether the change is still there."""
+__all__ = ["ExtraDetector", "ExtraDetectors", "restore_detector", "stored_detector"]
 
 
-class ExtraDetector(DetectorSettings):
-    """A detector to run on each channel beside the default ones, or on the errors of a model; for its fields see `DetectorSettings`."""
+@dataclass(frozen=True, slots=True)
+class ExtraDetector:
+    """A detector that the settings add to a stream.
+
+    Parameters
+    ----------
+    settings : DetectorSettings
+        Its settings.
+    type : DetectorType
+        What they name.
+    """
+
+    settings: DetectorSettings
+    type: DetectorType
 
     @classmethod
     def of(cls, settings: DetectorSettings) -> Self:
-        """Return the detector that settings describe."""
-        return cls(**dict(settings))
+        """Return the detector that settings describe.
+
+        Raises
+        ------
+        DataError
+            If there is none of that name, or every stream has it already.
+        PluginError
+            If it is from outside and cannot be used.
+        """
+        found = detector_type(settings.name)
+        if found.always:
+            raise DataError(f"detector {found.name} watches every stream already; leave it out")
+        return cls(settings, found)
+
+    @property
+    def name(self) -> str:
+        """Name of the detector."""
+        return self.settings.name
 
     @property
     def rule(self) -> ExtraRule:
-        """How its signals become alerts."""
-        return ExtraRule(self.alert, self.consecutive, lasting=self.name in WINDOWED_TESTS)
+        """Alert policy of its signals."""
+        return ExtraRule(self.settings.alert, self.settings.consecutive, lasting=self.type.lasting)
 
     def watched(self, channels: Sequence[str]) -> tuple[str, ...]:
-        """Of some channels, those that it is for."""
-        return tuple(name for name in channels if self.channels is None or name in self.channels)
+        """Return the channels that it watches."""
+        wanted = self.settings.channels
+        return tuple(name for name in channels if wanted is None or name in wanted)
 
-    def build(self, channels: tuple[str, ...]) -> "RiverDetector | WindowedTest":
-        """Make one for some channels."""
-        # Loaded when a user asks for one: together they take a tenth of the start of a worker.
-        if self.name in WINDOWED_TESTS:
-            from stream_app.core.twosample import WindowedTest, WindowedTestOptions  # noqa: PLC0415 as above
+    def build(self, channels: tuple[str, ...]) -> Detector:
+        """Build the detector for some channels."""
+        return self.type.build(channels, self.settings.parameters, self.settings.every)
 
-            options: Any = {**self.parameters, "tests": (self.name,)}
-            return WindowedTest(channels, options=WindowedTestOptions(**options))
-        from stream_app.core.river_adapter import RiverDetector  # noqa: PLC0415 as above
 
-        return RiverDetector(channels, self.name, self.parameters, every=self.every, name=self.name)
+def stored_detector(extra: ExtraDetector, detector: Detector) -> dict[str, Any]:
+    """Return the state of a detector with the parameters that it was made with, for `restore_detector`."""
+    return {
+        "parameters": dict(extra.settings.parameters),
+        "every": extra.settings.every,
+        "state": detector.state(),
+    }
 
-    def restore(self, state: Mapping[str, Any]) -> "RiverDetector | WindowedTest":
-        """Go on with one where its state was taken."""
-        if self.name in WINDOWED_TESTS:
-            from stream_app.core.twosample import WindowedTest  # noqa: PLC0415 as in `build`
 
-            return WindowedTest.from_state(state)
-        from stream_app.core.river_adapter import RiverDetector  # noqa: PLC0415 as in `build`
+def restore_detector(
+    extra: ExtraDetector, channels: tuple[str, ...], stored: Mapping[str, Any]
+) -> tuple[Detector, str | None]:
+    """Make a detector from what `stored_detector` returned, or a new one where that is not possible.
 
-        return RiverDetector.from_state(state)
+    Parameters
+    ----------
+    extra : ExtraDetector
+        The detector.
+    channels : tuple of str
+        Channels of a new one.
+    stored : mapping
+        Its state and parameters.
+
+    Returns
+    -------
+    detector : Detector
+        The detector.
+    reason : str or None
+        Why it starts cold, if it does: its state is damaged, of another version, or of other parameters.
+    """
+    if (stored["parameters"], stored["every"]) != (extra.settings.parameters, extra.settings.every):
+        return extra.build(channels), f"the parameters of detector {extra.name} have changed"
+    try:
+        detector = extra.type.restore(stored["state"])
+        if detector.channels == channels:
+            return detector, None
+        reason = f"the state of detector {extra.name} is of channels {list(detector.channels)[:5]}"
+    except StateError as error:
+        reason = str(error)
+    # A forged state may lead anywhere; the rest of the source does not depend on it.
+    except Exception as error:  # noqa: BLE001 as above
+        reason = f"the state of detector {extra.name} is damaged: {type(error).__name__}: {error}"
+    return extra.build(channels), reason
 
 
 class ExtraDetectors:
@@ -67,12 +118,12 @@ class ExtraDetectors:
     Parameters
     ----------
     extras : sequence of ExtraDetector
-        Settings.
+        The stream's extra detectors.
     """
 
     def __init__(self, extras: Sequence[ExtraDetector]) -> None:
         self._extras = {extra.name: extra for extra in extras}
-        self._running: list[tuple[str, tuple[str, ...], RiverDetector | WindowedTest]] = []
+        self._running: list[tuple[str, tuple[str, ...], Detector]] = []
         self._known: tuple[str, ...] = ()
         self._counts: dict[str, dict[str, int]] = {name: {} for name in self._extras}
 
@@ -111,7 +162,10 @@ class ExtraDetectors:
         """Plain values for `restore`."""
         return {
             "known": list(self._known),
-            "running": [[name, list(watched), one.state()] for name, watched, one in self._running],
+            "running": [
+                [name, list(watched), stored_detector(self._extras[name], detector)]
+                for name, watched, detector in self._running
+            ],
             # Which channel signalled first depends on what came in one delivery.
             "counts": {name: dict(sorted(counts.items())) for name, counts in self._counts.items()},
         }
@@ -122,19 +176,17 @@ class ExtraDetectors:
         Returns
         -------
         list of str
-            Why others start cold, too: those that another version of River stored.
+            Why others start cold, too; see `restore_detector`.
         """
         self._known = tuple(state["known"])
         self._running, cold = [], []
         for name, channels, stored in state["running"]:
             if name not in self._extras:
                 continue
-            extra, watched = self._extras[name], tuple(channels)
-            try:
-                detector = extra.restore(stored)
-            except OldStateError as error:
-                detector = extra.build(watched)
-                cold.append(str(error))
+            watched = tuple(channels)
+            detector, reason = restore_detector(self._extras[name], watched, stored)
+            if reason is not None:
+                cold.append(reason)
             self._running.append((name, watched, detector))
         self._counts |= {
             name: dict(counts) for name, counts in state["counts"].items() if name in self._extras

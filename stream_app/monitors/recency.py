@@ -1,4 +1,4 @@
-"""Which sources a partition keeps, decided by the log alone.
+"""Which sources a partition keeps, determined by the log alone.
 
 Keys are the producers', memory is ours: a partition keeps at most `max_sources`, and none that it has not seen for
 `ttl`. A source that was forgotten starts cold when it comes back. Each decision depends only on the events before it,
@@ -27,12 +27,12 @@ D = TypeVar("D", bound=Delivery)
 
 
 class Forgotten(NamedTuple):
-    """A source that is not kept any more.
+    """A forgotten source.
 
     Parameters
     ----------
     source : str
-        Which.
+        Name of the forgotten source.
     reason : str
         ``expired``, because it was not seen for too long, or ``evicted``, because others needed its place.
     offset : int
@@ -48,7 +48,7 @@ class Forgotten(NamedTuple):
 
 
 class Recency:
-    """Sources in the order in which they were seen last.
+    """Sources in order of their last event.
 
     A delivery costs as much as it has sources; it is looked at event by event only where a source may have to be forgotten.
 
@@ -95,15 +95,15 @@ class Recency:
         return self._seen[source]
 
     def expired(self, source: str) -> bool:
-        """Whether a source has not been seen for so long that it starts cold when it comes."""
+        """Whether a source was unseen for so long that it starts cold."""
         return source in self._seen and self._is_old(self._seen[source][1])
 
     def _is_old(self, clock: float) -> bool:
         # While the log has had no time yet, the difference is not a number, and nothing is old.
         return self._clock - clock > self._ttl
 
-    def shed(self, count: int) -> list[Forgotten]:
-        """Forget what is expired or too much by now, at most so many sources, and return them.
+    def expire(self, count: int) -> list[Forgotten]:
+        """Forget expired and surplus sources, at most `count`, and return them.
 
         It changes nothing that comes: those would start cold, too.
         """
@@ -123,7 +123,7 @@ class Recency:
         return Forgotten(source, "evicted", offset, clock)
 
     def take(self, events: D) -> Iterator[tuple[list[Forgotten], D]]:
-        """Note events as seen, and split them where a source has to be forgotten.
+        """Record events as seen, and split them where a source has to be forgotten.
 
         Parameters
         ----------

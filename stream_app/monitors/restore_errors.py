@@ -1,4 +1,4 @@
-"""What comes of a stored state that is well-formed and nonsense, as a forger's would be."""
+"""Errors of restoring a well-formed but invalid state, such as a forged one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ _DAMAGES = (
 
 @contextmanager
 def restore_errors(source: str) -> Iterator[None]:
-    """Raise a `StateError` that names the source where its state turns out to be nonsense.
+    """Raise a `StateError` that names the source if its state is invalid.
 
     Parameters
     ----------
     source : str
-        Whose state is taken back inside.
+        Name of the source whose state is restored.
 
     Raises
     ------

@@ -17,23 +17,28 @@ from typing import Any, Generic, TypeVar, cast
 import structlog
 from faust.types import TP
 
-from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
+from stream_app.errors import DataError, FencedError, StoreUnavailableError, StreamgaugeError
 from stream_app.events import DeadLetter, Reason, Rejected
 from stream_app.monitors.base import Refusal
-from stream_app.runtime.batching import BatchTransport, RecordBatch
-from stream_app.runtime.decoding import Decode
-from stream_app.runtime.effects import Effects, quiet
-from stream_app.runtime.limits import BadInputLimit
-from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
+from stream_app.runtime.batches import RecordBatch
+from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.outages import REDIS, GaveUpError, Outages
-from stream_app.runtime.partition import Held, Partition
+from stream_app.runtime.outages import REDIS, Outages, WaitInterruptedError
+from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
-from stream_app.store import FeatureWriter
 
-__all__ = ["SourceAgent", "StreamAgent"]
+__all__ = ["BadInputLimit", "StreamAgent"]
 
 _log = structlog.get_logger(__name__)
+
+_BAD_INPUT_WINDOW = 10_000
+
+_PIECE_SECONDS = 0.2
+"""How long events are processed in one go. Meanwhile nothing else happens in the loop: no heartbeat of the group, no answer of Redis
+or Kafka, no request over HTTP."""
+
+_PIECE_EVENTS = (10, 5_000)
+"""Fewest and most events that are processed in one go."""
 
 _MOST_IN_HAND = 20_000
 """Events that are taken before others are waited for; a delivery may have more."""
@@ -41,11 +46,73 @@ _MOST_IN_HAND = 20_000
 _LOOK_SECONDS = 0.1
 """How often it is looked whether something is to be stored or written beside deliveries."""
 
-_FORGOTTEN_AT_ONCE = 1000
-"""Sources that expired or are too many and are removed by one checkpoint; the others wait for the next."""
+
+class BadInputLimit:
+    """Counts events that could not be decoded, and raises when they are too many.
+
+    Parameters
+    ----------
+    ratio : float
+        Most bad ones among 10,000 events, counted from one ten thousand to the next.
+    run : int
+        Most bad ones in a row.
+
+    Examples
+    --------
+    >>> limit = BadInputLimit(ratio=0.5, run=3)
+    >>> limit.count([True, True, True, False])
+    Traceback (most recent call last):
+    stream_app.errors.DataError: 3 events in a row could not be decoded (worker.max_bad_run = 3); see the dead letters
+    """
+
+    def __init__(self, *, ratio: float, run: int) -> None:
+        self._ratio = ratio
+        self._run = run
+        self._in_a_row = 0
+        self._seen = 0
+        self._bad = 0
+
+    def count(self, bad: Sequence[bool]) -> None:
+        """Take note of some events, in their order.
+
+        Raises
+        ------
+        DataError
+            If a limit is reached.
+        """
+        for first in range(0, len(bad), _BAD_INPUT_WINDOW):
+            self._count(bad[first : first + _BAD_INPUT_WINDOW])
+
+    def _count(self, bad: Sequence[bool]) -> None:
+        room = _BAD_INPUT_WINDOW - self._seen
+        if len(bad) >= room:
+            self._tally(bad[:room])
+            if self._bad > self._ratio * _BAD_INPUT_WINDOW:
+                raise DataError(
+                    f"{self._bad} of {_BAD_INPUT_WINDOW} events could not be decoded "
+                    f"(worker.max_bad_ratio = {self._ratio}); see the dead letters"
+                )
+            self._seen = self._bad = 0
+            bad = bad[room:]
+        self._tally(bad)
+
+    def _tally(self, bad: Sequence[bool]) -> None:
+        self._seen += len(bad)
+        # Nearly all deliveries are clean, and need no look at each event.
+        if not any(bad):
+            self._in_a_row = self._in_a_row if not bad else 0
+            return
+        for is_bad in bad:
+            self._bad += is_bad
+            self._in_a_row = self._in_a_row + 1 if is_bad else 0
+            if self._in_a_row >= self._run:
+                raise DataError(
+                    f"{self._in_a_row} events in a row could not be decoded "
+                    f"(worker.max_bad_run = {self._run}); see the dead letters"
+                )
 
 
-P = TypeVar("P", bound=Held)
+P = TypeVar("P", bound=OwnedPartition)
 
 
 class StreamAgent(ABC, Generic[P]):
@@ -56,11 +123,11 @@ class StreamAgent(ABC, Generic[P]):
     stream : str
         Name of the stream in the settings.
     topic : str
-        What it reads.
+        Topic that the stream is read from.
     partitions : Partitions
-        Owned partitions and their state.
+        The partitions that this worker owns, with their state.
     limit : BadInputLimit
-        When bad input stops the worker.
+        Stops the worker at too much bad input.
     outages : Outages
         Waits for servers that are away.
     delivery : BatchTransport
@@ -94,24 +161,26 @@ class StreamAgent(ABC, Generic[P]):
         self._lanes: dict[TP, deque[RecordBatch]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand = 0
+        self._piece = 100
         self._room = asyncio.Event()
         self._upkeep = asyncio.Lock()
         self._events = metrics.events.labels(stream)
         self._batch_seconds = metrics.batch_seconds.labels(stream)
 
-    async def __call__(self, batch: RecordBatch) -> None:
-        """Take a batch; it is processed behind those of its partition, and beside those of others.
+    async def __call__(self, batches: Sequence[RecordBatch]) -> None:
+        """Take batches; each is processed behind those of its partition, and beside those of others.
 
         A failure halts the worker and is not raised.
         """
         if self._halted or self._closed:
             return
         self._worked = True
-        self._in_hand += len(batch.records)
-        lane = self._lanes.get(batch.tp)
-        if lane is not None:
-            lane.append(batch)
-        else:
+        for batch in batches:
+            self._in_hand += len(batch.records)
+            lane = self._lanes.get(batch.tp)
+            if lane is not None:
+                lane.append(batch)
+                continue
             self._lanes[batch.tp] = deque([batch])
             task = asyncio.create_task(self._work_off(batch.tp))
             self._tasks.add(task)
@@ -129,7 +198,10 @@ class StreamAgent(ABC, Generic[P]):
                 while lane and batch.is_followed_by(lane[0]):
                     batch = batch.joined(lane.popleft())
                 try:
-                    await self._deliver(batch)
+                    rest: RecordBatch | None = batch
+                    while rest is not None:
+                        piece, rest = rest.split(self._piece)
+                        await self._deliver(piece)
                 finally:
                     self._in_hand -= len(batch.records)
                     self._room.set()
@@ -159,7 +231,7 @@ class StreamAgent(ABC, Generic[P]):
                     return
                 try:
                     await self._process(cast(P, partition), batch)
-                except GaveUpError:
+                except WaitInterruptedError:
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
                     self._delivery.reposition()
@@ -176,12 +248,19 @@ class StreamAgent(ABC, Generic[P]):
         except BaseException as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on; River's panics are none of Exception
             self._fail(error)
 
+    def _took(self, events: int, seconds: float) -> None:
+        """Note how long events were processed in one go; the next piece has as many as fit the time, at most twice as many."""
+        fewest, most = _PIECE_EVENTS
+        self._piece = min(max(int(events * _PIECE_SECONDS / seconds), fewest), 2 * self._piece, most)
+
     async def _process(self, partition: P, batch: RecordBatch) -> None:
         if REDIS in self._outages.away:
             # Without it nothing can be written, and what is kept in memory meanwhile would have no bound.
-            await self._outages.ride_out(self._partitions.verify)
+            await self._outages.retry_until_available(self._partitions.verify)
         if batch.first > partition.next_offset:
-            await self._outages.ride_out(lambda: self._partitions.check_gap(partition, batch.first))
+            await self._outages.retry_until_available(
+                lambda: self._partitions.check_gap(partition, batch.first)
+            )
         known = partition.next_offset
         records = batch.records
         if batch.first < known:
@@ -201,7 +280,7 @@ class StreamAgent(ABC, Generic[P]):
         """Decode, restore, monitor and write; say of each record whether it could not be decoded."""
 
     @abstractmethod
-    async def _prepare(self, partition: Held) -> None:
+    async def _prepare(self, partition: OwnedPartition) -> None:
         """Write what has to be there before a checkpoint is; writing it again is safe. The partition's lock is held."""
 
     @abstractmethod
@@ -209,7 +288,7 @@ class StreamAgent(ABC, Generic[P]):
         """Write a part of what waits and is due, beside deliveries."""
 
     @abstractmethod
-    async def _write_last(self, partition: Held) -> None:
+    async def _write_last(self, partition: OwnedPartition) -> None:
         """Write all that waits of a partition that is about to be given up."""
 
     async def run(self) -> None:
@@ -225,9 +304,9 @@ class StreamAgent(ABC, Generic[P]):
         """Store what changed if it is time, and write what waits. Where that can't be done now it is due still."""
         async with self._upkeep:
             self._worked = False
-            with contextlib.suppress(GaveUpError):
+            with contextlib.suppress(WaitInterruptedError):
                 if self._partitions.due(self.topic, idle=idle):
-                    await self._outages.ride_out(
+                    await self._outages.retry_until_available(
                         lambda: self._partitions.checkpoint(self.topic, self._prepare)
                     )
                 await self._write_waiting()
@@ -254,7 +333,7 @@ class StreamAgent(ABC, Generic[P]):
                         for held in [held for held in self._mine() if held.tp in partitions]:
                             await self._write_last(held)
                             await self._partitions.release([held.tp], store=True, prepare=self._prepare)
-                except (StoreUnavailableError, FencedError, GaveUpError) as error:
+                except (StoreUnavailableError, FencedError, WaitInterruptedError) as error:
                     _log.warning(
                         "given up without a last checkpoint",
                         topic=self.topic,
@@ -265,7 +344,7 @@ class StreamAgent(ABC, Generic[P]):
         except Exception as error:  # noqa: BLE001 as in __call__
             self._fail(error)
 
-    def _mine(self) -> list[Held]:
+    def _mine(self) -> list[OwnedPartition]:
         return [partition for partition in self._partitions.all() if partition.tp.topic == self.topic]
 
     @property
@@ -303,73 +382,3 @@ class StreamAgent(ABC, Generic[P]):
                 if refusal.reason is not Reason.DUPLICATE:
                     letters.append(DeadLetter.of(by_offset[refusal.offset], refusal.reason, refusal.message))
         return letters
-
-
-class SourceAgent(StreamAgent[Partition]):
-    """Processes the batches of a stream whose sources are watched each on its own.
-
-    For its other parameters see `StreamAgent`.
-
-    Parameters
-    ----------
-    decode : callable
-        Makes arrivals of records.
-    effects : Effects
-        Where alerts and dead letters go.
-    features : FeatureWriter
-        Where live features go.
-    """
-
-    def __init__(
-        self,
-        stream: str,
-        topic: str,
-        partitions: Partitions,
-        limit: BadInputLimit,
-        *,
-        decode: Decode,
-        effects: Effects,
-        features: FeatureWriter,
-        outages: Outages,
-        **rest: Any,
-    ) -> None:
-        super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
-        self._effects = effects
-        self._decode = decode
-        self._features = LiveFeatures(topic, partitions, features, outages)
-
-    async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
-        decoded = self._decode(records)
-        events = decoded.events
-        absent = partition.absent(events.sources)
-        if absent:
-            await self._outages.ride_out(lambda: self._partitions.restore(partition, absent))
-        outcomes = partition.update(events) if len(events.offsets) else []
-        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
-        letters = self._letters(records, decoded.rejected, refusals)
-        if letters or not all(map(quiet, outcomes)):
-            await self._outages.ride_out(lambda: self._effects.write(partition, outcomes, letters))
-        return decoded.bad
-
-    async def _prepare(self, partition: Held) -> None:
-        """Forget what is too old or too much; its alerts end before its state is removed."""
-        mine = cast(Partition, partition)
-        mine.shed(_FORGOTTEN_AT_ONCE)
-        await self._effects.end_forgotten(mine)
-        # A few do not hold up anything; of many the checkpoint says that they wait.
-        waiting = [source for source in mine.waiting if source in mine.monitor]
-        if len(waiting) <= AT_ONCE:
-            await self._features.flush(mine, waiting)
-
-    async def _write_waiting(self) -> None:
-        share = self._partitions.share
-        for partition in self._mine():
-            # What is to leave memory would have to be read back for its features.
-            leaving = cast(Partition, partition).surplus(share)
-            if leaving:
-                await self._features.flush(cast(Partition, partition), leaving)
-        self._partitions.rest()
-        await self._features.write(idle=lambda: not (self._worked or self.busy))
-
-    async def _write_last(self, partition: Held) -> None:
-        await self._features.flush(cast(Partition, partition))

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stream_app.events import Readings, Topics
-from stream_app.kinds import kind_of
+from stream_app.kinds import SENSORS, kind_of
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import SourceAgent, StreamAgent
-from stream_app.runtime.batching import BatchTransport
-from stream_app.runtime.decoding import Decode, readings
+from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.effects import Effects
-from stream_app.runtime.limits import BadInputLimit
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
@@ -21,6 +19,7 @@ from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import LogRanges, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
+from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
 from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
     AlertReader,
@@ -34,7 +33,7 @@ from stream_app.store import (
 )
 
 __all__ = [
-    "Surroundings",
+    "WorkerContext",
     "make_agent",
     "make_partitions",
     "prediction_agent",
@@ -59,11 +58,11 @@ def make_partitions(
     Parameters
     ----------
     settings : Settings
-        The settings.
+        Settings of the worker and its streams.
     topics : mapping of str to str
         Topic to the name of its stream.
     sessions : mapping of str to SessionConfig
-        Name of each stream of sessions to what its monitors are told.
+        Name of each stream of sessions to the configuration of its monitors.
     store : Store
         Where state and positions are stored.
     references : mapping of str to Readings
@@ -101,7 +100,7 @@ def make_partitions(
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """What the agents of a worker share; see `StreamAgent`."""
 
     settings: Settings
@@ -126,7 +125,7 @@ class Surroundings:
         return BadInputLimit(ratio=self.settings.worker.max_bad_ratio, run=self.settings.worker.max_bad_run)
 
     def common(self) -> dict[str, Any]:
-        """Return what agents of every kind are told by name."""
+        """Return the keyword arguments that agents of every kind take."""
         return {
             "outages": self.outages,
             "delivery": self.delivery,
@@ -135,67 +134,69 @@ class Surroundings:
         }
 
 
-def make_agent(name: str, topic: str, around: Surroundings) -> StreamAgent[Any]:
+def make_agent(name: str, topic: str, context: WorkerContext) -> StreamAgent[Any]:
     """Make the agent of a stream of any kind."""
-    kind = kind_of(around.settings.streams[name])
-    agent: StreamAgent[Any] = kind.load(kind.agent)(name, topic, around)
+    kind = kind_of(context.settings.streams[name])
+    agent: StreamAgent[Any] = kind.load(kind.agent)(name, topic, context)
     return agent
 
 
-def reading_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
-    """Make the agent of a stream of sensors or images."""
-    effects = Effects(*_for_effects(name, around), metrics=around.metrics)
-    return _source_agent(name, topic, around, effects, readings())
+def reading_agent(name: str, topic: str, context: WorkerContext, decode: Decode | None = None) -> SourceAgent:
+    """Make the agent of a stream of readings: sensors, images, or a kind with a `decode` of its own."""
+    effects = Effects(*_for_effects(name, context), metrics=context.metrics)
+    if decode is None:
+        decode = reading_decoder(categories=SENSORS.streams(context.settings)[name].categories)
+    return _source_agent(name, topic, context, effects, decode)
 
 
-def prediction_agent(name: str, topic: str, around: Surroundings) -> SourceAgent:
+def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAgent:
     """Make the agent of a stream of predictions."""
     from stream_app.runtime.predictions import PredictionEffects, decode_answers  # noqa: PLC0415 see there
 
-    notices = NoticeWriter(around.store)
-    effects = PredictionEffects(*_for_effects(name, around), metrics=around.metrics, notices=notices)
-    return _source_agent(name, topic, around, effects, decode_answers)
+    notices = NoticeWriter(context.store)
+    effects = PredictionEffects(*_for_effects(name, context), metrics=context.metrics, notices=notices)
+    return _source_agent(name, topic, context, effects, decode_answers)
 
 
-def _for_effects(name: str, around: Surroundings) -> tuple[Any, ...]:
-    alerts, reader = AlertWriter(around.store), AlertReader(around.store)
-    return name, around.producer, around.topics, alerts, reader, around.outbox
+def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
+    alerts, reader = AlertWriter(context.store), AlertReader(context.store)
+    return name, context.producer, context.topics, alerts, reader, context.outbox
 
 
 def _source_agent(
-    name: str, topic: str, around: Surroundings, effects: Effects, decode: Decode
+    name: str, topic: str, context: WorkerContext, effects: Effects, decode: Decode
 ) -> SourceAgent:
-    stream = cast(SensorStream | PredictionStream, around.settings.streams[name])
+    stream = cast(SensorStream | PredictionStream, context.settings.streams[name])
     return SourceAgent(
         name,
         topic,
-        around.partitions,
-        around.limit,
+        context.partitions,
+        context.limit,
         effects=effects,
-        features=FeatureWriter(around.store, name, ttl=stream.feature_ttl),
+        features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
-        **around.common(),
+        **context.common(),
     )
 
 
-def session_agent(name: str, topic: str, around: Surroundings) -> SessionAgent:
+def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent:
     """Make the agent of a stream of sessions."""
-    config = around.sessions[name]
-    stream = cast(SessionStream, around.settings.streams[name])
+    config = context.sessions[name]
+    stream = cast(SessionStream, context.settings.streams[name])
     effects = SessionEffects(
-        around.partitions,
-        FeatureLogWriter(around.store, config.views),
-        around.producer,
-        around.topics.dead_letters,
+        context.partitions,
+        FeatureLogWriter(context.store, config.views),
+        context.producer,
+        context.topics.dead_letters,
     )
     return SessionAgent(
         name,
         topic,
-        around.partitions,
-        around.limit,
+        context.partitions,
+        context.limit,
         effects=effects,
-        logs=FeatureLogReader(around.store),
+        logs=FeatureLogReader(context.store),
         views=[view.key for view in config.views],
         entity_field=stream.entity_field,
-        **around.common(),
+        **context.common(),
     )

@@ -1,4 +1,4 @@
-"""Effects of a batch: dead letters and alerts, all safe to write again; for features see `live_features`.
+"""Effects of a batch: dead letters and alerts; for features see `live_features`. Writing them again is safe.
 
 They are written before the position moves past the batch. After a crash the batch is processed again and gives
 the same effects with the same identities: in Redis they change nothing then, on the topics they are repeated
@@ -11,15 +11,15 @@ from itertools import islice
 from aiokafka import AIOKafkaProducer
 
 from stream_app.events import Alert, AlertState, DeadLetter, Topics
+from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.base import Outcome
 from stream_app.monitors.recency import Forgotten
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import Partition
-from stream_app.runtime.publishing import publish_letters
 from stream_app.store import AlertReader, AlertWriter
 
-__all__ = ["Effects", "quiet"]
+__all__ = ["Effects", "has_no_effects"]
 
 
 class Effects:
@@ -32,15 +32,15 @@ class Effects:
     producer : AIOKafkaProducer
         For dead letters; idempotent.
     topics : Topics
-        Their names.
+        Names of the output topics.
     alerts : AlertWriter
-        For Redis.
+        Writes alerts to Redis.
     reader : AlertReader
-        Knows which alerts fire.
+        Reads which alerts are firing.
     outbox : Outbox
-        Publishes the alerts from there.
+        Publishes the alerts that are in Redis.
     metrics : Metrics
-        Counts.
+        Counts alerts.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Effects:
         self._outbox.check_room()
         await publish_letters(self._producer, self._topics.dead_letters, letters)
         alerts = [alert for outcome in outcomes for alert in outcome.alerts]
-        told = await self._alerts.write(alerts, partition.fence)
-        self._outbox.added(sum(told))
-        for alert, new in zip(alerts, told, strict=True):
+        are_new = await self._alerts.write(alerts, partition.fence)
+        self._outbox.added(sum(are_new))
+        for alert, new in zip(alerts, are_new, strict=True):
             if new and alert.state is AlertState.FIRING:
                 self._metrics.alerts.labels(self._stream, alert.kind).inc()
 
@@ -113,8 +113,8 @@ class Effects:
         partition.forgotten.clear()
 
 
-def quiet(outcome: Outcome) -> bool:
-    """Whether an outcome has nothing that is told at once: no alerts, and of models no triggers, audit records or labels."""
+def has_no_effects(outcome: Outcome) -> bool:
+    """Whether an outcome has no effects: no alerts, and of models no triggers, audit records or labels."""
     return not outcome.alerts and not any(
         getattr(outcome, part, None) for part in ("triggers", "audit", "labels")
     )

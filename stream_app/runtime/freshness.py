@@ -1,7 +1,7 @@
 """Alerts about feature views that no events come for any more.
 
 Every worker that holds a partition of a stream looks, and all of them see the same: the newest event of a view, in
-Redis. What they find has the same identity, so it is told once; and once more when events come again.
+Redis. What they find has the same identity, so it is published once, and once more when events come again.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ class FreshnessWatch:
     store : FreshnessStore
         Newest events, and what is firing.
     alerts : AlertWriter
-        Tells alerts.
+        Writes alerts to Redis.
     partitions : Partitions
         Owned partitions; an alert goes out through the outbox of one of them.
     outbox : Outbox
-        Publishes.
+        Publishes the alerts.
     metrics : Metrics
-        Counts.
+        Counts alerts.
     clock : callable
         The time, in epoch seconds.
     """
@@ -95,10 +95,10 @@ class FreshnessWatch:
             before = firing.get(view.key)
             alert = judge_freshness(view, event and NewestEvent(*event), before, now)
             if alert is not None:
-                await self._tell(alert, topic, known=before is not None)
+                await self._publish(alert, topic, known=before is not None)
 
-    async def _tell(self, alert: Alert, topic: str, *, known: bool) -> None:
-        """Tell an alert; one that fired before is told again, because whoever kept it may have died before it was told."""
+    async def _publish(self, alert: Alert, topic: str, *, known: bool) -> None:
+        """Write an alert; one that fired before is written again: who stored it may have died before that."""
         if not known:
             alert = await self._store.began(alert)
         fence = next((held.fence for held in self._partitions.all() if held.tp.topic == topic), None)

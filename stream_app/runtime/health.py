@@ -37,7 +37,7 @@ def assess(
     well: bool,
     lag: float,
     sources: int,
-    untold: int = 0,
+    unpublished: int = 0,
     failing_since: float | None = None,
 ) -> Health:
     """Put together what the parts of a worker know.
@@ -56,7 +56,7 @@ def assess(
         Events in the log that are not processed yet.
     sources : int
         Sources in memory.
-    untold : int
+    unpublished : int
         Alerts that wait for their topics.
     failing_since : float, optional
         When publishing them began to fail, on the monotonic clock.
@@ -69,7 +69,7 @@ def assess(
     A worker whose alerts wait goes on with its events, and is not well:
 
     >>> health = assess(
-    ...     started=True, away={}, consumer="reading", well=True, lag=0, sources=8, untold=3, failing_since=monotonic()
+    ...     started=True, away={}, consumer="reading", well=True, lag=0, sources=8, unpublished=3, failing_since=monotonic()
     ... )
     >>> health.ready, health.ok, health.detail["alerts"]
     (True, False, '3 not published for 0 s')
@@ -81,7 +81,7 @@ def assess(
     }
     reading = not away and well
     ok = reading and failing_since is None
-    alerts = "ok" if failing_since is None else f"{untold} not published for {now - failing_since:.0f} s"
+    alerts = "ok" if failing_since is None else f"{unpublished} not published for {now - failing_since:.0f} s"
     status = ("ok" if ok else "degraded") if started else "starting"
     return Health(
         ok=ok,

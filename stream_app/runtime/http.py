@@ -11,16 +11,17 @@ from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream_app.errors import SettingsError
 from stream_app.runtime.health import Health
-from stream_app.runtime.http_features import FeaturePages, Page
+from stream_app.runtime.http_features import BODY_BYTES, FeaturePages
 from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import Store
 
-__all__ = ["Watched", "start_http"]
+__all__ = ["ServedWorker", "start_http"]
 
 _log = structlog.get_logger(__name__)
 
@@ -29,9 +30,11 @@ _HEADERS = 64
 _PATIENCE_SECONDS = 15
 """A connection that asks nothing for so long is closed."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PROBES = frozenset({"/livez", "/readyz"})
+"""Say yes or no to anybody."""
 
 
-class Watched(Protocol):
+class ServedWorker(Protocol):
     """What is served here: a worker."""
 
     settings: Settings
@@ -41,14 +44,14 @@ class Watched(Protocol):
         """How it is now."""
 
 
-async def start_http(worker: Watched, store: Store | None = None) -> Callable[[], Awaitable[None]]:
+async def start_http(worker: ServedWorker, store: Store | None = None) -> Callable[[], Awaitable[None]]:
     """Serve ``/livez``, ``/readyz``, ``/healthz`` and ``/metrics``, and live features where there is a store.
 
     Where a token is set, all want it but the first two, which say yes or no to anybody.
 
     Parameters
     ----------
-    worker : Watched
+    worker : ServedWorker
         The worker.
     store : Store, optional
         Where the live features are.
@@ -64,8 +67,14 @@ async def start_http(worker: Watched, store: Store | None = None) -> Callable[[]
         If the port cannot be opened.
     """
     settings = worker.settings.worker
-    server = _Server(
-        _Pages(worker, settings, store).answer,
+    secured = settings.token is not None
+    app = web.Application(middlewares=[_guard(settings)], client_max_size=BODY_BYTES)
+    app.on_response_prepare.append(_sign)
+    app.add_routes(_health_routes(worker))
+    if store is not None:
+        app.add_routes(FeaturePages(store, secured=secured).routes())
+    runner = _Runner(
+        app,
         access_log=None,
         max_line_size=_LINE_BYTES,
         max_field_size=_LINE_BYTES,
@@ -73,7 +82,6 @@ async def start_http(worker: Watched, store: Store | None = None) -> Callable[[]
         keepalive_timeout=_PATIENCE_SECONDS,
         lingering_time=0,
     )
-    runner = web.ServerRunner(server)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.http_host, settings.metrics_port).start()
@@ -86,76 +94,65 @@ async def start_http(worker: Watched, store: Store | None = None) -> Callable[[]
     return runner.cleanup
 
 
-class _Pages:
-    """The addresses, and who may read them."""
+def _health_routes(worker: ServedWorker) -> list[web.RouteDef]:
+    async def livez(_: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
 
-    def __init__(self, worker: Watched, settings: WorkerSettings, store: Store | None) -> None:
-        self._worker = worker
-        self._features = None if store is None else FeaturePages(store)
-        self._token = None if settings.token is None else settings.token.encode()
-        # Only a browser that was led here by a foreign page's name server would ask for another host.
-        self._hosts = None if settings.http_exposed or settings.token else _LOOPBACK
-        self._pages: dict[str, Page] = {
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/healthz": self._guarded(self._healthz),
-            "/metrics": self._guarded(self._metrics),
-        }
+    async def readyz(_: web.Request) -> web.Response:
+        ready = worker.health().ready
+        return web.json_response({"status": "ready" if ready else "not ready"}, status=_status(ready))
 
-    def _find(self, path: str) -> tuple[str, Page] | None:
-        """Return the method and the page of an address."""
-        if path in self._pages:
-            return "GET", self._pages[path]
-        found = None if self._features is None else self._features.find(path)
-        return None if found is None else (found[0], self._guarded(found[1]))
+    async def healthz(_: web.Request) -> web.Response:
+        health = worker.health()
+        return web.json_response(health.detail, status=_status(health.ok))
 
-    async def answer(self, request: web.BaseRequest) -> web.Response:
-        found = self._find(request.path)
-        method, page = found or ("GET", None)
-        methods = ("GET", "HEAD") if method == "GET" else (method,)
-        if page is None:
-            response = _plain(HTTPStatus.NOT_FOUND)
-        elif request.method not in methods:
-            response = _plain(HTTPStatus.METHOD_NOT_ALLOWED)
-            response.headers["Allow"] = ", ".join(methods)
-        elif request.can_read_body and method == "GET":
-            response = _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        elif self._hosts is not None and not _asks_for(request, self._hosts):
-            response = _plain(HTTPStatus.MISDIRECTED_REQUEST)
-        else:
-            response = await page(request)
-        if request.can_read_body:
-            response.force_close()
-        return _bare(response)
+    async def metrics(_: web.Request) -> web.Response:
+        body = generate_latest(worker.metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _guarded(self, page: Page) -> Page:
-        async def guarded(request: web.BaseRequest) -> web.Response:
-            if self._token is None or hmac.compare_digest(_bearer(request), self._token):
-                return await page(request)
+    pages = {"/livez": livez, "/readyz": readyz, "/healthz": healthz, "/metrics": metrics}
+    return [web.get(path, page) for path, page in pages.items()]
+
+
+def _guard(settings: WorkerSettings) -> Middleware:
+    """Make the middleware that decides who may read what, before any page is asked."""
+    token = None if settings.token is None else settings.token.encode()
+    # Guards against DNS rebinding: a browser on this machine asks for the host whose page led it here.
+    hosts = None if settings.http_exposed or settings.token else _LOOPBACK
+
+    async def answer(request: web.Request, page: Handler) -> web.StreamResponse:
+        if hosts is not None and not _asks_for(request, hosts):
+            return _plain(HTTPStatus.MISDIRECTED_REQUEST)
+        if request.can_read_body and request.method != "POST":
+            return _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if (
+            token is not None
+            and request.path not in _PROBES
+            and not hmac.compare_digest(_bearer(request), token)
+        ):
             response = _plain(HTTPStatus.UNAUTHORIZED)
             response.headers["WWW-Authenticate"] = 'Bearer realm="streamgauge"'
             return response
+        try:
+            return await page(request)
+        except web.HTTPException as error:
+            response = _plain(HTTPStatus(error.status))
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+            return response
 
-        return guarded
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await answer(request, handler)
+        if request.can_read_body:
+            response.force_close()
+        return response
 
-    async def _livez(self, _: web.BaseRequest) -> web.Response:
-        return web.json_response({"status": "alive"})
-
-    async def _readyz(self, _: web.BaseRequest) -> web.Response:
-        ready = self._worker.health().ready
-        return web.json_response({"status": "ready" if ready else "not ready"}, status=_status(ready))
-
-    async def _healthz(self, _: web.BaseRequest) -> web.Response:
-        health = self._worker.health()
-        return web.json_response(health.detail, status=_status(health.ok))
-
-    async def _metrics(self, _: web.BaseRequest) -> web.Response:
-        body = generate_latest(self._worker.metrics.registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return guard
 
 
 class _Connection(web.RequestHandler):
-    """A connection whose errors tell the other side their number only, and ours only what failed in our code."""
+    """A connection whose error responses hold a status only, and which logs only what failed in our own code."""
 
     __slots__ = ()
 
@@ -171,30 +168,42 @@ class _Connection(web.RequestHandler):
             _log.error("a request over HTTP failed", exc_info=exc)
         response = _plain(HTTPStatus(status))
         response.force_close()
-        return _bare(response)
+        _mark(response)
+        return response
 
 
 class _Server(web.Server):
     """A server of such connections."""
 
-    def __init__(self, answer: Any, **options: Any) -> None:
-        super().__init__(answer)
+    def __init__(self, answer: Any, *, request_factory: Any, **options: Any) -> None:
+        super().__init__(answer, request_factory=request_factory)
         self._options = options
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=self._loop, **self._options)
 
 
+class _Runner(web.AppRunner):
+    """Runs an application on such a server; aiohttp has no option for the class of a connection."""
+
+    async def _make_server(self) -> _Server:
+        server = await super()._make_server()
+        return _Server(server.request_handler, request_factory=server.request_factory, **self._kwargs)
+
+
 def _plain(status: HTTPStatus) -> web.Response:
     return web.Response(status=status, text=f"{status.value} {status.phrase}\n")
 
 
-def _bare(response: web.Response) -> web.Response:
+async def _sign(_: web.Request, response: web.StreamResponse) -> None:
+    _mark(response)
+
+
+def _mark(response: web.StreamResponse) -> None:
     """Say who we are without a version, and that this is for nobody to keep."""
     response.headers["Server"] = "streamgauge"
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def _status(good: bool) -> HTTPStatus:  # noqa: FBT001 a yes or no is what it turns into a number

@@ -1,19 +1,111 @@
-"""What the HTTP port offers, as an OpenAPI document and as a page to read."""
+"""What the HTTP port offers: its bodies, an OpenAPI document of them, and the same as a page to read."""
 
 import json
 from collections.abc import Iterator, Mapping
 from html import escape
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
+import msgspec
+from msgspec import Meta
+
+from stream_app.events import MAX_INSTANT
 from stream_app.version import __version__
 
-__all__ = ["MAX_ENTITIES", "MAX_FEATURES", "as_page", "document"]
+__all__ = ["Entities", "Entity", "Problem", "Query", "Selection", "as_page", "document"]
 
-MAX_ENTITIES = 1000
-"""Most entities of one request."""
+_MAX_ENTITIES = 1000
+_MAX_FEATURES = 512
 
-MAX_FEATURES = 512
-"""Most features of one request."""
+_Instant: TypeAlias = Annotated[
+    float, Meta(ge=0, lt=MAX_INSTANT, description="The instant, in epoch seconds.")
+]
+_Asked: TypeAlias = Annotated[
+    Annotated[float, Meta(ge=0, lt=MAX_INSTANT)] | str | None,
+    Meta(description="Epoch seconds or RFC 3339; now where not given."),
+]
+_Values: TypeAlias = Annotated[
+    dict[str, float | None], Meta(description="Feature to value; null where there is nothing to compute.")
+]
+_Incomplete: TypeAlias = Annotated[
+    list[str],
+    Meta(description="Features that are null because events of their window are not kept any more."),
+]
+_EntityName: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=256, description="Printable characters.")
+]
+
+
+class Selection(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of the address of one entity."""
+
+    features: Annotated[
+        str,
+        Meta(description="Names with commas between them; else all.", examples=["spent_30m,lines_30m"]),
+    ] = "*"
+    at: Annotated[
+        str | None,
+        Meta(description="Epoch seconds or RFC 3339; else now.", examples=["2011-12-09T12:50:00Z"]),
+    ] = None
+
+
+class Query(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a batch."""
+
+    features: Annotated[
+        list[str],
+        Meta(
+            min_length=1,
+            max_length=_MAX_FEATURES,
+            description="view:feature or view:v2:feature; * is every feature.",
+        ),
+    ]
+    entities: Annotated[list[_EntityName], Meta(max_length=_MAX_ENTITIES)]
+    at: _Asked = None
+
+
+class ViewFreshness(msgspec.Struct, forbid_unknown_fields=True):
+    """How new a view's knowledge of an entity is."""
+
+    event_ts: Annotated[float | None, Meta(description="Time of the newest event, in epoch seconds.")]
+    age: Annotated[float | None, Meta(description="Seconds from that event to the instant.")]
+    status: Literal["fresh", "stale", "missing"]
+
+
+class Entity(ViewFreshness, forbid_unknown_fields=True):
+    """Features of one entity in one view."""
+
+    entity: _EntityName
+    view: Annotated[str, Meta(description="Name and version.")]
+    at: _Instant
+    values: _Values
+    incomplete: _Incomplete
+
+
+class Row(msgspec.Struct, forbid_unknown_fields=True):
+    """Features of one entity of a batch."""
+
+    entity: _EntityName
+    values: _Values
+    views: Annotated[dict[str, ViewFreshness], Meta(description="By name and version of the view.")]
+    incomplete: _Incomplete
+
+
+class Entities(msgspec.Struct, forbid_unknown_fields=True):
+    """Features of the entities of a batch, in its order."""
+
+    at: _Instant
+    features: Annotated[list[str], Meta(description="As they were asked for; what * stands for one by one.")]
+    entities: Annotated[list[Row], Meta(max_length=_MAX_ENTITIES)]
+
+
+class Problem(msgspec.Struct, forbid_unknown_fields=True):
+    """What is wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
 
 _PROBLEMS = {
     "bad-request": (400, "A name, an instant or the body is unusable; the detail says which."),
@@ -27,28 +119,20 @@ _PROBLEMS = {
 }
 """Kinds of problems: the status, and what it means."""
 
-_NUMBER_OR_NOTHING = {"type": ["number", "null"]}
-_KNOWN = {
-    "event_ts": {**_NUMBER_OR_NOTHING, "description": "Time of the entity's newest event, epoch seconds."},
-    "age": {**_NUMBER_OR_NOTHING, "description": "Seconds since then."},
-    "status": {"type": "string", "enum": ["fresh", "stale", "missing"]},
-}
-_VALUES = {
-    "type": "object",
-    "additionalProperties": _NUMBER_OR_NOTHING,
-    "description": "Feature to value; null where there is nothing to compute.",
-}
-_INCOMPLETE = {
-    "type": "array",
-    "items": {"type": "string"},
-    "description": "Features that are null because events of their window are not kept any more.",
-}
-_TEXT = {"type": "string"}
-_INSTANT = {"type": "number", "description": "The instant, epoch seconds."}
+_OF_A_BODY = frozenset({"too-slow", "too-large", "not-json"})
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document (version 3.1) of the live features."""
+def document(*, secured: bool) -> dict[str, Any]:
+    """Return the OpenAPI document (version 3.1) of the live features.
+
+    Parameters
+    ----------
+    secured : bool
+        Whether a token is asked for.
+    """
+    _, schemas = msgspec.json.schema_components(
+        (Query, Entity, Entities, Problem), ref_template="#/components/schemas/{name}"
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,100 +141,79 @@ def document() -> dict[str, Any]:
             "description": "Features of entities, right at the instant they are asked for.",
         },
         "paths": {
-            "/features/{view}/{entity}": {"get": _get()},
-            "/features": {"post": _post()},
+            "/features/{view}/{entity}": {"get": _get(secured)},
+            "/features": {"post": _post(secured)},
         },
         "components": {
-            "schemas": {
-                "Entity": _object(
-                    entity=_TEXT, view={**_TEXT, "description": "Name and version."}, at=_INSTANT, **_KNOWN,
-                    values=_VALUES, incomplete=_INCOMPLETE,
-                ),
-                "Query": {
-                    **_object(
-                        features={**_list(_TEXT, MAX_FEATURES), "minItems": 1, "description": "view:feature, view:v2:feature; * is every feature."},
-                        entities=_list(_TEXT, MAX_ENTITIES),
-                        at={"type": ["number", "string", "null"], "description": "Epoch seconds or RFC 3339; else now."},
-                    ),
-                    "required": ["features", "entities"],
-                    "additionalProperties": False,
-                },
-                "Entities": _object(
-                    at=_INSTANT,
-                    features=_list(_TEXT, None),
-                    entities=_list(_object(
-                        entity=_TEXT, values=_VALUES, incomplete=_INCOMPLETE,
-                        views={"type": "object", "additionalProperties": _object(**_KNOWN)},
-                    ), MAX_ENTITIES),
-                ),
-                "Problem": _object(type=_TEXT, title=_TEXT, status={"type": "integer"}, detail=_TEXT),
-            },
+            "schemas": schemas,
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{}, {"token": []}],
-    }  # fmt: skip
+        "security": [{"token": []}] if secured else [],
+    }
 
 
-def _get() -> dict[str, Any]:
+def _get(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
+    view = Annotated[
+        str,
+        Meta(
+            description="A view, perhaps with a version; without one it is the latest.",
+            examples=["purchases:v2"],
+        ),
+    ]
+    entity = Annotated[_EntityName, Meta(description="The entity, percent-encoded.", examples=["17850"])]
+    fields = get_type_hints(Selection, include_extras=True)
     return {
         "operationId": "getFeatures",
         "summary": "Features of one entity",
         "parameters": [
-            _parameter("view", "path", "purchases:v2", "A view, perhaps with a version; without one it is the latest."),
-            _parameter("entity", "path", "17850", "The entity, percent-encoded."),
-            _parameter("features", "query", "spent_30m,lines_30m", "Names with commas between them; else all."),
-            _parameter("at", "query", "2011-12-09T12:50:00Z", "Epoch seconds or RFC 3339; else now."),
+            _parameter("view", "path", view),
+            _parameter("entity", "path", entity),
+            *(_parameter(name, "query", kind) for name, kind in fields.items()),
         ],
-        "responses": _responses("Entity", without=("too-slow", "too-large", "not-json")),
-    }  # fmt: skip
+        "responses": _responses("Entity", secured=secured, without=_OF_A_BODY),
+    }
 
 
-def _post() -> dict[str, Any]:
+def _post(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     example = {"features": ["purchases:spent_30m", "purchases:v2:*"], "entities": ["17850", "13047"]}
     content = {"application/json": {"schema": _ref("Query"), "example": example}}
     return {
         "operationId": "queryFeatures",
-        "summary": f"Features of up to {MAX_ENTITIES:,} entities",
+        "summary": f"Features of up to {_MAX_ENTITIES:,} entities",
         "requestBody": {"required": True, "content": content},
-        "responses": _responses("Entities"),
+        "responses": _responses("Entities", secured=secured),
     }
 
 
-def _responses(schema: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "200": {
-            "description": "Found, or missing.",
-            "content": {"application/json": {"schema": _ref(schema)}},
-        }
-    }
+def _responses(schema: str, *, secured: bool, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    found = {"description": "Found, or missing.", "content": {"application/json": {"schema": _ref(schema)}}}
+    responses: dict[str, Any] = {"200": found}
     for kind, (status, means) in _PROBLEMS.items():
-        if kind not in without:
-            content = {} if status == 401 else {"application/problem+json": {"schema": _ref("Problem")}}
-            told[str(status)] = {"description": means} | ({"content": content} if content else {})
-    return told
+        if kind == "unauthorized":
+            if secured:
+                responses[str(status)] = {"description": means}
+        elif kind not in without:
+            content = {"application/problem+json": {"schema": _ref("Problem")}}
+            responses[str(status)] = {"description": means, "content": content}
+    return responses
 
 
-def _parameter(name: str, place: str, example: str, about: str) -> dict[str, Any]:
+def _parameter(name: str, place: str, kind: Any) -> dict[str, Any]:
+    """Describe a parameter by its type, whose metadata have its description and an example."""
+    schema = msgspec.json.schema(kind)
+    about, (example,) = schema.pop("description"), schema.pop("examples")
     return {
         "name": name,
         "in": place,
         "required": place == "path",
         "description": about,
-        "schema": _TEXT,
+        "schema": schema,
         "example": example,
     }
 
 
 def _ref(schema: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _list(items: Mapping[str, Any], most: int | None) -> dict[str, Any]:
-    return {"type": "array", "items": items} | ({} if most is None else {"maxItems": most})
-
-
-def _object(**properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 _STYLE = (
@@ -203,8 +266,8 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
             *_body(operation.get("requestBody")),
             "<table>",
             *(
-                f"<tr><td><code>{status}</code></td><td>{escape(told['description'])}{_schema(told)}</td></tr>"
-                for status, told in operation["responses"].items()
+                f"<tr><td><code>{status}</code></td><td>{escape(response['description'])}{_schema(response)}</td></tr>"
+                for status, response in operation["responses"].items()
             ),
             "</table>",
         ]
@@ -226,6 +289,6 @@ def _body(body: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"<pre>{escape(json.dumps(sent['example']))}</pre>"
 
 
-def _schema(told: Mapping[str, Any]) -> str:
-    names = [content["schema"]["$ref"].rpartition("/")[2] for content in told.get("content", {}).values()]
+def _schema(response: Mapping[str, Any]) -> str:
+    names = [content["schema"]["$ref"].rpartition("/")[2] for content in response.get("content", {}).values()]
     return "".join(f' <a href="#{name}">{name}</a>' for name in names)

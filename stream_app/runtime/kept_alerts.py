@@ -1,7 +1,7 @@
-"""Tells alerts that no partition fired, such as those of a comparison that is made now and then from outside a worker.
+"""Publishes alerts that are raised outside a worker, for example by `streamgauge features skew --alert`.
 
-There is no outbox for these: what is firing is kept, and told again with the next comparison until both Redis and the
-alert topic have it. So each comes at least once, under the same id.
+No partition's outbox takes these: which are firing is stored, and the next comparison publishes again what Redis or the
+alert topic lacks. So each is published at least once, under the same id.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,25 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from stream_app.events import Alert, AlertState, Topics
-from stream_app.runtime.publishing import event_record, publish
+from stream_app.kafka.publishing import event_record, publish
 from stream_app.store import AlertReader, AlertWriter, FiringAlerts, Store
 
 __all__ = ["KeptAlerts"]
 
 
 class KeptAlerts:
-    """Tells alerts to Redis and the alert topics.
+    """Publishes alerts to Redis and the alert topics.
 
     Parameters
     ----------
     store : Store
-        Where they are told.
+        Redis.
     key : str
-        Where it is kept which are firing; see `FiringAlerts`.
+        Under which it is stored which alerts are firing; see `FiringAlerts`.
     producer : AIOKafkaProducer
-        Publishes.
+        Publishes to Kafka.
     topics : Topics
-        Names of the topics.
+        Names of the alert topics.
     """
 
     def __init__(self, store: Store, key: str, producer: AIOKafkaProducer, topics: Topics) -> None:
@@ -49,30 +49,30 @@ class KeptAlerts:
         """
         found = await self._kept.firing()
         for about, alert in list(found.items()):
-            if await self._told(alert) is AlertState.RESOLVED:
-                # Its end was told, and whoever told it could not note that.
+            if await self._state_of(alert) is AlertState.RESOLVED:
+                # It was published as resolved, and whoever did could not note that.
                 await self._kept.ended(alert)
                 del found[about]
         return found
 
-    async def tell(self, alerts: Sequence[Alert]) -> int:
-        """Tell alerts in their order, and return how many of them are new.
+    async def publish(self, alerts: Sequence[Alert]) -> int:
+        """Publish alerts in their order, and return how many of them are new.
 
         Parameters
         ----------
         alerts : sequence of Alert
-            Beginnings, ends, and those that go on; what was told already is not told again.
+            Firing and resolved; what was published already is not published again.
 
         Raises
         ------
         BrokerError, StoreError
-            A server is away or refuses; the next call tells what is missing.
+            A server is away or refuses; the next call publishes what is missing.
         """
         count = 0
         for judged in alerts:
             ends = judged.state is AlertState.RESOLVED
             alert = judged if ends else await self._kept.began(judged)
-            if await self._told(alert) not in {alert.state, AlertState.RESOLVED}:
+            if await self._state_of(alert) not in {alert.state, AlertState.RESOLVED}:
                 record = event_record(self._topics.alerts(alert.kind), alert)
                 await publish(self._producer, [record], what="alerts")
                 count += sum(await self._writer.write([alert]))
@@ -80,6 +80,6 @@ class KeptAlerts:
                 await self._kept.ended(alert)
         return count
 
-    async def _told(self, alert: Alert) -> AlertState | None:
-        told = await self._reader.show(alert.id)
-        return None if told is None else told.state
+    async def _state_of(self, alert: Alert) -> AlertState | None:
+        stored = await self._reader.show(alert.id)
+        return None if stored is None else stored.state

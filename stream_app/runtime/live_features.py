@@ -33,13 +33,13 @@ class LiveFeatures:
     Parameters
     ----------
     topic : str
-        The stream's.
+        The topic of the stream.
     partitions : Partitions
-        Owned partitions.
+        The partitions that this worker owns.
     writer : FeatureWriter
-        For Redis.
+        Writes features to Redis.
     outages : Outages
-        Waits for Redis.
+        Retries while Redis is away.
     """
 
     def __init__(self, topic: str, partitions: Partitions, writer: FeatureWriter, outages: Outages) -> None:
@@ -67,7 +67,7 @@ class LiveFeatures:
             The store lost its last writes, or a stored state is damaged.
         StoreError
             Redis refuses.
-        GaveUpError
+        WaitInterruptedError
             Redis is away, and there is no use in waiting.
         """
         now = time.monotonic()
@@ -104,7 +104,7 @@ class LiveFeatures:
 
     async def _write(self, partition: Partition, sources: Sequence[str]) -> None:
         try:
-            await self._outages.ride_out(lambda: self._write_some(partition, sources))
+            await self._outages.retry_until_available(lambda: self._write_some(partition, sources))
         except (FencedError, StateError):
             # One that was given up meanwhile may well be somebody else's.
             if self._partitions.get(partition.tp) is partition:

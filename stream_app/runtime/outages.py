@@ -6,7 +6,6 @@ not answer is waited for; one that refuses stops the worker.
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -14,10 +13,11 @@ from typing import Final, TypeVar
 
 import structlog
 
+from stream_app.backoff import backoff
 from stream_app.errors import BrokerUnavailableError, StoreUnavailableError
 from stream_app.runtime.metrics import Metrics
 
-__all__ = ["KAFKA", "REDIS", "GaveUpError", "Outage", "Outages"]
+__all__ = ["KAFKA", "REDIS", "Outage", "Outages", "WaitInterruptedError"]
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ _PATIENCE_SECONDS = 2.0
 T = TypeVar("T")
 
 
-class GaveUpError(Exception):
+class WaitInterruptedError(Exception):
     """Waiting for a server was broken off, because the worker stops or its group rebalances."""
 
 
@@ -43,7 +43,7 @@ class Outage:
     Parameters
     ----------
     since : float
-        When it was missed first, on the monotonic clock.
+        When a request failed first, on the monotonic clock.
     reason : str
         What it failed with last.
     """
@@ -58,32 +58,30 @@ class Outages:
     Parameters
     ----------
     give_up : callable
-        Whether waiting is of no use any more.
+        Says whether to stop waiting, because the worker stops or its group rebalances.
     metrics : Metrics
-        Shows it.
+        Shows which servers are up.
     """
 
     def __init__(self, give_up: Callable[[], bool], metrics: Metrics) -> None:
         self._give_up = give_up
         self._metrics = metrics
-        self._missed: dict[str, dict[object, Outage]] = {KAFKA: {}, REDIS: {}}
-        # Many workers lose one server at the same moment; they shall not come back all at once.
-        self._chance = random.Random()  # noqa: S311 not a secret
+        self._down: dict[str, dict[object, Outage]] = {KAFKA: {}, REDIS: {}}
         for server in (KAFKA, REDIS):
             metrics.up.labels(server).set(1)
 
     @property
     def away(self) -> dict[str, Outage]:
-        """The servers that are away now, each as whoever missed it first tells."""
+        """The servers that are away now, each since the first failure."""
         return {
             server: min(missed.values(), key=lambda outage: outage.since)
-            for server, missed in self._missed.items()
+            for server, missed in self._down.items()
             if missed
         }
 
-    def missed(self, server: str, reason: str, *, by: object = None) -> None:
-        """Note that a server did not do what somebody wanted of it."""
-        missed = self._missed[server]
+    def mark_down(self, server: str, reason: str, *, by: object = None) -> None:
+        """Note that a request to a server failed; `by` names who asked."""
+        missed = self._down[server]
         known = missed.get(by)
         if not missed:
             self._metrics.up.labels(server).set(0)
@@ -91,16 +89,16 @@ class Outages:
             _log.warning("server is away, waiting for it", server=server, reason=reason)
         missed[by] = Outage(known.since if known else monotonic(), reason)
 
-    def answered(self, server: str, *, by: object = None) -> None:
-        """Note that a server did what this one wanted; it is back when nobody misses it any more."""
-        missed = self._missed[server]
+    def mark_up(self, server: str, *, by: object = None) -> None:
+        """Note that a request of `by` succeeded; the server is back when nobody's fails any more."""
+        missed = self._down[server]
         known = missed.pop(by, None)
         if known is not None and not missed:
             self._metrics.up.labels(server).set(1)
             _log.info("server is back", server=server, seconds=round(monotonic() - known.since, 1))
 
-    async def ride_out(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Do something that a server which is away makes fail, until it succeeds.
+    async def retry_until_available(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an attempt with growing, jittered waits for as long as a server is away.
 
         Parameters
         ----------
@@ -109,26 +107,25 @@ class Outages:
 
         Raises
         ------
-        GaveUpError
-            When there is no use in waiting any more; `attempt` may have been done, or a part of it.
+        WaitInterruptedError
+            The worker stops or its group rebalances; `attempt` may have been done, wholly or in part.
         Exception
             Whatever else `attempt` raises.
         """
         me = object()
-        wait = _FIRST_WAIT_SECONDS
+        waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
         try:
             while True:
                 try:
                     return await self._interruptible(attempt)
                 except StoreUnavailableError as error:
-                    self.missed(REDIS, str(error), by=me)
+                    self.mark_down(REDIS, str(error), by=me)
                 except BrokerUnavailableError as error:
-                    self.missed(KAFKA, str(error), by=me)
-                await self._pause(self._chance.uniform(wait / 2, wait))
-                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+                    self.mark_down(KAFKA, str(error), by=me)
+                await self._pause(next(waits))
         finally:
-            for server in self._missed:
-                self.answered(server, by=me)
+            for server in self._down:
+                self.mark_up(server, by=me)
 
     async def _interruptible(self, attempt: Callable[[], Awaitable[T]]) -> T:
         # A server that is cut off lets an attempt hang for as long as its timeouts are. One that answers gets its time,
@@ -138,7 +135,7 @@ class Outages:
         try:
             while not (await asyncio.wait((task,), timeout=_LOOK_SECONDS))[0]:
                 if self._give_up() and (self.away or monotonic() - begin > _PATIENCE_SECONDS):
-                    raise GaveUpError
+                    raise WaitInterruptedError
             return task.result()
         finally:
             if not task.done():
@@ -150,7 +147,7 @@ class Outages:
         end = monotonic() + seconds
         while True:
             if self._give_up():
-                raise GaveUpError
+                raise WaitInterruptedError
             left = end - monotonic()
             if left <= 0:
                 return

@@ -6,7 +6,6 @@ published once more, under the same id.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -14,11 +13,12 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaProducer
 
+from stream_app.backoff import backoff
 from stream_app.errors import BrokerUnavailableError, FencedError, StateError, StoreUnavailableError
 from stream_app.events import Alert, Topics
 from stream_app.events.trigger import RetrainingTrigger
+from stream_app.kafka.publishing import event_record, publish
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.publishing import event_record, publish
 from stream_app.store import Claim, Notice, OutboxEntry, OutboxStore
 
 __all__ = ["Claims", "Outbox"]
@@ -28,6 +28,7 @@ _log = structlog.get_logger(__name__)
 _AT_ONCE = 200
 _LOOK_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0
+_PATIENCE_LOOKS = 5
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
 
@@ -50,7 +51,7 @@ class Outbox:
     producer : AIOKafkaProducer
         Idempotent, so that its retries neither repeat nor reorder.
     topics : Topics
-        Names of the topics.
+        Names of the output topics.
     claims : callable
         The partitions of this worker.
     limit : int
@@ -116,18 +117,16 @@ class Outbox:
         StateError, StoreError
             The outbox cannot be read or trimmed.
         """
-        wait = _FIRST_WAIT_SECONDS
-        chance = random.Random()  # noqa: S311 not a secret
+        waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
         while True:
             self._news.clear()
             try:
                 await self.drain()
             except (BrokerUnavailableError, StoreUnavailableError) as error:
                 self._fails(str(error))
-                await asyncio.sleep(chance.uniform(wait / 2, wait))
-                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+                await asyncio.sleep(next(waits))
                 continue
-            wait = _FIRST_WAIT_SECONDS
+            waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
             try:
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._news.wait()
@@ -186,12 +185,16 @@ class Outbox:
         self.failure = reason
 
     async def _publish(self, entries: Sequence[OutboxEntry]) -> None:
-        records = (event_record(_topic(self._topics, entry.told), entry.told) for entry in entries)
+        records = (event_record(_topic(self._topics, entry.event), entry.event) for entry in entries)
         sending = asyncio.ensure_future(publish(self._producer, records, what="alerts"))
         try:
-            # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back.
-            while not (await asyncio.wait((sending,), timeout=_PATIENCE_SECONDS))[0]:
-                self._fails("Kafka does not acknowledge alerts")
+            # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back. Patience
+            # ends after several looks: of one that came due while the loop stood still, the answer may just not be read.
+            looks = 0
+            while not (await asyncio.wait((sending,), timeout=_PATIENCE_SECONDS / _PATIENCE_LOOKS))[0]:
+                looks += 1
+                if looks >= _PATIENCE_LOOKS:
+                    self._fails("Kafka does not acknowledge alerts")
             sending.result()
         finally:
             sending.cancel()

@@ -1,24 +1,100 @@
-"""One partition in a worker's hands: its sources, which of them changed, and which are forgotten."""
+"""One partition that a worker owns: its sources, which of them changed, which are forgotten, and what a checkpoint stores of it."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from time import perf_counter
 from typing import Any, Protocol
 
 from faust.types import TP
 
 from stream_app.monitors.base import Delivery, Monitor, Outcome
 from stream_app.monitors.recency import Forgotten, Recency
-from stream_app.runtime.snapshot import Snapshot
-from stream_app.store import Fence, Seen
+from stream_app.store.checkpoints import Checkpoint, LastSeen
+from stream_app.store.fence import Fence
 
-__all__ = ["Held", "Partition", "SourceLimits"]
+__all__ = ["OwnedPartition", "Partition", "Snapshot", "SourceLimits"]
+
+_PACKED_AT_ONCE = 16
+"""States that are packed before others have their turn: under a millisecond."""
 
 
-class Held(Protocol):
-    """One partition in this worker's hands, of whatever stream: what claims and checkpoints have to know of it.
+class Snapshot:
+    """What changed in a partition between two positions.
+
+    States are packed a few at a time. Whoever wants to change one that is not packed yet calls `secure` first, so that all are
+    as they were at the position (copy on write).
+
+    Parameters
+    ----------
+    fence : Fence
+        Of the partition; says on top of which position this is stored.
+    next_offset : int
+        First offset that is not in it.
+    seen : mapping of str to LastSeen
+        What changed, and when it was seen last.
+    gone : iterable of str
+        What was forgotten.
+    pack : callable
+        Packs the state of a name as it is now.
+
+    Examples
+    --------
+    >>> from stream_app.store.fence import Claim
+    >>> states = {"a": b"1", "b": b"1"}
+    >>> fence = Fence(Claim("g", "t", 0, 1, "me", 5), 5)
+    >>> snapshot = Snapshot(fence, 9, {"a": LastSeen(7, 0.0), "b": LastSeen(8, 0.0)}, (), lambda name: states[name])
+    >>> snapshot.secure(["b", "c"])
+    >>> states["b"] = b"2"
+    >>> asyncio.run(snapshot.packed()).states
+    {'b': b'1', 'a': b'1'}
+    """
+
+    def __init__(
+        self,
+        fence: Fence,
+        next_offset: int,
+        seen: Mapping[str, LastSeen],
+        gone: Iterable[str],
+        pack: Callable[[str], bytes],
+    ) -> None:
+        self.next_offset = next_offset
+        self._claim, self._base, self._writes = fence.claim, fence.position, fence.writes
+        self._seen = seen
+        self._gone = sorted(gone)
+        self._pack = pack
+        self._left = dict.fromkeys(seen)
+        self._states: dict[str, bytes] = {}
+        self.seconds = 0.0
+        """Time that packing took."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._seen
+
+    def secure(self, names: Iterable[str]) -> None:
+        """Pack what is about to change, where that is not done yet."""
+        if self._left:
+            begin = perf_counter()
+            for name in names:
+                if name in self._left:
+                    self._states[name] = self._pack(name)
+                    del self._left[name]
+            self.seconds += perf_counter() - begin
+
+    async def packed(self) -> Checkpoint:
+        """Pack what is left, and return all of it."""
+        while self._left:
+            self.secure(list(islice(self._left, _PACKED_AT_ONCE)))
+            await asyncio.sleep(0)
+        return Checkpoint(
+            self._claim, self._base, self.next_offset, self._states, self._seen, self._gone, self._writes
+        )
+
+
+class OwnedPartition(Protocol):
+    """One partition that this worker owns, of any kind of stream: what claims and checkpoints need of it.
 
     What it keeps is stored under names; of a stream of sensors or predictions these are its sources.
     """
@@ -47,20 +123,20 @@ class Held(Protocol):
         """Return how many sources are in memory."""
 
     @property
-    def weight(self) -> int:
-        """How many sources of sensors take as much memory as those that are in memory."""
+    def size(self) -> int:
+        """Memory in use, in units of one source of sensors."""
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what is to be stored under a name."""
 
-    def seen(self, name: str) -> Seen:
+    def seen(self, name: str) -> LastSeen:
         """Return when that was seen last."""
 
     def count_forgotten(self) -> dict[str, int]:
         """Return how many sources were forgotten since the last call, by reason."""
 
-    def rest(self, most: int) -> None:
-        """Drop sources from memory until so many are left."""
+    def evict(self, most: int) -> None:
+        """Drop sources from memory until at most so many are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +149,12 @@ class SourceLimits:
 
 @dataclass(slots=True)
 class Partition:
-    """One partition in this worker's hands, of a stream whose sources are watched each on its own.
+    """One owned partition of a stream whose sources are monitored independently.
 
     Parameters
     ----------
     tp : TP
-        Which.
+        Topic and number.
     fence : Fence
         The right to write it, and what is stored of it.
     monitor : Monitor
@@ -96,7 +172,7 @@ class Partition:
     snapshot : Snapshot or None
         What is being stored; it may be stored or not until that is known.
     lock : asyncio.Lock
-        Held while state or position change, so that no snapshot has the one without the other.
+        OwnedPartition while state or position change, so that no snapshot has the one without the other.
     """
 
     tp: TP
@@ -137,17 +213,17 @@ class Partition:
         return len(self.monitor)
 
     @property
-    def weight(self) -> int:
-        """Memory is measured in these."""
+    def size(self) -> int:
+        """Memory in use, in units of one source of sensors."""
         return len(self.monitor)
 
     def state(self, name: str) -> dict[str, Any]:
         """Return the state of a source."""
         return self.monitor.state(name)
 
-    def seen(self, name: str) -> Seen:
+    def seen(self, name: str) -> LastSeen:
         """Return when a source was seen last."""
-        return Seen(*self.recency[name], name in self.waiting)
+        return LastSeen(*self.recency[name], name in self.waiting)
 
     def absent(self, sources: Iterable[str]) -> list[str]:
         """Of some sources, those whose state has to be read from the store before their events are counted."""
@@ -174,9 +250,9 @@ class Partition:
             self.dirty |= sources
         return outcomes
 
-    def shed(self, most: int) -> None:
-        """Forget sources that expired or are too many, at most so many at once."""
-        for each in self.recency.shed(most):
+    def expire(self, most: int) -> None:
+        """Forget at most so many sources that expired or exceed the limit."""
+        for each in self.recency.expire(most):
             self._forget(each)
 
     def _forget(self, gone: Forgotten) -> None:
@@ -201,7 +277,7 @@ class Partition:
         excess = len(self.monitor) - max(1, most)
         return list(islice((s for s in self.recency if s in self.monitor), excess)) if excess > 0 else []
 
-    def rest(self, most: int) -> None:
+    def evict(self, most: int) -> None:
         """Drop sources from memory until so many are left; only those of which everything is written."""
         excess = len(self.monitor) - max(1, most)
         for source in self.recency if excess > 0 else ():

@@ -12,8 +12,7 @@ from stream_app.errors import FencedError, OldStateError, StateError
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.recency import Recency
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.partition import Held, Partition, SourceLimits
-from stream_app.runtime.snapshot import Snapshot
+from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
 __all__ = ["LogRanges", "Opener", "Partitions"]
@@ -38,20 +37,20 @@ class LogRanges(Protocol):
 class Opener(Protocol):
     """Makes a partition of what is stored of it."""
 
-    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> Held:
+    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> OwnedPartition:
         """Take a partition that is claimed and whose log begins at `begin`."""
         ...
 
 
-Prepare: TypeAlias = Callable[[Held], Awaitable[None]]
+Prepare: TypeAlias = Callable[[OwnedPartition], Awaitable[None]]
 
 
-async def _nothing(partition: Held) -> None:
+async def _nothing(partition: OwnedPartition) -> None:
     pass
 
 
 class Partitions:
-    """The partitions of this worker; tells Faust where to read on and how far to commit.
+    """The partitions that this worker owns; says where Faust reads on and how far it commits.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class Partitions:
     interval : float
         Seconds between checkpoints, at least.
     metrics : Metrics
-        Counts.
+        Counts checkpoints and forgotten sources.
     log_ranges : callable
         Where the logs of partitions begin and end.
     limits : mapping of str to SourceLimits
@@ -70,7 +69,7 @@ class Partitions:
     max_in_memory : int
         Sources in memory, over all partitions; the others wait in the store.
     start_cold : bool
-        Whether a state of an older version that nothing upgrades makes its source start cold, or stops the worker.
+        Whether a state of an older version makes its source start cold, or stops the worker.
     key : bytes, optional
         Signs the states.
     generation : callable
@@ -105,7 +104,7 @@ class Partitions:
         self._key = key
         self._generation = generation
         self._openers = openers or {}
-        self._owned: dict[TP, Held] = {}
+        self._owned: dict[TP, OwnedPartition] = {}
         self._last: dict[str, tuple[float, float]] = {}
         self.seconds = 0.0
         """Time that deliveries took so far, over all partitions; added up by those who take them."""
@@ -180,19 +179,19 @@ class Partitions:
         owned = self._owned.get(partition)
         return None if owned is None else owned.stored
 
-    def get(self, tp: TP) -> Held | None:
-        """Return a partition if it is in our hands."""
+    def get(self, tp: TP) -> OwnedPartition | None:
+        """Return a partition if this worker owns it."""
         return self._owned.get(tp)
 
-    def all(self) -> list[Held]:
-        """All partitions in our hands."""
+    def all(self) -> list[OwnedPartition]:
+        """All partitions that this worker owns."""
         return list(self._owned.values())
 
     def claims(self) -> list[Claim]:
-        """Claims of all partitions in our hands."""
+        """Claims of all partitions that this worker owns."""
         return [partition.fence.claim for partition in self._owned.values()]
 
-    async def check_gap(self, partition: Held, first: int) -> None:
+    async def check_gap(self, partition: OwnedPartition, first: int) -> None:
         """See that a jump in the offsets is not a loss.
 
         Raises
@@ -210,7 +209,7 @@ class Partitions:
         Raises
         ------
         OldStateError
-            If a stored state is of an older version that nothing upgrades, and sources must not start cold.
+            If a stored state is of an older version, and sources must not start cold.
         StateError
             If a stored state is damaged, forged or of a newer version.
         """
@@ -241,7 +240,7 @@ class Partitions:
     def share(self) -> int:
         """Sources of each partition that may stay in memory: what some do not need, others may have."""
         left = share = self._max_in_memory
-        weights = sorted(partition.weight for partition in self._owned.values())
+        weights = sorted(partition.size for partition in self._owned.values())
         for first, weight in enumerate(weights):
             share = left // (len(weights) - first)
             if weight > share:
@@ -252,7 +251,7 @@ class Partitions:
     @property
     def crowded(self) -> bool:
         """Whether sources in memory are far too many."""
-        return sum(partition.weight for partition in self._owned.values()) > 2 * self._max_in_memory
+        return sum(partition.size for partition in self._owned.values()) > 2 * self._max_in_memory
 
     def due(self, topic: str, *, idle: bool = False) -> bool:
         """Whether it is time for a checkpoint of a topic, or sources in memory are far too many.
@@ -269,7 +268,7 @@ class Partitions:
         Parameters
         ----------
         topic : str
-            Which.
+            Whose partitions are stored.
         prepare : callable
             Takes a partition whose lock is held, and writes what has to be there before its checkpoint is.
 
@@ -286,13 +285,13 @@ class Partitions:
         for partition in self.all():
             if partition.tp.topic == topic:
                 await self._store(partition, prepare)
-        self.rest()
+        self.evict()
         # What deliveries took meanwhile is not the checkpoint's.
         took = max(0.0, time.monotonic() - begin - (self.seconds - others))
         self._metrics.checkpoint_seconds.observe(took)
         self._last[topic] = begin, took
 
-    async def _store(self, partition: Held, prepare: Prepare) -> None:
+    async def _store(self, partition: OwnedPartition, prepare: Prepare) -> None:
         # The lock is needed for the moment of the snapshot only.
         async with partition.lock:
             await self._begin(partition, prepare)
@@ -303,13 +302,13 @@ class Partitions:
             if self._owned.get(partition.tp) is partition:
                 raise
 
-    def rest(self) -> None:
-        """Drop from memory what is too much and written."""
+    def evict(self) -> None:
+        """Drop sources from memory that exceed the limit and are stored."""
         share = self.share
         for partition in self.all():
-            partition.rest(share)
+            partition.evict(share)
 
-    async def _begin(self, partition: Held, prepare: Prepare) -> None:
+    async def _begin(self, partition: OwnedPartition, prepare: Prepare) -> None:
         """Take a snapshot of what changed; one of which nobody knows whether it was stored comes first."""
         if partition.snapshot is not None or not partition.changed:
             return
@@ -327,7 +326,7 @@ class Partitions:
         partition.snapshot = Snapshot(partition.fence, partition.next_offset, seen, partition.gone, pack)
         partition.dirty, partition.gone = set(), set()
 
-    async def _write(self, partition: Held) -> None:
+    async def _write(self, partition: OwnedPartition) -> None:
         snapshot = partition.snapshot
         if snapshot is None:
             return

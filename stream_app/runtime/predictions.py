@@ -11,9 +11,9 @@ from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors import base
 from stream_app.monitors.predictions import Arrivals, Outcome
-from stream_app.runtime.decoding import Decoded, record_times
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.partition import Partition
+from stream_app.runtime.sources import Decoded, record_times
 from stream_app.store import Notice, NoticeWriter
 
 __all__ = ["PredictionEffects", "decode_answers"]
@@ -40,7 +40,7 @@ class PredictionEffects(Effects):
     Parameters
     ----------
     notices : NoticeWriter
-        For Redis.
+        Writes triggers and audit records to Redis.
     """
 
     def __init__(self, *args: Any, notices: NoticeWriter, **rest: Any) -> None:

@@ -1,4 +1,4 @@
-"""One partition of session events in a worker's hands: the logs in memory, those that wait to be written, and the position.
+"""One owned partition of session events: the logs in memory, those that wait to be written, and the position.
 
 The logs themselves are stored on their own, each with the offset of its last event, and may be ahead of the position: what
 is read again after a crash is known to each log as repeated. Beside the position stand the views that it holds for.
@@ -18,8 +18,8 @@ from faust.types import TP
 
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor, Taken
-from stream_app.runtime.snapshot import Snapshot
-from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, Seen, unpack_state
+from stream_app.runtime.partition import Snapshot
+from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, LastSeen, unpack_state
 
 __all__ = ["SessionOpener", "SessionPartition"]
 
@@ -36,12 +36,12 @@ ten times that and more. To read a log back costs as much as several events."""
 
 @dataclass(slots=True)
 class SessionPartition:
-    """One partition of session events in this worker's hands.
+    """One owned partition of a stream of session events.
 
     Parameters
     ----------
     tp : TP
-        Which.
+        Topic and number.
     fence : Fence
         The right to write it, and what is stored of it.
     monitor : SessionMonitor
@@ -73,12 +73,12 @@ class SessionPartition:
     _taken: Taken = field(default_factory=Taken)
     _recent: dict[str, None] = field(default_factory=dict)
     _began: int = field(init=False)
-    told: int = field(init=False)
-    """Of events before this offset it was told before what was refused."""
+    reported_until: int = field(init=False)
+    """Refusals before this offset were already reported."""
 
     def __post_init__(self) -> None:
         self._began = self.next_offset
-        self.told = self.next_offset if self.stored is None else self.stored
+        self.reported_until = self.next_offset if self.stored is None else self.stored
 
     @property
     def stored(self) -> int | None:
@@ -102,8 +102,8 @@ class SessionPartition:
         return len(self.monitor)
 
     @property
-    def weight(self) -> int:
-        """How many sources of sensors take as much memory as the entities that are in memory."""
+    def size(self) -> int:
+        """Memory in use, in units of one source of sensors."""
         return len(self.monitor) // _LOGS_A_SOURCE
 
     @property
@@ -123,7 +123,7 @@ class SessionPartition:
         """Take events, and return those that were refused for the first time."""
         taken = self.monitor.take(arrivals, self.tp.partition, self._taken)
         self.dirty.add(_COVERAGE)
-        refusals = [refusal for refusal in taken.refusals if refusal.offset >= self.told]
+        refusals = [refusal for refusal in taken.refusals if refusal.offset >= self.reported_until]
         taken.refusals.clear()
         return refusals
 
@@ -145,15 +145,15 @@ class SessionPartition:
         """Return the views that the position holds for."""
         return {"views": dict(self.views)}
 
-    def seen(self, name: str) -> Seen:  # noqa: ARG002 as above
+    def seen(self, name: str) -> LastSeen:  # noqa: ARG002 as above
         """Return when the position was stored."""
-        return Seen(self.next_offset - 1, self.clock())
+        return LastSeen(self.next_offset - 1, self.clock())
 
     def count_forgotten(self) -> dict[str, int]:
         """Return nothing: what is forgotten the store forgets, by itself."""
         return {}
 
-    def rest(self, most: int) -> None:
+    def evict(self, most: int) -> None:
         """Drop entities until the memory of so many sources is left, the longest unseen first; of those that wait, none."""
         excess = len(self.monitor) - max(1, most * _LOGS_A_SOURCE)
         if excess <= 0 or self.waiting:

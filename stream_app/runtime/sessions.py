@@ -14,12 +14,11 @@ from typing import Any, cast
 from aiokafka import AIOKafkaProducer
 
 from stream_app.events import DeadLetter, Rejected, SessionRow, decode_sessions
+from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
-from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.limits import BadInputLimit
-from stream_app.runtime.partition import Held
+from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
-from stream_app.runtime.publishing import publish_letters
 from stream_app.runtime.session_partition import SessionPartition
 from stream_app.store import FeatureLogReader, FeatureLogWriter
 
@@ -41,9 +40,9 @@ class SessionEffects:
     Parameters
     ----------
     partitions : Partitions
-        Owned partitions.
+        The partitions that this worker owns.
     logs : FeatureLogWriter
-        For Redis.
+        Writes the logs to Redis.
     producer : AIOKafkaProducer
         For dead letters; idempotent.
     dead_letters : str
@@ -96,12 +95,12 @@ class SessionEffects:
             changes = partition.changes(_MANY)
             await self._logs.write(changes, written_ts=time.time(), fence=partition.fence)
             partition.written()
-        partition.rest(self._partitions.share)
+        partition.evict(self._partitions.share)
 
 
 @dataclass(slots=True)
 class _Decoded:
-    """Some events after decoding, as `agents.Decoded`."""
+    """Some events after decoding, as `sources.Decoded`."""
 
     arrivals: SessionArrivals = field(default_factory=SessionArrivals)
     rejected: list[tuple[Any, Rejected]] = field(default_factory=list)
@@ -163,36 +162,40 @@ class SessionAgent(StreamAgent[SessionPartition]):
         bad: list[bool] = []
         for first in range(0, len(records), _AT_ONCE):
             some = records[first : first + _AT_ONCE]
-            decoded = self._untold(partition, some, _decode(some, self._entity_field))
+            decoded = self._unreported(partition, some, _decode(some, self._entity_field))
             absent = partition.absent(decoded.arrivals)
-            await self._outages.ride_out(partial(self._restore, partition, absent))
+            await self._outages.retry_until_available(partial(self._restore, partition, absent))
             refusals = partition.take(decoded.arrivals)
             letters += self._letters(some, decoded.rejected, refusals)
             bad += decoded.bad
-        await self._outages.ride_out(lambda: self._effects.publish(letters))
-        await self._outages.ride_out(lambda: self._effects.write_logs(partition, force=False))
+        await self._outages.retry_until_available(lambda: self._effects.publish(letters))
+        await self._outages.retry_until_available(lambda: self._effects.write_logs(partition, force=False))
         return bad
 
-    async def _prepare(self, partition: Held) -> None:
+    async def _prepare(self, partition: OwnedPartition) -> None:
         await self._effects.write_logs(cast(SessionPartition, partition), force=True)
 
     async def _write_waiting(self) -> None:
         for held in self._mine():
             partition = cast(SessionPartition, held)
             async with partition.lock:
-                await self._outages.ride_out(partial(self._effects.write_logs, partition, force=False))
+                await self._outages.retry_until_available(
+                    partial(self._effects.write_logs, partition, force=False)
+                )
 
-    async def _write_last(self, partition: Held) -> None:
+    async def _write_last(self, partition: OwnedPartition) -> None:
         """Do nothing: logs are written before each checkpoint, also the last one."""
 
     @staticmethod
-    def _untold(partition: SessionPartition, records: list[Any], decoded: _Decoded) -> _Decoded:
-        """Leave out what was refused before the stored position: it was told when it was read first."""
-        told = partition.told
-        if records[0].offset < told:
-            decoded.rejected = [(record, why) for record, why in decoded.rejected if record.offset >= told]
+    def _unreported(partition: SessionPartition, records: list[Any], decoded: _Decoded) -> _Decoded:
+        """Leave out what was refused before the stored position: it was reported when it was read first."""
+        reported = partition.reported_until
+        if records[0].offset < reported:
+            decoded.rejected = [
+                (record, why) for record, why in decoded.rejected if record.offset >= reported
+            ]
             decoded.bad = [
-                bad for record, bad in zip(records, decoded.bad, strict=True) if record.offset >= told
+                bad for record, bad in zip(records, decoded.bad, strict=True) if record.offset >= reported
             ]
         return decoded
 

@@ -8,17 +8,20 @@ something is stuck, and ends, for its supervisor to start it anew.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream_app.errors import BrokerError, StoreUnavailableError
-from stream_app.runtime.logs import Logs
+from stream_app.kafka.offsets import PartitionOffsets
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.delivery import BatchConsumer
+from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import KAFKA, REDIS, Outages
 
-__all__ = ["Subject", "Watchdog"]
+__all__ = ["ReadingProgress", "Subject", "Watchdog"]
 
 _log = structlog.get_logger(__name__)
 
@@ -34,7 +37,7 @@ class Subject(Protocol):
         """Partitions in hand, the next offset of each and its number of sources."""
         ...
 
-    def saw(self, ends: Mapping[TP, int]) -> None:
+    def note_ends(self, ends: Mapping[TP, int]) -> None:
         """Take note of where the logs end; a consumer that is held up does not hear of it."""
         ...
 
@@ -58,7 +61,7 @@ class Watchdog:
     ----------
     inputs, outputs : collection of str
         The topics that must be there, to be read and to be written.
-    logs : Logs
+    offsets : PartitionOffsets
         Asks Kafka.
     subject : Subject
         Who reads.
@@ -73,7 +76,7 @@ class Watchdog:
         self,
         inputs: Collection[str],
         outputs: Collection[str],
-        logs: Logs,
+        offsets: PartitionOffsets,
         subject: Subject,
         *,
         verify: Callable[[], Awaitable[Any]],
@@ -82,7 +85,7 @@ class Watchdog:
     ) -> None:
         self._inputs = frozenset(inputs)
         self._topics = frozenset((*inputs, *outputs))
-        self._logs = logs
+        self._offsets = offsets
         self._subject = subject
         self._verify = verify
         self._outages = outages
@@ -108,7 +111,7 @@ class Watchdog:
                 await self.look()
                 await asyncio.sleep(max(0.5, begin + LOOK_SECONDS - monotonic()))
         finally:
-            await self._logs.close()
+            await self._offsets.close()
 
     async def look(self) -> None:
         """Look once."""
@@ -118,20 +121,20 @@ class Watchdog:
         try:
             await self._verify()
         except StoreUnavailableError as error:
-            self._outages.missed(REDIS, str(error))
+            self._outages.mark_down(REDIS, str(error))
         else:
-            self._outages.answered(REDIS)
+            self._outages.mark_up(REDIS)
 
     async def _look_at_kafka(self) -> None:
         progress = {tp: offset for tp, offset, _ in self._subject.progress()}
         try:
-            missing, ends = await self._logs.ends(self._topics, progress)
+            missing, ends = await self._offsets.ends(self._topics, progress)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._outages.missed(KAFKA, str(error) or "no answer in time")
+            self._outages.mark_down(KAFKA, str(error) or "no answer in time")
             self._answering_since = monotonic()
             return
-        self._outages.answered(KAFKA)
-        self._subject.saw(ends)
+        self._outages.mark_up(KAFKA)
+        self._subject.note_ends(ends)
         # Once is not enough: brokers that are starting do not know all their topics yet.
         self._missing = self._missing + 1 if missing else 0
         if self._missing >= _MISSING_LOOKS:
@@ -174,3 +177,102 @@ class Watchdog:
                     f"the consumer is stuck ({self.stuck}), though Kafka answers; the worker ends, to be started anew"
                 )
             _log.warning("nothing arrives", partition=f"{tp.topic}/{tp.partition}", waiting=behind)
+
+
+class ReadingProgress:
+    """The consumer and the agents of one worker, seen from outside.
+
+    Parameters
+    ----------
+    app : faust.App
+        Started.
+    agents : list of StreamAgent
+        Who takes its batches.
+    metrics : Metrics
+        Gets lag and sources.
+    """
+
+    def __init__(self, app: Any, agents: Sequence[StreamAgent[Any]], metrics: Metrics) -> None:
+        self._app = app
+        self._agents = agents
+        self._metrics = metrics
+        self._busy_at = self._unsettled_at = self._settled_at = monotonic()
+        self._was_settled = False
+        self._ends: dict[TP, int] = {}
+        self.lag = 0.0
+        self.sources = 0
+
+    @property
+    def _consumer(self) -> BatchConsumer:
+        return cast(BatchConsumer, self._app.consumer)
+
+    def measure(self) -> None:
+        """Take note of where things are; call it a few times a second."""
+        now = monotonic()
+        self._consumer.stay()
+        if any(agent.busy for agent in self._agents):
+            self._busy_at = now
+        settled = self.settled
+        if settled and not self._was_settled:
+            self._settled_at = now
+        elif self._was_settled and not settled:
+            self._unsettled_at = now
+        self._was_settled = settled
+        assigned = self._consumer.assignment()
+        self.lag = 0.0
+        self.sources = 0
+        for agent in self._agents:
+            progress = agent.progress()
+            held = sum(sources for _, _, sources in progress)
+            self._metrics.sources.labels(agent.stream).set(held)
+            self.sources += held
+            for tp, next_offset, _ in progress:
+                end = max(
+                    self._ends.get(tp, 0), (self._consumer.highwater(tp) if tp in assigned else None) or 0
+                )
+                if end:
+                    behind = max(0, end - (next_offset or 0))
+                    # What is left may be marks of transactions, which the consumer has passed.
+                    if not agent.busy and (self._consumer.next_fetch(tp) or 0) >= end:
+                        behind = 0
+                    self._metrics.lag.labels(tp.topic, tp.partition).set(behind)
+                    self.lag += behind
+
+    @property
+    def settled(self) -> bool:
+        """Whether the group has settled and reading goes on from the stored positions."""
+        return not self._app.rebalancing and self._consumer.placed
+
+    def progress(self) -> list[tuple[TP, int | None, int]]:
+        """Partitions in hand, the next offset of each and its number of sources."""
+        return [entry for agent in self._agents for entry in agent.progress()]
+
+    def note_ends(self, ends: Mapping[TP, int]) -> None:
+        """Take note of where the logs end; a consumer that is held up does not hear of it."""
+        self._ends = dict(ends)
+
+    def idle_since(self) -> float | None:
+        """Since when nothing arrived and nothing was in hand, on the monotonic clock; None while something is."""
+        if any(agent.busy for agent in self._agents):
+            return None
+        return max(self._busy_at, self._settled_at, self._consumer.fetched_at)
+
+    def unplaced_since(self) -> float | None:
+        """Since when it has been neither reading nor waiting for partitions, on the monotonic clock."""
+        return None if self.settled else self._unsettled_at
+
+    def position(self, tp: TP) -> int | None:
+        """Offset that the consumer would fetch next, where it knows."""
+        return self._consumer.next_fetch(tp)
+
+    def group_error(self) -> BaseException | None:
+        """Why Kafka does not let this worker into its group, where the client has given up."""
+        return None if self._app.consumer is None else self._consumer.group_error()
+
+    def describe(self) -> str:
+        """Say in words what the consumer does."""
+        if self._app.rebalancing:
+            return "joining the group"
+        if not self._consumer.placed:
+            return "asking for its positions"
+        return "reading" if self._consumer.assignment() else "spare, without partitions"

@@ -10,7 +10,6 @@ from collections.abc import Coroutine, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-import faust
 import structlog
 from faust.types import TP
 
@@ -18,25 +17,23 @@ from stream_app.core.features import FeatureView
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Readings, Topics
-from stream_app.kafka import check_group, ensure_topics
-from stream_app.kinds import SENSORS, input_topic, kind_of
+from stream_app.kafka import check_group, ensure_topics, group_refusal, start_producer
+from stream_app.kafka.offsets import PartitionOffsets
+from stream_app.kinds import SENSORS, input_topics, kind_of
 from stream_app.kinds.sessions import session_configs
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import Surroundings, make_agent, make_partitions
-from stream_app.runtime.batching import BatchTransport, batched_topic
+from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
+from stream_app.runtime.delivery import BatchTransport, batched_topic
+from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
-from stream_app.runtime.kafka import faust_credentials, start_producer
-from stream_app.runtime.logs import Logs
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
-from stream_app.runtime.reading import Reading
-from stream_app.runtime.tables import NoTables
-from stream_app.runtime.watchdog import Watchdog
+from stream_app.runtime.watchdog import ReadingProgress, Watchdog
 from stream_app.settings import Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
 
@@ -45,8 +42,6 @@ __all__ = ["Worker"]
 _log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.1
-_REQUEST_SECONDS = 20.0
-"""How long a request to Kafka may take; a connection that was cut off is noticed after that."""
 _STOP_SECONDS = 1.5
 _STORE_RETRIES = 1
 """Further tries belong to `Outages`, which can be seen and broken off."""
@@ -67,7 +62,8 @@ class Worker:
     Raises
     ------
     SettingsError
-        If two streams read the same topic, no server is named, or a feature view cannot be made.
+        If two streams read the same topic or one reads what a worker writes, no server is named, or a feature view cannot be
+        made.
     """
 
     def __init__(
@@ -91,12 +87,10 @@ class Worker:
         self._began = False
         self._failure: BaseException | None = None
         self._outages: Outages | None = None
-        self._reading: Reading | None = None
+        self._reading: ReadingProgress | None = None
         self._watchdog: Watchdog | None = None
         self._outbox: Outbox | None = None
-        self._streams = {input_topic(stream, self.topics): name for name, stream in settings.streams.items()}
-        if len(self._streams) != len(settings.streams):
-            raise SettingsError("two streams read the same topic; give each its own, or make them one stream")
+        self._streams = input_topics(settings)
         self._sessions = session_configs(settings, views)
         self._references = references or {}
 
@@ -151,11 +145,11 @@ class Worker:
             producer = await start_producer(self.settings.kafka)
             stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
-            app = self._app(datadir)
+            app = make_app(self.settings, datadir)
             outages = self._outages = Outages(lambda: self._stop.is_set() or app.rebalancing, self.metrics)
-            logs = Logs(self.settings.kafka, patience=_REQUEST_SECONDS)
-            stack.push_async_callback(logs.close)
-            partitions = self._partitions(app, store, logs)
+            offsets = PartitionOffsets(self.settings.kafka, timeout=REQUEST_SECONDS)
+            stack.push_async_callback(offsets.close)
+            partitions = self._partitions(app, store, offsets)
             outbox = Outbox(
                 OutboxStore(store), producer, self.topics, partitions.claims, metrics=self.metrics
             )
@@ -185,7 +179,8 @@ class Worker:
         wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(self._outputs, 1)
         create = self.settings.worker.create_topics
         await ensure_topics(self.settings.kafka, wanted, create=create, kept={self.topics.audit})
-        await check_group(self.settings.kafka, self.settings.worker.group)
+        worker = self.settings.worker
+        await check_group(self.settings.kafka, worker.group, worker.session_timeout)
 
     @property
     def _outputs(self) -> tuple[str, ...]:
@@ -199,33 +194,7 @@ class Worker:
             for view in config.views:
                 await registry.register(view, now=time.time())
 
-    def _app(self, datadir: str) -> Any:
-        worker = self.settings.worker
-        # Faust's own web server serves tables to anybody: off. Its broker URL never holds a password.
-        return faust.App(
-            worker.group,
-            broker=";".join(f"kafka://{server}" for server in self.settings.kafka.servers),
-            broker_credentials=faust_credentials(self.settings.kafka),
-            broker_max_poll_records=worker.max_batch,
-            broker_commit_interval=max(1.0, worker.checkpoint_interval),
-            broker_session_timeout=worker.session_timeout,
-            broker_heartbeat_interval=worker.session_timeout / 3,
-            broker_rebalance_timeout=worker.session_timeout,
-            broker_request_timeout=max(_REQUEST_SECONDS, worker.session_timeout + 5.0),
-            broker_max_poll_interval=worker.max_poll_interval,
-            consumer_group_instance_id=worker.instance,
-            consumer_max_fetch_size=8_388_608,
-            stream_buffer_maxsize=2,
-            stream_wait_empty=True,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            web_enabled=False,
-            TableManager=NoTables,
-            datadir=datadir,
-            store="memory://",
-        )
-
-    def _partitions(self, app: Any, store: Store, logs: Logs) -> Partitions:
+    def _partitions(self, app: Any, store: Store, offsets: PartitionOffsets) -> Partitions:
         return make_partitions(
             self.settings,
             self._streams,
@@ -233,7 +202,7 @@ class Worker:
             store,
             references=self._references,
             metrics=self.metrics,
-            log_ranges=logs.ranges,
+            log_ranges=offsets.ranges,
             generation=lambda: app.consumer_generation_id,
         )
 
@@ -246,8 +215,13 @@ class Worker:
         outbox: Outbox,
         outages: Outages,
     ) -> list[StreamAgent[Any]]:
-        delivery = app.transport = BatchTransport(app, topics=self._streams, positions=partitions)
-        surroundings = Surroundings(
+        delivery = app.transport = BatchTransport(
+            app,
+            topics=self._streams,
+            positions=partitions,
+            isolation_level=self.settings.kafka.isolation_level,
+        )
+        context = WorkerContext(
             self.settings,
             self._sessions,
             store,
@@ -261,7 +235,7 @@ class Worker:
         )
         agents: list[StreamAgent[Any]] = []
         for topic, name in self._streams.items():
-            agent = make_agent(name, topic, surroundings)
+            agent = make_agent(name, topic, context)
             _register(app, topic, agent)
             agents.append(agent)
 
@@ -284,7 +258,7 @@ class Worker:
             well=watchdog.stuck is None and reading.settled,
             lag=reading.lag,
             sources=reading.sources,
-            untold=outbox.backlog,
+            unpublished=outbox.backlog,
             failing_since=outbox.failing_since,
         )
 
@@ -298,12 +272,12 @@ class Worker:
         freshness: FreshnessWatch,
     ) -> None:
         app.finalize()
-        reading = Reading(app, agents, self.metrics)
+        reading = ReadingProgress(app, agents, self.metrics)
         watchdog = self._watch(reading, partitions, outages)
         watching = publishing = judging = None
         keeping: list[asyncio.Task[None]] = []
         try:
-            await app.start()
+            await self._start(app, reading)
             self._began = True
             self._reading, self._watchdog, self._outbox = reading, watchdog, outbox
             watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
@@ -331,28 +305,46 @@ class Worker:
                 publishing.cancel()
             await _end("Kafka's consumer", app.stop())
 
+    async def _start(self, app: Any, reading: ReadingProgress) -> None:
+        """Start Faust, which waits for its first partitions without a bound, also where Kafka refuses them."""
+        starting = asyncio.create_task(app.start())
+        try:
+            while not starting.done():
+                await asyncio.wait((starting,), timeout=_TICK_SECONDS)
+                if not starting.done():
+                    self._check_membership(reading)
+            await starting
+        finally:
+            starting.cancel()
+
+    def _check_membership(self, reading: ReadingProgress) -> None:
+        error = reading.group_error()
+        if error is not None:
+            worker = self.settings.worker
+            raise group_refusal(self.settings.kafka, worker.group, worker.session_timeout, error)
+
     async def _keep(self, running: Coroutine[Any, Any, None]) -> None:
         try:
             await running
         except Exception as error:  # noqa: BLE001 nobody else would hear of it
             self._halt(error)
 
-    def _watch(self, reading: Reading, partitions: Partitions, outages: Outages) -> Watchdog:
+    def _watch(self, reading: ReadingProgress, partitions: Partitions, outages: Outages) -> Watchdog:
         # Not those that claims ask: questions wait for each other, and those of claims are given more time than the watchdog
         # has to see that Kafka is away. One that fails closes the connection, too: if it were shared, a partition without a
         # leader would hold up the looks at all the others again and again.
-        logs = Logs(self.settings.kafka)
+        offsets = PartitionOffsets(self.settings.kafka)
         return Watchdog(
             self._streams,
             self._outputs,
-            logs,
+            offsets,
             reading,
             verify=partitions.verify,
             outages=outages,
             rebalance_timeout=self.settings.worker.session_timeout,
         )
 
-    async def _watch_over(self, app: Any, watchdog: Watchdog, reading: Reading) -> None:
+    async def _watch_over(self, app: Any, watchdog: Watchdog, reading: ReadingProgress) -> None:
         """Measure, and halt the worker when Faust or the watchdog say that it can't go on."""
         looking = asyncio.create_task(watchdog.run())
         try:
@@ -361,6 +353,7 @@ class Worker:
                     reason = app.crash_reason
                     known = isinstance(reason, StreamgaugeError)
                     self._halt(reason if known else BrokerError(f"Kafka's client failed: {reason!r}"))
+                self._check_membership(reading)
                 reading.measure()
                 await asyncio.wait((looking,), timeout=_TICK_SECONDS)
             await looking
@@ -391,6 +384,6 @@ def _calm_garbage_collection() -> None:
 
 def _register(app: Any, topic: str, agent: StreamAgent[Any]) -> None:
     @app.agent(batched_topic(app, topic), name=f"watch.{topic}")  # type: ignore[untyped-decorator] # Faust's decorator has no types
-    async def watch(batches: Any) -> None:
-        async for batch in batches:
-            await agent(batch)
+    async def watch(stream: Any) -> None:
+        async for batches in stream:
+            await agent(batches)

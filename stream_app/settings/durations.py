@@ -1,4 +1,4 @@
-"""Durations as people write them."""
+"""Durations such as ``"5 min"``."""
 
 import re
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ _PATTERN = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)?\s*([a-z]+)?\s*", re.IGNORE
 
 
 def parse_duration(value: Any) -> float:
-    """Turn ``90``, ``"90"``, ``"90s"``, ``"1.5 min"`` or ``"week"`` into seconds.
+    """Parse a duration, such as ``90``, ``"90s"``, ``"1.5 min"`` or ``"week"``, into seconds.
 
     Raises
     ------

@@ -1,18 +1,20 @@
-"""One settings object from the environment and the monitor file."""
+"""Loading of settings from the environment and the monitor file."""
 
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream_app.errors import SettingsError
+from stream_app.settings.detectors import refused_modules
+from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.predictions import PredictionStream
 from stream_app.settings.servers import KafkaSettings, RedisSettings
-from stream_app.settings.streams import ImageStream, SensorStream, StreamSettings
+from stream_app.settings.streams import ImageStream, SensorStream
 from stream_app.settings.worker import WorkerSettings
 
 __all__ = ["DEFAULT_FILE", "MAX_FILE_BYTES", "Settings", "load_settings", "read_environment", "read_file"]
@@ -70,12 +72,24 @@ class Settings(BaseSettings):
     kafka: Annotated[KafkaSettings, BeforeValidator(_kafka)] = KafkaSettings()
     redis: Annotated[RedisSettings, BeforeValidator(_redis)] = RedisSettings()
     prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    detector_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
     streams: dict[str, StreamSettings] = {
         "sensors": SensorStream(),
         "images": ImageStream(),
         "predictions": PredictionStream(),
     }
+
+    @model_validator(mode="after")
+    def _imports_allowed_modules_only(self) -> Self:
+        for name, stream in self.streams.items():
+            for detector in refused_modules(stream, self.detector_modules):
+                module = detector.partition(":")[0]
+                raise ValueError(
+                    f"streams.{name}.detectors: {detector} would import code; to allow it, set "
+                    f'detector_modules = ["{module}"]'
+                )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -86,7 +100,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 as above
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 as above
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over what the file says."""
+        """Give the environment precedence over the file."""
         return _Environment(settings_cls), init_settings
 
 
@@ -114,7 +128,7 @@ def load_settings(path: str | Path | None = None) -> Settings:
 
 
 def read_file(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
-    """Read what the monitor file says, before it is validated: the file's path and its tables.
+    """Read the monitor file without validation: its path and its tables.
 
     Raises
     ------
@@ -146,16 +160,15 @@ def _text(file: Path) -> str:
 
 
 def read_environment() -> dict[str, Any]:
-    """Read what the environment says, before it is validated."""
+    """Read the environment without validation."""
     said = _Environment(Settings)()
     return {"kafka": _kafka(said["kafka"])} | said if "kafka" in said else said
 
 
 def _explain(file: Path, content: Mapping[str, Any], detail: Any) -> str:
     location = [str(part) for part in detail["loc"]]
-    if location[:1] == ["streams"]:
-        # Pydantic puts the kind of a stream after its name, where the file has nothing.
-        location[2:3] = ["kind"] if detail["type"] == "kind" else []
+    if detail["type"] == "kind":
+        location.append("kind")
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = "no such setting"

@@ -1,4 +1,4 @@
-"""What the monitor file says of a stream of predictions."""
+"""Settings of a stream of predictions."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
-from stream_app.settings.table import Table
+from stream_app.settings.table import Stream, Table, TopicName
 
 __all__ = ["FairnessSettings", "PredictionStream", "RetrainingSettings"]
 
@@ -33,7 +33,7 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_texts)]
 
 
 class FairnessSettings(Table):
-    """Groups that should be treated alike, and what answers are good for them.
+    """Groups that should be treated alike, and the answers that are favourable.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ class FairnessSettings(Table):
     window : int
         Labelled predictions over which groups are compared.
     reference : str
-        The group that the others are compared with; by default the one with the highest share of favourable answers.
+        Group that others are compared with; by default the one with the highest share of favourable answers.
     impact : float
         Smallest allowed ratio of the shares of favourable answers; 0.8 is the four-fifths rule.
     opportunity : float
         Largest allowed difference of the true positive rates.
     level : float
-        Probability of any false violation in one window, at most.
+        Highest probability of any false violation in one window.
     minimum : int
-        Predictions below which a group is too small to judge.
+        Smallest number of predictions with which a group is judged.
     max_groups : int
-        Most groups of a category that are compared; predictions for others are left out.
+        Most groups of a category that are compared; predictions about others are ignored.
     """
 
     favourable: Annotated[Names, Field(min_length=1)]
@@ -69,24 +69,24 @@ class FairnessSettings(Table):
 
 
 class RetrainingSettings(Table):
-    """What is a reason to train a model again, and how often one may be published.
+    """Reasons to retrain a model, and how often one may be published.
 
     Parameters
     ----------
     performance : bool
         A credible drop of accuracy.
     concept_drift : bool
-        A change found in the errors.
+        A change of the error rate.
     drifted_features : int or false
-        So many features in drift at once.
+        This many features drift at once.
     psi : float or false
         A feature whose population stability index is above this.
     new_samples : int or false
-        So many new labelled predictions.
+        This many new labelled predictions.
     hold : duration
-        A drop, drifted features or an index must last so long before they count.
+        How long a drop, drifted features or an index must last to count.
     cool_down : duration
-        No trigger follows for so long after a trigger or a new version of the model.
+        Time after a trigger or a new model version without another trigger.
     """
 
     performance: bool = True
@@ -98,77 +98,77 @@ class RetrainingSettings(Table):
     cool_down: Duration = 86_400.0
 
 
-class PredictionStream(Table):
-    """A stream of what models answer, with the truth beside it or later, and how it is watched.
+class PredictionStream(Stream):
+    """Settings of a stream of predictions, whose labels come with them or later.
 
     Parameters
     ----------
     topic : str, optional
         The topic to read; by default ``predictions`` under the prefix.
     labels : list of str, int or bool, optional
-        The labels that exist; events with another one are dead letters. Any label by default.
+        Valid labels; events with another one are dead letters. Any label by default.
     label_within : duration
-        How long a prediction waits for its label, in event time; later it counts as missing.
+        How long a prediction waits for its label, in event time; then the label is missing.
     max_waiting : int
-        Most predictions of a model that wait for their labels; of more, the oldest count as missing.
+        Most predictions of a model that wait for labels; beyond, the oldest labels are missing.
     window : int
-        Predictions over which accuracy and the like are taken.
+        Predictions over which accuracy and other figures are computed.
     baseline : int
-        First labelled predictions of a model, from which its accuracy is learned.
+        First labelled predictions of a model, from which its baseline is learned.
     baseline_accuracy : float or false
-        The expected accuracy, where it is known.
+        The expected accuracy, if known.
     max_drop : float
-        An alert fires when the accuracy is credibly more than this below the baseline.
+        An alert fires if accuracy is credibly more than this below the baseline.
     max_overconfidence : float or false
-        An alert fires when confidence exceeds accuracy credibly by more than this above what it did in the baseline.
+        An alert fires if confidence exceeds accuracy credibly by more than this above the baseline's excess.
     class_mix : {"stable", "free"}
-        Whether the estimate of accuracy without labels may assume that the mix of classes stays as it was.
+        Whether the accuracy estimate without labels assumes a stable mix of true classes.
     max_failures : float or false
-        An alert fires when credibly more than this share of the predictions fails.
+        An alert fires if credibly more than this share of the predictions fails.
     max_latency : duration or false
-        An alert fires when credibly more than `slow_share` of the predictions take longer.
+        An alert fires if credibly more than `slow_share` of the predictions take longer.
     slow_share : float
-        See `max_latency`; 0.05 makes it a limit of the 95th percentile.
+        Share for `max_latency`; 0.05 limits the 95th percentile.
     budget : str
         False alarms allowed over all models and detectors of the stream.
     expected_sources : int
-        The number of models over which the budget is divided.
+        Number of models that share the budget.
     detectors : list of tables, optional
-        River detectors on the errors, without `channels` and `every`; ``adwin``, only counted, by default.
+        Detectors of the errors (0 or 1), without `channels` and `every`; by default ``adwin``, counted only.
     feature_window : int
-        Predictions in a window that is compared with the first two, for drift of features and classes.
+        Predictions in a window for drift of features and classes; each is compared with the first two.
     feature_alerts : bool
-        Whether such drift raises alerts, or is only a reason to train again.
+        Whether such drift raises alerts, or is only a reason to retrain.
     slices : bool
-        Whether to search for parts of the input in which the model errs more often than overall.
+        Whether to search for weak slices of the input.
     slice_window : int
-        Labelled predictions that are searched.
+        Labelled predictions that are searched for slices.
     slice_every : int
-        Labelled predictions from one search to the next.
+        Labelled predictions between two searches.
     fairness : table, optional
         Groups that should be treated alike; see below.
     versions : list of str
         Versions of the model to compare, the one in use first.
     retraining : table
-        What is a reason to train again; see below.
+        Reasons to retrain; see below.
     lateness : duration
-        Predictions that are older than the newest one of their model by more than this are dead letters.
+        Allowed lateness: predictions further behind their model's newest one are dead letters.
     max_future : duration
-        Events whose time is later than their record's own by more than this are dead letters.
+        Events whose time is further ahead of their record's time are dead letters.
     source_ttl : duration
-        A model without events for longer is forgotten, and starts cold when it comes back. At least `lateness` and `label_within`.
+        A model without events for longer is forgotten and later starts cold. At least `lateness` and `label_within`.
     max_sources : int
-        Most models of a partition; of more, the one without events for longest is forgotten.
+        Most models of a partition; beyond, the one without events for longest is forgotten.
     cooldown : duration
-        An alert does not fire again for so long after it was resolved; what still lasts then fires then.
+        Time after an alert resolved in which it does not fire again; a condition that still holds then fires.
     resolve_after : duration
-        An alert about a moment (drift, changepoint) is resolved after so long.
+        Time after which an alert about a moment (drift, changepoint) resolves.
     feature_ttl : duration
-        Live features of a model without events are kept for so long.
+        How long live features of a model without events are kept.
     """
 
     kind: Literal["predictions"] = "predictions"
-    topic: str | None = None
+    topic: TopicName | None = None
     labels: Names | None = None
     label_within: Annotated[Duration, Field(gt=0)] = 3600.0
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000

@@ -1,4 +1,4 @@
-"""Passwords and tokens, as values or in files of their own, as containers mount them."""
+"""Passwords and tokens, given as values or in files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where Kafka and Redis are, and how to be let in."""
+"""Settings of Kafka and Redis: addresses, logins, certificates."""
 
 import re
 import ssl
@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from stream_app.settings.redis_url import normalise_redis_url
 from stream_app.settings.secrets import one_secret
 from stream_app.settings.tls import TlsFiles, tls_context
 
@@ -68,7 +69,7 @@ class _Server(BaseModel):
 
 
 class KafkaSettings(_Server):
-    """How to reach Kafka.
+    """Address and login of Kafka.
 
     Parameters
     ----------
@@ -84,12 +85,15 @@ class KafkaSettings(_Server):
         Certificates that are trusted; the system's where none are named.
     cert_file, key_file, key_password, key_password_file
         Our own certificate and its key (mutual TLS).
+    isolation_level : str
+        ``read_committed`` or ``read_uncommitted``: whether events of open and aborted transactions are read.
     """
 
     bootstrap: str = ""
     security: Protocol = "PLAINTEXT"
     sasl_mechanism: Mechanism = "SCRAM-SHA-512"
     allow_plaintext_password: bool = False
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
 
     @field_validator("bootstrap")
     @classmethod
@@ -124,7 +128,7 @@ class KafkaSettings(_Server):
         return [part.strip() for part in self.bootstrap.split(",") if part.strip()]
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return what TLS needs; None where there is none.
+        """Return the TLS context; None without TLS.
 
         Raises
         ------
@@ -135,12 +139,13 @@ class KafkaSettings(_Server):
 
 
 class RedisSettings(_Server):
-    """How to reach Redis.
+    """Address and login of Redis.
 
     Parameters
     ----------
     url : str
-        ``redis://host:port/db``, ``rediss://`` for TLS. A password in it is never shown.
+        ``redis://host:port/db``, ``rediss://`` for TLS; kept in the form that `normalise_redis_url` gives. A password in it is
+        never shown.
     prefix : str
         First part of every key.
     cluster : bool
@@ -164,25 +169,9 @@ class RedisSettings(_Server):
 
     @field_validator("url")
     @classmethod
-    def _scheme(cls, value: SecretStr) -> SecretStr:
+    def _normalised(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        if not text:
-            return value
-        try:
-            parts = urlsplit(text)
-            _ = parts.port
-        except ValueError:
-            # What urlsplit says quotes a part of the address, which may be the password.
-            raise ValueError(
-                "not a URL, like redis://:PASSWORD@localhost:6379/0; in a password, write / ? # @ as %2F %3F %23 %40"
-            ) from None
-        if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
-            raise ValueError("not a Redis URL, like redis://localhost:6379/0")
-        options = parse_qs(parts.query, keep_blank_values=True)
-        if any(name.startswith("ssl") for name in options):
-            # They could turn the check of the certificate off.
-            raise ValueError("no ssl options in the URL; set ca_file, cert_file and key_file instead")
-        return value
+        return SecretStr(normalise_redis_url(text)) if text else value
 
     @model_validator(mode="after")
     def _strong(self) -> Self:
@@ -207,7 +196,7 @@ class RedisSettings(_Server):
                 raise ValueError("a login is in the URL and in username or password; leave one out")
             if not self.login_password:
                 raise ValueError("username is set without password (or password_file)")
-        if self.cluster and parts.scheme and (parts.scheme == "unix" or parts.path not in {"", "/", "/0"}):
+        if self.cluster and parts.scheme and (parts.scheme == "unix" or parts.path not in {"", "/0"}):
             raise ValueError("a Redis Cluster has hosts, and database 0 only: redis://HOST:PORT")
         if parts.scheme and parts.scheme != "rediss":
             self._refuse_files_without_tls("begin the URL with rediss://")
@@ -226,13 +215,12 @@ class RedisSettings(_Server):
 
     @property
     def shown(self) -> str:
-        """The URL without its password, for messages."""
+        """The URL without its password, for errors and logs."""
         parts = urlsplit(self.url.get_secret_value())
-        place = parts.hostname or parts.path
-        return f"{parts.scheme}://{place}{f':{parts.port}' if parts.port else ''}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2] or parts.path}"
 
     def connection_options(self) -> dict[str, Any]:
-        """Return what a client of Redis needs besides the URL to be let in.
+        """Return options of a Redis client besides the URL: login and TLS.
 
         Raises
         ------

@@ -1,14 +1,15 @@
-"""What the monitor file says of one stream."""
+"""Settings of streams of readings and of sessions."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
-from stream_app.settings.predictions import PredictionStream
-from stream_app.settings.table import Table
+from stream_app.settings.holidays import holiday_dates
+from stream_app.settings.table import Stream, Table, TopicName
 from stream_app.settings.views import ViewSettings
 
 __all__ = [
@@ -16,12 +17,11 @@ __all__ = [
     "ImageStream",
     "SensorStream",
     "SessionStream",
-    "StreamSettings",
 ]
 
 
 class ChannelSettings(Table):
-    """Limits of one number: readings outside are a quality problem, session events outside are refused.
+    """Limits of a number: readings outside are a quality problem, session events outside are refused.
 
     Parameters
     ----------
@@ -47,6 +47,31 @@ def _named(value: Any) -> Any:
     raise ValueError('a list of channel names or a table of limits is expected, like ["flow", "pressure"]')
 
 
+_V = TypeVar("_V", str, float)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"no time zone is named {name!r}; expected a name like Europe/Berlin") from None
+    return name
+
+
+def _holidays(names: tuple[str, ...]) -> tuple[str, ...]:
+    holiday_dates(names)
+    return names
+
+
+def _each_once(values: tuple[_V, ...]) -> tuple[_V, ...]:
+    twice = next((one for one in values if values.count(one) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is there twice")
+    return values
+
+
+_Period = Annotated[Duration, Field(ge=60.0, le=366 * 86_400.0)]
+
 _EVENTS = re.compile(r"\s*(\d+)\s+events?\s*", re.IGNORECASE)
 
 
@@ -55,55 +80,72 @@ def _window(value: Any) -> Any:
     return None if isinstance(value, str) and _EVENTS.fullmatch(value) else value
 
 
-class SensorStream(Table):
-    """A stream of sensor readings and how it is watched.
+class SensorStream(Stream):
+    """Settings of a stream of sensor readings.
 
     Parameters
     ----------
     topic : str, optional
         The topic to read; by default ``sensor.readings`` under the prefix.
     channels : list or table, optional
-        The channels that every reading must have: their names, or a table of name to limits. Learned by default.
+        Channels that every reading must have: names, or a table of name to limits. Learned by default.
+    categories : list of str
+        Channels whose values are categories, as texts or codes, such as the mode of a pump; new categories and shifts of
+        their shares raise alerts.
     budget : str
         False alarms allowed over all sources, channels and detectors of the stream, such as ``"2 per 30 days"`` or
         ``"3 per 100000 events"``.
     warmup : int
         Events of a source from which its reference is learned.
     reference : str, optional
-        A CSV, JSONL or Parquet file of normal operation of one source. Detectors learn from it before the first event, instead of
-        a warm-up.
+        A CSV, JSONL or Parquet file of normal operation of one source, from which detectors learn instead of a warm-up.
+    periods : list of durations
+        Periods of seasons to look for, such as ``["1d", "1w"]``; a season is removed from a channel where that improves its
+        forecast. By default a day.
+    timezone : str
+        Time zone of days and weeks, such as ``"Europe/Berlin"``.
+    holidays : list of str
+        Days that count as Sundays in a weekly season: dates, such as ``"2026-12-25"``, or countries with or without a
+        subdivision, such as ``"DE"`` or ``"US-CA"``, which need the extra ``calendar``.
     window : duration or "N events"
-        Length of the rolling windows whose statistics are served as live features, in event time or in events.
+        Length of the rolling window of live features, in event time or events.
     window_rows : int
-        The most events that a window by time keeps.
+        Most events that a window in event time keeps.
     lateness : duration
-        Readings that are older than the newest one of their source by more than this are dead letters.
+        Allowed lateness: readings further behind their source's watermark are dead letters. A single reading with a wrong
+        time does not move the watermark.
     max_future : duration
-        Readings whose time is later than their record's own by more than this are dead letters.
+        Readings whose time is further ahead of their record's time are dead letters.
     source_ttl : duration
-        A source without events for longer is forgotten, and starts cold when it comes back. At least `lateness`.
+        A source without events for longer is forgotten and later starts cold. At least `lateness`.
     max_sources : int
-        Most sources of a partition; of more, the one without events for longest is forgotten.
+        Most sources of a partition; beyond, the one without events for longest is forgotten.
     expected_sources : int
-        The number of sources over which the budget is divided.
+        Number of sources that share the budget.
     silent_after : duration, optional
-        A source without events for longer is silent. Learned from its own gaps by default.
+        A source without events for longer is silent. Learned from its gaps by default.
     cooldown : duration
-        An alert does not fire again for so long after it was resolved; what still lasts then fires then.
+        Time after an alert resolved in which it does not fire again; a condition that still holds then fires.
     resolve_after : duration
-        An alert about a moment (drift, changepoint) is resolved after so long.
+        Time after which an alert about a moment (drift, changepoint) resolves.
     feature_ttl : duration
-        Live features of a source without events are kept for so long.
+        How long live features of a source without events are kept.
     detectors : list of tables
-        Detectors beside the default ones. They keep no budget.
+        Detectors beside the default ones. They have no budget.
     """
 
     kind: Literal["sensors", "images"] = "sensors"
-    topic: str | None = None
+    topic: TopicName | None = None
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
+    categories: Annotated[tuple[str, ...], Field(max_length=32), AfterValidator(_each_once)] = ()
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
     reference: str | None = None
+    periods: Annotated[tuple[_Period, ...], Field(min_length=1, max_length=4), AfterValidator(_each_once)] = (
+        86_400.0,
+    )
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    holidays: Annotated[tuple[str, ...], AfterValidator(_holidays)] = ()
     window: Annotated[Duration | None, BeforeValidator(_window)] = 60.0
     window_rows: Annotated[int, Field(ge=2, le=100_000)] = 120
     lateness: Duration = 60.0
@@ -139,8 +181,10 @@ class SensorStream(Table):
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:
-        """The declared channels, or None where they are learned."""
-        return None if self.channels is None else tuple(self.channels)
+        """The declared channels of numbers, or None where they are learned."""
+        if self.channels is None:
+            return None
+        return tuple(name for name in self.channels if name not in self.categories)
 
     @property
     def draws(self) -> bool:
@@ -158,7 +202,7 @@ class SensorStream(Table):
 
 
 class ImageStream(SensorStream):
-    """A stream of features of images, as those of a camera or of uploads, and how it is watched.
+    """Settings of a stream of image features, such as those of a camera.
 
     The settings are those of a stream of sensors, with other defaults: the topic is ``image.features`` under the prefix, the budget is
     per image, because images come as people send them, and windows count images. Each image is an independent draw, so an odd one
@@ -175,8 +219,8 @@ class ImageStream(SensorStream):
 _RESERVED = frozenset({"ts", "type", "values", "attributes", "id"})
 
 
-class SessionStream(Table):
-    """A stream of what entities (customers, users, cards) did, and the feature views that are kept of them.
+class SessionStream(Stream):
+    """Settings of a stream of session events of entities (customers, users, cards), and of its feature views.
 
     Parameters
     ----------
@@ -193,7 +237,7 @@ class SessionStream(Table):
     """
 
     kind: Literal["sessions"] = "sessions"
-    topic: str | None = None
+    topic: TopicName | None = None
     entity_field: Annotated[str, Field(min_length=1, max_length=256)] = "entity"
     limits: dict[str, ChannelSettings] = Field({})
     max_future: Duration = 86_400.0
@@ -206,22 +250,3 @@ class SessionStream(Table):
                 f"entity_field cannot be {self.entity_field!r}, which says something else of an event"
             )
         return self
-
-
-def _kind(said: Any) -> Any:
-    # A stream that says nothing is one of sensors.
-    return said.get("kind", "sensors") if isinstance(said, dict) else getattr(said, "kind", None)
-
-
-StreamSettings = Annotated[
-    Annotated[SensorStream, Tag("sensors")]
-    | Annotated[ImageStream, Tag("images")]
-    | Annotated[PredictionStream, Tag("predictions")]
-    | Annotated[SessionStream, Tag("sessions")],
-    Discriminator(
-        _kind,
-        custom_error_type="kind",
-        custom_error_message='no such kind of stream; kind is "sensors", "images", "predictions" or "sessions"',
-    ),
-]
-"""A stream of any kind."""

@@ -1,11 +1,43 @@
-"""A table of the monitor file."""
+"""Base models of tables of the monitor file."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from typing import Annotated
 
-__all__ = ["Table"]
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+__all__ = ["Stream", "Table", "TopicName"]
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+def _topic_name(name: str) -> str:
+    if not _TOPIC.fullmatch(name) or name in (".", ".."):
+        raise ValueError(
+            f"{name[:80]!r} is no name that Kafka takes: 1 to 249 of the letters a to z and A to Z, digits, '.', '_' and '-'"
+        )
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_topic_name)]
+"""The name of a topic of Kafka."""
 
 
 class Table(BaseModel):
-    """A table that knows all its keys: one that is misspelt is an error."""
+    """Base model of a table: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stream(Table):
+    """A stream, of whatever kind: the base of the settings of each kind.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the kind; its default is that of the model.
+    topic : str, optional
+        The topic to read; that of the kind by default.
+    """
+
+    kind: str
+    topic: TopicName | None = None

@@ -1,4 +1,4 @@
-"""TLS towards Kafka and Redis: which certificates are trusted, which one is shown, and why a server is refused."""
+"""TLS to Kafka and Redis: trusted authority, client certificate, reasons of a refusal."""
 
 import ssl
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ class TlsFiles:
 
 
 def tls_context(table: str, files: TlsFiles) -> ssl.SSLContext:
-    """Make what a client needs for TLS 1.2 or later; certificate and host name of the server are always checked.
+    """Make a client context for TLS 1.2 or later; certificate and host name of the server are always checked.
 
     Parameters
     ----------
     table : str
         ``kafka`` or ``redis``, for the message.
     files : TlsFiles
-        Certificates.
+        Certificate authority, client certificate and key.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def tls_context(table: str, files: TlsFiles) -> ssl.SSLContext:
 
 
 def tls_problem(error: BaseException) -> str | None:
-    """Say in words what is wrong where an error comes from TLS; None where it does not.
+    """Describe an error of TLS; None for other errors.
 
     Such an error does not go away by trying again: one side does not trust the other.
 

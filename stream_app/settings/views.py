@@ -1,4 +1,4 @@
-"""What the monitor file says of a feature view: one line a feature, close to how people would say it."""
+"""Settings of feature views."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -18,7 +18,7 @@ _ALL = "*"
 
 
 class ConditionSettings(Table):
-    """What an event must be like to count; a text such as ``"amount < 0"`` stands for one."""
+    """A condition on events; may be written as a text such as ``"amount < 0"``."""
 
     field: Annotated[str, Field(min_length=1)]
     """``type``, or the name of an attribute or value of the event."""
@@ -67,28 +67,28 @@ _OF_EVENTS = frozenset({"count", "time_since_last", "rate"})
 
 
 class FeatureSettings(Table):
-    """One feature: an aggregation with the field it is of, and the window over which.
+    """One feature: an aggregation of a field over a window.
 
     Parameters
     ----------
     count, time_since_last, rate : str
-        ``"*"`` for all events, or the field that they must have.
+        ``"*"`` for all events, or a field that they must have.
     sum, mean, min, max, last, distinct : str
-        The field.
+        The field that is aggregated.
     ratio : list of two str
-        Names of the features that are the dividend and the divisor.
+        Names of the dividend and the divisor, both features of the view.
     window : duration
-        A sliding window of this length.
+        Length of a sliding window.
     delay : duration
-        How long before the reader's instant the window ends.
+        How long before the reader's instant the sliding window ends.
     session : duration
-        A session window: since the entity's last pause longer than this.
+        Session window: since the entity's last pause longer than this.
     longest : duration
-        How far back a session reaches at most.
+        Longest session.
     all_time : bool
-        Since the entity is known.
+        Over all events since the entity is known.
     where : list of conditions
-        Events for which all hold.
+        Conditions that an event must fulfil to count.
     """
 
     count: str | None = None
@@ -135,40 +135,40 @@ class FeatureSettings(Table):
 
     @property
     def of(self) -> str | None:
-        """Whatever the aggregation is of; None for a ratio."""
+        """Argument of the aggregation; None for a ratio."""
         return None if self.ratio is not None else str(getattr(self, self.aggregation))
 
     @property
     def field(self) -> str | None:
-        """The field that it is of; None for all events."""
+        """Field of the aggregation; None for all events."""
         return None if self.of == _ALL else self.of
 
 
 class ViewSettings(Table):
-    """A feature view; its features are a table of their own.
+    """Settings of a feature view.
 
     Parameters
     ----------
     name : str
         Letters, digits, ``_ . -``.
     version : int
-        A change of the definition needs a new one.
+        Number of the definition; each change needs a new one.
     entity : str
-        What an entity is, in a word; for people to read.
+        Word for an entity, such as customer.
     where : list of conditions
-        Events for which one does not hold are no part of the view.
+        Conditions that an event must fulfil to belong to the view.
     freshness : duration
-        Features of an entity without events for longer are stale.
+        Features of an entity without events for longer are stale; a silent view raises an alert.
     lateness : duration
-        How much older than its entity's newest an event may be.
+        Allowed lateness behind the entity's newest event.
     history : duration
-        How far before an entity's newest event a reader may still ask.
+        How far before an entity's newest event a reader may ask.
     ttl : duration
         How long an entity without events is remembered; 0 means twice as long as its events are kept.
     max_events : int
-        Most events of an entity that are kept; of more, the oldest are dropped.
+        Most events kept per entity; beyond, the oldest are dropped.
     features : table
-        Name of each feature to its aggregation; their order belongs to the definition.
+        Name of each feature to its aggregation; the order is part of the definition.
     """
 
     name: str

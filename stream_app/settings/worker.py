@@ -1,4 +1,4 @@
-"""What the monitor file says of the worker."""
+"""Settings of the worker."""
 
 import ipaddress
 from typing import Annotated, Literal, Self
@@ -14,31 +14,29 @@ _SHORTEST_TOKEN = 16
 
 
 class WorkerSettings(BaseModel):
-    """How a worker runs.
+    """Settings of a worker.
 
     Parameters
     ----------
     group : str
         Consumer group; workers of one group share the partitions.
     instance : str, optional
-        A lasting name of this worker, unique in its group: after a crash it takes its partitions back at once,
-        without waiting for the session of its dead predecessor to end.
+        A lasting name of this worker, unique in its group: after a crash its partitions come back at once.
     max_batch : int
         Most events of one delivery, over all partitions.
     checkpoint_interval : duration
-        State and position are stored this often.
+        Time between two checkpoints.
     create_topics : bool
-        Make topics that are missing, input topics with `partitions` partitions.
+        Create missing topics, input topics with `partitions` partitions.
     session_timeout : duration
-        A worker that was not heard of for so long loses its partitions to others.
+        A worker not heard of for so long loses its partitions.
     max_poll_interval : duration
-        A worker whose own loop stands still for so long leaves the group by itself.
+        A worker whose loop stands still for so long leaves the group.
     max_sources_in_memory : int
         Sources beyond these wait in Redis until they come again, those first that have been unseen for longest. Ten entities of
         sessions count as one.
     on_old_state : str
-        ``stop`` or ``cold``: what becomes of a state that an older version wrote and nothing upgrades. A source that starts
-        cold learns anew.
+        ``stop`` or ``cold``: what becomes of a state that an older version wrote. A source that starts cold learns anew.
     max_bad_ratio, max_bad_run
         The worker stops when more than this share of the last 10,000 events, or this many in a row, are dead letters.
     metrics_port : int

@@ -1,16 +1,14 @@
 """Readers and writers of Redis: alerts, features, checkpoints."""
 
-from stream_app.store.alerts import AlertReader, AlertWriter
-from stream_app.store.checkpoints import Checkpoint, CheckpointStore, Seen
+from stream_app.store.alerts import Acknowledgement, AlertReader, AlertWriter, Notice, NoticeWriter
+from stream_app.store.checkpoints import Checkpoint, CheckpointStore, LastSeen
 from stream_app.store.connection import Store, connect, open_store
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
-from stream_app.store.firing import FiringAlerts
-from stream_app.store.freshness import FreshnessStore, StoredEvent
+from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
-from stream_app.store.notices import Notice, NoticeWriter
 from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
@@ -18,6 +16,7 @@ from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
     "GRACE_SECONDS",
+    "Acknowledgement",
     "AlertReader",
     "AlertWriter",
     "BlockingStore",
@@ -34,13 +33,13 @@ __all__ = [
     "FiringAlerts",
     "FreshnessStore",
     "Keys",
+    "LastSeen",
     "Notice",
     "NoticeWriter",
     "OutboxEntry",
     "OutboxStore",
     "Query",
     "RegisteredView",
-    "Seen",
     "Store",
     "StoredEvent",
     "StoredLog",

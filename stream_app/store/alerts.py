@@ -1,31 +1,56 @@
-"""Alerts in Redis: each beginning and each end is told once."""
+"""Alerts and notices in Redis: each is recorded exactly once. What is read is checked: others may write to the same keys."""
 
-import json
+import logging
 import re
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from types import MappingProxyType
+from typing import Annotated
 
-from stream_app.errors import StoreError
-from stream_app.events import Alert
+import msgspec
+from pydantic import ValidationError
+
+from stream_app.errors import StateError, StoreError
+from stream_app.events import MAX_INSTANT, Alert
+from stream_app.events.audit import AuditRecord
+from stream_app.events.trigger import RetrainingTrigger
 from stream_app.store.connection import Store
-from stream_app.store.fence import Fence
-from stream_app.store.marked import marked
+from stream_app.store.fence import Fence, fenced_pipeline
 from stream_app.store.scripts import script
-from stream_app.store.stored_alert import parsed_alert
 
-__all__ = ["AlertReader", "AlertWriter"]
+__all__ = [
+    "NOTICES",
+    "Acknowledgement",
+    "AlertReader",
+    "AlertWriter",
+    "Notice",
+    "NoticeWriter",
+    "parse_alert",
+    "sound_alerts",
+]
+
+_log = logging.getLogger(__name__)
+
+Notice = RetrainingTrigger | AuditRecord
+"""What is published of models, beside alerts."""
+
+NOTICES: MappingProxyType[str, type[Notice]] = MappingProxyType(
+    {"trigger": RetrainingTrigger, "audit": AuditRecord}
+)
+"""By the field of an outbox's entry that holds one."""
+
+_FIELDS = {kind: field for field, kind in NOTICES.items()}
 
 _KEPT_SECONDS = 30 * 86_400
-"""After their end; as long as they fire they stay."""
+"""Notices, and alerts after their end; as long as they fire they stay."""
 _STREAM_LENGTH = 100_000
 _READ_AT_ONCE = 500
 _ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 class AlertWriter:
-    """Writes alerts, so that telling one again changes nothing.
+    """Writes alerts, so that writing one again changes nothing.
 
-    The alerts of a partition's owner are fenced, and put into the partition's outbox together with being told.
+    The alerts of a partition's owner are fenced, and put into the partition's outbox in the same step.
     """
 
     def __init__(self, store: Store) -> None:
@@ -59,7 +84,7 @@ class AlertWriter:
         if not alerts:
             return []
         keys = self._store.keys
-        async with self._store.errors("writing alerts"), marked(self._store, fence) as pipe:
+        async with self._store.errors("writing alerts"), fenced_pipeline(self._store, fence) as pipe:
             outbox = pipe.outbox_keys
             for alert in alerts:
                 await self._raise(
@@ -79,11 +104,71 @@ class AlertWriter:
             return [new == 1 for new in await pipe.execute()]
 
 
+class NoticeWriter:
+    """Writes notices of models, so that writing one again changes nothing; each goes into the outbox of its partition."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._record = store.client.register_script(script("fence", "tell_notice"))
+
+    async def write(self, notices: Sequence[Notice], fence: Fence) -> list[bool]:
+        """Write notices in one round trip.
+
+        Parameters
+        ----------
+        notices : sequence of RetrainingTrigger or AuditRecord
+            In the order of their events.
+        fence : Fence
+            The partition they come from.
+
+        Returns
+        -------
+        list of bool
+            For each, whether it was new.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        StoreError
+            If Redis cannot be reached or refuses the write; some may have been written, writing again is safe.
+        """
+        if not notices:
+            return []
+        async with self._store.errors("writing notices"), fenced_pipeline(self._store, fence) as pipe:
+            outbox = pipe.outbox_keys
+            for notice in notices:
+                await self._record(
+                    keys=[self._store.keys.notice(notice.id), *outbox],
+                    args=[*pipe.owner, _FIELDS[type(notice)], notice.model_dump_json(), _KEPT_SECONDS],
+                    client=pipe.client,
+                )
+            return [new == 1 for new in await pipe.execute()]
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """A person's note that they have seen an alert.
+
+    Parameters
+    ----------
+    by, comment : str
+        Who, and what they said.
+    at : float
+        When, in epoch seconds.
+    """
+
+    by: str
+    comment: str
+    at: Annotated[float, msgspec.Meta(ge=0, lt=MAX_INSTANT)]
+
+
 class AlertReader:
     """Looks alerts up and follows them.
 
-    What is no alert where one should be is a `StateError` that names the key; a store that is away or refuses is a
-    `StoreError`.
+    An entry that is no alert is named in the log and passed over; where it alone was asked for, it is a `StateError`. A store
+    that is away or refuses is a `StoreError`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -91,34 +176,35 @@ class AlertReader:
 
     async def show(self, alert_id: str) -> Alert | None:
         """Return one alert by its id or the unambiguous beginning of it; None if there is none."""
+        key = self._store.keys.alert(alert_id)
         async with self._store.errors("reading an alert"):
-            found = await self._store.client.hget(self._store.keys.alert(alert_id), "alert")
+            found = await self._store.client.hget(key, "alert")
             if found is None and _ID_BEGINNING.fullmatch(alert_id):
-                pattern = self._store.keys.alert(alert_id) + "*"
-                matches = [key async for key in self._store.client.scan_iter(match=pattern, count=1000)]
+                matches = [one async for one in self._store.client.scan_iter(match=f"{key}*", count=1000)]
                 if len(matches) == 1:
-                    found = await self._store.client.hget(matches[0], "alert")
-        return None if found is None else parsed_alert(found, self._store.keys.alert(alert_id))
+                    key = matches[0].decode()
+                    found = await self._store.client.hget(key, "alert")
+        return None if found is None else parse_alert(found, key)
 
     async def firing(self) -> list[Alert]:
         """All alerts that are firing, oldest first."""
         async with self._store.errors("reading the firing alerts"):
             ids = await self._store.client.zrange(self._store.keys.firing, 0, -1)
-            keys = [self._store.keys.alert(each.decode()) for each in ids]
+            keys = [self._store.keys.alert(each.decode(errors="replace")) for each in ids]
             raws: list[bytes | None] = []
             for first in range(0, len(keys), _READ_AT_ONCE):
                 async with self._store.client.pipeline(transaction=False) as pipe:
                     for key in keys[first : first + _READ_AT_ONCE]:
                         pipe.hget(key, "alert")
                     raws += await pipe.execute()
-        return [parsed_alert(raw, key) for key, raw in zip(keys, raws, strict=True) if raw is not None]
+        return list(sound_alerts((raw, key) for key, raw in zip(keys, raws, strict=True) if raw is not None))
 
     async def recent(self, count: int) -> list[Alert]:
         """Return the newest beginnings and ends, oldest first."""
         async with self._store.errors("reading alerts"):
             entries = await self._store.client.xrevrange(self._store.keys.alerts, count=count)
         key = self._store.keys.alerts
-        return [parsed_alert(fields.get(b"alert"), key) for _, fields in reversed(entries)]
+        return list(sound_alerts((fields.get(b"alert"), key) for _, fields in reversed(entries)))
 
     async def position(self) -> str:
         """Where the stream of alerts ends now, for `follow`."""
@@ -146,7 +232,8 @@ class AlertReader:
             entries = answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
             for entry, fields in entries:
                 last = entry.decode()
-                yield parsed_alert(fields.get(b"alert"), key)
+                for alert in sound_alerts([(fields.get(b"alert"), key)]):
+                    yield alert
 
     async def acknowledge(self, alert_id: str, *, by: str, comment: str, at: float) -> Alert:
         """Note that a person has seen an alert; the last note replaces those before.
@@ -168,17 +255,63 @@ class AlertReader:
         alert = await self.show(alert_id)
         if alert is None:
             raise StoreError(f"no alert {alert_id}; `streamgauge alerts list` shows those there are")
-        note = json.dumps({"by": by, "comment": comment, "at": at})
+        note = msgspec.json.encode(Acknowledgement(by, comment, at))
         async with self._store.errors("acknowledging an alert"):
             await self._store.client.hset(self._store.keys.alert(alert.id), "acknowledged", note)
         return alert
 
-    async def acknowledgements(self, alert_ids: Sequence[str]) -> list[dict[str, Any] | None]:
-        """Return who has seen each of some alerts, what they said and when: `by`, `comment` and `at`."""
+    async def acknowledgements(self, alert_ids: Sequence[str]) -> list[Acknowledgement | None]:
+        """Return who has seen each of some alerts; None where nobody has."""
+        keys = [self._store.keys.alert(alert_id) for alert_id in alert_ids]
         async with (
             self._store.errors("reading alerts"),
             self._store.client.pipeline(transaction=False) as pipe,
         ):
-            for alert_id in alert_ids:
-                pipe.hget(self._store.keys.alert(alert_id), "acknowledged")
-            return [None if found is None else json.loads(found) for found in await pipe.execute()]
+            for key in keys:
+                pipe.hget(key, "acknowledged")
+            found = await pipe.execute()
+        return [_acknowledgement(raw, key) for key, raw in zip(keys, found, strict=True)]
+
+
+def _acknowledgement(raw: bytes | None, key: str) -> Acknowledgement | None:
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=Acknowledgement)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _log.warning("%s: the field acknowledged is no note of a person, and is passed over: %s", key, error)
+        return None
+
+
+def parse_alert(raw: bytes | None, key: str) -> Alert:
+    """Read a stored alert.
+
+    Parameters
+    ----------
+    raw : bytes or None
+        The entry; None where a field is not there.
+    key : str
+        Where it stands.
+
+    Raises
+    ------
+    StateError
+        If it is something else; it names the key and what is wrong.
+    """
+    try:
+        return Alert.model_validate_json(raw or b"")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        problem = f"{'.'.join(map(str, first['loc'])) or 'entry'}: {first['msg']}"
+        raise StateError(
+            f"{key}: an entry is not an alert ({problem}); has something else written to it?"
+        ) from error
+
+
+def sound_alerts(entries: Iterable[tuple[bytes | None, str]]) -> Iterator[Alert]:
+    """Read stored alerts, each with its key; what is no alert is named in the log and passed over."""
+    for raw, key in entries:
+        try:
+            yield parse_alert(raw, key)
+        except StateError as error:
+            _log.warning("passed over: %s", error)

@@ -5,25 +5,28 @@ its epoch, and from then on every write of an earlier owner is refused, also of 
 does not know yet (see `fence`). A checkpoint is written only on top of the position that its writer started from.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from stream_app.errors import StateError
+from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
-from stream_app.store.fence import OTHER_BASE, Claim, Fence, refuse
+from stream_app.store.fence import OTHER_BASE, OTHER_OWNER, WENT_BACK, Claim, Fence, refuse
 from stream_app.store.scripts import script
 
-__all__ = ["Checkpoint", "CheckpointStore", "Seen"]
+__all__ = ["Checkpoint", "CheckpointStore", "LastSeen"]
 
 _SLICE_BYTES = 1_000_000
 """State is sent in slices of this size: Redis takes one in a millisecond, and alerts do not wait behind more than that."""
 
 _WAIT = "features-wait"
+_DIGITS = re.compile(rb"\d{1,18}")
 
 
-class Seen(NamedTuple):
+class LastSeen(NamedTuple):
     """When a source was seen last.
 
     Parameters
@@ -46,12 +49,14 @@ class Seen(NamedTuple):
 
         Examples
         --------
-        >>> Seen.parse(str(Seen(7, 1.5, True)).encode())
-        Seen(offset=7, clock=1.5, features_wait=True)
+        >>> LastSeen.parse(str(LastSeen(7, 1.5, True)).encode())
+        LastSeen(offset=7, clock=1.5, features_wait=True)
         """
         offset, clock, *rest = text.split()
         if rest not in ([], [_WAIT.encode()]):
             raise ValueError(f"{rest} after the time")
+        if not abs(float(clock)) < MAX_INSTANT:
+            raise ValueError(f"{float(clock):g} is no time")
         return cls(int(offset), float(clock), bool(rest))
 
     def __str__(self) -> str:
@@ -73,7 +78,7 @@ class Checkpoint:
         First offset that is not in it.
     states : dict of str to bytes
         Packed state of each source that changed since `base`.
-    seen : dict of str to Seen
+    seen : dict of str to LastSeen
         When those sources were seen last.
     gone : sequence of str
         Sources whose state is removed.
@@ -85,7 +90,7 @@ class Checkpoint:
     base: int | None
     next_offset: int
     states: Mapping[str, bytes]
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, LastSeen] = field(default_factory=dict)
     gone: Sequence[str] = ()
     writes: int = 0
 
@@ -96,7 +101,7 @@ class CheckpointStore:
     Parameters
     ----------
     store : Store
-        Where.
+        Connection to Redis.
     group : str
         The consumer group.
     """
@@ -114,12 +119,14 @@ class CheckpointStore:
         Parameters
         ----------
         topic, partition
-            Which.
+            Topic, and number of the partition.
         generation : int, optional
             Generation of the consumer group, kept beside the claim for whoever has to find out what happened.
 
         Raises
         ------
+        StateError
+            If the stored position is no offset; it names the key.
         StoreError
             If Redis cannot be reached.
         """
@@ -129,9 +136,7 @@ class CheckpointStore:
             epoch, stored = await self._claim(
                 keys=[key], args=[owner, "" if generation is None else generation]
             )
-        return Claim(
-            self._group, topic, partition, int(epoch), owner, None if stored is None else int(stored)
-        )
+        return Claim(self._group, topic, partition, int(epoch), owner, _number(stored, key, "next"))
 
     async def check(self, fences: Sequence[Fence]) -> None:
         """See in one round trip that claims still stand, and that what was written is there.
@@ -154,16 +159,22 @@ class CheckpointStore:
             for claim, _, _ in believed:
                 key = self._store.keys.offsets(self._group, claim.topic, claim.partition)
                 pipe.hmget(key, "epoch", "owner", "next", "writes")
-            pipe.ping()  # also where nothing is claimed, this tells whether Redis answers
+            pipe.ping()  # also where nothing is claimed, this shows whether Redis answers
             *answers, _ = await pipe.execute()
-        for (claim, position, writes), (epoch, owner, stored, written) in zip(believed, answers, strict=True):
-            if (int(epoch or 0), (owner or b"").decode()) != (claim.epoch, claim.owner):
-                verdict = -1 if int(epoch or 0) >= claim.epoch else -3
-                refuse(claim, verdict, int(epoch or 0), place=self._store.place)
-            if position is not None and (stored is None or int(stored) < position):
-                raise self._went_back(claim, f"position {position}", None if stored is None else int(stored))
-            if int(written or 0) < writes:
-                raise self._went_back(claim, f"{writes} writes of alerts and features", int(written or 0))
+        for (claim, position, writes), (raw_epoch, owner, raw_next, raw_writes) in zip(
+            believed, answers, strict=True
+        ):
+            key = self._store.keys.offsets(self._group, claim.topic, claim.partition)
+            epoch = _number(raw_epoch, key, "epoch") or 0
+            if (epoch, owner or b"") != (claim.epoch, claim.owner.encode()):
+                verdict = OTHER_OWNER if epoch >= claim.epoch else WENT_BACK
+                refuse(claim, verdict, epoch, place=self._store.place)
+            stored = _number(raw_next, key, "next")
+            if position is not None and (stored is None or stored < position):
+                raise self._went_back(claim, f"position {position}", stored)
+            written = _number(raw_writes, key, "writes") or 0
+            if written < writes:
+                raise self._went_back(claim, f"{writes} writes of alerts and features", written)
 
     def _went_back(self, claim: Claim, believed: str, found: int | None) -> StateError:
         return StateError(
@@ -172,7 +183,7 @@ class CheckpointStore:
             "Start the worker again, and it goes on from what is left"
         )
 
-    async def seen(self, claim: Claim) -> dict[str, Seen]:
+    async def seen(self, claim: Claim) -> dict[str, LastSeen]:
         """Read which sources a partition has and when each was seen last, the longest ago first.
 
         Raises
@@ -181,11 +192,11 @@ class CheckpointStore:
             If what is stored is damaged; it names the key.
         """
         key = self._store.keys.seen(self._group, claim.topic, claim.partition)
-        found: dict[str, Seen] = {}
+        found: dict[str, LastSeen] = {}
         async with self._store.errors(f"reading the sources of {claim.where}"):
             async for source, value in self._store.client.hscan_iter(key, count=1000):
                 try:
-                    found[source.decode()] = Seen.parse(value)
+                    found[source.decode()] = LastSeen.parse(value)
                 except ValueError as error:
                     raise StateError(f"{key}: the entry of {source!r} is damaged: {error}") from error
         return dict(sorted(found.items(), key=lambda entry: entry[1].offset))
@@ -204,9 +215,9 @@ class CheckpointStore:
         return f"{self._store.keys.state(self._group, claim.topic, claim.partition)}[{source}]"
 
     async def write(self, checkpoint: Checkpoint) -> None:
-        """Store a checkpoint; telling it twice is the same as once.
+        """Store a checkpoint; storing it twice is the same as once.
 
-        One whose reply did not come may have been stored or not: tell the same again before another.
+        One whose reply did not come may have been stored or not: store the same again before another.
 
         Parameters
         ----------
@@ -263,6 +274,15 @@ class CheckpointStore:
         return int(verdict), int(found)
 
 
+def _number(raw: bytes | None, key: str, field: str) -> int | None:
+    """Read a stored number, or None where there is none; what is something else is a `StateError`."""
+    if raw is not None and not _DIGITS.fullmatch(raw):
+        raise StateError(
+            f"{key}: the field {field} is {raw[:40]!r}, not a number; has something else written to it?"
+        )
+    return None if raw is None else int(raw)
+
+
 def _slices(checkpoint: Checkpoint) -> list[list[str | bytes]]:
     """Source, when it was seen, its state, and so on; at least one slice."""
     slices: list[list[str | bytes]] = [[]]
@@ -271,7 +291,7 @@ def _slices(checkpoint: Checkpoint) -> list[list[str | bytes]]:
         if size + len(blob) > _SLICE_BYTES and slices[-1]:
             slices.append([])
             size = 0
-        seen = checkpoint.seen.get(source, Seen(checkpoint.next_offset - 1, 0.0))
+        seen = checkpoint.seen.get(source, LastSeen(checkpoint.next_offset - 1, 0.0))
         slices[-1] += (source, str(seen), blob)
         size += len(blob)
     return slices

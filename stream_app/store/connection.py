@@ -1,4 +1,4 @@
-"""One connection pool to Redis, with retries and errors that say where."""
+"""Redis as the rest of this package uses it: a client, the names of our keys, and errors that say where."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import Any
 
-import redis.asyncio
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -24,11 +22,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings, tls_problem
-from stream_app.store.cancelled import cancellable
-from stream_app.store.cluster import SlotOwner, to_owner
-from stream_app.store.commands import packed_in_c
 from stream_app.store.keys import Keys
-from stream_app.store.trust import PatientRetry, TrustedConnection
+from stream_app.store.redis_connection import asyncio_client
 
 __all__ = ["Store", "connect", "open_store", "store_errors"]
 
@@ -66,8 +61,8 @@ class Store:
         The address for messages, without a password.
     """
 
-    def __init__(self, client: "redis.asyncio.Redis", keys: Keys, place: str) -> None:
-        self.client: Any = client
+    def __init__(self, client: Any, keys: Keys, place: str) -> None:
+        self.client = client
         self.keys = keys
         self.place = place
         self.loaded: set[str] = set()
@@ -137,24 +132,7 @@ def open_store(
     SettingsError
         If a file of certificates cannot be used.
     """
-    # redis.from_url retries nothing unless told so.
-    retry = PatientRetry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries)
-    options = settings.connection_options()
-    client = redis.asyncio.Redis.from_url(
-        settings.url.get_secret_value(),
-        retry=retry,
-        retry_on_error=[RedisConnectionError, RedisTimeoutError],
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        health_check_interval=15,
-        **options,
-    )
-    pool = client.connection_pool
-    kind = cancellable(packed_in_c(TrustedConnection if "tls" in options else pool.connection_class))
-    if settings.cluster:
-        pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
-        kind = to_owner(kind)
-    pool.connection_class = kind
+    client = asyncio_client(settings, retries=retries, timeout=timeout)
     return Store(client, Keys(settings.key_prefix), settings.shown)
 
 

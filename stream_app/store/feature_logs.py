@@ -2,7 +2,7 @@
 
 A string, because one MGET then reads hundreds of entities, and because it takes less memory than a hash. Before the log
 stand eight bytes with the time of writing and twelve with the partition and offset of the last event in it, by which
-a script tells the log that is expected from every other one: telling a change again is the same as once.
+a script recognises the log that is expected: writing a change again is the same as once.
 """
 
 import struct
@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 from stream_app.core.features import FeatureView, stamp
 from stream_app.errors import DataError, StateError
+from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
-from stream_app.store.fence import Fence
-from stream_app.store.marked import marked
+from stream_app.store.fence import Fence, fenced_pipeline
 from stream_app.store.scripts import script
 
 __all__ = ["LOG", "FeatureLogReader", "FeatureLogWriter", "LogToStore", "StoredLog"]
@@ -42,7 +42,7 @@ class LogToStore(Protocol):
 
     @property
     def entity(self) -> str:
-        """Whose."""
+        """The entity."""
 
     @property
     def view(self) -> str:
@@ -90,7 +90,7 @@ class FeatureLogWriter:
     Parameters
     ----------
     store : Store
-        Where.
+        Connection to Redis.
     views : iterable of FeatureView
         Whose logs; of each the key and the ttl count.
     """
@@ -128,7 +128,7 @@ class FeatureLogWriter:
             return
         slices = _sliced(changes)
         written = _WRITTEN.pack(written_ts)
-        async with self._store.errors("writing features"), marked(self._store, fence) as pipe:
+        async with self._store.errors("writing features"), fenced_pipeline(self._store, fence) as pipe:
             for view, some in slices:
                 keys, arguments = self._arguments(view, some, fence, written)
                 await self._write(keys=keys, args=[*pipe.owner, *arguments], client=pipe.client)
@@ -188,7 +188,7 @@ class FeatureLogReader:
         view : str
             Name and version, such as ``purchases:v1``.
         entities : sequence of str
-            Whose.
+            Names of the entities.
 
         Returns
         -------
@@ -233,4 +233,6 @@ def _parsed(raw: bytes | None, key: str) -> StoredLog | None:
     if len(raw) < _HEAD.size:
         raise StateError(f"{key}: {len(raw)} bytes are no log; has something else written to it?")
     written_ts, partition, offset = _HEAD.unpack_from(raw)
+    if not 0 <= written_ts < MAX_INSTANT:
+        raise StateError(f"{key}: a log written at {written_ts:g} is none; has something else written to it?")
     return StoredLog(written_ts, partition, offset, raw[LOG])

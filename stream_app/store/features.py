@@ -1,17 +1,20 @@
 """Live features in Redis: one hash an entity, overwritten only by later events."""
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from stream_app.errors import StateError
+from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
-from stream_app.store.fence import Fence
-from stream_app.store.marked import marked
+from stream_app.store.fence import Fence, fenced_pipeline
 from stream_app.store.scripts import script
 
-__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter"]
+__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "sound_entities"]
 
+_log = logging.getLogger(__name__)
 
 _ENTITIES = 100_000
 """Entities of a view that are listed, those with the newest events."""
@@ -24,7 +27,7 @@ class FeatureRow:
     Parameters
     ----------
     entity : str
-        Whose.
+        Name of the entity.
     offset : int
         Offset of the newest event in them; a row with an older one never overwrites.
     event_ts, written_ts : float
@@ -46,7 +49,7 @@ class FeatureWriter:
     Parameters
     ----------
     store : Store
-        Where.
+        Connection to Redis.
     view : str
         Name of the view.
     version : int
@@ -93,7 +96,7 @@ class FeatureWriter:
         owned: list[str] = []
         if fence is not None:
             owned = [keys.offsets(*fence.claim.parts)]
-        async with self._store.errors("writing features"), marked(self._store, fence) as pipe:
+        async with self._store.errors("writing features"), fenced_pipeline(self._store, fence) as pipe:
             for row in rows:
                 fields: list[str | float | int] = [
                     *pipe.owner, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
@@ -135,25 +138,68 @@ class FeatureReader:
         self._version = version
 
     async def get(self, entity: str) -> FeatureRow | None:
-        """Return the features of an entity, or None where there are none."""
+        """Return the features of an entity, or None where there are none.
+
+        Raises
+        ------
+        StateError
+            If something else is stored; it names the key.
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
         key = self._store.keys.features(self._view, self._version, entity)
         async with self._store.errors("reading features"):
             found = await self._store.client.hgetall(key)
         if not found:
             return None
-        fields = {name.decode(): value for name, value in found.items()}
-        return FeatureRow(
-            entity=entity,
-            offset=int(fields.pop("_offset")),
-            event_ts=float(fields.pop("_event_ts")),
-            written_ts=float(fields.pop("_written_ts")),
-            values={name: float(value) if value else None for name, value in fields.items()},
-        )
+        try:
+            return _parse_row(entity, found)
+        except (KeyError, ValueError) as error:
+            raise StateError(
+                f"{key} holds no features ({error}); has something else written to it?"
+            ) from error
 
     async def entities(self, *, limit: int = 100) -> list[tuple[str, float]]:
         """Return the entities with the newest events, newest first, with the time of those."""
+        key = self._store.keys.entities(self._view)
         async with self._store.errors("listing entities"):
-            found = await self._store.client.zrevrange(
-                self._store.keys.entities(self._view), 0, limit - 1, withscores=True
-            )
-        return [(name.decode(), score) for name, score in found]
+            found = await self._store.client.zrevrange(key, 0, limit - 1, withscores=True)
+        return sound_entities(found, key)
+
+
+def _parse_row(entity: str, found: Mapping[bytes, bytes]) -> FeatureRow:
+    fields = {name.decode(): value for name, value in found.items()}
+    row = FeatureRow(
+        entity=entity,
+        offset=int(fields.pop("_offset")),
+        event_ts=float(fields.pop("_event_ts")),
+        written_ts=float(fields.pop("_written_ts")),
+        values={name: float(value) if value else None for name, value in fields.items()},
+    )
+    for ts in (row.event_ts, row.written_ts):
+        if not 0 <= ts < MAX_INSTANT:
+            raise ValueError(f"{ts:g} is no time")
+    return row
+
+
+def sound_entities(found: Iterable[tuple[bytes, float]], key: str) -> list[tuple[str, float]]:
+    """Return stored entities with the times of their newest events; what is neither is named in the log and passed over.
+
+    Parameters
+    ----------
+    found : iterable of (bytes, float)
+        Members and scores.
+    key : str
+        The sorted set that they are from.
+    """
+    entities = []
+    for name, ts in found:
+        try:
+            entity = name.decode()
+        except UnicodeDecodeError:
+            entity = None
+        if entity is None or not 0 <= ts < MAX_INSTANT:
+            _log.warning("%s: %r at %g is no entity with its time, and is passed over", key, name, ts)
+        else:
+            entities.append((entity, float(ts)))
+    return entities

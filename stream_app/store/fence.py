@@ -10,12 +10,19 @@ is expected.
 """
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from stream_app.errors import FencedError, StateError
+from redis.exceptions import NoScriptError
 
-__all__ = ["Claim", "Fence", "refuse"]
+from stream_app.errors import FencedError, StateError
+from stream_app.store.connection import Store
+from stream_app.store.scripts import script
+
+__all__ = ["Claim", "Fence", "FencedPipeline", "fenced_pipeline", "refuse"]
 
 OTHER_OWNER, OTHER_BASE, WENT_BACK, LOST_EFFECTS = -1, -2, -3, -4
 """Verdicts of the scripts; what is not negative is no refusal."""
@@ -28,7 +35,7 @@ class Claim:
     Parameters
     ----------
     group, topic, partition
-        Which.
+        Consumer group, topic, and number of the partition.
     epoch : int
         Larger than that of every earlier owner.
     owner : str
@@ -105,3 +112,90 @@ def refuse(claim: Claim, verdict: int, found: Any, *, place: str) -> NoReturn:
         f"Redis at {place} went back: {claim.where} was claimed with epoch {claim.epoch}, and {found or 'nothing'} "
         "is stored; its last writes are lost. Start the worker again, and it goes on from what is left"
     )
+
+
+class FencedPipeline:
+    """Scripts that go to Redis in one round trip, for the owner of a partition or for nobody in particular.
+
+    The last command of the owner's leaves the number of the pipeline behind.
+
+    Parameters
+    ----------
+    store : Store
+        Connection to Redis.
+    client : redis.asyncio.client.Pipeline
+        What the scripts are given as their client.
+    fence : Fence or None
+        The partition, if there is one.
+    """
+
+    def __init__(self, store: Store, client: Any, fence: Fence | None) -> None:
+        self.client = client
+        self._store = store
+        self._fence = fence
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """First arguments of each script; see `Claim.arguments`."""
+        fence = self._fence
+        return ("", "") if fence is None else fence.claim.arguments(fence.writes)
+
+    @property
+    def outbox_keys(self) -> list[str]:
+        """Last keys of each script that records something: outbox and position of the partition, if there is one."""
+        if self._fence is None:
+            return []
+        keys, parts = self._store.keys, self._fence.claim.parts
+        return [keys.outbox(*parts), keys.offsets(*parts)]
+
+    async def execute(self) -> list[int]:
+        """Send everything, and return the verdict of each script.
+
+        A store that loses its last writes loses the mark before it loses what was written ahead of it, so the next
+        checkpoint notices.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        """
+        fence = self._fence
+        if fence is None:
+            return [int(verdict) for verdict, _ in await self._send()]
+        claim, number = fence.claim, fence.writes + 1
+        mark = self._store.client.register_script(script("fence", "mark"))
+        key = self._store.keys.offsets(*claim.parts)
+        await mark(keys=[key], args=[*self.owner, number], client=self.client)
+        answers = await self._send()
+        for verdict, found in answers:
+            if verdict < 0:
+                refuse(claim, verdict, found, place=self._store.place)
+        fence.writes = number
+        return [int(verdict) for verdict, _ in answers[:-1]]
+
+    async def _send(self) -> list[Any]:
+        pipe, loaded = self.client, self._store.loaded
+        scripts, commands = set(pipe.scripts), list(pipe.command_stack)
+        hashes = {script.sha for script in scripts}
+        if hashes <= loaded:
+            # redis-py would ask each time whether the server has them: a round trip more.
+            pipe.scripts.clear()
+        try:
+            answers: list[Any] = await pipe.execute()
+        except NoScriptError:
+            # Another server, or the same after a restart. Doing again what was done is safe.
+            loaded.clear()
+            pipe.scripts, pipe.command_stack = scripts, commands
+            answers = await pipe.execute()
+        loaded |= hashes
+        return answers
+
+
+@asynccontextmanager
+async def fenced_pipeline(store: Store, fence: Fence | None) -> AsyncIterator[FencedPipeline]:
+    """Open a pipeline, when it is the turn of one of this fence."""
+    turn = contextlib.nullcontext() if fence is None else fence.turn
+    async with turn, store.client.pipeline(transaction=False) as pipe:
+        yield FencedPipeline(store, pipe, fence)

@@ -87,7 +87,7 @@ class Keys:
         return f"{self.prefix}:alert:{alert_id}"
 
     def notice(self, notice_id: str) -> str:
-        """One retraining trigger or audit record that was told (string)."""
+        """One retraining trigger or audit record that was recorded (string)."""
         return f"{self.prefix}:notice:{notice_id}"
 
     def offsets(self, group: str, topic: str, partition: int) -> str:

@@ -22,18 +22,17 @@ from stream_app.core.features import (
     select_features,
 )
 from stream_app.errors import DataError, StateError
+from stream_app.events import MAX_INSTANT
 from stream_app.store.feature_logs import LOG
+from stream_app.store.features import sound_entities
 from stream_app.store.keys import Keys
 from stream_app.store.rounds import Command, Query
-from stream_app.store.views import RegisteredView, parse_versions
+from stream_app.store.views import RegisteredView, parse_versions, sound_versions
 
 __all__ = ["FeatureLookup"]
 
 _MAX_ENTITY = 256
 """Longest name that an event may give an entity, in characters."""
-
-_MAX_TS = 253_402_300_800.0
-"""The end of the year 9999."""
 
 _READ_AT_ONCE = 500
 """Logs that one MGET reads, so that Redis does not stand still for others meanwhile."""
@@ -114,7 +113,7 @@ class FeatureLookup:
         if not features:
             raise DataError("features: name at least one, such as 'purchases:spent_30m'")
         instant = now if at is None else at
-        if not 0 <= instant < _MAX_TS:
+        if not 0 <= instant < MAX_INSTANT:
             raise DataError(f"at: {instant} is no instant in epoch seconds")
         asked, quoted = tuple(features), self._quoted(entities)
         plan = self._plans.get(asked)
@@ -185,10 +184,11 @@ class FeatureLookup:
         return [parse_versions(key, answer) for key, answer in zip(keys, answers, strict=True)]
 
     def views(self) -> Query[list[RegisteredView]]:
-        """Look all views up, each in all its versions."""
+        """Look all views up, each in all its versions; a damaged one is named in the log and passed over."""
         (names,) = yield [("SMEMBERS", self._keys.view_names)]
-        found = yield from self._versions(sorted(name.decode() for name in names))
-        return [one for versions in found for one in versions]
+        keys = [self._keys.view(name) for name in sorted(name.decode(errors="replace") for name in names)]
+        answers = yield [("HGETALL", key) for key in keys]
+        return [one for key, answer in zip(keys, answers, strict=True) for one in sound_versions(key, answer)]
 
     def entities(self, view: str, limit: int) -> Query[list[tuple[str, float]]]:
         """Look up which entities of a view have the newest events, newest first, with the time of those.
@@ -202,7 +202,7 @@ class FeatureLookup:
         one = select_features([f"{view}:*"], found)[0].view
         key = self._keys.view_entities(one.name, one.version)
         (answer,) = yield [("ZREVRANGE", key, 0, limit - 1, "WITHSCORES")]
-        return [(name.decode(), score) for name, score in _pairs(answer)]
+        return sound_entities(_pairs(answer), key)
 
     def _read(self, plan: _Plan, quoted: Sequence[str], at: int) -> Query[list[list[Reading]]]:
         keys = [part.begin + one for part in plan.parts for one in quoted]

@@ -1,7 +1,7 @@
 """The outbox of a partition: alerts and notices that are in Redis and not yet on their topic, oldest first.
 
-They are put here by the very scripts that tell them (see `alerts` and `notices`), so none is told without being published and
-none is published twice because its batch was processed twice. Whoever owns the partition publishes, and removes what the
+They are put here by the very scripts that record them (see `alerts`), so none is recorded without being published and none
+is published twice because its batch was processed twice. Whoever owns the partition publishes, and removes what the
 broker has acknowledged.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from stream_app.errors import StateError
 from stream_app.events import Alert
+from stream_app.store.alerts import NOTICES, Notice
 from stream_app.store.connection import Store
 from stream_app.store.fence import Claim, refuse
-from stream_app.store.notices import NOTICES, Notice
 from stream_app.store.scripts import script
 
 __all__ = ["OutboxEntry", "OutboxStore"]
@@ -23,7 +23,7 @@ class OutboxEntry:
     """An alert or a notice that waits, under the id that Redis gave it."""
 
     id: str
-    told: Alert | Notice
+    event: Alert | Notice
 
 
 class OutboxStore:
@@ -91,7 +91,7 @@ class OutboxStore:
 
 
 def _read(fields: Mapping[bytes, bytes]) -> Alert | Notice:
-    ((field, told),) = fields.items()
+    ((field, raw),) = fields.items()
     name = field.decode()
     kind = Alert if name == "alert" else NOTICES[name]
-    return kind.model_validate_json(told)
+    return kind.model_validate_json(raw)

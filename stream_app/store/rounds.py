@@ -1,34 +1,28 @@
-"""Talking to Redis in rounds: what is asked and what is made of the answers, apart from how it is sent.
+"""Queries of several round trips: what is asked and what is made of the answers, apart from how it is sent.
 
-Such a talk is a generator that yields commands and is given their answers. The same one serves programs that wait
-and programs that await, and needs no server to be understood.
+A query is a generator that yields commands and is given their answers. The same one serves blocking and asynchronous
+clients, and its logic needs no server.
 """
 
 import asyncio
 from collections.abc import Generator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from stream_app.settings import RedisSettings
-from stream_app.store.cluster import SlotOwner, blocking_to_owner
 from stream_app.store.connection import Store, store_errors
 from stream_app.store.keys import Keys
-from stream_app.store.trust import BlockingTrustedConnection, PatientBlockingRetry
+from stream_app.store.redis_connection import blocking_client
 
 __all__ = ["BlockingStore", "Command", "Query", "run_query"]
 
 T = TypeVar("T")
 Command: TypeAlias = tuple[str | bytes | int | float, ...]
 Query: TypeAlias = Generator[Sequence[Command], list[Any], T]
-"""Yields the commands of a round, takes their answers, returns the result; a round of none is a breath for others."""
+"""Yields the commands of a round trip, takes their answers, returns the result; after no commands other tasks may run first."""
 
 
 class BlockingStore:
-    """Redis for programs that wait for each answer; connects when it is first used, and may be shared by threads.
+    """Redis for blocking clients; connects when it is first used, and may be shared by threads.
 
     Parameters
     ----------
@@ -48,36 +42,21 @@ class BlockingStore:
     def __init__(self, settings: RedisSettings, *, retries: int, timeout: float) -> None:
         self.keys = Keys(settings.key_prefix)
         self.place = settings.shown
-        options = settings.connection_options()
-        self.client: Any = redis.Redis.from_url(
-            settings.url.get_secret_value(),
-            retry=PatientBlockingRetry(ExponentialWithJitterBackoff(base=0.05, cap=2.0), retries),
-            retry_on_error=[RedisConnectionError, RedisTimeoutError],
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            health_check_interval=15,
-            **options,
-        )
-        pool = self.client.connection_pool
-        if "tls" in options:
-            pool.connection_class = BlockingTrustedConnection
-        if settings.cluster:
-            pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
-            pool.connection_class = blocking_to_owner(pool.connection_class)
+        self.client = blocking_client(settings, retries=retries, timeout=timeout)
 
-    def run_query(self, talk: Query[T], doing: str) -> T:
-        """Lead a talk to its end; see `run_query`."""
+    def run_query(self, query: Query[T], doing: str) -> T:
+        """Run a query to its end; see the function `run_query`."""
         try:
-            commands = next(talk)
+            commands = next(query)
             while True:
                 with store_errors(self.place, doing):
                     answers = self._ask(commands)
-                commands = talk.send(answers)
+                commands = query.send(answers)
         except StopIteration as ended:
             result: T = ended.value
             return result
         finally:
-            talk.close()
+            query.close()
 
     def _ask(self, commands: Sequence[Command]) -> list[Any]:
         if not commands:
@@ -95,17 +74,17 @@ class BlockingStore:
         self.client.close()
 
 
-async def run_query(store: Store, talk: Query[T], doing: str) -> T:
-    """Lead a talk to its end, each round as one round trip.
+async def run_query(store: Store, query: Query[T], doing: str) -> T:
+    """Run a query to its end, each of its steps as one round trip.
 
     Parameters
     ----------
     store : Store
-        With whom.
-    talk : generator
+        Connection to Redis.
+    query : generator
         What to ask, and what to make of the answers.
     doing : str
-        For messages: what the talk is about.
+        What the query is about, for messages.
 
     Raises
     ------
@@ -113,16 +92,16 @@ async def run_query(store: Store, talk: Query[T], doing: str) -> T:
         If Redis cannot be reached or refuses.
     """
     try:
-        commands = next(talk)
+        commands = next(query)
         while True:
             with store_errors(store.place, doing):
                 answers = await _ask(store, commands)
-            commands = talk.send(answers)
+            commands = query.send(answers)
     except StopIteration as ended:
         result: T = ended.value
         return result
     finally:
-        talk.close()
+        query.close()
 
 
 async def _ask(store: Store, commands: Sequence[Command]) -> list[Any]:

@@ -4,15 +4,20 @@ Whoever writes a view registers it first, so that readers need no settings, and 
 """
 
 import json
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from stream_app.core.features import FeatureView
 from stream_app.errors import DataError, StateError, UnknownFeatureError
+from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
 from stream_app.store.scripts import script
 
-__all__ = ["RegisteredView", "ViewRegistry", "parse_versions"]
+__all__ = ["RegisteredView", "ViewRegistry", "parse_versions", "sound_versions"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class ViewRegistry:
     Parameters
     ----------
     store : Store
-        Where.
+        Connection to Redis.
     """
 
     def __init__(self, store: Store) -> None:
@@ -96,7 +101,7 @@ class ViewRegistry:
         return parse_versions(key, found)
 
     async def all(self) -> list[RegisteredView]:
-        """Return all registered versions of all views, by name and version."""
+        """Return all registered versions of all views, by name and version; a damaged one is named in the log and passed over."""
         names = await self._names()
         keys = [self._store.keys.view(name) for name in names]
         async with (
@@ -106,12 +111,13 @@ class ViewRegistry:
             for key in keys:
                 pipe.hgetall(key)
             found = await pipe.execute()
-        return [one for key, entries in zip(keys, found, strict=True) for one in parse_versions(key, entries)]
+        return [one for key, entries in zip(keys, found, strict=True) for one in sound_versions(key, entries)]
 
     async def _names(self) -> list[str]:
         async with self._store.errors("reading the feature views"):
             return sorted(
-                name.decode() for name in await self._store.client.smembers(self._store.keys.view_names)
+                name.decode(errors="replace")
+                for name in await self._store.client.smembers(self._store.keys.view_names)
             )
 
     async def get(self, name: str) -> RegisteredView:
@@ -148,24 +154,39 @@ class ViewRegistry:
         raise UnknownFeatureError(f"feature view {plain!r} has no version {version!r}; there is {there}")
 
 
-def parse_versions(key: str, entries: dict[bytes, bytes]) -> list[RegisteredView]:
+def parse_versions(key: str, entries: Mapping[bytes, bytes]) -> list[RegisteredView]:
     """Return what the registered versions of a view say, the latest last.
 
     Raises
     ------
     StateError
-        If an entry is damaged; it names the key.
+        If an entry is damaged; it names the key. To pass it over could make an earlier version the latest.
     """
+    found = [_parse_version(key, field, raw) for field, raw in entries.items()]
+    return sorted(found, key=lambda one: one.view.version)
+
+
+def sound_versions(key: str, entries: Mapping[bytes, bytes]) -> list[RegisteredView]:
+    """Return the same for a list of what there is: a damaged entry is named in the log and passed over."""
     found = []
     for field, raw in entries.items():
         try:
-            entry = json.loads(raw)
-            view = FeatureView.from_definition(entry["definition"])
-            whole = view.fingerprint.hex() == entry["fingerprint"] and field.decode() == f"v{view.version}"
-            registered = RegisteredView(view, float(entry["registered_ts"]))
-        except (ValueError, KeyError, TypeError, DataError) as error:
-            raise StateError(f"{key}: the entry {field!r} is damaged: {error}") from error
-        if not whole:
-            raise StateError(f"{key}: the entry {field!r} is damaged: its definition is another one")
-        found.append(registered)
+            found.append(_parse_version(key, field, raw))
+        except StateError as error:
+            _log.warning("passed over: %s", error)
     return sorted(found, key=lambda one: one.view.version)
+
+
+def _parse_version(key: str, field: bytes, raw: bytes) -> RegisteredView:
+    try:
+        entry = json.loads(raw)
+        view = FeatureView.from_definition(entry["definition"])
+        is_whole = view.fingerprint.hex() == entry["fingerprint"] and field.decode() == f"v{view.version}"
+        registered = RegisteredView(view, float(entry["registered_ts"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, DataError) as error:
+        raise StateError(f"{key}: the entry {field!r} is damaged: {error}") from error
+    if not is_whole:
+        raise StateError(f"{key}: the entry {field!r} is damaged: its definition is another one")
+    if not 0 <= registered.registered_ts < MAX_INSTANT:
+        raise StateError(f"{key}: the entry {field!r} is damaged: {registered.registered_ts:g} is no time")
+    return registered

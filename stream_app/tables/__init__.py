@@ -1,16 +1,21 @@
-"""Tables, files and frames alike, as what monitors and backtests take."""
+"""Tables, files and frames alike: their formats, the meaning of their columns, and their rows."""
 
-from stream_app.tables.labelled import InputTable, distinct_names, open_files, open_table
-from stream_app.tables.references import read_reference, reference_of, references_of
+from stream_app.tables.columns import OptionNames
+from stream_app.tables.files import distinct_names, find_tables
+from stream_app.tables.labelled import InputTable, open_files, open_table
+from stream_app.tables.readings import Columns
+from stream_app.tables.references import read_reference, reference_of
 from stream_app.tables.rows import InputRows
 
 __all__ = [
+    "Columns",
     "InputRows",
     "InputTable",
+    "OptionNames",
     "distinct_names",
+    "find_tables",
     "open_files",
     "open_table",
     "read_reference",
     "reference_of",
-    "references_of",
 ]

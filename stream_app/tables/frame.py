@@ -5,10 +5,10 @@ from typing import Any
 
 import narwhals as nw
 
-from producers.sources.cells import is_missing, is_number
-from producers.sources.columns import Columns
-from producers.sources.table import Block, TableSource
 from stream_app.errors import SourceError
+from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.readings import Columns, ReadingTable
+from stream_app.tables.table import Block
 
 __all__ = ["FrameTable", "frame_source", "narwhals_frame"]
 
@@ -85,7 +85,7 @@ class FrameTable:
         return len(self._frame)
 
 
-def frame_source(frame: nw.DataFrame[Any], columns: Columns, name: str) -> TableSource:
+def frame_source(frame: nw.DataFrame[Any], columns: Columns, name: str) -> ReadingTable:
     """Return a frame as a source of readings.
 
     Parameters
@@ -108,17 +108,17 @@ def frame_source(frame: nw.DataFrame[Any], columns: Columns, name: str) -> Table
         if named or (columns.time is None and type(index).__name__ == "DatetimeIndex"):
             raise SourceError(
                 f"{_LABEL}: the time is the index; make it a column first: frame.reset_index(), and name it with "
-                f"{columns.options.time}"
+                f"{columns.option_names.time}"
             )
     if columns.source is not None and columns.source not in frame.columns:
         raise SourceError(
-            f"{_LABEL}: {columns.options.source}: no column {columns.source!r}; a frame of one source needs none, "
+            f"{_LABEL}: {columns.option_names.source}: no column {columns.source!r}; a frame of one source needs none, "
             f"and name= can say its name"
         )
     for column, kind in frame.schema.items():
         if kind == nw.Object and (not columns.channels or column in {columns.time, *columns.channels}):
             _refuse_mixture(frame[column], columns)
-    return TableSource(FrameTable(frame), columns, name)
+    return ReadingTable(FrameTable(frame), columns, name)
 
 
 def _refuse_mixture(column: nw.Series[Any], columns: Columns) -> None:
@@ -129,7 +129,7 @@ def _refuse_mixture(column: nw.Series[Any], columns: Columns) -> None:
     if texts and numbers:
         raise SourceError(
             f"{_LABEL}, row {texts[0]}: column {column.name!r} has numbers and {str(cells[texts[0]])[:40]!r}; "
-            f"make it one kind, or name the columns to watch with {columns.options.channels}"
+            f"make it one kind, or name the columns to watch with {columns.option_names.channels}"
         )
 
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from producers.batch import Label, LabelColumn
-from producers.sources import Columns, Files
-from producers.sources.columns import LABEL_NAMES, find_layout, listed
-from producers.sources.table import Block, TableSource, first_rows
-from stream_app.core.arrays import BoolArray
 from stream_app.errors import SourceError
+from stream_app.tables.cells import Label, LabelColumn
+from stream_app.tables.columns import LABEL_NAMES, listed
+from stream_app.tables.files import distinct_names, find_tables
+from stream_app.tables.readings import Columns, ReadingTable, find_layout
 from stream_app.tables.rows import InputRows
+from stream_app.tables.table import Block, first_rows
 
-__all__ = ["InputTable", "distinct_names", "open_files", "open_table"]
+__all__ = ["InputTable", "open_files", "open_table"]
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 _ANOMALY_NAMES = ("anomaly", "label")
 _CHANGEPOINT_NAMES = ("changepoint",)
@@ -28,7 +30,7 @@ class InputTable:
 
     Parameters
     ----------
-    source : TableSource
+    source : ReadingTable
         Reads the rows.
     time, source_column : str or None
         Columns with the event time and with the name of each row's source; without the latter the table is one source.
@@ -36,7 +38,7 @@ class InputTable:
         Columns with the truth.
     """
 
-    source: TableSource
+    source: ReadingTable
     time: str | None
     source_column: str | None
     anomaly: str | None
@@ -82,14 +84,14 @@ class InputTable:
         if column is None:
             return None
         cells = labels[column.removeprefix("labels.")]
-        said = np.zeros(len(cells), dtype=np.bool_)
+        truth = np.zeros(len(cells), dtype=np.bool_)
         for row, cell in enumerate(cells.tolist()):
             answer = _yes(cell)
             if answer is None:
                 where = f"{self.source.table.place(block.lines[row])}: column {column!r}"
                 raise SourceError(f"{where}: {str(cell)[:40]!r} is neither 0 nor 1, true nor false")
-            said[row] = answer
-        return said
+            truth[row] = answer
+        return truth
 
 
 def open_files(
@@ -111,16 +113,16 @@ def open_files(
     SourceError
         If a file cannot be read or a column is not there.
     """
-    tables = Files.find(paths, columns).tables
-    names = distinct_names([(Path(table.table.label), table.name) for table in tables])
+    found = find_tables(paths, columns.delimiter)
+    names = distinct_names([(table.path, name) for table, name in found])
     return [
-        open_table(replace(table, name=name), anomaly=anomaly, changepoint=changepoint)
-        for table, name in zip(tables, names, strict=True)
+        open_table(ReadingTable(table, columns, name), anomaly=anomaly, changepoint=changepoint)
+        for (table, _), name in zip(found, names, strict=True)
     ]
 
 
 def open_table(
-    source: TableSource, *, anomaly: str | None = None, changepoint: str | None = None
+    source: ReadingTable, *, anomaly: str | None = None, changepoint: str | None = None
 ) -> InputTable:
     """Settle what the columns of a table mean.
 
@@ -128,7 +130,7 @@ def open_table(
 
     Parameters
     ----------
-    source : TableSource
+    source : ReadingTable
         The table and what the user says of its columns.
     anomaly, changepoint : str or None
         Columns with the truth.
@@ -138,29 +140,29 @@ def open_table(
     SourceError
         If the table cannot be read, has no rows or a column is not there.
     """
-    label, said = source.table.label, source.columns
+    label, options = source.table.label, source.columns
     first = first_rows(source.table)
     found = (
-        _column(first, anomaly, _ANOMALY_NAMES, said.options.labels, label),
-        _column(first, changepoint, _CHANGEPOINT_NAMES, said.options.changepoint, label),
+        _column(first, anomaly, _ANOMALY_NAMES, options.option_names.labels, label),
+        _column(first, changepoint, _CHANGEPOINT_NAMES, options.option_names.changepoint, label),
     )
     # Truth in any form stays away from the monitor, also where a column of another name is chosen for it.
     truth = [column for column in found if column is not None]
     truth += [
         column for column in first.columns if column.casefold() in LABEL_NAMES or column in first.labels
     ]
-    said = replace(said, labels=tuple(dict.fromkeys(c for c in truth if c not in said.channels)))
-    layout = find_layout(said, first.sample, label)
-    return InputTable(replace(source, columns=said), layout.time, layout.source, *found)
+    options = replace(options, labels=tuple(dict.fromkeys(c for c in truth if c not in options.channels)))
+    layout = find_layout(options, first.sample, label)
+    return InputTable(replace(source, columns=options), layout.time, layout.source, *found)
 
 
-def _column(block: Block, said: str | None, usual: Sequence[str], option: str, label: str) -> str | None:
+def _column(block: Block, named: str | None, usual: Sequence[str], option: str, label: str) -> str | None:
     """Return the column with the truth: the one named, else one of the usual names, else none."""
-    if said is not None:
-        for name in (said, f"labels.{said}"):
+    if named is not None:
+        for name in (named, f"labels.{named}"):
             if name in block.columns:
                 return name
-        raise SourceError(f"{label}: {option}: no column {said!r}; there is {listed(block.columns)}")
+        raise SourceError(f"{label}: {option}: no column {named!r}; there is {listed(block.columns)}")
     folded = {column.casefold().removeprefix("labels."): column for column in block.columns}
     return next((folded[name] for name in usual if name in folded), None)
 
@@ -173,15 +175,3 @@ def _yes(cell: Label) -> bool | None:
         text = cell.strip().casefold()
         return True if text in _TRUE else False if text in _FALSE else None
     return bool(cell)
-
-
-def distinct_names(files: Sequence[tuple[Path, str]]) -> list[str]:
-    """Return a name for each file: the given one, with the folder where two are the same, numbered if even so."""
-    names = [name for _, name in files]
-    longer = [
-        f"{path.absolute().parent.name}/{name}" if names.count(name) > 1 else name for path, name in files
-    ]
-    return [
-        name if longer.count(name) == 1 else f"{name}#{longer[: i + 1].count(name)}"
-        for i, name in enumerate(longer)
-    ]

@@ -1,17 +1,15 @@
-"""Normal operation that streams learn from before their first event."""
+"""Files of normal operation, which streams learn from before their first event."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from producers.sources import Columns
 from stream_app.errors import SourceError
 from stream_app.events import Group, Readings
-from stream_app.kinds import SENSORS
-from stream_app.settings import Settings
 from stream_app.tables.labelled import InputTable, open_files
+from stream_app.tables.readings import Columns
 
-__all__ = ["read_reference", "reference_of", "references_of"]
+__all__ = ["read_reference", "reference_of"]
 
 
 def read_reference(path: str, columns: Columns) -> Readings:
@@ -22,7 +20,7 @@ def read_reference(path: str, columns: Columns) -> Readings:
     path : str
         A CSV, JSONL or Parquet file.
     columns : Columns
-        What is said of its columns.
+        The meaning of its columns.
 
     Raises
     ------
@@ -55,12 +53,3 @@ def reference_of(tables: Sequence[InputTable]) -> Readings:
     ]
     ts = np.concatenate([rows.ts for rows in blocks])
     return Readings([*names] * len(ts), ts, np.arange(len(ts)), ts, groups)
-
-
-def references_of(settings: Settings) -> dict[str, Readings]:
-    """Read the references that the streams of a monitor file name, by stream."""
-    return {
-        name: read_reference(stream.reference, Columns(channels=stream.channel_names or ()))
-        for name, stream in SENSORS.streams(settings).items()
-        if stream.reference is not None
-    }

@@ -1,13 +1,18 @@
 """What a backtest takes: rows of a table in their order, with the truth beside them."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.events import Group, Readings
 
 __all__ = ["InputRows"]
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+IntArray: TypeAlias = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,7 @@ class InputRows:
     Parameters
     ----------
     names : tuple of str
-        Sources.
+        Names of the sources.
     source : array of int, shape (n,)
         Index into `names`.
     ts : array, shape (n,)

@@ -40,7 +40,7 @@ def readings(
     channels : sequence of str
         Names of the d channels.
     source : str
-        Whose.
+        Name of the source.
     clock : Clock, optional
         Gives the time of the first reading, and stands where the next would come afterwards.
     period : float

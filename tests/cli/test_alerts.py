@@ -191,6 +191,35 @@ def test_names_from_events_cannot_steer_the_terminal_nor_be_taken_for_markup(cal
         assert "\x1b" not in told.out
 
 
+def test_forged_entries_are_named_on_standard_error_and_the_others_listed(spawn, story):
+    firing, noted = STORY[1], STORY[3]
+
+    async def forge():
+        store = await connect(load_settings().redis)
+        forged = firing.model_dump_json().replace(str(firing.started_at), "1e18")
+        await store.client.hset(store.keys.alert(firing.id), "alert", forged)
+        await store.client.hset(store.keys.alert(noted.id), "acknowledged", "no note")
+        await store.client.xadd(store.keys.alerts, {"alert": forged})
+        keys = store.keys
+        await store.close()
+        return keys
+
+    keys = asyncio.run(forge())
+    listed = spawn("alerts", "list", "--json").wait()
+    assert summaries(listed) == [(3, "firing")]
+    assert json.loads(listed.lines[0])["acknowledged"] is None
+    tailed = spawn("alerts", "tail", "--no-follow", "--json").wait()
+    assert [offset for offset, _ in summaries(tailed)] == [1, 2, 1, 3]
+    for ended, named in (
+        (listed, keys.alert(firing.id)),
+        (listed, keys.alert(noted.id)),
+        (tailed, keys.alerts),
+    ):
+        assert named in ended.err
+        assert "Traceback" not in ended.err
+    assert spawn("alerts", "show", firing.id[:12]).wait().failed(keys.alert(firing.id), "started_at")
+
+
 def test_tail_follows_until_ctrl_c_and_ends_with_0(spawn, write):
     write(alert(1))
     tail = spawn("alerts", "tail", "--json", "--source", "pump-1").until('"offset":1,')

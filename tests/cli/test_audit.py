@@ -9,10 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream_app.events import AuditRecord, RetrainingTrigger, Topics, TriggerReason
-from stream_app.kafka import client_options, ensure_topics
+from stream_app.kafka import client_options, ensure_topics, start_producer
 from stream_app.kafka.audit import append_audit
-from stream_app.runtime.kafka import start_producer
-from stream_app.runtime.publishing import OutRecord, event_record, publish
+from stream_app.kafka.publishing import OutRecord, event_record, publish
 from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration

@@ -225,7 +225,7 @@ def test_a_report_without_matplotlib_says_what_to_install(streamgauge, tmp_path,
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, _, err = streamgauge("backtest", "0.csv", "--report", "report")
     assert code == 2
-    assert "streamgauge[report]" in err
+    assert "matplotlib; install it in a checkout of Streamgauge: pip install '.[report]'" in err
 
 
 def test_a_file_of_image_features_is_judged_as_a_stream_of_images(streamgauge, tmp_path):

@@ -207,6 +207,9 @@ def test_versions_are_held_against_each_other(call, place):
     ended = call("backtest", "side.csv", *PREDICTIONS, "--versions", "v1,v2")
     assert "verdict: switch" in ended.lines
     assert any(line.split()[:2] == ["v1", "400"] for line in ended.lines)
+    assert call("backtest", "side.csv", *PREDICTIONS, "--versions", "v1,v9").failed(
+        "--versions: no version 'v9'; there is 'v1', 'v2'"
+    )
 
 
 def test_a_report_is_written(call, table, place):

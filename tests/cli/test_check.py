@@ -54,7 +54,11 @@ def test_servers_that_are_not_named_are_each_told(call, place):
         ("[streams.pumps\n", ["not TOML"]),
         ("[streams.pumps]\nwarmup = 3\nchanels = 1\n", ["streams.pumps.warmup", "streams.pumps.chanels"]),
         (f"{FILE}budget = 'often'\n", ["the budget 'often' cannot be read"]),
-        (f"{FILE}[streams.valves]\ntopic = 'pumps'\n", ["two streams read the same topic"]),
+        (
+            f"{FILE}[streams.valves]\ntopic = 'pumps'\n",
+            ["streams pumps and valves read the same topic, pumps"],
+        ),
+        (f"{FILE}[streams.valves]\ntopic = 'x y'\n", ["'x y' is no name that Kafka takes"]),
     ],
 )
 def test_a_wrong_file_is_a_line_a_mistake(call, servers, place, file, problems):
@@ -87,3 +91,44 @@ def test_a_store_that_could_forget_state_is_wrong(call, servers):
     assert ended.code == 1
     assert "maxmemory-policy is allkeys-lru" in ended.out
     assert "set it to noeviction" in ended.out
+
+
+DETECTOR = """
+class Counts:
+    def __init__(self, channels): self.channels, self.events = list(channels), 0
+    def update(self, ts, values):
+        self.events += 1
+        return []
+    def state(self): return {"channels": self.channels, "events": self.events}
+    @classmethod
+    def from_state(cls, state):
+        made = cls(state["channels"])
+        made.events = state["events"]
+        return made
+"""
+
+
+def test_a_detector_of_ones_own_is_checked_and_named(call, servers, place, monkeypatch):
+    (place / "counting_detectors.py").write_text(DETECTOR)
+    monkeypatch.syspath_prepend(place)
+    settings = (
+        'detector_modules = ["counting_detectors"]\n{}detectors = [{{ name = "counting_detectors:{}" }}]\n'
+    )
+    (place / "streamgauge.toml").write_text(settings.format(FILE, "Counts"))
+    ended = call("check")
+    assert ended.code == 1
+    assert (
+        "streams.pumps.detectors: counting_detectors:Counts fails 2 of the checks, such as batch_borders_do_not_matter: after small "
+        "batches the state differs from that after one large batch; repair it: streamgauge detectors --check"
+    ) in ended.lines[0]
+    (place / "streamgauge.toml").write_text(settings.format(FILE, "Coumts"))
+    assert "has no attribute 'Coumts'" in call("check").lines[0]
+
+
+def test_the_list_of_detectors_says_where_each_comes_from(call, place):
+    found = {one["name"]: one for one in map(json.loads, call("detectors", "--json").lines)}
+    assert (found["ks"]["origin"], found["adwin"]["origin"]) == ("Streamgauge", "River")
+    assert all(one["about"] and one["problem"] is None for one in found.values())
+    assert "page_hinkley  River" in call("detectors").out
+    assert call("detectors", "--check", "ks").lines[0] == "detector ks: 0 of 11 checks failed"
+    call("detectors", "--check", "no-such-thing").failed("unknown detector 'no-such-thing'; known are ks, ")

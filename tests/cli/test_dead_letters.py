@@ -11,11 +11,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream_app.cli.show import instant
-from stream_app.dead_letters import REPLAY_HEADER, Replay, reading, scan
+from stream_app.dead_letters import REPLAY_HEADER, Replay, scan
 from stream_app.dead_letters.markers import MARKER_HEADER, ReplayMarker, encode_marker
 from stream_app.events import DeadLetter, Reason
-from stream_app.kafka import client_options, ensure_topics
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import client_options, ensure_topics, reading, start_producer
 from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
@@ -433,4 +432,4 @@ async def test_of_several_replays_at_once_one_sends_each_letter(servers, prefix,
         values = [r.value async for r in reader.between(target, await reader.spans(target))]
         rows = (await scan(reader, letters)).rows.values()
     assert sorted(values) == sorted(b'{"n": %d}' % n for n in range(count))
-    assert {row.claims[target].standing for row in rows} == {"sent"}
+    assert {row.claims[target].status for row in rows} == {"sent"}

@@ -6,11 +6,11 @@ from io import StringIO
 from rich.console import Console
 
 from producers.images.source import PERIOD
-from producers.sources.table import FIRST
 from stream_app.cli.demo import scenario
 from stream_app.cli.demo.digits import ONSET, digits_replay, digits_table, findings
 from stream_app.events import Alert, AlertState, Severity
 from stream_app.settings import KafkaSettings, RedisSettings, Settings
+from stream_app.tables.table import FIRST
 
 
 def settings():
@@ -35,7 +35,7 @@ def test_without_the_extra_the_demo_goes_on_and_says_what_to_install(monkeypatch
     monkeypatch.setattr(scenario, "console", Console(file=out, width=200))
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     assert scenario._digits(settings(), 1) is None
-    assert "scikit-learn; install it with: pip install 'streamgauge[images]'" in out.getvalue()
+    assert "images need scikit-learn; install it" in out.getvalue()
 
 
 def test_digits_fail_in_the_middle_and_their_labels_follow(tmp_path):

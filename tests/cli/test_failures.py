@@ -1,10 +1,15 @@
 """Failures: one line, the right exit code, nothing secret."""
 
+import contextlib
+import os
 import signal
 import socket
 
 import pytest
 
+from stream_app.cli.main import main
+
+NOW = 1_700_000_000
 NOWHERE = "127.0.0.1:1"
 SECRET = "hunter2secret"
 LOOKING = [
@@ -36,6 +41,56 @@ def test_a_store_that_is_away_is_one_line_without_its_password(spawn, monkeypatc
         assert ended.failed(f"Redis at redis://{NOWHERE} cannot be reached")
         assert SECRET not in ended.out + ended.err
         assert "Traceback" not in ended.err
+
+
+WRITING = [
+    ("--version",),
+    ("--help",),
+    ("replay", "--help"),
+    ("config",),
+    ("check",),
+    ("backtest", "events.csv"),
+]
+
+
+@pytest.fixture
+def run_into(place, monkeypatch, capsys):
+    """Run the program in this process with a file as its standard output; return its code and standard error."""
+    rows = (f"{NOW + i},pump,{i % 7}\n" for i in range(300))
+    (place / "events.csv").write_text("ts,source,flow\n" + "".join(rows))
+
+    def run_into(file, command):
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", file)
+            patch.setattr("sys.argv", ["streamgauge", *command])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        with contextlib.suppress(BrokenPipeError):
+            file.close()
+        return ended.value.code, capsys.readouterr().err
+
+    return run_into
+
+
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_a_full_disk_is_one_line(run_into, command):
+    code, err = run_into(open("/dev/full", "w"), command)  # noqa: PTH123, SIM115 closed by whom it is given to
+    assert (code, err) == (1, "streamgauge: standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", WRITING, ids=" ".join)
+def test_a_closed_pipe_ends_without_a_word(run_into, command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert run_into(os.fdopen(writer, "w"), command) == (1, "")
+
+
+def test_a_package_that_hides_ours_is_named(place, spawn):
+    hiding = place / "producers" / "__init__.py"
+    hiding.parent.mkdir()
+    hiding.touch()
+    ended = spawn("replay", "sensors", "--simulate").wait()
+    assert ended.failed(f"{hiding} is imported in place of Streamgauge's package")
 
 
 @pytest.mark.integration
@@ -101,9 +156,9 @@ def test_several_views_ask_for_one(call, place, monkeypatch):
     ("stream", "says"),
     [
         ('budget = "often"', "the budget 'often' cannot be read"),
-        ('detectors = [{ name = "nonsense" }]', "unknown River drift detector 'nonsense'"),
+        ('detectors = [{ name = "nonsense" }]', "unknown detector 'nonsense'"),
         ('detectors = [{ name = "adwin", parameters = { x = 1 } }]', "has no parameter 'x'"),
-        ('detectors = [{ name = "ks", parameters = { x = 1 } }]', "parameters do not fit"),
+        ('detectors = [{ name = "ks", parameters = { x = 1 } }]', "has no parameter 'x'"),
         ('channels = ["flow"]\ndetectors = [{ name = "ks", channels = ["flwo"] }]', "ks is for flwo"),
         ('detectors = [{ name = "ks" }, { name = "ks", channels = ["flow"] }]', "ks is there twice"),
     ],

@@ -119,10 +119,21 @@ def test_the_one_in_use_is_the_one_named_first(call, answers):
     ("arguments", "texts"),
     [
         (("fairness", "answers.csv", "--group", "sex", "--favourable", "7"), ("no column 'sex'", "version")),
+        (
+            ("fairness", "answers.csv", "--group", "version", "--favourable", "8"),
+            ("--favourable: no label '8'; there is '3', '7'",),
+        ),
+        (
+            ("fairness", "answers.csv", "--group", "version", "--favourable", "7", "--reference", "v3"),
+            ("--reference: no group 'v3'; there is 'v1', 'v2'",),
+        ),
         (("fairness", "no.csv", "--group", "sex", "--favourable", "7"), ("no.csv",)),
-        (("compare", "answers.csv", "--versions", "v1,v9"), ("no answers of v9", "v1, v2")),
+        (
+            ("compare", "answers.csv", "--versions", "v1,v9"),
+            ("--versions: no version 'v9'; there is 'v1', 'v2'",),
+        ),
         (("compare", "answers.csv", "--label-column", "truth"), ("--label-column", "no column 'truth'")),
-        (("compare", "bare.csv"), ("--prediction-column", "no column fits")),
+        (("compare", "bare.csv"), ("--prediction-column", "no column looks like the prediction")),
         (("compare", "empty.csv"), ("no row has a prediction",)),
         (("compare", "both.csv"), ("'predicted' and 'prediction' both fit", "--prediction-column")),
     ],

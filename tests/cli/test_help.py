@@ -31,10 +31,10 @@ def shown(path, width):
 
 def test_the_commands_are_those_of_the_documentation():
     assert {" ".join(path) for path in COMMANDS} == {
-        "", "demo", "replay", "replay-control", "worker", "backtest", "check", "compile", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
+        "", "demo", "replay", "replay sensors", "replay images", "replay predictions", "replay sessions", "replay-control", "worker", "backtest", "check", "compile", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
         "triggers", "triggers tail", "audit", "audit list", "fairness", "compare", "slices",
         "features", "features get", "features list", "features watch",
-        "features versions", "features history", "features skew", "config", "config show",
+        "features versions", "features history", "features skew", "detectors", "config", "config show",
         "dead-letters", "dead-letters list", "dead-letters show", "dead-letters replay",
     }  # fmt: skip
 

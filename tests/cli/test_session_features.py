@@ -256,7 +256,7 @@ def test_history_finds_a_registered_view_that_the_settings_do_not_have(call, sho
         ({"--out": "rows.xlsx"}, "rows.xlsx: unknown format; .parquet or .csv is expected"),
         ({"--out": "bought.csv/rows.csv"}, "cannot be written"),
         ({"--instants": "none.csv"}, "none.csv: no such file"),
-        ({"--instants": "bought.csv"}, "bought.csv: no column entity; there is customer"),
+        ({"--instants": "bought.csv"}, "bought.csv: no column entity; there is 'customer'"),
         ({"--instants": "empty.csv"}, "empty.csv: no rows"),
         ({"--instants": "bad.csv"}, "bad.csv:3: column 'at': "),
         ({"--instants": "nobody.csv"}, "nobody.csv:2: column 'entity' is empty"),
@@ -281,7 +281,8 @@ def test_what_is_wrong_with_a_history_is_one_line(call, recorded, servers, place
 def test_parquet_without_polars_says_what_to_install(call, recorded, monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     ended = call("features", "history", "purchases", *recorded, "--out", "rows.parquet")
-    assert ended.failed("rows.parquet: Parquet needs polars", "pip install 'streamgauge[parquet]'")
+    assert ended.code == 2
+    assert "rows.parquet: Parquet needs polars; install it" in ended.err
 
 
 def test_events_come_from_files_or_a_topic(call, recorded):
@@ -400,7 +401,7 @@ def test_what_cannot_be_compared_is_said(call, shop, place):
     arguments = ("--training", "rows.csv")
     assert call("features", "skew", "purchase", *arguments).failed("did you mean purchases?")
     assert call("features", "skew", "purchases", *arguments).failed(
-        "no column is a feature of purchases:v1; there is label"
+        "no column is a feature of purchases:v1; there is 'label'"
     )
     training(place, 0, 1)
     assert call("features", "skew", "purchases", *arguments).failed("no entity is served yet")

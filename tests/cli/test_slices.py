@@ -188,7 +188,7 @@ def test_events_of_other_files_are_refused(detector, call):
         ("label,light\n1,2\n", (), ["no column looks like the prediction", "--prediction-column"]),
         ("prediction,label\n1,1\n", (), ["no column to slice by", "--features"]),
         ("prediction,label,x\n1,,2\n", (), ["no row has both a prediction and its truth"]),
-        ("prediction,label,x\n1,1,2\n", ("--among", "7"), ["no row has both", "'7'"]),
+        ("prediction,label,x\n1,1,2\n", ("--among", "7"), ["--among: no label '7'; there is '1'"]),
         ("prediction,label,x\n1,1,2\n", ("--features", "y"), ["--features: no column 'y'"]),
         ("prediction,y_pred,label,x\n1,1,1,2\n", (), ["both fit", "--prediction-column"]),
         ("miss,x\n0,1\nperhaps,2\n", ("--wrong", "miss"), ["a.csv:3", "'perhaps' is neither 0 nor 1"]),

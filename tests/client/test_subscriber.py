@@ -14,8 +14,7 @@ from stream_app.client import AlertSubscriber
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import BrokerError, SettingsError
 from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
-from stream_app.kafka import ensure_topics
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import ensure_topics, start_producer
 from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration

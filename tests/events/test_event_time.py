@@ -23,6 +23,9 @@ from stream_app.events.sensor import MAX_TS
         ("2020-03-09T10:14:33.123456789Z", 1583748873.123456),
         ("2020-03-09T10:14:33", 1583748873.0),
         ("2016-02-29T00:00:00Z", 1456704000.0),
+        # A leap second is the second after it, as in POSIX time.
+        ("2016-12-31T23:59:60Z", 1483228800.0),
+        ("2017-01-01T00:59:60.5+01:00", 1483228800.0),
     ],
 )
 def test_rfc_3339(text, seconds):
@@ -37,6 +40,12 @@ def test_any_instant_in_any_zone_comes_back(naive, minutes):
     stamp = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert parse_event_time(stamp.isoformat()) == stamp.timestamp()
     assert parse_event_time(stamp.timestamp()) == stamp.timestamp()
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T22:59:60Z", "2016-12-30T23:59:60Z", "2016-12-31T23:59:61Z"])
+def test_a_second_60_is_one_only_at_the_end_of_a_month(text):
+    with pytest.raises(ValueError, match="not RFC 3339"):
+        parse_event_time(text)
 
 
 def test_the_bounds_are_1970_and_the_end_of_2099():

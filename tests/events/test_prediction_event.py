@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from stream_app.events import Reason, Rejected
 from stream_app.events.decoding import MAX_EVENT_BYTES
-from stream_app.events.prediction import MAX_LABELS, PredictionEvent
-from stream_app.events.prediction_decoding import decode_prediction, decode_predictions
+from stream_app.events.prediction import MAX_LABELS, PredictionEvent, decode_prediction, decode_predictions
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS
 
 GOOD = {

@@ -10,8 +10,14 @@ from pydantic import ValidationError
 from stream_app.events import Reason, Rejected
 from stream_app.events.decoding import MAX_EVENT_BYTES
 from stream_app.events.sensor import MAX_NAME, MAX_TS
-from stream_app.events.session import MAX_FIELDS, MAX_NUMBER, MAX_TEXT, SessionEvent
-from stream_app.events.session_decoding import decode_session, decode_sessions
+from stream_app.events.session import (
+    MAX_FIELDS,
+    MAX_NUMBER,
+    MAX_TEXT,
+    SessionEvent,
+    decode_session,
+    decode_sessions,
+)
 
 GOOD = {"entity": "17850", "ts": 1291191960, "type": "purchase", "values": {"amount": 15.3, "quantity": 6}}
 

@@ -118,7 +118,7 @@ def test_a_detector_of_another_version_of_river_starts_cold_and_the_rest_goes_on
     state = half.state("pump-1")
     for name, _, stored in state["extras"]["running"]:
         if name == "adwin":
-            stored["river"] = "0.1.0"
+            stored["state"]["river"] = "0.1.0"
     monitor = SensorMonitor(config)
     (reason,) = monitor.restore("pump-1", state)
     assert "'adwin' was written by River 0.1.0" in reason
@@ -129,6 +129,23 @@ def test_a_detector_of_another_version_of_river_starts_cold_and_the_rest_goes_on
     assert half.restore("pump-1", half.state("pump-1")) == []
 
 
+def test_a_detector_with_a_damaged_state_or_other_parameters_starts_cold_with_a_word():
+    config = SensorStream(detectors=(DetectorSettings(name="adwin"), DetectorSettings(name="ks")))
+    state = run_monitor(EVENTS[:1000], config).monitor.state("pump-1")
+    for name, _, stored in state["extras"]["running"]:
+        if name == "ks":
+            del stored["state"]["rows"]
+    changed_settings = SensorStream(
+        detectors=(DetectorSettings(name="adwin", parameters={"delta": 0.01}), DetectorSettings(name="ks"))
+    )
+    monitor = SensorMonitor(changed_settings)
+    reasons = monitor.restore("pump-1", state)
+    assert len(reasons) == 2
+    assert "parameters of detector adwin have changed" in reasons[0]
+    assert "windowed test's state is damaged" in reasons[1]
+    assert told_by(run_monitor(EVENTS[1000:], changed_settings, monitor=monitor), "ks")
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [
@@ -137,6 +154,9 @@ def test_a_detector_of_another_version_of_river_starts_cold_and_the_rest_goes_on
         (SensorStream(detectors=(DetectorSettings(name="adwim"),)), "adwim"),
         (SensorStream(detectors=(DetectorSettings(name="os.system"),)), "os.system"),
         (SensorStream(detectors=(DetectorSettings(name="adwin", parameters={"delt": 0.1}),)), "delt"),
+        (SensorStream(detectors=(DetectorSettings(name="ks", parameters={"windw": 100}),)), "windw"),
+        (SensorStream(detectors=(DetectorSettings(name="ks", every=2),)), "every is for River's detectors"),
+        (SensorStream(detectors=(DetectorSettings(name="drift"),)), "drift watches every stream already"),
     ],
 )
 def test_what_cannot_be_made_is_said_by_name(config, says):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sensor_runs import packed, run, window
 
 from stream_app.core.bank import Bank
+from stream_app.core.watermark import AGREEING
 from stream_app.events import Reason, SensorRow
 from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS
 from stream_app.monitors.sensors.intake import INTAKE, MEMORY, intake_layout, intake_options, intake_step
@@ -16,14 +17,57 @@ from stream_app.settings import SensorStream
 
 LATENESS, MAX_FUTURE, TTL = 5.0, 50.0, 30.0
 OPTIONS = intake_options(lateness=LATENESS, max_future=MAX_FUTURE, source_ttl=TTL)
-WORDS = {0: None, 1: Reason.TIMESTAMP, 2: Reason.LATE, 3: Reason.DUPLICATE}
-ABSENT = 4
 
 
 def config(declared=None, **options):
     return SensorStream(
         channels=declared, lateness=LATENESS, max_future=MAX_FUTURE, source_ttl=TTL, window=None, **options
     )  # fmt: skip
+
+
+class NaiveClock:
+    """The watermark, of all that was on time since it was set last."""
+
+    def __init__(self):
+        self.believed, self.other, self.established, self.spacing, self.offset = [], [], False, 0.0, math.nan
+
+    def judge(self, ts, record_ts):
+        if not self.believed:
+            self.believed = [(ts, record_ts)]
+            return "on time"
+        newest, seen = max(self.believed, key=lambda pair: pair[0]), len(self.believed)
+        newest = next(pair for pair in reversed(self.believed) if pair[0] == newest[0])
+        step, established = ts - newest[0], self.established or seen >= AGREEING
+        tolerance = max(LATENESS, 16.0 * self.spacing)
+        if step < -LATENESS:
+            usual = abs(ts - record_ts - self.offset) <= LATENESS
+            if (established and not usual) or not self.agreed(ts, tolerance):
+                return "late"
+            self.believed, self.other, self.established, self.offset = [(ts, record_ts)], [], True, math.nan
+            return "on time"
+        ahead = step > tolerance and step > record_ts - newest[1] + LATENESS
+        if ahead and established and not self.agreed(ts, tolerance):
+            return "ahead"
+        if step > TTL:
+            return "returned"
+        self.other = []
+        if ahead:
+            self.believed, self.established = [(ts, record_ts)], established
+            self.offset = newest[0] - newest[1] if established else self.offset
+        else:
+            gap = max(step, 0.0)
+            longest = 16.0 * self.spacing
+            self.spacing = (
+                self.spacing + (min(gap, longest) - self.spacing) / 8.0 if self.spacing > 0.0 else gap
+            )
+            self.believed.append((ts, record_ts))
+        return "on time"
+
+    def agreed(self, ts, tolerance):
+        if self.other and abs(ts - self.other[-1]) > tolerance:
+            self.other = []
+        self.other.append(ts)
+        return len(self.other) >= AGREEING
 
 
 class Naive:
@@ -35,7 +79,7 @@ class Naive:
         self.begin()
 
     def begin(self):
-        self.newest = self.latest = -math.inf
+        self.clock = NaiveClock()
         self.memory, self.counted = [], []
 
     def judge(self, row, record_ts):
@@ -44,18 +88,18 @@ class Naive:
         self.channels |= set(row.values)
         if row.ts > record_ts + MAX_FUTURE:
             return Reason.TIMESTAMP
-        if row.ts - self.latest > TTL and self.latest > -math.inf:
+        verdict = self.clock.judge(row.ts, record_ts)
+        if verdict == "returned":
             self.begin()
-        self.latest = max(self.latest, row.ts)
-        if row.ts < self.newest - LATENESS:
-            return Reason.LATE
+            verdict = self.clock.judge(row.ts, record_ts)
+        if verdict != "on time":
+            return Reason.LATE if verdict == "late" else Reason.TIMESTAMP
         present = {name: value for name, value in row.values.items() if value is not None}
         entry = row.id if row.id is not None else (row.ts, present)
         if entry in self.memory[-MEMORY:]:
             return Reason.DUPLICATE
         self.memory.append(entry)
         self.counted.append((row.ts, {name: value.hex() for name, value in present.items()}))
-        self.newest = max(self.newest, row.ts)
         return None
 
 
@@ -66,17 +110,18 @@ row_values = st.dictionaries(st.sampled_from(["x", "y", "z"]), values, min_size=
 
 @st.composite
 def streams(draw):
-    clock, rows, record_ts = 100.0, [], []
-    for _ in range(draw(st.integers(1, 30))):
+    clock, wrong, rows, record_ts = 100.0, 0.0, [], []
+    for _ in range(draw(st.integers(1, 60))):
+        wrong = draw(st.sampled_from([wrong] * 12 + [0.0, 25.0, -25.0, 45.0]))
         clock += draw(st.sampled_from([0.0, 0.0, 0.0, 1.0, 1.0, 3.0, 30.0, 31.0]))
-        ts = clock + draw(st.sampled_from([0.0, 0.0, 0.0, -1.0, -5.0, -6.0, 20.0, 51.0, 50.0]))
+        ts = clock + wrong + draw(st.sampled_from([0.0, 0.0, 0.0, -1.0, -5.0, -6.0, 20.0, 51.0, 50.0]))
         source, name = draw(st.sampled_from("aab")), draw(st.none() | st.sampled_from(["i", "j", "k"]))
         rows.append(SensorRow(source, ts, draw(row_values), None, name))
         record_ts.append(clock)
     return rows, record_ts
 
 
-@given(streams(), st.sampled_from([None, ("x", "y", "z"), ("x",)]), st.sets(st.integers(1, 29)))
+@given(streams(), st.sampled_from([None, ("x", "y", "z"), ("x",)]), st.sets(st.integers(1, 59)))
 @settings(max_examples=300)
 def test_readings_in_any_deliveries_are_judged_as_one_at_a_time(stream, declared, cuts):
     rows, record_ts = stream
@@ -100,8 +145,9 @@ def test_readings_in_any_deliveries_are_judged_as_one_at_a_time(stream, declared
 numbers = st.floats() | st.sampled_from([0.0, 1.0, -math.inf, math.inf, 1e308])
 records = st.fixed_dictionaries(
     {
-        "newest": numbers,
-        "latest": numbers,
+        "clock": st.tuples(
+            *[numbers] * 5, st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1)
+        ),
         "events": st.integers(-(2**63), 2**63 - 1),
         "remembered": st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 2 * MEMORY),
     }

@@ -61,13 +61,13 @@ def taken(log, cuts, max_sources, restarts):
                     cold.append(offset)
                     known.add(source)
         if begin in restarts:
-            shed = recency.shed(2)
+            shed = recency.expire(2)
             gone += shed
             known -= {each.source for each in shed}
             recency = Recency(
                 max_sources=max_sources, ttl=TTL, seen={source: recency[source] for source in recency}
             )
-    gone += recency.shed(1000)
+    gone += recency.expire(1000)
     return cold, recency, gone
 
 
@@ -108,7 +108,7 @@ def test_what_is_expired_goes_in_bounded_batches_the_longest_unseen_first(count,
     recency = Recency(max_sources=10, ttl=TTL)
     list(recency.take(delivery([(i, source, 1000.0) for i, source in enumerate("abc")])))
     list(recency.take(delivery([(3, "d", 5000.0)])))
-    assert [each[:2] for each in recency.shed(count)] == [(source, "expired") for source in gone]
+    assert [each[:2] for each in recency.expire(count)] == [(source, "expired") for source in gone]
     assert "d" in recency
 
 
@@ -122,5 +122,5 @@ def test_events_of_any_kind_are_split_where_a_source_is_forgotten():
 def test_a_limit_that_was_lowered_is_met():
     seen = {name: (i, 1000.0) for i, name in enumerate("abcde")}
     recency = Recency(max_sources=2, ttl=TTL, seen=seen)
-    assert [each[:2] for each in recency.shed(100)] == [(source, "evicted") for source in "abc"]
+    assert [each[:2] for each in recency.expire(100)] == [(source, "evicted") for source in "abc"]
     assert list(recency) == ["d", "e"]

@@ -11,7 +11,6 @@ from sensor_runs import packed
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import SensorRow
 from stream_app.monitors.sensors import SensorMonitor
-from stream_app.monitors.versions import upgraded
 from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
@@ -180,14 +179,3 @@ def test_the_state_of_a_source_of_8_channels_is_small():
         readings(np.random.default_rng(0).normal(size=(500, 8)), names), SensorStream()
     ).monitor
     assert len(pack_state(monitor.state("pump-1"))) <= 24 * 1024
-
-
-def test_upgrades_follow_each_other():
-    steps = {n: lambda state, n=n: {"path": [*state["path"], n]} for n in (1, 2, 3)}
-    assert upgraded({"version": 1, "path": []}, "s", version=4, upgrades=steps) == {
-        "path": [1, 2, 3],
-        "version": 4,
-    }
-    assert upgraded({"version": 4, "path": []}, "s", version=4, upgrades=steps)["path"] == []
-    with pytest.raises(OldStateError, match="nothing upgrades 2"):
-        upgraded({"version": 1}, "s", version=4, upgrades={1: dict, 3: dict})

@@ -62,6 +62,20 @@ def test_each_effect_does_what_it_says_and_nothing_else(text, expected):
     assert out.labels["drift"][99] is None
 
 
+def test_a_change_that_is_repeated_begins_anew_each_time():
+    out = inject("flow:mean+3@1000..1500~400/1000").values[:, 0] - CLEAN[:, 0]
+    once = np.append(3 * np.minimum(np.arange(50) / 40, 1), np.zeros(50))
+    np.testing.assert_allclose(out, np.concatenate([np.zeros(100), once, once, once]), atol=1e-12)
+    stuck = inject("flow:stuck@#100..#150/#100")
+    assert [stuck.values[row, 0] for row in (120, 220)] == [CLEAN[99, 0], CLEAN[199, 0]]
+    assert where(stuck.labels["changepoint"]) == [100, 150, 200, 250, 300, 350]
+
+
+def test_a_slope_that_is_repeated_rises_from_each_beginning():
+    out = inject("flow:slope+0.5/1s@1000..1500/1000").values[:, 0] - CLEAN[:, 0]
+    assert out[[100, 110, 210, 310]].tolist() == pytest.approx([0, 50, 50, 50])
+
+
 def test_noise_widens_a_channel_by_what_it_says():
     out = inject("level:noise+3@#100..")
     assert (out.values[100:, 1] - CLEAN[100:, 1]).std() == pytest.approx(3.0, rel=0.15)
@@ -102,7 +116,8 @@ def test_the_given_batch_is_not_changed():
 @given(cuts=st.lists(st.integers(0, N), max_size=4))
 def test_batch_borders_do_not_matter(cuts):
     text = (
-        "flow:mean+2sd@#100..#300~#50; *:noise+1sd@#150..; level:dropout20%@1500..3000; flow:stuck@#350..#360"
+        "flow:mean+2sd@#100..#300~#50; *:noise+1sd@#150..; level:dropout20%@1500..3000; flow:stuck@#350..#360; "
+        "level:mean+1sd@#60..#70/#90; flow:stuck@700..800/1300"
     )
     whole = inject(text)
     injector, batch = Injector(parse_schedule(text)), recording()
@@ -126,8 +141,13 @@ def test_times_may_have_units_and_ends_may_be_open():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("flow", "expected CHANNEL:EFFECT@FROM..TO"),
-        ("flow:mean+2sd", "expected CHANNEL"),
+        ("flow", r"expected \[CHANNEL:\]EFFECT@FROM..TO"),
+        ("flow:mean+2sd", "expected .CHANNEL"),
+        ("mean+2sd@1..", "mean.2sd needs a channel, as in flow:mean"),
+        ("level=2@1..", "only images have a level"),
+        ("flow:mean+1@1../5", "that is repeated has an end"),
+        ("flow:mean+1@1..#5/#9", "all times or all event numbers"),
+        ("flow:mean+1@1..9/5", "longer than its period"),
         ("flow:mean*2@1..2", "'mean.2' is no effect"),
         ("flow:explode@1..2", "no effect; expected one like"),
         ("flow:mean+1@5", "'5' is no stretch"),

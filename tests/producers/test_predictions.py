@@ -4,11 +4,8 @@ import json
 
 import pytest
 
-from producers.images.options import ImageOptions
-from producers.kinds import Selection, kinds
 from producers.predictions import LabelDelay, PredictionColumns, PredictionFiles
-from producers.sources import Columns
-from stream_app.errors import SettingsError, SourceError
+from stream_app.errors import SourceError
 from stream_app.events import PredictionRow, decode_predictions
 
 CSV = """\
@@ -135,6 +132,13 @@ def test_rows_that_are_no_events_are_left_out_and_counted(write):
     }
 
 
+def test_a_prefix_of_probabilities_that_no_column_has_is_refused(write):
+    with pytest.raises(
+        SourceError, match=r"--probabilities: no column .* begins with 'q_'; the table has 'ts'"
+    ):
+        events(write("a.csv", "ts,prediction,p_a\n1,a,0.7\n"), PredictionColumns(probabilities="q_"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -168,25 +172,3 @@ def test_another_pass_is_of_other_cases(write):
     later = [json.loads(event) for event in batch.shifted(60.0).encode()]
     assert [event["id"] for event in later] == ["a+60.0", "b+60.0", "answers:4+60.0"]
     assert later[0]["ts"] == 1704067260.0
-
-
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        ({}, "give files to replay"),
-        ({"paths": ("a.csv",), "simulate": True}, "--simulate belongs to another kind"),
-        ({"paths": ("a.csv",), "drift": "x:mean+1"}, "--drift belongs to another kind"),
-        ({"paths": ("a.csv",), "images": ImageOptions(level=3)}, "--level belongs to another kind"),
-        ({"paths": ("a.csv",), "columns": Columns(labels=("a", "b"))}, "one true label"),
-    ],
-)
-def test_options_of_other_kinds_are_refused(said, message):
-    with pytest.raises(SettingsError, match=message):
-        kinds()["predictions"].open(Selection(**said))
-
-
-def test_what_only_predictions_have_is_refused_by_other_kinds():
-    said = Selection(paths=("a.csv",), predictions=PredictionColumns(prediction="y"))
-    for kind in ("sensors", "sessions", "images"):
-        with pytest.raises(SettingsError, match="--prediction-column belongs to another kind"):
-            kinds()[kind].open(said)

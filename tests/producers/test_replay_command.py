@@ -13,13 +13,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from conftest import eventually
 from typer.testing import CliRunner
 
-from producers.kinds import kinds
-from stream_app.cli.replay import EXAMPLES, replay
+from stream_app.cli.replay import replay_app
 from stream_app.errors import SourceError
 
 app = typer.Typer()
 app.callback()(lambda: None)
-app.command(epilog=EXAMPLES)(replay)
+app.add_typer(replay_app, name="replay")
 
 NOWHERE = ("--kafka", "127.0.0.1:1")
 
@@ -40,7 +39,14 @@ def call(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nonsense", *NOWHERE), "no kind of stream is called 'nonsense'; there is images"),
+        (("sensor", *NOWHERE), "Did you mean 'sensors'?"),
+        (("sensors", "--simulate", "--level", "3", *NOWHERE), "No such option: --level"),
+        (("sensors", "a.csv", "--preset", "cdnow", *NOWHERE), "No such option: --preset"),
+        (("sensors", "a.csv", "--pumps", "2", *NOWHERE), "--pumps belong to --simulate"),
+        (("sessions", "a.csv", "--channels", "a", *NOWHERE), "No such option: --channels"),
+        (("predictions", "a.csv", "--drift", "x:mean+1@1..", *NOWHERE), "No such option: --drift"),
+        (("predictions", *NOWHERE), "Missing argument 'PATH...'"),
+        (("sessions", *NOWHERE), "Missing argument 'PATH...'"),
         (("sensors", *NOWHERE), "give files to replay, or --simulate, or --dataset"),
         (("sensors", "a.csv", "--simulate", *NOWHERE), "one of them"),
         (("sensors", "--dataset", "tides", *NOWHERE), "no 'tides'; there is waterflow"),
@@ -52,7 +58,7 @@ def call(*arguments):
         (("sensors", "--simulate", "--faults", "3", *NOWHERE), "give --limit"),
         (("sensors", "--dataset", "waterflow", "--faults", "1", *NOWHERE), "use --drift"),
         (("sensors", "--simulate", "--limit", "0", *NOWHERE), "--limit"),
-        (("sensors", "--simulate"), "where is Kafka?"),
+        (("sensors", "--simulate"), "no broker: set STREAMGAUGE_KAFKA"),
     ],
 )
 def test_a_mistake_in_the_call_ends_with_2_and_says_what_was_expected(arguments, message):
@@ -67,8 +73,12 @@ def test_a_missing_file_is_an_error_of_ours():
 
 def test_help_shows_kinds_groups_and_examples():
     output = call("--help").output
-    for text in (*kinds(), "What to replay", "How fast, how much", "--resume", "streamgauge replay sensors"):
-        assert text in output
+    for kind in ("sensors", "images", "predictions", "sessions"):
+        assert kind in output
+        own = call(kind, "--help").output
+        for text in ("How fast, how much", "--resume", "Examples:", f"streamgauge replay {kind}"):
+            assert text in own
+    assert "--simulate" not in call("sessions", "--help").output
 
 
 @pytest.mark.integration
@@ -115,11 +125,8 @@ def test_the_topic_is_that_of_the_only_stream_of_the_file(
 
 
 PROGRAM = """
-import typer
-from stream_app.cli.replay import replay
-app = typer.Typer()
-app.command()(replay)
-app()
+from stream_app.cli.replay import replay_app
+replay_app()
 """
 
 

@@ -14,23 +14,20 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from producers.batch import Winnowed
+from producers.batch import FilteredSource
 from producers.drift import parse_schedule
-from producers.kinds import Selection, kinds
 from producers.passes import limited, looped
 from producers.publish import partition_of
 from producers.replay import Replay, run
 from producers.sessions import SessionColumns, SessionFiles, SessionInjector
-from producers.sources import Columns
-from stream_app.cli.replay import replay as command
+from stream_app.cli.replay import replay_app
 from stream_app.errors import SettingsError, SourceError
 from stream_app.events import SessionEvent
-from stream_app.events.session_decoding import SessionRow, decode_session
+from stream_app.events.session import SessionRow, decode_session
 
 ORDERS = """customer,date,units,price,kind,note
 a,2011-12-09 12:50:00,2,3.5,buy,x
@@ -210,7 +207,7 @@ def test_rows_that_are_no_events_are_left_out_counted_and_named(write, row, reas
     line = 5 if "\n" in row else 4
     assert counts(source) == {reason: 2}
     assert told.endswith(f"(first: {path}:{line})")
-    assert isinstance(source, Winnowed)
+    assert isinstance(source, FilteredSource)
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -401,33 +398,6 @@ def test_drift_changes_the_stream_as_a_whole_and_one_entity_alone(write):
         assert event.get("attributes", {}).get("drift") == ("; ".join(changes) or None)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "give files"),
-        ({"paths": ("a.csv",), "simulate": True}, "--simulate belongs to another kind"),
-        ({"paths": ("a.csv",), "columns": Columns(channels=("a",))}, "--channels belongs to another kind"),
-        ({"paths": ("a.csv",), "columns": Columns(period=1.0)}, "--period belongs to another kind"),
-    ],
-)
-def test_options_of_readings_are_refused(options, message):
-    with pytest.raises(SettingsError, match=f"replay sessions: {message}"):
-        kinds()["sessions"].open(Selection(**options))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"preset": "cdnow"}, "--preset"),
-        ({"sessions": SessionColumns(entity="a")}, "--entity-column"),
-        ({"sessions": SessionColumns(sort=True)}, "--sort"),
-    ],
-)
-def test_options_of_session_events_are_refused_for_readings(options, message):
-    with pytest.raises(SettingsError, match=f"replay sensors: {message} belongs to another kind"):
-        kinds()["sensors"].open(Selection(paths=("a.csv",), **options))
-
-
 @pytest.fixture
 def call(monkeypatch, tmp_path, broker_address, prefix):
     """The command with a topic of the test's own, and no settings or states but its own."""
@@ -436,12 +406,10 @@ def call(monkeypatch, tmp_path, broker_address, prefix):
     for name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
-    app = typer.Typer()
-    app.command()(command)
 
     def call(*arguments):
         return CliRunner().invoke(
-            app, ["sessions", *arguments, "--kafka", broker_address, "--partitions", "3"]
+            replay_app, ["sessions", *arguments, "--kafka", broker_address, "--partitions", "3"]
         )
 
     return call

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.batch import Readings
-from producers.sources import Columns, Files, Simulated, WaterFlow
-from producers.sources.cells import times
+from producers.sources import Files, Simulated, WaterFlow
 from producers.water_loop import CHANNELS, Fault, WaterLoop, simulate
-from stream_app.errors import DataError, SourceError
+from stream_app.errors import DataError, MissingExtraError, SourceError
 from stream_app.events import SensorReading
+from stream_app.tables import Columns
+from stream_app.tables.cells import times
 
 SKAB = """datetime;Accelerometer1RMS;Volume Flow RateRMS;anomaly;changepoint
 2020-03-09 10:14:33;0.0265878;32.0;0.0;0.0
@@ -173,7 +174,7 @@ def test_parquet_without_polars_says_how_to_get_it(monkeypatch, tmp_path):
         return whole(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(SourceError, match=r"streamgauge\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"Parquet needs polars; install it .*\[parquet\]"):
         read(str(tmp_path / "a.parquet"))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from conftest import eventually
@@ -11,8 +12,7 @@ from stream_app.errors import BrokerError, BrokerUnavailableError, FencedError
 from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerReason
-from stream_app.kafka import ensure_topics
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import ensure_topics, start_producer
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.settings import KafkaSettings
@@ -176,6 +176,25 @@ async def test_a_broker_that_is_away_holds_up_nothing_until_too_many_wait(store,
     # They are safe, for whoever comes next.
     assert await OutboxStore(store).lengths(worker.claims()) == 5
     running.cancel()
+
+
+async def test_an_answer_that_waits_for_the_loop_is_no_outage(owner, producer, monkeypatch):
+    monkeypatch.setattr("stream_app.runtime.outbox._PATIENCE_SECONDS", 0.5)
+    worker = await owner().claim()
+    send = producer.send
+
+    async def send_and_stand_still(*args, **kwargs):
+        sent = await send(*args, **kwargs)
+        # Kafka's answer is not read before the patience of a clock on the wall has ended.
+        asyncio.get_running_loop().call_soon(time.sleep, 1.0)
+        return sent
+
+    monkeypatch.setattr(producer, "send", send_and_stand_still)
+    failures = []
+    monkeypatch.setattr(worker.outbox, "_fails", failures.append)
+    await worker.tell(alert(1))
+    await worker.outbox.drain()
+    assert failures == []
 
 
 async def test_a_topic_that_refuses_an_alert_is_told(store, owner):

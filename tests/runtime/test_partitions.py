@@ -114,7 +114,7 @@ async def single_run(store, log):
     alerts = []
     for event in log:
         alerts += await deliver(partitions, [event])
-    partitions.get(PARTITION).shed(len(log))
+    partitions.get(PARTITION).expire(len(log))
     await partitions.checkpoint(TOPIC)
     return alerts, await stored(store)
 
@@ -134,10 +134,10 @@ async def in_pieces(store, log, cuts, stores, restarts):
                 for alert in await deliver(partitions, log[position:end]):
                     assert alerts.setdefault((alert.id, alert.state), alert) == alert
         if begin in stores:
-            partitions.get(PARTITION).shed(2)
+            partitions.get(PARTITION).expire(2)
             await partitions.checkpoint(TOPIC)
             assert len(partitions.get(PARTITION).monitor) <= 1
-    partitions.get(PARTITION).shed(len(log))
+    partitions.get(PARTITION).expire(len(log))
     await partitions.checkpoint(TOPIC)
     return list(alerts.values()), await stored(store)
 
@@ -188,7 +188,7 @@ async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(
     await partitions.checkpoint(TOPIC)
     assert set((await stored(store))[0]) == {"b", "c", "d"}
     await deliver(partitions, steady(1, "d", 40, ts=1_700_009_000.0))
-    partitions.get(PARTITION).shed(10)
+    partitions.get(PARTITION).expire(10)
     await partitions.checkpoint(TOPIC)
     assert set((await stored(store))[0]) == {"d"}
     # All three: "d" itself came back after its time.
@@ -280,7 +280,7 @@ async def test_a_checkpoint_holds_what_was_at_its_position_whatever_comes_while_
     store, monkeypatch
 ):
     # One state is packed at a time, so that deliveries come before some of them are.
-    monkeypatch.setattr("stream_app.runtime.snapshot._AT_ONCE", 1)
+    monkeypatch.setattr("stream_app.runtime.partition._PACKED_AT_ONCE", 1)
     log = [event for i, source in enumerate("abc") for event in steady(30, source, 30 * i)]
     later = [(90 + i, source, 1_700_000_200.0 + i, 5.0) for i, source in enumerate("cbadc")]
     partitions = await claimed(store)
@@ -310,7 +310,7 @@ async def test_deliveries_go_on_while_a_checkpoint_is_written_and_nothing_of_it_
     await deliver(partitions, steady(10) + steady(10, "valve", 10))
     writing = asyncio.create_task(partitions.checkpoint(TOPIC))
     await gate.reached.wait()
-    partitions.rest()
+    partitions.evict()
     assert len(partitions.get(PARTITION)) == 2
     await deliver(partitions, steady(10, begin=20))
     gate.opened.set()

@@ -7,7 +7,7 @@ from conftest import eventually
 from faust.types import TP
 
 from stream_app.errors import BrokerError, StoreUnavailableError
-from stream_app.runtime.logs import Logs
+from stream_app.kafka.offsets import PartitionOffsets
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import KAFKA, REDIS, Outages
 from stream_app.runtime.watchdog import Watchdog
@@ -31,7 +31,7 @@ class Reader:
     def progress(self):
         return [(TP(self.topic, 0), self.next_offset, 1)]
 
-    def saw(self, ends):
+    def note_ends(self, ends):
         self.ends = ends
 
     def idle_since(self):
@@ -53,7 +53,7 @@ async def watch(kafka):
     made = []
 
     def make(reader, *, verify=nothing, settings=kafka, answering=LONG_AGO, inputs=(), outputs=()):
-        logs = Logs(settings)
+        logs = PartitionOffsets(settings)
         made.append(logs)
         outages = Outages(lambda: False, Metrics())
         dog = Watchdog(
@@ -150,7 +150,7 @@ async def test_servers_that_do_not_answer_are_away_until_they_do(watch, topic, k
     dog, outages = watch(Reader(topic, next_offset=4), verify=verify, settings=nobody)
     await dog.look()
     assert outages.away.keys() == {KAFKA, REDIS}
-    dog._logs._settings = kafka
+    dog._offsets._settings = kafka
     dog._verify = nothing
     await eventually(lambda: not_away(dog, outages))
 

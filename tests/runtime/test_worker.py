@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 
+import numpy as np
 import pytest
 from conftest import eventually
 
@@ -91,6 +92,25 @@ async def test_lag_and_sources_are_told(settings, store, producer, make_topic):
         await eventually(lambda: value("streamgauge_sources", {"stream": "sensors"}) == 2)
         lag = {"topic": topic, "partition": "0"}
         await eventually(lambda: value("streamgauge_lag_events", lag) == 0)
+
+
+async def test_slow_detectors_leave_the_loop_its_turns(settings, store, producer, make_topic):
+    await make_topic("sensor.readings")
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(1500, 60)).tolist()
+    values = [reading(ts=i, **{f"c{k}": x for k, x in enumerate(row)}) for i, row in enumerate(rows)]
+    await send(producer, settings, values)
+    names = ("adwin", "hddm_a", "hddm_w", "kswin", "page_hinkley")
+    slow = SensorStream.model_validate({"detectors": [{"name": name} for name in names]})
+    seen = set()
+
+    async def all_processed():
+        seen.add(worker.metrics.processed())
+        return len(rows) in seen
+
+    async with working(settings.model_copy(update={"streams": {"sensors": slow}})) as (worker, _):
+        await eventually(all_processed)
+    assert len(seen) > 3, seen
 
 
 BAD = {

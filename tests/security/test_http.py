@@ -126,6 +126,12 @@ async def test_with_the_token_all_is_told_and_probes_need_none(serve, scheme):
         assert set(json.loads(answer.body)) == {"status"}
 
 
+async def test_without_the_token_nobody_learns_which_pages_there_are(serve):
+    _, ask = await serve(http_token=TOKEN)
+    assert (await ask("/nothing")).status == (await ask("/metrics", method="PUT")).status == 401
+    assert (await ask("/nothing", Authorization=f"Bearer {TOKEN}")).status == 404
+
+
 async def test_a_token_in_the_address_does_not_count(serve):
     _, ask = await serve(http_token=TOKEN)
     assert (await ask(f"/metrics?token={TOKEN}&access_token={TOKEN}")).status == 401
@@ -168,7 +174,7 @@ async def test_no_page_of_another_origin_is_let_in(serve):
 async def test_there_is_nothing_to_write(serve, method):
     _, ask = await serve()
     answer = await ask("/metrics", method=method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET,HEAD")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +225,12 @@ async def test_no_answer_tells_what_runs_here(serve, path):
         told = f"{answer.headers} {answer.body}".lower()
         assert not any(word in told for word in ("python", "aiohttp", "faust", "traceback"))
     assert answers[0].status == (200 if path == "/livez" else 404)
+
+
+async def test_what_cannot_be_expected_is_refused_without_a_word_of_what_runs_here(serve):
+    _, ask = await serve()
+    answer = await ask(Expect="200-ok")
+    assert (answer.status, answer.headers["server"]) == (417, "streamgauge")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])

@@ -19,8 +19,7 @@ from security.real import LIMITED, PASSWORD, USER, guarded_kafka, needs_kafka
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import Topics
-from stream_app.kafka import client_options, ensure_topics, refusal
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import client_options, ensure_topics, refusal, start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import ImageStream, KafkaSettings, PredictionStream, SensorStream, SessionStream
 from stream_app.store import FeatureReader

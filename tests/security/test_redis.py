@@ -19,7 +19,7 @@ from stream_app.client import AsyncFeatureClient
 from stream_app.core.features import DAY, Feature, FeatureView, Sliding
 from stream_app.embedded import free_port
 from stream_app.errors import SettingsError, StoreError, StoreUnavailableError
-from stream_app.runtime.kafka import start_producer
+from stream_app.kafka import start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import RedisSettings, SessionStream, load_settings
 from stream_app.store import AlertReader, FeatureReader, connect

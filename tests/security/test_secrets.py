@@ -17,7 +17,7 @@ from stream_app.cli.logs import configure_logging
 from stream_app.embedded import free_port
 from stream_app.errors import SettingsError
 from stream_app.kafka import client_options
-from stream_app.runtime.kafka import faust_credentials
+from stream_app.runtime.faust_app import faust_credentials, make_app
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, WorkerSettings, load_settings
 from stream_app.settings.secrets import MAX_SECRET_BYTES
@@ -103,7 +103,7 @@ async def test_faust_s_banner_and_configuration_show_no_secret(files, certificat
     settings = everything(files, certificates, in_files=in_files)
     credentials = faust_credentials(settings.kafka)
     assert credentials.password == SECRETS["kafka"]
-    app = Worker(settings)._app(str(tmp_path))
+    app = make_app(settings, str(tmp_path))
     shown = [banner(app), repr(app), repr(app.conf), repr(credentials)]
     shown += [repr(getattr(app.conf, name)) for name in app.conf.SETTINGS]
     assert "kafka://127.0.0.1:1" in shown[0]

@@ -82,7 +82,7 @@ def test_all_of_it_reaches_the_monitor(load):
         ("warmup = 400", "streams.models.warmup: no such setting"),
         (
             'kind = "prediction"',
-            'no such kind of stream; kind is "sensors", "images", "predictions" or "sessions"',
+            'no such kind of stream; there are "sensors", "images", "predictions", "sessions"',
         ),
     ],
 )

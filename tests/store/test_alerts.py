@@ -7,7 +7,7 @@ from conftest import eventually
 
 from stream_app.errors import StateError, StoreError
 from stream_app.events import Alert, AlertState, Severity, alert_id
-from stream_app.store import AlertReader, AlertWriter
+from stream_app.store import Acknowledgement, AlertReader, AlertWriter
 
 pytestmark = pytest.mark.integration
 
@@ -141,7 +141,7 @@ async def test_an_acknowledgement_stays_with_the_alert(writer, reader):
     assert await reader.acknowledgements(ids) == [None, None]
     noted = await reader.acknowledge(alert().id[:12], by="Ada", comment="valve “3” — known", at=7.5)
     assert noted == alert()
-    note = {"by": "Ada", "comment": "valve “3” — known", "at": 7.5}
+    note = Acknowledgement("Ada", "valve “3” — known", 7.5)
     assert await reader.acknowledgements(ids) == [note, None]
     await writer.write([resolved()])
     assert await reader.acknowledgements(ids) == [note, None]
@@ -160,17 +160,54 @@ async def test_an_alert_with_infinite_evidence_is_read_back_beside_the_others(wr
     assert await reader.recent(10) == [alert(1), boundless]
 
 
-@pytest.mark.parametrize("fields", [{"alert": "{}"}, {"alert": "not JSON"}, {"note": "no alert at all"}])
-async def test_what_others_wrote_among_the_alerts_is_named(store, writer, reader, fields):
-    await writer.write([alert()])
+FORGED = [
+    "{}",
+    "not JSON",
+    b"\xff",
+    "[" * 100_000,
+    alert().model_dump_json().replace("1001.0", "1e18"),
+    alert().model_dump_json().replace("1001.0", '"NaN"'),
+    alert().model_dump_json().replace("1001.0", "-1.0"),
+    resolved().model_dump_json().replace("2000.0", "1e400"),
+]
+
+
+@pytest.mark.parametrize("fields", [*({"alert": raw} for raw in FORGED), {"note": "no alert at all"}])
+async def test_what_others_wrote_among_the_alerts_is_named_and_passed_over(
+    store, writer, reader, fields, caplog
+):
+    await writer.write([alert(1)])
     await store.client.xadd(store.keys.alerts, fields)
-    named = rf"^{store.keys.alerts}: an entry is not an alert"
-    with pytest.raises(StateError, match=named):
-        await reader.recent(10)
+    await writer.write([alert(2)])
+    assert await reader.recent(10) == [alert(1), alert(2)]
     following = reader.follow("0")
-    assert await anext(following) == alert()
-    with pytest.raises(StateError, match=named):
-        await anext(following)
-    await store.client.hset(store.keys.alert(alert().id), "alert", "{")
-    with pytest.raises(StateError, match="an entry is not an alert"):
-        await reader.firing()
+    assert [await anext(following), await anext(following)] == [alert(1), alert(2)]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all(f"{store.keys.alerts}: an entry is not an alert" in line for line in told)
+
+
+@pytest.mark.parametrize("raw", FORGED)
+async def test_a_damaged_alert_is_passed_over_in_a_list_and_an_error_where_it_was_asked_for(
+    store, writer, reader, raw, caplog
+):
+    await writer.write([alert(1), alert(2)])
+    key = store.keys.alert(alert(1).id)
+    await store.client.hset(key, "alert", raw)
+    await store.client.zadd(store.keys.firing, {b"\xff": 5.0})
+    assert await reader.firing() == [alert(2)]
+    assert key in caplog.text
+    with pytest.raises(StateError, match=f"{key}: an entry is not an alert"):
+        await reader.show(alert(1).id[:12])
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["{", b"\xff", "[]", "[" * 100_000, '{"by": "Ada"}', '{"by": "Ada", "comment": "", "at": 1e18}',
+     '{"by": "Ada", "comment": "", "at": NaN}', '{"by": 1, "comment": "", "at": 1}'],
+)  # fmt: skip
+async def test_a_note_that_no_person_left_is_named_and_passed_over(store, writer, reader, note, caplog):
+    await writer.write([alert()])
+    await store.client.hset(store.keys.alert(alert().id), "acknowledged", note)
+    assert await reader.acknowledgements([alert().id]) == [None]
+    assert f"{store.keys.alert(alert().id)}: the field acknowledged" in caplog.text

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stream_app.errors import FencedError, StateError
-from stream_app.store import Checkpoint, CheckpointStore, Seen
+from stream_app.store import Checkpoint, CheckpointStore, Fence, LastSeen
 
 pytestmark = pytest.mark.integration
 
@@ -140,28 +140,48 @@ async def test_of_many_that_claim_at_once_only_the_last_may_write(checkpoints):
 
 async def test_sources_come_back_with_when_they_were_seen_the_longest_ago_first(checkpoints):
     claim = await checkpoints.claim(TOPIC, 0)
-    seen = {"b": Seen(7, 1.5), "a": Seen(2, 0.1), "c c": Seen(9, 1e9 + 0.1)}
+    seen = {"b": LastSeen(7, 1.5), "a": LastSeen(2, 0.1), "c c": LastSeen(9, 1e9 + 0.1)}
     await checkpoints.write(Checkpoint(claim, None, 10, dict.fromkeys(seen, b"x"), seen))
     assert list((await checkpoints.seen(claim)).items()) == [(name, seen[name]) for name in ("a", "b", "c c")]
     await checkpoints.write(
-        Checkpoint(claim, 10, 20, {"a": b"y"}, {"a": Seen(15, 2.0)}, gone=["b", "nobody"])
+        Checkpoint(claim, 10, 20, {"a": b"y"}, {"a": LastSeen(15, 2.0)}, gone=["b", "nobody"])
     )
-    assert await checkpoints.seen(claim) == {"c c": seen["c c"], "a": Seen(15, 2.0)}
+    assert await checkpoints.seen(claim) == {"c c": seen["c c"], "a": LastSeen(15, 2.0)}
     assert await checkpoints.states(claim, ["a", "b"]) == {"a": b"y"}
 
 
-async def test_a_damaged_entry_of_a_source_is_refused_by_name(store, checkpoints):
+@pytest.mark.parametrize("entry", ["soon", "7", "7 nan", "7 1e18", "7 1.5 more", b"\xff 1"])
+async def test_a_damaged_entry_of_a_source_is_refused_by_name(store, checkpoints, entry):
     claim = await checkpoints.claim(TOPIC, 0)
-    await store.client.hset(store.keys.seen("watchers", TOPIC, 0), "pump", "soon")
+    await store.client.hset(store.keys.seen("watchers", TOPIC, 0), "pump", entry)
     with pytest.raises(StateError, match="seen: the entry of b'pump' is damaged"):
         await checkpoints.seen(claim)
+
+
+@pytest.mark.parametrize("forged", ["soon", "1e18", "-5", "nan", "9" * 30, b"\xff"])
+async def test_a_forged_position_is_an_error_that_names_its_key(store, checkpoints, forged):
+    key = store.keys.offsets("watchers", TOPIC, 0)
+    for field in ("next", "epoch", "writes"):
+        claim = await checkpoints.claim(TOPIC, 0)
+        await store.client.hset(key, field, forged)
+        with pytest.raises(StateError, match=f"{key}: the field {field} is .* not a number"):
+            await checkpoints.check([Fence(claim, None, 1)])
+        if field == "next":
+            with pytest.raises(StateError, match="the field next"):
+                await checkpoints.claim(TOPIC, 0)
+            with pytest.raises((StateError, FencedError)):
+                await checkpoints.write(Checkpoint(claim, 10, 20, {"a": b"x"}))
+        elif field == "epoch":
+            with pytest.raises((StateError, FencedError)):
+                await checkpoints.write(Checkpoint(claim, None, 20, {"a": b"x"}))
+        await store.client.delete(key)
 
 
 async def test_a_checkpoint_of_several_slices_is_as_whole_as_a_small_one(store, checkpoints, monkeypatch):
     monkeypatch.setattr("stream_app.store.checkpoints._SLICE_BYTES", 1000)
     claim = await checkpoints.claim(TOPIC, 0)
     states = {f"s{i}": bytes([i]) * (100 + i) for i in range(100)}
-    seen = {source: Seen(i, float(i)) for i, source in enumerate(states)}
+    seen = {source: LastSeen(i, float(i)) for i, source in enumerate(states)}
     staged = store.keys.staged("watchers", TOPIC, 0)
     # What an attempt that was broken off left behind must not come in.
     await store.client.hset(staged, mapping={"bold": b"left behind", "sold": "1 1.0"})

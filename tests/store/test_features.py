@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stream_app.errors import StateError
 from stream_app.store import FeatureReader, FeatureRow, FeatureWriter, connect
 
 pytestmark = pytest.mark.integration
@@ -141,3 +142,30 @@ async def test_an_entity_that_falls_silent_is_forgotten(store, writer):
 
 async def test_nothing_to_write_is_nothing_written(writer):
     assert await writer.write([]) == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": "1"},
+        {"_offset": "1", "_event_ts": "1e18", "_written_ts": "1"},
+        {"_offset": "1", "_event_ts": "1", "_written_ts": "nan"},
+        {"_offset": "x", "_event_ts": "1", "_written_ts": "1"},
+        {"_offset": "1", "_event_ts": "1", "_written_ts": "1", "flow": "much"},
+        {"_offset": "1", "_event_ts": "1", "_written_ts": "1", b"\xff": "1"},
+    ],
+)
+async def test_what_is_no_row_is_named_by_its_key(store, reader, fields):
+    key = store.keys.features("sensors", 1, "pump")
+    await store.client.hset(key, mapping=fields)
+    with pytest.raises(StateError, match=f"^{key} holds no features"):
+        await reader.get("pump")
+
+
+async def test_entities_with_forged_times_or_names_are_named_and_passed_over(store, writer, reader, caplog):
+    await writer.write([row()])
+    forged = {"a": 1e18, "b": float("inf"), "c": -1.0, b"\xff": 5.0}
+    await store.client.zadd(store.keys.entities("sensors"), forged)
+    assert await reader.entities() == [("pump", 101.0)]
+    for name in ("b'a' at 1e+18", "b'b' at inf", "b'c' at -1", "at 5"):
+        assert name in caplog.text

@@ -257,7 +257,7 @@ async def test_alerts_of_an_owner_wait_in_its_outbox_once(store, claim):
     await writer.write([alert(1), alert(2), end, alert(1)], ours)
     await writer.write([alert(3)])  # nobody's
     entries = await outbox.read(ours.claim, count=10)
-    assert [entry.told for entry in entries] == [alert(1), alert(2), end]
+    assert [entry.event for entry in entries] == [alert(1), alert(2), end]
     assert await outbox.lengths([ours.claim]) == 3
     assert await outbox.remove(ours.claim, entries[1]) == 1
     assert await outbox.remove(ours.claim, entries[0]) == 1
@@ -265,7 +265,7 @@ async def test_alerts_of_an_owner_wait_in_its_outbox_once(store, claim):
     await writer.write([alert(1), alert(2)], ours)
     heir = await claim()
     await writer.write([alert(1), alert(2), end], heir)
-    assert [entry.told for entry in await outbox.read(heir.claim, count=10)] == [end]
+    assert [entry.event for entry in await outbox.read(heir.claim, count=10)] == [end]
 
 
 async def test_an_entry_that_is_no_alert_is_refused_by_name(store, claim):

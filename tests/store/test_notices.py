@@ -41,7 +41,7 @@ async def test_notices_wait_in_their_order_and_once(store, claim):
     assert await writer.write(told, ours) == [True] * 4
     assert await writer.write([*told, trigger(9)], ours) == [False] * 4 + [True]
     entries = await outbox.read(ours.claim, count=10)
-    assert [entry.told for entry in entries] == [*told, trigger(9)]
+    assert [entry.event for entry in entries] == [*told, trigger(9)]
     # Once published is published, also when the heir processes the batch again.
     assert await outbox.remove(ours.claim, entries[-1]) == 0
     heir = await claim()

@@ -23,8 +23,8 @@ from stream_app.store import (
     FeatureRow,
     FeatureWriter,
     Fence,
+    LastSeen,
     OutboxStore,
-    Seen,
     connect,
 )
 
@@ -88,7 +88,9 @@ async def owned(store):
     fence = Fence(claim, None)
     await AlertWriter(store).write([alert(1)], fence)
     await FeatureWriter(store, "sensors").write([FeatureRow("pump", 1, 1.0, 1.0, {"a": 1.0})], fence)
-    checkpoint = Checkpoint(claim, None, 10, {"pump": b"x" * 1000}, {"pump": Seen(9, 1.0)}, (), fence.writes)
+    checkpoint = Checkpoint(
+        claim, None, 10, {"pump": b"x" * 1000}, {"pump": LastSeen(9, 1.0)}, (), fence.writes
+    )
     await CheckpointStore(store, "g").write(checkpoint)
     fence.position = 10
     return fence
@@ -250,7 +252,7 @@ async def test_a_user_that_may_not_touch_other_keys_is_enough(server, admin, pre
         await FeatureWriter(limited, "sensors").write([FeatureRow("pump", 1, 1.0, 1.0, {"a": 1.0})], fence)
         await checkpoints.write(Checkpoint(claim, None, 5, {"pump": b"x"}, {}, (), fence.writes))
         await checkpoints.check([fence])
-        assert await checkpoints.seen(claim) == {"pump": Seen(4, 0.0)}
+        assert await checkpoints.seen(claim) == {"pump": LastSeen(4, 0.0)}
         assert await checkpoints.states(claim, ["pump"]) == {"pump": b"x"}
         await OutboxStore(limited).remove(claim, (await OutboxStore(limited).read(claim, count=9))[-1])
     finally:

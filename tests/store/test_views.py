@@ -6,7 +6,7 @@ import pytest
 
 from stream_app.core.features import Condition, Feature, FeatureView, Session, Sliding
 from stream_app.errors import StateError, UnknownFeatureError
-from stream_app.store import ViewRegistry
+from stream_app.store import FeatureLookup, ViewRegistry, run_query
 
 pytestmark = pytest.mark.integration
 
@@ -89,3 +89,23 @@ async def test_an_entry_under_another_version_is_damaged(store, registry):
     await store.client.hset(store.keys.view("purchases"), "v2", raw)
     with pytest.raises(StateError, match="another one"):
         await registry.get("purchases:v2")
+
+
+@pytest.mark.parametrize("registered_ts", ["1e18", "NaN", "-1"])
+async def test_a_view_registered_at_no_time_is_an_error_for_itself_and_hides_no_other(
+    store, registry, registered_ts, caplog
+):
+    other = replace(VIEW, name="returns")
+    for view in (VIEW, other):
+        await registry.register(view, now=1.0)
+    key = store.keys.view("purchases")
+    raw = (await store.client.hget(key, "v1")).replace(
+        b'"registered_ts": 1.0', b'"registered_ts": %s' % registered_ts.encode()
+    )
+    await store.client.hset(key, "v1", raw)
+    await store.client.sadd(store.keys.view_names, b"\xff")
+    listed = [await registry.all(), await run_query(store, FeatureLookup(store.keys).views(), "listing")]
+    assert [[one.view for one in views] for views in listed] == [[other], [other]]
+    assert caplog.text.count(f"{key}: the entry b'v1' is damaged") == 2
+    with pytest.raises(StateError, match="no time"):
+        await registry.get("purchases")

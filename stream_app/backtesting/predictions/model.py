@@ -20,7 +20,7 @@ class Challenge:
     verdict : {'keep', 'switch', 'undecided'}
         What to do.
     versions : tuple of str
-        Their names.
+        Names of the versions that are compared.
     labelled : tuple of int
         Answers of each whose truth is known.
     accuracy : tuple of float or None
@@ -69,7 +69,7 @@ class ModelFigures:
     alerts : mapping of str to int
         Alerts that began, by detector.
     triggers : int
-        Retraining triggers.
+        Number of retraining triggers.
     versions : tuple of str
         Those that came up, in their order.
     slices : tuple of str

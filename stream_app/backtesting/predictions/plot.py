@@ -1,5 +1,7 @@
 """The picture of one model: how often it was right, what that was held against, and what was told."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -7,23 +9,56 @@ from typing import Any
 import numpy as np
 
 from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title
-from stream_app.backtesting.predictions.timeline import Course
-from stream_app.events import AlertState
+from stream_app.events import Alert, AlertState, RetrainingTrigger
 from stream_app.settings import PredictionStream
 
-__all__ = ["plot_model"]
+__all__ = ["Timeline", "plot_model"]
+
+_SHOWN = ("accuracy", "accuracy.low", "accuracy.high", "estimated_accuracy", "baseline.accuracy")
+"""Live features that are kept."""
 
 _MANY_ALERTS = 12
 
 
-def plot_model(name: str, course: Course, config: PredictionStream, path: Path, *, told: str = "") -> None:
+@dataclass(slots=True)
+class Timeline:
+    """Live figures of one model over time, and what was told of it.
+
+    Parameters
+    ----------
+    ts : list of float
+        Event times.
+    figures : dict of str to list of float
+        The features that are kept at these times; NaN where there is none.
+    alerts : list of Alert
+        Alerts that began or ended.
+    triggers : list of RetrainingTrigger
+        Reasons to train again.
+    """
+
+    ts: list[float] = field(default_factory=list)
+    figures: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in _SHOWN})
+    alerts: list[Alert] = field(default_factory=list)
+    triggers: list[RetrainingTrigger] = field(default_factory=list)
+
+    def look(self, ts: float, features: Mapping[str, float | None]) -> None:
+        """Note the features at a time."""
+        self.ts.append(ts)
+        for name, column in self.figures.items():
+            value = features.get(name)
+            column.append(float("nan") if value is None else value)
+
+
+def plot_model(
+    name: str, timeline: Timeline, config: PredictionStream, path: Path, *, told: str = ""
+) -> None:
     """Draw a model and write the picture as PNG.
 
     Parameters
     ----------
     name : str
         For the title.
-    course : Course
+    timeline : Timeline
         What to draw.
     config : PredictionStream
         What its accuracy is held against.
@@ -34,8 +69,8 @@ def plot_model(name: str, course: Course, config: PredictionStream, path: Path, 
     """
     figure = import_module("matplotlib.figure").Figure(figsize=(12.0, 4.2), layout="constrained")
     axis = figure.subplots()
-    _draw_accuracy(axis, course, config)
-    _draw_told(axis, course)
+    _draw_accuracy(axis, timeline, config)
+    _draw_told(axis, timeline)
     _finish(axis)
     put_title(axis, name, told)
     handles, labels = axis.get_legend_handles_labels()
@@ -46,11 +81,11 @@ def plot_model(name: str, course: Course, config: PredictionStream, path: Path, 
     figure.savefig(path, dpi=110)
 
 
-def _draw_accuracy(axis: Any, course: Course, config: PredictionStream) -> None:
-    if not course.ts:
+def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream) -> None:
+    if not timeline.ts:
         return
-    ts = instants(course.ts)
-    figures = {name: np.array(column) for name, column in course.figures.items()}
+    ts = instants(timeline.ts)
+    figures = {name: np.array(column) for name, column in timeline.figures.items()}
     axis.fill_between(ts, figures["accuracy.low"], figures["accuracy.high"], color=LINE, alpha=0.15, lw=0)
     label = f"accuracy of the last {config.window:,}, with its 95 % interval"
     axis.plot(ts, figures["accuracy"], color=LINE, lw=1.6, label=label)
@@ -73,18 +108,18 @@ def _draw_accuracy(axis: Any, course: Course, config: PredictionStream) -> None:
         )
 
 
-def _draw_told(axis: Any, course: Course) -> None:
+def _draw_told(axis: Any, timeline: Timeline) -> None:
     """Mark alerts where they began, down to where they ended, and triggers."""
     ends = {
         alert.id: alert.ended_at
-        for alert in course.alerts
+        for alert in timeline.alerts
         if alert.state is AlertState.RESOLVED and alert.ended_at is not None
     }
-    begun = [alert for alert in course.alerts if alert.state is AlertState.FIRING]
+    begun = [alert for alert in timeline.alerts if alert.state is AlertState.FIRING]
     for number, alert in enumerate(begun):
         at = instants([alert.started_at])[0]
         axis.axvline(at, color=FOUND, lw=1.2, label="alert, until it ends" if number == 0 else None)
-        last = ends.get(alert.id, course.ts[-1] if course.ts else alert.started_at)
+        last = ends.get(alert.id, timeline.ts[-1] if timeline.ts else alert.started_at)
         axis.axvspan(at, instants([max(last, alert.started_at)])[0], color=FOUND, alpha=0.06, lw=0, zorder=0)
         if len(begun) <= _MANY_ALERTS:
             axis.annotate(
@@ -94,8 +129,8 @@ def _draw_told(axis: Any, course: Course) -> None:
                 fontsize=8,
                 color=FOUND,
             )
-    if course.triggers:
-        at_all = instants([trigger.ts for trigger in course.triggers])
+    if timeline.triggers:
+        at_all = instants([trigger.ts for trigger in timeline.triggers])
         axis.plot(
             at_all,
             np.full(len(at_all), 0.97),

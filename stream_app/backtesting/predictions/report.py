@@ -16,10 +16,9 @@ from stream_app.backtesting.page import (
     write_page,
 )
 from stream_app.backtesting.predictions.model import ModelFigures
-from stream_app.backtesting.predictions.plot import plot_model
+from stream_app.backtesting.predictions.plot import Timeline, plot_model
 from stream_app.backtesting.predictions.run import PredictionBacktest
 from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
-from stream_app.backtesting.predictions.timeline import Course
 from stream_app.backtesting.show import listed
 from stream_app.events import AlertState
 
@@ -36,19 +35,21 @@ class PredictionReport:
 
     Raises
     ------
+    MissingExtraError
+        If matplotlib is not installed.
     SettingsError
-        If matplotlib is not installed or the directory cannot be made.
+        If the directory cannot be made.
     """
 
     def __init__(self, directory: Path) -> None:
         open_directory(directory)
         self._directory = directory
-        self._courses: dict[str, Course] = {}
+        self._timelines: dict[str, Timeline] = {}
 
     def watch(self, model: str, ts: float, features: Mapping[str, float | None]) -> None:
         """Take a model's live features at a time; for `PredictionBacktest`."""
-        if model in self._courses or len(self._courses) < MOST_PICTURES:
-            self._courses.setdefault(model, Course()).look(ts, features)
+        if model in self._timelines or len(self._timelines) < MOST_PICTURES:
+            self._timelines.setdefault(model, Timeline()).look(ts, features)
 
     def write(self, backtest: PredictionBacktest, title: str) -> Path:
         """Draw the pictures and write the page.
@@ -63,17 +64,17 @@ class PredictionReport:
             if figures.ts is not None:
                 self.watch(name, figures.ts, figures.features)
         for alert in backtest.alerts:
-            if alert.source in self._courses:
-                self._courses[alert.source].alerts.append(alert)
+            if alert.source in self._timelines:
+                self._timelines[alert.source].alerts.append(alert)
         for trigger in backtest.triggers:
-            if trigger.source in self._courses:
-                self._courses[trigger.source].triggers.append(trigger)
+            if trigger.source in self._timelines:
+                self._timelines[trigger.source].triggers.append(trigger)
         pictures: dict[str, str] = {}
-        for number, (name, course) in enumerate(self._courses.items(), start=1):
+        for number, (name, timeline) in enumerate(self._timelines.items(), start=1):
             pictures[name] = picture_name(number, name)
             plot_model(
                 name,
-                course,
+                timeline,
                 backtest.config,
                 self._directory / pictures[name],
                 told=f"alerts: {listed(models[name].alerts) or 'none'}; retraining triggers: {models[name].triggers}",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from producers.predictions import PredictionColumns
-from producers.sources import Columns
 from stream_app.errors import SettingsError
+from stream_app.tables import Columns
 
 __all__ = ["Call", "refuse"]
 

@@ -1,36 +1,22 @@
 """The options of ``streamgauge backtest``, and what they set going."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from producers.sessions import SessionColumns
 from stream_app.cli.backtest.call import Call
 from stream_app.cli.backtest.stream import BACKTESTED, choose_stream, prepare
 from stream_app.cli.file_columns import (
     TABLE,
-    ChannelsOption,
-    DelimiterOption,
     PathsArgument,
     PeriodOption,
-    SourceColumnOption,
-    TimeColumnOption,
-    columns_of,
+    PredictionOptions,
+    TableOptions,
     names,
 )
-from stream_app.cli.options import ConfigOption, settings_of
-from stream_app.cli.prediction_options import (
-    PANEL,
-    LatencyColumnOption,
-    PredictionColumnOption,
-    ProbabilitiesOption,
-    VersionColumnOption,
-    prediction_columns_of,
-)
+from stream_app.cli.options import ConfigOption, LabelDelayOption, delay_of, settings_of
 from stream_app.errors import SettingsError
-from stream_app.settings import parse_duration
 
 __all__ = ["EXAMPLES", "backtest"]
 
@@ -49,57 +35,42 @@ OUTPUT = "Output"
 def backtest(
     paths: PathsArgument,
     *,
-    time_column: TimeColumnOption = None,
-    source_column: SourceColumnOption = None,
-    channels: ChannelsOption = None,
+    table: TableOptions,
     label_column: Annotated[
         str | None,
         typer.Option(
-            help="Truth: 1 in an anomaly, else anomaly or label; of predictions label or y_true.",
+            help="Column with the truth, 1 in an anomaly; by default anomaly or label, of predictions label or y_true.",
             rich_help_panel=TABLE,
         ),
     ] = None,
     changepoint_column: Annotated[
         str | None,
-        typer.Option(help="Truth: 1 where the process changes; else changepoint.", rich_help_panel=TABLE),
-    ] = None,
-    delimiter: DelimiterOption = None,
-    period: PeriodOption = None,
-    prediction_column: PredictionColumnOption = None,
-    version_column: VersionColumnOption = None,
-    latency_column: LatencyColumnOption = None,
-    probabilities: ProbabilitiesOption = "p_",
-    id_column: Annotated[
-        str | None, typer.Option(help="Identity of the answer; else id, else the row.", rich_help_panel=PANEL)
-    ] = None,
-    attributes: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Categories; else all texts.", rich_help_panel=PANEL),
-    ] = None,
-    label_delay: Annotated[
-        str | None,
         typer.Option(
-            metavar="TIME",
-            help="The truth of a row comes so much later, in event time: 30s.",
-            rich_help_panel=PANEL,
+            help="Column with the truth, 1 where the process changes; by default changepoint.",
+            rich_help_panel=TABLE,
         ),
     ] = None,
+    period: PeriodOption = None,
+    answers: PredictionOptions,
+    label_delay: LabelDelayOption = None,
     kind: Annotated[
         str | None,
         typer.Option(
             metavar="|".join(BACKTESTED),
-            help="Of the stream; else that of --stream, else sensors.",
+            help="Kind of the stream; by default that of --stream, else sensors.",
             rich_help_panel=MONITOR,
         ),
     ] = None,
     stream: Annotated[
         str | None,
-        typer.Option(help="Whose settings to take, where the file has several.", rich_help_panel=MONITOR),
+        typer.Option(help="Stream of the monitor file whose settings apply.", rich_help_panel=MONITOR),
     ] = None,
     warmup: Annotated[
         int | None,
         typer.Option(
-            metavar="N", help="First rows of a source, learned from and not scored.", rich_help_panel=MONITOR
+            metavar="N",
+            help="First rows of a source, from which its reference is learned; they are not scored.",
+            rich_help_panel=MONITOR,
         ),
     ] = None,
     budget: Annotated[
@@ -112,7 +83,7 @@ def backtest(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Normal operation of one source, learned from before the first row. Not of predictions.",
+            help="File of normal operation of one source, learned before the first row. Not for predictions.",
             rich_help_panel=MONITOR,
         ),
     ] = None,
@@ -120,7 +91,7 @@ def backtest(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="Of a model: hold them against each other, the one in use first.",
+            help="Versions of a model to compare, the one in use first.",
             rich_help_panel=MONITOR,
         ),
     ] = None,
@@ -129,7 +100,7 @@ def backtest(
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Write a row per event: OUT.csv, or a directory. Not of predictions.",
+            help="Write a row per event: OUT.csv, or a directory. Not for predictions.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -143,47 +114,32 @@ def backtest(
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write pictures and a summary.html.", rich_help_panel=OUTPUT),
+        typer.Option(metavar="DIR", help="Directory for plots and a summary.html.", rich_help_panel=OUTPUT),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON.", rich_help_panel=OUTPUT)
     ] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
-    """Run the monitor over files, without Kafka, and say how good it is.
+    """Run the monitor over files, without Kafka, and measure its detections.
 
     The monitor, its settings and its defaults are those of a worker. Each file starts afresh, unless a column names
     the sources. Columns called anomaly, changepoint or label are the truth to score by; the monitor of readings never
     sees them. With --kind predictions a row is what a model answered, with its truth beside it.
     """
     try:
-        columns = columns_of(
-            time_column=time_column,
-            source_column=source_column,
-            channels=names(channels),
-            delimiter=delimiter,
-            period=period,
-        )
-        answers = prediction_columns_of(
-            replace(columns, labels=(label_column,) if label_column else ()),
-            SessionColumns(id=id_column, attributes=names(attributes)),
-            prediction=prediction_column,
-            version=version_column,
-            latency=latency_column,
-            probabilities=probabilities,
-        )
         call = Call(
             paths=tuple(paths),
-            columns=columns,
-            predictions=answers,
+            columns=table.columns(period=period),
+            predictions=answers.columns(table, label=label_column),
             label=label_column,
             changepoint=changepoint_column,
             warmup=warmup,
             budget=budget,
             reference=reference,
-            label_delay=_seconds(label_delay),
+            label_delay=delay_of(label_delay),
             versions=names(versions),
             events=events,
             alerts=alerts,
@@ -197,12 +153,3 @@ def backtest(
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
     work()
-
-
-def _seconds(delay: str | None) -> float:
-    if delay is None:
-        return 0.0
-    try:
-        return parse_duration(delay)
-    except ValueError as error:
-        raise SettingsError(f"--label-delay: {error}") from None

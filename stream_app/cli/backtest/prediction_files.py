@@ -1,58 +1,23 @@
 """Files of predictions as the events that a worker would decode."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from producers.predictions import LabelDelay, PredictionColumns, PredictionEvents, PredictionFiles
-from producers.predictions.table import PredictionTable
-from producers.sessions.left_out import LeftOut
-from producers.sources.columns import COUNTED, find_time
-from producers.sources.files import find_tables
-from producers.sources.table import FIRST, Block, Table, first_rows
+from producers.predictions.files import PredictionTable
 from stream_app.errors import SettingsError
 from stream_app.events import PredictionRow, Rejected, decode_predictions
-from stream_app.tables import distinct_names
+from stream_app.tables.columns import COUNTED, find_time
+from stream_app.tables.files import distinct_names, find_tables
+from stream_app.tables.left_out import LeftOut
+from stream_app.tables.table import COUNTED_TIME, CountedTable, first_rows
 
 __all__ = ["Piece", "PredictionInput"]
 
 Piece: TypeAlias = tuple[list[PredictionRow | Rejected], Callable[[int], str]]
 """Some events, and what says which the i-th of them is."""
-
-_COUNTED = "--period"
-"""Name of the column of times that are made up; no file has one that is called so."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CountedTable:
-    """A table whose rows get times that are so many seconds apart."""
-
-    table: Table
-    period: float
-
-    @property
-    def label(self) -> str:
-        return self.table.label
-
-    @property
-    def version(self) -> str:
-        return f"{self.table.version} {self.period}"
-
-    def place(self, line: int) -> str:
-        return self.table.place(line)
-
-    def blocks(self, size: int) -> Iterator[Block]:
-        before = 0
-        for block in self.table.blocks(size):
-            rows = len(block.lines)
-            times = [FIRST + self.period * (before + row) for row in range(rows)]
-            columns: Mapping[str, Sequence[Any]] = {**block.columns, _COUNTED: times}
-            yield replace(block, columns=columns)
-            before += rows
-
-    def count(self) -> int | None:
-        return self.table.count()
 
 
 class PredictionInput:
@@ -94,7 +59,7 @@ class PredictionInput:
                 )
             if period <= 0:
                 raise SettingsError(f"--period {period:g}: expected more than 0 seconds")
-            columns = replace(columns, time=_COUNTED)
+            columns = replace(columns, time=COUNTED_TIME)
         self.left = LeftOut()
         """Rows that are no events, by reason."""
         self._taken = 0
@@ -106,7 +71,7 @@ class PredictionInput:
         self.files = [table.label for table, _ in found]
         """Paths of the files that are read."""
         names = distinct_names([(table.path, name) for table, name in found])
-        tables = [table if period is None else _CountedTable(table, period) for table, _ in found]
+        tables = [table if period is None else CountedTable(table, period) for table, _ in found]
         self._files = PredictionFiles(
             tuple(
                 PredictionTable.open(table, columns, name, self.left)

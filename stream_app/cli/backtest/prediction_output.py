@@ -34,7 +34,7 @@ def print_predictions(backtest: PredictionBacktest, source: PredictionInput, sec
     print_pairs([*rows, ("events a second", speed(backtest.events, backtest.seconds, seconds))])
     print_notes(
         [
-            *(f"left out {count:,}: {reason}" for reason, count in source.left.told.items()),
+            *(f"left out {count:,}: {reason}" for reason, count in source.left.summary.items()),
             *(f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()),
         ]
     )

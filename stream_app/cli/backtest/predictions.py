@@ -20,6 +20,7 @@ from stream_app.core.budget import Budget
 from stream_app.errors import SettingsError
 from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream
+from stream_app.tables.columns import check_known
 
 __all__ = ["prepare"]
 
@@ -63,6 +64,8 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         begin = perf_counter()
         _sweep(run, source, progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json))
         seconds = perf_counter() - begin
+        seen = [version for model in run.models().values() for version in model.versions]
+        check_known("--versions", call.versions, seen, "version")
         page = report.write(run, ", ".join(call.paths)) if report else None
         if alert_file is not None:
             alert_file.write(episodes_of(run.alerts))

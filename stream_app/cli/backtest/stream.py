@@ -5,13 +5,13 @@ from typing import cast
 
 from stream_app.cli.backtest.call import Call
 from stream_app.errors import SettingsError
-from stream_app.kinds import KINDS, PREDICTIONS, SENSORS, kind_of
+from stream_app.kinds import IMAGES, KINDS, PREDICTIONS, SENSORS, kind_of
 from stream_app.settings import Settings, StreamSettings
 
 __all__ = ["BACKTESTED", "choose_stream", "prepare"]
 
-BACKTESTED = tuple(name for name, kind in KINDS.items() if kind.backtest is not None)
-"""Kinds of streams that can be tried over files."""
+BACKTESTED = (SENSORS.name, IMAGES.name, PREDICTIONS.name)
+"""Our kinds of streams that can be tried over files; those of other packages are imported when they are named."""
 
 
 def choose_stream(settings: Settings, name: str | None, kind: str | None) -> tuple[str, StreamSettings]:
@@ -30,7 +30,7 @@ def choose_stream(settings: Settings, name: str | None, kind: str | None) -> tup
     >>> choose_stream(Settings(streams={}), None, "predictions")[1].kind
     'predictions'
     """
-    if kind is not None and kind not in BACKTESTED:
+    if kind is not None and (kind not in KINDS or KINDS[kind].backtest is None):
         raise SettingsError(f"--kind: {kind!r} is none of {_listed(BACKTESTED)}")
     if name is not None:
         return name, _named(settings, name, kind)

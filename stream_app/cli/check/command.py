@@ -21,7 +21,7 @@ def check(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Validate the monitor file and reach the servers; say what is wrong in one line each."""
+    """Validate the monitor file and reach the servers; each problem is one line."""
     from stream_app.cli.check.findings import find  # noqa: PLC0415 - the worker's modules: help does not wait for them
 
     configure_logging(quiet=True)

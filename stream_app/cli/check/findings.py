@@ -1,17 +1,21 @@
 """What is looked at before a worker runs, and what was found."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from stream_app.cli.options import settings_of
+from stream_app.core.registry import detector_type
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
-from stream_app.kinds import input_topic, kind_of
+from stream_app.kinds import input_topic, input_topics, kind_of
 from stream_app.runtime.worker import Worker
-from stream_app.settings import Settings
+from stream_app.settings import DetectorSettings, Settings
+from stream_app.settings.table import Table
 from stream_app.store import connect
+from stream_app.testing.detectors import examine_detector
 
 __all__ = ["Finding", "find"]
 
@@ -38,7 +42,7 @@ async def find(config: Path | None, kafka: str | None, redis: str | None) -> lis
     """
     try:
         settings = settings_of(config, kafka, redis)
-    except SettingsError as error:
+    except StreamgaugeError as error:
         return [Finding("settings", ok=False, problem=line) for line in str(error).splitlines()]
     return [*_streams(settings), await _kafka(settings), await _redis(settings)]
 
@@ -48,18 +52,36 @@ def _streams(settings: Settings) -> list[Finding]:
     for name, stream in settings.streams.items():
         try:
             kind_of(stream).check(name, stream)
+            _check_detectors(name, stream)
         except StreamgaugeError as error:
             problems.append(str(error))
-    if settings.kafka.servers and settings.redis.url.get_secret_value():
-        try:
+    about = ""
+    try:
+        about = ", ".join(f"{name} from {topic}" for topic, name in input_topics(settings).items())
+        if settings.kafka.servers and settings.redis.url.get_secret_value():
             Worker(settings)
-        except StreamgaugeError as error:
-            problems.append(str(error))
+    except StreamgaugeError as error:
+        problems.append(str(error))
     if problems:
         return [Finding("settings", ok=False, problem=problem) for problem in problems]
-    topics = Topics(settings.prefix)
-    streams = [f"{name} from {input_topic(stream, topics)}" for name, stream in settings.streams.items()]
-    return [Finding("settings", ok=True, about=", ".join(streams))]
+    return [Finding("settings", ok=True, about=about)]
+
+
+def _check_detectors(name: str, stream: Table) -> None:
+    """Run the checks of the detectors from outside; ours and River's passed them before they were shipped."""
+    detectors: Iterable[DetectorSettings] = getattr(stream, "detectors", None) or ()
+    for detector in detectors:
+        known = detector_type(detector.name)
+        if known.origin in {"Streamgauge", "River"}:
+            continue
+        # With parameters of the user's choice it need not see every change.
+        report = examine_detector(known, detector.parameters, finds_changes=False)
+        if report.failed:
+            raise SettingsError(
+                f"streams.{name}.detectors: {detector.name} fails {len(report.failed)} of the checks, such as "
+                f"{report.failed[0]}: {report.problems[report.failed[0]]}; repair it: streamgauge detectors --check "
+                f"{detector.name} lists them all"
+            )
 
 
 async def _kafka(settings: Settings) -> Finding:
@@ -70,7 +92,7 @@ async def _kafka(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await ensure_topics(settings.kafka, wanted, create=False)
-            await check_group(settings.kafka, settings.worker.group)
+            await check_group(settings.kafka, settings.worker.group, settings.worker.session_timeout)
     except StreamgaugeError as error:
         return Finding("Kafka", ok=False, problem=str(error))
     except TimeoutError:

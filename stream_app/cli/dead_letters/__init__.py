@@ -7,7 +7,7 @@ from stream_app.cli.logs import configure_logging
 
 __all__ = ["dead_letters_app"]
 
-_HELP = "Look up events that could not be used, and send them back."
+_HELP = "Inspect events that could not be used, and replay them."
 
 dead_letters_app = typer.Typer(help=_HELP, no_args_is_help=True)
 

@@ -1,21 +1,17 @@
 """Which dead letters are meant: the options that say so, and the letters they choose."""
 
-import contextlib
-import time
 from typing import Annotated, Any
 
 import typer
 
 from stream_app.cli.options import broker_of
 from stream_app.dead_letters import DeadLetterIndex, Place, Row
-from stream_app.events import Reason, Topics, parse_event_time
-from stream_app.settings import Settings, parse_duration
+from stream_app.events import Reason, Topics
+from stream_app.settings import Settings
 
 __all__ = [
     "ReasonFilter",
-    "SinceFilter",
     "TopicFilter",
-    "beginning",
     "chosen",
     "letters_topic",
     "place_of",
@@ -24,18 +20,10 @@ __all__ = [
 ]
 
 ReasonFilter = Annotated[
-    Reason | None, typer.Option(help="Only those refused for this reason.", show_default=False)
+    Reason | None, typer.Option(help="Only letters with this reason.", show_default=False)
 ]
 TopicFilter = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Only those that came from this topic.", show_default=False)
-]
-SinceFilter = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME",
-        help="Only those written since (RFC 3339, epoch seconds, or so long ago: 90m, 2h, 1d).",
-        show_default=False,
-    ),
+    str | None, typer.Option(metavar="NAME", help="Only letters from this topic.", show_default=False)
 ]
 
 
@@ -43,20 +31,6 @@ def letters_topic(settings: Settings) -> str:
     """Return the dead-letter topic; a `SettingsError` says that no broker is named."""
     broker_of(settings)
     return Topics(settings.prefix).dead_letters
-
-
-def beginning(text: str | None) -> float:
-    """Time that ``--since`` names, in epoch seconds."""
-    if text is None:
-        return 0.0
-    number = text.replace(".", "", 1).isdigit()
-    if not number:
-        with contextlib.suppress(ValueError):
-            return time.time() - parse_duration(text)
-    try:
-        return parse_event_time(float(text) if number else text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; or so long ago, like 2h", param_hint="--since") from None
 
 
 def place_of(text: str) -> Place:
@@ -97,7 +71,7 @@ def row_json(row: Row) -> dict[str, Any]:
         "cut": row.cut,
         "copies": row.copies,
         "replayed": {
-            to: {"state": claim.standing.value, "at": claim.at, "run": claim.run}
+            to: {"state": claim.status.value, "at": claim.at, "run": claim.run}
             for to, claim in row.claims.items()
         },
     }

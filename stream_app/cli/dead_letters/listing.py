@@ -8,18 +8,25 @@ import typer
 
 from stream_app.cli.dead_letters.choice import (
     ReasonFilter,
-    SinceFilter,
     TopicFilter,
-    beginning,
     chosen,
     letters_topic,
     row_json,
     warn,
 )
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, NewestOption, settings_of
+from stream_app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    KafkaOption,
+    NewestOption,
+    SinceFilter,
+    beginning,
+    settings_of,
+)
 from stream_app.cli.show import console, instant, print_columns, printable
-from stream_app.dead_letters import DeadLetterIndex, Row, reading, scan
+from stream_app.dead_letters import DeadLetterIndex, Row, scan
+from stream_app.kafka import reading
 from stream_app.settings import Settings
 
 __all__ = ["EXAMPLES", "list_"]
@@ -43,7 +50,7 @@ def list_(
     *,
     summary: Annotated[
         bool,
-        typer.Option("--summary", help="Count them by reason and topic instead; --limit does not apply."),
+        typer.Option("--summary", help="Count letters by reason and topic instead; --limit does not apply."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -78,12 +85,12 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    standing = ", ".join(
-        claim.standing.value if to == row.origin.topic else f"{claim.standing.value} to {to}"
+    status = ", ".join(
+        claim.status.value if to == row.origin.topic else f"{claim.status.value} to {to}"
         for to, claim in row.claims.items()
     )
     written = instant(row.written)
-    return (str(row.place), written, str(row.origin), row.reason.value, standing or "-", row.message)
+    return (str(row.place), written, str(row.origin), row.reason.value, status or "-", row.message)
 
 
 def _summary(rows: Sequence[Row], *, as_json: bool) -> None:

@@ -10,19 +10,18 @@ import typer
 
 from stream_app.cli.dead_letters.choice import (
     ReasonFilter,
-    SinceFilter,
     TopicFilter,
-    beginning,
     chosen,
     letters_topic,
     place_of,
     warn,
 )
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
+from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, SinceFilter, beginning, settings_of
 from stream_app.cli.show import console, printable
-from stream_app.dead_letters import Replay, Row, Sorted, reading, scan, sort_out
+from stream_app.dead_letters import Replay, ReplayPlan, Row, plan_replay, scan
 from stream_app.errors import StreamgaugeError
+from stream_app.kafka import reading
 
 __all__ = ["EXAMPLES", "replay"]
 
@@ -42,7 +41,9 @@ streamgauge dead-letters replay --all --to readings.retry --yes
 def replay(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID...]", help="Which; or say by --reason, --topic, --since or --all."),
+        typer.Argument(
+            metavar="[ID...]", help="Ids of letters; or select by --reason, --topic, --since or --all."
+        ),
     ] = None,
     config: ConfigOption = None,
     kafka: KafkaOption = None,
@@ -51,18 +52,20 @@ def replay(
     since: SinceFilter = None,
     to: Annotated[
         str | None,
-        typer.Option(metavar="TOPIC", help="Where to; else where each came from.", show_default=False),
+        typer.Option(
+            metavar="TOPIC", help="Topic to send to; by default the one each came from.", show_default=False
+        ),
     ] = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Send those that were sent before, too.")] = False,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="All letters.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Send letters again that were sent before.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Send dead letters back to the topics they came from, once the cause is mended.
+    """Send dead letters back to the topics they came from, after the cause is fixed.
 
     Key, value, time and headers are the event's own; one more header names the letter.
 
@@ -80,7 +83,7 @@ def replay(
     if to == letters:
         raise typer.BadParameter("that is where the dead letters are", param_hint="--to")
 
-    async def work() -> tuple[Counter[str], Sorted]:
+    async def work() -> tuple[Counter[str], ReplayPlan]:
         async with reading(settings.kafka) as reader:
             book = await scan(reader, letters)
             warn(book)
@@ -88,7 +91,7 @@ def replay(
                 rows = list({row.place: row for row in map(book.at, places)}.values())
             else:
                 rows = chosen(book, reason, topic, begin)
-            plan = sort_out(rows, to=to, again=again, now=time.time())
+            plan = plan_replay(rows, to=to, again=again, now=time.time())
             counted = Counter(to or row.origin.topic for row in plan.ready)
             if dry_run or not plan.ready:
                 return counted, plan
@@ -118,7 +121,7 @@ def _told(counted: Counter[str]) -> str:
     return f"{count:,} dead letter{'' if count == 1 else 's'}{f' ({where})' if where else ''}"
 
 
-def _report(counted: Counter[str], rest: Sorted, *, dry_run: bool, as_json: bool) -> None:
+def _report(counted: Counter[str], rest: ReplayPlan, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         left = {"sent_before": rest.sent, "busy": rest.busy, "cut": rest.cut}
         told = {name: [str(row.place) for row in rows] for name, rows in left.items()}

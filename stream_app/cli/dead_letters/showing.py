@@ -9,16 +9,19 @@ import typer
 from rich.text import Text
 
 from stream_app.cli.dead_letters.choice import letters_topic, place_of, row_json
-from stream_app.cli.dead_letters.payload import payload_lines
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
 from stream_app.cli.show import console, instant, printable
-from stream_app.dead_letters import Place, Row, reading, scan
+from stream_app.dead_letters import Place, Row, scan
 from stream_app.errors import DataError
 from stream_app.events import DeadLetter
+from stream_app.kafka import reading
 from stream_app.settings import Settings
 
-__all__ = ["EXAMPLES", "show"]
+__all__ = ["EXAMPLES", "payload_lines", "show"]
+
+_SHOWN = 65_536
+_WIDTH = 16
 
 EXAMPLES = """
 Examples:
@@ -30,12 +33,14 @@ streamgauge dead-letters show 0:17 --raw > event.json
 
 
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it: PARTITION:OFFSET.")],
+    letter_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of the letter, PARTITION:OFFSET as in `list`.")
+    ],
     config: ConfigOption = None,
     kafka: KafkaOption = None,
     *,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Write the bytes of the event, and nothing else; not to a terminal.")
+        bool, typer.Option("--raw", help="Write only the event's bytes; not to a terminal.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -89,7 +94,7 @@ def _details(row: Row, letter: DeadLetter) -> list[tuple[str, str]]:
         rows.append(("copies", f"{row.copies}; the first is {row.place}"))
     for to, claim in row.claims.items():
         rows.append(
-            ("replayed", f"{claim.standing.value} to {to} at {instant(claim.at)} by replay {claim.run}")
+            ("replayed", f"{claim.status.value} to {to} at {instant(claim.at)} by replay {claim.run}")
         )
     for name, value in letter.origin_headers:
         rows.append(("header", f"{name} = {'none' if value is None else ' '.join(payload_lines(value))}"))
@@ -113,3 +118,39 @@ def _bytes(content: bytes | None) -> dict[str, str] | None:
         return {"text": content.decode()}
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(content).decode()}
+
+
+def payload_lines(content: bytes | None) -> list[str]:
+    r"""Return bytes as lines of printable text: raw ones could steer the terminal.
+
+    Text (UTF-8) keeps its lines and has other control characters spelt out; anything else is a hex dump. Of very large
+    ones the first 64 KiB are shown.
+
+    Examples
+    --------
+    >>> payload_lines(b'{"a":\n 1}\x1b[2J')
+    ['{"a":', ' 1}\\x1b[2J']
+    >>> payload_lines(b"\xff\x00ab")
+    ['00000000  ff 00 61 62                                      ..ab']
+    >>> payload_lines(None), payload_lines(b"")
+    (['none'], ['empty'])
+    """
+    if content is None:
+        return ["none"]
+    if not content:
+        return ["empty"]
+    try:
+        # The cut may go through a character, but a text is one as a whole.
+        text = content.decode()
+    except UnicodeDecodeError:
+        lines = [_dumped(at, content[at : at + _WIDTH]) for at in range(0, min(len(content), _SHOWN), _WIDTH)]
+        rest = len(content) - _SHOWN
+        return lines if rest <= 0 else [*lines, f"… and {rest:,} bytes more"]
+    lines = [printable(line) for line in text[:_SHOWN].split("\n")]
+    rest = len(text) - _SHOWN
+    return lines if rest <= 0 else [*lines, f"… and {rest:,} characters more"]
+
+
+def _dumped(at: int, row: bytes) -> str:
+    shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+    return f"{at:08x}  {row.hex(' '):{_WIDTH * 3 - 1}}  {shown}"

@@ -18,11 +18,14 @@ _TERMINATED = 128 + signal.SIGTERM
 def demo(
     *,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Go on afterwards, and say how to look around, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--serve", help="Keep running afterwards until Ctrl-C, and print commands to look around."
+        ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated water loops.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated water loops.")] = 1,
 ) -> None:
-    """See it work: a broker, a store, replays and a worker, for about a minute.
+    """Run a demo for about a minute: embedded broker and store, replays, a worker.
 
     Starts an embedded broker and store. Replays four hours of a simulated water loop with three faults, the same of
     a healthy one, River's WaterFlow, and, with the extra images, digits of a camera that fails, with a model's predictions.

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from rich.table import Table
 
-from producers.images import ImageOptions, ImageSource, Stage, parse_levels
-from producers.images.source import PERIOD
-from producers.kinds.images import CAMERA
+from producers.drift import parse_levels
+from producers.images import MAX_LEVEL, ImageOptions, ImageSource, Stage
+from producers.images.source import CAMERA, PERIOD
 from producers.pacing import Pace
 from producers.remote import Remote
 from producers.replay import Replay
-from producers.sources.table import FIRST
 from stream_app.events import Alert, AlertState, Topics
 from stream_app.settings import (
     ImageStream,
@@ -20,6 +19,7 @@ from stream_app.settings import (
     Settings,
     StreamSettings,
 )
+from stream_app.tables.table import FIRST
 
 __all__ = ["IMAGE_STREAMS", "Finding", "digits_replay", "digits_table", "findings"]
 
@@ -73,7 +73,7 @@ def digits_replay(settings: Settings, model: Path, seed: int) -> Replay:
     # Small blocks: the worker runs in the same process, and should not wait.
     options = ImageOptions(model=model, model_name=MODEL, label_delay=LABEL_DELAY, block=32)
     source = ImageSource.find(None, options, seed=seed)
-    changes = parse_levels(f"sudden:at={ONSET},level={LEVEL}")
+    changes = parse_levels(f"level={LEVEL}@#{ONSET}..", MAX_LEVEL)
     topics = Topics(settings.prefix)
 
     def stage() -> Stage:

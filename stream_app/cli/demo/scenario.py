@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from producers.kinds.images import CAMERA
+from producers.images.source import CAMERA
 from producers.pacing import Pace
 from producers.replay import Replay
 from producers.replay import run as run_replay
@@ -22,7 +22,7 @@ from stream_app.cli.demo.screen import Replaying, Screen, faults_table, replays_
 from stream_app.cli.features import features_table
 from stream_app.cli.show import console
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
-from stream_app.errors import SettingsError, StreamgaugeError
+from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
@@ -81,6 +81,8 @@ async def play(*, serve: bool, seed: int) -> None:
         console.print(f"Broker on {settings.kafka.bootstrap}, store on {settings.redis.shown}.")
         with console.status(f"Filling the topic with {BURST_EVENTS:,} events of {BURST_PUMPS} pumps"):
             await _fill(settings, seed)
+        # Before the worker starts: it takes seconds, in which a worker in this loop could not say that it is alive.
+        digits = _digits(settings, seed)
         async with _working(settings) as worker, _store(settings) as store:
             with console.status("The worker catches up"):
                 rate = await _catch_up(worker)
@@ -88,7 +90,7 @@ async def play(*, serve: bool, seed: int) -> None:
                 f"Caught up on {BURST_EVENTS:,} events of {BURST_PUMPS} pumps that were waiting: "
                 f"[bold]{rate:,.0f} events a second[/bold] from Kafka to Redis."
             )
-            missed = await _show(settings, worker, store, seed)
+            missed = await _show(settings, worker, store, digits, seed)
             console.print(f"\nDone in {time.monotonic() - begin:.0f} s.")
             if serve:
                 await _serve(settings, seed)
@@ -119,9 +121,10 @@ async def _catch_up(worker: Worker) -> float:
     return (BURST_EVENTS - first) / (time.perf_counter() - begin)
 
 
-async def _show(settings: Settings, worker: Worker, store: Store, seed: int) -> list[str]:
+async def _show(
+    settings: Settings, worker: Worker, store: Store, digits: Replay | None, seed: int
+) -> list[str]:
     replays = _replays(settings, seed)
-    digits = _digits(settings, seed)
     if digits is not None:
         replays["digits, camera fails"] = digits
     progress = [Replaying(title) for title in replays]
@@ -176,7 +179,7 @@ def _digits(settings: Settings, seed: int) -> Replay | None:
     try:
         with tempfile.TemporaryDirectory() as folder, console.status("A model learns digits"):
             return digits_replay(settings, Path(folder) / "digits.skops", seed)
-    except SettingsError as error:
+    except MissingExtraError as error:
         console.print(f"Without the part on images and predictions: {escape(str(error))}")
         return None
 

@@ -6,7 +6,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from stream_app.cli.help import help_of
+from stream_app.cli.option_groups import expand_groups
+from stream_app.cli.show import help_of
 from stream_app.kinds import SESSIONS
 from stream_app.settings import Settings
 
@@ -24,11 +25,11 @@ __all__ = [
 Command = TypeVar("Command", bound=Callable[..., None])
 
 features_app = typer.Typer(
-    help="Query live features, build training rows, compare the two.", no_args_is_help=True
+    help="Query live features, build training rows, detect skew between them.", no_args_is_help=True
 )
 
 EntityArgument = Annotated[
-    str, typer.Argument(metavar="ENTITY", help="Whose: a source of readings, a customer, a card.")
+    str, typer.Argument(metavar="ENTITY", help="Entity: a source of readings, a customer, a card.")
 ]
 ViewArgument = Annotated[
     str, typer.Argument(metavar="VIEW", help="A view of sessions: purchases, or purchases:v2.")
@@ -37,14 +38,14 @@ ViewOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The view: of a stream of sensors its name, of sessions purchases or purchases:v2; else the only one.",
+        help="View: the name of a stream of sensors, or a feature view such as purchases or purchases:v2; by default the only one.",
         show_default=False,
     ),
 ]
 FeatureOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--feature", "-f", metavar="NAME", help="Only this one; may be repeated.", show_default=False
+        "--feature", "-f", metavar="NAME", help="Only this feature; may be repeated.", show_default=False
     ),
 ]
 
@@ -53,7 +54,7 @@ def command(name: str | None = None, *, examples: str) -> Callable[[Command], Co
     """Make a function a command of the group."""
 
     def add(function: Command) -> Command:
-        features_app.command(name, help=help_of(function), epilog=examples)(function)
+        features_app.command(name, help=help_of(function), epilog=examples)(expand_groups(function))
         return function
 
     return add

@@ -8,21 +8,9 @@ from typing import Annotated
 import typer
 
 from stream_app.cli.features.app import FeatureOption, ViewArgument, command
-from stream_app.cli.file_columns import DelimiterOption, TimeColumnOption
+from stream_app.cli.file_columns import SessionOptions
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
-from stream_app.cli.session_columns import (
-    AnonymousOption,
-    AttributesOption,
-    EntityColumnOption,
-    IdColumnOption,
-    PresetOption,
-    SortOption,
-    TimeFormatOption,
-    TypeColumnOption,
-    ValuesOption,
-    session_columns_of,
-)
 
 __all__ = ["history"]
 
@@ -51,12 +39,12 @@ def history(
         Path,
         typer.Option(
             metavar="FILE",
-            help="Who and when: columns entity and at; the others go along.",
+            help="Table with the columns entity and at; other columns are kept.",
             show_default=False,
         ),
     ],
     out: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where to: .parquet or .csv.", show_default=False)
+        Path, typer.Option(metavar="FILE", help="File to write: .parquet or .csv.", show_default=False)
     ],
     events: Annotated[
         list[str] | None,
@@ -64,29 +52,19 @@ def history(
     ] = None,
     topic: Annotated[
         str | None,
-        typer.Option(help="The topic with the events; else that of the view's stream.", show_default=False),
+        typer.Option(help="Topic with the events; by default that of the view's stream.", show_default=False),
     ] = None,
     feature: FeatureOption = None,
     known: Annotated[
-        Known, typer.Option(help="What happened before the instant, or what had come by then.")
+        Known, typer.Option(help="Events that happened before the instant, or that had arrived by then.")
     ] = Known.EVENT_TIME,
-    preset: PresetOption = None,
-    entity_column: EntityColumnOption = None,
-    time_column: TimeColumnOption = None,
-    time_format: TimeFormatOption = None,
-    values: ValuesOption = None,
-    attributes: AttributesOption = None,
-    type_column: TypeColumnOption = None,
-    id_column: IdColumnOption = None,
-    delimiter: DelimiterOption = None,
-    anonymous: AnonymousOption = None,
     config: ConfigOption = None,
     kafka: KafkaOption = None,
     redis: RedisOption = None,
     *,
-    sort: SortOption = False,
+    columns: SessionOptions,
 ) -> None:
-    """Build training rows: the features of entities as of past instants, as serving would have told them.
+    """Build point-in-time training rows: features of entities at past instants, as they would have been served.
 
     A row knows only what happened strictly before its instant. The view is that of the monitor file, else the one
     that is registered in Redis. Events come from files as they would be replayed, or from a topic from its beginning.
@@ -105,19 +83,7 @@ def history(
     source = run(find_view(settings, view))
     asked = read_instants(instants, source.view)
     if events:
-        columns = session_columns_of(
-            entity_column=entity_column,
-            time_column=time_column,
-            time_format=time_format,
-            values=values,
-            attributes=attributes,
-            type_column=type_column,
-            id_column=id_column,
-            delimiter=delimiter,
-            anonymous=anonymous,
-            sort=sort,
-        )
-        recording = file_events(events, columns, preset)
+        recording = file_events(events, columns.columns(), columns.preset)
     else:
         recording = run(topic_events(settings, source, topic))
     rows = point_in_time(

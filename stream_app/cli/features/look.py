@@ -51,7 +51,9 @@ streamgauge features list --view purchases:v2 -n 10
 AtOption = Annotated[
     str | None,
     typer.Option(
-        metavar="TIME", help="As of this instant: epoch seconds or RFC 3339; else now.", show_default=False
+        metavar="TIME",
+        help="Instant of the features: epoch seconds or RFC 3339; by default now.",
+        show_default=False,
     ),
 ]
 
@@ -190,11 +192,13 @@ def watch(
     redis: RedisOption = None,
     view: ViewOption = None,
     feature: FeatureOption = None,
-    interval: Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Between two looks.")] = 1.0,
+    interval: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.05, help="Time between two reads.")
+    ] = 1.0,
     *,
     json: JsonOption = False,
 ) -> None:
-    """Show the live features of one entity, again and again.
+    """Show the live features of one entity, and refresh them.
 
     With --json, or where the output is not a terminal, once for each change; features of sessions change as time passes,
     too. Ctrl-C ends it, with exit code 0.
@@ -231,7 +235,9 @@ def list_(
     config: ConfigOption = None,
     redis: RedisOption = None,
     view: ViewOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="At most so many.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Most entities to list.")
+    ] = 100,
     *,
     json: JsonOption = False,
 ) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 from producers.sessions import SessionColumns, SessionFiles
 from stream_app.cli.options import store_of
 from stream_app.core.features import FeatureView, select_features
-from stream_app.dead_letters.reading import reading
 from stream_app.errors import SettingsError, UnknownFeatureError
 from stream_app.events import Topics, decode_sessions
 from stream_app.events.decoding import Rejected
 from stream_app.features import Recorded
+from stream_app.kafka import reading
 from stream_app.kinds import SESSIONS, input_topic
 from stream_app.kinds.sessions import session_configs
 from stream_app.monitors.sessions import SessionConfig

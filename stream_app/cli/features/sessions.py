@@ -38,7 +38,7 @@ async def session_row(
         others = [name for name in names if name != entity]
         hint = nearest(entity, others) if others else "there are none of any entity yet"
         if entity in names:
-            hint = f"nothing came before {_moment(row['at'])}, or too long before"
+            hint = f"nothing came before {instant(row['at'])}, or too long before"
         raise StoreError(f"no features of {entity!r} in {row['view']}; {hint}")
     return row
 
@@ -54,7 +54,7 @@ def session_shown(row: dict[str, Any]) -> Group:
     """Show a row: what is known of the entity, then a line a feature."""
     head = f"{printable(row['entity'])} in {row['view']}"
     if row["event_ts"] is not None:
-        head = f"{head}: {row['status']}, event of {instant(row['event_ts'])}, {_ago(row['age'])} before {_moment(row['at'])}"
+        head = f"{head}: {row['status']}, event of {instant(row['event_ts'])}, {_ago(row['age'])} before {instant(row['at'])}"
     lines = [
         (name, _value(value, incomplete=name in row["incomplete"])) for name, value in row["values"].items()
     ]
@@ -65,10 +65,6 @@ def _value(value: float | None, *, incomplete: bool) -> str:
     if incomplete:
         return "- (incomplete: its events are not kept any more)"
     return "-" if value is None else f"{value:.10g}"
-
-
-def _moment(at: float) -> str:
-    return instant(at) if at < 253_402_300_000 else f"{at:g}"
 
 
 def _ago(seconds: float) -> str:

@@ -55,27 +55,31 @@ def skew(
     view: ViewArgument,
     training: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="A training set: a column for each feature.", show_default=False),
+        typer.Option(metavar="FILE", help="Training set with a column for each feature.", show_default=False),
     ],
     limit: Annotated[
         int,
         typer.Option(
-            "--limit", "-n", metavar="N", min=20, help="Most entities, those with the newest events."
+            "--limit",
+            "-n",
+            metavar="N",
+            min=20,
+            help="Number of entities to compare, those with the newest events.",
         ),
     ] = 10_000,
     at: AtOption = None,
-    fail_at: Annotated[Level, typer.Option(help="From this level on the exit code is 3.")] = Level.MODERATE,
+    fail_at: Annotated[Level, typer.Option(help="Level from which the exit code is 3.")] = Level.MODERATE,
     config: ConfigOption = None,
     kafka: KafkaOption = None,
     redis: RedisOption = None,
     *,
     alert: Annotated[
         bool,
-        typer.Option("--alert", help="Tell alerts where a feature is skewed, and end those that are over."),
+        typer.Option("--alert", help="Raise alerts for skewed features, and resolve those that are over."),
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Compare what is served of a view with a training set, feature by feature.
+    """Compare served features of a view with a training set, feature by feature.
 
     The population stability index (PSI) is moderate from 0.1 and severe from 0.2, unless chance alone gives as much;
     KS is the greatest difference of the distribution functions. The exit code is 3 where a feature is skewed.
@@ -122,8 +126,7 @@ async def _served(
 
 async def _tell(settings: Settings, view: FeatureView, found: "list[FeatureSkew]", at: float) -> None:
     from stream_app.features import judge_skew  # noqa: PLC0415 as above
-    from stream_app.kafka import ensure_topics  # noqa: PLC0415 as above
-    from stream_app.runtime.kafka import start_producer  # noqa: PLC0415 as above
+    from stream_app.kafka import ensure_topics, start_producer  # noqa: PLC0415 as above
     from stream_app.runtime.kept_alerts import KeptAlerts  # noqa: PLC0415 as above
 
     topics = Topics(settings.prefix)
@@ -136,7 +139,7 @@ async def _tell(settings: Settings, view: FeatureView, found: "list[FeatureSkew]
         firing, now = await kept.firing(), time.time()
         for one in found:
             before = firing.get(f"{view.key}:{one.feature}")
-            await kept.tell(judge_skew(view, one, before, at=at, now=now))
+            await kept.publish(judge_skew(view, one, before, at=at, now=now))
 
 
 def _print(found: "list[FeatureSkew]") -> None:

@@ -2,21 +2,21 @@
 
 import csv
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from producers.sources.cells import Where, moment, numbers
-from producers.sources.files import find_tables
 from stream_app.core.arrays import FloatArray
 from stream_app.core.features import FeatureView
-from stream_app.errors import SettingsError, SourceError
+from stream_app.errors import MissingExtraError, SettingsError, SourceError
 from stream_app.features import HistoryRow
+from stream_app.tables.cells import moment, numbers
+from stream_app.tables.columns import listed
+from stream_app.tables.whole import WholeTable, read_whole
 
 __all__ = ["Instants", "read_instants", "read_training", "write_rows"]
 
-_BLOCK = 4096
 _ENTITY = "entity"
 _TIMES = ("at", "ts")
 _EVENT_TS, _INCOMPLETE = "event_ts", "incomplete"
@@ -46,19 +46,29 @@ def read_instants(path: Path, view: FeatureView) -> Instants:
     SourceError
         If the file cannot be read, a column is missing, or a cell is no entity or instant.
     """
-    table, where = _columns(path)
-    who = _find(table, dict.fromkeys((_ENTITY, view.entity)), path)
-    when = _find(table, _TIMES, path)
+    table = read_whole([str(path)])
+    who = _first(table, dict.fromkeys((_ENTITY, view.entity)))
+    when = _first(table, _TIMES)
     asked = []
-    for row, (entity, at) in enumerate(zip(table[who], table[when], strict=True)):
+    for row, (entity, at) in enumerate(zip(table.columns[who], table.columns[when], strict=True)):
         if entity is None or not str(entity).strip():
-            raise SourceError(f"{where(row)}: column {who!r} is empty; an entity is expected")
+            raise SourceError(f"{table.where(row)}: column {who!r} is empty; an entity is expected")
         try:
             asked.append((str(entity).strip(), moment(at)))
         except ValueError as error:
-            raise SourceError(f"{where(row)}: column {when!r}: {error}") from None
-    others = {name: cells for name, cells in table.items() if name not in {who, when}}
+            raise SourceError(f"{table.where(row)}: column {when!r}: {error}") from None
+    others = {name: cells for name, cells in table.columns.items() if name not in {who, when}}
     return Instants(asked, others)
+
+
+def _first(table: WholeTable, names: Iterable[str]) -> str:
+    """Return the first of some columns that is there."""
+    wanted = list(names)
+    found = next((name for name in wanted if name in table.columns), None)
+    if found is None:
+        there = listed(table.columns)
+        raise SourceError(f"{table.files[0]}: no column {' or '.join(wanted)}; there is {there}")
+    return found
 
 
 def read_training(path: Path, view: FeatureView) -> dict[str, FloatArray]:
@@ -72,34 +82,11 @@ def read_training(path: Path, view: FeatureView) -> dict[str, FloatArray]:
         If the file cannot be read, has none of the features, or something that is no number.
     """
     # A file of one column has no delimiter that could be found.
-    table, where = _columns(path, ",")
-    names = [feature.name for feature in view.features if feature.name in table]
+    table = read_whole([str(path)], ",")
+    names = [feature.name for feature in view.features if feature.name in table.columns]
     if not names:
-        there = ", ".join(list(table)[:10])
-        raise SourceError(f"{path}: no column is a feature of {view.key}; there is {there}")
-    return {name: numbers(table[name], name, where) for name in names}
-
-
-def _columns(path: Path, delimiter: str | None = None) -> tuple[dict[str, list[Any]], Where]:
-    columns: dict[str, list[Any]] = {}
-    lines: list[int] = []
-    for table, _ in find_tables([str(path)], delimiter):
-        for block in table.blocks(_BLOCK):
-            for name in dict.fromkeys((*columns, *block.columns)):
-                cells = columns.setdefault(name, [None] * len(lines))
-                cells += block.columns.get(name) or [None] * len(block.lines)
-            lines += block.lines
-    if not lines:
-        raise SourceError(f"{path}: no rows")
-    return columns, lambda row: f"{path}:{lines[row]}"
-
-
-def _find(table: Mapping[str, Any], names: Sequence[str] | Mapping[str, None], path: Path) -> str:
-    found = next((name for name in names if name in table), None)
-    if found is None:
-        expected, there = " or ".join(names), ", ".join(list(table)[:10])
-        raise SourceError(f"{path}: no column {expected}; there is {there}")
-    return found
+        raise SourceError(f"{path}: no column is a feature of {view.key}; there is {listed(table.columns)}")
+    return {name: numbers(table.columns[name], name, table.where) for name in names}
 
 
 def write_rows(path: Path, rows: Sequence[HistoryRow], others: Mapping[str, Sequence[Any]]) -> None:
@@ -143,6 +130,8 @@ def check_output(path: Path) -> Any:
 
     Raises
     ------
+    MissingExtraError
+        If that needs polars, which is not installed.
     SettingsError
         If nothing does.
     """
@@ -154,9 +143,7 @@ def check_output(path: Path) -> Any:
     try:
         importlib.import_module("polars")
     except ImportError:
-        raise SettingsError(
-            f"{path}: Parquet needs polars; install it with: pip install 'streamgauge[parquet]'"
-        ) from None
+        raise MissingExtraError(f"{path}: Parquet needs", "polars", "parquet") from None
     return _write_parquet
 
 

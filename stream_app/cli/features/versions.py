@@ -28,7 +28,9 @@ streamgauge features versions purchases --json
 def versions(
     view: Annotated[
         str | None,
-        typer.Argument(metavar="[VIEW]", help="Of this view only: purchases, say.", show_default=False),
+        typer.Argument(
+            metavar="[VIEW]", help="Only versions of this view, such as purchases.", show_default=False
+        ),
     ] = None,
     config: ConfigOption = None,
     redis: RedisOption = None,

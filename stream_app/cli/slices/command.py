@@ -40,18 +40,24 @@ def slices(
     *,
     prediction_column: Annotated[
         str | None,
-        typer.Option(help="What the model said; else prediction or the like.", rich_help_panel=TABLE),
+        typer.Option(
+            help="Column with the prediction; by default prediction, predicted or y_pred.",
+            rich_help_panel=TABLE,
+        ),
     ] = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="What is true; else label or the like, or anomaly.", rich_help_panel=TABLE),
+        typer.Option(
+            help="Column with the truth; by default label, truth, y_true, target or anomaly.",
+            rich_help_panel=TABLE,
+        ),
     ] = None,
     wrong_column: Annotated[
         str | None,
         typer.Option(
             "--wrong-column",
             "--wrong",
-            help="Instead: 1 where the model was wrong.",
+            help="Column with 1 where the model was wrong, instead of prediction and truth.",
             rich_help_panel=TABLE,
         ),
     ] = None,
@@ -59,56 +65,64 @@ def slices(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Predictions of anomalies: what backtest --events wrote of the same files.",
+            help="Rows that backtest --events wrote for the same files.",
             rich_help_panel=TABLE,
         ),
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(metavar="A,B,...", help="Columns to slice by; else all others.", rich_help_panel=TABLE),
+        typer.Option(
+            metavar="A,B,...", help="Columns to slice by; by default all others.", rich_help_panel=TABLE
+        ),
     ] = None,
     categories: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B,...", help="Categories that are written as numbers.", rich_help_panel=TABLE
-        ),
+        typer.Option(metavar="A,B,...", help="Numeric columns that are categories.", rich_help_panel=TABLE),
     ] = None,
     delimiter: DelimiterOption = None,
     skip: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="First rows of each file to leave out.", rich_help_panel=TABLE),
+        typer.Option(
+            metavar="N", min=0, help="Number of first rows of each file to skip.", rich_help_panel=TABLE
+        ),
     ] = 0,
     among: Annotated[
         str | None,
-        typer.Option(metavar="LABEL", help="Only rows whose truth is this.", rich_help_panel=TABLE),
+        typer.Option(metavar="LABEL", help="Only rows with this truth.", rich_help_panel=TABLE),
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Only the newest rows; else all.", rich_help_panel=_LIMITS),
+        typer.Option(
+            metavar="N", help="Only this many newest rows; by default all.", rich_help_panel=_LIMITS
+        ),
     ] = None,
     alpha: Annotated[
         float,
-        typer.Option(help="Chance of any false slice where none is weak.", rich_help_panel=_LIMITS),
+        typer.Option(help="Probability of any false slice where none is weak.", rich_help_panel=_LIMITS),
     ] = _DEFAULT.alpha,
     min_rows: Annotated[int, typer.Option(help="Fewest rows of a slice.", rich_help_panel=_LIMITS)] = (
         _DEFAULT.min_rows
     ),
     min_share: Annotated[
-        float, typer.Option(help="Smallest share of the rows.", rich_help_panel=_LIMITS)
+        float, typer.Option(help="Smallest share of rows of a slice.", rich_help_panel=_LIMITS)
     ] = _DEFAULT.min_share,
     min_gap: Annotated[
-        float, typer.Option(help="Error rate above the overall one by this; or", rich_help_panel=_LIMITS)
+        float,
+        typer.Option(
+            help="Smallest difference of a slice's error rate from the overall one; or",
+            rich_help_panel=_LIMITS,
+        ),
     ] = _DEFAULT.min_gap,
     min_ratio: Annotated[
-        float, typer.Option(help="so many times the overall one.", rich_help_panel=_LIMITS)
+        float, typer.Option(help="smallest ratio to the overall one.", rich_help_panel=_LIMITS)
     ] = _DEFAULT.min_ratio,
-    max_slices: Annotated[int, typer.Option(help="Most slices.", rich_help_panel=_LIMITS)] = (
+    max_slices: Annotated[int, typer.Option(help="Most slices to report.", rich_help_panel=_LIMITS)] = (
         _DEFAULT.max_slices
     ),
     lag: Annotated[
         int,
         typer.Option(
-            metavar="N", help="Rows so far apart are independent; 0: all rows are.", rich_help_panel=_LIMITS
+            metavar="N", help="Rows this far apart are independent; 0: all rows are.", rich_help_panel=_LIMITS
         ),
     ] = _DEFAULT.lag,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)] = False,

@@ -1,39 +1,36 @@
 """Files as a table of features and errors: predictions beside their truth, in whichever file that is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from producers.predictions.columns import (
+from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.errors import SourceError
+from stream_app.tables.cells import as_text, is_missing, is_number, numbers
+from stream_app.tables.columns import LABEL_NAMES, TIME_NAMES, check_known, listed
+from stream_app.tables.predictions import (
     ERROR_NAMES,
+    GROUPS,
     ID_NAMES,
     LATENCY_NAMES,
     PREDICTION_NAMES,
     SOURCE_NAMES,
+    TRUTH_NAMES,
     VERSION_NAMES,
+    join_truth,
 )
-from producers.predictions.columns import LABEL_NAMES as TRUTH_NAMES
-from producers.sources.cells import is_missing, is_number, labels, numbers
-from producers.sources.columns import LABEL_NAMES, TIME_NAMES, listed
-from producers.sources.files import find_tables
-from producers.sources.table import BLOCK
-from stream_app.cli.prediction_cells import as_object, as_text, lengthen
-from stream_app.core.arrays import BoolArray, FloatArray
-from stream_app.errors import SourceError
+from stream_app.tables.whole import WholeTable, read_whole
 
 __all__ = ["LabelledTable", "SliceColumns", "read_table"]
-
-Cells: TypeAlias = list[Any]
 
 _SOURCE = "source"
 _NAMES = SOURCE_NAMES | VERSION_NAMES
 """Columns that are names, also where these are numbers."""
 
-_GROUPS = ("features", "categories")
 _ABOUT = TIME_NAMES | ID_NAMES | ERROR_NAMES | LATENCY_NAMES | TRUTH_NAMES | LABEL_NAMES | {"probabilities"}
 _PREFIXES = ("labels.", "probabilities.")
 _RIGHT = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
@@ -100,49 +97,6 @@ class LabelledTable:
     left_out: int
 
 
-@dataclass(slots=True)
-class _Rows:
-    """All rows of some files: cells by column, and where each row stands."""
-
-    columns: dict[str, Cells]
-    files: list[Path]
-    lines: list[int]
-
-    def where(self, row: int) -> str:
-        return f"{self.files[row]}:{self.lines[row]}"
-
-    def find(self, said: str | None, usual: Iterable[str], option: str) -> str | None:
-        """Return the column that was named, else the one with a usual name."""
-        there = f"there is {listed(self.columns)}"
-        if said is not None:
-            if said not in self.columns:
-                raise SourceError(f"{self.files[0]}: {option}: no column {said!r}; {there}")
-            return said
-        found = [name for name in usual if name in self.columns]
-        if len(found) > 1:
-            raise SourceError(
-                f"{self.files[0]}: {' and '.join(map(repr, found))} both fit; choose one with {option}"
-            )
-        return found[0] if found else None
-
-    def position(self) -> npt.NDArray[np.int64]:
-        """Return how many rows of its file are before each row."""
-        counts: dict[Path, int] = {}
-        before = []
-        for file in self.files:
-            before.append(counts.get(file, 0))
-            counts[file] = before[-1] + 1
-        return np.array(before, dtype=np.int64)
-
-    def only(self, kept: BoolArray) -> "_Rows":
-        at = np.flatnonzero(kept).tolist()
-        return _Rows(
-            {name: [cells[row] for row in at] for name, cells in self.columns.items()},
-            [self.files[row] for row in at],
-            [self.lines[row] for row in at],
-        )
-
-
 def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     """Read files, tell where the model was wrong, and settle what the features are.
 
@@ -151,14 +105,15 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     SourceError
         If a file cannot be read, a column is missing, or a cell makes no sense; names file and line.
     """
-    rows = _read(paths, said.delimiter)
+    rows = read_whole(paths, said.delimiter, spread=GROUPS, source=_SOURCE)
     if said.wrong is not None:
-        column = rows.find(said.wrong, (), "--wrong-column")
-        roles, told = {column}, _flags(rows, str(column))
+        column = rows.need(said.wrong, (), "--wrong-column", "the mistakes")
+        roles: set[str | None] = {column}
+        told = _flags(rows, column)
         known = asked = np.ones(len(told), np.bool_)
     else:
         roles, known, asked, told = _compared(rows, said)
-    asked = asked & (rows.position() >= said.skip)
+    asked = asked & (rows.positions() >= said.skip)
     left_out = int((asked & ~known).sum())
     known = asked & known
     if not known.any():
@@ -167,7 +122,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     numeric, categorical = _features(rows, said, roles)
     values = [numbers(rows.columns[name], name, rows.where) for name in numeric]
     texts = [[as_text(cell) for cell in rows.columns[name]] for name in categorical]
-    count = len(rows.lines)
+    count = len(rows)
     return LabelledTable(
         numeric,
         categorical,
@@ -178,55 +133,25 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     )
 
 
-def _read(paths: Sequence[str], delimiter: str | None) -> _Rows:
-    rows = _Rows({}, [], [])
-    tables = find_tables(paths, delimiter)
-    for table, name in tables:
-        for block in table.blocks(BLOCK):
-            columns = _flat(block.columns)
-            if len(tables) > 1:
-                columns.setdefault(_SOURCE, [name] * len(block.lines))
-            lengthen(rows.columns, columns, before=len(rows.lines), rows=len(block.lines))
-            rows.files += [table.path] * len(block.lines)
-            rows.lines += block.lines
-    if not rows.lines:
-        raise SourceError(f"{', '.join(paths)}: no rows")
-    return rows
-
-
-def _flat(columns: Mapping[str, Sequence[Any]]) -> dict[str, Cells]:
-    """Spread the objects of prediction events into columns."""
-    flat: dict[str, Cells] = {}
-    for column, cells in columns.items():
-        if column not in _GROUPS:
-            flat[column] = list(cells)
-            continue
-        inside = [as_object(cell) for cell in cells]
-        for name in dict.fromkeys(name for one in inside for name in one):
-            flat[name] = [one.get(name) for one in inside]
-    return flat
-
-
-def _compared(rows: _Rows, said: SliceColumns) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray]:
+def _compared(
+    rows: WholeTable, said: SliceColumns
+) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray]:
     """Return the columns of prediction and truth, and of each row: are both known, is it asked for, do they differ."""
-    truth_names = ("anomaly", "label") if said.events else (*sorted(TRUTH_NAMES), "anomaly")
-    label = rows.find(said.label, truth_names, "--label-column")
-    if label is None:
-        raise SourceError(
-            f"{rows.files[0]}: no column looks like the truth; name it with --label-column, or say where the model was "
-            f"wrong with --wrong-column (there is {listed(rows.columns)})"
-        )
+    truth_names = ("anomaly", "label") if said.events else (*TRUTH_NAMES, "anomaly")
+    otherwise = ", or say where the model was wrong with --wrong-column"
+    label = rows.need(said.label, truth_names, "--label-column", "the truth", otherwise)
+    prediction: str | None = None
     if said.events is not None:
-        prediction, predicted = None, _marks(said.events, rows, said)
+        predicted = _marks(said.events, rows, said)
     else:
-        prediction = rows.find(said.prediction, sorted(PREDICTION_NAMES), "--prediction-column")
-        if prediction is None:
-            raise SourceError(
-                f"{rows.files[0]}: no column looks like the prediction; name it with --prediction-column "
-                f"(there is {listed(rows.columns)})"
-            )
-        predicted = _labels(rows, prediction)
-    truth = _joined(rows, _labels(rows, label), predicted)
+        prediction = rows.need(said.prediction, PREDICTION_NAMES, "--prediction-column", "the prediction")
+        predicted = rows.labels(prediction)
+    truth = rows.labels(label)
+    ident = rows.find(None, ID_NAMES, "a single column for the id")
+    if ident is not None:
+        truth = join_truth([as_text(cell) for cell in rows.columns[ident]], predicted, truth)
+    if said.among is not None:
+        check_known("--among", [said.among], truth, "label")
     pairs = list(zip(predicted, truth, strict=True))
     known = np.array([p is not None and t is not None for p, t in pairs], np.bool_)
     asked = np.array([said.among is None or t == said.among for t in truth], np.bool_)
@@ -235,36 +160,20 @@ def _compared(rows: _Rows, said: SliceColumns) -> tuple[set[str | None], BoolArr
     return {prediction, label, *probabilities}, known, asked, np.array([p != t for p, t in pairs], np.bool_)
 
 
-def _joined(rows: _Rows, truth: list[str | None], predicted: list[str | None]) -> list[str | None]:
-    """Give predictions the truth that came in a row of its own, with the same id."""
-    ident = rows.find(None, sorted(ID_NAMES), "a single column for the id")
-    if ident is None:
-        return truth
-    late = {
-        event: told
-        for event, told, said in zip(rows.columns[ident], truth, predicted, strict=True)
-        if told is not None and said is None and not is_missing(event)
-    }
-    return [
-        late.get(event) if told is None else told
-        for event, told in zip(rows.columns[ident], truth, strict=True)
-    ]
-
-
-def _marks(events: Path, rows: _Rows, said: SliceColumns) -> list[str | None]:
+def _marks(events: Path, rows: WholeTable, said: SliceColumns) -> list[str | None]:
     """Return what a backtest said of each row."""
-    marks = _read([str(events)], ",")
-    cells = _labels(marks, str(marks.find(said.prediction or "anomaly", (), "--prediction-column")))
-    if len(cells) != len(rows.lines):
+    marks = read_whole([str(events)], ",")
+    cells = marks.labels(marks.need(said.prediction or "anomaly", (), "--prediction-column", "the mark"))
+    if len(cells) != len(rows):
         raise SourceError(
-            f"{events}: {len(cells)} rows of events, but {len(rows.lines)} of input; give the files, and all of them, that "
+            f"{events}: {len(cells)} rows of events, but {len(rows)} of input; give the files, and all of them, that "
             "the backtest was given"
         )
     return cells
 
 
 def _features(
-    rows: _Rows, said: SliceColumns, roles: set[str | None]
+    rows: WholeTable, said: SliceColumns, roles: set[str | None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tell numbers from categories."""
     for option, names in (("--features", said.features), ("--categories", said.categories)):
@@ -282,25 +191,19 @@ def _features(
     return tuple(name for name in chosen if name not in categorical), categorical
 
 
-def _is_about(name: str, rows: _Rows, roles: set[str | None]) -> bool:
+def _is_about(name: str, rows: WholeTable, roles: set[str | None]) -> bool:
     """Whether a column says something about the event or the prediction, and is no feature."""
     if name in roles or name.casefold() in _ABOUT or name.startswith(_PREFIXES):
         return True
     return all(is_missing(cell) for cell in rows.columns[name])
 
 
-def _numeric(cells: Cells) -> bool:
+def _numeric(cells: Sequence[Any]) -> bool:
     """Whether there are only numbers; true and false are none."""
     return all(is_number(cell) and not isinstance(cell, bool) for cell in cells)
 
 
-def _labels(rows: _Rows, column: str) -> list[str | None]:
-    return [
-        None if cell is None else as_text(cell) for cell in labels(rows.columns[column], column, rows.where)
-    ]
-
-
-def _flags(rows: _Rows, column: str) -> BoolArray:
+def _flags(rows: WholeTable, column: str) -> BoolArray:
     said = [_RIGHT.get((as_text(cell) or "").casefold()) for cell in rows.columns[column]]
     for row, flag in enumerate(said):
         if flag is None:

@@ -1,4 +1,4 @@
-"""From signals to alerts that begin and end."""
+"""Alert policies: from signals to alerts that fire and resolve."""
 
 from stream_app.core.alerting.changes import (
     AlertChange,

@@ -1,4 +1,4 @@
-"""Alerts as they change: what a policy makes of signals."""
+"""Alert transitions: what a policy makes of signals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Severity: TypeAlias = Literal["info", "warning", "critical"]
 
 @dataclass(frozen=True, slots=True)
 class AlertChange:
-    """One transition in the life of an alert.
+    """A transition of an alert: it fires or resolves.
 
     Parameters
     ----------
@@ -52,23 +52,23 @@ class AlertPolicy(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether there is no alert that the passing of time could change."""
+        """Whether no alert can change by the passing of time."""
 
     def update(self, signals: Sequence[Signal], ts: FloatArray) -> list[AlertChange]:
         """Take the next batch: its signals in the order of their rows, and the time of each row."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return what the policy knows, as plain values."""
+        """Return the policy's state, as plain values."""
         ...
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from such a state."""
+        """Restore the policy from `state`."""
         ...
 
 
 def alert_key(signal: Signal) -> str:
-    """Return the identity of the alert that a signal speaks of.
+    """Return the identity of a signal's alert.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def alert_key(signal: Signal) -> str:
 
 
 def severity_of(signal: Signal) -> Severity:
-    """Return how bad a signal is by how far its statistic lies beyond its threshold.
+    """Return the severity of a signal from the ratio of its statistic to its threshold.
 
     Beyond by half is a warning, by the threshold once more is critical. Where the threshold is not
     positive there is no such ratio, and a signal is a warning.

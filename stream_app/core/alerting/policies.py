@@ -68,7 +68,7 @@ class EveryPolicy:
 
     @property
     def idle(self) -> bool:
-        """Whether there is no alert that the passing of time could change."""
+        """Whether no alert can change by the passing of time."""
         return not self._alerts
 
     def update(self, signals: Sequence[Signal], ts: FloatArray) -> list[AlertChange]:
@@ -84,7 +84,7 @@ class EveryPolicy:
         return changes
 
     def state(self) -> dict[str, Any]:
-        """Return what the policy knows, as plain values."""
+        """Return the policy's state, as plain values."""
         # A row means something in its own batch only; kept, it would make states differ by where batches end.
         alerts = {
             key: asdict(replace(alert, last=replace(alert.last, row=0)))
@@ -93,7 +93,7 @@ class EveryPolicy:
         return {"version": _VERSION, "alerts": alerts}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from such a state.
+        """Restore the policy from `state`.
 
         Raises
         ------

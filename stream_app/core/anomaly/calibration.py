@@ -1,4 +1,4 @@
-"""From the evidence of a source to its levels of marks and alarms: a threshold is not a budget, so each source learns its own.
+"""Levels of marks and alarms, calibrated from a source's own evidence.
 
 Evidence says how rare an event would be if the model of each channel held. None does: jobs come once a day, errors in
 bursts, and channels depend on each other. So the peaks of the source's evidence are looked at once more:

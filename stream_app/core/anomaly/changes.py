@@ -1,4 +1,4 @@
-"""Changes of level within an episode, and which of them are news.
+"""Changes of level within an episode, and which of them are reported.
 
 A channel is at a new level where its mean of 16 values is several units off the mean since the last change. A few events later its size
 is seen, and if no alarm tells of the episode by then, the change is told on its own, unless the channel's past shows it to be routine:
@@ -11,8 +11,9 @@ height are told twice, and then at most twice in that time, whatever the stream;
 of the change; it was news, and counts for no habit.
 """
 
-import math
 from typing import Any
+
+import numpy as np
 
 from stream_app.core.anomaly.channel import level_unit
 from stream_app.core.anomaly.records import SHIFT
@@ -100,7 +101,7 @@ def fade_changes(channels: Any, due: float) -> None:
     """Let the past fade by so many false alarms that the budget has allowed since the last time."""
     if not due > 0.0:
         return
-    kept = math.exp2(-due / channels.shape[0])
+    kept = np.exp2(-due / channels.shape[0])
     for j in range(channels.shape[0]):
         changes = channels[j]["changes"]
         changes[0] *= kept

@@ -1,4 +1,4 @@
-"""The statistics of one channel at one event, and what they say together.
+"""Statistics of one channel at one event, and the evidence they give together.
 
 ============ ========================================================================= ==============================
 magnitude    mean of the last three residuals                                          a spike, an outage
@@ -18,12 +18,12 @@ import math
 from typing import Any
 
 from stream_app.core.anomaly.forecast import (
-    has_season,
+    best_depth,
     learn_forecasts,
     nearer,
-    seasonal,
+    season_of,
     start_channel,
-    turn_season,
+    turn_seasons,
     wanders,
 )
 from stream_app.core.anomaly.records import MAGNITUDE, OFFSET, RANKS, SHIFT, SPREAD, STATISTICS, SURPRISE
@@ -149,9 +149,22 @@ def _progress(c: Any, e: float) -> None:
 
 @kernel
 def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
-    c: Any, value: float, phase: float, gap: float, learned: float
+    c: Any, season: Any, j: int, value: float, phases: Any, periods: Any, gap: float, learned: float
 ) -> float:
-    """Take a value, and return the evidence of the channel in nats; `learned` is 0 while evidence does not count yet."""
+    """Take a value, and return the evidence of the channel in nats.
+
+    Parameters
+    ----------
+    c : record of CHANNEL
+    season, j, phases, periods
+        The source's seasons, the channel's number, and the calendar at the event; see `forecast_seasons`.
+    value : float
+        NaN is a missing one.
+    gap : float
+        Usual seconds between events.
+    learned : float
+        Events of the channel whose evidence counted; 0 while it does not count yet.
+    """
     c["evidence"] = 0.0
     c["normal"] = 0.0
     if value != value:  # noqa: PLR0124 the test for NaN that kernels have
@@ -163,17 +176,18 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
         start_channel(c, x)
         return 0.0
     judging = learned > 0.0
-    season = seasonal(c, phase)
-    if has_season(c) != c["in_season"]:
-        turn_season(c, phase, gap)
+    depth = best_depth(c, season[0], j)
+    if depth != c["depth"]:
+        turn_seasons(c, season, j, phases, periods, depth, gap)
     wandering = wanders(c)
-    y = x - season if c["in_season"] else x
+    y = x - season_of(c, season[0], j)
     _watch_range(c, x, judging)
     residual = y - (c["follower"] if wandering else c["mean"])
     # From the mean to what the channel is held against.
     apart = c["follower"] - c["mean"] if wandering else 0.0
     before = c["residual"]
     magnitude = (residual + before[0] + before[1]) / 3.0
+    c["crossed"] += ((1.0 if residual * before[0] <= 0.0 else 0.0) - c["crossed"]) / min(count, 1000)
     before[1] = before[0]
     before[0] = residual
     usual = c["usual_noise"]
@@ -243,7 +257,7 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
             _progress(c, largest)
             best = max(best, _gathered(c, learned))
     c["usual_noise"] += (innovation - usual) / min(count, 2000)
-    learn_forecasts(c, x, y, season, residual, phase, gap)
+    learn_forecasts(c, x, y, residual, season, j, phases, periods, gap)
     if judging and is_gross(c):
         best = GROSS
     c["evidence"] = best

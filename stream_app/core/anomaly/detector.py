@@ -1,4 +1,4 @@
-"""The anomaly detector of one source, for users of the library; and signals of the kernel as the rest of the program knows them."""
+"""The anomaly detector of one source, for users of the library, and the kernel's signals as `Signal` objects."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -67,12 +67,9 @@ class AnomalyVerdict:
 
 @kernel
 def _walk(
-    source: Any,
-    channels: Any,
-    correlation: Any,
-    inverse: Any,
-    weight: Any,
+    records: Any,
     options: Any,
+    calendar: Any,
     rate: float,
     ts: Any,
     values: Any,
@@ -80,21 +77,9 @@ def _walk(
     signals: Any,
     count: Any,
 ) -> None:
+    source = records[0]
     for row in range(values.shape[0]):
-        anomaly_step(
-            source,
-            channels,
-            correlation,
-            inverse,
-            weight,
-            options,
-            rate,
-            ts[row],
-            values[row],
-            row,
-            signals,
-            count,
-        )
+        anomaly_step(records, options, calendar, rate, ts[row], values[row], row, signals, count)
         out[row, 0] = source["score"]
         out[row, 1] = source["marked"]
         out[row, 2] = source["alarmed"]
@@ -112,7 +97,7 @@ class AnomalyDetector:
     channels : sequence of str
         Names of the columns.
     config : AnomalyConfig, optional
-        Settings.
+        Options of the detector; by default those of a stream of sensors.
     rate : float
         False alarms allowed an event.
 
@@ -143,7 +128,8 @@ class AnomalyDetector:
         self.channels = distinct(channels)
         self.config = config or AnomalyConfig()
         self.rate = rate
-        self.bank = one_source_bank(anomaly_layout(len(self.channels)))
+        self._calendar = self.config.calendar()
+        self.bank = one_source_bank(anomaly_layout(len(self.channels), self._calendar[0]))
 
     def __repr__(self) -> str:
         return f"AnomalyDetector({self.channels!r}, {self.config!r}, rate={self.rate!r})"
@@ -191,12 +177,9 @@ class AnomalyDetector:
         out = np.zeros((len(rows), 4))
         signals, count = signal_buffer(4 * len(rows))
         _walk(
-            self.bank["anomaly.source"][0],
-            self.bank["anomaly.channel"][0],
-            self.bank["anomaly.correlation"][0],
-            self.bank["anomaly.inverse"][0],
-            self.bank["anomaly.weight"][0],
+            tuple(array[0] for array in self.bank.arrays.values()),
             self.config.options()[0],
+            self._calendar,
             self.rate,
             times,
             rows,
@@ -238,7 +221,7 @@ def anomaly_signal(signal: Any, ts: float, channels: Sequence[str]) -> Signal:
     Parameters
     ----------
     signal : record of SIGNAL
-        The row.
+        Row of the signal buffer.
     ts : float
         Time of its event.
     channels : sequence of str

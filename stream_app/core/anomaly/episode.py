@@ -1,4 +1,4 @@
-"""The episode: which channels are part of an anomaly, and when it is over.
+"""Episodes: which channels are part of an anomaly, and when it is over.
 
 A channel joins with evidence of its own, or with more than its share where only the joint statistics speak. Those that joined within the
 first events are the founders; others follow from them, as heat follows from a pump, and have no say in the end, unless their evidence

@@ -1,6 +1,9 @@
-"""What the anomaly detector knows of a source and of each of its channels: the records of a bank."""
+"""State of the anomaly detector per source and per channel: the records of a bank."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from stream_app.core.bank import Field, Layout
 
@@ -8,8 +11,8 @@ __all__ = [
     "CHANNEL",
     "JOINT_CHANNELS",
     "MAGNITUDE",
-    "PHASES",
     "PROGRESS",
+    "SEASON",
     "SHIFT",
     "SOURCE",
     "SPREAD",
@@ -22,9 +25,6 @@ MAGNITUDE, SHIFT, SPREAD, OFFSET, SURPRISE = range(STATISTICS)
 
 PROGRESS = OFFSET
 """The statistic whose sequential evidence is gathered."""
-
-PHASES = 48
-"""Bins of the profile of a day: half an hour each."""
 
 RANKS = 32
 """Bins of residual sizes, two an octave: a range of 1 to 65,000 about the usual size."""
@@ -60,9 +60,10 @@ CHANNEL = np.dtype(
         ("size", np.float64),  # mean size of a residual
         ("noise", np.float64),  # mean size of an innovation: of 24 values, and of 2,000
         ("usual_noise", np.float64),
-        ("error", np.float64, (3,)),  # mean sizes of errors of the forecasts: mean, follower, profile
+        ("error", np.float64, (2,)),  # mean sizes of errors of the forecasts: mean, follower
         ("wander", np.float64),  # mean square of follower minus trailer
         ("square", np.float64, (SURPRISE,)),  # of the statistics before surprise
+        ("crossed", np.float32),  # share of residuals whose sign is not that of the one before
         ("kurtosis", np.float32, (SURPRISE,)),
         ("heavier", np.float32),  # by how much the offset's kurtosis grows when its stretch is over
         ("turns", np.float32, (SURPRISE,)),  # changes of sign
@@ -76,16 +77,13 @@ CHANNEL = np.dtype(
         ("ranks", np.float32, (RANKS,)),
         ("ranked", np.float32),
         ("rank_origin", np.int32),
-        ("profile", np.float32, (PHASES,)),  # of a day, about the mean
-        ("visits", np.uint8, (PHASES,)),
-        ("days", np.float32),  # seen by the profile
         ("evidence", np.float32),  # of this event, in nats of rate
         ("spread_evidence", np.float32),
         ("normal", np.float32),  # signed normal equivalent of the shift, for the joint statistics
         ("segment", np.float64),  # level since the last changepoint, and its values
         ("segment_count", np.int32),
         ("settle", np.int16),
-        ("in_season", np.bool_),  # the followers are without the season
+        ("depth", np.int8),  # so many seasons are taken off
         ("change", np.float32),  # largest one of the episode, in units
         ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
         ("member", np.bool_),  # of the episode
@@ -101,6 +99,16 @@ CHANNEL = np.dtype(
 )
 """A channel."""
 
+SEASON = np.dtype(
+    [
+        ("error", np.float64),  # mean size of the error of the forecast with this season and all shorter ones
+        ("forecast", np.float64),  # of this event
+        ("seen", np.float32),  # periods
+    ],
+    align=True,
+)
+"""The season of a channel with one period."""
+
 SOURCE = np.dtype(
     [
         ("events", np.int64),
@@ -111,6 +119,7 @@ SOURCE = np.dtype(
         ("excess", np.float32),
         ("peak", np.float32),
         ("quiet", np.int32),
+        ("warmup_left", np.int32),  # events until it is judged
         ("told", np.bool_),  # whether the peak that lasts raised an alarm
         ("peaks", np.uint16, (PEAKS,)),
         ("joint_square", np.float64, (2,)),
@@ -144,17 +153,32 @@ SOURCE = np.dtype(
 """A source: what is common to its channels, and at the end what the detector says of the latest event."""
 
 
-def anomaly_layout(channels: int) -> Layout:
-    """Return the arrays of a bank whose sources have so many channels.
+def anomaly_layout(channels: int, periods: npt.NDArray[Any]) -> Layout:
+    """Return the arrays of a bank.
 
-    >>> sorted(anomaly_layout(2))
-    ['anomaly.channel', 'anomaly.correlation', 'anomaly.inverse', 'anomaly.source', 'anomaly.weight']
+    Parameters
+    ----------
+    channels : int
+        Of each source.
+    periods : array of PERIOD, shape (k,)
+        Of its seasons; see `period_options`.
+
+    Examples
+    --------
+    >>> from stream_app.core.anomaly.calendar import period_options
+    >>> [name for name in anomaly_layout(2, period_options((86400.0,))) if name.startswith("anomaly.s")]
+    ['anomaly.source', 'anomaly.seasons']
     """
+    bins = int(periods["bins"].sum())
     joint = channels if 1 < channels <= JOINT_CHANNELS else 1
     square = Field(np.dtype(np.float32), (joint, joint))
     return {
         "anomaly.source": Field(SOURCE),
         "anomaly.channel": Field(CHANNEL, (channels,)),
+        "anomaly.phases": Field(np.dtype(np.float64), (len(periods),)),
+        "anomaly.seasons": Field(SEASON, (channels, len(periods))),
+        "anomaly.profiles": Field(np.dtype(np.float32), (channels, bins)),
+        "anomaly.visits": Field(np.dtype(np.uint8), (channels, bins)),
         "anomaly.correlation": square,
         "anomaly.inverse": square,
         "anomaly.weight": Field(np.dtype(np.float32), (channels,)),

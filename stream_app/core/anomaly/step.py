@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from stream_app.core.anomaly.calendar import set_phases
 from stream_app.core.anomaly.calibration import note_source_peak, rarity, set_levels, told_height
 from stream_app.core.anomaly.changes import (
     CHANGED,
@@ -16,9 +17,10 @@ from stream_app.core.anomaly.changes import (
 )
 from stream_app.core.anomaly.channel import channel_step, is_gross
 from stream_app.core.anomaly.episode import episode_step
-from stream_app.core.anomaly.forecast import phase_of
 from stream_app.core.anomaly.joint import joint_step
 from stream_app.core.anomaly.records import JOINT_CHANNELS
+from stream_app.core.anomaly.seasons import forecast_seasons
+from stream_app.core.anomaly.warmup import least_events, warmup_left
 from stream_app.core.kernel import Counter, emit, kernel
 
 __all__ = ["ANOMALY", "MEAN_SHIFT", "anomaly_step"]
@@ -58,19 +60,27 @@ def _clock(s: Any, ts: float) -> None:
 
 @kernel
 def _channels_evidence(
-    channels: Array, values: Array, phase: float, gap: float, learned: float, least: int
+    channels: Array,
+    season: Any,
+    values: Array,
+    phases: Array,
+    periods: Array,
+    gap: float,
+    learned: float,
+    least: int,
 ) -> float:
     """Step each channel; return the largest evidence, and half of what the next two have beyond `NOTABLE`.
 
     The past of a channel that came later than its source begins with it, and is `least` events before its evidence counts.
     """
+    forecast_seasons(channels, season, phases, periods)
     first = second = third = 0.0
     for j in range(channels.shape[0]):
         c = channels[j]
         if c["count"] == 0:
             c["joined"] = learned
         own = learned if c["joined"] == 0.0 else max(0.0, learned - c["joined"] - least)
-        g = channel_step(c, values[j], phase, gap, own)
+        g = channel_step(c, season, j, values[j], phases, periods, gap, own)
         if g > first:
             first, second, third = g, first, second
         elif g > second:
@@ -153,12 +163,9 @@ def _changes(s: Any, channels: Array, judged: bool, row: int, signals: Array, co
 
 @kernel
 def anomaly_step(  # noqa: C901 one step after the other
-    source: Any,
-    channels: Array,
-    correlation: Array,
-    inverse: Array,
-    weight: Array,
+    records: Any,
     options: Any,
+    calendar: Any,
     rate: float,
     ts: float,
     values: Array,
@@ -170,10 +177,12 @@ def anomaly_step(  # noqa: C901 one step after the other
 
     Parameters
     ----------
-    source, channels, correlation, inverse, weight
-        Records of the source, see `anomaly_layout`.
+    records : tuple
+        Those of the source, see `anomaly_layout`, in its order.
     options : record of OPTIONS
-        Settings.
+        Options of the detector, from `AnomalyConfig`.
+    calendar : tuple of arrays
+        See `calendar_options`.
     rate : float
         False alarms allowed an event; NaN where that is not known yet.
     ts : float
@@ -185,20 +194,23 @@ def anomaly_step(  # noqa: C901 one step after the other
     signals, count
         Buffer with room for three signals.
     """
-    s = source
+    s, channels, phases, seasons, profiles, visits, correlation, inverse, weight = records
     s["events"] += 1
     events = s["events"]
     warmup = options["warmup"]
     _clock(s, ts)
     s["changepoint"] = False
     s["score"] = 0.0
-    least = max(32, warmup // 4)
+    least = least_events(warmup)
     counts = events > least
     if counts:
         s["learned"] += 1
     learned = float(s["learned"])
     d = channels.shape[0]
-    evidence = _channels_evidence(channels, values, phase_of(s["last_ts"]), s["gap"], learned, least)
+    set_phases(phases, s["last_ts"], calendar)
+    evidence = _channels_evidence(
+        channels, (seasons, profiles, visits), values, phases, calendar[0], s["gap"], learned, least
+    )
     gross = False
     for j in range(d):
         gross = gross or is_gross(channels[j])
@@ -217,7 +229,8 @@ def anomaly_step(  # noqa: C901 one step after the other
         evidence = max(evidence, s["alarm_level"])
     if counts:
         note_source_peak(s, evidence)
-    if events <= warmup and not (counts and rate * events >= 0.5):
+    s["warmup_left"] = warmup_left(events, warmup, rate)
+    if s["warmup_left"] > 0:
         _changes(s, channels, False, row, signals, count)  # noqa: FBT003
         return
     s["recent"] *= RECENT

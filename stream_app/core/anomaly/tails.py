@@ -1,4 +1,4 @@
-"""From a statistic to evidence, and from evidence to a rate: Student's t, and a tail of peaks over a threshold.
+"""From a statistic to evidence, and from evidence to a rate: Student's t, and the tail of peaks over a threshold.
 
 Evidence is in nats. ``e`` is about minus the logarithm of the probability of a statistic as large as this one, by
 Student's t. `rated` turns it into minus the logarithm of how often, an event, peaks as high begin, from the peaks that the
@@ -110,7 +110,7 @@ def rated(e: float, clusters: float, mean: float, learned: float) -> float:
     Parameters
     ----------
     e : float
-        Evidence.
+        Evidence of the event, in nats.
     clusters : float
         Clusters over the threshold so far.
     mean : float

@@ -1,4 +1,4 @@
-"""How strongly a series hangs together, from sums that are kept as it goes by."""
+"""Autocorrelation time of a series, from running sums."""
 
 from math import log, sqrt
 from typing import Any
@@ -25,9 +25,9 @@ def add_to_blocks(sums: Any, at: int, value: float, number: int, length: int) ->
     at : int
         Where the sum of this block and the sum of the squares are.
     value : float
-        Of the series.
+        The value.
     number : int
-        How many there are, with this one.
+        Number of values so far, including this one.
     length : int
         Values of a block.
     """
@@ -46,11 +46,11 @@ def series_time(
     Parameters
     ----------
     sums, at, length : ndarray, int, int
-        As there.
+        As in `add_to_blocks`: the sums, the place of this series in them, and the number of values of a block.
     total, variance : float
         Sum and variance of the series.
     number : int
-        Its values.
+        Number of values of the series.
     deviations : float
         See `blocked_time`.
     """
@@ -113,7 +113,7 @@ def order_by_bic(covariances: Any, number: int, coefficients: Any) -> int:
     number : int
         Values that they are from.
     coefficients : ndarray, shape (8,)
-        Overwritten.
+        Receives the coefficients of the autoregression.
     """
     best, chosen = number * log(covariances[0]), 0
     if number > 4 * _ORDERS[-1]:

@@ -1,4 +1,4 @@
-"""Bets against "nothing has changed": what each kind of change would make of one observation's rank.
+"""Bets against "nothing has changed": the payment of each kind of change for the rank of one observation.
 
 An observation enters as a rank among the reference. A bet is a function of the rank whose mean under the reference is
 at most one, that is an e-value: large where the bet's kind of change makes the rank more likely. Bets are exponential

@@ -41,7 +41,7 @@ def advance(
     most : int
         What `since` can hold.
     bound : float
-        In nats.
+        Threshold, in nats.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From a channel's values to innovations and their ranks: what its past does not explain of its present value.
+"""From values of a channel to innovations and their ranks: what its past does not explain.
 
 A rank test believes that observations are exchangeable. Sensors are not: neighbours resemble each other
 and levels wander. The channel's first values say how much of that to take out:

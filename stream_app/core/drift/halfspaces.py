@@ -1,4 +1,4 @@
-"""Where an event lies among many channels at once: its distance, and on which side of random hyperplanes.
+"""Position of an event among many channels: its distance, and the sides of random hyperplanes.
 
 The share of events on one side of every hyperplane tells a distribution apart from any other (Cramér and
 Wold). Averaged over random hyperplanes through the reference, the squared difference of two samples' shares
@@ -38,7 +38,7 @@ def fit_projection(projection: Any, scores: Any, directions: Any) -> None:
     projection : ndarray, shape (d, d + PLANES)
         Written: from scores to whitened coordinates, then to coordinates along the directions.
     scores : ndarray, shape (n, d)
-        Normal scores.
+        Normal scores of the ranks of each event.
     directions : ndarray, shape (d, PLANES)
         Unit vectors in whitened coordinates.
     """

@@ -1,4 +1,4 @@
-"""The multivariate drift detector of one source as a function of one event: whether all channels together have changed."""
+"""The multivariate drift detector of one source: a function of one event."""
 
 from math import acos, log, pi
 from typing import Any

@@ -1,4 +1,4 @@
-"""Records of the multivariate drift detector, and the tables made from its settings."""
+"""Records and precomputed tables of the multivariate drift detector."""
 
 from statistics import NormalDist
 

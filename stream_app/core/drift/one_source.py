@@ -1,4 +1,4 @@
-"""Detectors of one source, for use from Python: each keeps a bank with one slot and walks events through its kernel."""
+"""Drift detectors of one source, for use from Python: a bank with one slot."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -15,8 +15,8 @@ from stream_app.core.drift.multivariate_records import (
     multivariate_options,
 )
 from stream_app.core.drift.records import WATCHED, drift_layout, drift_options
+from stream_app.core.drift.signals import drift_signal, multivariate_signal
 from stream_app.core.drift.step import drift_statistic, drift_step
-from stream_app.core.drift.telling import drift_signal, multivariate_signal
 from stream_app.core.kernel import kernel, signal_buffer
 from stream_app.core.one_source import (
     Moment,
@@ -42,7 +42,7 @@ class DriftDetector:
     stream; for a single test of two samples see `stream_app.core.twosample`.
 
     If events are independent and unchanged, the mean number of events between false alarms is at least
-    ``1 / false_alarm_rate`` (simulated for all continuous distributions at once, `run_length`). For
+    ``1 / false_alarm_rate`` (simulated for all continuous distributions at once: ``benchmarks/detection/run_length.py``). For
     dependent events the same is calibrated from the reference (`filtering`), and not proved.
 
     State is 5 KB for 8 channels, an event of 8 channels about 1 µs. For many sources walk `drift_step` over a bank.
@@ -52,7 +52,7 @@ class DriftDetector:
     channels : sequence of str
         Names of the columns.
     config : DriftConfig, optional
-        Settings.
+        Options of the detector; by default those of `DriftConfig`.
 
     References
     ----------
@@ -189,8 +189,8 @@ class MultivariateDriftDetector:
     is one draw; autocorrelation is taken out channel by channel as far as the reference shows it.
 
     The first half of the warm-up fixes margins, whitening and hyperplanes, the second half the ranks. For
-    independent events each e-value has mean one over such halves, and the threshold is `guaranteed_threshold`,
-    raised for the chance of the second half; `benchmarks/images` counts false alarms.
+    independent events each e-value has mean one over such halves, and the threshold is the log of the bets
+    times the run length, raised for the chance of the second half; `benchmarks/images` counts false alarms.
 
     Events with a missing channel are left out. For many sources walk `multivariate_step` over a bank.
 
@@ -199,7 +199,7 @@ class MultivariateDriftDetector:
     channels : sequence of str
         Names of the columns, at least two.
     config : MultivariateConfig, optional
-        Settings.
+        Options of the detector; by default those of `MultivariateConfig`.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Pairs of channels: which are watched, and what their reference is."""
+"""Pairs of channels: which are watched, and their reference."""
 
 from math import sqrt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Ranks of a channel's innovations: bins from a sample, and what the reference has in them."""
+"""Ranks of a channel's innovations: bins from a sample, and their counts in the reference."""
 
 from math import acos, ceil, cos, pi, sqrt
 from typing import Any

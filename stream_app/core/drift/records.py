@@ -1,4 +1,4 @@
-"""Records of the drift detector: what is known of a source, of each of its channels, and of pairs of them."""
+"""Records of the drift detector: state per source, channel and pair of channels."""
 
 import numpy as np
 import numpy.typing as npt

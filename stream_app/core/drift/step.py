@@ -1,4 +1,4 @@
-"""The drift detector of one source as a function of one event."""
+"""The drift detector of one source: a function of one event."""
 
 from math import isfinite, log, log10
 from typing import Any
@@ -37,7 +37,10 @@ _UNPAIRED, _CORRELATING, _COUNTING, _WATCHED = range(4)
 
 _SPENT = 0.5  # of the budget: chance and what calibration cannot see may take the other half
 _PAIR_SHARE = 0.5  # of the rate: what happens between channels counts as much as what happens in them
-_OFFSET, _PAIR_OFFSET = -0.2, -1.2  # see `run_length`
+# An e-CUSUM has a run length of exp(h) events at least (Shin, Ramdas, Rinaldo 2024), k of them exp(h) / k. Evidence overshoots, bets
+# overlap and the reference is a sample, so these offsets of log(run length) of a channel and of a pair were simulated, from 1e3
+# to 1e6 events (benchmarks/detection/run_length.py); they hold for every continuous distribution, since only ranks enter.
+_OFFSET, _PAIR_OFFSET = -0.2, -1.2
 _LEAST_NATS = 1.0
 _PRICED = 64  # events after which thresholds follow the rate
 _MOST_DEBT = 100.0  # doublings that single precision holds

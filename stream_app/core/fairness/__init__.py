@@ -1,4 +1,4 @@
-"""Fairness of a classifier: how its answers and its mistakes are spread over groups."""
+"""Fairness of a classifier: how answers and errors are distributed over groups."""
 
 from stream_app.core.fairness.figures import (
     FairnessOptions,

@@ -1,4 +1,4 @@
-"""What a report on fairness holds."""
+"""Content of a fairness report."""
 
 import math
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ Criterion: TypeAlias = Literal["disparate impact", "equal opportunity"]
 
 @dataclass(frozen=True, slots=True)
 class FairnessOptions:
-    """Limits, and how certain a violation must be.
+    """Limits, and the level at which a violation is significant.
 
     Parameters
     ----------
     reference : str
-        Group that the others are held against; empty is the one with the highest selection rate, as in the four-fifths rule.
+        Group that the others are compared with; empty is the one with the highest selection rate, as in the four-fifths rule.
     impact : float
         Least ratio of selection rates: 0.8 is the four-fifths rule.
     opportunity : float
@@ -38,7 +38,7 @@ class FairnessOptions:
     minimum : int
         Predictions (for true positive rates: those whose truth is favourable) below which a group is too small to judge.
     max_groups : int
-        Groups that are told apart; members of others are counted as left out.
+        Groups that are distinguished; members of others are counted as left out.
 
     Raises
     ------
@@ -98,12 +98,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class GroupMetrics:
-    """What a model does to one group.
+    """Figures of one group.
 
     Parameters
     ----------
     group : str
-        Its name.
+        Name of the group.
     n, labelled : int
         Predictions, and those whose truth is known.
     selection : Measured
@@ -131,12 +131,12 @@ class GroupMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A limit that is passed, significantly.
+    """A significant violation of a limit.
 
     Parameters
     ----------
     criterion : {'disparate impact', 'equal opportunity'}
-        Which.
+        The criterion whose limit is violated.
     group, against : str
         The group that fares worse, and the one that fares better.
     statistic, limit : float
@@ -158,14 +158,14 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class FairnessReport:
-    """Groups side by side.
+    """Comparison of all groups.
 
     Ratios and differences are over the groups that are not too small; NaN with fewer than two such.
 
     Parameters
     ----------
     groups : tuple of GroupMetrics
-        By name.
+        Figures of each group, sorted by name.
     reference : str
         The group that ratios are taken against; empty if there is none.
     disparate_impact : float

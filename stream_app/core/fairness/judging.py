@@ -1,4 +1,4 @@
-"""From counts of outcomes by group to a report: ratios, differences, and which of them are significant."""
+"""From counts of outcomes by group to a report: ratios, differences and their significance."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -32,14 +32,14 @@ _ALL = np.arange(16)
 
 
 def judge(counts: Mapping[str, IntArray], options: FairnessOptions, *, left_out: int = 0) -> FairnessReport:
-    """Put groups side by side, and say which limits are passed.
+    """Compare groups, and find violated limits.
 
     Parameters
     ----------
     counts : mapping of str to ndarray of int, shape (16,)
         Of each group, how many predictions had each outcome: the sum of the bits above.
     options : FairnessOptions
-        Limits.
+        Limits, level and smallest group size.
     left_out : int
         For the report.
     """

@@ -1,4 +1,4 @@
-"""Counting a model's answers by group."""
+"""Counts of a model's answers by group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeAlias
@@ -21,7 +21,7 @@ _CHUNK = 4096
 
 
 class GroupOutcomes:
-    """Count a model's answers by group, over the last so many or since the start, and judge them.
+    """Counts of a model's answers by group, over a window or since the start, and their report.
 
     Use it where answers decide about people, or whatever else falls into groups that should be treated alike: one of
     the labels is the favourable one. Give it each prediction once: when its truth is known, or when it is given up.
@@ -38,7 +38,7 @@ class GroupOutcomes:
     window : int or None
         Predictions that are looked back on; None is since the start.
     options : FairnessOptions
-        Limits.
+        Limits, level and smallest group size.
 
     Raises
     ------
@@ -92,7 +92,7 @@ class GroupOutcomes:
         groups : sequence of str or None, length n
             Whom each was about; None is unknown.
         predicted : sequence of str, length n
-            The answers.
+            Predicted labels.
         truth : sequence of str or None, length n, optional
             What was true; None is unknown.
 
@@ -141,7 +141,7 @@ class GroupOutcomes:
         self._counts += sign * np.bincount(codes, minlength=self._counts.size).reshape(-1, 16)
 
     def report(self) -> FairnessReport:
-        """Put the groups side by side, and say which limits are passed."""
+        """Compare the groups, and find violated limits."""
         counts = {name: self._counts[code] for name, code in self._names.items()}
         return judge(counts, self.options, left_out=self._left_out)
 

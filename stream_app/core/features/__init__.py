@@ -1,4 +1,4 @@
-"""Feature views: windows over an entity's events, right at whatever instant they are read."""
+"""Feature views: windows over an entity's events, exact at the instant they are read."""
 
 from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark

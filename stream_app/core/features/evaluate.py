@@ -1,4 +1,4 @@
-"""Reading an entity's features at an instant from its log."""
+"""Features of an entity at an instant, computed from its log."""
 
 import math
 from array import array
@@ -23,7 +23,7 @@ _SECOND = 1_000_000
 
 
 class Freshness(StrEnum):
-    """Whether what is known of an entity is recent enough for its view."""
+    """Freshness of an entity's features."""
 
     FRESH = "fresh"
     STALE = "stale"
@@ -49,7 +49,7 @@ class Reading:
     incomplete: tuple[str, ...] = ()
 
     def freshness(self, at: int, limit: float) -> Freshness:
-        """Say whether the newest event is no more than `limit` seconds before the instant that was asked for.
+        """Return the freshness at the instant: fresh if the newest event is at most `limit` seconds before.
 
         Examples
         --------
@@ -62,7 +62,7 @@ class Reading:
 
 
 class Evaluator:
-    """Computes features of a view from logs.
+    """Computation of a view's features from logs.
 
     All that came strictly before the instant counts, and nothing else: a purchase does not see itself.
 
@@ -119,12 +119,12 @@ class Evaluator:
         ]
 
     def read(self, log: EntityLog, at: int) -> Reading:
-        """Return the features of an entity as they are at an instant.
+        """Return the features of an entity at an instant.
 
         Parameters
         ----------
         log : EntityLog
-            The entity's.
+            Event log of the entity.
         at : int
             The instant, in microseconds.
         """

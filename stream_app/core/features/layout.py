@@ -1,4 +1,4 @@
-"""What of an event is kept for a view, so that each of its features can be computed when it is read."""
+"""Fields of an event that a view's log keeps, so that each feature can be computed when it is read."""
 
 import hashlib
 import struct
@@ -24,12 +24,12 @@ _Test = tuple[str, Callable[[Any, Any], bool], Any, bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which rows of a log a feature looks at: those whose event met the conditions and had the field.
+    """Rows of a log that a feature uses: those whose event met the conditions and had the field.
 
     Parameters
     ----------
     where : tuple of Condition
-        Conditions.
+        Conditions that an event must fulfil.
     number, name : str or None
         A number under this name, or anything under this name, must be there.
     """
@@ -43,7 +43,7 @@ ALL_ROWS = Selector()
 
 
 class Cells(NamedTuple):
-    """What is kept of one event; a tuple, because one is made for every event.
+    """The kept part of one event; a tuple, because one is made for every event.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Cells(NamedTuple):
 
 
 def mark(value: str | float) -> int:
-    """Return a number other than 0 that stands for a text or a number: 64 bits of BLAKE2b.
+    """Return a hash of a text or number, other than 0: 64 bits of BLAKE2b.
 
     Two of n different values have the same with a probability of n²/2⁶⁵: 3 in 10¹² for ten thousand of them.
 
@@ -80,7 +80,7 @@ class Layout:
     Parameters
     ----------
     view : FeatureView
-        Whose.
+        The view whose logs have this layout.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class Layout:
     def cells(
         self, kind: str | None, values: Mapping[str, float | None], attributes: Mapping[str, str | None]
     ) -> Cells | None:
-        """Return what is kept of an event, or None if it is no part of the view.
+        """Return the kept part of an event, or None if the event does not belong to the view.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class Layout:
         values : mapping of str to float or None
             Its numbers: finite, and small enough that their sums are.
         attributes : mapping of str to str or None
-            Its texts.
+            Text attributes of the event, by name.
         """
         if self._where and not _holds(self._where, kind, values, attributes):
             return None
@@ -156,7 +156,7 @@ class Layout:
 
 
 def selector(feature: Feature) -> Selector:
-    """Return which rows a feature looks at."""
+    """Return the selector of a feature's rows."""
     if feature.numeric:
         return Selector(feature.where, number=feature.field)
     return Selector(feature.where, name=feature.field)

@@ -1,6 +1,6 @@
-"""The log of one entity: its newest events, in the order of their times, as far as its view needs them.
+"""The log of one entity: its newest events in time order, as far back as its view needs.
 
-Everything a reader is told is computed from this when it asks, so nothing goes out of date. The rules that decide
+Everything a reader gets is computed from this when it asks, so nothing goes out of date. The rules that decide
 what is in the log look at one event after the other, in the order of their arrival, and never at where a batch ends:
 
 1. repeated: an event at or before the position of its partition came before, and changes nothing;
@@ -52,7 +52,7 @@ _BIG_ENDIAN = struct.pack("=H", 1) != struct.pack("<H", 1)
 
 
 class Verdict(Enum):
-    """What became of an event."""
+    """Result of adding an event."""
 
     COUNTED = "counted"
     REPEATED = "repeated"
@@ -67,7 +67,7 @@ COUNTED, REPEATED, LATE, DUPLICATE, FOREIGN = Verdict
 
 
 class EntityLog:
-    """The events of one entity that its view needs.
+    """The log of one entity.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class EntityLog:
         if offset <= positions.get(partition, -1):
             # Whatever was counted or refused before is not newer than all that was counted; with an id it may be.
             return FOREIGN if not ident and times and ts > times[-1] else REPEATED
-        # Refused ones move the position, too: told again, after others, they might no longer be refused.
+        # Refused ones move the position, too: read again, after others, they might no longer be refused.
         if len(positions) > 1:
             positions.pop(partition, None)
         positions[partition] = offset
@@ -229,7 +229,7 @@ class EntityLog:
             plane.insert(at, flags)
 
     def settle(self) -> None:
-        """Give up what is not needed any more; called once after some events, it does what it would after each."""
+        """Drop events that are no longer needed; calling it once after several events equals calling it after each."""
         times, layout = self.ts, self._layout
         if self.endless or not times:
             return
@@ -310,7 +310,7 @@ class EntityLog:
 
     @classmethod
     def decode(cls, raw: bytes, layout: Layout) -> Self:
-        """Take back what `encode` gave.
+        """Decode the result of `encode`.
 
         Raises
         ------

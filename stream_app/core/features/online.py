@@ -1,4 +1,4 @@
-"""What a reader is told: features of many entities at one instant, of one view or several."""
+"""Features of many entities at one instant, from one view or several."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class OnlineValue:
 
 @dataclass(frozen=True, slots=True)
 class ViewReadings:
-    """What one view says of all entities.
+    """Readings of all entities in one view.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class ViewReadings:
 
 
 class Column(NamedTuple):
-    """Where a feature that was asked for stands.
+    """Position of a requested feature.
 
     Parameters
     ----------
@@ -81,16 +81,16 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnlineFeatures:
-    """Features of entities at an instant: as many rows as entities, as many columns as features, in the order asked for.
+    """Features of entities at an instant: a row per entity, a column per feature, in the order of the request.
 
     Parameters
     ----------
     entities : tuple of str
-        Rows.
+        Entities, in the order of the rows.
     at : float
         The instant, in epoch seconds; what came strictly before it counts.
     columns : tuple of Column
-        Columns.
+        Features, in the order of the columns.
     views : tuple of ViewReadings
         What they are made of.
 
@@ -162,7 +162,7 @@ class OnlineFeatures:
         return out
 
     def to_records(self) -> list[dict[str, Any]]:
-        """Return a plain dictionary an entity, for JSON.
+        """Return a plain dictionary per entity, for JSON.
 
         ``values`` has the features; ``views`` has for each view ``event_ts``, ``age`` and ``status``; ``incomplete``
         names the features that are None because their events are not kept any more.
@@ -200,7 +200,7 @@ class OnlineFeatures:
         }
 
     def statuses(self) -> list[list[Freshness]]:
-        """Return whether each value is fresh, stale or missing: a list an entity, in the order of the features."""
+        """Return whether each value is fresh, stale or missing: a list per entity, in the order of the features."""
         return self._each(self._status)
 
     def event_times(self) -> FloatArray:
@@ -212,7 +212,7 @@ class OnlineFeatures:
         return np.array(self._each(lambda _, reading: self._age(reading)), dtype=np.float64)
 
     def incomplete(self) -> dict[str, tuple[str, ...]]:
-        """Return the features that are None because their events are not kept any more, for each entity that has such."""
+        """Return the features that are None because their events are no longer kept, for each entity with such features."""
         found = ((entity, self._incomplete(row)) for row, entity in enumerate(self.entities))
         return {entity: names for entity, names in found if names}
 

@@ -1,4 +1,4 @@
-"""What is computed of the rows in an entity's windows, for all features of a reader at once.
+"""Computation of all wanted features over the rows of an entity's windows.
 
 Features over the same rows share what is taken out of them, and all features of one aggregation are computed in one
 loop: a call for each would take longer than most of them.
@@ -24,12 +24,12 @@ _Job: TypeAlias = tuple[int, int, int, float]
 
 
 class Wanted(NamedTuple):
-    """What is made of the rows of a window.
+    """A wanted aggregate of a window.
 
     Parameters
     ----------
     aggregation : Aggregation
-        How.
+        Aggregation over the window.
     place : tuple of int, optional
         Plane and bit of the rows that count; None for all.
     column : int
@@ -88,7 +88,7 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Computes features over windows.
+    """Computation of features over windows.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Program:
 
     @classmethod
     def of(cls, wanted: Iterable[tuple[int, int, Wanted]]) -> Self:
-        """Gather what is wanted: where each answer goes, over which window, and what."""
+        """Collect the wanted aggregates with their windows and positions."""
         all_wanted = list(wanted)
         places = list(dict.fromkeys(one.place for _, _, one in all_wanted))
         picks = list(dict.fromkeys((window, places.index(one.place)) for _, window, one in all_wanted))
@@ -132,12 +132,12 @@ class Program:
     def run(
         self, log: EntityLog, at: int, spans: Sequence[tuple[int, int]], count: int
     ) -> list[float | None]:
-        """Return as many answers as there is room for; those that no window has stay None.
+        """Return the values in their positions; values without a window stay None.
 
         Parameters
         ----------
         log : EntityLog
-            The entity's.
+            Event log of the entity.
         at : int
             The reader's instant, in microseconds.
         spans : sequence of (int, int)

@@ -1,4 +1,4 @@
-"""How people name features: ``purchases:spent_30m``, ``purchases:v2:spent_30m``, ``purchases:*``."""
+"""Names of features: ``purchases:spent_30m``, ``purchases:v2:spent_30m``, ``purchases:*``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"(?P<view>[^:@]+)([:@]v?(?P<version>\d{1,9}|latest))?:(
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Features that were asked for of one view.
+    """Requested features of one view.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Selected:
 
 
 def select_features(references: Sequence[str], views: Iterable[FeatureView]) -> list[Selected]:
-    """Find the features that are asked for.
+    """Find the requested features.
 
     Parameters
     ----------

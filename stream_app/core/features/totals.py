@@ -1,4 +1,4 @@
-"""What remains of events that are too old to be kept one by one: counts, exact sums, extremes."""
+"""Totals of events that are too old to be kept one by one: counts, exact sums, extremes."""
 
 import math
 import struct
@@ -39,12 +39,12 @@ def exact_parts(values: Iterable[float]) -> tuple[float, ...]:
 
 @dataclass(slots=True)
 class Total:
-    """Aggregates over events that are gone.
+    """Aggregates over dropped events.
 
     Parameters
     ----------
     count : int
-        How many.
+        Number of events.
     first, last : int
         Times of the oldest and the newest, in microseconds.
     low, high, newest : float
@@ -63,12 +63,12 @@ class Total:
 
     @classmethod
     def of(cls, first: int, numbers: Sequence[float]) -> Self:
-        """Begin with nothing; the first event's time and the numbers are those that will be added."""
+        """Make empty totals."""
         begin = numbers[0] if numbers else 0.0
         return cls(0, first, first, begin, begin, begin)
 
     def add(self, times: Sequence[int], numbers: Sequence[float]) -> None:
-        """Count younger events, given in the order of their times."""
+        """Add newer events, in time order."""
         self.count += len(times)
         self.last = times[-1]
         if numbers:
@@ -91,12 +91,12 @@ def encode_totals(totals: Sequence[Total | None]) -> bytes:
 
 
 def decode_totals(raw: bytes, expected: int) -> list[Total | None]:
-    """Take back what `encode_totals` gave.
+    """Decode the result of `encode_totals`.
 
     Parameters
     ----------
     raw : bytes
-        Those bytes.
+        Bytes that `encode` gave.
     expected : int
         How many totals there are.
 

@@ -1,4 +1,4 @@
-"""A feature view: what is known of each entity, and how it is computed from a stream of its events."""
+"""A feature view: the features of an entity, and how they are computed from a stream of its events."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _MAX_EVENTS = 1_000_000
 
 
 class Aggregation(StrEnum):
-    """What is made of the events in a window."""
+    """Aggregation of the events in a window."""
 
     COUNT = "count"
     SUM = "sum"
@@ -41,7 +41,7 @@ _WINDOWS: Mapping[str, type[Window]] = {"sliding": Sliding, "session": Session, 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What an event must be like to count.
+    """A condition on events.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One number about an entity at an instant.
+    """One feature: a number about an entity at an instant.
 
     Over an empty window `count`, `sum`, `distinct` and `rate` are 0, the others are None.
 
@@ -155,13 +155,13 @@ class Feature:
 
     @property
     def numeric(self) -> bool:
-        """Whether it computes with the numbers of its field."""
+        """Whether the aggregation needs a numeric field."""
         return self.aggregation in _NUMERIC
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureView:
-    """Features of one sort of entity from one stream.
+    """A feature view: features of an entity from one stream.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ class FeatureView:
         return longest + max(self.lateness, self.history)
 
     def definition(self) -> dict[str, Any]:
-        """Return everything as plain values, for JSON."""
+        """Return the definition as plain values, for JSON."""
         return {
             **asdict(self),
             "where": [_condition(condition) for condition in self.where],
@@ -305,7 +305,7 @@ class FeatureView:
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> Self:
-        """Make a view of what `definition` gave.
+        """Make a view from its `definition`.
 
         Raises
         ------
@@ -331,7 +331,7 @@ class FeatureView:
 
     @property
     def fingerprint(self) -> bytes:
-        """Eight bytes that change with whatever changes a value; not with `freshness` and `entity`, which only describe."""
+        """Hash of everything that affects a value, 8 bytes; `freshness` and `entity` do not."""
         definition = self.definition()
         for name in ("freshness", "entity"):
             del definition[name]

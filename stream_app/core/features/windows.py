@@ -1,4 +1,4 @@
-"""The stretches of an entity's past that a feature looks at."""
+"""Windows of a feature over an entity's past."""
 
 import math
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Sliding:
     Parameters
     ----------
     seconds : float
-        Length.
+        Length of the window, seconds.
     delay : float
         How long before the reader's instant the window ends.
     """
@@ -56,7 +56,7 @@ class Sliding:
 
     @property
     def reach(self) -> float:
-        """How far back the reader looks, in seconds."""
+        """Longest distance of an event from the reader's instant, seconds."""
         return self.seconds + self.delay
 
 
@@ -87,7 +87,7 @@ class Session:
 
     @property
     def reach(self) -> float:
-        """How far back the reader looks, in seconds."""
+        """Longest distance of an event from the reader's instant, seconds."""
         return self.longest
 
 
@@ -97,7 +97,7 @@ class AllTime:
 
     @property
     def reach(self) -> float:
-        """How far back single events are looked at; what is older is kept as totals."""
+        """Longest distance of a single event from the reader's instant, seconds; older ones are kept as totals."""
         return 0.0
 
 

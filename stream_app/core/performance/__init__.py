@@ -1,4 +1,4 @@
-"""How well a model does: labels joined to predictions, and what follows from them."""
+"""Performance of a model: labels joined to predictions, and figures from them."""
 
 from stream_app.core.performance.class_mix import ClassMixDrift
 from stream_app.core.performance.credible import BetaBinomial

@@ -1,4 +1,4 @@
-"""How far the mix of predicted classes has moved."""
+"""Change of the mix of predicted classes."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -15,7 +15,7 @@ _VERSION = 1
 
 
 class ClassMixDrift:
-    """Compare the classes of each window of predictions with those of the first ones.
+    """Drift of predicted classes: each window against the first ones.
 
     Gives the population stability index over classes; for its reading see `stream_app.core.twosample.psi`. A model that
     calls everything the same, or a world that has changed, shows in it before any label comes.

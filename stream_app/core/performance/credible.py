@@ -1,4 +1,4 @@
-"""What so many right predictions out of so many say of a model's accuracy."""
+"""Credible interval of a model's accuracy."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ __all__ = ["BetaBinomial"]
 
 @dataclass(frozen=True, slots=True)
 class BetaBinomial:
-    """Knowledge of a rate after trials that succeeded or not: a Beta distribution.
+    """Posterior Beta distribution of a rate, from successes and failures.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class BetaBinomial:
         return self.successes / self.trials if self.trials else 0.5
 
     def quantile(self, level: float) -> float:
-        """Return the rate below which the true one lies with a probability of `level`."""
+        """Return the posterior quantile of the rate."""
         a, b = self.successes + self.prior, self.trials - self.successes + self.prior
         return float(special.betaincinv(a, b, level))
 

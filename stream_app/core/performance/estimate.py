@@ -1,4 +1,4 @@
-"""A model's accuracy before the labels come, from what it says of its own predictions."""
+"""Estimate of a model's accuracy without labels, from its own probabilities."""
 
 import math
 from collections.abc import Mapping
@@ -36,12 +36,12 @@ _LEAST_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An estimated accuracy, and the views it is made of.
+    """An estimated accuracy with its two parts.
 
     Parameters
     ----------
     accuracy : float
-        The estimate.
+        Estimated accuracy, 0 to 1.
     by_confidence : float
         Mean calibrated confidence.
     by_class_mix : float or None
@@ -54,7 +54,7 @@ class Estimate:
 
 
 class AccuracyEstimator:
-    """Estimate the accuracy of unlabelled predictions, calibrated on labelled ones.
+    """Estimator of the accuracy of unlabelled predictions, calibrated on labelled ones.
 
     Two views of the same probabilities, of which the lower one counts:
 
@@ -131,7 +131,7 @@ class AccuracyEstimator:
         Parameters
         ----------
         p : ndarray, shape (n, k)
-            Probabilities.
+            Probabilities of the k labels; each row sums to 1.
         predicted, truth : ndarray of int, shape (n,)
             Columns of the predicted and the true labels; a true label without a column has another number.
 

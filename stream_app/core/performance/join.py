@@ -1,4 +1,4 @@
-"""Labels find their predictions: by id, within a time limit, in bounded memory."""
+"""Join of labels to predictions: by id, within a time limit, in bounded memory."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class JoinVerdict(Enum):
-    """What became of a prediction or a label."""
+    """Result of a join for a prediction or a label."""
 
     WAITING = "waiting"
     JOINED = "joined"
@@ -30,7 +30,7 @@ class JoinVerdict(Enum):
 
 @dataclass(slots=True)
 class JoinCounts:
-    """What became of all predictions and labels so far.
+    """Counts of all predictions and labels so far.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class JoinCounts:
 
 
 class LabelJoin(Generic[T]):
-    """Join labels to predictions by id.
+    """Join of labels to predictions by id.
 
     Time is the newest event time so far. A prediction waits for its label until that time has moved on by `within`; the
     limit counts from the newest time at the prediction's own arrival, and is kept to a thousandth of it: limits then pass in
@@ -67,7 +67,7 @@ class LabelJoin(Generic[T]):
     Parameters
     ----------
     within : float
-        Seconds, positive.
+        How long a prediction waits for its label, seconds, positive.
     capacity : int
         Most predictions that wait, most labels that wait, and most ids remembered; the oldest go first, and are counted.
 
@@ -108,12 +108,12 @@ class LabelJoin(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """Predictions that wait for their label."""
+        """Number of predictions that wait for their label."""
         return len(self._waiting)
 
     @property
     def early(self) -> int:
-        """Labels that wait for their prediction."""
+        """Number of labels that wait for their prediction."""
         return len(self._early)
 
     @property
@@ -137,7 +137,7 @@ class LabelJoin(Generic[T]):
         Parameters
         ----------
         ident : str
-            Its id.
+            Id that prediction and label share.
         ts : float
             Event time, epoch seconds.
         item : object
@@ -172,7 +172,7 @@ class LabelJoin(Generic[T]):
         return JoinVerdict.WAITING, None
 
     def fail(self, ident: str, ts: float) -> JoinVerdict:
-        """Take a prediction that failed: no label can judge it, but its id must not come again."""
+        """Take a failed prediction: it needs no label, but its id must not come again."""
         if self.is_repeated(ident, ts):
             return JoinVerdict.DUPLICATE
         labelled = self._early.pop(ident, None) is not None
@@ -253,7 +253,7 @@ class LabelJoin(Generic[T]):
     def from_state(
         cls, state: Mapping[str, Any], unpack: Callable[[Any], Sequence[T]], *, within: float, capacity: int
     ) -> Self:
-        """Go on where `state` was taken; `unpack` is the inverse of its `pack`.
+        """Restore from `state`; `unpack` is the inverse of its `pack`.
 
         Limits may be other ones than then: they count for what comes.
 

@@ -1,4 +1,4 @@
-"""Labels as small numbers, so that whole deliveries can be counted at once."""
+"""Codes of labels, so that whole deliveries can be counted at once."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ __all__ = ["Labels"]
 
 
 class Labels:
-    """Number labels in the order in which they are met.
+    """Codes of labels, in order of first appearance.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ class Labels:
 
     @property
     def names(self) -> list[str]:
-        """Labels by their number."""
+        """Labels by code."""
         return list(self._codes)
 
     def code(self, label: str) -> int:
-        """Return the number of a label; `limit` for those that have none of their own."""
+        """Return the code of a label; `limit` for labels without one of their own."""
         code = self._codes.get(label)
         if code is None:
             code = len(self._codes)
@@ -49,7 +49,7 @@ class Labels:
         return code
 
     def columns(self, labels: tuple[str, ...]) -> tuple[int, ...]:
-        """Return the numbers of several labels."""
+        """Return the codes of several labels."""
         columns = self._columns.get(labels)
         if columns is None:
             columns = tuple(self.code(label) for label in labels)

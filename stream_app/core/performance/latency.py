@@ -1,4 +1,4 @@
-"""How long the newest predictions took."""
+"""Quantiles of the newest latencies."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -15,12 +15,12 @@ _VERSION = 1
 
 
 class LatencyWindow:
-    """Keep the newest latencies, for exact quantiles.
+    """The newest latencies, for exact quantiles.
 
     Parameters
     ----------
     capacity : int
-        Latencies kept.
+        Number of newest latencies that are kept.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The newest rows of a table that never ends."""
+"""The newest rows of an endless table."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -15,12 +15,12 @@ _VERSION = 1
 
 
 class NewestRows:
-    """Keep the newest rows, in their order; columns may be added at the end, earlier rows have zeros there.
+    """The newest rows, in order; columns may be added at the end, where earlier rows have zeros.
 
     Parameters
     ----------
     capacity : int
-        Rows kept.
+        Number of newest rows that are kept.
     width : int
         Columns at first.
 

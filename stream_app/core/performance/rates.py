@@ -1,4 +1,4 @@
-"""Evidence that a rate lies beyond a limit, valid however often one looks."""
+"""Evidence that a rate lies beyond a limit, valid at every look."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _RETURN_RATE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A rate that left its limit, or came back.
+    """Signal that a rate left its limit, or came back.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Crossing:
 
 
 class RateDetector:
-    """Tell when the mean of numbers in [0, 1] has risen above a limit, and when it is back.
+    """Detector of a mean of numbers in [0, 1] above a limit, and of its return.
 
     Use it for error rates, shares of slow answers, mean confidences: for whatever has an agreed limit and is looked at
     after every event. Each of a few bettors multiplies its capital by ``1 + b (x - limit)`` at every observation x; while the
@@ -73,7 +73,7 @@ class RateDetector:
 
     Notes
     -----
-    A rate r above the limit m is told after about ``log(6 / false_alarm_rate) / kl(r, m)`` observations, kl the relative
+    A rate r above the limit m is found after about ``log(6 / false_alarm_rate) / kl(r, m)`` observations, kl the relative
     entropy of the two coins: 0.05 to 0.10 at 1e-5 in about 500, 0.05 to 0.3 in 45. About 0.3 µs an observation, in batches
     of a few hundred.
 
@@ -113,7 +113,7 @@ class RateDetector:
 
     @property
     def threshold(self) -> float:
-        """Nats at which a change is told."""
+        """Threshold, in nats."""
         return math.log(len(_ODDS) / (_RETURN_RATE if self.beyond else self.false_alarm_rate))
 
     @property
@@ -189,10 +189,10 @@ class RateDetector:
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken, at this detector's own false-alarm rate.
+        """Restore from `state`, with this detector's own false-alarm rate.
 
-        Of a state with another limit only remains on which side of it the rate was: so what was told to be beyond can
-        still be told to be back.
+        Of a state with another limit only remains on which side of it the rate was: so what was signalled as beyond can
+        still be signalled as back.
 
         Raises
         ------

@@ -20,7 +20,7 @@ class ClassScores:
     classes : ndarray of int, shape (k,)
         Codes of the classes, ascending.
     precision, recall, f1 : ndarray, shape (k,)
-        Of each.
+        Precision, recall and F1 of each class.
     support : ndarray of int, shape (k,)
         How often each was true.
     """
@@ -45,7 +45,7 @@ def class_scores(truth: IntArray, predicted: IntArray) -> ClassScores:
     Parameters
     ----------
     truth, predicted : ndarray of int, shape (n,)
-        Codes.
+        Codes of the true and the predicted classes.
 
     Returns
     -------

@@ -4,9 +4,13 @@ from stream_app.core.quality.arrivals import advance
 from stream_app.core.quality.monitor import QualityMonitor
 from stream_app.core.quality.options import QUALITY_OPTIONS, QualityOptions, quality_options
 from stream_app.core.quality.records import (
+    BEGINS,
     DETECTORS,
+    ENDS,
     QUALITY_CHANNEL,
     QUALITY_SOURCE,
+    REFUSED,
+    WHOLE,
     most_signals,
     quality_layout,
 )
@@ -15,10 +19,14 @@ from stream_app.core.quality.signals import quality_signal
 from stream_app.core.quality.step import quality_step
 
 __all__ = [
+    "BEGINS",
     "DETECTORS",
+    "ENDS",
     "QUALITY_CHANNEL",
     "QUALITY_OPTIONS",
     "QUALITY_SOURCE",
+    "REFUSED",
+    "WHOLE",
     "ChannelQuality",
     "QualityMonitor",
     "QualityOptions",

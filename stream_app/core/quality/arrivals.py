@@ -1,4 +1,4 @@
-"""The rate at which a source's events come: silence and bursts, in event time."""
+"""Arrival rate of a source: silence and bursts, in event time."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is wrong with the values of one channel: limits, missing and stuck values, absences.
+"""Quality of one channel's values: limits, missing and stuck values, absences.
 
 A step takes no arrays: what has changed is its result, and told by `telling`, because to hand the signals' buffer to a
 function for every value costs more than all checks.
@@ -37,7 +37,7 @@ def channel_step(c: Any, options: Any, low: float, high: float, ts: float, x: fl
     c : record of QUALITY_CHANNEL
     options : record of QUALITY_OPTIONS
     low, high : float
-        Declared limits.
+        Declared limits, in the channel's unit.
     ts, x : float
         Event time, and value.
 

@@ -1,4 +1,4 @@
-"""What is ordinary for a channel: limits that chance and what was seen before do not pass.
+"""Habits of a channel: limits that neither chance nor past behaviour exceeds.
 
 Frequencies are learned from a few hundred values, so they are uncertain themselves: limits come from the predictive
 distribution (uniform prior), not from the frequency as if it were known. And what has happened twice within the memory

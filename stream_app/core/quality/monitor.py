@@ -1,4 +1,4 @@
-"""The quality checks of one source, for those who have no bank."""
+"""The quality checks of one source, for use without a bank."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,6 +44,7 @@ class QualityMonitor:
     ``quality.new``     a channel has appeared that was not there while the source was learned
     ``quality.silence`` the source has gone silent (channel ``*``)
     ``quality.burst``   the source sends several times its rate (channel ``*``)
+    ``quality.refused`` its events are refused for their times (channel ``*``); of the intake of a sensor stream
     ================== ====================================================================================
 
     A single bad event never alarms: it is counted. ``quality.new``, and a silence that only the next event shows,

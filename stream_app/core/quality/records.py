@@ -1,4 +1,4 @@
-"""What the quality checks keep of a source and of each of its channels."""
+"""State of the quality checks per source and per channel."""
 
 from typing import cast
 
@@ -26,6 +26,7 @@ __all__ = [
     "QUALITY_CHANNEL",
     "QUALITY_SOURCE",
     "RANGE",
+    "REFUSED",
     "SILENCE",
     "STUCK",
     "WHOLE",
@@ -40,8 +41,10 @@ BEGINS, ENDS = cast(bool, np.bool_(0)), cast(bool, np.bool_(1))
 WHOLE = cast(int, np.int64(-1))
 """The channel of a signal that speaks of the source."""
 
-RANGE, MISSING, STUCK, GONE, NEW, SILENCE, BURST = cast(tuple[int, ...], tuple(map(np.int64, range(7))))
-DETECTORS = ("range", "missing", "stuck", "gone", "new", "silence", "burst")
+RANGE, MISSING, STUCK, GONE, NEW, SILENCE, BURST, REFUSED = cast(
+    tuple[int, ...], tuple(map(np.int64, range(8)))
+)
+DETECTORS = ("range", "missing", "stuck", "gone", "new", "silence", "burst", "refused")
 """Names of the checks, by the number in a kernel's signal."""
 
 ON_RANGE, ON_MISSING, ON_STUCK, ON_GONE = 1, 2, 4, 8
@@ -126,7 +129,7 @@ def quality_layout(d: int, declared: int = 0) -> dict[str, Field]:
     Parameters
     ----------
     d : int
-        Channels.
+        Number of channels.
     declared : int
         How many of them, the first ones, are there from the first event; the others join with their first value.
 
@@ -148,5 +151,5 @@ def quality_layout(d: int, declared: int = 0) -> dict[str, Field]:
 @kernel
 def most_signals(d: int) -> int:
     """Return how many signals one event of `d` channels can give at most."""
-    most: int = 8 * d + 8
+    most: int = 8 * d + 9
     return most

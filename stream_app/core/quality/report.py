@@ -21,7 +21,7 @@ class ChannelQuality:
     Parameters
     ----------
     channel : str
-        Its name.
+        Name of the channel.
     rows : int
         Events since its first value.
     missing : int
@@ -55,7 +55,7 @@ class QualityReport:
     Parameters
     ----------
     events : int
-        Events taken.
+        Number of events so far.
     start, end : float or None
         First and newest event time; None before the first event.
     rate : float or None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream_app.core.kernel import contributions
-from stream_app.core.quality.records import DETECTORS, MISSING, SILENCE
+from stream_app.core.quality.records import DETECTORS, MISSING, REFUSED, SILENCE
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 
 __all__ = ["quality_signal"]
@@ -16,6 +16,7 @@ _FIGURES: dict[str, tuple[str, ...]] = {
     "stuck": ("value", "seconds"),
     "silence": ("usual_gap",),
     "burst": ("usual_rate",),
+    "refused": ("seconds_behind",),
 }
 """Names of the figures of a kernel's signal."""
 
@@ -34,7 +35,8 @@ def quality_signal(found: Any, ts: float, channels: Sequence[str]) -> Signal:
     Returns
     -------
     Signal
-        A silence begins when it has become too long, before the event that shows it.
+        A silence begins when it has become too long, before the event that shows it. Refusals begin at the watermark of
+        their source: the times of the events are what is wrong.
     """
     number, channel, ended = int(found["detector"]), int(found["channel"]), bool(found["ended"])
     name = DETECTORS[number]
@@ -45,7 +47,7 @@ def quality_signal(found: Any, ts: float, channels: Sequence[str]) -> Signal:
     ]
     if number == MISSING and channel < 0:
         context = [("channels", float(found["figures"][0]))]
-    if number == SILENCE and not ended:
+    if number in (SILENCE, REFUSED) and not ended:
         ts = float(found["figures"][1])
     return Signal(
         row=int(found["row"]),

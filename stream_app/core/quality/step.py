@@ -1,4 +1,4 @@
-"""One event of one source through all quality checks."""
+"""All quality checks of one event."""
 
 from typing import Any, cast
 

@@ -1,4 +1,4 @@
-"""Signals of conditions of channels: each by itself, or an absence of most of them together, which is one thing."""
+"""Signals of channel conditions: one each, or one for an absence of most channels together."""
 
 import math
 from typing import Any

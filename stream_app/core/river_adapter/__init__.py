@@ -1,4 +1,4 @@
-"""River's drift detectors behind the same interface as ours: batches in, signals out, explicit state."""
+"""River's drift detectors behind our interface: batches in, signals out, explicit state."""
 
 from stream_app.core.river_adapter.catalogue import SHORT_NAMES, known_detectors
 from stream_app.core.river_adapter.detector import RiverDetector

@@ -73,7 +73,7 @@ def full_name(name: str) -> str:
 
 
 def is_binary(name: str) -> bool:
-    """Tell whether a detector, by dotted name, eats errors (0 or 1) instead of numbers."""
+    """Return whether a detector, by dotted name, takes errors (0 or 1) instead of numbers."""
     from river import base  # noqa: PLC0415 as in known_detectors
 
     return issubclass(known_detectors()[name], base.BinaryDriftDetector)

@@ -1,4 +1,4 @@
-"""State of River's detectors as text: their attributes written out, nothing pickled, nothing executed.
+"""State of River's detectors as text: attributes as JSON, nothing pickled, nothing executed.
 
 River has no public state. A pickle would hold it, but reading a pickle calls what the pickle names (for
 `PageHinkley` it even needs ``getattr``). Here a detector is written as a tree of JSON: class by exact name, then

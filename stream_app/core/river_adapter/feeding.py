@@ -1,4 +1,4 @@
-"""Feeding a run of numbers to one River detector, value by value, as fast as each detector allows.
+"""Feeding values to one River detector, as fast as each detector allows.
 
 The two quick feeds work on River's private attributes. Tests hold them to the bits of the public ``update``.
 """
@@ -13,7 +13,7 @@ __all__ = ["Feed", "Hit", "feed_for"]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Something that a detector said after a value.
+    """Signal or warning of a detector after a value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Features in bins: quantiles of numbers, frequent categories, and what is missing as a bin of its own."""
+"""Bins of features: quantiles of numbers, frequent categories, and one bin for missing values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class NumberBins:
     Parameters
     ----------
     feature : str
-        Its name.
+        Name of the feature.
     edges : ndarray of float, shape (f - 1,)
         Bounds between f fine bins, increasing; a value that is equal to one lies below it.
     groups : ndarray of int, shape (g + 1,)
@@ -41,7 +41,7 @@ class NumberBins:
 
     @classmethod
     def learn(cls, feature: str, values: FloatArray) -> "NumberBins":
-        """Lay bins by the quantiles of a column; a bound is a number with few digits where the data leaves room.
+        """Make bins at the quantiles of a column; bounds have few digits where the data allows.
 
         Examples
         --------
@@ -92,7 +92,7 @@ class NumberBins:
         return np.where(np.isfinite(values), np.searchsorted(self.edges, values), self.fine)
 
     def condition(self, low: int, high: int) -> Condition:
-        """Say which values the fine bins from `low` to before `high` hold."""
+        """Return the condition of the fine bins from `low` to before `high`."""
         if low == self.fine:
             return Missing(self.feature)
         return Interval(
@@ -109,7 +109,7 @@ class CategoryBins:
     Parameters
     ----------
     feature : str
-        Its name.
+        Name of the feature.
     frequent : tuple of str
         Categories with a bin of their own, in alphabetical order.
     bin_of : ndarray of int
@@ -122,7 +122,7 @@ class CategoryBins:
 
     @classmethod
     def learn(cls, feature: str, names: Sequence[str], codes: IntArray, least: int) -> "CategoryBins":
-        """Give a bin to each category with at least so many rows; the rarer ones share one.
+        """Make a bin for each category with enough rows, and one for the others.
 
         Examples
         --------
@@ -151,7 +151,7 @@ class CategoryBins:
 
     @property
     def coarse_of(self) -> IntArray:
-        """Bins are what they are."""
+        """Coarse bins equal fine ones."""
         return np.arange(self.fine + 1)
 
     def state(self) -> dict[str, Any]:
@@ -159,12 +159,12 @@ class CategoryBins:
         return {"feature": self.feature, "frequent": list(self.frequent), "bin_of": self.bin_of}
 
     def codes(self, codes: IntArray) -> IntArray:
-        """Return the bin of each code; a category first seen after the bins were laid is rare."""
+        """Return the bin of each code; a category first seen after the bins were made is rare."""
         known = np.append(self.bin_of, [len(self.frequent), self.fine])
         return known[np.where(codes == MISSING, len(known) - 1, np.minimum(codes, len(self.bin_of)))]
 
     def condition(self, low: int, _high: int) -> Condition:
-        """Say which category the bin holds."""
+        """Return the condition of a bin."""
         if low == self.fine:
             return Missing(self.feature)
         if low == len(self.frequent):

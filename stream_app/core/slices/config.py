@@ -1,4 +1,4 @@
-"""What counts as a weak slice."""
+"""Options of the search for weak slices."""
 
 from dataclasses import dataclass
 
@@ -70,5 +70,5 @@ class SliceConfig:
         return min(overall + self.min_gap, overall * self.min_ratio)
 
     def least(self, rows: int) -> int:
-        """Return the fewest rows of a slice of a window with so many."""
+        """Return the fewest rows of a slice, given the rows of the window."""
         return max(self.min_rows, -int(-self.min_share * rows // 1))

@@ -1,4 +1,4 @@
-"""How much a slice's errors say against "errors have nothing to do with the features"."""
+"""Significance of a slice's errors against independence of errors and features."""
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,7 @@ def log_likelihood_ratio(n: npt.ArrayLike, wrong: npt.ArrayLike, rows: float, al
 
 
 def log_tail(n: int, wrong: int, rows: int, all_wrong: int) -> float:
-    """Return the log of the exact chance of at least so many wrong rows among n drawn from all.
+    """Return the log of the exact probability of at least `wrong` wrong rows among n drawn from all.
 
     Fisher's exact test, one-sided: rows are exchangeable and the number of wrong ones in the whole is given.
 
@@ -70,7 +70,7 @@ def log_tail(n: int, wrong: int, rows: int, all_wrong: int) -> float:
 
 
 def design_effect(inside: BoolArray, wrong: BoolArray, lag: int) -> float:
-    """Return by how much dependence between rows widens the chance error of a slice's error rate, at least 1.
+    """Return the factor, at least 1, by which dependence between rows widens the variance of a slice's error rate.
 
     Where errors and a feature both come in runs, they meet by chance far more often than independent rows do. For
     two series that know nothing of each other the variance of their joint count grows by the sum of the products of

@@ -27,7 +27,7 @@ _NEW = -2
 
 
 class SliceFinder:
-    """Find the parts of a model's input in which it errs significantly more often than overall.
+    """Search for weak slices in a sliding window of predictions.
 
     Looks at the newest `config.window` rows. Numeric features are cut at quantiles; every interval, every category,
     missing values, and all pairs of these of two features are candidates. Use it to learn where a model fails:
@@ -45,7 +45,7 @@ class SliceFinder:
     numeric, categorical : sequence of str
         Names of the features, each once.
     config : SliceConfig
-        Limits.
+        Level of the search and limits of reported slices.
 
     Raises
     ------
@@ -171,7 +171,7 @@ class SliceFinder:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Return a finder that goes on where another stood.
+        """Restore a finder from its state.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The bounds of a found slice, sought in finer bins than those that it was found in."""
+"""Refinement of a found slice's bounds in finer bins."""
 
 import math
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ class FineBox:
     runs: tuple[tuple[int, int, int], ...]
 
     def mask(self, fine: IntArray) -> BoolArray:
-        """Tell which rows belong to it, given the fine bin of each, shape (d, n)."""
+        """Return the mask of its rows, given the fine bin of each, shape (d, n)."""
         inside = np.ones(fine.shape[1], np.bool_)
         for feature, low, high in self.runs:
             inside &= (fine[feature] >= low) & (fine[feature] < high)
         return inside
 
     def conditions(self, bins: Sequence[Bins]) -> tuple[Condition, ...]:
-        """Say it in words of the features."""
+        """Return the conditions on the features."""
         return tuple(bins[feature].condition(low, high) for feature, low, high in self.runs)
 
     def without_one(self) -> "list[FineBox]":
@@ -60,7 +60,7 @@ class FineBox:
 
 
 def fine_box(box: Box, bins: Sequence[Bins]) -> FineBox:
-    """Return what a box holds in fine bins."""
+    """Return a box in fine bins."""
     first, second = box.pair
     if first == len(bins):
         return FineBox(((second, *box.columns),))
@@ -74,7 +74,7 @@ def fine_box(box: Box, bins: Sequence[Bins]) -> FineBox:
 def cut(
     box: FineBox, bins: Sequence[Bins], fine: IntArray, wrong: BoolArray, left: BoolArray, limits: Limits
 ) -> FineBox:
-    """Move the bounds to where they describe the errors best, and drop conditions that do not help to.
+    """Refine the bounds to describe the errors best, and drop conditions that do not help.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def is_rim(
     Parameters
     ----------
     box : FineBox
-        The slice.
+        The slice, as intervals of bins.
     found : sequence of FineBox
         Those found before.
     bins, fine, wrong, left, limits

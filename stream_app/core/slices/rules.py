@@ -1,4 +1,4 @@
-"""Slices as rules that a person can read and a program can apply."""
+"""Slices as rules, readable by people and applicable by programs."""
 
 import json
 import math
@@ -16,7 +16,7 @@ __all__ = ["Category", "Condition", "Interval", "Missing", "Rare", "Slice", "is_
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell of categories says nothing: None or NaN."""
+    """Whether a cell of categories is missing: None or NaN."""
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
@@ -36,7 +36,7 @@ class Interval:
         return f"{_number(self.low)} < {self.feature} <= {_number(self.high)}"
 
     def mask(self, cells: npt.ArrayLike) -> BoolArray:
-        """Tell which cells of the feature's column fit."""
+        """Return the mask of matching cells of the feature's column."""
         values = np.asarray(cells, dtype=np.float64)
         # What is not finite was not measured.
         return np.asarray(np.isfinite(values) & (values > self.low) & (values <= self.high))
@@ -53,7 +53,7 @@ class Category:
         return f"{self.feature} = {json.dumps(self.value, ensure_ascii=False)}"
 
     def mask(self, cells: npt.ArrayLike) -> BoolArray:
-        """Tell which cells of the feature's column fit."""
+        """Return the mask of matching cells of the feature's column."""
         return np.array(
             [not is_missing(cell) and str(cell) == self.value for cell in _cells(cells)], np.bool_
         )
@@ -70,14 +70,14 @@ class Rare:
         return f"{self.feature} is rare"
 
     def mask(self, cells: npt.ArrayLike) -> BoolArray:
-        """Tell which cells of the feature's column fit."""
+        """Return the mask of matching cells of the feature's column."""
         known = frozenset(self.frequent)
         return np.array([not is_missing(cell) and str(cell) not in known for cell in _cells(cells)], np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A feature was not measured or said: NaN, None."""
+    """A feature is missing: NaN, None."""
 
     feature: str
 
@@ -85,7 +85,7 @@ class Missing:
         return f"{self.feature} is missing"
 
     def mask(self, cells: npt.ArrayLike) -> BoolArray:
-        """Tell which cells of the feature's column fit."""
+        """Return the mask of matching cells of the feature's column."""
         column = np.asarray(cells)
         if column.dtype.kind == "f":
             return np.asarray(~np.isfinite(column))
@@ -104,7 +104,7 @@ class Slice:
     conditions : tuple of Condition
         One or two, each of another feature; a row belongs to the slice if it fits all.
     n : int
-        Rows.
+        Number of rows.
     metric : float
         Error rate in the slice, 0 to 1.
     overall : float
@@ -135,7 +135,7 @@ class Slice:
         return " and ".join(map(str, self.conditions))
 
     def mask(self, columns: Mapping[str, npt.ArrayLike]) -> BoolArray:
-        """Tell which rows of a table fit the rule.
+        """Return the mask of rows of a table that fit the rule.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The search over all slices of one or two conditions, by sums over the tables of counts."""
+"""Exhaustive search of slices with one or two conditions, by prefix sums over tables of counts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a slice must reach: rows, error rate, and evidence in nats."""
+    """Smallest rows, error rate and evidence (nats) of a slice."""
 
     least: int
     floor: float
@@ -84,7 +84,7 @@ def items_of(numbers: int, counts: IntArray, least: int) -> Items:
     counts : ndarray of int, shape (size,)
         Rows in each bin.
     least : int
-        Fewest rows.
+        Fewest rows of a candidate.
     """
     low, high = ranges(numbers)
     single = np.arange(numbers, len(counts))
@@ -107,7 +107,7 @@ class Candidates:
     Parameters
     ----------
     pair : Table
-        The table.
+        Counts of rows and errors over the bins of two features.
     rows, columns : Items
         The conditions that they are made of.
     row, column : ndarray of int, shape (m,)
@@ -142,7 +142,7 @@ class Candidates:
         Parameters
         ----------
         sums : ndarray of int, shape (2, rows + 1, columns + 1)
-            From `corners`.
+            Prefix sums of rows and errors, from `corners`.
         totals : tuple of int
             Rows and wrong rows of the whole.
         limits : Limits

@@ -1,4 +1,4 @@
-"""From all slices that stand out to the few that explain them."""
+"""Selection of the few slices that explain all significant ones."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Window:
     wrong : ndarray of bool, shape (n,)
         Whether the model was wrong.
     tables : PairTables
-        Their counts.
+        Counts of rows and errors over the bins of each pair of features.
     """
 
     bins: tuple[Bins, ...]
@@ -40,10 +40,10 @@ class Window:
 
 
 def select(window: Window, config: SliceConfig) -> tuple[Slice, ...]:
-    """Find the slices of a window, those that explain most first.
+    """Find the slices of a window, in order of how much they explain.
 
-    The best slice is taken, its rows are set aside, and the search goes on in what is left, so that a slice that only
-    overlaps a worse one is not told again. What borders on a slice of the same features is its rim, and set aside
+    The best slice is taken, its rows are set aside, and the search continues in what is left, so that a slice that only
+    overlaps a worse one is not reported again. What borders on a slice of the same features is its rim, and set aside
     with it.
 
     Parameters
@@ -60,14 +60,14 @@ def select(window: Window, config: SliceConfig) -> tuple[Slice, ...]:
     search = _Search(window, config)
     while search.step():
         pass
-    return tuple(search.told)
+    return tuple(search.reported)
 
 
 class _Search:
     """Slices found, and what is left to find others in."""
 
     def __init__(self, window: Window, config: SliceConfig) -> None:
-        self.told: list[Slice] = []
+        self.reported: list[Slice] = []
         self._window, self._config = window, config
         self._overall = float(window.wrong.mean())
         self._limits = Limits(
@@ -88,7 +88,7 @@ class _Search:
             Whether there may be more.
         """
         if not self._pool:
-            if self._scanned or len(self.told) == self._config.max_slices:
+            if self._scanned or len(self.reported) == self._config.max_slices:
                 return False
             self._pool = scan(self._tables, self._window.bins, self._totals(), self._limits)
             self._scanned = True
@@ -97,17 +97,17 @@ class _Search:
         box = self._pool[best].box(int(self._pool[best].score.argmax()))
         coarse = fine_box(box, self._window.bins)
         p_value = self._p_value(coarse, box.log_weight)
-        told, exact = self._describe(coarse, p_value)
-        if p_value > self._config.alpha or told.interval[0] <= self._overall:
+        slice_, exact = self._describe(coarse, p_value)
+        if p_value > self._config.alpha or slice_.interval[0] <= self._overall:
             # What else this table offers is alike.
             del self._pool[best]
             return True
         window = self._window
         if not is_rim(exact, self._found, window.bins, window.fine, window.wrong, self._left, self._limits):
-            self.told.append(told)
+            self.reported.append(slice_)
             self._found.append(exact)
         self._set_aside(exact.mask(window.fine))
-        return len(self.told) < self._config.max_slices
+        return len(self.reported) < self._config.max_slices
 
     def _totals(self) -> tuple[int, int]:
         return int(self._left.sum()), int(self._window.wrong[self._left].sum())
@@ -123,9 +123,9 @@ class _Search:
         """Give the slice its exact bounds, if it keeps to the limits with them."""
         window = self._window
         exact = cut(coarse, window.bins, window.fine, window.wrong, self._left, self._limits)
-        told = self._slice(exact, p_value)
-        if told.n >= self._limits.least and told.metric >= self._limits.floor:
-            return told, exact
+        slice_ = self._slice(exact, p_value)
+        if slice_.n >= self._limits.least and slice_.metric >= self._limits.floor:
+            return slice_, exact
         return self._slice(coarse, p_value), coarse
 
     def _slice(self, box: FineBox, p_value: float) -> Slice:

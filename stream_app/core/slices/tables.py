@@ -1,4 +1,4 @@
-"""Counts of rows and wrong rows in the bins of each feature and each pair of features."""
+"""Counts of rows and errors in the bins of each feature and pair of features."""
 
 from collections.abc import Sequence
 from itertools import combinations

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import special
 
-from stream_app.core.twosample.comparison import Comparison
+from stream_app.core.twosample.reference import Comparison
 from stream_app.errors import DataError
 
 __all__ = ["chi_square"]

@@ -1,4 +1,4 @@
-"""Wasserstein-1 distance: how far the mass of a channel has been moved, in the channel's own unit."""
+"""Wasserstein-1 distance, in the channel's unit."""
 
 import numpy as np
 import numpy.typing as npt

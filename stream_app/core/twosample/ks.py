@@ -9,8 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.twosample.comparison import Comparison
-from stream_app.core.twosample.reference import SortedSample
+from stream_app.core.twosample.reference import Comparison, SortedSample
 from stream_app.errors import DataError
 
 __all__ = ["Method", "ks_ordered", "ks_p_value", "ks_statistic", "ks_test"]

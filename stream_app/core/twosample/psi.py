@@ -1,4 +1,4 @@
-"""Population stability index: how far the shares of a binned channel have moved."""
+"""Population stability index: change of the shares of a binned channel."""
 
 import math
 from typing import Literal, Self
@@ -8,8 +8,7 @@ import numpy.typing as npt
 from scipy import special
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.twosample.comparison import Comparison
-from stream_app.core.twosample.reference import SortedSample
+from stream_app.core.twosample.reference import Comparison, SortedSample
 from stream_app.errors import DataError
 
 __all__ = ["PSI_MODERATE", "PSI_SEVERE", "Bins", "psi", "psi_ordered"]

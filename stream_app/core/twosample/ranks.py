@@ -1,4 +1,4 @@
-"""Mann-Whitney U test of a shift, with ties."""
+"""Mann-Whitney U test of a shift, with correction for ties."""
 
 import math
 
@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from stream_app.core.twosample.comparison import Comparison
-from stream_app.core.twosample.reference import SortedSample
+from stream_app.core.twosample.reference import Comparison, SortedSample
 from stream_app.errors import DataError
 
 __all__ = ["mann_whitney"]

@@ -1,6 +1,7 @@
-"""The reference sample that new data are compared with, sorted once."""
+"""The reference sample of a test, sorted once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
 
-__all__ = ["Reference", "SortedSample"]
+__all__ = ["Comparison", "Reference", "SortedSample"]
 
 _VERSION = 1
 
@@ -140,3 +141,24 @@ class Reference:
             return cls(table, state["channels"], limit=state["limit"])
         except (KeyError, TypeError, ValueError, DataError) as error:
             raise StateError(f"a reference's state is damaged: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Statistic and p-value of one test of two samples.
+
+    Parameters
+    ----------
+    statistic : float
+        The test's statistic.
+    p_value : float
+        Probability, if both samples come from one distribution, of a statistic at least as extreme.
+
+    Examples
+    --------
+    >>> Comparison(statistic=0.5, p_value=0.03).p_value
+    0.03
+    """
+
+    statistic: float
+    p_value: float

@@ -95,7 +95,7 @@ class WindowedTestOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """What a channel's tests need of the reference."""
+    """Precomputed reference of a channel's tests."""
 
     sample: SortedSample
     bins: Bins

@@ -1,4 +1,4 @@
-"""A ring of the newest rows of one source."""
+"""Ring buffer of the newest rows of one source."""
 
 from typing import Any
 
@@ -39,9 +39,9 @@ def window_push(
     ring : RING
         The window's record.
     times : array, shape (rows,)
-        Event times.
+        Event times, seconds.
     table : array, shape (rows, d)
-        Readings.
+        Readings of the d channels.
     ts : float
         Event time of the row.
     values : array, shape (d,)

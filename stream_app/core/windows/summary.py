@@ -47,7 +47,7 @@ def summarise(
     times : array, shape (slots, rows)
     tables : array, shape (slots, rows, d)
     slots : array of int, shape (m,)
-        The sources.
+        Slots of the sources.
     seconds : float
         Length of the windows in event time: a window has the rows with ``newest - seconds < ts``. Infinite for all rows.
     out : array, shape (m, d, 11)

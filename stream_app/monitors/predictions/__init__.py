@@ -1,8 +1,7 @@
 """The prediction monitor."""
 
-from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
 from stream_app.monitors.predictions.monitor import PredictionMonitor
-from stream_app.monitors.predictions.outcome import Outcome
+from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
 
 __all__ = [
     "Arrivals",

@@ -1,4 +1,4 @@
-"""How often a model is right, now that the labels are known."""
+"""Accuracy of a model from labels."""
 
 import math
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from stream_app.core.performance import (
     class_scores,
     log_loss,
 )
-from stream_app.core.river_adapter import RiverDetector
+from stream_app.core.registry import Detector
 from stream_app.core.signals import WHOLE_SOURCE, Signal
-from stream_app.errors import OldStateError
-from stream_app.monitors.extra_detectors import ExtraDetector
+from stream_app.monitors.extra_detectors import ExtraDetector, restore_detector, stored_detector
 from stream_app.monitors.predictions.columns import LabelledColumns
 from stream_app.monitors.predictions.signals import Named, performance_signal
+from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Accuracy", "Baseline", "error_detector_name"]
@@ -34,24 +34,27 @@ _DEVIATIONS = 1.645
 TRUTH, PREDICTED, RIGHT, CONFIDENCE, P_TRUE, FIRST_P = range(6)
 """Columns of a table of labelled predictions."""
 
+_ERRORS = (WHOLE_SOURCE,)
+"""Channels of a detector of errors."""
+
 _CLASSES_TOLD = 20
 """Models of more classes have no live features of each class: readers could not use them."""
 
 
-_USUAL_DETECTORS = (ExtraDetector(name="adwin", alert=False),)
+_USUAL_DETECTORS = (DetectorSettings(name="adwin", alert=False),)
 """Counted, without alerts: of River's detectors the one that raises fewest false alarms on steady errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """How well a model did at first.
+    """Baseline of a model's scores.
 
     Parameters
     ----------
     accuracy, low : float
         Right predictions, and what their true rate is at least, credibly; the same where the accuracy was given.
     n : int
-        Predictions.
+        Number of predictions.
     f1, log_loss, ece : float
         Over them; NaN without probabilities.
     gap, gap_high : float
@@ -69,7 +72,7 @@ class Baseline:
 
 
 class Accuracy:
-    """Labelled predictions of one source: scores over windows, a baseline, and whether it still holds.
+    """Accuracy of one source: scores over windows, the baseline, and its test.
 
     Parameters
     ----------
@@ -87,8 +90,9 @@ class Accuracy:
         self._rates: Mapping[str, float] = {}
         self._accuracy: RateDetector | None = None
         self._calibration: RateDetector | None = None
-        self._errors = {
-            error_detector_name(extra): _error_detector(extra) for extra in error_detectors(config)
+        self._extras = {error_detector_name(extra): extra for extra in error_detectors(config)}
+        self._errors: dict[str, Detector] = {
+            name: extra.build(_ERRORS) for name, extra in self._extras.items()
         }
         self._drifts = dict.fromkeys(self._errors, 0)
         self.baseline: Baseline | None = None
@@ -102,11 +106,11 @@ class Accuracy:
 
     @property
     def below(self) -> bool:
-        """Whether the accuracy is credibly too far below the baseline, as far as is known."""
+        """Whether the accuracy is credibly too far below the baseline."""
         return self._accuracy is not None and self._accuracy.beyond
 
     def standing(self) -> tuple[float, float]:
-        """Return the accuracy of the window, and what it must not fall below; NaN where unknown."""
+        """Return the accuracy of the window and its lower limit; NaN if unknown."""
         rows = self._window.rows
         now = float(rows[:, RIGHT].sum()) / len(rows) if len(rows) else math.nan
         expected = self._config.baseline_accuracy
@@ -125,7 +129,7 @@ class Accuracy:
         return self._drifts
 
     def arm(self, rates: Mapping[str, float]) -> None:
-        """Begin to judge, at these false alarms per event."""
+        """Start the tests, with these false-alarm rates per event."""
         self._rates = rates
         given = self._config.baseline_accuracy
         if given is not None:
@@ -175,10 +179,11 @@ class Accuracy:
         wrong = (~columns.right).astype(np.float64)[:, None]
         for name, detector in self._errors.items():
             for signal in detector.update(columns.ts, wrong):
-                if signal.detector == name and _is_worse(signal):
-                    self._drifts[name] += 1
-                    row = int(columns.row[signal.row])
-                    found.append((name, replace(signal, row=row, kind="performance")))
+                if signal.detector.endswith(".warning") or not (signal.ended or _is_worse(signal)):
+                    continue
+                self._drifts[name] += not signal.ended
+                row = int(columns.row[signal.row])
+                found.append((name, replace(signal, row=row, kind="performance", detector=name)))
         return found
 
     def _learn(self, first: FloatArray) -> None:
@@ -293,12 +298,14 @@ class Accuracy:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "accuracy": None if self._accuracy is None else self._accuracy.state(),
             "calibration": None if self._calibration is None else self._calibration.state(),
-            "errors": {name: detector.state() for name, detector in self._errors.items()},
+            "errors": {
+                name: stored_detector(self._extras[name], detector) for name, detector in self._errors.items()
+            },
             "drifts": dict(self._drifts),
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken, with the baseline that it has."""
+        """Restore from `state`, with the baseline that it has."""
         self._window = NewestRows.from_state(state["window"], self._config.window)
         first = state["first"]
         self._first = None
@@ -322,35 +329,28 @@ class Accuracy:
                 detector.resume(stood)
         for name in self._errors.keys() & state["errors"].keys():
             self._drifts[name] = int(state["drifts"][name])
-            try:
-                self._errors[name] = RiverDetector.from_state(state["errors"][name])
-            except OldStateError as error:
-                self.cold.append(str(error))
+            restored, reason = restore_detector(self._extras[name], _ERRORS, state["errors"][name])
+            self._errors[name] = restored
+            if reason is not None:
+                self.cold.append(reason)
 
 
 def error_detectors(config: PredictionStream) -> tuple[ExtraDetector, ...]:
-    """Return the River detectors that watch the errors of each model of a stream."""
-    if config.detectors is None:
-        return _USUAL_DETECTORS
-    return tuple(ExtraDetector.of(detector) for detector in config.detectors)
+    """Return the detectors on the errors of each model of a stream."""
+    wanted = _USUAL_DETECTORS if config.detectors is None else config.detectors
+    return tuple(ExtraDetector.of(detector) for detector in wanted)
 
 
 def error_detector_name(extra: ExtraDetector) -> str:
-    """Return the name of a River detector that watches errors, as in alerts."""
+    """Return the name of a detector that watches errors, as in alerts."""
     return f"errors.{extra.name}"
-
-
-def _error_detector(extra: ExtraDetector) -> RiverDetector:
-    return RiverDetector(
-        [WHOLE_SOURCE], extra.name, extra.parameters, every=extra.every, name=error_detector_name(extra)
-    )
 
 
 def _is_worse(signal: Signal) -> bool:
     """Whether errors rose; some detectors tell when they fall, too."""
     figures = dict(signal.context)
     before, after = figures.get("mean_before"), figures.get("mean_after")
-    return not signal.ended and (before is None or after is None or after > before)
+    return before is None or after is None or after > before
 
 
 def _limit(rate: float) -> float:

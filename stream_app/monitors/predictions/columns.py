@@ -1,4 +1,4 @@
-"""What was admitted of one delivery, as columns."""
+"""Admitted events of one delivery, as columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
-from stream_app.monitors.predictions.arrivals import PredictionBatch
 from stream_app.monitors.predictions.intake import Admitted, Unlabelled
+from stream_app.monitors.predictions.outcome import PredictionBatch
 
 __all__ = ["MAX_CLASSES", "LabelledColumns", "PredictionColumns", "labelled_columns", "prediction_columns"]
 
@@ -28,7 +28,7 @@ class PredictionColumns:
     failed : array of bool, shape (n,)
         Whether the model failed.
     latency : array, shape (n,)
-        Seconds; NaN where it is not told.
+        Seconds; NaN if the event has none.
     answered : array of int, shape (m,)
         Places in the batch of those that have a prediction.
     predicted : array of int, shape (m,)
@@ -36,7 +36,7 @@ class PredictionColumns:
     p : array, shape (m, k)
         Their probabilities; zeros where there are none.
     items : sequence of Unlabelled
-        These themselves.
+        The predictions themselves.
     """
 
     row: IntArray
@@ -51,14 +51,14 @@ class PredictionColumns:
 
 @dataclass(frozen=True, slots=True)
 class LabelledColumns:
-    """Predictions that became known to be right or wrong in one delivery.
+    """Predictions that were labelled in one delivery.
 
     Parameters
     ----------
     row : array of int, shape (n,)
-        Places in the batch of the events that told.
+        Places in the batch of the events that brought the labels.
     ts : array, shape (n,)
-        Their times.
+        Event times, seconds.
     truth, predicted : array of int, shape (n,)
         Numbers of the labels.
     right : array of bool, shape (n,)
@@ -68,7 +68,7 @@ class LabelledColumns:
     p : array, shape (n, k)
         All probabilities; zeros where there are none.
     items : sequence of Unlabelled
-        These themselves.
+        The predictions themselves.
     truths : sequence of str
         The true labels.
     """
@@ -89,7 +89,7 @@ class LabelledColumns:
 
 
 def prediction_columns(admitted: Admitted, batch: PredictionBatch, labels: int) -> PredictionColumns:
-    """Lay the predictions of a delivery out; `labels` is how many are known by now."""
+    """Return the predictions of a delivery as columns; `labels` is the number of known labels."""
     row = np.array([at for at, _ in admitted.attempts], dtype=np.int64)
     items = [item for _, item in admitted.predictions]
     return PredictionColumns(
@@ -105,7 +105,7 @@ def prediction_columns(admitted: Admitted, batch: PredictionBatch, labels: int) 
 
 
 def labelled_columns(admitted: Admitted, batch: PredictionBatch, labels: int) -> LabelledColumns:
-    """Lay the judged predictions of a delivery out; `labels` is how many are known by now."""
+    """Return the labelled predictions of a delivery as columns; `labels` is the number of known labels."""
     judged = admitted.judged
     items = [one.item for one in judged]
     row = np.array([one.at for one in judged], dtype=np.int64)

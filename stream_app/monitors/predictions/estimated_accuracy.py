@@ -1,4 +1,4 @@
-"""How often a model is right, before the labels are known."""
+"""Accuracy of a model without labels."""
 
 import math
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from stream_app.monitors.predictions.columns import MAX_CLASSES, PredictionColum
 from stream_app.monitors.predictions.signals import Named, performance_signal
 from stream_app.settings.predictions import PredictionStream
 
-__all__ = ["Expectation"]
+__all__ = ["EstimatedAccuracy"]
 
 _DEVIATIONS = 1.645
 
 
-class Expectation:
+class EstimatedAccuracy:
     """Estimated accuracy of the newest predictions of one source, calibrated on its baseline.
 
     Parameters
@@ -37,7 +37,7 @@ class Expectation:
         self._detector: RateDetector | None = None
 
     def arm(self, rates: Mapping[str, float]) -> None:
-        """Begin to judge, at these false alarms per event."""
+        """Start the tests, with these false-alarm rates per event."""
         self._rates = rates
 
     def learn(self, first: FloatArray) -> None:
@@ -84,7 +84,7 @@ class Expectation:
         return found
 
     def features(self, labelled: FloatArray) -> dict[str, float | None]:
-        """Live figures: the estimate, and what it says of labelled predictions, to be held against their truth."""
+        """Live figures: the estimate, and its value for labelled predictions, to compare with their truth."""
         estimator = self._estimator
         values: dict[str, float | None] = dict.fromkeys(
             (
@@ -117,7 +117,7 @@ class Expectation:
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken."""
+        """Restore from `state`."""
         self._newest = NewestRows.from_state(state["newest"], self._config.window)
         if state["estimator"] is not None:
             self._estimator = AccuracyEstimator.from_state(state["estimator"])

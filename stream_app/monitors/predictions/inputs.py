@@ -1,4 +1,4 @@
-"""What a model is asked: drift of its features, and of what it answers."""
+"""Drift of a model's input features and predicted classes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ _REFERENCE_WINDOWS = 2
 
 
 class Inputs:
-    """Features and predicted classes of one source, window by window against the first ones.
+    """Drift of features and predicted classes of one source: each window against the first ones.
 
     The names of the features, and of the categories, are those that the predictions of the reference have; a
     name that comes up later is not watched.
@@ -123,7 +123,7 @@ class Inputs:
         return found
 
     def features(self) -> dict[str, float | None]:
-        """Live figures."""
+        """Live features."""
         values: dict[str, float | None] = {
             "class_mix.psi": self._mix.psi,
             "drifted_features": len(self.drifted),
@@ -143,7 +143,7 @@ class Inputs:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken, with the windows that it has."""
+        """Restore from `state`, with the windows that it has."""
         self._first = list(state["first"])
         self._numeric = dict.fromkeys(state["numeric"])
         self._categorical = dict.fromkeys(state["categorical"])

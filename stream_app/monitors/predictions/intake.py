@@ -18,7 +18,7 @@ from stream_app.core.performance import JoinVerdict, LabelJoin, Labels
 from stream_app.core.versions import expect_version
 from stream_app.events import PredictionRow, Reason
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.predictions.arrivals import Arrivals
+from stream_app.monitors.predictions.outcome import Arrivals
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Unlabelled"]
@@ -30,20 +30,20 @@ _VERSION = 1
 
 
 class Unlabelled(NamedTuple):
-    """What is kept of a prediction until its label comes; a tuple, because one is made for every event.
+    """A prediction that waits for its label; a tuple, because one is made for every event.
 
     Parameters
     ----------
     version : str
-        The model's.
+        Version of the model.
     predicted : str
         The predicted label.
     code : int
-        Its number.
+        Code of the predicted label.
     columns : tuple of int
         Numbers of the labels that have a probability; empty without any.
     values : tuple of float
-        Their probabilities.
+        Probabilities of the labels.
     features, categories : mapping
         What the model saw.
     """
@@ -58,7 +58,7 @@ class Unlabelled(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A prediction whose truth is known, and the place of the event that told it."""
+    """A labelled prediction, and the position of the event that brought the label."""
 
     at: int
     item: Unlabelled
@@ -68,7 +68,7 @@ class Judged(NamedTuple):
 
 @dataclass(slots=True)
 class Admitted:
-    """Events of one delivery that count.
+    """Admitted events of one delivery.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ class Admitted:
     attempts : list of (int, PredictionRow)
         Predictions and failures.
     predictions : list of (int, Unlabelled)
-        Predictions.
+        Row and content of each admitted prediction.
     judged : list of Judged
         Predictions that became known to be right or wrong.
     refusals : list of Refusal
-        The others.
+        Events that are refused.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Admitted:
 
 
 class Intake:
-    """Checks of one source, its labels and its label join.
+    """Intake of one source: checks, label codes and label join.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Intake:
         """Newest time of all but those from the future, of refused ones, too."""
 
     def admit(self, arrivals: Arrivals) -> Admitted:
-        """Sort events into what counts and what is refused."""
+        """Divide events into admitted and refused ones."""
         admitted = Admitted()
         max_future = self._config.max_future
         for i, (row, record_ts) in enumerate(zip(arrivals.rows, arrivals.record_ts, strict=True)):
@@ -183,7 +183,7 @@ class Intake:
         return Unlabelled(row.version, predicted, code, columns, values, row.features, row.categories)
 
     def state(self) -> dict[str, Any]:
-        """Plain values from which `from_state` goes on."""
+        """State as plain values, for `from_state`."""
         return {
             "version": _VERSION,
             "newest": self.newest,
@@ -195,7 +195,7 @@ class Intake:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], config: PredictionStream) -> Self:
-        """Go on where `state` was taken.
+        """Restore from `state`.
 
         Raises
         ------

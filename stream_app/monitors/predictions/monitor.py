@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stream_app.events import Alert
-from stream_app.monitors.predictions.arrivals import Arrivals
-from stream_app.monitors.predictions.outcome import Outcome
+from stream_app.monitors.predictions.outcome import Arrivals, Outcome
 from stream_app.monitors.predictions.source import SourceMonitor
 from stream_app.settings.predictions import PredictionStream
 
@@ -14,7 +13,7 @@ __all__ = ["PredictionMonitor"]
 
 
 class PredictionMonitor:
-    """Watches the models of one partition.
+    """Monitor of the models of one partition.
 
     The same events in the same order give the same alerts and states, wherever batches begin and end. A model that
     comes back after more than `source_ttl` of its own event time starts cold.
@@ -74,7 +73,7 @@ class PredictionMonitor:
         Parameters
         ----------
         source : str
-            Whose.
+            Name of the model.
         arrivals : Arrivals
             At least one event.
         partition : int
@@ -134,11 +133,11 @@ class PredictionMonitor:
         return self._sources[source].features()
 
     def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
-        """Return the same of some sources."""
+        """Return time and live features of some sources."""
         return [self._sources[source].features() for source in sources]
 
     def forget(self, source: str) -> None:
-        """Drop a source; it starts cold when it comes again, unless it is restored before."""
+        """Drop a source; unless it is restored, it starts cold with its next event."""
         self._sources.pop(source, None)
 
     def state(self, source: str) -> dict[str, Any]:
@@ -156,7 +155,7 @@ class PredictionMonitor:
         Raises
         ------
         OldStateError
-            If it is of an older version that cannot be upgraded.
+            If it is of an older version.
         StateError
             If it is of a newer version or damaged.
         """

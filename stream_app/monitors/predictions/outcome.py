@@ -1,4 +1,4 @@
-"""What a prediction monitor makes of some events."""
+"""Input and outcome of the prediction monitor."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,76 @@ from typing import Self
 
 import numpy as np
 
-from stream_app.events import Alert
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.events import Alert, PredictionRow
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
-from stream_app.monitors.base import Refusal
-from stream_app.monitors.predictions.arrivals import PredictionBatch
+from stream_app.monitors.base import EventArrivals, Refusal
 
-__all__ = ["Outcome"]
+__all__ = ["Arrivals", "Outcome", "PredictionBatch"]
+
+
+class Arrivals(EventArrivals[PredictionRow]):
+    """Decoded events of any models with their records, as columns.
+
+    Parameters
+    ----------
+    rows : list of PredictionRow
+        The events, in the order of their offsets.
+    offsets : list of int
+        Offsets of the records.
+    record_ts : list of float
+        The records' own times, in epoch seconds.
+    """
+
+    __slots__ = ()
+
+    @property
+    def sources(self) -> list[str]:
+        """Source of each event."""
+        return [row.source for row in self.rows]
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event times, shape (n,)."""
+        return np.array([row.ts for row in self.rows], dtype=np.float64)
+
+    def at(self, rows: Sequence[int]) -> Self:
+        """Return the events at some positions, ascending."""
+        return type(self)(
+            [self.rows[i] for i in rows], [self.offsets[i] for i in rows], [self.record_ts[i] for i in rows]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionBatch:
+    """Counted events of one source.
+
+    Parameters
+    ----------
+    source : str
+        Name of the model.
+    ts : array, shape (n,)
+        Event times in epoch seconds.
+    offsets : array, shape (n,)
+        Offsets of the events.
+    """
+
+    source: str
+    ts: FloatArray
+    offsets: IntArray
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    @classmethod
+    def of(cls, source: str, arrivals: Arrivals, rows: list[int]) -> "PredictionBatch":
+        """Make a batch of some rows of arrivals."""
+        return cls(
+            source,
+            np.array([arrivals.rows[i].ts for i in rows], dtype=np.float64),
+            np.array([arrivals.offsets[i] for i in rows], dtype=np.int64),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +86,7 @@ class Outcome:
     Parameters
     ----------
     source : str
-        Whose.
+        Name of the model.
     batch : PredictionBatch or None
         The events that were counted; None if there was none.
     refusals : list of Refusal
@@ -53,7 +116,7 @@ class Outcome:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Make one of several that follow each other; at least one of the same source."""
+        """Join consecutive outcomes of one source, at least one."""
         batches = [part.batch for part in parts if part.batch is not None]
         batch = None
         if batches:

@@ -1,4 +1,4 @@
-"""How a model answers: how often it fails, and how long it takes."""
+"""Failure rate and latency of a model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from stream_app.monitors.predictions.columns import PredictionColumns
 from stream_app.monitors.predictions.signals import Named, rate_signal
 from stream_app.settings.predictions import PredictionStream
 
-__all__ = ["Serving"]
+__all__ = ["ServiceLevels"]
 
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
-class Serving:
+class ServiceLevels:
     """Failures and latencies of one source, with their thresholds.
 
     Parameters
@@ -33,7 +33,7 @@ class Serving:
         self._detectors: dict[str, RateDetector] = {}
 
     def arm(self, rates: Mapping[str, float]) -> None:
-        """Begin to judge, at these false alarms per event."""
+        """Start the tests, with these false-alarm rates per event."""
         limits = {"failures": self._config.max_failures, "latency": self._config.slow_share}
         for name, limit in limits.items():
             if name in rates and limit is not None:
@@ -58,7 +58,7 @@ class Serving:
         return found
 
     def features(self) -> dict[str, float | None]:
-        """Live figures."""
+        """Live features."""
         latencies = self._latency.quantiles(_QUANTILES)
         return {
             "failures": self._failed,
@@ -78,7 +78,7 @@ class Serving:
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
-        """Go on where `state` was taken."""
+        """Restore from `state`."""
         self._latency = LatencyWindow.from_state(state["latency"], self._config.window)
         self._attempts, self._failed = int(state["attempts"]), int(state["failed"])
         self.arm(rates or {})

@@ -1,12 +1,12 @@
-"""Signals about a model, in the words of its alerts."""
+"""Signals about a model, with the summaries of its alerts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stream_app.core.performance import Crossing
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 
-__all__ = ["Named", "performance_signal", "rate_signal"]
+__all__ = ["Named", "describe", "performance_signal", "rate_signal"]
 
 Named = tuple[str, Signal]
 """A signal with the name under which its detector runs."""
@@ -51,3 +51,74 @@ def rate_signal(
         ended=not crossing.beyond,
         context=figures,
     )
+
+
+def describe(signal: Signal) -> str:
+    """Summarise a signal in one line.
+
+    Parameters
+    ----------
+    signal : Signal
+        What was seen.
+
+    Examples
+    --------
+    >>> signal = Signal(
+    ...     row=0, ts=0.0, kind="performance", detector="accuracy", channel="*", statistic=0.12, threshold=0.05,
+    ...     context=(("accuracy", 0.85), ("baseline", 0.97), ("events", 210.0)),
+    ... )
+    >>> describe(signal)
+    'accuracy 85.0% over the last 210 labelled predictions, 12.0 points below the baseline of 97.0%'
+    """
+    words = _WORDS.get(signal.detector)
+    if words is not None:
+        return words(signal, dict(signal.context))
+    name = signal.detector.removeprefix("errors.")
+    if name != signal.detector:
+        return f"errors have risen ({name})"
+    where = "all features" if signal.channel == WHOLE_SOURCE else signal.channel
+    return f"{signal.kind} in {where} ({name}): {signal.statistic:.3g}, above {signal.threshold:.3g}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _accuracy(signal: Signal, figures: Mapping[str, float]) -> str:
+    labelled = signal.detector == "accuracy"
+    name, what = ("accuracy", "labelled predictions") if labelled else ("estimated accuracy", "predictions")
+    return (
+        f"{name} {_percent(figures['accuracy'])} over the last {figures['events']:,.0f} {what}, "
+        f"{100.0 * signal.statistic:.1f} points below the baseline of {_percent(figures['baseline'])}"
+    )
+
+
+def _calibration(_: Signal, figures: Mapping[str, float]) -> str:
+    return (
+        f"confidence exceeds accuracy by {100.0 * figures['overconfidence']:.1f} points over the last "
+        f"{figures['events']:,.0f} labelled predictions, by {100.0 * figures['baseline']:.1f} in the baseline"
+    )
+
+
+def _share(verb: str) -> Callable[[Signal, Mapping[str, float]], str]:
+    def words(signal: Signal, figures: Mapping[str, float]) -> str:
+        return (
+            f"{_percent(figures['rate'])} of the last {figures['events']:,.0f} predictions {verb}, "
+            f"{_percent(signal.threshold)} are allowed"
+        )
+
+    return words
+
+
+def _class_mix(signal: Signal, _: Mapping[str, float]) -> str:
+    return f"the mix of predicted classes has moved: PSI {signal.statistic:.2f}"
+
+
+_WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
+    "accuracy": _accuracy,
+    "estimated_accuracy": _accuracy,
+    "calibration": _calibration,
+    "failures": _share("failed"),
+    "latency": _share("were slow"),
+    "class_mix": _class_mix,
+}

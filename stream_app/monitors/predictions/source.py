@@ -1,38 +1,43 @@
-"""Everything the monitor knows of one model."""
+"""The monitor of one model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
 import numpy as np
 
+from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
+from stream_app.errors import OldStateError, StateError
 from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
-from stream_app.monitors.predictions import versions
 from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name, error_detectors
-from stream_app.monitors.predictions.arrivals import Arrivals, PredictionBatch
+from stream_app.monitors.predictions.challenger import Challenger
 from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
-from stream_app.monitors.predictions.consequences import Challenge, Retraining, Slices
-from stream_app.monitors.predictions.estimated_accuracy import Expectation
-from stream_app.monitors.predictions.groups import Groups
+from stream_app.monitors.predictions.estimated_accuracy import EstimatedAccuracy
+from stream_app.monitors.predictions.fairness import Fairness
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake
-from stream_app.monitors.predictions.outcome import Outcome
-from stream_app.monitors.predictions.service_levels import Serving
-from stream_app.monitors.predictions.signals import Named
-from stream_app.monitors.predictions.spacing import PERIOD_ROWS, median_spacing
-from stream_app.monitors.predictions.summaries import describe
+from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
+from stream_app.monitors.predictions.retraining import Retraining
+from stream_app.monitors.predictions.service_levels import ServiceLevels
+from stream_app.monitors.predictions.signals import Named, describe
+from stream_app.monitors.predictions.slices import Slices
 from stream_app.monitors.restore_errors import restore_errors
-from stream_app.monitors.versions import upgraded
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["SourceMonitor"]
+
+_PERIOD_ROWS = 32
+"""Events whose median spacing turns a budget per time into one per event."""
+
+VERSION = 1
+"""Version of a source's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
@@ -51,7 +56,7 @@ class SourceMonitor:
     Parameters
     ----------
     source : str
-        Whose.
+        Name of the model.
     config : PredictionStream
         Settings of the stream.
     stream : str
@@ -64,12 +69,12 @@ class SourceMonitor:
         self.config = config
         self.intake = Intake(config)
         self.accuracy = Accuracy(config)
-        self.expectation = Expectation(config)
-        self.serving = Serving(config)
+        self.estimated_accuracy = EstimatedAccuracy(config)
+        self.service_levels = ServiceLevels(config)
         self.inputs = Inputs(config)
         self.slices = Slices(config)
-        self.groups = Groups(config)
-        self.challenge = Challenge(config)
+        self.fairness = Fairness(config)
+        self.challenger = Challenger(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
         self.alerts = AlertTracker(_alert_rules(stream, config), self._describe)
@@ -85,8 +90,8 @@ class SourceMonitor:
         if not admitted.rows:
             return Outcome(self.source, None, admitted.refusals, [], labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
-        self.slices.words.clear()
-        self.groups.words.clear()
+        self.slices.summaries.clear()
+        self.fairness.summaries.clear()
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
@@ -98,14 +103,14 @@ class SourceMonitor:
                 ts = float(batch.ts[last])
                 signals += self.slices.search(last, ts)
                 self.slices.begin(self.inputs)
-                signals += self.groups.judge(last, ts)
-                told = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
-                triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in told]
-        alerts = self.alerts.update(self._told(signals), batch, partition)
+                signals += self.fairness.judge(last, ts)
+                due = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
+                triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in due]
+        alerts = self.alerts.update(self._published(signals), batch, partition)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
 
     def end_alerts(self, offset: int) -> list[Alert]:
-        """End all alerts that fire, at the newest time: by this event the source starts cold."""
+        """Resolve all firing alerts, at the newest time: the source starts cold with this event."""
         return self.alerts.end(self.intake.latest, offset)
 
     def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
@@ -113,17 +118,17 @@ class SourceMonitor:
         known = len(self.intake.labels)
         predictions = prediction_columns(block, batch, known)
         labelled = labelled_columns(block, batch, known)
-        found = self.serving.update(predictions, since)
+        found = self.service_levels.update(predictions, since)
         found += self.inputs.update(predictions)
         judged, learned = self.accuracy.update(labelled, since)
         found += judged
         if learned is not None:
             since, first = max(since, learned[0]), learned[1]
-            self.expectation.learn(first)
-        found += self.expectation.update(predictions, since)
+            self.estimated_accuracy.learn(first)
+        found += self.estimated_accuracy.update(predictions, since)
         self.slices.update(labelled)
-        self.groups.update(labelled)
-        self.challenge.update(labelled)
+        self.fairness.update(labelled)
+        self.challenger.update(labelled)
         return found
 
     def _arm(self, block: Admitted, batch: PredictionBatch) -> int:
@@ -132,11 +137,11 @@ class SourceMonitor:
             return -1
         for at, _ in block.attempts:
             self._times.append(float(batch.ts[at]))
-            if len(self._times) == PERIOD_ROWS:
-                self._period = median_spacing(self._times)
+            if len(self._times) == _PERIOD_ROWS:
+                self._period = _median_spacing(self._times)
                 self._times = []
                 rates = self._rates(self._period)
-                for part in (self.accuracy, self.expectation, self.serving):
+                for part in (self.accuracy, self.estimated_accuracy, self.service_levels):
                     part.arm(rates)
                 return at
         return len(batch)
@@ -187,15 +192,17 @@ class SourceMonitor:
             samples=trigger.samples,
         )  # fmt: skip
 
-    def _told(self, signals: list[Named]) -> list[Named]:
+    def _published(self, signals: list[Named]) -> list[Named]:
         if self.config.feature_alerts:
             return signals
         return [named for named in signals if named[0] != "class_mix"]
 
     def _describe(self, signal: Signal) -> str:
         where = signal.channel, signal.row
-        words = {"slice": self.slices.words, "fairness": self.groups.words}.get(signal.detector, {})
-        return words[where] if where in words else describe(signal)
+        summaries = {"slice": self.slices.summaries, "fairness": self.fairness.summaries}.get(
+            signal.detector, {}
+        )
+        return summaries[where] if where in summaries else describe(signal)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
@@ -210,26 +217,26 @@ class SourceMonitor:
             "duplicates": join.counts.duplicate_predictions + join.counts.duplicate_labels,
         }
         values |= self.accuracy.features(self.intake.labels.names)
-        values |= self.expectation.features(self.accuracy.rows)
-        for part in (self.serving, self.inputs, self.slices, self.groups, self.challenge):
+        values |= self.estimated_accuracy.features(self.accuracy.rows)
+        for part in (self.service_levels, self.inputs, self.slices, self.fairness, self.challenger):
             values |= part.features()
         return self.intake.newest, values
 
     def state(self) -> dict[str, Any]:
-        """Plain values from which `from_state` goes on."""
+        """State as plain values, for `from_state`."""
         return {
-            "version": versions.VERSION,
+            "version": VERSION,
             "intake": self.intake.state(),
             "accuracy": self.accuracy.state(),
-            "expectation": self.expectation.state(),
-            "serving": self.serving.state(),
+            "estimated_accuracy": self.estimated_accuracy.state(),
+            "service_levels": self.service_levels.state(),
             "inputs": self.inputs.state(),
             "slices": self.slices.state(),
-            "groups": self.groups.state(),
-            "challenge": self.challenge.state(),
+            "fairness": self.fairness.state(),
+            "challenger": self.challenger.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
-            "book": self.alerts.state(),
+            "alerts": self.alerts.state(),
             "events": self.events,
             "times": list(self._times),
             "period": self._period,
@@ -239,16 +246,16 @@ class SourceMonitor:
     def from_state(
         cls, state: Mapping[str, Any], source: str, config: PredictionStream, *, stream: str = "predictions"
     ) -> Self:
-        """Go on where `state` was taken.
+        """Restore from `state`.
 
         Raises
         ------
         OldStateError
-            If it is of an older version that cannot be upgraded.
+            If it is of an older version.
         StateError
             If it is of a newer version or damaged.
         """
-        state = upgraded(state, source, version=versions.VERSION, upgrades=versions.UPGRADES)
+        _check_version(state.get("version"), source)
         monitor = cls(source, config, stream=stream)
         with restore_errors(source):
             monitor._restore(state)
@@ -262,15 +269,27 @@ class SourceMonitor:
         # The budget may be another one now.
         rates = None if self._period is None else self._rates(self._period)
         self.accuracy.restore(state["accuracy"], rates)
-        self.expectation.restore(state["expectation"], rates)
-        self.serving.restore(state["serving"], rates)
+        self.estimated_accuracy.restore(state["estimated_accuracy"], rates)
+        self.service_levels.restore(state["service_levels"], rates)
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
-        self.groups.restore(state["groups"])
-        self.challenge.restore(state["challenge"])
+        self.fairness.restore(state["fairness"])
+        self.challenger.restore(state["challenger"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])
-        self.alerts.restore(state["book"])
+        self.alerts.restore(state["alerts"])
+
+
+def _check_version(version: object, source: str) -> None:
+    if type(version) is not int or not 0 < version <= VERSION:
+        raise StateError(
+            f"state of {source}: version {version}, this program reads {VERSION}; was it written by a newer one?"
+        )
+    if version < VERSION:
+        raise OldStateError(
+            f"state of {source}: version {version}, this program reads {VERSION}; "
+            'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
+        )
 
 
 def _alert_rules(stream: str, config: PredictionStream) -> AlertRules:
@@ -296,3 +315,21 @@ def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:
                 admitted.judged[judged[i] : judged[i + 1]],
             ),
         )
+
+
+def _median_spacing(ts: Sequence[float] | FloatArray) -> float:
+    """Return the median of the seconds between events, those at the same time left out; 1 if all are at the same.
+
+    Parameters
+    ----------
+    ts : sequence of float
+        Event times in epoch seconds, in any order.
+
+    Examples
+    --------
+    >>> _median_spacing([10.0, 40.0, 20.0, 20.0])
+    15.0
+    """
+    gaps = np.diff(np.sort(ts))
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if len(gaps) else 1.0

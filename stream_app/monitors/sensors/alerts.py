@@ -1,4 +1,4 @@
-"""The alerts of one delivery: what trackers of sources make of the signals of its events."""
+"""Alerts of one delivery, from the signals of its events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["DeliveryAlerts"]
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Readings of one source that were counted."""
+    """Readings of one source that were counted, or by which its refusals were told."""
 
     source: str
     ts: FloatArray
@@ -36,7 +36,7 @@ class DeliveryAlerts:
         Of the sources whose alerts fire, cool down or gather evidence; kept up to date.
     readings : Readings
         The delivery.
-    codes : array of int, shape (n,)
+    judged : array of JUDGED, shape (n,)
         What the intake said of each reading, filled as they are taken.
     partition : int
         Where they came from.
@@ -47,13 +47,13 @@ class DeliveryAlerts:
         rules: AlertRules,
         trackers: dict[str, AlertTracker],
         readings: Readings,
-        codes: Any,
+        judged: Any,
         partition: int,
     ) -> None:
         self.readings = readings
         self._rules = rules
         self._trackers = trackers
-        self._codes = codes
+        self._judged = judged
         self._partition = partition
         self._found: dict[str, list[tuple[str, Signal]]] = {}
         self._since: dict[str, int] = {}
@@ -66,7 +66,7 @@ class DeliveryAlerts:
     def counted(self, piece: Piece, only: str | None = None) -> Mapping[str, list[int]]:
         """Return which readings of a piece were counted since their sources began, by source; of one, or of all."""
         places: dict[str, list[int]] = {}
-        for i in np.flatnonzero(self._codes[piece.rows] == COUNTED).tolist():
+        for i in np.flatnonzero(self._judged["code"][piece.rows] == COUNTED).tolist():
             source = piece.sources[i]
             if only in (None, source) and piece.rows[i] >= self._since.get(source, 0):
                 places.setdefault(source, []).append(i)
@@ -96,12 +96,17 @@ class DeliveryAlerts:
     def _track(self, source: str, places: list[int]) -> None:
         since = self._since.get(source, 0)
         rows = np.array([row for row in places if row >= since], dtype=np.int64)
-        rows = rows[self._codes[rows] == COUNTED]
         found = self._found.pop(source, [])
+        counted = self._judged["code"][rows] == COUNTED
+        rows = rows[counted | np.isin(rows, [signal.row for _, signal in found])]
         if not len(rows):
             return
         tracker = self._trackers.get(source) or AlertTracker(self._rules)
-        batch = _Rows(source, self.readings.ts[rows], self.readings.offsets[rows])
+        # The time of a reading that is refused for its time is not to be believed.
+        times = np.where(
+            self._judged["code"][rows] == COUNTED, self.readings.ts[rows], self._judged["newest"][rows]
+        )
+        batch = _Rows(source, times, self.readings.offsets[rows])
         signals = [(name, signal.at_row(int(np.searchsorted(rows, signal.row)))) for name, signal in found]
         for alert in tracker.update(signals, batch, self._partition):
             row = rows[np.searchsorted(batch.offsets, alert.changed_offset)]

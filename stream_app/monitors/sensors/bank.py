@@ -1,4 +1,4 @@
-"""Sources that name the same channels: their bank, and what walks it."""
+"""Sources with the same channels: their bank and the kernels that walk it."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,7 +65,7 @@ class Readable(Protocol):
 
     @property
     def sources(self) -> list[str]:
-        """Whose each reading is."""
+        """Source of each reading."""
 
     @property
     def rows(self) -> IntArray:
@@ -146,7 +146,7 @@ class SourceBank:
                 lateness=config.lateness, max_future=config.max_future, source_ttl=config.source_ttl
             ),
             quality_options(_quality(config)),
-            np.array([_limits(limits.get(name, (None, None))) for name in channels]),
+            np.array([_limits(limits.get(name, (None, None))) for name in channels]).reshape(d, 2),
         )
         self._budget = budget_options(config.budget, config.expected_sources)
         self._quality = signal_buffer(_ROOM * most_signals(d))
@@ -190,7 +190,7 @@ class SourceBank:
         on_signal : callable
             Takes the row of an event in the delivery, the name of the detector, and what it saw.
         on_absence : callable
-            Takes a source that starts cold, the row of the event by which it does, and the newest time before.
+            Takes a source that starts cold, the row of the event by which it does, and its watermark before.
         """
         sources, rows, values = piece.sources, piece.rows, piece.values
         records = self.records
@@ -207,7 +207,7 @@ class SourceBank:
                 on_signal(signal.row, name, signal)
             if place < len(rows) and columns.judged[rows[place]]["code"] == ABSENT:
                 source, slot = sources[place], int(slots[place])
-                on_absence(source, int(rows[place]), float(records["intake"][slot]["latest"]))
+                on_absence(source, int(rows[place]), float(records["intake"][slot]["clock"]["newest"]))
                 records.reset(slot)
 
     def features(self, sources: Iterable[str]) -> list[tuple[float, dict[str, float | None]]]:
@@ -226,7 +226,7 @@ class SourceBank:
             values: dict[str, float | None] = {"events": int(intakes[slot]["events"])}
             known = numbers if complete else [x if math.isfinite(x) else None for x in numbers]
             values.update(zip(self._names, known, strict=True))
-            features.append((float(intakes[slot]["newest"]), values))
+            features.append((float(intakes[slot]["clock"]["newest"]), values))
         for name, column in self._detectors.features(records, slots).items():
             for (_, served), value in zip(features, column, strict=True):
                 served[name] = value

@@ -1,4 +1,4 @@
-"""Compiling the kernels of the monitor before its first reading."""
+"""Compilation of the monitor's kernels before the first reading."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The detectors of a source whose events are draws: each another thing, as an image is, not a reading of one process."""
+"""Detectors of a source whose events are independent draws, such as images."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +16,8 @@ from stream_app.core.drift.multivariate_records import (
     multivariate_options,
 )
 from stream_app.core.drift.records import drift_layout, drift_options
+from stream_app.core.drift.signals import drift_signal, multivariate_signal
 from stream_app.core.drift.step import drift_step
-from stream_app.core.drift.telling import drift_signal, multivariate_signal
 from stream_app.core.kernel import Counter, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal

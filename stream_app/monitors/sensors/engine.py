@@ -1,4 +1,4 @@
-"""What every event goes through, whatever its source is: intake, quality checks, window."""
+"""Steps of every event, whatever its source: intake, quality checks, window."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from stream_app.core.kernel import Counter, drain, kernel
 from stream_app.core.quality import quality_step
 from stream_app.core.signals import Signal
 from stream_app.core.windows import window_push
-from stream_app.monitors.sensors.intake import COUNTED, intake_step
+from stream_app.monitors.sensors.intake import COUNTED, intake_step, note_refusals
 
 __all__ = ["BUDGET", "JUDGED", "budget_options", "detector_rate", "enter", "named_signals"]
 
 JUDGED = np.dtype(
     [
         ("code", np.int8),  # what the intake said, see `intake`
-        ("newest", np.float64),  # time of the newest reading that was counted before
+        ("newest", np.float64),  # the source's watermark before it
         ("score", np.float64),
         ("anomaly", np.bool_),
         ("changepoint", np.bool_),
@@ -82,7 +82,7 @@ def named_signals(
     Parameters
     ----------
     name : str
-        The detector's.
+        Name of the detector.
     buffer : array of SIGNAL and its counter
         Filled by the detector's kernel.
     signal : callable
@@ -139,9 +139,10 @@ def enter(
     intakes, sources, channels, rings, times, tables = records
     intake_options, quality_options, limits = settings
     intake = intakes[slot]
-    verdict["newest"] = intake["newest"]
+    verdict["newest"] = intake["clock"]["newest"]
     code = intake_step(intake, intake_options[0], ts, record_ts, mark, values, cell, bits)
     verdict["code"] = code
+    note_refusals(intake, code, ts, row, signals, count)
     if code == COUNTED:
         quality_step(
             sources[slot], channels[slot], quality_options[0], limits, ts, values, row, signals, count

@@ -1,15 +1,17 @@
-"""Intake: which readings are counted, one event and one record at a time.
+"""Intake: which readings count; one event and one record at a time.
 
 The checks, in their order, are the stated policy:
 
-1. future: a reading more than `max_future` after its record's own time is refused, because one such event
-   would make every honest one after it late;
-2. absence: one that comes more than `source_ttl` after all before it starts its source cold;
-3. late: a reading more than `lateness` older than the newest one of its source is refused;
-4. duplicate: a reading with the id of an earlier one, or without an id with the same time and the same values,
+1. future: a reading more than `max_future` after its record's own time is refused;
+2. ahead: so is one that is far ahead of its source's watermark, until others agree with it (`stream_app.core.watermark`);
+3. absence: one that comes more than `source_ttl` after the watermark starts its source cold;
+4. late: a reading more than `lateness` older than the watermark is refused;
+5. duplicate: a reading with the id of an earlier one, or without an id with the same time and the same values,
    is refused; a null is no value. The newest `MEMORY` counted ones are remembered, by a hash of 64 bits each.
 
-That a reading names the right channels is seen to before (see `monitor`).
+That a reading names the right channels is seen to before (see `monitor`). A source whose readings are refused for their
+times, `MOST_REFUSED` in a row, has a clock that is wrong or a producer that sends old readings: `quality.refused` says so
+until a reading is counted.
 """
 
 import hashlib
@@ -21,7 +23,17 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.bank import Field, Layout
-from stream_app.core.kernel import kernel
+from stream_app.core.kernel import Counter, emit, kernel
+from stream_app.core.quality import BEGINS, ENDS, REFUSED, WHOLE
+from stream_app.core.watermark import (
+    AHEAD,
+    LATE,
+    ON_TIME,
+    RETURNED,
+    WATERMARK,
+    fresh_watermark,
+    watermark_step,
+)
 from stream_app.events import Reason
 from stream_app.monitors.base import Refusal
 
@@ -30,24 +42,31 @@ __all__ = [
     "COUNTED",
     "INTAKE",
     "MEMORY",
+    "MOST_REFUSED",
     "intake_layout",
     "intake_options",
     "intake_step",
     "marks_of",
+    "note_refusals",
     "refusal",
 ]
 
 MEMORY = 128
 """Readings of a source that are remembered to recognise duplicates."""
 
-COUNTED, FUTURE, LATE, DUPLICATE, ABSENT = range(5)
-"""What becomes of a reading. Before one of an absent source the caller starts the source anew, and asks again."""
+MOST_REFUSED = 32
+"""Readings of a source that are refused in a row for their times before that is told."""
+
+COUNTED, ABSENT = ON_TIME, RETURNED
+FUTURE, DUPLICATE = RETURNED + 1, RETURNED + 2
+"""What becomes of a reading, beside the watermark's. Before one of an absent source the caller starts the source anew, and
+asks again."""
 
 INTAKE = np.dtype(
     [
-        ("newest", np.float64),  # time of the newest reading that was counted
-        ("latest", np.float64),  # of all but those from the future, refused ones too
+        ("clock", WATERMARK),
         ("events", np.int64),  # counted so far
+        ("refused", np.int64),  # for their times, since the newest that was counted
         ("remembered", np.int64),  # marks that were written so far
         ("marks", np.uint64, (MEMORY,)),
     ],
@@ -66,7 +85,7 @@ _ONE = np.uint64(1)
 def intake_layout() -> Layout:
     """Return the arrays of the intake."""
     fresh = np.zeros((), INTAKE)
-    fresh["newest"] = fresh["latest"] = -np.inf
+    fresh["clock"] = fresh_watermark()
     return {"intake": Field(INTAKE, initial=fresh)}
 
 
@@ -118,7 +137,7 @@ def intake_step(
     record : INTAKE
         Of the source.
     options : OPTIONS
-        Settings.
+        Allowed lateness and future of the stream, seconds.
     ts, record_ts : float
         Times of the event and of its record, in epoch seconds.
     given : uint64
@@ -135,23 +154,56 @@ def intake_step(
     """
     if ts > record_ts + options["max_future"]:
         return FUTURE
-    if ts - record["latest"] > options["source_ttl"] and record["latest"] != -np.inf:
-        return ABSENT
-    record["latest"] = max(record["latest"], ts)
-    if ts < record["newest"] - options["lateness"]:
-        return LATE
+    clock = record["clock"]
+    before = clock["newest"]
+    code = watermark_step(clock, options["lateness"], options["source_ttl"], ts, record_ts)
+    if code != ON_TIME:
+        return int(code)
     mark = given if given != 0 else _mark(ts, values, cell, bits)
     marks = record["marks"]
     # Without an id, what is newer than all before repeats none of them.
-    if given != 0 or ts <= record["newest"]:
+    if given != 0 or ts <= before:
         for i in range(min(record["remembered"], MEMORY)):
             if marks[i] == mark:
                 return DUPLICATE
     marks[record["remembered"] % MEMORY] = mark
     record["remembered"] += 1
-    record["newest"] = max(record["newest"], ts)
     record["events"] += 1
     return COUNTED
+
+
+@kernel
+def note_refusals(
+    record: Any, code: int, ts: float, row: int, signals: npt.NDArray[Any], count: Counter
+) -> None:
+    """Count readings that are refused for their times, and tell when there are too many in a row and when that is over.
+
+    Parameters
+    ----------
+    record : INTAKE
+        Of the source.
+    code : int
+        What became of a reading.
+    ts : float
+        Its time, in epoch seconds.
+    row : int
+        Place of the event in the delivery.
+    signals, count
+        Take the signal: its statistic is the number of readings refused, its figures are the seconds by which the reading
+        is older than the watermark, and the watermark.
+    """
+    if code == COUNTED:
+        if record["refused"] >= MOST_REFUSED:
+            emit(signals, count, row, REFUSED, WHOLE, ENDS, float(record["refused"]), float(MOST_REFUSED))
+        record["refused"] = 0
+    elif code in (FUTURE, AHEAD, LATE):
+        record["refused"] += 1
+        if record["refused"] == MOST_REFUSED:
+            found = emit(
+                signals, count, row, REFUSED, WHOLE, BEGINS, float(MOST_REFUSED), float(MOST_REFUSED)
+            )
+            found["figures"][0] = record["clock"]["newest"] - ts
+            found["figures"][1] = record["clock"]["newest"]
 
 
 def marks_of(ids: Sequence[str | None], count: int) -> npt.NDArray[np.uint64]:
@@ -165,9 +217,12 @@ def marks_of(ids: Sequence[str | None], count: int) -> npt.NDArray[np.uint64]:
 
 
 def refusal(code: int, offset: int, ts: float, record_ts: float, newest: float) -> Refusal:
-    """Say why a reading was refused; `newest` is the time of the newest one that was counted before."""
+    """Say why a reading was refused; `newest` is the watermark before it."""
     if code == FUTURE:
         message = f"ts {ts} is {ts - record_ts:.0f} s after its record's own time"
+        return Refusal(offset, Reason.TIMESTAMP, message)
+    if code == AHEAD:
+        message = f"ts {ts} is {ts - newest:.0f} s ahead of this source's others, and alone"
         return Refusal(offset, Reason.TIMESTAMP, message)
     if code == LATE:
         return Refusal(

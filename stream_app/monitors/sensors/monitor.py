@@ -1,6 +1,6 @@
 """The sensor monitor: readings in, alerts and live features out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,12 @@ from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
+from stream_app.monitors.sensors.categories import (
+    CategoryColumns,
+    SourceCategories,
+    category_options,
+    split,
+)
 from stream_app.monitors.sensors.engine import JUDGED
 from stream_app.monitors.sensors.intake import COUNTED, marks_of, refusal
 from stream_app.monitors.sensors.outcome import EventScores, Outcome
@@ -68,6 +74,9 @@ class SensorMonitor:
         self._placement = Placement(config, reference)
         self._trackers: dict[str, AlertTracker] = {}
         self._extras: dict[str, ExtraDetectors] = {}
+        self._categories = config.categories
+        self._category_options = category_options(config)
+        self._watched: dict[str, SourceCategories] = {}
 
     def take(self, events: Readings, partition: int = 0) -> list[Outcome]:
         """Take a delivery; see `update`."""
@@ -91,11 +100,15 @@ class SensorMonitor:
         judged = np.zeros(n, dtype=JUDGED)
         judged["code"] = _NOT_TAKEN
         columns = Columns(readings.ts, readings.record_ts, marks_of(readings.ids, n), judged)
-        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged["code"], partition)
+        categories = None
+        if self._categories:
+            readings, categories = split(readings, self._categories)
+        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged, partition)
         refusals: list[Refusal] = []
         for piece in self._placement.place(readings, refusals):
-            piece.bank.advance(piece, columns, alerts.note, partial(self._restart, piece, alerts))
-            self._run_extras(piece, alerts)
+            extras = partial(self._run_extras, piece, alerts, categories)
+            piece.bank.advance(piece, columns, alerts.note, partial(self._restart, alerts, extras))
+            extras()
         refusals += [
             refusal(
                 int(judged[row]["code"]),
@@ -126,22 +139,40 @@ class SensorMonitor:
             return dict(zip(readings.sources, readings.offsets.tolist(), strict=True))
         return {readings.sources[row]: int(readings.offsets[row]) for row in np.flatnonzero(counted).tolist()}
 
-    def _restart(self, piece: Piece, alerts: DeliveryAlerts, source: str, row: int, latest: float) -> None:
+    def _restart(
+        self, alerts: DeliveryAlerts, extras: Callable[[str], None], source: str, row: int, latest: float
+    ) -> None:
         """Begin a source anew that was away for long before a row."""
-        self._run_extras(piece, alerts, only=source)
+        extras(source)
         self._extras.pop(source, None)
+        self._watched.pop(source, None)
         alerts.restart(source, row, latest)
 
-    def _run_extras(self, piece: Piece, alerts: DeliveryAlerts, only: str | None = None) -> None:
-        """Give the readings that were counted, of one source or of all, to the extra detectors."""
-        if not self._detectors:
+    def _run_extras(
+        self,
+        piece: Piece,
+        alerts: DeliveryAlerts,
+        categories: CategoryColumns | None,
+        only: str | None = None,
+    ) -> None:
+        """Give the readings that were counted, of one source or of all, to what runs beside the kernels."""
+        if not self._detectors and categories is None:
             return
         ts = alerts.readings.ts
         for source, mine in alerts.counted(piece, only).items():
+            rows = piece.rows[mine]
+            if categories is not None:
+                watched = self._watched.get(source)
+                if watched is None:
+                    watched = SourceCategories(self._categories, self._category_options)
+                    self._watched[source] = watched
+                for row, signal in watched.update(ts, categories, rows):
+                    alerts.note(row, signal.detector, signal)
+            if not self._detectors:
+                continue
             extras = self._extras.get(source)
             if extras is None:
                 extras = self._extras[source] = ExtraDetectors(self._detectors)
-            rows = piece.rows[mine]
             for name, signal in extras.update(ts[rows], piece.bank.channels, piece.values[mine]):
                 row = int(rows[signal.row])
                 alerts.note(row, name, signal.at_row(row))
@@ -168,13 +199,17 @@ class SensorMonitor:
         found: list[tuple[float, Mapping[str, float | None]]] = [(0.0, {})] * len(sources)
         for bank, members in by_bank.items():
             for i, (ts, values) in zip(members, bank.features([sources[i] for i in members]), strict=True):
-                extras = self._extras.get(sources[i])
-                found[i] = ts, values if extras is None else values | extras.features()
+                served = dict(values)
+                for beside in (self._extras.get(sources[i]), self._watched.get(sources[i])):
+                    if beside is not None:
+                        served |= beside.features()
+                found[i] = ts, served
         return found
 
     def forget(self, source: str) -> None:
         """Drop a source; it starts cold when it comes again, unless it is restored before."""
         self._placement.forget(source)
+        self._watched.pop(source, None)
         self._trackers.pop(source, None)
         self._extras.pop(source, None)
 
@@ -182,12 +217,14 @@ class SensorMonitor:
         """State of one source as plain values."""
         home = self._placement[source]
         tracker, extras = self._trackers.get(source), self._extras.get(source)
+        watched = self._watched.get(source)
         return {
             "layout": home.records.fingerprint,
             "channels": list(home.channels),
             "record": home.records.record(source),
             "alerts": None if tracker is None else tracker.state(),
             "extras": None if extras is None else extras.state(),
+            "categories": None if watched is None else watched.state(),
         }
 
     def restore(self, source: str, state: Mapping[str, Any]) -> list[str]:
@@ -216,13 +253,16 @@ class SensorMonitor:
                 )
             if not 0 < len(channels) == len(set(channels)) <= _MOST_CHANNELS:
                 raise StateError(f"state of {source} is damaged: it has {len(channels)} channels")
-            tracker = extras = None
+            tracker = extras = watched = None
             if state["alerts"] is not None:
                 tracker = AlertTracker(self._rules)
                 tracker.restore(state["alerts"])
             if state["extras"] is not None and self._detectors:
                 extras = ExtraDetectors(self._detectors)
                 cold = extras.restore(state["extras"])
+            if state["categories"] is not None and self._categories:
+                watched = SourceCategories(self._categories, self._category_options)
+                watched.restore(state["categories"])
             bank = self._placement.bank(channels)
             try:
                 if state["layout"] != bank.records.fingerprint:
@@ -238,4 +278,6 @@ class SensorMonitor:
             self._trackers[source] = tracker
         if extras is not None:
             self._extras[source] = extras
+        if watched is not None:
+            self._watched[source] = watched
         return cold

@@ -1,4 +1,4 @@
-"""What a monitor makes of a delivery of readings."""
+"""Outcome of a delivery of readings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which bank each reading goes to: that of the channels that its source has named so far."""
+"""The bank of each reading: that of all channels its source has named so far."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Piece:
     bank : SourceBank
         Where the sources are.
     sources : list of str
-        Whose each reading is, m names.
+        Source of each reading, m names.
     rows : array of int, shape (m,)
         Places in the delivery, ascending.
     values : array, shape (m, d)

@@ -1,4 +1,4 @@
-"""The detectors of a process that goes on from event to event, as a pump does."""
+"""Detectors of a continuous process, such as a pump."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,19 +6,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.anomaly import AnomalyConfig, anomaly_layout, anomaly_signal, anomaly_step
+from stream_app.core.anomaly import (
+    AnomalyConfig,
+    anomaly_layout,
+    anomaly_signal,
+    anomaly_step,
+    period_options,
+    warmup_figures,
+)
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Bank, Layout
 from stream_app.core.drift import DriftConfig
 from stream_app.core.drift.filtering import TRACKING
 from stream_app.core.drift.records import drift_layout, drift_options
+from stream_app.core.drift.signals import drift_signal
 from stream_app.core.drift.step import drift_statistic, drift_step
-from stream_app.core.drift.telling import drift_signal
 from stream_app.core.kernel import Counter, kernel, signal_buffer
 from stream_app.core.quality import most_signals
 from stream_app.core.signals import Signal
 from stream_app.monitors.sensors.engine import detector_rate, enter, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED
+from stream_app.settings.holidays import holiday_dates
 from stream_app.settings.streams import SensorStream
 
 __all__ = ["ProcessDetectors", "drift_statistics"]
@@ -49,7 +57,11 @@ class ProcessDetectors:
 
     def __init__(self, channels: tuple[str, ...], config: SensorStream) -> None:
         self._channels = channels
-        self._anomaly_options = AnomalyConfig(warmup=config.warmup).options()
+        anomaly = AnomalyConfig(
+            config.warmup, config.periods, config.timezone, holiday_dates(config.holidays)
+        )
+        self._anomaly_options = anomaly.options()
+        self._calendar = anomaly.calendar()
         self._drift_options = drift_options(
             DriftConfig(warmup=max(_DRIFT_WARMUP, config.warmup), prepaid=True)
         )
@@ -60,7 +72,7 @@ class ProcessDetectors:
     def layout(self) -> Layout:
         """Arrays of a bank."""
         d = len(self._channels)
-        return {**anomaly_layout(d), **drift_layout(d)}
+        return {**anomaly_layout(d, self._calendar[0]), **drift_layout(d)}
 
     def advance(
         self,
@@ -73,7 +85,7 @@ class ProcessDetectors:
         quality: tuple[npt.NDArray[Any], Counter],
     ) -> int:
         """Take events; see `advance`."""
-        anomaly = (*(bank[name] for name in _ANOMALY), self._anomaly_options)
+        anomaly = tuple(bank[name] for name in _ANOMALY), self._anomaly_options, self._calendar
         drift = (bank["drift.source"], bank["drift.channel"], bank["drift.pair"], self._drift_options)
         found = (self._anomaly, self._drift)
         return advance(common, settings, anomaly, drift, budget, events, begin, quality, found)
@@ -89,11 +101,17 @@ class ProcessDetectors:
         drift_statistics(
             bank["drift.source"], bank["drift.channel"], bank["drift.pair"], self._drift_options, slots, drift
         )
-        score: list[float] = bank["anomaly.source"]["score"][slots].tolist()
-        return {"anomaly.score": score, "drift.statistic": drift.tolist()}
+        progress = np.empty((len(slots), 2))
+        warmup_figures(bank["anomaly.source"], bank["anomaly.channel"], slots, progress)
+        return {
+            "anomaly.score": bank["anomaly.source"]["score"][slots].tolist(),
+            "anomaly.warmup_left": progress[:, 0].tolist(),
+            "anomaly.effective_events": progress[:, 1].tolist(),
+            "drift.statistic": drift.tolist(),
+        }
 
 
-_ANOMALY = tuple(anomaly_layout(1))
+_ANOMALY = tuple(anomaly_layout(1, period_options(AnomalyConfig().periods)))
 
 
 @kernel
@@ -130,7 +148,8 @@ def advance(
     common, settings : tuples of arrays
         See `enter`.
     anomaly, drift : tuples of arrays
-        A bank's arrays of `anomaly_layout` and of `drift_layout`, and options of shape (1,).
+        A bank's arrays of `anomaly_layout`, in a tuple, options of shape (1,) and a calendar; a bank's arrays of `drift_layout`
+        and options of shape (1,).
     budget : array of BUDGET, shape (1,)
         Of a source.
     events : tuple of arrays
@@ -150,7 +169,8 @@ def advance(
         cold.
     """
     slots, rows, values, ts, record_ts, marks, judged = events
-    sources, channels, correlations, inverses, weights, options = anomaly
+    records, options, calendar = anomaly
+    sources, channels, phases, seasons, profiles, visits, correlations, inverses, weights = records
     drift_sources, drift_channels, drift_pairs, drift_options = drift
     signals, count = quality
     (anomaly_signals, anomaly_count), (drift_signals, drift_count) = found
@@ -174,10 +194,11 @@ def advance(
             continue
         rate = detector_rate(budget[0], quality_sources[slot]["period"])
         source = sources[slot]
-        anomaly_step(
-            source, channels[slot], correlations[slot], inverses[slot], weights[slot], options[0], rate,
-            ts[row], values[i], row, anomaly_signals, anomaly_count,
+        own = (
+            source, channels[slot], phases[slot], seasons[slot], profiles[slot], visits[slot],
+            correlations[slot], inverses[slot], weights[slot],
         )  # fmt: skip
+        anomaly_step(own, options[0], calendar, rate, ts[row], values[i], row, anomaly_signals, anomaly_count)
         verdict["score"] = source["score"]
         verdict["anomaly"] = source["marked"]
         verdict["changepoint"] = source["changepoint"]

@@ -1,10 +1,9 @@
 """The session monitor: events of many entities in, the changed logs of their feature views out."""
 
-from stream_app.monitors.sessions.arrivals import SessionArrivals
 from stream_app.monitors.sessions.config import SessionConfig
 from stream_app.monitors.sessions.freshness import NewestEvent, judge_freshness
 from stream_app.monitors.sessions.monitor import SessionMonitor, Taken
-from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome
+from stream_app.monitors.sessions.outcome import LogChange, SessionArrivals, SessionOutcome
 
 __all__ = [
     "LogChange",

@@ -1,4 +1,4 @@
-"""What a session monitor is told."""
+"""Configuration of the session monitor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

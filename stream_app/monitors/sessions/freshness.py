@@ -1,4 +1,4 @@
-"""Whether a feature view is still fed: events come late, views go stale, nobody notices the silence itself."""
+"""Freshness of feature views: whether their events still arrive."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ _DETECTOR = "freshness"
 
 
 class NewestEvent(NamedTuple):
-    """What is stored of the newest event of a view.
+    """Stored time of the newest event of a view.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class NewestEvent(NamedTuple):
 def judge_freshness(
     view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float
 ) -> Alert | None:
-    """Say whether an alert about a view begins, goes on or ends.
+    """Return whether an alert about a view fires, continues or resolves.
 
     A view is stale when its newest event is more than its `freshness` ago, by the clock: in a silence no event tells the
     time. Only a view that was live can become stale: one whose newest event was written no later than `freshness` after

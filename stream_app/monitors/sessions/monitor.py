@@ -7,9 +7,8 @@ from stream_app.core.features import EntityLog, Layout, Verdict, mark
 from stream_app.errors import DataError, StateError
 from stream_app.events import Reason, SessionRow
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.sessions.arrivals import SessionArrivals
 from stream_app.monitors.sessions.config import SessionConfig
-from stream_app.monitors.sessions.outcome import LogChange, SessionOutcome
+from stream_app.monitors.sessions.outcome import LogChange, SessionArrivals, SessionOutcome
 
 __all__ = ["SessionMonitor", "Taken"]
 
@@ -29,7 +28,7 @@ class Taken:
 
 
 class SessionMonitor:
-    """Keeps what the feature views need of each entity of one partition.
+    """Logs of the feature views, for the entities of one partition.
 
     The checks of an event, in their order: its time is not more than `max_future` after its record's own; its
     numbers are within the limits; then each view decides by the rules of `EntityLog`. An event is refused if no view takes
@@ -38,7 +37,7 @@ class SessionMonitor:
     Parameters
     ----------
     config : SessionConfig
-        Settings.
+        Feature views, limits and field names of the stream.
     endless : bool
         Keep every event, for computing what was at any instant; nothing is to be stored then.
 
@@ -68,7 +67,7 @@ class SessionMonitor:
         self._logs: dict[str, list[EntityLog]] = {}
 
     def update(self, arrivals: SessionArrivals, partition: int) -> SessionOutcome:
-        """Take events, and give the logs that have to be stored.
+        """Take events, and return the logs to store.
 
         Raises
         ------
@@ -78,7 +77,7 @@ class SessionMonitor:
         return self.outcome(self.take(arrivals, partition))
 
     def outcome(self, taken: Taken) -> SessionOutcome:
-        """Give the logs that changed since some events were taken; each once, however many of its events there were."""
+        """Return the logs that changed since some events were taken, each once."""
         changes = []
         for log, (entity, i, base) in taken.touched.items():
             log.settle()
@@ -88,7 +87,7 @@ class SessionMonitor:
         return SessionOutcome(changes, taken.refusals, taken.repeated, taken.partly)
 
     def take(self, arrivals: SessionArrivals, partition: int, taken: Taken | None = None) -> Taken:
-        """Take events, and give no logs yet: several deliveries can be stored at once, which costs less.
+        """Take events without returning logs: storing several deliveries at once costs less.
 
         Parameters
         ----------
@@ -182,7 +181,7 @@ class SessionMonitor:
         return entity in self._logs
 
     def absent(self, entities: Iterable[str]) -> list[str]:
-        """Return those that are not here."""
+        """Return the entities that are not in memory."""
         logs = self._logs
         return [entity for entity in entities if entity not in logs]
 
@@ -190,7 +189,7 @@ class SessionMonitor:
         return len(self._logs)
 
     def entities(self) -> list[str]:
-        """Return the entities that are here."""
+        """Return the entities in memory."""
         return list(self._logs)
 
     def forget(self, entities: Iterable[str]) -> None:
@@ -207,12 +206,12 @@ class SessionMonitor:
         }
 
     def restore(self, entity: str, logs: Mapping[str, bytes | None]) -> None:
-        """Put an entity back where its logs were stored; views without a log begin with nothing.
+        """Restore an entity from its stored logs; views without a log start empty.
 
         Parameters
         ----------
         entity : str
-            Whose.
+            The entity whose logs were read.
         logs : mapping of str to bytes or None
             View, such as ``purchases:v1``, to what is stored; other views are left alone.
 

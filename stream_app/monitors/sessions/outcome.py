@@ -1,11 +1,28 @@
-"""What a session monitor makes of some events."""
+"""Input and outcome of the session monitor."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stream_app.monitors.base import Refusal
+from stream_app.events import SessionRow
+from stream_app.monitors.base import EventArrivals, Refusal
 
-__all__ = ["LogChange", "SessionOutcome"]
+__all__ = ["LogChange", "SessionArrivals", "SessionOutcome"]
+
+
+class SessionArrivals(EventArrivals[SessionRow]):
+    """Decoded events of one partition with the records they came in, column by column.
+
+    Parameters
+    ----------
+    rows : list of SessionRow
+        The events, of any entities, in the order of their offsets.
+    offsets : list of int
+        Offsets of the records.
+    record_ts : list of float
+        The records' own times, in epoch seconds.
+    """
+
+    __slots__ = ()
 
 
 class LogChange(NamedTuple):
@@ -16,7 +33,7 @@ class LogChange(NamedTuple):
     Parameters
     ----------
     entity : str
-        Whose.
+        The entity.
     view : str
         Name and version, such as ``purchases:v1``.
     log : bytes

@@ -13,7 +13,7 @@ if stored ~= ARGV[3] then
   if stored == ARGV[4] then
     return {0, tonumber(stored)}
   end
-  return {-2, tonumber(stored == '' and -1 or stored)}
+  return {-2, tonumber(stored) or -1}
 end
 -- A key of another type is noticed before anything is written.
 redis.call('HLEN', KEYS[2])

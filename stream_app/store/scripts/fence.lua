@@ -9,9 +9,10 @@ local function refusal(position, epoch, owner)
   epoch = colon and string.sub(epoch, 1, colon - 1) or epoch
   local found = redis.call('HMGET', position, 'epoch', 'owner', 'writes')
   if found[1] == epoch and found[2] == owner then
-    local writes = tonumber(found[3] or 0)
+    -- What is no number, from whoever wrote it, is none: the write is refused.
+    local writes = tonumber(found[3]) or 0
     return writes < wanted and {-4, writes} or nil
   end
-  local stored = tonumber(found[1] or 0)
+  local stored = tonumber(found[1]) or 0
   return {stored < tonumber(epoch) and -3 or -1, stored}
 end

@@ -7,7 +7,7 @@ if refused then
 end
 local number = tonumber(ARGV[3])
 -- A call that was given up by its sender may come late: the number never falls under one claim.
-if tonumber(redis.call('HGET', KEYS[1], 'writes') or 0) < number then
+if (tonumber(redis.call('HGET', KEYS[1], 'writes')) or 0) < number then
   redis.call('HSET', KEYS[1], 'writes', number)
 end
 return {1, number}

@@ -5,7 +5,13 @@ import pytest
 from scipy.stats import expon
 from scipy.stats import t as student
 
-from stream_app.core.anomaly import AnomalyConfig, AnomalyDetector, anomaly_layout, anomaly_step
+from stream_app.core.anomaly import (
+    AnomalyConfig,
+    AnomalyDetector,
+    anomaly_layout,
+    anomaly_step,
+    period_options,
+)
 from stream_app.core.anomaly.joint import invert
 from stream_app.core.anomaly.tails import degrees, mean_excess, student_evidence
 from stream_app.core.bank import Bank
@@ -53,25 +59,27 @@ def test_the_plain_form_of_the_kernel_gives_the_same():
     values = np.random.default_rng(2).normal(size=(160, 2))
     values[120:130, 0] += 25.0
     ts = np.arange(160.0)
-    expected = AnomalyDetector(("a", "b"), AnomalyConfig(warmup=60), rate=1e-3).update(ts, values)
-    bank = Bank(anomaly_layout(2))
+    config = AnomalyConfig(warmup=60)
+    expected = AnomalyDetector(("a", "b"), config, rate=1e-3).update(ts, values)
+    calendar = config.calendar()
+    bank = Bank(anomaly_layout(2, calendar[0]))
     bank.add("s")
-    names = ("source", "channel", "correlation", "inverse", "weight")
-    records = [bank[f"anomaly.{name}"][0] for name in names]
+    records = tuple(array[0] for array in bank.arrays.values())
     signals, count = signal_buffer(160)
     score = np.zeros(160)
-    options = AnomalyConfig(warmup=60).options()[0]
+    options = config.options()[0]
     for row in range(160):
-        anomaly_step.py_func(*records, options, 1e-3, ts[row], values[row], row, signals, count)
+        anomaly_step.py_func(records, options, calendar, 1e-3, ts[row], values[row], row, signals, count)
         score[row] = records[0]["score"]
     np.testing.assert_allclose(score, expected.score, rtol=1e-6, atol=1e-6)
     assert [int(signal["row"]) for signal in signals[: count[0]]] == [s.row for s in expected.signals]
 
 
 def test_the_state_of_a_source_is_small():
-    bank = Bank(anomaly_layout(8))
-    assert bank.record_size <= 7.25 * 1024
-    assert Bank(anomaly_layout(300)).record_size <= 300 * 1024
+    periods = period_options((86_400.0,))
+    bank = Bank(anomaly_layout(8, periods))
+    assert bank.record_size <= 7.5 * 1024
+    assert Bank(anomaly_layout(300, periods)).record_size <= 300 * 1024
 
 
 def test_a_restored_source_goes_on_as_if_it_had_not_stopped():

@@ -331,13 +331,13 @@ def test_a_state_of_another_version_or_a_damaged_one_is_refused(whole):
     for part in (
         "intake",
         "accuracy",
-        "expectation",
+        "estimated_accuracy",
         "inputs",
         "slices",
         "period",
-        "book",
+        "alerts",
         "retraining",
-        "groups",
+        "fairness",
     ):
         with pytest.raises(StateError):
             monitor.restore("m", {**state, part: {"odd": 1}})

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from producers.images.classifier import Model, model_for, train
 from producers.images.collection import Collection
-from producers.images.sample import sample_digits
+from producers.images.find import sample_digits
 from stream_app.errors import SourceError
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producers.images import LEVELS, Corruptor, parse_levels
-from producers.images.sample import sample_digits
-from producers.images.schedule import levels_at
+from producers.drift import parse_levels
+from producers.images import LEVELS, MAX_LEVEL, Corruptor
+from producers.images.find import sample_digits
+from producers.images.levels import levels_at
 from stream_app.errors import SettingsError
 
 IMAGES = sample_digits().pixels[:200]
@@ -62,55 +63,56 @@ def test_each_corruption_alone_does_what_it_is_called():
 
 def naive(change, base, number):
     """Level of one image after one change that counts images."""
-    begin, length = change.begin.at, change.length and change.length.at
-    if change.form == "recurring":
-        return change.level if number >= begin and number % begin < length else base
+    begin, level = change.begin.at, int(change.size)
+    if change.every:
+        inside = number >= begin and (number - begin) % change.every.at < change.end.at - begin
+        return level if inside else base
     if number < begin:
         return base
-    if change.form == "gradual" and number < begin + length:
-        step = (number - begin) * abs(change.level - base) // length
-        return int(base + step * np.sign(change.level - base))
-    return change.level
+    if change.over and number < begin + change.over.at:
+        step = (number - begin) * abs(level - base) // change.over.at
+        return int(base + step * np.sign(level - base))
+    return level
 
 
 @given(
-    st.sampled_from(["sudden:at={a},level={v}", "gradual:from={a},over={b},level={v}", "recurring:every={c},for={b},level={v}"]),
+    st.sampled_from(["level={v}@#{a}..", "level={v}@#{a}..~#{b}", "level={v}@#{a}..#{end}/#{c}"]),
     st.integers(0, 30), st.integers(1, 30), st.integers(1, 30), st.integers(0, 9), st.integers(0, 9),
 )  # fmt: skip
 def test_a_change_holds_where_counting_one_by_one_says(text, a, b, more, level, base):
-    (change,) = parse_levels(text.format(a=a, b=b, c=b + more, v=level))
+    (change,) = parse_levels(text.format(a=a, b=b, end=a + b, c=b + more, v=level), MAX_LEVEL)
     numbers = np.arange(100)
     levels, _ = levels_at([change], base, numbers, numbers / 25)
     assert levels.tolist() == [naive(change, base, number) for number in range(100)]
 
 
 def test_the_last_of_overlapping_changes_holds_and_is_named():
-    changes = parse_levels("sudden:at=2,level=3; sudden:at=4,level=0; recurring:every=6,for=1,level=9")
+    changes = parse_levels("level=3@#2..; level=0@#4..; level=9@#6..#7/#6", MAX_LEVEL)
     levels, which = levels_at(changes, 1, np.arange(8), np.arange(8.0))
     assert levels.tolist() == [1, 1, 3, 3, 0, 0, 9, 0]
     assert which.tolist() == [-1, -1, 0, 0, 1, 1, 2, 1]
 
 
 def test_times_count_event_time_from_the_first_image():
-    levels, _ = levels_at(parse_levels("sudden:at=2s,level=3"), 0, np.arange(6), np.arange(6) * 0.5)
+    levels, _ = levels_at(parse_levels("level=3@2s..", MAX_LEVEL), 0, np.arange(6), np.arange(6) * 0.5)
     assert levels.tolist() == [0, 0, 0, 0, 3, 3]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no change"),
-        ("slowly:at=3,level=2", "expected a change like sudden:at=500,level=3"),
-        ("sudden:at=3", "sudden needs level"),
-        ("sudden:at=3,level=10", "a level from 0 to 9 is expected, not '10'"),
-        ("sudden:at=3,level=2,level=3", "sudden has at, level, each once"),
-        ("sudden:from=3,level=2", "sudden has at, level, each once"),
-        ("sudden:at=soon,level=2", "at: 'soon' is not a duration"),
-        ("gradual:from=3,over=0,level=2", "over must be above 0"),
-        ("recurring:every=500,for=600,level=2", "for must be less than every"),
-        ("recurring:every=500,for=2s,level=2", "both images or both times"),
+        ("; ", "holds no change; expected one like level=3@#400.."),
+        ("level=2", "like level=3@#400.."),
+        ("level=10@#3..", "a level from 0 to 9 is expected, not 10"),
+        ("level=-1@#3..", "'level=-1' is no effect"),
+        ("flow:level=2@#3..", "is of whole images and takes no channel"),
+        ("flow:mean+2sd@1h..", "images change by their level; expected a change like level=3@#400.."),
+        ("level=2@soon..", "'soon' is not a duration"),
+        ("level=2@#3..~#0", "a transition takes more than 0"),
+        ("level=2@#0..#600/#500", "longer than its period"),
+        ("level=2@#0..2s/#500", "all times or all event numbers"),
     ],
 )
 def test_a_mistake_in_a_schedule_names_what_was_expected(text, message):
     with pytest.raises(SettingsError, match=message):
-        parse_levels(text)
+        parse_levels(text, MAX_LEVEL)

@@ -16,8 +16,8 @@ from producers.images.find import find_images
 from producers.images.idx import MAX_BYTES, read_idx
 from producers.images.options import ImageOptions
 from producers.images.pictures import read_folder, read_picture
-from producers.sessions.left_out import LeftOut
 from stream_app.errors import SourceError
+from stream_app.tables.left_out import LeftOut
 
 
 def idx(values):

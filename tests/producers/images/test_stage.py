@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from producers.images import ImageOptions, ImageSource, Stage, parse_levels
-from producers.images.sample import sample_digits
+from producers.drift import parse_levels
+from producers.images import MAX_LEVEL, ImageOptions, ImageSource, Stage
+from producers.images.find import sample_digits
 from producers.remote import Remote
 from stream_app.core.image_features import FEATURES, measure
 from stream_app.errors import SourceError
@@ -24,7 +25,7 @@ def stage(source, options=None, drift="", remote=None, seed=0):
         options or ImageOptions(),
         source.embedding,
         source.model,
-        parse_levels(drift) if drift else (),
+        parse_levels(drift, MAX_LEVEL) if drift else (),
         seed,
         remote or Remote("camera-1"),
     )
@@ -94,7 +95,7 @@ def _first_trees(forest, count):
 @given(st.integers(1, 100), st.sampled_from([0.0, 0.04, 0.5, 60.0]), st.sampled_from([0.0, 0.3]))
 def test_borders_of_batches_do_not_matter(few, block, delay, missing):
     options = ImageOptions(label_delay=delay, missing_labels=missing)
-    drift = "gradual:from=10,over=50,level=9"
+    drift = "level=9@#10..~#50"
     assert raw(replace(few, block=block), options, drift) == raw(few, options, drift)
 
 
@@ -122,9 +123,9 @@ def test_labels_may_be_missing_or_left_away(source):
 
 
 def test_a_schedule_makes_images_worse_and_says_so(few):
-    camera = parted(few, None, "sudden:at=60,level=7")[0]
+    camera = parted(few, None, "level=7@#60..")[0]
     assert [e["labels"]["level"] for e in camera] == [0] * 60 + [7] * 40
-    assert [e["labels"].get("drift") for e in camera] == [None] * 60 + ["sudden:at=60,level=7"] * 40
+    assert [e["labels"].get("drift") for e in camera] == [None] * 60 + ["level=7@#60.."] * 40
     clean = parted(few)[0]
     assert camera[:60] == [{**e, "labels": {"level": 0}} for e in clean[:60]]
     assert np.mean([e["values"]["noise"] for e in camera[60:]]) > 3 * np.mean(
@@ -134,7 +135,7 @@ def test_a_schedule_makes_images_worse_and_says_so(few):
 
 def test_a_level_that_is_said_holds_from_the_next_images_on(few):
     remote = Remote("camera-1")
-    batches = stage(few, None, "sudden:at=0,level=2", remote)(replace(few, block=20).batches())
+    batches = stage(few, None, "level=2@#0..", remote)(replace(few, block=20).batches())
     levels = []
     for number, batch in enumerate(batches):
         levels += [e["labels"]["level"] for e in map(json.loads, batch.encode()) if "values" in e]

@@ -1,0 +1,70 @@
+"""Options that several commands share: a dataclass in a command's signature stands for an option a field."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from inspect import Parameter, Signature
+from typing import Any, get_type_hints
+
+__all__ = ["expand_groups"]
+
+
+def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with an option for each field of the dataclasses among its parameters.
+
+    Typer reads options from a signature. The dataclasses are made of the options when the command is called.
+
+    Parameters
+    ----------
+    command : callable
+        Its parameters are what Typer takes, or dataclasses whose fields are.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Pace:
+    ...     speed: str = "max"
+    ...     rate: float | None = None
+    >>> def replay(path: str, *, pace: Pace) -> None:
+    ...     print(path, pace)
+    >>> inspect.signature(expand_groups(replay))
+    <Signature (path: str, *, speed: str = 'max', rate: float | None = None)>
+    >>> expand_groups(replay)(path="a.csv", speed="60x", rate=None)
+    a.csv Pace(speed='60x', rate=None)
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {}
+    parameters: list[Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        hint = hints[name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            groups[name] = hint
+            parameters += _options(hint)
+        else:
+            parameters.append(parameter.replace(annotation=hint))
+
+    @functools.wraps(command)
+    def call(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    # What `inspect` and Typer look at, in place of the signature of the function that is wrapped.
+    vars(call)["__signature__"] = Signature(parameters)
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _options(group: type[Any]) -> list[Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(group)
+    ]

@@ -1,0 +1,179 @@
+"""A replay from its options to the closing summary, whatever kind of stream it is of."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import typer
+from rich.console import Console
+
+from producers.batch import EventBatch, Source
+from producers.pacing import Pace, parse_speed
+from producers.progress import Progress, progress_for
+from producers.remote import Remote
+from producers.replay import Replay, Summary, run
+from producers.resume import default_path
+from stream_app.cli.loop import run as run_loop
+from stream_app.cli.options import broker_of, settings_of
+from stream_app.cli.replay.options import ReplayOptions
+from stream_app.errors import SettingsError
+from stream_app.events import Topics
+from stream_app.kinds import KINDS
+from stream_app.settings import KafkaSettings, Settings
+
+__all__ = ["Change", "Opened", "absolute", "replay"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+Change: TypeAlias = Callable[[Iterator[Any]], Iterator[EventBatch]]
+"""Takes the batches of one replay in order, gives those that are sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A source that is to be replayed.
+
+    Parameters
+    ----------
+    source : Source
+        Its events.
+    kinds : tuple of str
+        Kinds of the streams that its events are of, in the order of the batches' routes.
+    keys : tuple of str
+        What its events are keyed by: one, and several of them.
+    place : sequence of str
+        Paths, or a name of what is no file; tells the states of replays apart.
+    change : callable
+        Makes, for one run, what changes the source's batches on their way; or gives None.
+    settings : str
+        Whatever else decides on the events.
+    share : float
+        Events that are sent for each of the source, about.
+    remote : Remote or None
+        What is said to the replay while it runs; None where nothing can be.
+    """
+
+    source: Source
+    kinds: tuple[str, ...]
+    keys: tuple[str, str]
+    place: Sequence[str]
+    change: Callable[[], Change | None] = lambda: None
+    settings: str = ""
+    share: float = 1.0
+    remote: Remote | None = None
+
+
+def replay(options: ReplayOptions, kind: str, open_source: Callable[[Pace, Progress], Opened]) -> None:
+    """Replay, print a summary, and exit with 130 where Ctrl-C has ended it.
+
+    Parameters
+    ----------
+    options : ReplayOptions
+    kind : str
+        For messages.
+    open_source : callable
+        Finds what is to be replayed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If an option makes no sense.
+    StreamgaugeError
+        If something cannot be read or sent.
+    """
+    settings = settings_of(options.config, kafka=options.kafka)
+    progress = progress_for(Console(stderr=True), f"replaying {kind}", quiet=options.quiet)
+    try:
+        pace = Pace(parse_speed(options.speed), options.rate, options.max_gap)
+        servers = broker_of(settings)
+        opened = open_source(pace, progress)
+        plan = _plan(options, settings, servers, pace, opened)
+        opened.change()  # mistakes in the schedule are reported before anything is sent
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    summary = _run(plan, progress)
+    if options.as_json:
+        typer.echo(msgspec.json.encode(asdict(summary)).decode())
+    elif not options.quiet:
+        typer.echo(_sentence(summary, opened.keys))
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _plan(
+    options: ReplayOptions, settings: Settings, servers: KafkaSettings, pace: Pace, opened: Opened
+) -> Replay:
+    topics = [_topic(kind, settings) for kind in opened.kinds]
+    if options.topic is not None:
+        topics[0] = options.topic
+    state = options.state
+    if state is None:
+        state = default_path(servers.bootstrap, *topics, opened.kinds[0], *opened.place)
+    return Replay(
+        source=opened.source,
+        kafka=servers,
+        topics=tuple(topics),
+        partitions=options.partitions,
+        pace=pace,
+        loop=options.loop,
+        limit=options.limit,
+        change=opened.change,
+        share=opened.share,
+        settings=opened.settings,
+        state=state,
+        resume=options.resume,
+        control=None if opened.remote is None else Topics(settings.prefix).control,
+        remote=opened.remote or Remote(""),
+    )
+
+
+def _topic(kind: str, settings: Settings) -> str:
+    """Return the topic that the monitor file's only stream of a kind reads, or the usual one."""
+    streams = [stream for stream in settings.streams.values() if stream.kind == kind]
+    named = streams[0].topic if len(streams) == 1 else None
+    return named or KINDS[kind].topic(Topics(settings.prefix))
+
+
+def absolute(paths: Sequence[str]) -> list[str]:
+    """Return paths as they are called from any directory."""
+    return [str(Path(path).absolute()) for path in paths]
+
+
+def _run(plan: Replay, progress: Progress) -> Summary:
+    """Run to the end or to Ctrl-C; a second Ctrl-C stops at once."""
+    # What aiokafka would log of a broker that is away is told by our own error.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+    async def main() -> Summary:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def interrupt() -> None:
+            stop.set()
+            progress.note("stopping; what is on its way will arrive")
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupt)
+        return await run(plan, progress=progress, stop=stop)
+
+    return run_loop(main())
+
+
+def _sentence(summary: Summary, keys: tuple[str, str]) -> str:
+    before = f", after {summary.before:,} before" if summary.before else ""
+    one, several = keys
+    sources = f"1 {one}" if summary.sources == 1 else f"{summary.sources:,} {several}"
+    into = " and ".join(f"{topic} ({count} partitions)" for topic, count in summary.topics.items())
+    left = "".join(f"\nleft out {count:,}: {reason}" for reason, count in summary.left_out.items())
+    return (
+        f"{'interrupted: ' if summary.interrupted else ''}replayed {summary.events:,} events of {sources} into "
+        f"{into}{before} in {summary.seconds:.1f} s: "
+        f"{summary.rate:,.0f} a second{left}"
+    )

@@ -1,0 +1,119 @@
+"""First and last offsets of partitions, asked outside any group over a connection of its own.
+
+The connection on which a consumer reads is no place for a question: Kafka answers in turn, and holds a fetch that
+finds nothing until something comes. A worker that starts would wait a second for each.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError
+from faust.types import TP
+
+from stream_app.errors import BrokerUnavailableError
+from stream_app.kafka import consumer_options, refusal
+from stream_app.settings import KafkaSettings
+
+__all__ = ["PartitionOffsets"]
+
+T = TypeVar("T")
+
+
+class PartitionOffsets:
+    """Asks Kafka about topics and their partitions, one question at a time.
+
+    Parameters
+    ----------
+    settings : KafkaSettings
+        Servers and credentials.
+    timeout : float
+        Seconds that an answer may take.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, timeout: float = 6.0) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._consumer: AIOKafkaConsumer | None = None
+        # One that fails closes the connection, which must not happen under another; nor may that use one that still opens.
+        self._asking = asyncio.Lock()
+
+    async def ends(
+        self, topics: Collection[str], partitions: Collection[TP]
+    ) -> tuple[set[str], Mapping[TP, int]]:
+        """Return the topics that are missing, and the end of each partition of the others.
+
+        Raises
+        ------
+        KafkaError, OSError, TimeoutError
+            If Kafka does not answer.
+        BrokerError
+            If it answers, and refuses us.
+        """
+
+        async def ask(consumer: Any) -> tuple[set[str], Mapping[TP, int]]:
+            missing = set(topics) - await consumer.topics()
+            asked = [TopicPartition(*tp) for tp in partitions if tp.topic not in missing]
+            ends = await consumer.end_offsets(asked) if asked else {}
+            return missing, {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+        return await self._ask(ask)
+
+    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, tuple[int, int]]:
+        """Return for each the first offset that is kept and the one after the last.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            If Kafka does not answer.
+        BrokerError
+            If it answers, and refuses us.
+        """
+        asked = [TopicPartition(*tp) for tp in partitions]
+
+        async def ask(consumer: Any) -> Mapping[TP, tuple[int, int]]:
+            begins, ends = await asyncio.gather(
+                consumer.beginning_offsets(asked), consumer.end_offsets(asked)
+            )
+            return {TP(tp.topic, tp.partition): (begins[tp], ends[tp]) for tp in asked}
+
+        try:
+            return await self._ask(ask)
+        except (KafkaError, OSError, TimeoutError) as error:
+            names = ", ".join(f"{tp.topic}/{tp.partition}" for tp in partitions)
+            raise BrokerUnavailableError(f"Kafka does not tell where {names} begin: {error!r}") from error
+
+    async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        async with self._asking:
+            return await self._ask_now(question)
+
+    async def _ask_now(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout):
+                if self._consumer is None:
+                    self._consumer = AIOKafkaConsumer(
+                        request_timeout_ms=int(self._timeout * 1000), **consumer_options(self._settings)
+                    )
+                    await self._consumer.start()
+                return await question(self._consumer)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.close()
+            # Clients only say that they cannot connect; a login that is refused now would be waited for in vain.
+            if isinstance(error, KafkaConnectionError):
+                refused = await refusal(self._settings)
+                if refused is not None and not isinstance(refused, BrokerUnavailableError):
+                    raise refused from error
+            raise
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await consumer.stop()

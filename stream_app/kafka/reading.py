@@ -1,0 +1,128 @@
+"""Reading what a topic holds now, from one offset to another, and then being done."""
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.kafka.clients import reach
+from stream_app.kafka.options import consumer_options
+from stream_app.kafka.topics import ensure_topics
+from stream_app.settings import KafkaSettings
+
+__all__ = ["TopicReader", "reading"]
+
+_PATIENCE_SECONDS = 20.0
+"""Without a record or an answer for so long the broker counts as gone."""
+
+_POLL_MS = 500
+
+
+class TopicReader:
+    """Reads parts of topics; made by `reading`.
+
+    Parameters
+    ----------
+    kafka : KafkaSettings
+        Address of the broker, named in errors.
+    consumer : AIOKafkaConsumer
+        Started, without a group.
+    """
+
+    def __init__(self, kafka: KafkaSettings, consumer: AIOKafkaConsumer) -> None:
+        self.kafka = kafka
+        self._consumer = consumer
+        self._partitions: dict[str, int] = {}
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has.
+
+        Raises
+        ------
+        BrokerError
+            If it is not there.
+        """
+        if topic not in self._partitions:
+            with _kafka_errors(self.kafka, topic):
+                known = await self._consumer.topics()
+            if topic not in known:
+                raise BrokerError(
+                    f"Kafka at {self.kafka.bootstrap} has no topic {topic}; is the prefix right?"
+                )
+            self._partitions |= await ensure_topics(self.kafka, {topic: 1}, create=False)
+        return self._partitions[topic]
+
+    async def spans(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return the first offset of each partition, and the one after its last."""
+        tps = [TopicPartition(topic, p) for p in range(await self.partitions(topic))]
+        with _kafka_errors(self.kafka, topic):
+            begins = await self._consumer.beginning_offsets(tps)
+            ends = await self._consumer.end_offsets(tps)
+        return {tp.partition: (begins[tp], ends[tp]) for tp in tps}
+
+    async def between(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> AsyncIterator[Any]:
+        """Yield the records of each partition from an offset to before another, in the order of a partition.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            If the broker stops answering.
+        """
+        ends = {TopicPartition(topic, p): end for p, (begin, end) in spans.items() if begin < end}
+        if not ends:
+            return
+        self._consumer.assign(list(ends))
+        for tp in ends:
+            self._consumer.seek(tp, spans[tp.partition][0])
+        behind, heard = set(ends), time.monotonic()
+        while behind:
+            with _kafka_errors(self.kafka, topic):
+                found = await self._consumer.getmany(*behind, timeout_ms=_POLL_MS)
+                # Not every offset holds a record: the end is where the position says so.
+                behind = {tp for tp in behind if await self._consumer.position(tp) < ends[tp]}
+            if found:
+                heard = time.monotonic()
+            elif behind and time.monotonic() - heard > _PATIENCE_SECONDS:
+                raise BrokerUnavailableError(
+                    f"Kafka at {self.kafka.bootstrap}: topic {topic}: nothing came for {_PATIENCE_SECONDS:.0f} s"
+                )
+            for tp, records in found.items():
+                for record in records:
+                    if record.offset < ends[tp]:
+                        yield record
+
+
+@contextmanager
+def _kafka_errors(kafka: KafkaSettings, topic: str) -> Iterator[None]:
+    """Turn errors of the client into ours."""
+    try:
+        yield
+    except KafkaError as error:
+        kind = BrokerUnavailableError if error.retriable else BrokerError
+        raise kind(f"Kafka at {kafka.bootstrap}: topic {topic} cannot be read: {error}") from error
+
+
+@asynccontextmanager
+async def reading(kafka: KafkaSettings) -> AsyncIterator[TopicReader]:
+    """Connect a reader for as long as the body runs.
+
+    Raises
+    ------
+    BrokerError
+        If no broker answers.
+    """
+
+    def make() -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            **consumer_options(kafka), enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+
+    consumer = await reach(kafka, make, lambda c: c.stop())
+    try:
+        yield TopicReader(kafka, consumer)
+    finally:
+        await consumer.stop()

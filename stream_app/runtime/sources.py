@@ -1,0 +1,158 @@
+"""The agent of a stream whose sources are monitored independently: decoding, restoring, monitoring, writing."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from stream_app.events import ReadingDecoder, Rejected
+from stream_app.monitors.base import Delivery
+from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.effects import Effects, has_no_effects
+from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
+from stream_app.runtime.outages import Outages
+from stream_app.runtime.partition import OwnedPartition, Partition
+from stream_app.runtime.partitions import Partitions
+from stream_app.store import FeatureWriter
+
+__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder", "record_times"]
+
+_FORGOTTEN_AT_ONCE = 1000
+"""Sources that expired or are too many and are removed by one checkpoint; the others wait for the next."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """A batch after decoding.
+
+    Parameters
+    ----------
+    events : Delivery
+        The valid ones.
+    rejected : list of (record, Rejected)
+        The others.
+    bad : list of bool
+        For each record in order, whether it was rejected.
+    """
+
+    events: Delivery
+    rejected: list[tuple[Any, Rejected]]
+    bad: list[bool]
+
+
+Decode = Callable[[list[Any]], Decoded]
+"""Decodes and validates records."""
+
+
+def reading_decoder(
+    translate: Callable[[bytes | None], bytes | None] | None = None, *, categories: Sequence[str] = ()
+) -> Decode:
+    """Make what decodes readings of sensors; it remembers the channels that each source names.
+
+    Parameters
+    ----------
+    translate : callable, optional
+        Returns the JSON of a reading for a record's value that has another form; anything else where there is none, which
+        is rejected. Dead letters hold the record as it came.
+    categories : sequence of str
+        Channels whose values may be texts.
+    """
+    decoder = ReadingDecoder(categories)
+
+    def decode(records: list[Any]) -> Decoded:
+        values = [record.value for record in records]
+        events, rejected = decoder.decode(
+            values if translate is None else [translate(value) for value in values],
+            [record.key for record in records],
+            [record.offset for record in records],
+            record_times(records),
+        )
+        bad = [False] * len(records)
+        for place, _ in rejected:
+            bad[place] = True
+        return Decoded(events, [(records[place], why) for place, why in rejected], bad)
+
+    return decode
+
+
+def record_times(records: list[Any]) -> list[float]:
+    """Return the times of records in epoch seconds."""
+    # Very old records have no time of their own: nothing then is too far in the future.
+    return [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
+
+
+class SourceAgent(StreamAgent[Partition]):
+    """Processes the batches of a stream whose sources are monitored independently.
+
+    For its other parameters see `StreamAgent`.
+
+    Parameters
+    ----------
+    decode : callable
+        Makes arrivals of records.
+    effects : Effects
+        Where alerts and dead letters go.
+    features : FeatureWriter
+        Where live features go.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        topic: str,
+        partitions: Partitions,
+        limit: BadInputLimit,
+        *,
+        decode: Decode,
+        effects: Effects,
+        features: FeatureWriter,
+        outages: Outages,
+        **rest: Any,
+    ) -> None:
+        super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
+        self._effects = effects
+        self._decode = decode
+        self._features = LiveFeatures(topic, partitions, features, outages)
+
+    async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
+        begin = time.perf_counter()
+        decoded = self._decode(records)
+        events = decoded.events
+        decoding = time.perf_counter() - begin
+        absent = partition.absent(events.sources)
+        if absent:
+            await self._outages.retry_until_available(lambda: self._partitions.restore(partition, absent))
+        begin = time.perf_counter()
+        outcomes = partition.update(events) if len(events.offsets) else []
+        self._took(len(records), decoding + time.perf_counter() - begin)
+        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+        letters = self._letters(records, decoded.rejected, refusals)
+        if letters or not all(map(has_no_effects, outcomes)):
+            await self._outages.retry_until_available(
+                lambda: self._effects.write(partition, outcomes, letters)
+            )
+        return decoded.bad
+
+    async def _prepare(self, partition: OwnedPartition) -> None:
+        """Forget what is too old or too much; its alerts end before its state is removed."""
+        mine = cast(Partition, partition)
+        mine.expire(_FORGOTTEN_AT_ONCE)
+        await self._effects.end_forgotten(mine)
+        # A few do not hold up anything; of many the checkpoint says that they wait.
+        waiting = [source for source in mine.waiting if source in mine.monitor]
+        if len(waiting) <= AT_ONCE:
+            await self._features.flush(mine, waiting)
+
+    async def _write_waiting(self) -> None:
+        share = self._partitions.share
+        for partition in self._mine():
+            # What is to leave memory would have to be read back for its features.
+            leaving = cast(Partition, partition).surplus(share)
+            if leaving:
+                await self._features.flush(cast(Partition, partition), leaving)
+        self._partitions.evict()
+        await self._features.write(idle=lambda: not (self._worked or self.busy))
+
+    async def _write_last(self, partition: OwnedPartition) -> None:
+        await self._features.flush(cast(Partition, partition))

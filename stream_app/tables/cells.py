@@ -1,0 +1,359 @@
+"""What a cell says: a number, a moment, a text, a label, an object, or nothing; by itself or as a column.
+
+What reads a column comes in two forms. `numbers`, `times` and `labels` raise at the first cell that makes no sense and
+name its place. `mark_numbers`, `mark_times`, `mark_texts`, `mark_objects` and `mark_entities` mark such cells, so that
+their rows can be left out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import isnan
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.errors import SourceError
+from stream_app.events import parse_event_time
+from stream_app.events.sensor import MAX_NAME, MAX_TS
+
+__all__ = [
+    "Entities",
+    "Label",
+    "LabelColumn",
+    "Where",
+    "as_labels",
+    "as_object",
+    "as_text",
+    "is_missing",
+    "is_number",
+    "is_time",
+    "labels",
+    "mark_entities",
+    "mark_numbers",
+    "mark_objects",
+    "mark_texts",
+    "mark_times",
+    "moment",
+    "numbers",
+    "read_each",
+    "times",
+]
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Label: TypeAlias = str | float | bool | None
+LabelColumn: TypeAlias = npt.NDArray[np.object_]
+"""Texts or labels, None where there is none; shape (n,)."""
+Where: TypeAlias = Callable[[int], str]
+"""Turns a row of a block into ``file:line`` for a message."""
+Entities: TypeAlias = tuple[tuple[str, ...], IntArray, Mapping[str, BoolArray]]
+
+T = TypeVar("T")
+
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+_REFUSED = {
+    -1: "no entity",
+    -2: f"entity of more than {MAX_NAME} characters",
+    -3: "entity with unprintable characters",
+    -4: "entity that is a list or an object",
+}
+_PLAIN: set[type] = {str, int, float, bool, datetime, date, Decimal}
+
+# Epoch numbers tell their unit by their size: seconds until 2099 are below the first bound, milliseconds
+# since 1971 below the second, and so on.
+_UNITS = ((4.2e9, 1.0), (4.2e12, 1e-3), (4.2e15, 1e-6), (4.2e18, 1e-9))
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether nothing was measured: empty, NA, NaN, null or none, in any case."""
+    return (
+        cell is None
+        or (isinstance(cell, float) and isnan(cell))
+        or (isinstance(cell, str) and cell.strip().casefold() in _MISSING)
+    )
+
+
+def is_number(cell: Any) -> bool:
+    """Whether the cell is a number or missing."""
+    if isinstance(cell, bool | int | float) or is_missing(cell):
+        return True
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def is_time(cell: Any) -> bool:
+    """Whether the cell is a moment in one of the forms that `times` reads."""
+    try:
+        moment(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def moment(cell: Any, form: str | None = None) -> float:
+    """Read one moment into epoch seconds.
+
+    Parameters
+    ----------
+    cell : any
+        In one of the forms that `times` reads.
+    form : str or None
+        How the cell is written, in the words of ``strptime``, where it is none of these forms.
+
+    Raises
+    ------
+    ValueError
+        When it is no moment between 1970 and 2099.
+
+    Examples
+    --------
+    >>> moment("1970-01-02 00:00:00"), moment("19700102", "%Y%m%d")
+    (86400.0, 86400.0)
+    """
+    if form is not None:
+        read = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 without an offset UTC is meant
+        return parse_event_time((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
+    if isinstance(cell, datetime):
+        return parse_event_time((cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp())
+    if isinstance(cell, date):
+        return parse_event_time(cell.isoformat())
+    if isinstance(cell, str):
+        cell = cell.strip()
+        try:
+            cell = float(cell)
+        except ValueError:
+            return parse_event_time(cell)
+    if not isinstance(cell, bool) and isinstance(cell, int | float):
+        for bound, unit in _UNITS:
+            if abs(cell) < bound:
+                return parse_event_time(cell * unit)
+    raise ValueError(f"{str(cell)[:40]!r} is no moment between 1970 and 2099")
+
+
+def as_labels(values: Sequence[Label]) -> LabelColumn:
+    """Return a column of texts or labels that keeps each value's own type."""
+    column = np.empty(len(values), dtype=np.object_)
+    column[:] = list(values)
+    return column
+
+
+def as_object(cell: Any) -> Mapping[str, Any]:
+    """Return an object, given as such or as JSON; an empty one for anything else.
+
+    Examples
+    --------
+    >>> as_object('{"age": 31}'), as_object("31")
+    ({'age': 31}, {})
+    """
+    return _object(cell) or {}
+
+
+def as_text(cell: Any) -> str | None:
+    """Return a cell as the text that labels have on the wire, None for a missing one; a whole number has no point.
+
+    Examples
+    --------
+    >>> as_text(3.0), as_text(True), as_text(" cat "), as_text("NA")
+    ('3', 'true', 'cat', None)
+    """
+    if is_missing(cell):
+        return None
+    text = _text(cell)
+    return str(cell).strip() if text is None else text
+
+
+def numbers(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
+    """Read a column of numbers; missing cells become NaN.
+
+    Raises
+    ------
+    SourceError
+        At a cell that is neither a finite number nor missing.
+    """
+    out, bad = mark_numbers(cells)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise SourceError(
+            f"{where(row)}: column {column!r}: {str(cells[row])[:40]!r} is not a number; leave the column out of the channels"
+        )
+    endless = np.flatnonzero(np.isinf(out))
+    if len(endless):
+        raise SourceError(f"{where(int(endless[0]))}: column {column!r}: infinity is no measurement")
+    return out
+
+
+def times(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
+    """Read a column of moments into epoch seconds.
+
+    Epoch seconds, milliseconds, microseconds or nanoseconds (told apart by size), RFC 3339, and
+    ``YYYY-MM-DD HH:MM:SS``; without an offset UTC is meant.
+
+    Raises
+    ------
+    SourceError
+        At a cell that is no moment between 1970 and 2099.
+    """
+    out = np.empty(len(cells), dtype=np.float64)
+    if cells and all(type(cell) is datetime for cell in cells):
+        out[:] = [(cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp() for cell in cells]
+        if out.min() >= 0.0 and out.max() < MAX_TS:
+            return out
+    for row, cell in enumerate(cells):
+        try:
+            out[row] = moment(cell)
+        except ValueError as error:
+            raise SourceError(f"{where(row)}: column {column!r}: {error}") from None
+    return out
+
+
+def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
+    """Read a column of ground truth: numbers as numbers, anything else as text, missing cells as None.
+
+    Raises
+    ------
+    SourceError
+        At a cell that is a list or an object.
+    """
+    out: list[Label] = []
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            out.append(None)
+        elif isinstance(cell, bool):
+            out.append(cell)
+        elif isinstance(cell, str | int | float):
+            number = float(cell) if is_number(cell) else None
+            out.append(str(cell) if number is None or not np.isfinite(number) else _whole(number))
+        else:
+            raise SourceError(f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is no label")
+    return out
+
+
+def mark_entities(cells: Sequence[Any], clean: Callable[[str], str], anonymous: str | None) -> Entities:
+    """Give a number to each entity, in order of their first row.
+
+    Parameters
+    ----------
+    cells : sequence
+    clean : callable
+        Takes the text of a cell, gives the entity.
+    anonymous : str or None
+        Entity of rows without one.
+
+    Returns
+    -------
+    names : tuple of str
+    codes : ndarray of int (n,)
+        Index into `names`; below zero where the cell is no entity.
+    bad : mapping of reason to ndarray of bool (n,)
+        Rows that cannot be used.
+    """
+    index: dict[str, int] = {}
+
+    def code(cell: Any) -> int:
+        text = "" if is_missing(cell) else _text(cell)
+        if text is None:
+            return -4
+        name = clean(text) or anonymous or ""
+        if not name:
+            return -1
+        if len(name) > MAX_NAME:
+            return -2
+        return index.setdefault(name, len(index)) if name.isprintable() else -3
+
+    codes = np.array(read_each(cells, code), dtype=np.int64)
+    return tuple(index), codes, {reason: codes == number for number, reason in _REFUSED.items()}
+
+
+def mark_times(cells: Sequence[Any], form: str | None) -> FloatArray:
+    """Read moments into epoch seconds; NaN where there is none."""
+
+    def read(cell: Any) -> float:
+        try:
+            return moment(cell, form)
+        except (ValueError, OverflowError):
+            return float("nan")
+
+    return np.array(read_each(cells, read), dtype=np.float64)
+
+
+def mark_numbers(cells: Sequence[Any]) -> tuple[FloatArray, BoolArray]:
+    """Read numbers, NaN where there is none; and which cells are something else."""
+    try:
+        # Nearly every column is all numbers, and this reads it four times as fast as cell by cell.
+        return np.array(list(map(float, cells)), dtype=np.float64), np.zeros(len(cells), dtype=np.bool_)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    out = np.full(len(cells), np.nan)
+    bad = np.zeros(len(cells), dtype=np.bool_)
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            continue
+        try:
+            out[row] = float(cell)
+        except OverflowError:
+            out[row] = np.inf
+        except (TypeError, ValueError):
+            bad[row] = True
+    return out, bad
+
+
+def mark_texts(cells: Sequence[Any], longest: int) -> tuple[LabelColumn, BoolArray]:
+    """Read texts, None where there is none; and which cells are too long or lists or objects."""
+
+    def read(cell: Any) -> str | None:
+        return "" if cell is None else _text(cell)
+
+    read_cells = read_each(cells, read)
+    bad = np.array([text is None or len(text) > longest for text in read_cells], dtype=np.bool_)
+    return as_labels([text or None for text in read_cells]), bad
+
+
+def mark_objects(cells: Sequence[Any]) -> tuple[list[dict[str, Any] | None], BoolArray]:
+    """Read cells that hold an object each, as such or as JSON; and which cells hold something else."""
+    found = [_object(cell) for cell in cells]
+    bad = [
+        one is None and cell is not None and not (isinstance(cell, str) and not cell.strip())
+        for one, cell in zip(found, cells, strict=True)
+    ]
+    return found, np.array(bad, dtype=np.bool_)
+
+
+def read_each(cells: Sequence[Any], read: Callable[[Any], T]) -> list[T]:
+    """Read every cell, equal ones once; `read` decides by the cell alone."""
+    kinds = set(map(type, cells)) - {type(None)}
+    if len(kinds) > 1 or not kinds <= _PLAIN:
+        return [read(cell) for cell in cells]
+    # Entities, times and most texts come again and again.
+    known = {cell: read(cell) for cell in dict.fromkeys(cells)}
+    return [known[cell] for cell in cells]
+
+
+def _text(cell: Any) -> str | None:
+    """Return a cell as a text, whole numbers without a decimal point; None for what is no text."""
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, float):
+        return "" if isnan(cell) else str(int(cell)) if cell.is_integer() else str(cell)
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return str(cell) if isinstance(cell, int | date | Decimal) else None
+
+
+def _object(cell: Any) -> dict[str, Any] | None:
+    if isinstance(cell, str):
+        try:
+            cell = msgspec.json.decode(cell)
+        except msgspec.DecodeError:
+            return None
+    return cell if isinstance(cell, dict) else None
+
+
+def _whole(number: float) -> float:
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number

@@ -1,0 +1,174 @@
+"""Files read as a whole: all cells by column, and where each row stands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.errors import SourceError
+from stream_app.tables.cells import as_object, as_text, labels
+from stream_app.tables.columns import listed
+from stream_app.tables.files import find_tables
+from stream_app.tables.table import BLOCK
+
+__all__ = ["WholeTable", "read_whole"]
+
+Cells: TypeAlias = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WholeTable:
+    """All rows of some files, in their order; make it with `read_whole`.
+
+    Parameters
+    ----------
+    columns : dict of str to list, length n
+        Cells as the files have them, by column; None where a file has no such column.
+    files : list of str, length n
+        Path of the file of each row.
+    lines : list of int, length n
+        Line (or row) of each row in its file, counted from 1.
+    """
+
+    columns: dict[str, Cells]
+    files: list[str]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def where(self, row: int) -> str:
+        """Name file and line of a row."""
+        return f"{self.files[row]}:{self.lines[row]}"
+
+    def find(self, named: str | None, usual: Iterable[str], option: str) -> str | None:
+        """Return the column that the user named, else the one with a usual name, if there is one.
+
+        Raises
+        ------
+        SourceError
+            If there is no column of the name, or several have a usual one; names those there are.
+        """
+        if named is not None:
+            if named not in self.columns:
+                raise SourceError(
+                    f"{self.files[0]}: {option}: no column {named!r}; there is {listed(self.columns)}"
+                )
+            return named
+        found = [name for name in sorted(usual) if name in self.columns]
+        if len(found) > 1:
+            raise SourceError(
+                f"{self.files[0]}: {' and '.join(map(repr, found))} both fit; choose one with {option}"
+            )
+        return found[0] if found else None
+
+    def need(
+        self, named: str | None, usual: Iterable[str], option: str, what: str, otherwise: str = ""
+    ) -> str:
+        """Return the column that the user named, else the one with a usual name.
+
+        Parameters
+        ----------
+        named : str or None
+            What the user named.
+        usual : iterable of str
+            Names that are taken where the user named none.
+        option, what, otherwise : str
+            For messages: the option that names it, what it holds, what else the user can do.
+
+        Raises
+        ------
+        SourceError
+            If there is none, or several fit.
+        """
+        found = self.find(named, usual, option)
+        if found is None:
+            raise SourceError(
+                f"{self.files[0]}: no column looks like {what}; name it with {option}{otherwise} "
+                f"(there is {listed(self.columns)})"
+            )
+        return found
+
+    def labels(self, column: str) -> list[str | None]:
+        """Return a column as the texts that labels have on the wire, None where there is none.
+
+        Raises
+        ------
+        SourceError
+            At a cell that is a list or an object.
+        """
+        return [as_text(cell) for cell in labels(self.columns[column], column, self.where)]
+
+    def positions(self) -> npt.NDArray[np.int64]:
+        """Return how many rows of its file are before each row, shape (n,)."""
+        counts: dict[str, int] = {}
+        before = []
+        for file in self.files:
+            before.append(counts.get(file, 0))
+            counts[file] = before[-1] + 1
+        return np.array(before, dtype=np.int64)
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> "WholeTable":
+        """Return some of the rows."""
+        rows = np.flatnonzero(kept).tolist()
+        return WholeTable(
+            {name: [cells[row] for row in rows] for name, cells in self.columns.items()},
+            [self.files[row] for row in rows],
+            [self.lines[row] for row in rows],
+        )
+
+
+def read_whole(
+    paths: Sequence[str],
+    delimiter: str | None = None,
+    *,
+    spread: Sequence[str] = (),
+    source: str | None = None,
+) -> WholeTable:
+    """Read files into memory.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, directories and globs.
+    delimiter : str or None
+        Between the cells of CSV files; found in their first lines if None.
+    spread : sequence of str
+        Columns of objects, such as ``features`` of prediction events, whose keys become columns of their own.
+    source : str or None
+        Column to put the name of each row's file in, where there are several files without such a column.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read, or there are no rows.
+    """
+    whole = WholeTable({}, [], [])
+    tables = find_tables(paths, delimiter)
+    for table, name in tables:
+        for block in table.blocks(BLOCK):
+            columns = _spread(block.columns, spread)
+            if source is not None and len(tables) > 1:
+                columns.setdefault(source, [name] * len(block.lines))
+            for column in dict.fromkeys((*whole.columns, *columns)):
+                cells = whole.columns.setdefault(column, [None] * len(whole))
+                cells += columns.get(column) or [None] * len(block.lines)
+            whole.files.extend([table.label] * len(block.lines))
+            whole.lines.extend(block.lines)
+    if not len(whole):
+        raise SourceError(f"{', '.join(paths)}: no rows")
+    return whole
+
+
+def _spread(columns: Mapping[str, Sequence[Any]], groups: Sequence[str]) -> dict[str, Sequence[Any]]:
+    out: dict[str, Sequence[Any]] = {}
+    for column, cells in columns.items():
+        if column not in groups:
+            out[column] = cells
+            continue
+        inside = [as_object(cell) for cell in cells]
+        for name in dict.fromkeys(name for one in inside for name in one):
+            out[name] = [one.get(name) for one in inside]
+    return out

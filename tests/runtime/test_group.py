@@ -1,0 +1,82 @@
+"""A group that Kafka does not let a worker join ends the worker with the reason. The embedded broker takes any member."""
+
+import asyncio
+import time
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from conftest import REAL, eventually
+
+from stream_app.errors import BrokerError
+from stream_app.kafka import check_group, client_options
+from stream_app.runtime.worker import Worker
+
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(not REAL, reason="needs a broker with bounds")]
+
+
+def changed(settings, **worker):
+    return settings.model_copy(update={"worker": settings.worker.model_copy(update=worker)})
+
+
+async def reason(settings):
+    """What ends a worker within ten seconds."""
+    begin = time.monotonic()
+    with pytest.raises(BrokerError) as raised:
+        await asyncio.wait_for(Worker(settings).run(handle_signals=False), 30)
+    assert time.monotonic() - begin < 10
+    return str(raised.value)
+
+
+@pytest.fixture
+async def stranger(settings, make_topic):
+    """A member of the worker's group whose protocol is another one."""
+    topic = await make_topic("sensor.readings")
+    consumer = AIOKafkaConsumer(
+        topic,
+        **client_options(settings.kafka),
+        group_id=settings.worker.group,
+        partition_assignment_strategy=[RangePartitionAssignor],
+    )
+    await consumer.start()
+    await eventually(consumer.assignment)
+    yield consumer
+    await consumer.stop()
+
+
+async def test_a_session_timeout_outside_of_the_brokers_bounds(settings, make_topic):
+    await make_topic("sensor.readings")
+    said = await reason(changed(settings, session_timeout=2.0))
+    assert "takes session timeouts of 6 to" in said
+    assert "worker.session_timeout" in said
+
+
+@pytest.mark.usefixtures("stranger")
+async def test_members_of_another_protocol(settings):
+    said = await reason(settings)
+    assert f"group {settings.worker.group}" in said
+    assert "'range'" in said
+    assert "worker.group" in said
+
+
+async def test_what_nobody_saw_before_is_told_by_the_join(settings, stranger, monkeypatch):
+    async def unseen(*_):
+        pass
+
+    monkeypatch.setattr("stream_app.runtime.worker.check_group", unseen)
+    assert "members of another protocol" in await reason(settings)
+    assert "session timeout of 2 s" in await reason(
+        changed(settings, session_timeout=2.0, group=f"{settings.worker.group}.other")
+    )
+
+
+async def test_a_group_of_workers_may_be_joined(settings, store, make_topic):
+    await make_topic("sensor.readings")
+    worker = Worker(settings)
+    task = asyncio.create_task(worker.run(handle_signals=False))
+    try:
+        await eventually(lambda: worker.ready.is_set() and worker.health().ready)
+        await check_group(settings.kafka, settings.worker.group, settings.worker.session_timeout)
+    finally:
+        worker.stop()
+        await asyncio.wait_for(task, 20)
