@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from stream_app.cli.main import main
+from stream_app.cli.show import console
 
 NOW = 1_700_000_000
 NOWHERE = "127.0.0.1:1"
@@ -62,9 +63,13 @@ def run_into(place, monkeypatch, capsys):
     def run_into(file, command):
         with monkeypatch.context() as patch:
             patch.setattr("sys.stdout", file)
+            # After a closed pipe rich's console prints nothing more.
+            patch.setattr(console, "quiet", False)
             patch.setattr("sys.argv", ["streamgauge", *command])
             with pytest.raises(SystemExit) as ended:
                 main()
+        # What could not be written is kept, to be written with what comes next.
+        console._buffer.clear()
         with contextlib.suppress(BrokenPipeError):
             file.close()
         return ended.value.code, capsys.readouterr().err

@@ -89,3 +89,11 @@ def test_what_is_refused_says_how_far_it_is_behind():
     assert alert.context["seconds_behind"] == pytest.approx(HOUR + 99 - 31)
     assert "32 readings" in alert.summary
     assert "3668 s older" in alert.summary
+
+
+def test_a_source_that_was_never_on_time_is_told_by_the_time_of_its_records():
+    rows = [SensorRow("p", BEGIN + 2 * 24 * HOUR + i, {"x": 1.0}) for i in range(40)]
+    done = run(SensorStream(), rows, record_ts=[BEGIN + i for i in range(40)])
+    (alert,) = done.alerts
+    assert (alert.detector, alert.started_at) == ("quality.refused", BEGIN + 31)
+    assert "ahead of" in alert.summary

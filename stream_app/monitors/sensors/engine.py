@@ -139,10 +139,12 @@ def enter(
     intakes, sources, channels, rings, times, tables = records
     intake_options, quality_options, limits = settings
     intake = intakes[slot]
-    verdict["newest"] = intake["clock"]["newest"]
+    newest = intake["clock"]["newest"]
+    # A source whose first readings are refused has only the times of their records.
+    verdict["newest"] = newest if newest > -np.inf else record_ts
     code = intake_step(intake, intake_options[0], ts, record_ts, mark, values, cell, bits)
     verdict["code"] = code
-    note_refusals(intake, code, ts, row, signals, count)
+    note_refusals(intake, code, ts, verdict["newest"], row, signals, count)
     if code == COUNTED:
         quality_step(
             sources[slot], channels[slot], quality_options[0], limits, ts, values, row, signals, count

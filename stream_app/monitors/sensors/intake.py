@@ -174,7 +174,7 @@ def intake_step(
 
 @kernel
 def note_refusals(
-    record: Any, code: int, ts: float, row: int, signals: npt.NDArray[Any], count: Counter
+    record: Any, code: int, ts: float, newest: float, row: int, signals: npt.NDArray[Any], count: Counter
 ) -> None:
     """Count readings that are refused for their times, and tell when there are too many in a row and when that is over.
 
@@ -184,8 +184,8 @@ def note_refusals(
         Of the source.
     code : int
         What became of a reading.
-    ts : float
-        Its time, in epoch seconds.
+    ts, newest : float
+        Its time, and the watermark before it, in epoch seconds.
     row : int
         Place of the event in the delivery.
     signals, count
@@ -202,8 +202,8 @@ def note_refusals(
             found = emit(
                 signals, count, row, REFUSED, WHOLE, BEGINS, float(MOST_REFUSED), float(MOST_REFUSED)
             )
-            found["figures"][0] = record["clock"]["newest"] - ts
-            found["figures"][1] = record["clock"]["newest"]
+            found["figures"][0] = newest - ts
+            found["figures"][1] = newest
 
 
 def marks_of(ids: Sequence[str | None], count: int) -> npt.NDArray[np.uint64]:
