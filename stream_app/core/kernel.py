@@ -10,7 +10,7 @@ Rules that keep kernels equal everywhere:
   channels, so one compiled kernel serves all.
 - A result depends on the record and the event, never on what is beside them in a batch.
 - No ``fastmath``: sums keep their order.
-- A step allocates nothing.
+- A step allocates nothing: see `kernel`.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +23,16 @@ from numba.core.dispatcher import Dispatcher
 
 from stream_app.core.kernel_cache import KernelCache
 
-__all__ = ["SIGNAL", "Counter", "contributions", "drain", "emit", "kernel", "signal_buffer"]
+__all__ = [
+    "SIGNAL",
+    "Counter",
+    "allocating_kernel",
+    "contributions",
+    "drain",
+    "emit",
+    "kernel",
+    "signal_buffer",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,9 +64,22 @@ Counter = npt.NDArray[np.int64]
 
 
 def kernel(function: F) -> F:
-    """Compile a function when it is called first, and keep the machine code on disk, see `kernel_cache`."""
+    """Compile a function when it is called first, and keep the machine code on disk, see `kernel_cache`.
+
+    It allocates no array and returns none. So it counts no references either, which would cost as much as what a step does: its
+    caller holds what it is handed.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def allocating_kernel(function: F) -> F:
+    """Compile a function as `kernel` does; it may allocate arrays to work with."""
+    return _compiled(function)
+
+
+def _compiled(function: F, **options: bool) -> F:
     # numba's types do not know the option: nothing calls a kernel from C.
-    compiled: Any = numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True)(function)  # type: ignore[call-overload]
+    compiled: Any = numba.njit(error_model="numpy", nogil=True, no_cfunc_wrapper=True, **options)(function)  # type: ignore[call-overload]
     # With numba's own switch for debugging there is nothing compiled.
     if isinstance(compiled, Dispatcher):
         vars(compiled)["_cache"] = KernelCache(function)  # type: ignore[no-untyped-call] # numba has no other way to another cache

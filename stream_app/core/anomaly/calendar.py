@@ -16,11 +16,11 @@ from stream_app.errors import SettingsError
 
 __all__ = [
     "PERIOD",
+    "PHASE",
     "calendar_options",
     "holiday_days",
     "period_options",
     "phase_of",
-    "set_phases",
     "zone_table",
 ]
 
@@ -39,6 +39,19 @@ PERIOD = np.dtype(
     [("seconds", np.float64), ("first", np.int64), ("bins", np.int64), ("weekly", np.bool_)], align=True
 )
 """A period as a kernel reads it: its length, its bins among those of all periods, and whether it knows weekdays."""
+
+PHASE = np.dtype(
+    [
+        ("place", np.int64),  # the bin of the event, among those of all periods
+        ("first", np.int64),  # the two bins between whose middles it lies
+        ("second", np.int64),
+        ("share", np.float64),  # how far it is from the first to the second
+        ("most", np.float64),  # visits of a bin over which its profile is averaged
+        ("passed", np.float64),  # share of the period that passes from event to event
+    ],
+    align=True,
+)
+"""Where an event lies in a period: the same for all channels, so it is worked out once."""
 
 
 def period_options(periods: Sequence[float]) -> npt.NDArray[Any]:
@@ -129,16 +142,17 @@ def holiday_days(dates: Sequence[str]) -> IntArray:
 
 def calendar_options(
     periods: Sequence[float], timezone: str, holidays: Sequence[str]
-) -> tuple[npt.NDArray[Any], FloatArray, IntArray]:
-    """Return a calendar as kernels take it: see `period_options`, `zone_table` and `holiday_days`.
+) -> tuple[npt.NDArray[Any], FloatArray, IntArray, npt.NDArray[Any]]:
+    """Return a calendar as kernels take it: see `period_options`, `zone_table`, `holiday_days`, and room for phases, shape (k,).
 
     Examples
     --------
-    >>> periods, zone, holidays = calendar_options((86400.0,), "UTC", ())
-    >>> len(periods), len(zone), len(holidays)
-    (1, 1, 0)
+    >>> periods, zone, holidays, phases = calendar_options((86400.0,), "UTC", ())
+    >>> len(periods), len(zone), len(holidays), len(phases)
+    (1, 1, 0, 1)
     """
-    return period_options(periods), zone_table(timezone), holiday_days(holidays)
+    phases = np.zeros(len(periods), PHASE)
+    return period_options(periods), zone_table(timezone), holiday_days(holidays), phases
 
 
 @kernel
@@ -170,7 +184,7 @@ def phase_of(ts: float, period: Any, zone: Any, holidays: Any) -> float:
 
     Examples
     --------
-    >>> (day, week), zone, holidays = calendar_options((86400.0, 604800.0), "Europe/Berlin", ("2026-12-25",))
+    >>> (day, week), zone, holidays, _ = calendar_options((86400.0, 604800.0), "Europe/Berlin", ("2026-12-25",))
     >>> evening = datetime(2026, 12, 25, 17, tzinfo=UTC).timestamp()  # a Friday, 18:00 in Berlin
     >>> phase_of(evening, day, zone, holidays)
     64800.0
@@ -187,11 +201,3 @@ def phase_of(ts: float, period: Any, zone: Any, holidays: Any) -> float:
             local += (SUNDAY - (day + THURSDAY) % 7) * DAY
     # Seconds, as their share of a period would put a full hour just below it.
     return float(local % period["seconds"])
-
-
-@kernel
-def set_phases(phases: Any, ts: float, calendar: Any) -> None:
-    """Set the phase of each period at an instant; `calendar` as `calendar_options` returns it."""
-    periods, zone, holidays = calendar
-    for k in range(len(periods)):
-        phases[k] = phase_of(ts, periods[k], zone, holidays)

@@ -17,15 +17,7 @@ makes: a constant that flickers by its last digit would drown everything else.
 import math
 from typing import Any
 
-from stream_app.core.anomaly.forecast import (
-    best_depth,
-    learn_forecasts,
-    nearer,
-    season_of,
-    start_channel,
-    turn_seasons,
-    wanders,
-)
+from stream_app.core.anomaly.forecast import BOUND, learn_forecasts, nearer, start_channel, wanders
 from stream_app.core.anomaly.records import MAGNITUDE, OFFSET, RANKS, SHIFT, SPREAD, STATISTICS, SURPRISE
 from stream_app.core.anomaly.tails import (
     clipped,
@@ -39,7 +31,6 @@ from stream_app.core.kernel import kernel
 
 __all__ = ["GROSS", "channel_step", "is_gross", "level_unit"]
 
-BOUND = 1e100
 """Values are drawn in to this: their squares are finite."""
 GROSS = 100.0
 """Evidence of a gross departure."""
@@ -149,19 +140,16 @@ def _progress(c: Any, e: float) -> None:
 
 @kernel
 def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
-    c: Any, season: Any, j: int, value: float, phases: Any, periods: Any, gap: float, learned: float
+    c: Any, value: float, learned: float
 ) -> float:
     """Take a value, and return the evidence of the channel in nats.
 
     Parameters
     ----------
     c : record of CHANNEL
-    season, j, phases, periods
-        The source's seasons, the channel's number, and the calendar at the event; see `forecast_seasons`.
+        Its seasons are forecast by now, see `forecast_seasons`.
     value : float
         NaN is a missing one.
-    gap : float
-        Usual seconds between events.
     learned : float
         Events of the channel whose evidence counted; 0 while it does not count yet.
     """
@@ -176,11 +164,8 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
         start_channel(c, x)
         return 0.0
     judging = learned > 0.0
-    depth = best_depth(c, season[0], j)
-    if depth != c["depth"]:
-        turn_seasons(c, season, j, phases, periods, depth, gap)
     wandering = wanders(c)
-    y = x - season_of(c, season[0], j)
+    y = x - c["season"]
     _watch_range(c, x, judging)
     residual = y - (c["follower"] if wandering else c["mean"])
     # From the mean to what the channel is held against.
@@ -257,7 +242,7 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
             _progress(c, largest)
             best = max(best, _gathered(c, learned))
     c["usual_noise"] += (innovation - usual) / min(count, 2000)
-    learn_forecasts(c, x, y, residual, season, j, phases, periods, gap)
+    learn_forecasts(c, x, y, residual)
     if judging and is_gross(c):
         best = GROSS
     c["evidence"] = best

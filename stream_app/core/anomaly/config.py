@@ -70,7 +70,7 @@ class AnomalyConfig:
         """
         return np.array([(self.warmup,)], OPTIONS)
 
-    def calendar(self) -> tuple[npt.NDArray[Any], FloatArray, IntArray]:
+    def calendar(self) -> tuple[npt.NDArray[Any], FloatArray, IntArray, npt.NDArray[Any]]:
         """Return the seasons' calendar, for a kernel; see `calendar_options`.
 
         >>> AnomalyConfig(periods=(86400, 604800)).calendar()[0]["bins"].tolist()

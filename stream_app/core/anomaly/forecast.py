@@ -7,20 +7,20 @@ seasons is first compared with the same time of other days, or of whatever its p
 
 from typing import Any
 
-from stream_app.core.anomaly.seasons import learn_seasons, mean_season, season_depth
+from stream_app.core.anomaly.seasons import mean_season, season_depth, seasons_step
 from stream_app.core.anomaly.tails import clipped
 from stream_app.core.kernel import kernel
 
 __all__ = [
-    "best_depth",
+    "BOUND",
+    "forecast_seasons",
     "learn_forecasts",
     "nearer",
-    "season_of",
     "start_channel",
-    "turn_seasons",
     "wanders",
 ]
 
+BOUND = 1e100
 MEMORY = 5_000
 FOLLOW = 201
 BETTER = 0.75
@@ -35,15 +35,6 @@ def start_channel(c: Any, x: float) -> None:
     c["mean"] = c["follower"] = c["trailer"] = c["base"] = c["slow"] = c["fast"] = c["last"] = x
     c["low"] = c["high"] = c["lowest"] = c["highest"] = c["segment"] = x
     c["kurtosis"][:] = 3.0
-
-
-@kernel
-def season_of(c: Any, seasons: Any, j: int) -> float:
-    """Return what the seasons that are taken off are forecast to be."""
-    forecast = 0.0
-    for k in range(min(c["depth"], seasons.shape[1])):
-        forecast += seasons[j, k]["forecast"]
-    return forecast
 
 
 @kernel
@@ -77,6 +68,36 @@ def turn_seasons(c: Any, season: Any, j: int, phases: Any, periods: Any, depth: 
 
 
 @kernel
+def forecast_seasons(channels: Any, season: Any, values: Any, phases: Any, periods: Any, gap: float) -> None:
+    """Set what the seasons of each channel are forecast to be, and learn them from the event's values.
+
+    All channels in one pass: arrays that are handed to a function for each channel would cost more than what it does.
+
+    Parameters
+    ----------
+    channels : array of CHANNEL, shape (d,)
+    season, phases, periods
+        See `seasons_step`.
+    values : array of float, shape (d,)
+        NaN where a channel is missing.
+    gap : float
+        Usual seconds between events.
+    """
+    for j in range(len(channels)):
+        c, value = channels[j], values[j]
+        if value != value or c["count"] == 0:  # noqa: PLR0124 the test for NaN that kernels have
+            continue
+        before = c["depth"]
+        depth = best_depth(c, season[0], j)
+        if depth != before:
+            turn_seasons(c, season, j, phases, periods, depth, gap)
+        off = clipped(value, BOUND) - c["mean"]
+        c["season"] = seasons_step(
+            season, j, phases, periods, off, c["size"], before, depth, c["count"] + 1, FIRST
+        )
+
+
+@kernel
 def wanders(c: Any) -> bool:
     """Whether a channel is nearer to its latest values than to the mean of its past."""
     return bool(c["error"][1] < BETTER * c["error"][0])
@@ -94,9 +115,7 @@ def nearer(away: float, apart: float) -> float:
 
 
 @kernel
-def learn_forecasts(
-    c: Any, x: float, y: float, residual: float, season: Any, j: int, phases: Any, periods: Any, gap: float
-) -> None:
+def learn_forecasts(c: Any, x: float, y: float, residual: float) -> None:
     """Move the forecasts by a value `x`, which is `y` without its seasons, and learn how far off they were.
 
     Every step is clipped, so that no value counts for more than a few usual ones, and nothing is left out: who leaves out what
@@ -133,4 +152,3 @@ def learn_forecasts(
             missed = min(missed, 5.0 * error[k] + 1e-300)
         error[k] += (missed - error[k]) * gain
     c["size"] += (abs(residual) if free else min(abs(residual), 5.0 * size)) * long_gain - size * long_gain
-    learn_seasons(season, j, phases, periods, off, size, gap, count, FIRST)

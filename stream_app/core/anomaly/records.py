@@ -61,6 +61,7 @@ CHANNEL = np.dtype(
         ("noise", np.float64),  # mean size of an innovation: of 24 values, and of 2,000
         ("usual_noise", np.float64),
         ("error", np.float64, (2,)),  # mean sizes of errors of the forecasts: mean, follower
+        ("season", np.float64),  # what the seasons that are taken off are forecast to be now
         ("wander", np.float64),  # mean square of follower minus trailer
         ("square", np.float64, (SURPRISE,)),  # of the statistics before surprise
         ("crossed", np.float32),  # share of residuals whose sign is not that of the one before
@@ -102,7 +103,6 @@ CHANNEL = np.dtype(
 SEASON = np.dtype(
     [
         ("error", np.float64),  # mean size of the error of the forecast with this season and all shorter ones
-        ("forecast", np.float64),  # of this event
         ("seen", np.float32),  # periods
     ],
     align=True,
@@ -175,7 +175,6 @@ def anomaly_layout(channels: int, periods: npt.NDArray[Any]) -> Layout:
     return {
         "anomaly.source": Field(SOURCE),
         "anomaly.channel": Field(CHANNEL, (channels,)),
-        "anomaly.phases": Field(np.dtype(np.float64), (len(periods),)),
         "anomaly.seasons": Field(SEASON, (channels, len(periods))),
         "anomaly.profiles": Field(np.dtype(np.float32), (channels, bins)),
         "anomaly.visits": Field(np.dtype(np.uint8), (channels, bins)),

@@ -13,10 +13,11 @@ seasonal patterns: seasons one after the other, the shortest first. Here they ar
 import math
 from typing import Any
 
+from stream_app.core.anomaly.calendar import phase_of
 from stream_app.core.anomaly.tails import clipped
 from stream_app.core.kernel import kernel
 
-__all__ = ["forecast_seasons", "learn_seasons", "mean_season", "season_depth"]
+__all__ = ["mean_season", "season_depth", "seasons_step", "set_phases"]
 
 SEASONAL = 0.9
 """Share of the error without a season that the one with it stays below. A profile of noise is worse than none, and errors of a
@@ -31,53 +32,50 @@ HUGE = 1e30
 
 
 @kernel
-def _bin(period: Any, phase: float) -> int:
-    return int(min(max(int(phase / (period["seconds"] / period["bins"])), 0), period["bins"] - 1))
-
-
-@kernel
-def _profile_at(profiles: Any, visits: Any, j: int, period: Any, phase: float, size: float) -> float:
-    """Return a profile at a phase, between the middles of two bins; of one, at a jump or where events never fall into the other."""
-    bins, origin = period["bins"], period["first"]
-    place = phase / (period["seconds"] / bins) - 0.5
-    before = math.floor(place)
-    share = place - before
-    # A remainder would cost more than all the rest.
-    before = min(before, bins - 1) if before >= 0 else bins - 1
-    after = before + 1 if before + 1 < bins else 0
-    first, second = profiles[j, origin + before], profiles[j, origin + after]
-    if visits[j, origin + before] == 0:
-        share = 1.0
-    elif visits[j, origin + after] == 0:
-        share = 0.0
-    elif abs(second - first) > JUMP * size:
-        rise = abs(first - profiles[j, origin + (before - 1) % bins])
-        fall = abs(profiles[j, origin + (after + 1) % bins] - second)
-        if abs(second - first) > JUMP * (size + max(rise, fall)):
-            share = 0.0 if share < 0.5 else 1.0
-    return float((1.0 - share) * first + share * second)
-
-
-@kernel
-def forecast_seasons(channels: Any, season: Any, phases: Any, periods: Any) -> None:
-    """Look the profiles of all channels up at the phases of an event.
+def set_phases(ts: float, gap: float, calendar: Any) -> None:
+    """Set where an event lies in each period.
 
     Parameters
     ----------
-    channels : array of CHANNEL, shape (d,)
-    season : tuple of arrays
-        Of a source: records of SEASON, shape (d, k); profiles and visits, shape (d, bins of all periods).
-    phases : array, shape (k,)
-        See `set_phases`.
-    periods : array of PERIOD, shape (k,)
+    ts : float
+        Epoch seconds.
+    gap : float
+        Usual seconds between events.
+    calendar : tuple of arrays
+        See `calendar_options`; its last array is set.
     """
-    seasons, profiles, visits = season
-    for j in range(len(channels)):
-        c = channels[j]
-        for k in range(len(periods)):
-            # Jumps are known only in seasons that are taken off.
-            size = c["size"] if k < c["depth"] else HUGE
-            seasons[j, k]["forecast"] = _profile_at(profiles, visits, j, periods[k], phases[k], size)
+    periods, zone, holidays, phases = calendar
+    for k in range(len(periods)):
+        period, phase = periods[k], phases[k]
+        bins, origin = period["bins"], period["first"]
+        width = period["seconds"] / bins
+        place = phase_of(ts, period, zone, holidays) / width
+        phase["place"] = origin + min(max(int(place), 0), bins - 1)
+        before = math.floor(place - 0.5)
+        phase["share"] = place - 0.5 - before
+        before = min(before, bins - 1) if before >= 0 else bins - 1
+        phase["first"] = origin + before
+        phase["second"] = origin + (before + 1 if before + 1 < bins else 0)
+        phase["most"] = REMEMBERED * max(1.0, width / max(gap, 1e-3))
+        phase["passed"] = gap / period["seconds"]
+
+
+@kernel
+def _profile_at(profiles: Any, visits: Any, j: int, period: Any, phase: Any, size: float) -> float:
+    """Return a profile at a phase, between the middles of two bins; of one, at a jump or where events never fall into the other."""
+    first, second = profiles[j, phase["first"]], profiles[j, phase["second"]]
+    share = phase["share"]
+    if visits[j, phase["first"]] == 0:
+        share = 1.0
+    elif visits[j, phase["second"]] == 0:
+        share = 0.0
+    elif abs(second - first) > JUMP * size:
+        bins, origin = period["bins"], period["first"]
+        rise = abs(first - profiles[j, origin + (phase["first"] - origin - 1) % bins])
+        fall = abs(profiles[j, origin + (phase["second"] - origin + 1) % bins] - second)
+        if abs(second - first) > JUMP * (size + max(rise, fall)):
+            share = 0.0 if share < 0.5 else 1.0
+    return float((1.0 - share) * first + share * second)
 
 
 @kernel
@@ -108,7 +106,7 @@ def mean_season(season: Any, j: int, phases: Any, periods: Any, depth: int, memo
     mean = 0.0
     for k in range(min(depth, len(periods))):
         bins, origin = periods[k]["bins"], periods[k]["first"]
-        now = _bin(periods[k], phases[k])
+        now = phases[k]["place"] - origin
         total = weights = 0.0
         for back in range(bins):
             place = origin + (now - back) % bins
@@ -121,46 +119,57 @@ def mean_season(season: Any, j: int, phases: Any, periods: Any, depth: int, memo
 
 
 @kernel
-def learn_seasons(
+def seasons_step(
     season: Any,
     j: int,
     phases: Any,
     periods: Any,
     off: float,
     size: float,
-    gap: float,
+    before: int,
+    depth: int,
     count: int,
     young: int,
-) -> None:
-    """Learn the profiles from a value that is so far off the mean of the past, and how far off their forecasts were.
+) -> float:
+    """Return what a channel's seasons are forecast to be, and learn them from the value and how far off their forecasts were.
 
     Parameters
     ----------
-    season, j, phases, periods
-        See `forecast_seasons`, and the number of the channel.
+    season : tuple of arrays
+        Of a source: records of SEASON, shape (d, k); profiles and visits, shape (d, bins of all periods).
+    j : int
+        Number of the channel.
+    phases : array of PHASE, shape (k,)
+        See `set_phases`.
+    periods : array of PERIOD, shape (k,)
     off : float
-        The value less the mean.
+        The value less the mean of the past.
     size : float
         Mean size of a residual; steps are clipped at six of it.
-    gap : float
-        Usual seconds between events.
+    before, depth : int
+        How many seasons were taken off until now, and are from now on.
     count, young : int
         Values of the channel, and those after which steps are clipped.
     """
     seasons, profiles, visits = season
     gain = 1.0 / min(count, 1000)
     left = off
+    total = 0.0
     for k in range(len(periods)):
-        one, period = seasons[j, k], periods[k]
-        missed = abs(left - one["forecast"])
+        one, phase = seasons[j, k], phases[k]
+        # Jumps are known only in seasons that are taken off.
+        forecast = _profile_at(profiles, visits, j, periods[k], phase, size if k < before else HUGE)
+        if k < depth:
+            total += forecast
+        missed = abs(left - forecast)
         if count > young:
             missed = min(missed, 5.0 * one["error"] + 1e-300)
         one["error"] += (missed - one["error"]) * gain
-        place = period["first"] + _bin(period, phases[k])
+        place = phase["place"]
         seen = visits[j, place]
         visits[j, place] = min(seen + 1, 255)
-        most = REMEMBERED * max(1.0, period["seconds"] / period["bins"] / max(gap, 1e-3))
         above = clipped(left if count <= young or size <= 0.0 else clipped(left, 6.0 * size), HUGE)
-        profiles[j, place] += (above - profiles[j, place]) / min(seen + 1.0, most)
-        one["seen"] += gap / period["seconds"]
-        left -= one["forecast"]
+        profiles[j, place] += (above - profiles[j, place]) / min(seen + 1.0, phase["most"])
+        one["seen"] += phase["passed"]
+        left -= forecast
+    return total

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy.typing as npt
 
-from stream_app.core.anomaly.calendar import set_phases
 from stream_app.core.anomaly.calibration import note_source_peak, rarity, set_levels, told_height
 from stream_app.core.anomaly.changes import (
     CHANGED,
@@ -17,9 +16,10 @@ from stream_app.core.anomaly.changes import (
 )
 from stream_app.core.anomaly.channel import channel_step, is_gross
 from stream_app.core.anomaly.episode import episode_step
+from stream_app.core.anomaly.forecast import forecast_seasons
 from stream_app.core.anomaly.joint import joint_step
 from stream_app.core.anomaly.records import JOINT_CHANNELS
-from stream_app.core.anomaly.seasons import forecast_seasons
+from stream_app.core.anomaly.seasons import set_phases
 from stream_app.core.anomaly.warmup import least_events, warmup_left
 from stream_app.core.kernel import Counter, emit, kernel
 
@@ -73,14 +73,14 @@ def _channels_evidence(
 
     The past of a channel that came later than its source begins with it, and is `least` events before its evidence counts.
     """
-    forecast_seasons(channels, season, phases, periods)
+    forecast_seasons(channels, season, values, phases, periods, gap)
     first = second = third = 0.0
     for j in range(channels.shape[0]):
         c = channels[j]
         if c["count"] == 0:
             c["joined"] = learned
         own = learned if c["joined"] == 0.0 else max(0.0, learned - c["joined"] - least)
-        g = channel_step(c, season, j, values[j], phases, periods, gap, own)
+        g = channel_step(c, values[j], own)
         if g > first:
             first, second, third = g, first, second
         elif g > second:
@@ -129,9 +129,11 @@ def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count:
     """Emit the beginning or the end of an alarm; its height and the level are in decades, as the score."""
     height, level = rarity(s, s["height"]), rarity(s, s["alarm_level"])
     signal = emit(signals, count, row, ANOMALY, -1, ended, height, level)
-    signal["blamed"][:] = s["blamed"]
-    signal["share"][:] = s["share"]
-    signal["figures"][:] = s["figures"]
+    for k in range(len(signal["blamed"])):
+        signal["blamed"][k] = s["blamed"][k]
+        signal["share"][k] = s["share"][k]
+    for k in range(len(signal["figures"])):
+        signal["figures"][k] = s["figures"][k]
     if ended:
         if 0 <= s["blamed"][0] < channels.shape[0]:
             signal["figures"][1] = channels[s["blamed"][0]]["fast"]
@@ -194,7 +196,7 @@ def anomaly_step(  # noqa: C901 one step after the other
     signals, count
         Buffer with room for three signals.
     """
-    s, channels, phases, seasons, profiles, visits, correlation, inverse, weight = records
+    s, channels, seasons, profiles, visits, correlation, inverse, weight = records
     s["events"] += 1
     events = s["events"]
     warmup = options["warmup"]
@@ -207,9 +209,9 @@ def anomaly_step(  # noqa: C901 one step after the other
         s["learned"] += 1
     learned = float(s["learned"])
     d = channels.shape[0]
-    set_phases(phases, s["last_ts"], calendar)
+    set_phases(s["last_ts"], s["gap"], calendar)
     evidence = _channels_evidence(
-        channels, (seasons, profiles, visits), values, phases, calendar[0], s["gap"], learned, least
+        channels, (seasons, profiles, visits), values, calendar[3], calendar[0], s["gap"], learned, least
     )
     gross = False
     for j in range(d):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.kernel import kernel
+from stream_app.core.kernel import allocating_kernel, kernel
 
 __all__ = ["STATISTICS", "summarise"]
 
@@ -27,7 +27,7 @@ _SAFE = 2.0**400
 """Up to this magnitude, squares of a window's values can be summed without overflow."""
 
 
-@kernel
+@allocating_kernel
 def summarise(
     rings: npt.NDArray[Any],
     times: npt.NDArray[np.float64],
@@ -81,7 +81,7 @@ def summarise(
             _channel(x, t, count, n, out[i, j])
 
 
-@kernel
+@allocating_kernel
 def _channel(x: FloatArray, t: FloatArray, count: int, rows: int, out: FloatArray) -> None:
     """Compute the statistics of `count` values at their times; `x` is sorted afterwards."""
     out[:] = np.nan

@@ -150,6 +150,8 @@ class SourceBank:
         )
         self._budget = budget_options(config.budget, config.expected_sources)
         self._quality = signal_buffer(_ROOM * most_signals(d))
+        cell = np.zeros(1)
+        self._hashing = cell, cell.view(np.uint64)
         self._names = tuple(f"{channel}.{name}" for channel in channels for name in STATISTICS)
         if reference is not None:
             self._learn(reference)
@@ -196,7 +198,16 @@ class SourceBank:
         records = self.records
         slots = np.array([records.slot(source) for source in sources])
         common = tuple(records[name] for name in _COMMON)
-        events = (slots, rows, values, columns.ts, columns.record_ts, columns.marks, columns.judged)
+        events = (
+            slots,
+            rows,
+            values,
+            columns.ts,
+            columns.record_ts,
+            columns.marks,
+            columns.judged,
+            self._hashing,
+        )
         place = 0
         while place < len(rows):
             place = self._detectors.advance(

@@ -133,14 +133,12 @@ def advance(
     found : tuple of two tuples of array and Counter
         Take signals of drift and of joint drift.
     """
-    slots, rows, values, ts, record_ts, marks, judged = events
+    slots, rows, values, ts, record_ts, marks, judged, (cell, bits) = events
     drift_sources, drift_channels, drift_pairs, drift_options = drift
     sources, channels, planes, sides, ranked, sample, projection, scratch, options, directions = joint
     (drift_signals, drift_count), (joint_signals, joint_count) = found
     signals, count = quality
     quality_sources = common[1]
-    cell = np.zeros(1)
-    bits = cell.view(np.uint64)
     d = values.shape[1]
     most = most_signals(d)
     for i in range(begin, len(slots)):

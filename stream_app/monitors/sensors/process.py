@@ -154,7 +154,8 @@ def advance(
         Of a source.
     events : tuple of arrays
         Slot of each event's source and its place in the delivery, shape (m,), in the order of the offsets within each source;
-        values, shape (m, d); times, times of records, marks and what becomes of each event, of the whole delivery.
+        values, shape (m, d); times, times of records, marks and what becomes of each event, of the whole delivery; and a cell to
+        hash with, see `intake_step`.
     begin : int
         Where among the m events to begin.
     quality : tuple of array and Counter
@@ -168,15 +169,13 @@ def advance(
         Where it stopped: at the end, before an event for whose signals there is no room, or at one by which its source starts
         cold.
     """
-    slots, rows, values, ts, record_ts, marks, judged = events
+    slots, rows, values, ts, record_ts, marks, judged, (cell, bits) = events
     records, options, calendar = anomaly
-    sources, channels, phases, seasons, profiles, visits, correlations, inverses, weights = records
+    sources, channels, seasons, profiles, visits, correlations, inverses, weights = records
     drift_sources, drift_channels, drift_pairs, drift_options = drift
     signals, count = quality
     (anomaly_signals, anomaly_count), (drift_signals, drift_count) = found
     quality_sources = common[1]
-    cell = np.zeros(1)
-    bits = cell.view(np.uint64)
     most = most_signals(values.shape[1])
     for i in range(begin, len(slots)):
         full = drift_count[0] == len(drift_signals) or anomaly_count[0] + _MOST > len(anomaly_signals)
@@ -195,7 +194,7 @@ def advance(
         rate = detector_rate(budget[0], quality_sources[slot]["period"])
         source = sources[slot]
         own = (
-            source, channels[slot], phases[slot], seasons[slot], profiles[slot], visits[slot],
+            source, channels[slot], seasons[slot], profiles[slot], visits[slot],
             correlations[slot], inverses[slot], weights[slot],
         )  # fmt: skip
         anomaly_step(own, options[0], calendar, rate, ts[row], values[i], row, anomaly_signals, anomaly_count)

@@ -45,12 +45,12 @@ def test_phases_are_those_of_the_local_clock(instant, zone):
     moment = instant.replace(microsecond=0, tzinfo=UTC)
     local = moment.astimezone(ZoneInfo(zone))
     seconds = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second).total_seconds()
-    (day, week), table, holidays = calendar_options((DAY, WEEK), zone, ())
+    (day, week), table, holidays, _ = calendar_options((DAY, WEEK), zone, ())
     assert phase_of(moment.timestamp(), day, table, holidays) == seconds
     # The epoch began on a Thursday.
     assert phase_of(moment.timestamp(), week, table, holidays) == (local.weekday() - 3) % 7 * DAY + seconds
     closed = calendar_options((WEEK,), zone, (local.date().isoformat(),))
-    assert phase_of(moment.timestamp(), closed[0][0], *closed[1:]) == 3 * DAY + seconds
+    assert phase_of(moment.timestamp(), closed[0][0], *closed[1:3]) == 3 * DAY + seconds
 
 
 def test_a_weekend_is_told_at_first_and_known_after_two_weeks():
