@@ -89,9 +89,9 @@ CHANNEL = np.dtype(
         ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
         ("member", np.bool_),  # of the episode
         ("founder", np.bool_),
+        ("moved", np.bool_),  # a level was adopted
         ("departure", np.float64),  # largest one in the episode
-        ("known", np.float64),  # level of before the one that was adopted last,
-        ("moved", np.bool_),  # where one was
+        ("known", np.float64),  # level before the one that was adopted last
         ("anchor", np.float64),  # level at which the channel stays
         ("still", np.int32),
         ("since", np.int32),
