@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from stream_app.cli.demo import command, course
+from stream_app.cli.demo import command, scenario
 
 IMAGES = Path(__file__).resolve().parent / "images"
 WIDTH = 104
@@ -32,7 +32,7 @@ def demo() -> list[str]:
     recording = Console(
         file=io.StringIO(), record=True, width=WIDTH, highlight=False, color_system="truecolor"
     )
-    course.console = recording
+    scenario.console = recording
     command.demo()
     return recording.export_text(styles=True).splitlines()
 

@@ -1,7 +1,9 @@
 """Every module can be imported, with whatever versions of libraries are installed."""
 
+import ast
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +21,25 @@ MODULES = [
 @pytest.mark.parametrize("name", MODULES)
 def test_the_module_can_be_imported(name):
     importlib.import_module(name)
+
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = sorted(
+    path.relative_to(ROOT) for name in ("benchmarks", "docs") for path in (ROOT / name).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=str)
+def test_a_script_that_no_other_test_runs_imports_what_there_is(script):
+    for node in ast.walk(ast.parse((ROOT / script).read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in (
+            "stream_app",
+            "producers",
+        ):
+            module = importlib.import_module(node.module)
+            missing = [
+                alias.name
+                for alias in node.names
+                if not hasattr(module, alias.name) and f"{node.module}.{alias.name}" not in MODULES
+            ]
+            assert missing == [], node.module

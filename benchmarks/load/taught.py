@@ -9,7 +9,7 @@ from load.servers import Place
 from stream_app.backtesting import InputRows
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.settings import RedisSettings, SensorStream
-from stream_app.store import Checkpoint, CheckpointStore, Seen, connect, pack_state
+from stream_app.store import Checkpoint, CheckpointStore, LastSeen, connect, pack_state
 
 __all__ = ["teach"]
 
@@ -57,7 +57,7 @@ async def teach(
             some = names[first : first + AT_ONCE]
             states = {name: pack_state(state, bound_to=checkpoints.name(claim, name)) for name in some}
             size = max([size, *map(len, states.values())])
-            seen = dict.fromkeys(some, Seen(-1, time.time()))
+            seen = dict.fromkeys(some, LastSeen(-1, time.time()))
             await checkpoints.write(Checkpoint(claim, base, 0, states, seen))
             base = 0
     await store.close()
