@@ -1,6 +1,6 @@
 """Files of predictions: columns are given their meaning, rows that are no events are left out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +8,11 @@ import numpy as np
 
 from producers.predictions.batch import Body, PredictionEvents, as_bodies
 from producers.predictions.columns import PredictionColumns, PredictionLayout, find_prediction_layout
-from producers.sources.files import FileGroup
+from producers.sources.files import SelectiveGroup
 from stream_app.events.sensor import MAX_NAME
-from stream_app.tables.cells import mark_entities, mark_numbers, mark_objects, mark_texts, mark_times
+from stream_app.tables.cells import mark_objects
 from stream_app.tables.files import find_tables
-from stream_app.tables.left_out import LeftOut, RowFilter
+from stream_app.tables.left_out import BlockReader, LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
 
 __all__ = ["PredictionFiles", "PredictionTable"]
@@ -21,31 +21,19 @@ _WHAT = frozenset({"prediction", "label", "error"})
 _MAX_ERROR = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads the columns of one block; rows with a cell that makes no sense are left out.
+@dataclass(slots=True)
+class _Reader(BlockReader):
+    """Reads the columns of one block of predictions."""
 
-    Parameters
-    ----------
-    block : Block
-    row_filter : RowFilter
-    """
-
-    block: Block
-    row_filter: RowFilter
-
-    def texts(self, name: str, longest: int = MAX_NAME) -> list[str | None]:
+    def plain_texts(self, name: str, longest: int = MAX_NAME) -> list[str | None]:
         """Read texts, None where there is none."""
-        out, bad = mark_texts(self.block.column(name), longest)
-        self.row_filter.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
-        texts: list[str | None] = out.tolist()
+        texts: list[str | None] = self.texts(name, longest).tolist()
         return texts
 
-    def numbers(self, name: str) -> list[float | None]:
+    def plain_numbers(self, name: str) -> list[float | None]:
         """Read finite numbers, None where there is none."""
-        out, bad = mark_numbers(self.block.column(name))
-        self.row_filter.refuse(bad, f"column {name!r}: no number")
-        self.row_filter.refuse(np.isinf(out), f"column {name!r}: infinite")
+        out = self.numbers(name)
+        self.refuse(np.isinf(out), f"column {name!r}: infinite")
         return [
             None if missing else value
             for value, missing in zip(out.tolist(), np.isnan(out).tolist(), strict=True)
@@ -66,7 +54,7 @@ class _Reader:
     def objects(self, name: str) -> list[dict[str, Any] | None]:
         """Read cells that hold an object each, as such or as JSON."""
         out, bad = mark_objects(self.block.column(name))
-        self.row_filter.refuse(bad, f"column {name!r}: no object of JSON")
+        self.refuse(bad, f"column {name!r}: no object of JSON")
         return out
 
 
@@ -127,38 +115,30 @@ class PredictionTable:
             yield self._events(block, layout)
 
     def _events(self, block: Block, layout: PredictionLayout) -> PredictionEvents:
-        rows = len(block.lines)
-        row_filter = RowFilter(rows, lambda row: self.table.place(block.lines[row]), self.left)
-        read = _Reader(block, row_filter)
+        read = _Reader(self.table, block, self.left)
         names: tuple[str, ...] = (self.columns.name or self.name,)
-        source = np.zeros(rows, dtype=np.int64)
+        source = np.zeros(len(block.lines), dtype=np.int64)
         if layout.source is not None:
-            names, source, bad = mark_entities(block.column(layout.source), str.strip, None)
-            for reason, mask in bad.items():
-                row_filter.refuse(mask, reason.replace("entity", "model"))
-        ts = mark_times(block.column(layout.time), None)
-        row_filter.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
+            names, source = read.entities(layout.source, str.strip, None, what="model")
+        ts = read.times(layout.time, None)
         bodies = self._bodies(layout, read)
         useful = np.array([not _WHAT.isdisjoint(body) for body in bodies], dtype=np.bool_)
-        row_filter.refuse(~useful, "neither a prediction, nor a label, nor an error")
+        read.refuse(~useful, "neither a prediction, nor a label, nor an error")
         events = PredictionEvents(names, source, ts, as_bodies(bodies))
-        return events if row_filter.kept.all() else events.take(row_filter.kept)
+        return events if read.kept.all() else events.take(read.kept)
 
     def _bodies(self, layout: PredictionLayout, read: _Reader) -> list[Body]:
-        ids: list[Any] = [f"{self.name}:{line}" for line in read.block.lines]
-        if layout.id is not None:
-            own = read.texts(layout.id)
-            ids = [row if given is None else given for row, given in zip(ids, own, strict=True)]
+        ids: list[Any] = read.ids(self.name, layout.id).tolist()
         parts: dict[str, Sequence[Any] | None] = {
             "id": ids,
-            "version": _read(layout.version, read.texts),
-            "prediction": _read(layout.prediction, read.texts),
-            "probabilities": read.group(layout.probabilities, read.numbers),
-            "label": _read(layout.label, read.texts),
-            "features": read.group([(name, name) for name in layout.features], read.numbers),
-            "categories": read.group([(name, name) for name in layout.categories], read.texts),
-            "latency": _read(layout.latency, read.numbers),
-            "error": _read(layout.error, lambda name: read.texts(name, _MAX_ERROR)),
+            "version": _read(layout.version, read.plain_texts),
+            "prediction": _read(layout.prediction, read.plain_texts),
+            "probabilities": read.group(layout.probabilities, read.plain_numbers),
+            "label": _read(layout.label, read.plain_texts),
+            "features": read.group([(name, name) for name in layout.features], read.plain_numbers),
+            "categories": read.group([(name, name) for name in layout.categories], read.plain_texts),
+            "latency": _read(layout.latency, read.plain_numbers),
+            "error": _read(layout.error, lambda name: read.plain_texts(name, _MAX_ERROR)),
         }
         for name in layout.groups:
             objects, ready = read.objects(name), parts[name] or [None] * len(ids)
@@ -171,7 +151,7 @@ class PredictionTable:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictionFiles(FileGroup[PredictionTable]):
+class PredictionFiles(SelectiveGroup[PredictionTable]):
     """Several files, replayed one after another; make it with `PredictionFiles.find`.
 
     Each file is a model of its own, named after the file, unless a column or ``--source`` says otherwise.
@@ -182,8 +162,6 @@ class PredictionFiles(FileGroup[PredictionTable]):
     left : LeftOut
         The rows of all of them that are no events.
     """
-
-    left: LeftOut
 
     @classmethod
     def find(cls, paths: Sequence[str], columns: PredictionColumns) -> "PredictionFiles":
@@ -197,11 +175,6 @@ class PredictionFiles(FileGroup[PredictionTable]):
         left = LeftOut()
         found = find_tables(paths, columns.delimiter)
         return cls(tuple(PredictionTable.open(table, columns, name, left) for table, name in found), left)
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """How many of the rows read so far were no events, by reason and first place."""
-        return self.left.summary
 
     def batches(self) -> Iterator[PredictionEvents]:
         """Read from the beginning; a batch may be empty.

@@ -1,7 +1,7 @@
 """Files of session events: columns are given their meaning, rows that are no events are left out."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -11,19 +11,12 @@ import numpy.typing as npt
 from producers.sessions.batch import SessionEvents
 from producers.sessions.columns import SessionColumns, SessionLayout, find_session_layout
 from producers.sessions.shops import Shop, shop_of
-from producers.sources.files import FileGroup
+from producers.sources.files import SelectiveGroup
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_NUMBER, MAX_TEXT
-from stream_app.tables.cells import (
-    LabelColumn,
-    as_labels,
-    mark_entities,
-    mark_numbers,
-    mark_texts,
-    mark_times,
-)
+from stream_app.tables.cells import as_labels
 from stream_app.tables.files import find_tables
-from stream_app.tables.left_out import LeftOut, RowFilter
+from stream_app.tables.left_out import BlockReader, LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
 
 __all__ = ["SessionFiles", "SessionTable"]
@@ -101,54 +94,39 @@ class SessionTable:
             yield self._events(block, layout)
 
     def _events(self, block: Block, layout: SessionLayout) -> SessionEvents:
-        rows = len(block.lines)
-        row_filter = RowFilter(rows, lambda row: self.table.place(block.lines[row]), self.left)
-
+        read = BlockReader(self.table, block, self.left)
         clean = str.strip if self.shop is None else self.shop.entity
-        names, source, bad = mark_entities(block.column(layout.entity), clean, self.columns.anonymous)
-        for reason, mask in bad.items():
-            row_filter.refuse(mask, reason)
-        ts = mark_times(block.column(layout.time), self.columns.time_format)
-        row_filter.refuse(np.isnan(ts), f"column {layout.time!r}: no moment between 1970 and 2099")
-
-        def texts(name: str, longest: int) -> LabelColumn:
-            out, bad = mark_texts(block.column(name), longest)
-            row_filter.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
-            return out
-
-        values = self._values(block, layout, row_filter)
-        attributes = {name: texts(column, MAX_TEXT) for name, column in layout.attributes}
+        names, source = read.entities(layout.entity, clean, self.columns.anonymous)
+        ts = read.times(layout.time, self.columns.time_format)
+        values = self._values(layout, read)
+        attributes = {name: read.texts(column, MAX_TEXT) for name, column in layout.attributes}
         if layout.type is not None:
-            types = texts(layout.type, MAX_NAME)
+            types = read.texts(layout.type)
         else:
-            types = as_labels([None] * rows if self.shop is None else self.shop.types(block.columns))
-        ids = as_labels([f"{self.name}:{line}" for line in block.lines])
-        if layout.id is not None:
-            own = texts(layout.id, MAX_NAME)
-            ids = np.where(own == None, ids, own)  # noqa: E711 cell by cell
+            types = as_labels(
+                [None] * len(block.lines) if self.shop is None else self.shop.types(block.columns)
+            )
+        ids = read.ids(self.name, layout.id)
         channels = tuple(value.name for value in layout.values)
         events = SessionEvents(names, source, ts, types, ids, channels, values, attributes)
-        return events if row_filter.kept.all() else events.take(row_filter.kept)
+        return events if read.kept.all() else events.take(read.kept)
 
-    def _values(self, block: Block, layout: SessionLayout, row_filter: RowFilter) -> FloatArray:
-        rows = len(block.lines)
-        read: dict[str, FloatArray] = {}
+    @staticmethod
+    def _values(layout: SessionLayout, read: BlockReader) -> FloatArray:
+        factors: dict[str, FloatArray] = {}
         for name in dict.fromkeys(factor for value in layout.values for factor in value.factors):
-            read[name], bad = mark_numbers(block.column(name))
-            row_filter.refuse(bad, f"column {name!r}: no number")
-            row_filter.refuse(_endless(read[name]), f"column {name!r}: infinite or larger than {MAX_NUMBER}")
-        out = np.empty((rows, len(layout.values)))
+            factors[name] = read.numbers(name)
+            read.refuse(_endless(factors[name]), f"column {name!r}: infinite or larger than {MAX_NUMBER}")
+        out = np.empty((len(read.block.lines), len(layout.values)))
         for i, value in enumerate(layout.values):
             with np.errstate(over="ignore", invalid="ignore"):
-                out[:, i] = np.prod([read[factor] for factor in value.factors], axis=0)
-            row_filter.refuse(
-                _endless(out[:, i]), f"value {value.name!r}: infinite or larger than {MAX_NUMBER}"
-            )
+                out[:, i] = np.prod([factors[factor] for factor in value.factors], axis=0)
+            read.refuse(_endless(out[:, i]), f"value {value.name!r}: infinite or larger than {MAX_NUMBER}")
         return out
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFiles(FileGroup[SessionTable]):
+class SessionFiles(SelectiveGroup[SessionTable]):
     """Several files, replayed one after another; make it with `SessionFiles.find`.
 
     Parameters
@@ -163,8 +141,6 @@ class SessionFiles(FileGroup[SessionTable]):
     Traceback (most recent call last):
     stream_app.errors.SourceError: no/such.csv: no such file or directory
     """
-
-    left: LeftOut
 
     @classmethod
     def find(cls, paths: Sequence[str], columns: SessionColumns, preset: str | None = None) -> "SessionFiles":
@@ -191,11 +167,6 @@ class SessionFiles(FileGroup[SessionTable]):
             tuple(SessionTable.open(table, columns, name, preset=preset, left=left) for table, name in found),
             left,
         )
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """How many of the rows read so far were no events, by reason and first place."""
-        return self.left.summary
 
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty.

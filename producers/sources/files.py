@@ -1,14 +1,15 @@
 """Files, directories and globs as one source: file after file, in natural order of their names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from producers.batch import Readings
 from stream_app.tables.files import find_tables
+from stream_app.tables.left_out import LeftOut
 from stream_app.tables.readings import Columns, ReadingTable
 
-__all__ = ["FileGroup", "Files"]
+__all__ = ["FileGroup", "Files", "SelectiveGroup"]
 
 
 class _Part(Protocol):
@@ -47,6 +48,26 @@ class FileGroup(Generic[One]):
     def identity(self) -> str:
         """All files with their sizes and times of change."""
         return "\n".join(table.identity for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectiveGroup(FileGroup[One]):
+    """Several files whose rows are left out where they are no events.
+
+    Parameters
+    ----------
+    tables : tuple of Source
+        One a file.
+    left : LeftOut
+        The rows of all of them that are no events.
+    """
+
+    left: LeftOut
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many of the rows read so far were no events, by reason and first place."""
+        return self.left.summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from stream_app.cli.option_groups import expand_groups
-from stream_app.cli.shadowing import raise_if_shadowed
 from stream_app.cli.show import help_of, printable
 from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.version import __version__
@@ -117,6 +116,17 @@ _CANNOT_BE_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """What writing to standard output fails with, which has no name."""
 
 
+def _raise_if_shadowed(error: ImportError) -> None:
+    """Name a package ``producers`` that was imported in place of ours, if that is why an import failed."""
+    imported = getattr(sys.modules.get("producers"), "__file__", None)
+    ours = Path(__file__).parents[2] / "producers" / "__init__.py"
+    if (error.name or "").partition(".")[0] != "producers" or imported is None or Path(imported) == ours:
+        return
+    raise StreamgaugeError(
+        f"{imported} is imported in place of Streamgauge's package of the same name; rename it, or run from another folder"
+    ) from error
+
+
 def _print_error(message: str) -> None:
     console = Console(stderr=True, highlight=False)
     for line in message.splitlines():
@@ -139,7 +149,7 @@ def main() -> None:
         try:
             program(whole=())(arguments[1:])
         except ImportError as error:
-            raise_if_shadowed(error)
+            _raise_if_shadowed(error)
             raise
         finally:
             # What is still buffered fails here, where it can be said, and not while Python shuts down.

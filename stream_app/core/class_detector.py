@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, get_args
 
-import numpy as np
 import numpy.typing as npt
 
+from stream_app.core.one_source import checked_batch
 from stream_app.core.signals import WHOLE_SOURCE, Kind, Signal
 from stream_app.errors import DataError, PluginError, StateError
 
@@ -139,12 +139,7 @@ class ClassDetector:
         PluginError
             If the object fails, or returns anything but signals of this batch.
         """
-        times = np.asarray(ts, dtype=np.float64)
-        x = np.asarray(values, dtype=np.float64)
-        if x.shape != (len(times), len(self.channels)):
-            raise DataError(
-                f"a batch of shape {x.shape} does not fit {len(self.channels)} channels and {len(times)} times"
-            )
+        times, x = checked_batch(self.channels, ts, values)
         if not len(x):
             return []
         try:

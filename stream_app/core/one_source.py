@@ -143,8 +143,8 @@ def checked_batch(
         raise DataError(f"values or ts are not numbers: {error}") from None
     if times.ndim != 1 or rows.shape != (len(times), len(channels)):
         raise DataError(
-            f"values have shape {rows.shape} and ts {times.shape}; expected (n, {len(channels)}) and (n,) "
-            f"for the channels {', '.join(channels)}"
+            f"a batch of values of shape {rows.shape} and ts of shape {times.shape} does not fit; expected "
+            f"(n, {len(channels)}) and (n,) for the channels {', '.join(channels)}"
         )
     return times, rows
 

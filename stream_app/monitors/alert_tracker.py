@@ -216,26 +216,43 @@ class AlertTracker:
 
 def _summary(signal: Signal) -> str:
     where = "all channels" if signal.channel == WHOLE_SOURCE else signal.channel
-    blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
     context = dict(signal.context)
-    if "seconds_behind" in context:
-        return _refusals(signal.statistic, context["seconds_behind"])
-    if signal.detector == "new_category":
-        return f"new category in {where}: {signal.contributions[0][0]}"
-    if signal.detector == "category_shares":
-        name = signal.contributions[0][0]
-        return f"shares in {where} have shifted: {name} {context['share_before']:.1%} → {context['share_after']:.1%}"
+    summarise = _SUMMARIES.get(signal.detector)
+    if summarise is not None:
+        return summarise(signal, where, context)
     words = f"{signal.kind} in {where} ({signal.detector})"
     if "mean_before" in context and "mean_after" in context:
         words += f": mean {context['mean_before']:.4g} → {context['mean_after']:.4g}"
+    blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
     if blamed and signal.channel == WHOLE_SOURCE:
         words += f": {', '.join(blamed)}"
     return words
 
 
-def _refusals(count: float, behind: float) -> str:
+def _refusals(signal: Signal, _: str, context: Mapping[str, float]) -> str:
+    # A forged record may have no finite one.
+    behind = context.get("seconds_behind", 0.0)
     direction = "older than the newest" if behind > 0.0 else "ahead of the others"
     return (
-        f"{count:.0f} readings in a row refused for their times, the last {abs(behind):.0f} s {direction} of this source: "
-        "is its clock right?"
+        f"{signal.statistic:.0f} readings in a row refused for their times, the last {abs(behind):.0f} s {direction} of this "
+        "source: is its clock right?"
     )
+
+
+def _new_category(signal: Signal, where: str, _: Mapping[str, float]) -> str:
+    return f"new category in {where}: {signal.contributions[0][0]}"
+
+
+def _category_shares(signal: Signal, where: str, context: Mapping[str, float]) -> str:
+    name = signal.contributions[0][0]
+    return (
+        f"shares in {where} have shifted: {name} {context['share_before']:.1%} → {context['share_after']:.1%}"
+    )
+
+
+_SUMMARIES: Mapping[str, Callable[[Signal, str, Mapping[str, float]], str]] = {
+    "quality.refused": _refusals,
+    "new_category": _new_category,
+    "category_shares": _category_shares,
+}
+"""Summaries of detectors whose signals are no change of a mean: of the signal, where it is, and its figures."""

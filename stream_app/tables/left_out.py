@@ -5,11 +5,23 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from stream_app.errors import SourceError
+from stream_app.events.sensor import MAX_NAME
+from stream_app.tables.cells import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    LabelColumn,
+    as_labels,
+    mark_entities,
+    mark_numbers,
+    mark_texts,
+    mark_times,
+)
+from stream_app.tables.table import Block, Table
 
-__all__ = ["LeftOut", "RowFilter"]
+__all__ = ["BlockReader", "LeftOut"]
 
 B = TypeVar("B", bound=Sized)
 
@@ -57,33 +69,68 @@ class LeftOut:
 
 
 @dataclass(slots=True)
-class RowFilter:
-    """The rows of one block: each is left out for the first reason that is found.
+class BlockReader:
+    """Reads the columns of one block; each row with a cell that makes no sense is left out, for the first reason found.
 
     Parameters
     ----------
-    rows : int
-    where : callable
-        Turns a row into ``file:line``.
+    table : Table
+        Names the place of a row.
+    block : Block
     left : LeftOut
         Where rows are counted.
 
     Attributes
     ----------
-    kept : ndarray of bool (rows,)
+    kept : ndarray of bool, shape (rows,)
     """
 
-    rows: int
-    where: Callable[[int], str]
+    table: Table
+    block: Block
     left: LeftOut
-    kept: npt.NDArray[np.bool_] = field(init=False)
+    kept: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kept = np.ones(self.rows, dtype=np.bool_)
+        self.kept = np.ones(len(self.block.lines), dtype=np.bool_)
 
-    def refuse(self, bad: npt.NDArray[np.bool_], reason: str) -> None:
+    def refuse(self, bad: BoolArray, reason: str) -> None:
         """Leave out some rows."""
         fresh = np.flatnonzero(bad & self.kept)
         if len(fresh):
-            self.left.add(reason, len(fresh), self.where(int(fresh[0])))
+            self.left.add(reason, len(fresh), self.table.place(self.block.lines[int(fresh[0])]))
             self.kept[fresh] = False
+
+    def entities(
+        self, name: str, clean: Callable[[str], str], anonymous: str | None, *, what: str = "entity"
+    ) -> tuple[tuple[str, ...], IntArray]:
+        """Read whose each row is: the names, and of each row the number of its name."""
+        names, codes, bad = mark_entities(self.block.column(name), clean, anonymous)
+        for reason, mask in bad.items():
+            self.refuse(mask, reason.replace("entity", what))
+        return names, codes
+
+    def times(self, name: str, form: str | None) -> FloatArray:
+        """Read moments into epoch seconds."""
+        ts = mark_times(self.block.column(name), form)
+        self.refuse(np.isnan(ts), f"column {name!r}: no moment between 1970 and 2099")
+        return ts
+
+    def texts(self, name: str, longest: int = MAX_NAME) -> LabelColumn:
+        """Read texts, None where there is none."""
+        out, bad = mark_texts(self.block.column(name), longest)
+        self.refuse(bad, f"column {name!r}: no text of at most {longest} characters")
+        return out
+
+    def numbers(self, name: str) -> FloatArray:
+        """Read numbers, NaN where there is none; they may be infinite."""
+        out, bad = mark_numbers(self.block.column(name))
+        self.refuse(bad, f"column {name!r}: no number")
+        return out
+
+    def ids(self, begin: str, column: str | None) -> LabelColumn:
+        """Read the ids of rows; where there is none, it is `begin` and the line."""
+        ids = as_labels([f"{begin}:{line}" for line in self.block.lines])
+        if column is None:
+            return ids
+        own = self.texts(column)
+        return np.where(own == None, ids, own)  # noqa: E711 cell by cell

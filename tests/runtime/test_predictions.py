@@ -7,15 +7,14 @@ import random
 import re
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 
 import pytest
 from conftest import eventually
+from workers import working
 
 from stream_app.events import Alert, Topics
 from stream_app.events.audit import AuditKind, AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
-from stream_app.runtime.worker import Worker
 from stream_app.settings import PredictionStream, RetrainingSettings, WorkerSettings
 from stream_app.store import AlertReader, FeatureReader
 
@@ -39,17 +38,6 @@ def settings(settings, prefix):
     )
     worker = WorkerSettings(group=prefix, session_timeout=6.0, checkpoint_interval=0.2, partitions=1)
     return settings.model_copy(update={"worker": worker, "streams": {"predictions": stream}})
-
-
-@asynccontextmanager
-async def working(settings):
-    worker = Worker(settings)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
 
 
 def answer(i, *, truth="cat", right=True, version="v1", **rest):
@@ -114,7 +102,7 @@ async def test_a_model_that_gets_worse_is_told_by_labels_that_come_later(
             events.append({"source": "pets", "ts": due, "id": ident, "label": said})
     await send(producer, settings, events)
     topics = Topics(settings.prefix)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: at(store, settings, len(events)))
         firing = await AlertReader(store).firing()
         row = await FeatureReader(store, "predictions").get("pets")
@@ -164,7 +152,7 @@ async def test_bad_input_is_refused_and_counted_and_spoils_nothing(
     duplicates = [good[147], truth(147, "dog"), good[148]]
     events = [*good[:150], *(event for event, _ in bad), *duplicates, *good[150:]]
     await send(producer, settings, events)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: at(store, settings, len(events)))
         row = await FeatureReader(store, "predictions").get("pets")
         refused = counted(worker.metrics.refused, "reason")
@@ -188,7 +176,7 @@ async def test_labels_that_never_come_and_labels_of_nothing_are_counted(
     events += [truth(i, "dog", ts=START + 100) for i in range(5000, 5010)]
     events += [answer(10_000), truth(10_000, "cat"), truth(10_000, "cat")]
     await send(producer, settings, events)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: at(store, settings, len(events)))
         row = await FeatureReader(store, "predictions").get("pets")
         labels = counted(worker.metrics.labels, "fate")
@@ -253,7 +241,7 @@ async def test_a_file_is_replayed_with_its_labels_late_and_watched(settings, sto
     call += ["--label-column", "outcome", "--label-delay", "30s", "--source", "pets"]
     summary = json.loads(await streamgauge(*call, env=env))
     assert (summary["events"], summary["sources"]) == (1400, 1)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: at(store, settings, 1400))
         row = await FeatureReader(store, "predictions").get("pets")
         assert counted(worker.metrics.labels, "fate") == {"predictions": 700, "joined": 700}

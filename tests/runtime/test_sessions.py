@@ -6,11 +6,11 @@ import os
 import random
 import sys
 import time
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+import workers
 from conftest import eventually
 from naive_features import Event, admitted, read
 from pydantic import SecretStr
@@ -114,15 +114,8 @@ def settings(settings):
     return settings.model_copy(update={"worker": worker, "streams": streams})
 
 
-@asynccontextmanager
-async def working(settings, *views):
-    worker = Worker(settings, views or (VIEW,))
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker, task
-    finally:
-        worker.stop()
-        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
+def working(settings, *views):
+    return workers.working(settings, *(views or (VIEW,)))
 
 
 async def send(producer, settings, told):

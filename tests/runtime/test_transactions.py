@@ -1,16 +1,14 @@
 """Transactional producers: events of aborted and open transactions are not processed. The embedded broker has no transactions."""
 
-import asyncio
 import json
-from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from conftest import REAL, eventually
+from workers import working
 
 from stream_app.events import Topics
 from stream_app.kafka import client_options, consumer_options
-from stream_app.runtime.worker import Worker
 from stream_app.store import FeatureReader
 
 pytestmark = [
@@ -19,17 +17,6 @@ pytestmark = [
 ]
 
 START = 1_700_000_000.0
-
-
-@asynccontextmanager
-async def working(settings):
-    worker = Worker(settings)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
 
 
 @pytest.fixture
@@ -80,7 +67,7 @@ async def seen(store, expected):
 
 async def test_aborted_events_are_not_processed_and_the_lag_ends_at_zero(settings, store, transactional):
     await write_three(transactional)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: seen(store, (20, 102.0)))
         # Three marks of transactions are in the log, too, and no event comes after the last.
         await eventually(lambda: lag(worker, settings) == 0)
@@ -89,7 +76,7 @@ async def test_aborted_events_are_not_processed_and_the_lag_ends_at_zero(setting
 async def test_events_of_an_open_transaction_wait_for_its_end(settings, store, transactional):
     async with transactional.transaction():
         await transactional.send_readings([100.0] * 5, 0)
-    async with working(settings) as worker:
+    async with working(settings) as (worker, _):
         await eventually(lambda: seen(store, (5, 100.0)))
         async with transactional.transaction():
             await transactional.send_readings([107.0] * 5, 5)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
 from conftest import eventually
+from workers import working
 
 from stream_app.errors import BrokerError, DataError, FencedError, SettingsError, StateError, StoreError
 from stream_app.events import Alert, AlertState, DeadLetter, Reason, Topics
@@ -22,17 +22,6 @@ START = 1_600_000_000.0
 
 def reading(source="pump", ts=0.0, **values):
     return json.dumps({"source": source, "ts": START + ts, "values": values or {"flow": 1.0}}).encode()
-
-
-@asynccontextmanager
-async def working(settings):
-    worker = Worker(settings)
-    task = asyncio.create_task(worker.run())
-    try:
-        yield worker, task
-    finally:
-        worker.stop()
-        await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
 
 
 async def send(producer, settings, values, partition=0, topic=None):

@@ -11,7 +11,6 @@ __all__ = [
     "CHANNEL",
     "JOINT_CHANNELS",
     "MAGNITUDE",
-    "PROGRESS",
     "SEASON",
     "SHIFT",
     "SOURCE",
@@ -22,9 +21,6 @@ __all__ = [
 STATISTICS = 5
 MAGNITUDE, SHIFT, SPREAD, OFFSET, SURPRISE = range(STATISTICS)
 """Numbers of a channel's statistics, as `channel` defines them."""
-
-PROGRESS = OFFSET
-"""The statistic whose sequential evidence is gathered."""
 
 RANKS = 32
 """Bins of residual sizes, two an octave: a range of 1 to 65,000 about the usual size."""

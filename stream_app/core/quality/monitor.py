@@ -11,6 +11,7 @@ import numpy.typing as npt
 from stream_app.core.arrays import FloatArray
 from stream_app.core.bank import Bank
 from stream_app.core.kernel import Counter, kernel, signal_buffer
+from stream_app.core.one_source import checked_batch
 from stream_app.core.quality.arrivals import advance
 from stream_app.core.quality.options import QualityOptions, quality_options
 from stream_app.core.quality.records import most_signals, quality_layout
@@ -137,13 +138,8 @@ class QualityMonitor:
         list of Signal
             In the order of rows.
         """
-        times = np.ascontiguousarray(ts, dtype=np.float64)
-        given = np.asarray(values, dtype=np.float64)
         names = self.channels if channels is None else tuple(channels)
-        if given.shape != (len(times), len(names)) or times.ndim != 1:
-            raise DataError(
-                f"a batch of shape {given.shape} does not fit {len(names)} channels and {len(times)} times"
-            )
+        times, given = checked_batch(names, ts, values)
         if np.count_nonzero(np.isfinite(times)) < len(times):
             raise DataError("an event time is not a finite number; such events belong to the dead letters")
         if names != self.channels:

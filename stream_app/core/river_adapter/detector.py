@@ -12,6 +12,7 @@ import numpy.typing as npt
 from river.__version__ import __version__ as river_version
 
 from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.one_source import checked_batch
 from stream_app.core.river_adapter.catalogue import build, full_name, is_binary, known_detectors
 from stream_app.core.river_adapter.codec import decode, encode
 from stream_app.core.river_adapter.feeding import Hit, feed_for
@@ -153,12 +154,7 @@ class RiverDetector:
         list of Signal
             In the order of rows, then of channels.
         """
-        times = np.asarray(ts, dtype=np.float64)
-        x = np.asarray(values, dtype=np.float64)
-        if x.shape != (len(times), len(self.channels)):
-            raise DataError(
-                f"a batch of shape {x.shape} does not fit {len(self.channels)} channels and {len(times)} times"
-            )
+        times, x = checked_batch(self.channels, ts, values)
         admissible = self._admissible(x)
         complete = bool(admissible.all())
         # Python floats, converted once: River's arithmetic on numpy scalars is several times slower.

@@ -12,6 +12,7 @@ from scipy import special
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.correction import Correction, adjust
+from stream_app.core.one_source import checked_batch
 from stream_app.core.signals import Signal
 from stream_app.core.twosample.distance import wasserstein
 from stream_app.core.twosample.ks import ks_ordered, ks_p_value
@@ -224,12 +225,7 @@ class WindowedTest:
         list of Signal
             At the rows that complete windows, in order.
         """
-        ts = np.asarray(ts, dtype=np.float64)
-        x = np.asarray(values, dtype=np.float64)
-        if x.shape != (len(ts), len(self.channels)):
-            raise DataError(
-                f"a batch of shape {x.shape} does not fit {len(self.channels)} channels and {len(ts)} times"
-            )
+        times, x = checked_batch(self.channels, ts, values)
         signals: list[Signal] = []
         at = 0
         while at < len(x):
@@ -238,7 +234,7 @@ class WindowedTest:
             self._filled += take
             at += take
             if self._filled == len(self._rows):
-                signals += self._complete(at - 1, float(ts[at - 1]))
+                signals += self._complete(at - 1, float(times[at - 1]))
         return signals
 
     def _complete(self, row: int, ts: float) -> list[Signal]:

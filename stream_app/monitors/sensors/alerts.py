@@ -98,14 +98,13 @@ class DeliveryAlerts:
         rows = np.array([row for row in places if row >= since], dtype=np.int64)
         found = self._found.pop(source, [])
         counted = self._judged["code"][rows] == COUNTED
-        rows = rows[counted | np.isin(rows, [signal.row for _, signal in found])]
+        # The time of a reading that is refused for its time is not to be believed.
+        times = np.where(counted, self.readings.ts[rows], self._judged["newest"][rows])
+        taken = counted | np.isin(rows, [signal.row for _, signal in found])
+        rows, times = rows[taken], times[taken]
         if not len(rows):
             return
         tracker = self._trackers.get(source) or AlertTracker(self._rules)
-        # The time of a reading that is refused for its time is not to be believed.
-        times = np.where(
-            self._judged["code"][rows] == COUNTED, self.readings.ts[rows], self._judged["newest"][rows]
-        )
         batch = _Rows(source, times, self.readings.offsets[rows])
         signals = [(name, signal.at_row(int(np.searchsorted(rows, signal.row)))) for name, signal in found]
         for alert in tracker.update(signals, batch, self._partition):
