@@ -29,7 +29,7 @@ from stream_app.core.anomaly.tails import (
 )
 from stream_app.core.kernel import kernel
 
-__all__ = ["GROSS", "channel_step", "is_gross", "level_unit"]
+__all__ = ["FARTHEST", "GROSS", "channel_step", "is_gross", "level_unit"]
 
 """Values are drawn in to this: their squares are finite."""
 GROSS = 100.0
@@ -51,6 +51,8 @@ FADE = 0.9
 """Share of the surprise that the next event keeps."""
 FARTHEST = 4.0
 """Normal equivalents are drawn in to this: one channel that is far off is seen by itself."""
+STALE = 16
+"""Values after a missing one until the slow mean is hardly another for it: its span."""
 LARGEST_PROGRESS = 30.0
 LARGEST_BET = 5.0
 """Most evidence that one value brings to the progress: what is rarer speaks by itself."""
@@ -156,7 +158,10 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
     c["evidence"] = 0.0
     c["normal"] = 0.0
     if value != value:  # noqa: PLR0124 the test for NaN that kernels have
+        c["stale"] = max(c["stale"], STALE)
         return 0.0
+    if c["stale"] > 0:
+        c["stale"] -= 1
     x = clipped(value, BOUND)
     c["count"] += 1
     count = c["count"]
@@ -217,7 +222,12 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
                 else:
                     kurtosis[k] += heavier
                 if k == SHIFT:
-                    c["normal"] = math.copysign(min(math.sqrt(2.0 * e), FARTHEST), tested)
+                    # Always from the follower: channels that go together would part where one of them begins to wander.
+                    own = e
+                    if tested != t:
+                        z = math.sqrt(t * t / square)
+                        own = student_evidence(z, degrees(turns[k], kurtosis[k]))
+                    c["normal"] = math.copysign(min(math.sqrt(2.0 * own), FARTHEST), t)
                 elif k == SPREAD:
                     c["spread_evidence"] = e
                 # Of statistics that go together, the largest is worth log 2 less.

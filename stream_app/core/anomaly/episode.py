@@ -16,6 +16,7 @@ adopted, and judged from the next event on, with scales and tails of before.
 from typing import Any
 
 from stream_app.core.anomaly.channel import is_gross, level_unit
+from stream_app.core.anomaly.forecast import FOLLOW
 from stream_app.core.anomaly.tails import THRESHOLD
 from stream_app.core.kernel import kernel
 
@@ -29,6 +30,7 @@ LONGEST = 1000
 NEAR = 3.25
 RETURNED = 0.3
 HALF_RETURNED = 0.5
+AS_GOOD_AS = 2.0
 STAYED = 60
 YOUNG = 400
 
@@ -54,7 +56,8 @@ def _lead(s: Any, c: Any) -> None:
 def _rest_at(c: Any, level: float) -> None:
     """Make a level the one that a channel is held against; an excursion that began just now goes on."""
     c["member"] = False
-    c["base"] = c["follower"] = c["trailer"] = c["slow"] = level
+    c["base"] = c["follower"] = c["trailer"] = level
+    c["slow"] = c["fast"]
     c["progress"] = 0.0
     c["surprise"] = 0.0
     if c["far"] == 0 or c["far"] >= GROSS_EVENTS:
@@ -65,11 +68,18 @@ def _rest_at(c: Any, level: float) -> None:
 
 
 @kernel
+def _rest_at_new(c: Any) -> None:
+    """Hold a channel against where it is now; the channels that it goes with need as long as a follower's memory to agree."""
+    _rest_at(c, c["fast"])
+    c["stale"] = FOLLOW
+
+
+@kernel
 def _adopt(c: Any) -> None:
     """Make the present level the usual one, and keep the one of before."""
     c["known"] = c["base"]
     c["moved"] = True
-    _rest_at(c, c["fast"])
+    _rest_at_new(c)
     c["mean"] = c["fast"]
     c["count"] = min(c["count"], YOUNG)
 
@@ -83,11 +93,16 @@ def _is_where_it_was(c: Any, unit: float) -> bool:
 
 @kernel
 def _end(c: Any) -> None:
-    """Hold a member of an episode that is over against the level at which it is."""
-    if _is_where_it_was(c, level_unit(c)):
+    """Hold a member of an episode that is over against the level at which it is, or its base where that is as good as there."""
+    unit = level_unit(c)
+    if abs(c["fast"] - c["base"]) <= AS_GOOD_AS * unit:
+        # A mean of eight values is no better than the base, and a false shift for hundreds of events.
+        _rest_at(c, c["base"])
+        return
+    if _is_where_it_was(c, unit):
         c["known"] = c["base"]
         c["mean"] = c["fast"]
-    _rest_at(c, c["fast"])
+    _rest_at_new(c)
 
 
 @kernel

@@ -1,7 +1,9 @@
 """Statistics of all channels together: Hotelling's T² of the shifts, and the channel that the others explain least.
 
 The shifts of the channels enter as normal equivalents. Their correlation is learned, shrunk towards none by how uncertain it is, and
-inverted now and then. A weak shift of several channels, or one that breaks what two always did together, shows here first.
+inverted now and then. A weak shift of several channels, or one that breaks what two always did together, shows here first. A channel
+whose value is missing, or was while its mean was gathered, or that is held against a new level, takes no part: it is given what
+fits the others best. Of half of the channels the statistics say nothing: they were learned of all.
 
 References
 ----------
@@ -13,6 +15,7 @@ Technometrics 33; E. B. Wilson and M. M. Hilferty (1931) for the chi-square.
 import math
 from typing import Any
 
+from stream_app.core.anomaly.channel import FARTHEST
 from stream_app.core.anomaly.records import SHIFT
 from stream_app.core.anomaly.tails import FREEDOM, UNKNOWN, clipped, note_peak, rated, student_evidence
 from stream_app.core.kernel import kernel
@@ -23,6 +26,8 @@ EVERY = 4
 """Events between two that the correlation learns from: smoothed values are alike."""
 REFRESH = 512
 """Events between inversions."""
+SWEEPS = 8
+"""Passes of Gauss and Seidel's method over the channels that take no part."""
 
 
 @kernel
@@ -30,8 +35,12 @@ def learn_correlation(correlation: Any, channels: Any, learned: float) -> None:
     """Take the shifts of an event, drawn in to 3, into the lower triangle of their second moments."""
     gain = EVERY / min(learned + 3.0, 5000.0)
     for i in range(channels.shape[0]):
+        if channels[i]["stale"] > 0:
+            continue
         normal = clipped(channels[i]["normal"], 3.0)
         for j in range(i + 1):
+            if channels[j]["stale"] > 0:
+                continue
             correlation[i, j] += (normal * clipped(channels[j]["normal"], 3.0) - correlation[i, j]) * gain
 
 
@@ -83,6 +92,35 @@ def _joint_evidence(s: Any, k: int, z: float, independent: float, learned: float
 
 
 @kernel
+def _expect_absent(channels: Any, inverse: Any) -> int:
+    """Give channels that take no part their most likely values beside the others, with which T² is that of the others alone.
+
+    Returns
+    -------
+    int
+        How many take part.
+    """
+    d = int(channels.shape[0])
+    present = d
+    for i in range(d):
+        if channels[i]["stale"] > 0:
+            channels[i]["normal"] = 0.0
+            present -= 1
+    if present == d:
+        return d
+    for _ in range(SWEEPS):
+        for i in range(d):
+            c = channels[i]
+            if c["stale"] > 0:
+                adjusted = 0.0
+                for j in range(d):
+                    if j != i:
+                        adjusted += inverse[i, j] * channels[j]["normal"]
+                c["normal"] = clipped(-adjusted / max(inverse[i, i], 1e-6), FARTHEST)
+    return present
+
+
+@kernel
 def joint_step(s: Any, channels: Any, correlation: Any, inverse: Any, weight: Any, warmup: int) -> float:
     """Return the joint evidence of an event, and leave each channel's share of T² in `weight`."""
     d = channels.shape[0]
@@ -99,6 +137,9 @@ def joint_step(s: Any, channels: Any, correlation: Any, inverse: Any, weight: An
     independent = max(independent / d, 4.0)
     if due:
         invert(correlation, inverse, independent)
+    present = _expect_absent(channels, inverse)
+    if present < 2 or 2 * present <= d:
+        return 0.0
     total = 0.0
     largest = 0.0
     for i in range(d):
@@ -111,8 +152,8 @@ def joint_step(s: Any, channels: Any, correlation: Any, inverse: Any, weight: An
             largest = max(largest, abs(adjusted) / math.sqrt(inverse[i, i]))
     # The inverse of a matrix of few independent rows is too large (Hotelling's F).
     total *= (independent - d - 1.0) / independent if independent > d + 2.0 else 0.3
-    part = 2.0 / (9.0 * d)
-    chi = ((max(total, 0.0) / d) ** (1.0 / 3.0) - (1.0 - part)) / math.sqrt(part)
+    part = 2.0 / (9.0 * present)
+    chi = ((max(total, 0.0) / present) ** (1.0 / 3.0) - (1.0 - part)) / math.sqrt(part)
     squared = _joint_evidence(s, 0, chi, 1.0 + independent, learned)
-    adjusted = _joint_evidence(s, 1, largest - 0.5 * math.log(d), 1.0 + independent, learned)
+    adjusted = _joint_evidence(s, 1, largest - 0.5 * math.log(present), 1.0 + independent, learned)
     return max(squared, adjusted)

@@ -81,6 +81,7 @@ CHANNEL = np.dtype(
         ("segment_count", np.int32),
         ("settle", np.int16),
         ("depth", np.int8),  # so many seasons are taken off
+        ("stale", np.int16),  # values until it takes part in the joint statistics again
         ("change", np.float32),  # largest one of the episode, in units
         ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
         ("member", np.bool_),  # of the episode

@@ -110,13 +110,27 @@ def _blame(s: Any, channels: Array, weight: Array, jointly: bool) -> None:  # no
     j = s["blamed"][0]
     if j >= 0:
         c = channels[j]
-        usual = 3.0 * 1.25 * c["size"]
-        s["figures"][0] = c["base"]
-        s["figures"][1] = c["fast"]
-        s["figures"][2] = c["base"] - usual
-        s["figures"][3] = c["base"] + usual
+        usual, expected = _usual(c), c["base"] + c["season"]
+        s["figures"][0] = expected
+        s["figures"][1] = _level_now(c)
+        s["figures"][2] = expected - usual
+        s["figures"][3] = expected + usual
         s["figures"][4] = c["usual_noise"]
         s["figures"][5] = c["noise"]
+
+
+@kernel
+def _usual(c: Any) -> float:
+    """Return how far off single values of a channel usually are at most."""
+    return 3.0 * 1.25 * float(c["size"])
+
+
+@kernel
+def _level_now(c: Any) -> float:
+    """Return where a channel is: a mean of its latest values, or the last where that is so far off that a mean lags behind."""
+    if abs(c["last"] - c["base"] - c["season"]) > _usual(c):
+        return float(c["last"])
+    return float(c["fast"]) + float(c["season"])
 
 
 @kernel
@@ -136,7 +150,7 @@ def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count:
         signal["figures"][k] = s["figures"][k]
     if ended:
         if 0 <= s["blamed"][0] < channels.shape[0]:
-            signal["figures"][1] = channels[s["blamed"][0]]["fast"]
+            signal["figures"][1] = _level_now(channels[s["blamed"][0]])
         signal["figures"][4] = float(s["length"])
         signal["figures"][5] = 1.0 if s["adopted"] else 0.0
 

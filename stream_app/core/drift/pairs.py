@@ -22,6 +22,7 @@ __all__ = [
 
 _LARGEST = 2.5  # mean sizes at which innovations are cut off to choose pairs: outliers make no correlation
 _MOST_CORRELATED = 0.98
+_NONE = 1e-30
 _BLOCKS = 64  # of a warm-up
 _NEVER = 1e30
 
@@ -74,17 +75,22 @@ def _correlation(a: Any, b: Any) -> float:
 @kernel
 def gather_pair(p: Any, first: float, second: float) -> None:
     """Take two scores from which the correlation will be known."""
-    p["evidence"][0] += first * second
+    p["evidence"][0] += (first + second) ** 2
+    p["evidence"][1] += (first - second) ** 2
     p["pending"] += 1
 
 
 @kernel
 def fix_correlation(p: Any) -> None:
-    """Know the correlation, and begin to learn what bets on the pair pay."""
-    mean = float(p["evidence"][0]) / max(int(p["pending"]), 1)
-    correlation = max(-_MOST_CORRELATED, min(_MOST_CORRELATED, mean))
-    p["together"] = sqrt(0.5 / (1.0 + correlation)) / PAIR_STEP
-    p["apart"] = sqrt(0.5 / (1.0 - correlation)) / PAIR_STEP
+    """Know the correlation, and begin to learn what bets on the pair pay.
+
+    Sum and difference are measured by themselves: scores by the ranks of a small sample do not have variance one.
+    """
+    total, difference = float(p["evidence"][0]), float(p["evidence"][1])
+    least = 0.5 * (1.0 - _MOST_CORRELATED) * (total + difference)
+    number = max(int(p["pending"]), 1)
+    p["together"] = sqrt(number / max(total, least, _NONE)) / PAIR_STEP
+    p["apart"] = sqrt(number / max(difference, least, _NONE)) / PAIR_STEP
     p["evidence"][:] = 0.0
     p["pending"] = 0
 
@@ -102,7 +108,9 @@ def pair_bin(p: Any, first: float, second: float) -> int:
 @kernel
 def correlation_of(p: Any) -> float:
     """Return the correlation of the scores in the reference."""
-    return 0.5 / (float(p["together"]) * PAIR_STEP) ** 2 - 1.0
+    # The larger its variance, the smaller the scale.
+    total, difference = float(p["apart"]) ** 2, float(p["together"]) ** 2
+    return (total - difference) / max(total + difference, _NONE)
 
 
 @kernel
