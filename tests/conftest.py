@@ -52,13 +52,13 @@ hypothesis_settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items):
-    """Let property tests try a quarter of their examples, ten at least, with --hypothesis-profile=quick."""
+    """Let property tests try a tenth of their examples, five at least, with --hypothesis-profile=quick."""
     if hypothesis_settings.get_current_profile_name() != "quick":
         return
     tests = (item.obj for item in items if isinstance(item, pytest.Function))
     for test in {getattr(test, "__func__", test) for test in tests if is_hypothesis_test(test)}:
         said = test._hypothesis_internal_use_settings
-        fewer = max(said.max_examples // 4, min(said.max_examples, 10))
+        fewer = max(said.max_examples // 10, min(said.max_examples, 5))
         test._hypothesis_internal_use_settings = hypothesis_settings(said, max_examples=fewer)
 
 

@@ -40,6 +40,7 @@ def test_the_import_loads_no_library(package):
     assert loaded_by(f"import {package}") & set(HEAVY) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "spared"),
     [
@@ -70,6 +71,7 @@ def test_every_name_is_there_and_named_after_itself(name):
     assert name in dir(sg)
 
 
+@pytest.mark.slow
 def test_modules_that_are_imported_hide_no_name():
     loaded = "import stream_app, stream_app.backtesting, stream_app.cli.main, stream_app.cli.backtest.sensors, stream_app.monitor"
     subprocess.run(

@@ -52,6 +52,7 @@ def tracked(package):
     }
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_both_packages_and_nothing_else(names):
     info = f"streamgauge-{stream_app.__version__}.dist-info/"
     shipped = {name for name in names if not name.startswith(info)}
@@ -126,6 +127,7 @@ def test_the_command_tells_its_version(command, tmp_path):
     assert ran.stdout == f"streamgauge {stream_app.__version__}\n"
 
 
+@pytest.mark.slow
 def test_the_shipped_wheel_works_without_the_source_tree(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from stream_app.cli.show import columns, instant, printable
 from stream_app.events import Alert, AlertState, Severity
+from stream_app.settings.durations import format_duration
 
 __all__ = ["alert_line", "alert_lines"]
 
@@ -19,7 +20,7 @@ def alert_line(alert: Alert) -> str:
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
     colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
-    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
+    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"
 
 
 def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
@@ -31,7 +32,7 @@ def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
             alert.state.value,
             alert.severity.value,
             printable(f"{alert.stream}/{alert.source}"),
-            printable(alert.summary + note),
+            printable(_summary(alert) + note),
         )
         for alert, note in zip(alerts, notes, strict=True)
     ]
@@ -39,6 +40,13 @@ def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
     for line, alert in zip(lines[1:], alerts, strict=True):
         line[_SEVERITY].stylize(_COLOURS[alert.severity])
     return [Text.assemble(*line) for line in lines]
+
+
+def _summary(alert: Alert) -> str:
+    """Return what it says; of one that is over, also how long it lasted."""
+    if alert.ended_at is None:
+        return alert.summary
+    return f"{alert.summary} (for {format_duration(alert.ended_at - alert.started_at)})"
 
 
 def _literal(text: str) -> str:

@@ -220,14 +220,21 @@ def _as_json(alert: Alert, seen: Seen) -> str:
 
 
 def _details(alert: Alert, seen: Seen) -> list[tuple[str, str]]:
+    ended, offset = alert.ended_at, alert.end_offset
     rows = [
         ("id", alert.id),
         ("kind", f"{alert.kind}, by {alert.detector}"),
         ("channel", "all of the source" if alert.channel == "*" else alert.channel),
-        ("event", f"offset {alert.offset} of partition {alert.partition}"),
+        ("began", f"{instant(alert.started_at)}, at offset {alert.offset} of partition {alert.partition}"),
+        (
+            "ended",
+            "not yet"
+            if ended is None
+            else instant(ended) + ("" if offset is None else f", at offset {offset}"),
+        ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]
-    rows += [(f"  {name}", f"{value:.6g}") for name, value in alert.context.items()]
+    rows += [(f"  {name.replace('_', ' ')}", f"{value:.6g}") for name, value in alert.context.items()]
     if alert.contributions:
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))

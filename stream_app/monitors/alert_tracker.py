@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.core.signals import Signal
 from stream_app.errors import StateError
 from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.monitors.summaries import summarise
 
 __all__ = ["AlertRules", "AlertTracker", "ExtraRule"]
 
@@ -72,12 +74,15 @@ class AlertRules:
         Cooldown, and time until an alert about a moment resolves; seconds of event time.
     extra : mapping of str to ExtraRule
         Policy of each extra detector, by name.
+    units : mapping of str to str
+        Channel to unit, for summaries.
     """
 
     stream: str
     cooldown: float = 300.0
     resolve_after: float = 300.0
     extra: Mapping[str, ExtraRule] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
 class AlertTracker:
@@ -98,7 +103,7 @@ class AlertTracker:
 
     def __init__(self, rules: AlertRules, describe: Callable[[Signal], str] | None = None) -> None:
         self._stream = rules.stream
-        self._describe = describe or _summary
+        self._describe = describe or partial(summarise, units=rules.units)
         lasting = {"resolve_after": float("inf"), "cool_down": rules.cooldown}
         momentary = {"resolve_after": rules.resolve_after, "cool_down": rules.cooldown}
         self._policies: dict[str, AlertPolicy] = {
@@ -212,47 +217,3 @@ class AlertTracker:
             self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
-
-
-def _summary(signal: Signal) -> str:
-    where = "all channels" if signal.channel == WHOLE_SOURCE else signal.channel
-    context = dict(signal.context)
-    summarise = _SUMMARIES.get(signal.detector)
-    if summarise is not None:
-        return summarise(signal, where, context)
-    words = f"{signal.kind} in {where} ({signal.detector})"
-    if "mean_before" in context and "mean_after" in context:
-        words += f": mean {context['mean_before']:.4g} → {context['mean_after']:.4g}"
-    blamed = [f"{channel} {share:.0%}" for channel, share in signal.contributions[:3] if share >= 0.05]
-    if blamed and signal.channel == WHOLE_SOURCE:
-        words += f": {', '.join(blamed)}"
-    return words
-
-
-def _refusals(signal: Signal, _: str, context: Mapping[str, float]) -> str:
-    # A forged record may have no finite one.
-    behind = context.get("seconds_behind", 0.0)
-    direction = "older than the newest" if behind > 0.0 else "ahead of the others"
-    return (
-        f"{signal.statistic:.0f} readings in a row refused for their times, the last {abs(behind):.0f} s {direction} of this "
-        "source: is its clock right?"
-    )
-
-
-def _new_category(signal: Signal, where: str, _: Mapping[str, float]) -> str:
-    return f"new category in {where}: {signal.contributions[0][0]}"
-
-
-def _category_shares(signal: Signal, where: str, context: Mapping[str, float]) -> str:
-    name = signal.contributions[0][0]
-    return (
-        f"shares in {where} have shifted: {name} {context['share_before']:.1%} → {context['share_after']:.1%}"
-    )
-
-
-_SUMMARIES: Mapping[str, Callable[[Signal, str, Mapping[str, float]], str]] = {
-    "quality.refused": _refusals,
-    "new_category": _new_category,
-    "category_shares": _category_shares,
-}
-"""Summaries of detectors whose signals are no change of a mean: of the signal, where it is, and its figures."""

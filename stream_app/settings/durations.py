@@ -1,11 +1,12 @@
 """Durations such as ``"5 min"``."""
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-__all__ = ["Duration", "parse_duration"]
+__all__ = ["Duration", "format_duration", "parse_duration"]
 
 _UNITS = {
     "ms": 0.001,
@@ -49,6 +50,29 @@ def parse_duration(value: Any) -> float:
     if not match or not unit:
         raise ValueError(f'{value!r} is not a duration, like "90s", "5 min", "1 week"')
     return float(match[1] or 1) * unit
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time as a person would say it, in at most two units.
+
+    Examples
+    --------
+    >>> format_duration(0.25), format_duration(84.0), format_duration(7500), format_duration(90_000)
+    ('0.25 s', '1 min 24 s', '2 h 5 min', '1 d 1 h')
+    >>> format_duration(3599.7), format_duration(float("inf"))
+    ('1 h', 'inf s')
+    """
+    if not 59.5 <= seconds < 1e9:
+        return f"{seconds:.3g} s"
+    # The largest unit of which there is one, after rounding to the unit below it.
+    (larger, size), (smaller, part) = next(
+        pair for pair in pairwise(_SPOKEN) if round(seconds / pair[1][1]) * pair[1][1] >= pair[0][1]
+    )
+    count, rest = divmod(round(seconds / part), round(size / part))
+    return f"{count} {larger}" + (f" {rest} {smaller}" if rest else "")
+
+
+_SPOKEN = (("d", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
 def _unit(name: str) -> float | None:

@@ -72,6 +72,8 @@ def _each_once(values: tuple[_V, ...]) -> tuple[_V, ...]:
 
 _Period = Annotated[Duration, Field(ge=60.0, le=366 * 86_400.0)]
 
+_Unit = Annotated[str, Field(min_length=1, max_length=20)]
+
 _EVENTS = re.compile(r"\s*(\d+)\s+events?\s*", re.IGNORECASE)
 
 
@@ -92,6 +94,8 @@ class SensorStream(Stream):
     categories : list of str
         Channels whose values are categories, as texts or codes, such as the mode of a pump; new categories and shifts of
         their shares raise alerts.
+    units : table of str to str
+        Units of channels for people, such as ``{ flow = "l/min" }``; alerts name them.
     budget : str
         False alarms allowed over all sources, channels and detectors of the stream, such as ``"2 per 30 days"`` or
         ``"3 per 100000 events"``.
@@ -138,6 +142,7 @@ class SensorStream(Stream):
     topic: TopicName | None = None
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
     categories: Annotated[tuple[str, ...], Field(max_length=32), AfterValidator(_each_once)] = ()
+    units: dict[str, _Unit] = {}  # noqa: RUF012 pydantic copies it
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
     reference: str | None = None

@@ -96,7 +96,7 @@ def test_tail_prints_a_line_for_each_beginning_and_end(call, story):
     assert ended.lines == [
         f"2023-11-14 22:13:21Z  warning   {STORY[0].id[:8]}  pumps/pump-1  {STORY[0].summary}",
         f"2023-11-14 22:13:22Z  critical  {STORY[1].id[:8]}  pumps/pump-2  {STORY[1].summary}",
-        f"2023-11-14 22:14:21Z  resolved  {STORY[2].id[:8]}  pumps/pump-1  {STORY[2].summary}",
+        f"2023-11-14 22:14:21Z  resolved  {STORY[2].id[:8]}  pumps/pump-1  {STORY[2].summary} (for 1 min)",
         f"2023-11-14 22:13:23Z  warning   {STORY[3].id[:8]}  pumps/pump-1  {STORY[3].summary}",
     ]
 
@@ -133,7 +133,7 @@ def test_show_and_acknowledge_by_the_beginning_of_an_id(call, story):
         "offset 2 of partition 0",
         "21.3 (threshold 20.1)",
         "flow 100%",
-        "mean_before",
+        "mean before",
         "124.6",
     ):
         assert text in told

@@ -3,6 +3,7 @@
 import sys
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from producers.images.source import PERIOD
@@ -38,6 +39,7 @@ def test_without_the_extra_the_demo_goes_on_and_says_what_to_install(monkeypatch
     assert "images need scikit-learn; install it" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_digits_fail_in_the_middle_and_their_labels_follow(tmp_path):
     replay = digits_replay(settings(), tmp_path / "model.skops", seed=1)
     events = [event for batch in replay.events() for event in batch.encode()]

@@ -34,6 +34,7 @@ def test_a_worker_without_servers_says_how_to_name_them(call):
     assert call("worker", "--kafka", NOWHERE).failed("no store: set STREAMGAUGE_REDIS")
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_one_line_without_its_password(spawn, monkeypatch):
     monkeypatch.setenv("STREAMGAUGE_REDIS", f"redis://:{SECRET}@{NOWHERE}/0")
     # All at once: each tries for seconds.
@@ -98,6 +99,7 @@ def test_a_package_that_hides_ours_is_named(place, spawn):
     assert ended.failed(f"{hiding} is imported in place of Streamgauge's package")
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_a_broker_that_is_away_is_one_line_after_some_attempts(spawn, servers):
     ended = spawn("worker", "--kafka", NOWHERE).wait()
@@ -174,6 +176,7 @@ def test_a_worker_does_not_start_with_a_detector_that_cannot_be_made(call, serve
     assert call("worker").failed("streams.pumps", says)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_call_that_waits_with_130_and_without_a_word(spawn):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(30)

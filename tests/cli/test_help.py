@@ -70,6 +70,7 @@ def test_the_list_of_commands_says_what_their_own_help_begins_with():
     }
 
 
+@pytest.mark.slow
 def test_a_command_that_is_only_listed_is_there_when_it_is_called():
     app = program(whole=())
     for path in COMMANDS:

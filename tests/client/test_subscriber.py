@@ -179,6 +179,7 @@ async def test_a_group_that_began_at_the_end_misses_nothing_if_it_dies_before_it
         assert await take(alerts, 1) == [1]
 
 
+@pytest.mark.slow
 async def test_members_of_a_group_share_the_alerts_and_take_over(subscriber, tell):
     told = [alert(n, kind) for n in range(20) for kind in ("drift", "anomaly", "quality", "performance")]
     found = set()

@@ -11,6 +11,7 @@ from stream_app.testing import check_detector
 from stream_app.testing.detector_checks import CHECKS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", detector_names())
 def test_detector(name):
     assert check_detector(name).failed == []

@@ -65,6 +65,7 @@ def run(folder, **env):
     return ran.stdout.split()
 
 
+@pytest.mark.slow
 def test_a_kernel_is_compiled_once_and_again_when_one_that_it_calls_has_changed(package):
     folder = package()
     assert run(folder) == ["compiling", "20.0"]
@@ -75,6 +76,7 @@ def test_a_kernel_is_compiled_once_and_again_when_one_that_it_calls_has_changed(
     assert run(folder) == ["compiling", "15.0"]
 
 
+@pytest.mark.slow
 def test_what_is_compiled_is_loaded_where_nothing_can_be_written(package, tmp_path):
     folder = package()
     nowhere = {"HOME": "/proc/nowhere", "XDG_CACHE_HOME": "/proc/nowhere"}
@@ -90,6 +92,7 @@ def test_what_is_compiled_is_loaded_where_nothing_can_be_written(package, tmp_pa
     assert run(folder, **nowhere) == ["20.0"]
 
 
+@pytest.mark.slow
 def test_where_the_module_cannot_be_written_to_the_users_cache_is_used(package, tmp_path_factory):
     folder, home = package(), tmp_path_factory.mktemp("home")
     (folder / "__pycache__").write_text("")
@@ -98,6 +101,7 @@ def test_where_the_module_cannot_be_written_to_the_users_cache_is_used(package, 
     assert run(folder, **mine) == ["20.0"]
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_compiled_anew(package):
     folder = package()
     run(folder)

@@ -48,6 +48,7 @@ def test_what_is_over_is_not_marked_for_long(faulty):
         assert not marked.any(), fault.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1000, 10_000])
 def test_a_plant_without_faults_stays_within_its_budget(rows):
     budget = f"1 per {rows} events"
@@ -68,6 +69,7 @@ def test_the_smallest_budget_is_kept_in_white_noise_from_the_first_event():
     assert len(spent) <= allowed(5 * 10_000 / 100_000)
 
 
+@pytest.mark.slow
 def test_a_smaller_budget_never_tells_more():
     values = simulate(WaterLoop(), 20_000, 41, (Fault("leak", 12_000, 600, magnitude=0.5),)).values
     counts = [len(begun(run(values, CHANNELS, f"1 per {n} events"))) for n in (300, 3000, 30_000)]

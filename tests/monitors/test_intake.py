@@ -121,6 +121,7 @@ def streams(draw):
     return rows, record_ts
 
 
+@pytest.mark.slow
 @given(streams(), st.sampled_from([None, ("x", "y", "z"), ("x",)]), st.sets(st.integers(1, 59)))
 @settings(max_examples=300)
 def test_readings_in_any_deliveries_are_judged_as_one_at_a_time(stream, declared, cuts):

@@ -88,7 +88,7 @@ def test_what_is_refused_says_how_far_it_is_behind():
     assert (alert.statistic, alert.started_at) == (32.0, BEGIN + 99)
     assert alert.context["seconds_behind"] == pytest.approx(HOUR + 99 - 31)
     assert "32 readings" in alert.summary
-    assert "3668 s older" in alert.summary
+    assert "1 h 1 min older" in alert.summary
 
 
 def test_a_source_that_was_never_on_time_is_told_by_the_time_of_its_records():

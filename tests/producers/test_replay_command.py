@@ -130,6 +130,7 @@ replay_app()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 async def test_ctrl_c_stops_cleanly_and_resume_goes_on(broker_address, prefix, tmp_path):
     topic, count = f"{prefix}.a", 6_000

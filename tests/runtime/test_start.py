@@ -28,6 +28,7 @@ print(json.dumps({{"told": told, "loaded": sorted(set({RARE!r}) & set(sys.module
 """
 
 
+@pytest.mark.slow
 def test_a_start_with_the_usual_settings_and_days_of_sensors_load_nothing_rare():
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60
@@ -49,6 +50,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slow", ["scipy.special", "producers", "stream_app.monitors.predictions"])
 def test_a_worker_that_watches_sensors_does_not_wait_for_what_others_need(slow, modules_of_sensors):
     assert slow not in modules_of_sensors

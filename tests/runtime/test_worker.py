@@ -83,6 +83,7 @@ async def test_lag_and_sources_are_told(settings, store, producer, make_topic):
         await eventually(lambda: value("streamgauge_lag_events", lag) == 0)
 
 
+@pytest.mark.slow
 async def test_slow_detectors_leave_the_loop_its_turns(settings, store, producer, make_topic):
     await make_topic("sensor.readings")
     rng = np.random.default_rng(1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from stream_app.core.performance import Crossing
 from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.monitors.summaries import summarise
 
 __all__ = ["Named", "describe", "performance_signal", "rate_signal"]
 
@@ -76,8 +77,7 @@ def describe(signal: Signal) -> str:
     name = signal.detector.removeprefix("errors.")
     if name != signal.detector:
         return f"errors have risen ({name})"
-    where = "all features" if signal.channel == WHOLE_SOURCE else signal.channel
-    return f"{signal.kind} in {where} ({name}): {signal.statistic:.3g}, above {signal.threshold:.3g}"
+    return summarise(signal)
 
 
 def _percent(share: float) -> str:

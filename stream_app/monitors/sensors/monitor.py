@@ -69,7 +69,11 @@ class SensorMonitor:
         self._channels = config.channel_names
         self._detectors = tuple(ExtraDetector.of(detector) for detector in config.detectors)
         self._rules = AlertRules(
-            name, config.cooldown, config.resolve_after, {one.name: one.rule for one in self._detectors}
+            name,
+            config.cooldown,
+            config.resolve_after,
+            {one.name: one.rule for one in self._detectors},
+            config.units,
         )
         self._placement = Placement(config, reference)
         self._trackers: dict[str, AlertTracker] = {}

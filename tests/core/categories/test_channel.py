@@ -32,6 +32,7 @@ def told(one: CategoryChannel, values: list[str]):
     return one.update(list(map(float, range(len(values)))), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.9, 0.97])
 def test_false_alarms_keep_the_budget_however_long_a_mode_lasts(kept):
     rate, n = 2e-4, 20_000

@@ -241,6 +241,7 @@ np.save(sys.argv[1], detector.update(np.arange(700.0), values).statistic)
 """
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_form_agree(tmp_path):
     forms = []
     for name, disabled in (("compiled", "0"), ("plain", "1")):

@@ -76,6 +76,7 @@ def test_events_with_a_missing_channel_are_left_out():
     assert [(2 * row, name) for row, name in whole] == found
 
 
+@pytest.mark.slow
 def test_the_projection_whitens():
     rng = np.random.default_rng(6)
     scores = (rng.normal(size=(2000, 4)) @ rng.normal(size=(4, 4))).astype(np.float32)

@@ -300,6 +300,7 @@ print(json.dumps([signals, monitor.state()["record"].hex()]))
 """
 
 
+@pytest.mark.slow
 def test_compiled_and_plain_python_do_the_same():
     paths = json.dumps([str(Path(__file__).parent), *sys.path])
     ran = [

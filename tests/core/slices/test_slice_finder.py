@@ -127,6 +127,7 @@ def test_errors_without_a_reason_give_no_slice(seed):
     assert found(numbers, cells, rng.random(5000) < 0.2) == ()
 
 
+@pytest.mark.slow
 def test_dependent_rows_are_no_evidence_where_the_run_of_errors_is_allowed_for():
     """Errors and a slow feature that know nothing of each other, both in runs of 50 rows."""
     told = {0: 0, 100: 0}

@@ -111,6 +111,7 @@ def test_a_restored_monitor_goes_on_as_if_it_had_never_stopped(whole, cuts):
     assert packed(monitor) == packed(whole[0])
 
 
+@pytest.mark.slow
 def test_events_one_by_one_give_the_same(whole):
     monitor, outcomes = feed(CONFIG, ROWS, range(1, len(ROWS)))
     assert told(outcomes) == told(whole[1])

@@ -96,6 +96,7 @@ class Bomb:
         return (pytest.fail, ("code out of a file was run",))
 
 
+@pytest.mark.slow
 def test_other_files_are_refused_by_name_and_nothing_in_them_is_run(source, tmp_path):
     path = tmp_path / "model.skops"
     model, other = source.model, LogisticRegression().fit(np.eye(3), [0, 1, 1])

@@ -152,6 +152,7 @@ async def test_both_topics_are_filled_and_an_interrupted_replay_goes_on(
     assert list(truth.values()) == source.images.labels[:200].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 async def test_a_running_replay_does_what_is_said_and_ignores_what_makes_no_sense(
     kafka, prefix, producer, read_topic, source, monkeypatch
