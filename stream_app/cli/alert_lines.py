@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.text import Text
 
-from stream_app.cli.show import columns, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import columns, instant
 from stream_app.events import Alert, AlertState, Severity
 
 __all__ = ["alert_line", "alert_lines"]
@@ -19,7 +20,7 @@ def alert_line(alert: Alert) -> str:
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
     colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
-    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
+    return f"{when}  [{colour}]{what:8}[/{colour}]  {_literal(alert.id[:8])}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(alert.summary)}"
 
 
 def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
@@ -30,8 +31,8 @@ def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
             instant(alert.started_at),
             alert.state.value,
             alert.severity.value,
-            printable(f"{alert.stream}/{alert.source}"),
-            printable(alert.summary + note),
+            f"{alert.stream}/{alert.source}",
+            alert.summary + note,
         )
         for alert, note in zip(alerts, notes, strict=True)
     ]
