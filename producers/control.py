@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from producers.remote import Remote
 from stream_app.errors import BrokerError, DataError
+from stream_app.events import output_header
 from stream_app.events.control import ReplayControl, decode_control
 from stream_app.kafka import client_options, consumer_options, ensure_topics, reach
 from stream_app.settings import KafkaSettings
@@ -116,7 +117,8 @@ async def say(kafka: KafkaSettings, topic: str, message: ReplayControl) -> None:
     await ensure_topics(kafka, {topic: _PARTITIONS}, create=True)
     producer = await reach(kafka, lambda: AIOKafkaProducer(**client_options(kafka)), lambda p: p.stop())
     try:
-        await producer.send_and_wait(topic, message.model_dump_json(exclude_none=True).encode(), key=_KEY)
+        value = message.model_dump_json(exclude_none=True).encode()
+        await producer.send_and_wait(topic, value, key=_KEY, headers=[output_header(topic)])
     except KafkaError as error:
         raise BrokerError(f"{kafka.bootstrap}: topic {topic} does not take the message: {error}") from None
     finally:

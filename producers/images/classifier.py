@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from producers.images.collection import Collection, Pixels
 from producers.images.extra import needed
+from producers.images.model_file import check_sizes
 from stream_app.core.embedding import PrincipalComponents
 from stream_app.errors import SourceError
 from stream_app.events.prediction import MAX_LABELS
@@ -122,6 +123,7 @@ class Model:
         needed("sklearn.ensemble")
         remedy = "name another file with --model, or remove this one to have it made anew"
         try:
+            check_sizes(path)
             model = cls._unpacked(skops.load(path, trusted=_TRUSTED))
             model.check()
         except OSError as error:

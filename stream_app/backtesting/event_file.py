@@ -2,12 +2,15 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from stream_app.backtesting.csv_cells import csv_cell
 from stream_app.errors import SettingsError
 from stream_app.monitors.sensors import EventScores
+from stream_app.replacing import replacing
 
 __all__ = ["EVENT_COLUMNS", "EventFile"]
 
@@ -30,10 +33,11 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._part = path.with_name(f"{path.name}.part")
+        self._stack = ExitStack()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("w", encoding="utf-8", newline="")
+            part = self._stack.enter_context(replacing(path))
+            self._file = self._stack.enter_context(part.open("w", encoding="utf-8", newline=""))
         except OSError as error:
             raise SettingsError(f"{path}: cannot be written: {error.strerror}") from None
         self._writer = csv.writer(self._file, lineterminator="\n")
@@ -53,8 +57,8 @@ class EventFile:
         """
         self._writer.writerows(
             zip(
-                sources,
-                ts,
+                map(csv_cell, sources),
+                map(csv_cell, ts),
                 [f"{score:.4f}" for score in scores.score.tolist()],
                 scores.anomaly.astype(int).tolist(),
                 scores.changepoint.astype(int).tolist(),
@@ -69,8 +73,4 @@ class EventFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is None:
-            self._part.replace(self.path)
-        else:
-            self._part.unlink(missing_ok=True)
+        self._stack.__exit__(kind, error, trace)

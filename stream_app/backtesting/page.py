@@ -10,6 +10,7 @@ from stream_app.backtesting.episodes import AlertEpisode
 from stream_app.backtesting.plot import require_matplotlib
 from stream_app.errors import SettingsError
 from stream_app.events import Alert
+from stream_app.replacing import replacing
 
 __all__ = [
     "ALERT_HEADINGS",
@@ -128,5 +129,6 @@ def write_page(directory: Path, title: str, lead: str, body: Sequence[str]) -> P
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Backtest of {escape(title)}</title>\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
     )
-    page.write_text(text, encoding="utf-8")
+    with replacing(page) as part:
+        part.write_text(text, encoding="utf-8")
     return page

@@ -18,6 +18,7 @@ from stream_app.backtesting.plot import draw_source
 from stream_app.backtesting.run import Backtest
 from stream_app.backtesting.show import figure_rows, number
 from stream_app.backtesting.trace import Trace
+from stream_app.replacing import replacing
 
 __all__ = ["Report"]
 
@@ -64,7 +65,8 @@ class Report:
         for number_of, (name, trace) in enumerate(self._traces.items(), start=1):
             pictures[name] = picture_name(number_of, name)
             told = "; ".join(source_line(by_source[name]))
-            draw_source(name, trace, told=told).savefig(self._directory / pictures[name], dpi=110)
+            with replacing(self._directory / pictures[name]) as part:
+                draw_source(name, trace, told=told).savefig(part, format="png", dpi=110)
         config = backtest.config
         lead = (
             f"stream {backtest.name}, budget {config.budget}; "

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.text import Text
 
-from stream_app.cli.show import columns, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import columns, instant
 from stream_app.events import Alert, AlertState, Severity
 from stream_app.settings.durations import format_duration
 
@@ -20,7 +21,7 @@ def alert_line(alert: Alert) -> str:
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
     colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
-    return f"{when}  [{colour}]{what:8}[/{colour}]  {alert.id[:8]}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"
+    return f"{when}  [{colour}]{what:8}[/{colour}]  {_literal(alert.id[:8])}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"
 
 
 def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
@@ -31,8 +32,8 @@ def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
             instant(alert.started_at),
             alert.state.value,
             alert.severity.value,
-            printable(f"{alert.stream}/{alert.source}"),
-            printable(_summary(alert) + note),
+            f"{alert.stream}/{alert.source}",
+            _summary(alert) + note,
         )
         for alert, note in zip(alerts, notes, strict=True)
     ]

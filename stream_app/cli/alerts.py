@@ -24,7 +24,8 @@ from stream_app.cli.options import (
     settings_of,
     store_of,
 )
-from stream_app.cli.show import console, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, instant
 from stream_app.errors import StoreError
 from stream_app.events import Alert, AlertState, AuditRecord, parse_event_time
 from stream_app.settings import Settings
@@ -281,7 +282,7 @@ def ack(
                 await append_audit(settings.kafka, record, prefix=settings.prefix, create=create)
             return await reader.acknowledge(alert.id, by=who, comment=comment, at=now)
 
-    console.print(f"acknowledged {run(work()).id}")
+    console.print(f"acknowledged {printable(run(work()).id)}", markup=False)
     if not settings.kafka.servers:
         typer.echo("no broker is named, so the audit log does not have it", err=True)
 

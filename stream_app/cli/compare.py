@@ -8,7 +8,8 @@ import typer
 from rich.text import Text
 
 from stream_app.cli.file_columns import TABLE, LabelledOptions, PathsArgument, names
-from stream_app.cli.show import console, print_columns, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, print_columns
 from stream_app.core.challenger import Comparison, Decision
 from stream_app.errors import SettingsError
 from stream_app.tables.columns import check_known
@@ -88,7 +89,7 @@ def _print(decision: Decision) -> None:
     heading = ("version", "n", "accuracy", "best with", "expected loss")
     cells = [
         (
-            printable(decision.versions[i]),
+            decision.versions[i],
             f"{decision.n[i]:,}",
             f"{100 * decision.accuracy[i]:.2f}% ({100 * low:.2f} to {100 * high:.2f})"
             if decision.n[i]

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_app.cli.options import ConfigOption, JsonOption
-from stream_app.cli.show import console, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console
 from stream_app.settings import load_settings
 from stream_app.settings.loading import read_environment, read_file
 

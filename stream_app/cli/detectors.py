@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from stream_app.cli.options import JsonOption
-from stream_app.cli.show import console, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console
 from stream_app.errors import StreamgaugeError
 
 __all__ = ["detectors"]

@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from stream_app.cli.file_columns import LabelledOptions, PathsArgument, names
-from stream_app.cli.show import console, print_columns, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, print_columns
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
 from stream_app.errors import SettingsError
 from stream_app.tables.columns import check_known
@@ -107,7 +108,7 @@ def _print(report: FairnessReport) -> None:
     heading = ("group", "n", "selected", "ratio", "accuracy", "TPR", "FPR", "precision")
     cells = [
         (
-            printable(one.group) + (" (too small)" if one.too_small else ""),
+            one.group + (" (too small)" if one.too_small else ""),
             f"{one.n:,}",
             _rate(one.selection),
             _figure(one.ratio),

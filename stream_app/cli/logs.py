@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from stream_app.cli.printable import printable, printable_lines, unfiltered
+
 __all__ = ["configure_logging"]
 
 _LOUD = (
@@ -41,11 +43,12 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, json: bool 
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info if as_json else _same,
+            structlog.processors.format_exc_info,
+            *(() if as_json else (_printable,)),
             renderer,
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(unfiltered(sys.stderr))
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -60,5 +63,12 @@ def configure_logging(*, verbose: bool = False, quiet: bool = False, json: bool 
     )
 
 
-def _same(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    return event
+def _printable(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Spell out what may steer a terminal; the renderer does so for all but texts, and a traceback keeps its lines."""
+    return {printable(name): _spelt(name, value) for name, value in event.items()}
+
+
+def _spelt(name: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return printable_lines(value) if name == "exception" else printable(value)

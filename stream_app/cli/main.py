@@ -5,17 +5,18 @@ import gc
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
 from stream_app.cli.option_groups import expand_groups
-from stream_app.cli.show import help_of, printable
+from stream_app.cli.printable import printable, printable_output
+from stream_app.cli.show import error_console, help_of
 from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.version import __version__
 
@@ -128,9 +129,8 @@ def _raise_if_shadowed(error: ImportError) -> None:
 
 
 def _print_error(message: str) -> None:
-    console = Console(stderr=True, highlight=False)
     for line in message.splitlines():
-        console.print(Text.assemble(("streamgauge:", "red"), f" {printable(line)}"), soft_wrap=True)
+        error_console.print(Text.assemble(("streamgauge:", "red"), f" {printable(line)}"), soft_wrap=True)
 
 
 def _discard_output() -> None:
@@ -145,6 +145,15 @@ def main() -> None:
     gc.set_threshold(100_000)
     # Faust looks for options of its own, such as --loop, among the program's arguments when it is imported.
     arguments, sys.argv = sys.argv, sys.argv[:1]
+    with printable_output():
+        try:
+            _run(arguments)
+        except Exception:  # noqa: BLE001 as Python itself ends, but its message may quote an event
+            traceback.print_exc()
+            sys.exit(1)
+
+
+def _run(arguments: list[str]) -> None:
     try:
         try:
             program(whole=())(arguments[1:])

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
-__all__ = ["columns", "console", "help_of", "instant", "print_columns", "printable"]
+from stream_app.cli.printable import PrintableConsole, printable
 
-console = Console(highlight=False)
+__all__ = ["columns", "console", "error_console", "help_of", "instant", "print_columns"]
+
+console = PrintableConsole(highlight=False)
 """Standard output; plain text where it is not a terminal."""
+
+error_console = PrintableConsole(stderr=True, highlight=False)
+"""Standard error, likewise."""
 
 
 def help_of(command: Callable[..., Any]) -> str:
@@ -35,25 +39,17 @@ def instant(ts: float) -> str:
         return f"{ts:g}"
 
 
-def printable(text: str) -> str:
-    r"""Spell out control characters of a text that came with the events: they could steer the terminal.
-
-    Examples
-    --------
-    >>> print(printable("pump \x1b[2J"))
-    pump \x1b[2J
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def columns(rows: Sequence[Sequence[str]]) -> list[list[Text]]:
     """Pad cells so that they stand below each other, all but the last of a row; the first row is the heading.
+
+    All are made printable.
 
     Examples
     --------
     >>> ["".join(cell.plain for cell in line) for line in columns([("id", "what"), ("0:17", "late")])]
     ['id    what', '0:17  late']
     """
+    rows = [[*map(printable, row)] for row in rows]
     widths = [max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)][:-1]
     padded = [[*map(set_cell_size, cells, widths), last] for *cells, last in rows]
     return [[Text(cell, "" if i else "bold") for cell in cells] for i, cells in enumerate(padded)]

@@ -16,7 +16,8 @@ from stream_app.cli.options import (
     beginning,
     settings_of,
 )
-from stream_app.cli.show import instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import instant
 from stream_app.cli.tail import tail_topic
 from stream_app.events import RetrainingTrigger, Topics, TriggerKind
 

@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 from stream_app.dead_letters.index import LEASE_SECONDS, DeadLetterIndex, ReplayStatus, Row, scan
 from stream_app.dead_letters.markers import MARKER_HEADER, REPLAY_HEADER, Place, ReplayMarker, encode_marker
 from stream_app.errors import BrokerError, BrokerUnavailableError
-from stream_app.events import DeadLetter
+from stream_app.events import DeadLetter, output_header
 from stream_app.kafka import TopicReader, client_options, reach
 
 __all__ = ["Replay", "ReplayPlan", "plan_replay"]
@@ -294,8 +294,9 @@ class Replay:
 
     async def _write(self, partition: int, marker: ReplayMarker) -> None:
         with self._refusals(self._topic):
+            headers = [(MARKER_HEADER, b"1"), output_header(self._topic)]
             writing = self._producer.send_and_wait(
-                self._topic, encode_marker(marker), partition=partition, headers=[(MARKER_HEADER, b"1")]
+                self._topic, encode_marker(marker), partition=partition, headers=headers
             )
             async with asyncio.timeout(_DELIVERY_SECONDS):
                 await writing

@@ -6,6 +6,7 @@ from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
+from stream_app.events.output import output_header, output_topic
 from stream_app.events.prediction import PredictionEvent, PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.readings import Group, ReadingDecoder, Readings
 from stream_app.events.sensor import SensorReading, parse_event_time
@@ -47,6 +48,8 @@ __all__ = [
     "decode_readings",
     "decode_session",
     "decode_sessions",
+    "output_header",
+    "output_topic",
     "parse_event_time",
     "trigger_id",
 ]

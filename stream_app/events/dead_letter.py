@@ -12,10 +12,13 @@ from typing import Protocol
 
 from stream_app.errors import DataError
 
-__all__ = ["DeadLetter", "Header", "Reason"]
+__all__ = ["OUTPUT_HEADER", "DeadLetter", "Header", "Reason"]
 
 Header = tuple[str, bytes | None]
 """Name and value of a record's header."""
+
+OUTPUT_HEADER = "__streamgauge.output"
+"""Header of each record that Streamgauge writes to a topic of its own, whose name is the value."""
 
 _PREFIX = "__streamgauge.errors."
 _NAMES = frozenset(
@@ -53,6 +56,7 @@ class Reason(StrEnum):
     TOMBSTONE = "tombstone"
     LATE = "late"
     DUPLICATE = "duplicate"
+    OUTPUT = "output"
 
 
 class Record(Protocol):
@@ -190,14 +194,15 @@ class DeadLetter:
         timestamp : int
             Of the record; taken for the event's own where the headers don't tell that, as Kafka Connect has it.
         headers : iterable of (name, value)
-            Of the record. Ours are the last of their names: the event may have been a dead letter itself.
+            Of the record. Ours are the last of their names: the event may have been a dead letter itself. The one that
+            names an output topic is none of the event's.
 
         Raises
         ------
         DataError
             If the headers are not those of a dead letter.
         """
-        given = tuple(headers)
+        given = tuple(header for header in headers if header[0] != OUTPUT_HEADER)
         last = {name: place for place, (name, _) in enumerate(given) if name in _NAMES}
         found = {
             name.removeprefix(_PREFIX): (given[place][1] or b"").decode(errors="replace")

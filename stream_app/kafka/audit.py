@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 
-import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from stream_app.errors import BrokerError, BrokerUnavailableError
+from stream_app.errors import BrokerUnavailableError
 from stream_app.events import AuditRecord, Topics
 from stream_app.kafka.clients import reach
 from stream_app.kafka.options import client_options
+from stream_app.kafka.publishing import event_record, publish
 from stream_app.kafka.topics import ensure_topics
 from stream_app.settings import KafkaSettings
 
@@ -52,21 +51,12 @@ async def append_audit(
 
     producer = await reach(kafka, make, lambda p: p.stop())
     try:
-        sending = producer.send_and_wait(
-            topic,
-            msgspec.json.encode(record.to_cloudevent()),
-            key=record.source.encode(),
-            headers=[("content-type", b"application/cloudevents+json")],
-        )
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await sending
+            await publish(producer, [event_record(topic, record)], what="the audit record")
     except TimeoutError:
         raise BrokerUnavailableError(
             f"Kafka at {kafka.bootstrap} does not take the audit record: no answer in {_ANSWER_SECONDS:.0f} s"
         ) from None
-    except KafkaError as error:
-        kind = BrokerUnavailableError if error.retriable else BrokerError
-        raise kind(f"Kafka at {kafka.bootstrap} does not take the audit record: {error!r}") from error
     finally:
         # It waits for deliveries, which never come where the broker is gone.
         with contextlib.suppress(TimeoutError):

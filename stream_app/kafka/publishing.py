@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream_app.errors import BrokerError, BrokerUnavailableError
-from stream_app.events import DeadLetter
+from stream_app.events import DeadLetter, output_header
 
 __all__ = ["OutRecord", "event_record", "publish", "publish_letters"]
 
@@ -38,8 +38,8 @@ class Event(Protocol):
 
 def event_record(topic: str, event: Event) -> OutRecord:
     """Return an event as it stands on its topic, keyed by its source."""
-    content = [("content-type", b"application/cloudevents+json")]
-    return OutRecord(topic, event.source.encode(), msgspec.json.encode(event.to_cloudevent()), content)
+    headers = [("content-type", b"application/cloudevents+json"), output_header(topic)]
+    return OutRecord(topic, event.source.encode(), msgspec.json.encode(event.to_cloudevent()), headers)
 
 
 async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, what: str) -> None:
@@ -75,5 +75,6 @@ async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, w
 
 async def publish_letters(producer: AIOKafkaProducer, topic: str, letters: Iterable[DeadLetter]) -> None:
     """Send dead letters, as `publish` does."""
-    records = [OutRecord(topic, letter.key, letter.value, letter.headers()) for letter in letters]
+    ours = output_header(topic)
+    records = [OutRecord(topic, letter.key, letter.value, [*letter.headers(), ours]) for letter in letters]
     await publish(producer, records, what="dead letters")

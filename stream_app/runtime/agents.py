@@ -8,6 +8,7 @@ stored or committed any more. A server that is away is no failure: it is waited 
 
 import asyncio
 import contextlib
+import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -17,9 +18,10 @@ from typing import Any, Generic, TypeVar, cast
 import structlog
 from faust.types import TP
 
-from stream_app.errors import DataError, FencedError, StoreUnavailableError, StreamgaugeError
-from stream_app.events import DeadLetter, Reason, Rejected
+from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
+from stream_app.events import DeadLetter, Reason, Rejected, output_topic
 from stream_app.monitors.base import Refusal
+from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.batches import RecordBatch
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.metrics import Metrics
@@ -27,11 +29,9 @@ from stream_app.runtime.outages import REDIS, Outages, WaitInterruptedError
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
 
-__all__ = ["BadInputLimit", "StreamAgent"]
+__all__ = ["StreamAgent"]
 
 _log = structlog.get_logger(__name__)
-
-_BAD_INPUT_WINDOW = 10_000
 
 _PIECE_SECONDS = 0.2
 """How long events are processed in one go. Meanwhile nothing else happens in the loop: no heartbeat of the group, no answer of Redis
@@ -43,73 +43,11 @@ _PIECE_EVENTS = (10, 5_000)
 _MOST_IN_HAND = 20_000
 """Events that are taken before others are waited for; a delivery may have more."""
 
+_REMIND_SECONDS = 60.0
+"""Between two warnings of the same."""
+
 _LOOK_SECONDS = 0.1
 """How often it is looked whether something is to be stored or written beside deliveries."""
-
-
-class BadInputLimit:
-    """Counts events that could not be decoded, and raises when they are too many.
-
-    Parameters
-    ----------
-    ratio : float
-        Most bad ones among 10,000 events, counted from one ten thousand to the next.
-    run : int
-        Most bad ones in a row.
-
-    Examples
-    --------
-    >>> limit = BadInputLimit(ratio=0.5, run=3)
-    >>> limit.count([True, True, True, False])
-    Traceback (most recent call last):
-    stream_app.errors.DataError: 3 events in a row could not be decoded (worker.max_bad_run = 3); see the dead letters
-    """
-
-    def __init__(self, *, ratio: float, run: int) -> None:
-        self._ratio = ratio
-        self._run = run
-        self._in_a_row = 0
-        self._seen = 0
-        self._bad = 0
-
-    def count(self, bad: Sequence[bool]) -> None:
-        """Take note of some events, in their order.
-
-        Raises
-        ------
-        DataError
-            If a limit is reached.
-        """
-        for first in range(0, len(bad), _BAD_INPUT_WINDOW):
-            self._count(bad[first : first + _BAD_INPUT_WINDOW])
-
-    def _count(self, bad: Sequence[bool]) -> None:
-        room = _BAD_INPUT_WINDOW - self._seen
-        if len(bad) >= room:
-            self._tally(bad[:room])
-            if self._bad > self._ratio * _BAD_INPUT_WINDOW:
-                raise DataError(
-                    f"{self._bad} of {_BAD_INPUT_WINDOW} events could not be decoded "
-                    f"(worker.max_bad_ratio = {self._ratio}); see the dead letters"
-                )
-            self._seen = self._bad = 0
-            bad = bad[room:]
-        self._tally(bad)
-
-    def _tally(self, bad: Sequence[bool]) -> None:
-        self._seen += len(bad)
-        # Nearly all deliveries are clean, and need no look at each event.
-        if not any(bad):
-            self._in_a_row = self._in_a_row if not bad else 0
-            return
-        for is_bad in bad:
-            self._bad += is_bad
-            self._in_a_row = self._in_a_row + 1 if is_bad else 0
-            if self._in_a_row >= self._run:
-                raise DataError(
-                    f"{self._in_a_row} events in a row could not be decoded "
-                    f"(worker.max_bad_run = {self._run}); see the dead letters"
-                )
 
 
 P = TypeVar("P", bound=OwnedPartition)
@@ -162,6 +100,7 @@ class StreamAgent(ABC, Generic[P]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand = 0
         self._piece = 100
+        self._reminded_at = -math.inf
         self._room = asyncio.Event()
         self._upkeep = asyncio.Lock()
         self._events = metrics.events.labels(stream)
@@ -268,12 +207,40 @@ class StreamAgent(ABC, Generic[P]):
         if not records:
             return
 
-        bad = await self._take(partition, records)
+        own = self._refuse_outputs(records)
+        bad = (
+            await self._take_others(partition, records, own) if own else await self._take(partition, records)
+        )
 
         # Only here, after all effects are safe or wait for the next checkpoint, may the position move past the batch.
         partition.next_offset = batch.last + 1
         self._events.inc(len(records))
         self._limit.count(bad)
+
+    def _refuse_outputs(self, records: list[Any]) -> set[int]:
+        """Return the offsets of records that Streamgauge wrote itself. A dead letter of one might be read here next."""
+        own = {r.offset: r.headers for r in records if r.headers and output_topic(r.headers) is not None}
+        if own:
+            self._metrics.refused.labels(self.stream, Reason.OUTPUT.value).inc(len(own))
+            now = time.monotonic()
+            if now - self._reminded_at > _REMIND_SECONDS:
+                self._reminded_at = now
+                offset, headers = next(iter(own.items()))
+                _log.warning(
+                    "refused what Streamgauge wrote itself; let this stream read another topic, or end what copies "
+                    "outputs into it",
+                    stream=self.stream,
+                    topic=self.topic,
+                    offset=offset,
+                    written_to=output_topic(headers),
+                )
+        return set(own)
+
+    async def _take_others(self, partition: P, records: list[Any], own: set[int]) -> list[bool]:
+        """Take the records that are not our own; say of each whether it could not be decoded."""
+        others = [record for record in records if record.offset not in own]
+        bad = iter(await self._take(partition, others) if others else ())
+        return [record.offset in own or next(bad, False) for record in records]
 
     @abstractmethod
     async def _take(self, partition: P, records: list[Any]) -> list[bool]:

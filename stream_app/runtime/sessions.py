@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaProducer
 from stream_app.events import DeadLetter, Rejected, SessionRow, decode_sessions
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
-from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.session_partition import SessionPartition

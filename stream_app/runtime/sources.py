@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from stream_app.events import ReadingDecoder, Rejected
 from stream_app.monitors.base import Delivery
-from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.effects import Effects, has_no_effects
 from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
 from stream_app.runtime.outages import Outages

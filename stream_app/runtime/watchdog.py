@@ -1,8 +1,8 @@
 """Looks every few seconds whether the servers answer and whether what they have arrives.
 
 A consumer can lose its broker, its coordinator or one partition and never say so. The watchdog asks Kafka over a
-connection of its own where the logs end: a worker that has nothing in hand and gets nothing although there is
-something is stuck, and ends, for its supervisor to start it anew.
+connection of its own where the logs end: a worker that has nothing in hand and gets nothing for a while although an
+event waits is stuck, and ends, for its supervisor to start it anew. The time counts from the look that found the event.
 """
 
 import asyncio
@@ -70,6 +70,8 @@ class Watchdog:
         anything else when the worker must stop.
     rebalance_timeout : float
         Seconds that a rebalance may take.
+    clock : callable
+        Tells seconds, monotonic.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Watchdog:
         verify: Callable[[], Awaitable[Any]],
         outages: Outages,
         rebalance_timeout: float,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._inputs = frozenset(inputs)
         self._topics = frozenset((*inputs, *outputs))
@@ -91,7 +94,10 @@ class Watchdog:
         self._outages = outages
         self._patience = 2 * rebalance_timeout + _STUCK_SECONDS
         self._missing = 0
-        self._answering_since = monotonic()
+        self._clock = clock
+        self._answering_since = clock()
+        self._waiting: dict[TP, tuple[int, float]] = {}
+        # By partition: the next offset while an event there waits, and since when it has been seen to.
         self.stuck: str | None = None
         """Why the consumer seems stuck, before it is sure."""
 
@@ -131,7 +137,7 @@ class Watchdog:
             missing, ends = await self._offsets.ends(self._topics, progress)
         except (KafkaError, OSError, TimeoutError) as error:
             self._outages.mark_down(KAFKA, str(error) or "no answer in time")
-            self._answering_since = monotonic()
+            self._answering_since = self._clock()
             return
         self._outages.mark_up(KAFKA)
         self._subject.note_ends(ends)
@@ -151,7 +157,7 @@ class Watchdog:
             self._look_at_consumer(progress, ends)
 
     def _look_at_consumer(self, progress: Mapping[TP, int | None], ends: Mapping[TP, int]) -> None:
-        now = monotonic()
+        now = self._clock()
         unplaced = self._subject.unplaced_since()
         if unplaced is not None and now - max(unplaced, self._answering_since) > self._patience:
             raise BrokerError(
@@ -159,24 +165,30 @@ class Watchdog:
                 "ends, to be started anew"
             )
         self.stuck = None
+        self._waiting = {
+            tp: (offset, self._waiting[tp][1] if self._waiting.get(tp, (-1,))[0] == offset else now)
+            for tp, offset in ((tp, progress[tp] or 0) for tp in ends)
+            if self._has_events(tp, offset, ends[tp])
+        }
         idle = self._subject.idle_since()
         if idle is None or unplaced is not None:
             return
-        quiet = now - max(idle, self._answering_since)
-        if quiet < LOOK_SECONDS:
-            return
-        for tp, end in ends.items():
-            behind = end - (progress[tp] or 0)
-            position = self._subject.position(tp)
-            # The last offsets may be a transaction's marks, which never arrive; the consumer's position passes them.
-            if behind <= 0 or (position is not None and position >= end):
+        for tp, (offset, since) in self._waiting.items():
+            quiet = now - max(idle, self._answering_since, since)
+            if quiet < LOOK_SECONDS:
                 continue
+            behind = ends[tp] - offset
             self.stuck = f"{tp.topic}/{tp.partition}: nothing arrived for {quiet:.0f} s, {behind} events wait"
             if quiet > _STUCK_SECONDS:
                 raise BrokerError(
                     f"the consumer is stuck ({self.stuck}), though Kafka answers; the worker ends, to be started anew"
                 )
             _log.warning("nothing arrives", partition=f"{tp.topic}/{tp.partition}", waiting=behind)
+
+    def _has_events(self, tp: TP, offset: int, end: int) -> bool:
+        """Whether an event of a partition waits: the last offsets may be a transaction's marks, which only the position passes."""
+        position = self._subject.position(tp)
+        return offset < end and (position is None or position < end)
 
 
 class ReadingProgress:

@@ -1,6 +1,7 @@
 """CSV files, also those of SKAB (``;`` between cells, ground truth in ``anomaly`` and ``changepoint``)."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -8,9 +9,13 @@ from itertools import accumulate, islice
 from typing import TextIO
 
 from stream_app.errors import SourceError
-from stream_app.tables.table import READ_ERRORS, Block, TableFile, count_lines, opened, unreadable
+from stream_app.tables.bounded_lines import BLOCK_BYTES, BoundedLines, opened
+from stream_app.tables.table import READ_ERRORS, Block, TableFile, count_lines, unreadable
 
 __all__ = ["CsvTable", "find_delimiter"]
+
+_AT_ONCE = 64
+"""Rows between two looks at how long they are."""
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -31,10 +36,11 @@ class CsvTable(TableFile):
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time; empty lines are passed over."""
         try:
-            with TextIOWrapper(opened(self.path), encoding="utf-8-sig", newline="") as file:
+            buffered, below = opened(self.path)
+            with TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as file:
                 delimiter = self.delimiter or find_delimiter(list(islice(file, 20)), str(self.path))
                 file.seek(0)
-                yield from self._read(file, delimiter, size)
+                yield from self._read(file, below, delimiter, size)
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
 
@@ -42,14 +48,14 @@ class CsvTable(TableFile):
         """Count the lines after the header."""
         return max(count_lines(self.path) - 1, 0)
 
-    def _read(self, file: TextIO, delimiter: str, size: int) -> Iterator[Block]:
+    def _read(self, file: TextIO, below: BoundedLines, delimiter: str, size: int) -> Iterator[Block]:
         reader = _Blanks(file) if delimiter == " " else csv.reader(file, delimiter=delimiter)
         try:
             header = [name.strip() for name in next(reader, [])]
             self._check(header)
             before = reader.line_num
             # In slices, because a loop over rows takes as long as reading them.
-            while rows := list(islice(reader, size)):
+            while rows := _rows(reader, below, size):
                 lines = _lines(rows, before, reader.line_num)
                 if set(map(len, rows)) != {len(header)}:
                     lines = [line for line, row in zip(lines, rows, strict=True) if row]
@@ -69,9 +75,21 @@ class CsvTable(TableFile):
     def _check(self, header: list[str]) -> None:
         if not header:
             raise SourceError(f"{self.path}: empty; a header line is expected")
-        twice = {name for name in header if header.count(name) > 1}
+        twice = {name for name, times in Counter(header).items() if times > 1}
         if twice:
             raise SourceError(f"{self.path}:1: the header has {min(twice)!r} twice")
+
+
+def _rows(reader: Iterator[list[str]], below: BoundedLines, size: int) -> list[list[str]]:
+    """Read at most `size` rows, and fewer where they are long."""
+    rows: list[list[str]] = []
+    most = below.bytes + BLOCK_BYTES
+    while len(rows) < size and below.bytes <= most:
+        some = list(islice(reader, min(_AT_ONCE, size - len(rows))))
+        rows += some
+        if not some:
+            break
+    return rows
 
 
 class _Blanks:
@@ -101,6 +119,14 @@ def _block(header: list[str], rows: list[list[str]], lines: Sequence[int]) -> Bl
     return Block(dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
 
 
+def _widths(lines: list[str], delimiter: str) -> set[int]:
+    """Return into how many cells a delimiter cuts the lines; nothing where it leaves a cell that is too long to be one."""
+    try:
+        return {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
+    except csv.Error:
+        return set()
+
+
 def find_delimiter(lines: list[str], file: str) -> str:
     """Return the delimiter that cuts the header and the lines after it into the same number of cells.
 
@@ -118,7 +144,7 @@ def find_delimiter(lines: list[str], file: str) -> str:
     sample = [line for line in (lines[:-1] if len(lines) > 2 else lines) if line.strip()]
     fitting = []
     for delimiter in DELIMITERS:
-        widths = {len(row) for row in csv.reader(sample, delimiter=delimiter) if row}
+        widths = _widths(sample, delimiter)
         if len(widths) == 1 and widths.pop() > 1:
             fitting.append(delimiter)
     if len(fitting) == 1:

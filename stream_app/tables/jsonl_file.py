@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from stream_app.errors import SourceError
-from stream_app.tables.table import READ_ERRORS, Block, TableFile, count_lines, opened, unreadable
+from stream_app.tables.bounded_lines import BLOCK_BYTES, opened
+from stream_app.tables.table import READ_ERRORS, Block, TableFile, count_lines, unreadable
 
 __all__ = ["JsonlTable"]
 
@@ -28,7 +29,8 @@ class JsonlTable(TableFile):
         rows: list[dict[str, Any]] = []
         lines: list[int] = []
         try:
-            with opened(self.path) as file:
+            with opened(self.path)[0] as file:
+                read = 0
                 for number, line in enumerate(file, start=1):
                     if not line.strip():
                         continue
@@ -42,9 +44,10 @@ class JsonlTable(TableFile):
                         )
                     rows.append(_flat(event))
                     lines.append(number)
-                    if len(rows) == size:
+                    read += len(line)
+                    if len(rows) == size or read > BLOCK_BYTES:
                         yield _block(rows, lines)
-                        rows, lines = [], []
+                        rows, lines, read = [], [], 0
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
         if rows:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from stream_app.errors import MissingExtraError, SourceError
+from stream_app.tables.bounded_lines import BLOCK_BYTES, MAX_LINE_BYTES
 from stream_app.tables.table import Block, TableFile
 
 __all__ = ["ParquetTable"]
@@ -21,9 +22,16 @@ class ParquetTable(TableFile):
             frame = pl.scan_parquet(self.path)
             begin = 0
             while len(part := frame.slice(begin, size).collect()):
-                rows = range(begin + 1, begin + 1 + len(part))
-                yield Block({name: part[name].to_list() for name in part.columns}, rows)
-                begin += len(part)
+                # A few kilobytes may stand for gigabytes of text, which only become so as objects.
+                fitting = max(1, len(part) * BLOCK_BYTES // max(part.estimated_size(), BLOCK_BYTES))
+                for rows in part.iter_slices(fitting):
+                    if rows.estimated_size() > max(BLOCK_BYTES, len(rows) * MAX_LINE_BYTES):
+                        raise SourceError(
+                            f"{self.path}:{begin + 1}: a row of more than {MAX_LINE_BYTES:,} bytes; is it a table at all?"
+                        )
+                    places = range(begin + 1, begin + 1 + len(rows))
+                    yield Block({name: rows[name].to_list() for name in rows.columns}, places)
+                    begin += len(rows)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise SourceError(f"{self.path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
 

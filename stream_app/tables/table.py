@@ -1,14 +1,14 @@
 """A table of any format: blocks of rows as they stand, each with its place."""
 
-import gzip
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol
 
 from stream_app.errors import SourceError
+from stream_app.tables.bounded_lines import opened
 
 __all__ = [
     "BLOCK",
@@ -21,7 +21,6 @@ __all__ = [
     "TableFile",
     "count_lines",
     "first_rows",
-    "opened",
     "unreadable",
 ]
 
@@ -187,11 +186,6 @@ def first_rows(table: Table) -> Block:
     return first
 
 
-def opened(path: Path) -> BinaryIO:
-    """Open a file of text, which may be compressed: then its name ends in ``.gz``."""
-    return cast("BinaryIO", gzip.open(path)) if path.suffix.casefold() == ".gz" else path.open("rb")
-
-
 def unreadable(path: Path, error: Exception) -> SourceError:
     """Say why a file cannot be read; for `READ_ERRORS`."""
     if isinstance(error, UnicodeDecodeError):
@@ -212,7 +206,7 @@ def count_lines(path: Path) -> int:
         When the file cannot be read.
     """
     try:
-        with opened(path) as file:
+        with opened(path)[0] as file:
             return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
     except READ_ERRORS as error:
         raise unreadable(path, error) from None

@@ -186,7 +186,7 @@ def test_names_from_events_cannot_steer_the_terminal_nor_be_taken_for_markup(cal
     for command in (("tail", "--no-follow"), ("list",), ("show", alert(1, source="[red]\x1b[2J").id)):
         told = call("alerts", *command)
         assert told.code == 0
-        assert "pumps/[red]\\x1b[2J" in told.out
+        assert "pumps/[red]\\u001b[2J" in told.out
         assert "now [/] then\\nand" in told.out
         assert "\x1b" not in told.out
 

@@ -93,7 +93,7 @@ def test_the_log_is_narrowed_by_options(call, story, options, which):
 def test_the_log_reads_as_lines_that_cannot_steer_the_terminal(call, story):
     told = call("audit", "list")
     assert told.lines[0] == "2023-11-14 22:13:20Z  model.version-seen    models/digits  digits: version v1"
-    assert "retraining.triggered  models/[red]\\x1b[2J" in told.lines[2]
+    assert "retraining.triggered  models/[red]\\u001b[2J" in told.lines[2]
     assert "\x1b" not in told.out
 
 

@@ -245,3 +245,26 @@ def test_a_file_of_image_features_is_judged_as_a_stream_of_images(streamgauge, t
     assert 800 <= drift[0] < 900
     assert streamgauge("backtest", "images.csv", "--kind", "images", "--events", "kind.csv")[0] == 0
     assert read(tmp_path / "kind.csv") == rows
+
+
+def test_no_cell_of_its_files_is_a_formula(streamgauge, tmp_path):
+    rows = "".join(f"{1_700_000_000 + i},=1+1,{i % 7 + 500 * (i > 1500)}\n" for i in range(2000))
+    (tmp_path / "plant.csv").write_text("ts,source,flow\n" + rows)
+    code, *_ = streamgauge("backtest", "plant.csv", "--events", "rows.csv", "--alerts", "alerts.csv")
+    assert code == 0
+    for name in ("rows.csv", "alerts.csv"):
+        assert {row["source"] for row in read(tmp_path / name)} == {"'=1+1"}
+
+
+def test_files_that_it_writes_follow_no_link(streamgauge, tmp_path):
+    pytest.importorskip("matplotlib")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "precious").write_text("kept")
+    links = ["rows.csv", "rows.csv.part", "alerts.csv.part", "report/summary.html", "report/01-0.png"]
+    for link in links:
+        (tmp_path / link).symlink_to(tmp_path / "precious")
+    write_skab(tmp_path / "0.csv")
+    outputs = ("--events", "rows.csv", "--alerts", "alerts.csv", "--report", "report")
+    assert streamgauge("backtest", "0.csv", *outputs)[0] == 0
+    assert (tmp_path / "precious").read_text() == "kept"
+    assert "Backtest of" in (tmp_path / "report/summary.html").read_text()

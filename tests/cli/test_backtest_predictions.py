@@ -230,7 +230,7 @@ def test_what_came_with_the_rows_does_not_steer_the_terminal(call, place):
     assert "\x1b[2J" not in ended.out
     assert "first refused as duplicate: [red]m, id 'a': " in ended.out
     assert any(line.startswith("[red]m  ") for line in ended.lines)
-    assert "versions: [bold]v\\x1b[2J" in ended.lines
+    assert "versions: [bold]v\\u001b[2J" in ended.lines
 
 
 def mistake(ended):

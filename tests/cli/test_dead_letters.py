@@ -253,7 +253,7 @@ def test_no_control_character_reaches_the_terminal(call, world):
     for command in commands:
         ended = call("dead-letters", *command)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", ended.out + ended.err), command
-    assert "\\x1b[2J [bold]of\\x9b1m\\n\\u202e" in call("dead-letters", "list").out
+    assert "\\u001b[2J [bold]of\\u009b1m\\n\\u202e" in call("dead-letters", "list").out
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_list_has_the_newest_first(call, write):
     assert call("features", "list").out == "No entity of the view sensors has features yet.\n"
     write(row("a", 1), row("b\x1b[2J", 3), row("c", 2))
     assert call("features", "list").lines == [
-        "2023-11-14 22:13:23Z  b\\x1b[2J",
+        "2023-11-14 22:13:23Z  b\\u001b[2J",
         "2023-11-14 22:13:22Z  c",
         "2023-11-14 22:13:21Z  a",
     ]

@@ -44,12 +44,26 @@ class Reader:
         return self.fetch
 
 
+class Clock:
+    """Monotonic time, moved ahead by tests."""
+
+    ahead = 0.0
+
+    def __call__(self):
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
 async def nothing():
     pass
 
 
 @pytest.fixture
-async def watch(kafka):
+async def watch(kafka, clock):
     made = []
 
     def make(reader, *, verify=nothing, settings=kafka, answering=LONG_AGO, inputs=(), outputs=()):
@@ -64,6 +78,7 @@ async def watch(kafka):
             verify=verify,
             outages=outages,
             rebalance_timeout=6.0,
+            clock=clock,
         )
         dog._answering_since = time.monotonic() - answering
         return dog, outages
@@ -91,16 +106,36 @@ async def test_all_is_well_at_the_end_of_the_log(watch, topic):
     assert outages.away == {}
 
 
-async def test_a_reader_that_gets_nothing_although_there_is_something_is_stuck(watch, topic):
+async def test_a_reader_that_gets_nothing_although_there_is_something_is_stuck(watch, topic, clock):
     dog, _ = watch(Reader(topic, next_offset=4))
-    with pytest.raises(BrokerError, match=r"stuck .*6 events wait"):
+    await dog.look()
+    clock.ahead = 30.0
+    with pytest.raises(BrokerError, match=r"stuck .*nothing arrived for 30 s, 6 events wait"):
         await dog.look()
 
 
-async def test_it_is_said_before_it_is_sure(watch, topic):
-    dog, _ = watch(Reader(topic, next_offset=4, idle=10.0))
+async def test_it_is_said_before_it_is_sure(watch, topic, clock):
+    dog, _ = watch(Reader(topic, next_offset=4))
+    await dog.look()
+    clock.ahead = 10.0
     await dog.look()
     assert "6 events wait" in dog.stuck
+
+
+async def test_the_first_event_after_an_hour_has_time_to_arrive(watch, topic, clock):
+    dog, _ = watch(Reader(topic, next_offset=9))
+    await dog.look()
+    assert dog.stuck is None
+
+
+async def test_time_counts_anew_for_the_next_event_of_a_slow_stream(watch, topic, clock):
+    reader = Reader(topic, next_offset=8)
+    dog, _ = watch(reader)
+    await dog.look()
+    reader.next_offset = 9
+    clock.ahead = 30.0
+    await dog.look()
+    assert dog.stuck is None
 
 
 @pytest.mark.parametrize(
@@ -113,13 +148,19 @@ async def test_it_is_said_before_it_is_sure(watch, topic):
     ],
 )
 async def test_a_reader_that_waits_for_a_reason_is_not_stuck(watch, topic, reader):
-    dog, _ = watch(Reader(topic, next_offset=4, **reader))
+    subject = Reader(topic, next_offset=4, **reader)
+    dog, _ = watch(subject)
+    await dog.look()
+    dog._waiting = {tp: (offset, -LONG_AGO) for tp, (offset, _) in dog._waiting.items()}
     await dog.look()
     assert dog.stuck is None
 
 
-async def test_a_reader_has_time_to_find_a_broker_that_is_back(watch, topic):
-    dog, _ = watch(Reader(topic, next_offset=4), answering=2.0)
+async def test_a_reader_has_time_to_find_a_broker_that_is_back(watch, topic, clock):
+    dog, _ = watch(Reader(topic, next_offset=4))
+    await dog.look()
+    clock.ahead = 30.0
+    dog._answering_since = clock() - 2.0
     await dog.look()
     assert dog.stuck is None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title
 from stream_app.events import Alert, AlertState, RetrainingTrigger
+from stream_app.replacing import replacing
 from stream_app.settings import PredictionStream
 
 __all__ = ["Timeline", "plot_model"]
@@ -78,7 +79,8 @@ def plot_model(
         figure.legend(
             handles, labels, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=8
         )
-    figure.savefig(path, dpi=110)
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=110)
 
 
 def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 
 from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode
-from stream_app.cli.show import console, instant, print_columns, printable
+from stream_app.backtesting.csv_cells import csv_cell
+from stream_app.cli.show import console, instant, print_columns
 from stream_app.errors import SettingsError
+from stream_app.replacing import replacing
 
 __all__ = ["AlertFile", "print_alerts"]
 
@@ -55,19 +57,16 @@ class AlertFile:
         SettingsError
             If the file cannot be written.
         """
-        part = self.path.with_name(f"{self.path.name}.part")
         rows = [episode.to_dict() for episode in episodes]
         try:
-            with part.open("w", encoding="utf-8", newline="") as file:
+            with replacing(self.path) as part, part.open("w", encoding="utf-8", newline="") as file:
                 if self.path.suffix.casefold() == ".jsonl":
                     file.writelines(msgspec.json.encode(row).decode() + "\n" for row in rows)
                 else:
                     out = csv.DictWriter(file, EPISODE_COLUMNS, lineterminator="\n")
                     out.writeheader()
-                    out.writerows(rows)
-            part.replace(self.path)
+                    out.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in rows)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise SettingsError(f"--alerts {self.path}: cannot be written: {error.strerror}") from None
 
 
@@ -81,10 +80,10 @@ def print_alerts(episodes: Sequence[AlertEpisode]) -> None:
         (
             instant(episode.started_at),
             "-" if episode.ended_at is None else instant(episode.ended_at),
-            printable(episode.began.source),
+            episode.began.source,
             episode.began.kind,
-            printable(episode.channel),
-            printable(str(episode.change) or episode.began.summary),
+            episode.channel,
+            str(episode.change) or episode.began.summary,
         )
         for episode in episodes[:MOST_ALERTS]
     ]

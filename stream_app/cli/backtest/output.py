@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from stream_app.backtesting import Backtest, EventFile, figure_rows
-from stream_app.cli.show import console, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console
 from stream_app.errors import SettingsError
 from stream_app.tables import InputTable
 

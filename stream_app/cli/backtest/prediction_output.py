@@ -15,7 +15,8 @@ from stream_app.backtesting.predictions import (
 from stream_app.cli.alert_lines import alert_line
 from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
 from stream_app.cli.backtest.prediction_files import PredictionInput
-from stream_app.cli.show import console, instant, print_columns, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, instant, print_columns
 
 __all__ = ["predictions_json", "print_predictions"]
 
@@ -47,7 +48,7 @@ def print_predictions(backtest: PredictionBacktest, source: PredictionInput, sec
 
 def _print_model(name: str, figures: ModelFigures, backtest: PredictionBacktest) -> None:
     console.print()
-    print_columns([model_headings(printable(name), backtest.config), *model_rows(figures)])
+    print_columns([model_headings(name, backtest.config), *model_rows(figures)])
     if figures.versions:
         console.print(f"versions: {printable(', '.join(figures.versions))}", markup=False, soft_wrap=True)
     if figures.challenge is not None:

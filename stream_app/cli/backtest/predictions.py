@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 
 from producers.progress import Progress, progress_for
 from stream_app.backtesting import episodes_of
@@ -16,6 +15,7 @@ from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
+from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
 from stream_app.errors import SettingsError
 from stream_app.kinds.predictions import check_stream
@@ -62,7 +62,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
 
     def work() -> None:
         begin = perf_counter()
-        _sweep(run, source, progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json))
+        _sweep(run, source, progress_for(error_console, "backtest", quiet=call.quiet or call.as_json))
         seconds = perf_counter() - begin
         seen = [version for model in run.models().values() for version in model.versions]
         check_known("--versions", call.versions, seen, "version")

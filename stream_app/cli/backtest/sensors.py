@@ -8,13 +8,13 @@ from time import perf_counter
 
 import msgspec
 import typer
-from rich.console import Console
 
 from producers.progress import Progress, progress_for
 from stream_app.backtesting import Backtest, Report, sweep
 from stream_app.cli.backtest.alert_output import AlertFile, print_alerts
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
+from stream_app.cli.show import error_console
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors.compiling import compile_kernels
@@ -63,7 +63,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         when_compiling(lambda: typer.echo("compiling the detection kernels, up to a minute, once", err=True))
         compile_kernels([config.draws])
         begin = perf_counter()
-        progress = progress_for(Console(stderr=True), "backtest", quiet=call.quiet or call.as_json)
+        progress = progress_for(error_console, "backtest", quiet=call.quiet or call.as_json)
         _sweep(run, files, event_files, progress)
         seconds = perf_counter() - begin
         page = pictures.write(run, ", ".join(call.paths)) if pictures else None

@@ -9,7 +9,8 @@ from rich.text import Text
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, RedisOption
-from stream_app.cli.show import console, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console
 
 __all__ = ["check"]
 

@@ -24,7 +24,7 @@ from stream_app.cli.options import (
     beginning,
     settings_of,
 )
-from stream_app.cli.show import console, instant, print_columns, printable
+from stream_app.cli.show import console, instant, print_columns
 from stream_app.dead_letters import DeadLetterIndex, Row, scan
 from stream_app.kafka import reading
 from stream_app.settings import Settings
@@ -81,7 +81,7 @@ async def _survey(settings: Settings) -> DeadLetterIndex:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
-    print_columns([[printable(cell) for cell in row] for row in rows])
+    print_columns(rows)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from stream_app.cli.dead_letters.choice import (
 )
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, SinceFilter, beginning, settings_of
-from stream_app.cli.show import console, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console
 from stream_app.dead_letters import Replay, ReplayPlan, Row, plan_replay, scan
 from stream_app.errors import StreamgaugeError
 from stream_app.kafka import reading

@@ -11,7 +11,8 @@ from rich.text import Text
 from stream_app.cli.dead_letters.choice import letters_topic, place_of, row_json
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, settings_of
-from stream_app.cli.show import console, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, instant
 from stream_app.dead_letters import Place, Row, scan
 from stream_app.errors import DataError
 from stream_app.events import DeadLetter
@@ -129,7 +130,7 @@ def payload_lines(content: bytes | None) -> list[str]:
     Examples
     --------
     >>> payload_lines(b'{"a":\n 1}\x1b[2J')
-    ['{"a":', ' 1}\\x1b[2J']
+    ['{"a":', ' 1}\\u001b[2J']
     >>> payload_lines(b"\xff\x00ab")
     ['00000000  ff 00 61 62                                      ..ab']
     >>> payload_lines(None), payload_lines(b"")

@@ -16,7 +16,8 @@ from stream_app.cli.features.sensors import sensor_json, sensor_reader, sensor_r
 from stream_app.cli.features.sessions import session_entities, session_json, session_row, session_shown
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
-from stream_app.cli.show import console, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import console, instant
 from stream_app.events import parse_event_time
 from stream_app.kinds import kind_of
 from stream_app.settings import Settings

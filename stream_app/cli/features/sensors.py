@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stream_app.cli.features.app import nearest
-from stream_app.cli.show import instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import instant
 from stream_app.errors import StoreError
 from stream_app.settings import Settings
 from stream_app.store import FeatureReader, FeatureRow, Store

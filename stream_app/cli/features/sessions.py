@@ -9,7 +9,8 @@ from rich.console import Group
 from rich.text import Text
 
 from stream_app.cli.features.app import nearest
-from stream_app.cli.show import columns, instant, printable
+from stream_app.cli.printable import printable
+from stream_app.cli.show import columns, instant
 from stream_app.errors import StoreError
 from stream_app.store import FeatureLookup, Store, run_query
 

@@ -11,6 +11,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.features import FeatureView
 from stream_app.errors import MissingExtraError, SettingsError, SourceError
 from stream_app.features import HistoryRow
+from stream_app.replacing import replacing
 from stream_app.tables.cells import moment, numbers
 from stream_app.tables.columns import listed
 from stream_app.tables.whole import WholeTable, read_whole
@@ -116,11 +117,10 @@ def write_rows(path: Path, rows: Sequence[HistoryRow], others: Mapping[str, Sequ
         _INCOMPLETE: [" ".join(row.incomplete) for row in rows],
     }
     write = check_output(path)
-    part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(part, table, features)
-        part.replace(path)
+        with replacing(path) as part:
+            write(part, table, features)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be written: {error.strerror}") from None
 

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 
 import msgspec
 import typer
-from rich.console import Console
 
 from producers.batch import EventBatch, Source
 from producers.pacing import Pace, parse_speed
@@ -21,6 +20,7 @@ from producers.resume import default_path
 from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import broker_of, settings_of
 from stream_app.cli.replay.options import ReplayOptions
+from stream_app.cli.show import error_console
 from stream_app.errors import SettingsError
 from stream_app.events import Topics
 from stream_app.kinds import KINDS
@@ -88,7 +88,7 @@ def replay(options: ReplayOptions, kind: str, open_source: Callable[[Pace, Progr
         If something cannot be read or sent.
     """
     settings = settings_of(options.config, kafka=options.kafka)
-    progress = progress_for(Console(stderr=True), f"replaying {kind}", quiet=options.quiet)
+    progress = progress_for(error_console, f"replaying {kind}", quiet=options.quiet)
     try:
         pace = Pace(parse_speed(options.speed), options.rate, options.max_gap)
         servers = broker_of(settings)

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from stream_app.cli.file_columns import TABLE, DelimiterOption, PathsArgument, delimiter_of, names
-from stream_app.cli.show import console, print_columns, printable
+from stream_app.cli.show import console, print_columns
 from stream_app.cli.slices.table import LabelledTable, SliceColumns, read_table
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
 from stream_app.errors import SettingsError
@@ -234,7 +234,7 @@ def _print(told: dict[str, Any]) -> None:
             f"{one['interval'][0]:.1%} to {one['interval'][1]:.1%}",
             f"{one['n']:,}",
             f"{one['p_value']:.2g}",
-            printable(one["rule"]),
+            one["rule"],
         )
         for one in told["slices"]
     ]

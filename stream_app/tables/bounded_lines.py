@@ -1,0 +1,98 @@
+"""Files of text, compressed or not, whose lines are no longer than a limit.
+
+A few kilobytes of gzip may hold one line of gigabytes, which a reader of lines would put together first.
+"""
+
+import gzip
+import io
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from stream_app.errors import SourceError
+
+__all__ = ["BLOCK_BYTES", "MAX_LINE_BYTES", "BoundedLines", "opened"]
+
+MAX_LINE_BYTES = 1 << 20
+"""Bytes of the longest line that is read: ten thousand columns of numbers take a fifth."""
+
+BLOCK_BYTES = 1 << 24
+"""Bytes of a file after which no more rows join a block: as objects they take up to twenty times as much."""
+
+_CHUNK = 1 << 16
+
+
+class BoundedLines(io.RawIOBase):
+    """The bytes of a file as they are; too long a line is an error.
+
+    Parameters
+    ----------
+    file : binary file
+        Closed with this.
+    path : Path
+        For messages.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file = file
+        self._path = path
+        self._line = 1
+        self._since = 0
+        self.bytes = 0
+        """Read so far."""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can go back to the beginning."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place; the line there counts as a new one."""
+        self._line, self._since = 1, 0
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return where it is."""
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Read.
+
+        Raises
+        ------
+        SourceError
+            If a line is longer than `MAX_LINE_BYTES`.
+        """
+        piece = self._file.read(len(buffer))
+        buffer[: len(piece)] = piece
+        self.bytes += len(piece)
+        # A file of an old Mac has carriage returns only.
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
+        self._since = len(piece) - end - 1 if end >= 0 else self._since + len(piece)
+        self._line += piece.count(b"\n")
+        if self._since > MAX_LINE_BYTES:
+            raise SourceError(
+                f"{self._path}:{self._line}: a line of more than {MAX_LINE_BYTES:,} bytes; is it a table at all?"
+            )
+        return len(piece)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def opened(path: Path) -> tuple[io.BufferedReader, BoundedLines]:
+    """Open a file of text, which may be compressed: then its name ends in ``.gz``.
+
+    Returns
+    -------
+    BufferedReader, BoundedLines
+        To read from, and what counts the bytes below it.
+    """
+    packed = path.suffix.casefold() == ".gz"
+    file = cast("BinaryIO", gzip.open(path)) if packed else path.open("rb")  # noqa: SIM115 closed with what is returned
+    lines = BoundedLines(file, path)
+    return io.BufferedReader(lines, _CHUNK), lines

@@ -1,0 +1,101 @@
+"""Files of a few kilobytes that unpack to far more: refused by name, or read in little memory."""
+
+import gzip
+import tracemalloc
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+
+from producers.images.classifier import Model
+from stream_app.errors import SourceError
+from stream_app.tables import find_tables
+from stream_app.tables.bounded_lines import MAX_LINE_BYTES
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def peak():
+    """Most bytes that Python held since the test began."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def table(path):
+    ((found, _),) = find_tables([str(path)], None)
+    return found
+
+
+def blocks(path):
+    return list(table(path).blocks(4096))
+
+
+@pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.jsonl.gz", "bomb.csv"])
+def test_a_line_of_gigabytes_is_refused_by_name(tmp_path, peak, name):
+    path = tmp_path / name
+    with gzip.open(path, "wb", 1) if path.suffix == ".gz" else path.open("wb") as file:
+        file.write(b"ts,flow\n" if "csv" in name else b'{"ts": 1, "flow": 2}\n')
+        for _ in range(256):
+            file.write(b"1" * MEGABYTE)
+    with pytest.raises(SourceError, match=rf"{name}:2: a line of more than 1,048,576 bytes"):
+        blocks(path)
+    assert peak() < 32 * MEGABYTE
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_any_kind_count_each_on_its_own(tmp_path, end):
+    path = tmp_path / "old.csv"
+    rows = 3 * MAX_LINE_BYTES // 10
+    path.write_bytes(f"ts,flow{end}".encode() + f"10,1234{end}".encode() * rows)
+    assert sum(len(block.lines) for block in blocks(path)) == rows
+
+
+@pytest.mark.parametrize("name", ["wide.csv.gz", "wide.jsonl.gz"])
+def test_a_block_of_long_rows_has_fewer(tmp_path, peak, name):
+    path = tmp_path / name
+    with gzip.open(path, "wb", 1) as file:
+        if "csv" in name:
+            file.write(b"ts," + b",".join(b"c%d" % i for i in range(8)) + b"\n")
+            row = b"1," + b",".join([b"1" * 100_000] * 8) + b"\n"
+        else:
+            row = b'{"ts": 1, "flow": "' + b"1" * 800_000 + b'"}\n'
+        for _ in range(200):
+            file.write(row)
+    assert sum(len(block.lines) for block in table(path).blocks(4096)) == 200
+    assert peak() < 100 * MEGABYTE
+
+
+def test_a_parquet_file_that_repeats_a_long_text_is_read_in_parts(tmp_path, peak):
+    polars = pytest.importorskip("polars")
+    path = tmp_path / "repeats.parquet"
+    polars.DataFrame({"ts": list(range(400)), "name": ["x" * 500_000] * 400}).write_parquet(path)
+    assert path.stat().st_size < 20_000
+    assert sum(len(block.lines) for block in table(path).blocks(4096)) == 400
+    assert peak() < 64 * MEGABYTE
+
+
+def test_a_parquet_row_of_megabytes_is_refused_by_name(tmp_path, peak):
+    polars = pytest.importorskip("polars")
+    path = tmp_path / "row.parquet"
+    polars.DataFrame({"ts": [1.0], "name": ["x" * 50 * MEGABYTE]}).write_parquet(path)
+    with pytest.raises(SourceError, match=r"row\.parquet:1: a row of more than 1,048,576 bytes"):
+        blocks(path)
+
+
+@pytest.mark.parametrize(
+    ("member", "size", "told"),
+    [
+        ("0.npy", 513, "unpacks to 537,9"),
+        ("schema.json", 33, "its schema unpacks"),
+        ("0.npz", 1, "is no array"),
+    ],
+)
+def test_a_model_that_unpacks_to_gigabytes_is_refused_before(tmp_path, member, size, told):
+    pytest.importorskip("skops")
+    path = tmp_path / "model.skops"
+    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as packed, packed.open(member, "w") as file:
+        for _ in range(size):
+            file.write(bytes(MEGABYTE))
+    with pytest.raises(SourceError, match=rf"model\.skops: .*{told}"):
+        Model.load(path)
