@@ -34,7 +34,7 @@ _REMEDIES = {
         "let the user have the commands and keys that SECURITY.md lists"
     ),
     r"MISCONF|unable to persist|errors writing to the AOF": "make room on its disk, and see its log",
-    r"WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
+    r"WRONGTYPE": "a key of that name is there from something else; choose another prefix",
     r"^\d+ \S+:\d+$|MOVED|CROSSSLOT|same slot": "it is a node of a Redis Cluster: set redis.cluster = true",
     r"cluster support disabled": "it is no node of a Redis Cluster: leave redis.cluster out",
 }

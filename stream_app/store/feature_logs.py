@@ -170,7 +170,7 @@ def _conflict(change: LogToStore) -> StateError:
     base = "none" if change.base is None else f"the one up to offset {change.base[1]}"
     return StateError(
         f"{change.view}, entity {change.entity[:40]!r}: the stored log is not {base}, of which the new one was made. "
-        "Somebody else writes it: give another worker.group a redis.prefix of its own, or start the worker again"
+        "Somebody else writes it: give another worker.group a prefix of its own, or start the worker again"
     )
 
 

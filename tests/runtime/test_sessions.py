@@ -455,7 +455,6 @@ async def test_kills_at_any_instant_change_nothing(settings, store, producer, ma
         "STREAMGAUGE_CONFIG": str(tmp_path / "streamgauge.toml"),
         "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
         "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
-        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
         "STREAMGAUGE_PREFIX": settings.prefix,
         "STREAMGAUGE_WORKER__GROUP": settings.worker.group,
         "STREAMGAUGE_WORKER__INSTANCE": "worker-1",

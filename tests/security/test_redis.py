@@ -149,7 +149,7 @@ async def test_a_worker_runs_as_the_documented_user_over_tls(settings, settings_
         for first, last in ((0, 1000), (1000, 2000)):
             async with working(settings) as work:
                 for value in (b"{", *readings(first, last)):
-                    await producer.send(f"{settings.prefix}sensor.readings", value, key=b"pump")
+                    await producer.send(f"{settings.prefix}.sensor.readings", value, key=b"pump")
                 await producer.flush()
                 await eventually(lambda last=last: seen(last), 40)
                 if last == 2000:
@@ -189,7 +189,7 @@ async def test_a_worker_of_sessions_runs_as_the_documented_user_over_tls(setting
                     for i in range(last - 500, last):
                         event = {"entity": "c", "ts": 1.6e9 + i, "type": "bought", "values": {"amount": 1.0}}
                         await producer.send(
-                            f"{settings.prefix}session.events", json.dumps(event).encode(), key=b"c"
+                            f"{settings.prefix}.session.events", json.dumps(event).encode(), key=b"c"
                         )
                     await producer.flush()
                     await eventually(lambda: known(client), 40)
