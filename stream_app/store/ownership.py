@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from stream_app.errors import StoreError
 from stream_app.store.connection import Store
-from stream_app.store.scripts import script
 
 __all__ = ["Ownership"]
 
@@ -24,7 +23,7 @@ class Ownership:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._own = store.client.register_script(script("own"))
+        self._own = store.function("own")
 
     async def take(self, reads: Mapping[str, str]) -> None:
         """Note what a worker reads; what was noted before and is not named stays.

@@ -1,25 +1,20 @@
 """Two deployments on one broker and one store: neither sees what the other has, and neither writes into it."""
 
 import asyncio
-import json
 
 import pytest
 from conftest import eventually
+from whole_deployment import MARKS, SOURCE, fill, settings_of
 
 from stream_app.client import AlertSubscriber, FeatureClient
-from stream_app.core.features import DAY, Feature, FeatureView, Sliding
 from stream_app.errors import StoreError
 from stream_app.events import Topics
-from stream_app.kafka import ensure_topics, start_producer
+from stream_app.kafka import ensure_topics
 from stream_app.runtime.worker import Worker
-from stream_app.settings import SensorStream, SessionStream, Settings, WorkerSettings
-from stream_app.store import AlertReader, FeatureReader, connect
+from stream_app.settings import SensorStream, SessionStream
 
 pytestmark = pytest.mark.integration
 
-MARKS = ("secret", "purchases:", "EOF")
-VIEW = FeatureView("purchases", (Feature("spent", "sum", "amount", Sliding(DAY)),), stream="sessions")
-SOURCE = "secret-pump"
 COMMANDS = (
     ("alerts", "list", "--all"),
     ("alerts", "list"),
@@ -37,45 +32,11 @@ SHOWN = {0, 1, 3, 4, 5, 7, 8}
 """Of the commands, those that show something of a deployment with readings, sessions and a letter."""
 
 
-def settings_of(broker, store, name, **streams):
-    worker = WorkerSettings(session_timeout=6.0, checkpoint_interval=0.2, partitions=1)
-    return Settings(kafka=broker, redis=store, prefix=name, worker=worker, streams=streams)
-
-
-async def fill(settings):
-    """Let a worker of these settings write something of every sort."""
-    topics = Topics(settings.prefix)
-    producer = await start_producer(settings.kafka)
-    worker = Worker(settings, [VIEW])
-    work = asyncio.create_task(worker.run(handle_signals=False))
-    store = await connect(settings.redis)
-    try:
-        await eventually(lambda: worker.ready.is_set() or work.done(), 40)
-        for i in range(2000):
-            values = {"flow": float(i % 7) + (500.0 if i >= 1500 else 0.0)}
-            event = {"source": SOURCE, "ts": 1.6e9 + i, "values": values}
-            await producer.send(topics.sensors, json.dumps(event).encode(), key=b"k")
-        await producer.send(topics.sensors, b'{"source": "secret', key=b"k")
-        bought = {"entity": SOURCE, "ts": 1.6e9, "type": "bought", "values": {"amount": 1.0}}
-        await producer.send_and_wait(topics.sessions, json.dumps(bought).encode(), key=b"k")
-        features, alerts = FeatureReader(store, "sensors"), AlertReader(store)
-
-        async def done():
-            assert not work.done(), work
-            row = await features.get(SOURCE)
-            return row is not None and row.values["events"] == 2000 and await alerts.recent(1)
-
-        await eventually(done, 60)
-    finally:
-        worker.stop()
-        await asyncio.gather(work, return_exceptions=True)
-        await producer.stop()
-        await store.close()
-
-
 async def first_alert(settings):
     async def get():
-        async with AlertSubscriber(settings.kafka, prefix=settings.prefix, start="earliest") as alerts:
+        async with AlertSubscriber(
+            settings.kafka, prefix=settings.prefix, start="earliest", kinds={"anomaly", "drift"}
+        ) as alerts:
             return await anext(alerts)
 
     return await asyncio.wait_for(get(), 5)
@@ -89,7 +50,7 @@ def test_neither_shows_what_the_other_has(
     # The environment wins over what a program says.
     for name in ("STREAMGAUGE_PREFIX", "STREAMGAUGE_WORKER__GROUP"):
         monkeypatch.delenv(name)
-    streams = {"sensors": SensorStream(), "sessions": SessionStream(max_future="1000 days")}
+    streams = {"sensors": SensorStream(), "sessions": SessionStream()}
     ours = settings_of(broker_address, store_url, prefix, **streams)
     theirs = settings_of(broker_address, store_url, other.format(prefix), **streams)
     asyncio.run(fill(ours))

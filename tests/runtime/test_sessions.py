@@ -579,7 +579,7 @@ async def test_a_store_that_is_away_or_loses_replies_is_waited_for(settings, sto
             await send(producer, settings, told[:400])
             await processed(store, settings, 400)
             # Written, but nobody knows: it is written again, and found to be there.
-            proxy.drop_replies(3, requests=lambda request: b"EVALSHA" in request)
+            proxy.drop_replies(3, requests=lambda request: b"FCALL" in request)
             await send(producer, settings, told[400:800])
             await processed(store, settings, 800)
             assert proxy.replies_lost == 3
