@@ -115,7 +115,7 @@ def settings(kafka, redis_settings, prefix):
     return Settings(
         kafka=kafka,
         redis=redis_settings,
-        prefix=f"{prefix}.",
+        prefix=prefix,
         worker=WorkerSettings(group=prefix, session_timeout=6.0, checkpoint_interval=0.2),
         streams={"sensors": SensorStream()},
     )

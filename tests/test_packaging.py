@@ -132,8 +132,8 @@ def test_the_shipped_wheel_works_without_the_source_tree(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     code = (
-        "import stream_app, producers.replay; from stream_app.store.scripts import script; "
-        "assert 'HSET' in script('checkpoint'); print(stream_app.__file__)"
+        "import stream_app, producers.replay; from stream_app.store.functions import library; "
+        "assert 'HSET' in library(); print(stream_app.__file__)"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],

@@ -93,8 +93,7 @@ def servers(plant, monkeypatch, broker_address, store_url, prefix):
     said = {
         "KAFKA": broker_address,
         "REDIS": store_url,
-        "REDIS__PREFIX": prefix,
-        "PREFIX": f"{prefix}.",
+        "PREFIX": prefix,
         "WORKER__GROUP": prefix,
         "WORKER__SESSION_TIMEOUT": "6",
     }
@@ -194,7 +193,7 @@ def test_the_demo_leaves_nothing_behind_and_stays_away_from_servers_in_use(tmp_p
     environment = os.environ | {
         "STREAMGAUGE_KAFKA": "127.0.0.1:1",
         "STREAMGAUGE_REDIS": "redis://127.0.0.1:2/0",
-        "STREAMGAUGE_PREFIX": "production.",
+        "STREAMGAUGE_PREFIX": "production",
         "TMPDIR": str(tmp_path),
         "PYTHONUNBUFFERED": "1",
     }

@@ -41,9 +41,7 @@ async def harness() -> AsyncIterator[Settings]:
         if server:
             os.environ["STREAMGAUGE_REDIS"] = server.start()
         os.environ |= {
-            "STREAMGAUGE_PREFIX": f"{name}.",
-            "STREAMGAUGE_REDIS__PREFIX": name,
-            "STREAMGAUGE_WORKER__GROUP": name,
+            "STREAMGAUGE_PREFIX": name,
         }
         settings = Settings()
         try:
@@ -78,7 +76,7 @@ async def _remove_topics(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(**client_options(settings.kafka))
     await admin.start()
     try:
-        mine = [name for name in await admin.list_topics() if name.startswith(settings.prefix)]
+        mine = [name for name in await admin.list_topics() if name.startswith(f"{settings.prefix}.")]
         await admin.delete_topics(mine)
     finally:
         await admin.close()

@@ -60,9 +60,7 @@ class Watch:
 async def worker(place: Place, topic: str, events: int, *, detectors: tuple[str, ...] = ()) -> Run:
     """Run the worker with its defaults until everything is stored."""
     stream = SensorStream(topic=topic, detectors=tuple(DetectorSettings(name=name) for name in detectors))
-    settings = Settings(
-        kafka=place.kafka, redis=place.redis, prefix=f"{place.name}.", streams={"sensors": stream}
-    )
+    settings = Settings(kafka=place.kafka, redis=place.redis, prefix=place.name, streams={"sensors": stream})
     settings = settings.model_copy(
         update={"worker": settings.worker.model_copy(update={"group": place.name})}
     )

@@ -36,6 +36,7 @@ _COMMANDS = {
         "Validate the monitor file and reach the servers; each problem is one line.",
     ),
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
+    "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
     "alerts": ("Look", "Subscribe to alerts and look them up."),
     "triggers": ("Look", "Subscribe to retraining triggers."),
     "audit": ("Look", "Read the audit log of models and alerts."),

@@ -32,7 +32,7 @@ class FeatureClient:
     redis : RedisSettings or str
         The store: settings, or a URL such as ``redis://localhost:6379/0``.
     prefix : str, optional
-        Of the keys, as in the worker's settings; where not given, that of `redis`, which is ``sg`` for a URL.
+        Name of the deployment, as in the worker's settings; where not given, that of `redis`.
     timeout : float
         Seconds to wait for a connection, and for an answer.
     remember : float

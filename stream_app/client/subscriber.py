@@ -69,7 +69,7 @@ class AlertSubscriber:
     kafka : KafkaSettings or str
         The broker: settings, or ``host:port``.
     prefix : str
-        Of the topics, as in the worker's settings.
+        Name of the deployment, as in the worker's settings.
     group : str, optional
         Consumer group; members of one share the alerts. Without one, every subscriber gets all of them.
     start : {"latest", "earliest"}, float or datetime

@@ -7,59 +7,68 @@ __all__ = ["Topics"]
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names of all topics under one prefix.
+    """Names of all topics of one deployment.
+
+    Parameters
+    ----------
+    prefix : str
+        Name of the deployment, which stands before every topic's name; none of the default one.
 
     Examples
     --------
-    >>> Topics().sensors, Topics("plant.").alerts("drift")
+    >>> Topics().sensors, Topics("plant").alerts("drift")
     ('sensor.readings', 'plant.alerts.drift')
     """
 
     prefix: str = ""
 
+    def named(self, name: str) -> str:
+        """Return the topic of a name, such as ``meters``, in this deployment."""
+        return f"{self.prefix}.{name}" if self.prefix else name
+
     @property
     def sensors(self) -> str:
         """Input topic of sensor readings."""
-        return f"{self.prefix}sensor.readings"
+        return self.named("sensor.readings")
 
     @property
     def sessions(self) -> str:
         """Input topic of session events."""
-        return f"{self.prefix}session.events"
+        return self.named("session.events")
 
     @property
     def images(self) -> str:
         """Input topic of image features."""
-        return f"{self.prefix}image.features"
+        return self.named("image.features")
 
     @property
     def predictions(self) -> str:
         """Input topic of predictions and labels."""
-        return f"{self.prefix}predictions"
+        return self.named("predictions")
 
     @property
     def control(self) -> str:
         """Topic of control messages to running replays."""
-        return f"{self.prefix}replay.control"
+        return self.named("replay.control")
 
     @property
     def triggers(self) -> str:
         """Output topic of retraining triggers."""
-        return f"{self.prefix}retraining.triggers"
+        return self.named("retraining.triggers")
 
     @property
     def audit(self) -> str:
         """Output topic of the audit log."""
-        return f"{self.prefix}audit.log"
+        return self.named("audit.log")
 
     @property
     def dead_letters(self) -> str:
         """Output topic of dead letters."""
-        return f"{self.prefix}dead.letters"
+        return self.named("dead.letters")
 
     def alerts(self, kind: str) -> str:
         """Alerts of a kind; changepoints share the topic of drift."""
-        return f"{self.prefix}alerts.{'drift' if kind == 'changepoint' else kind}"
+        return self.named(f"alerts.{'drift' if kind == 'changepoint' else kind}")
 
     def outputs(self) -> tuple[str, ...]:
         """Topics that Streamgauge writes and no stream reads.

@@ -1,6 +1,7 @@
 """Reaching Kafka: options of every client, patience with a broker that is starting, topics that must be there."""
 
 from stream_app.kafka.clients import ATTEMPTS, reach, start_producer
+from stream_app.kafka.cluster import cluster_id
 from stream_app.kafka.groups import check_group, group_refusal
 from stream_app.kafka.options import client_options, consumer_options
 from stream_app.kafka.reading import TopicReader, reading
@@ -12,6 +13,7 @@ __all__ = [
     "TopicReader",
     "check_group",
     "client_options",
+    "cluster_id",
     "consumer_options",
     "ensure_topics",
     "group_refusal",

@@ -25,6 +25,7 @@ from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
 from stream_app.runtime.delivery import BatchTransport, batched_topic
+from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
@@ -35,7 +36,7 @@ from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.watchdog import ReadingProgress, Watchdog
 from stream_app.settings import Settings
-from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Store, ViewRegistry, connect
+from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Ownership, Store, ViewRegistry, connect
 
 __all__ = ["Worker"]
 
@@ -141,6 +142,7 @@ class Worker:
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
             await self._check_topics()
+            await Ownership(store).take(await deployment_reads(self.settings))
             await self._register_views(store)
             producer = await start_producer(self.settings.kafka)
             stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))

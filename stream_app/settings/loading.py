@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream_app.errors import SettingsError
+from stream_app.settings.deployment import DEFAULT_GROUP, Deployment
 from stream_app.settings.detectors import refused_modules
 from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.predictions import PredictionStream
@@ -52,6 +53,9 @@ class _Environment(EnvSettingsSource):
 class Settings(BaseSettings):
     """All settings.
 
+    `prefix` names the deployment: topics are ``PREFIX.sensor.readings``, keys ``PREFIX:…``, the consumer group ``PREFIX``.
+    Deployments of different names share a broker and a store without seeing each other.
+
     Environment variables win over the file: ``STREAMGAUGE_KAFKA=localhost:9092``,
     ``STREAMGAUGE_REDIS=redis://localhost:6379/0``, ``STREAMGAUGE_WORKER__GROUP=night``.
 
@@ -71,7 +75,7 @@ class Settings(BaseSettings):
 
     kafka: Annotated[KafkaSettings, BeforeValidator(_kafka)] = KafkaSettings()
     redis: Annotated[RedisSettings, BeforeValidator(_redis)] = RedisSettings()
-    prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    prefix: Deployment = ""
     detector_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
     streams: dict[str, StreamSettings] = {
@@ -79,6 +83,19 @@ class Settings(BaseSettings):
         "images": ImageStream(),
         "predictions": PredictionStream(),
     }
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if self.redis.prefix not in {"", self.prefix}:
+            raise ValueError(
+                "redis.prefix: one prefix names topics and keys; set prefix, outside of any table"
+            )
+        # Frozen for everybody else; until here nobody has it.
+        values = self.__dict__
+        values["redis"] = self.redis.model_copy(update={"prefix": self.prefix})
+        if not self.worker.group:
+            values["worker"] = self.worker.model_copy(update={"group": self.prefix or DEFAULT_GROUP})
+        return self
 
     @model_validator(mode="after")
     def _imports_allowed_modules_only(self) -> Self:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from stream_app.settings.deployment import DEFAULT_KEYS, Deployment
 from stream_app.settings.redis_url import normalise_redis_url
 from stream_app.settings.secrets import one_secret
 from stream_app.settings.tls import TlsFiles, tls_context
@@ -147,9 +148,10 @@ class RedisSettings(_Server):
         ``redis://host:port/db``, ``rediss://`` for TLS; kept in the form that `normalise_redis_url` gives. A password in it is
         never shown.
     prefix : str
-        First part of every key.
+        Name of the deployment, with which every key begins; ``sg`` stands there where it has none. `Settings` has it from its own
+        prefix: in a monitor file it is set there, once.
     cluster : bool
-        Whether `url` names a node of a Redis Cluster. All keys then begin with `prefix` in braces, which keeps them on one node.
+        Whether `url` names a node of a Redis Cluster. All keys then begin with braces, which keep them on one node.
     username, password, password_file
         The login, where it is not in `url`; the password as a value or in a file.
     state_key, state_key_file
@@ -160,7 +162,7 @@ class RedisSettings(_Server):
     """
 
     url: SecretStr = SecretStr("")
-    prefix: Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z0-9._:-]+$")] = "sg"
+    prefix: Deployment = ""
     cluster: bool = False
     state_key: SecretStr | None = None
     state_key_file: FileName | None = None
@@ -203,9 +205,14 @@ class RedisSettings(_Server):
         return self
 
     @property
+    def hash_tag(self) -> str:
+        """First part of every key; on a cluster in braces, so that all are in one slot."""
+        return self.prefix or DEFAULT_KEYS
+
+    @property
     def key_prefix(self) -> str:
-        """First part of every key as it is: a hash tag on a cluster."""
-        return f"{{{self.prefix}}}" if self.cluster else self.prefix
+        """First part of every key as it is."""
+        return f"{{{self.hash_tag}}}" if self.cluster else self.hash_tag
 
     @property
     def address(self) -> tuple[str, int]:

@@ -19,7 +19,8 @@ class WorkerSettings(BaseModel):
     Parameters
     ----------
     group : str
-        Consumer group; workers of one group share the partitions.
+        Consumer group; workers of one group share the partitions. By default the `prefix`, or ``streamgauge`` without one. Another
+        group reads all events again, for the same alerts and features.
     instance : str, optional
         A lasting name of this worker, unique in its group: after a crash its partitions come back at once.
     max_batch : int
@@ -52,7 +53,7 @@ class WorkerSettings(BaseModel):
     # The input of an error may hold a token.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    group: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] = "streamgauge"
+    group: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9._-]*$")] = ""
     instance: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     max_batch: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     checkpoint_interval: Duration = 2.0

@@ -10,6 +10,7 @@ from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
 from stream_app.store.outbox import OutboxEntry, OutboxStore
+from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
 from stream_app.store.views import RegisteredView, ViewRegistry
@@ -38,6 +39,7 @@ __all__ = [
     "NoticeWriter",
     "OutboxEntry",
     "OutboxStore",
+    "Ownership",
     "Query",
     "RegisteredView",
     "Store",

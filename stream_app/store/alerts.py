@@ -15,7 +15,6 @@ from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
-from stream_app.store.scripts import script
 
 __all__ = [
     "NOTICES",
@@ -44,6 +43,8 @@ _KEPT_SECONDS = 30 * 86_400
 """Notices, and alerts after their end; as long as they fire they stay."""
 _STREAM_LENGTH = 100_000
 _READ_AT_ONCE = 500
+_SEARCHED = 10_000
+"""Newest beginnings and ends among which the beginning of an id is looked for."""
 _ID_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
@@ -55,7 +56,7 @@ class AlertWriter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._raise = store.client.register_script(script("fence", "raise_alert"))
+        self._raise = store.function("raise_alert")
 
     async def write(self, alerts: Sequence[Alert], fence: Fence | None = None) -> list[bool]:
         """Write alerts in one round trip.
@@ -109,7 +110,7 @@ class NoticeWriter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._record = store.client.register_script(script("fence", "tell_notice"))
+        self._record = store.function("tell_notice")
 
     async def write(self, notices: Sequence[Notice], fence: Fence) -> list[bool]:
         """Write notices in one round trip.
@@ -175,16 +176,40 @@ class AlertReader:
         self._store = store
 
     async def show(self, alert_id: str) -> Alert | None:
-        """Return one alert by its id or the unambiguous beginning of it; None if there is none."""
+        """Return one alert by its id or the beginning of it; None if there is none.
+
+        A beginning is looked for among the alerts that are firing and the newest 10,000 beginnings and ends.
+
+        Raises
+        ------
+        StoreError
+            If several alerts begin so.
+        """
         key = self._store.keys.alert(alert_id)
         async with self._store.errors("reading an alert"):
             found = await self._store.client.hget(key, "alert")
             if found is None and _ID_BEGINNING.fullmatch(alert_id):
-                matches = [one async for one in self._store.client.scan_iter(match=f"{key}*", count=1000)]
-                if len(matches) == 1:
-                    key = matches[0].decode()
-                    found = await self._store.client.hget(key, "alert")
+                alert_id = await self._complete(alert_id)
+                key = self._store.keys.alert(alert_id)
+                found = await self._store.client.hget(key, "alert")
         return None if found is None else parse_alert(found, key)
+
+    async def _complete(self, beginning: str) -> str:
+        """Return the id that begins so; the beginning itself where there is none."""
+        client, keys = self._store.client, self._store.keys
+        # Not SCAN: that would show a reader the names of all keys, whoever's they are.
+        found = {one for one in await client.zrange(keys.firing, 0, -1) if one.startswith(beginning.encode())}
+        last = "+"
+        for _ in range(_SEARCHED // _READ_AT_ONCE):
+            entries = await client.xrevrange(keys.alerts, max=last, count=_READ_AT_ONCE)
+            ids = (fields.get(b"id", b"") for _, fields in entries)
+            found |= {one for one in ids if one.startswith(beginning.encode())}
+            if len(entries) < _READ_AT_ONCE:
+                break
+            last = f"({entries[-1][0].decode()}"
+        if len(found) > 1:
+            raise StoreError(f"{len(found)} alerts begin with {beginning}; give more of the id")
+        return found.pop().decode(errors="replace") if found else beginning
 
     async def firing(self) -> list[Alert]:
         """All alerts that are firing, oldest first."""

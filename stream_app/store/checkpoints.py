@@ -15,7 +15,6 @@ from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
 from stream_app.store.fence import OTHER_BASE, OTHER_OWNER, WENT_BACK, Claim, Fence, refuse
-from stream_app.store.scripts import script
 
 __all__ = ["Checkpoint", "CheckpointStore", "LastSeen"]
 
@@ -109,9 +108,9 @@ class CheckpointStore:
     def __init__(self, store: Store, group: str) -> None:
         self._store = store
         self._group = group
-        self._claim = store.client.register_script(script("claim"))
-        self._stage = store.client.register_script(script("fence", "stage"))
-        self._write = store.client.register_script(script("fence", "checkpoint"))
+        self._claim = store.function("claim")
+        self._stage = store.function("stage")
+        self._write = store.function("checkpoint")
 
     async def claim(self, topic: str, partition: int, *, generation: int | None = None) -> Claim:
         """Take a partition over from whoever had it.

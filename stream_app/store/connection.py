@@ -12,7 +12,6 @@ from redis.exceptions import (
     ClusterDownError,
     MasterDownError,
     MovedError,
-    NoScriptError,
     RedisError,
     ResponseError,
     TryAgainError,
@@ -22,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.settings import RedisSettings, tls_problem
+from stream_app.store.functions import Function
 from stream_app.store.keys import Keys
 from stream_app.store.redis_connection import asyncio_client
 
@@ -29,20 +29,21 @@ __all__ = ["Store", "connect", "open_store", "store_errors"]
 
 _REMEDIES = {
     r"OOM|'maxmemory'": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
-    r"READONLY|read only replica": "name the primary in redis.url",
+    r"READONLY|read-?\s?only replica": "name the primary in redis.url",
+    r"unknown command.*FCALL": "it is too old: Redis 7.0 or later, or Valkey, has the functions that are needed",
     r"NOPERM|ACL failure|no permissions|user executing the script": (
-        "let the user have the commands and keys that SECURITY.md lists"
+        "let the user have the commands and keys that docs/operations.md lists"
     ),
     r"MISCONF|unable to persist|errors writing to the AOF": "make room on its disk, and see its log",
-    r"WRONGTYPE": "a key of that name is there from something else; choose another redis.prefix",
+    r"WRONGTYPE": "a key of that name is there from something else; choose another prefix",
     r"^\d+ \S+:\d+$|MOVED|CROSSSLOT|same slot": "it is a node of a Redis Cluster: set redis.cluster = true",
     r"cluster support disabled": "it is no node of a Redis Cluster: leave redis.cluster out",
 }
 """What to do when Redis refuses, by what it says; redis-py cuts the code of some errors off."""
 
-_NOT_READY = re.compile(r"\b(BUSY|NOREPLICAS|MASTERDOWN)\b")
-_UNREADY = (ClusterDownError, MasterDownError, TryAgainError, AskError, NoScriptError)
-"""Passes by itself; an answer of the last two kinds comes while a slot is moved, and from a server that was just started."""
+_NOT_READY = re.compile(r"\b(BUSY|NOREPLICAS|MASTERDOWN)\b|Function not found")
+_UNREADY = (ClusterDownError, MasterDownError, TryAgainError, AskError)
+"""Passes by itself; an answer of the last two kinds comes while a slot is moved."""
 
 _RETRIES = 5
 _TIMEOUT_SECONDS = 5.0
@@ -65,8 +66,10 @@ class Store:
         self.client = client
         self.keys = keys
         self.place = place
-        self.loaded: set[str] = set()
-        """Hashes of the scripts that the server has, as far as is known."""
+
+    def function(self, name: str) -> Function:
+        """Return one of our functions in Redis, by the name of its script."""
+        return Function(self.client, self.place, name)
 
     @asynccontextmanager
     async def errors(self, doing: str) -> AsyncIterator[None]:

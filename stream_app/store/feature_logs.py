@@ -15,7 +15,6 @@ from stream_app.errors import DataError, StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
-from stream_app.store.scripts import script
 
 __all__ = ["LOG", "FeatureLogReader", "FeatureLogWriter", "LogToStore", "StoredLog"]
 
@@ -98,7 +97,7 @@ class FeatureLogWriter:
     def __init__(self, store: Store, views: Iterable[FeatureView]) -> None:
         self._store = store
         self._views = {view.key: view for view in views}
-        self._write = store.client.register_script(script("fence", "write_logs"))
+        self._write = store.function("write_logs")
 
     async def write(
         self, changes: Sequence[LogToStore], *, written_ts: float, fence: Fence | None = None
@@ -170,7 +169,7 @@ def _conflict(change: LogToStore) -> StateError:
     base = "none" if change.base is None else f"the one up to offset {change.base[1]}"
     return StateError(
         f"{change.view}, entity {change.entity[:40]!r}: the stored log is not {base}, of which the new one was made. "
-        "Somebody else writes it: give another worker.group a redis.prefix of its own, or start the worker again"
+        "Somebody else writes it: give another worker.group a prefix of its own, or start the worker again"
     )
 
 

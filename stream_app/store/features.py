@@ -10,7 +10,6 @@ from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
-from stream_app.store.scripts import script
 
 __all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "sound_entities"]
 
@@ -63,7 +62,7 @@ class FeatureWriter:
         self._view = view
         self._version = version
         self._ttl = max(1, int(ttl))
-        self._write = store.client.register_script(script("fence", "write_features"))
+        self._write = store.function("write_features")
 
     async def write(self, rows: Sequence[FeatureRow], fence: Fence | None = None) -> int:
         """Write rows in one round trip.

@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from redis.exceptions import NoScriptError
+from redis.exceptions import ResponseError
 
 from stream_app.errors import FencedError, StateError
 from stream_app.store.connection import Store
-from stream_app.store.scripts import script
+from stream_app.store.functions import is_missing, load
 
 __all__ = ["Claim", "Fence", "FencedPipeline", "fenced_pipeline", "refuse"]
 
@@ -165,7 +165,7 @@ class FencedPipeline:
         if fence is None:
             return [int(verdict) for verdict, _ in await self._send()]
         claim, number = fence.claim, fence.writes + 1
-        mark = self._store.client.register_script(script("fence", "mark"))
+        mark = self._store.function("mark")
         key = self._store.keys.offsets(*claim.parts)
         await mark(keys=[key], args=[*self.owner, number], client=self.client)
         answers = await self._send()
@@ -176,20 +176,16 @@ class FencedPipeline:
         return [int(verdict) for verdict, _ in answers[:-1]]
 
     async def _send(self) -> list[Any]:
-        pipe, loaded = self.client, self._store.loaded
-        scripts, commands = set(pipe.scripts), list(pipe.command_stack)
-        hashes = {script.sha for script in scripts}
-        if hashes <= loaded:
-            # redis-py would ask each time whether the server has them: a round trip more.
-            pipe.scripts.clear()
+        pipe, commands = self.client, list(self.client.command_stack)
         try:
             answers: list[Any] = await pipe.execute()
-        except NoScriptError:
-            # Another server, or the same after a restart. Doing again what was done is safe.
-            loaded.clear()
-            pipe.scripts, pipe.command_stack = scripts, commands
+        except ResponseError as error:
+            if not is_missing(error):
+                raise
+            # Another server, or an empty one. Doing again what was done is safe.
+            await load(self._store.client, self._store.place)
+            pipe.command_stack = commands
             answers = await pipe.execute()
-        loaded |= hashes
         return answers
 
 

@@ -20,9 +20,9 @@ def _quoted(part: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """All keys under one prefix.
+    """All keys of one deployment.
 
-    On a cluster the prefix is a hash tag (in braces), and so all keys are in one slot, as the scripts need; see `cluster`.
+    `prefix` is its name, which a colon ends: no deployment's keys are among those of another. On a cluster the prefix is a hash tag (in braces), and so all keys are in one slot, as the scripts need; see `cluster`.
 
     Examples
     --------
@@ -31,6 +31,11 @@ class Keys:
     """
 
     prefix: str = "sg"
+
+    @property
+    def deployment(self) -> str:
+        """What the workers of this deployment read (hash)."""
+        return f"{self.prefix}:deployment"
 
     def features(self, view: str, version: int, entity: str) -> str:
         """Live features of one entity: of a sensor's source (hash), or the log of a session's entity (string)."""

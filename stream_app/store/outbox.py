@@ -13,7 +13,6 @@ from stream_app.events import Alert
 from stream_app.store.alerts import NOTICES, Notice
 from stream_app.store.connection import Store
 from stream_app.store.fence import Claim, refuse
-from stream_app.store.scripts import script
 
 __all__ = ["OutboxEntry", "OutboxStore"]
 
@@ -31,7 +30,7 @@ class OutboxStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._trim = store.client.register_script(script("fence", "trim_outbox"))
+        self._trim = store.function("trim_outbox")
 
     async def read(self, claim: Claim, *, count: int) -> list[OutboxEntry]:
         """Return the oldest entries.

@@ -95,7 +95,7 @@ def _routed(
     pool = client.connection_pool
     kind: type[Any] = trusted if "tls" in pool.connection_kwargs else pool.connection_class
     if settings.cluster:
-        pool.connection_kwargs["owner"] = SlotOwner(settings.prefix, settings.address)
+        pool.connection_kwargs["owner"] = SlotOwner(settings.hash_tag, settings.address)
         mixins = (to_owner, *mixins)
     pool.connection_class = type(kind.__name__, (*mixins, kind), {})
     return client

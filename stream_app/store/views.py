@@ -13,7 +13,6 @@ from stream_app.core.features import FeatureView
 from stream_app.errors import DataError, StateError, UnknownFeatureError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
-from stream_app.store.scripts import script
 
 __all__ = ["RegisteredView", "ViewRegistry", "parse_versions", "sound_versions"]
 
@@ -47,7 +46,7 @@ class ViewRegistry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._register = store.client.register_script(script("register_view"))
+        self._register = store.function("register_view")
 
     async def register(self, view: FeatureView, *, now: float) -> None:
         """Make a view known; doing it again is the same as once.

@@ -32,8 +32,7 @@ def servers(place, monkeypatch, broker_address, store_url, prefix):
     said = {
         "STREAMGAUGE_KAFKA": broker_address,
         "STREAMGAUGE_REDIS": store_url,
-        "STREAMGAUGE_REDIS__PREFIX": prefix,
-        "STREAMGAUGE_PREFIX": f"{prefix}.",
+        "STREAMGAUGE_PREFIX": prefix,
         "STREAMGAUGE_WORKER__GROUP": prefix,
         "STREAMGAUGE_WORKER__SESSION_TIMEOUT": "6",
     }

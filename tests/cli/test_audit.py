@@ -42,7 +42,7 @@ RECORDS = (
 
 @pytest.fixture
 def write(servers, prefix, broker_address):
-    kafka, topics = KafkaSettings(bootstrap=broker_address), Topics(f"{prefix}.")
+    kafka, topics = KafkaSettings(bootstrap=broker_address), Topics(prefix)
 
     async def work(events, strange):
         await ensure_topics(kafka, {topics.triggers: 2, topics.audit: 2}, create=True)
@@ -143,7 +143,7 @@ def test_the_log_is_made_to_be_kept_whatever_the_broker_keeps_otherwise(servers,
     kafka, topic = KafkaSettings(bootstrap=broker_address), f"{prefix}.audit.log"
 
     async def work():
-        await append_audit(kafka, RECORDS[0], prefix=f"{prefix}.")
+        await append_audit(kafka, RECORDS[0], prefix=prefix)
         admin = AIOKafkaAdminClient(**client_options(kafka))
         await admin.start()
         try:

@@ -277,7 +277,7 @@ def test_what_is_not_there_is_one_line(call, servers, story, monkeypatch, prefix
     assert call("dead-letters", "replay", "0:1", "0:99", "--yes").failed("no dead letter 0:99")
     assert call("dead-letters", "replay", "0:1", "--to", f"{prefix}.nowhere", "--yes").failed("has no topic")
     assert story.sent(story.readings) == []
-    monkeypatch.setenv("STREAMGAUGE_PREFIX", "elsewhere.")
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", "elsewhere")
     assert call("dead-letters", "list").failed("has no topic elsewhere.dead.letters; is the prefix right?")
     monkeypatch.delenv("STREAMGAUGE_KAFKA")
     assert call("dead-letters", "list").failed("no broker: set STREAMGAUGE_KAFKA=HOST:PORT")

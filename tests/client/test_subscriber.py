@@ -30,7 +30,7 @@ def alert(number, kind="drift", state=AlertState.FIRING):
 
 @pytest.fixture
 def topics(prefix):
-    return Topics(f"{prefix}.")
+    return Topics(prefix)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def tell(kafka, topics, producer):
 @pytest.fixture
 def subscriber(kafka, prefix):
     def make(**options):
-        return AlertSubscriber(kafka, prefix=f"{prefix}.", **options)
+        return AlertSubscriber(kafka, prefix=prefix, **options)
 
     return make
 
@@ -218,7 +218,7 @@ async def test_members_of_a_group_share_the_alerts_and_take_over(subscriber, tel
 async def test_a_partition_that_is_added_is_read_from_its_beginning(subscriber, kafka, producer, prefix):
     async with subscriber() as alerts:
         await nothing_more(alerts)
-        topic = Topics(f"{prefix}.").alerts("drift")
+        topic = Topics(prefix).alerts("drift")
         await ensure_topics(kafka, {topic: 2}, create=True)
         await producer.send_and_wait(topic, msgspec.json.encode(alert(1).to_cloudevent()), partition=1)
         assert await take(alerts, 1) == [1]
@@ -229,7 +229,7 @@ async def test_a_partition_that_is_added_is_read_from_its_beginning(subscriber, 
 async def test_a_broker_that_is_restarted_is_waited_for(tmp_path, prefix, group):
     broker = EmbeddedBroker(data_dir=tmp_path)
     kafka = KafkaSettings(bootstrap=broker.start())
-    topics = Topics(f"{prefix}.")
+    topics = Topics(prefix)
 
     async def tell(*numbers):
         producer = await start_producer(kafka)
@@ -241,7 +241,7 @@ async def test_a_broker_that_is_restarted_is_waited_for(tmp_path, prefix, group)
     try:
         await ensure_topics(kafka, dict.fromkeys(topics.all_alerts(), 1), create=True)
         await tell(1)
-        async with AlertSubscriber(kafka, prefix=f"{prefix}.", group=group, start="earliest") as alerts:
+        async with AlertSubscriber(kafka, prefix=prefix, group=group, start="earliest") as alerts:
             assert await take(alerts, 1) == [1]
             waiting = asyncio.create_task(take(alerts, 2, timeout=90))
             await asyncio.to_thread(broker.stop)

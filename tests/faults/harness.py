@@ -72,8 +72,8 @@ class Harness:
         content = {"streams": {"sensors": {}}} | tomllib.loads(monitor)
         self.settings = Settings(
             kafka=kafka,
-            redis={"url": redis, "prefix": name},
-            prefix=f"{name}.",
+            redis={"url": redis},
+            prefix=name,
             worker=self._worker,
             **content,
         )
@@ -86,7 +86,6 @@ class Harness:
             "STREAMGAUGE_CONFIG": str(file),
             "STREAMGAUGE_KAFKA": worker_kafka or kafka,
             "STREAMGAUGE_REDIS": worker_redis or redis,
-            "STREAMGAUGE_REDIS__PREFIX": name,
             "STREAMGAUGE_PREFIX": self.settings.prefix,
         }
         env |= {f"STREAMGAUGE_WORKER__{key.upper()}": str(value) for key, value in self._worker.items()}

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from stream_app.store.scripts import script
+from stream_app.store.functions import function_name
 
 __all__ = ["RedisMonitor", "writes"]
 
-_CLAIM = hashlib.sha1(script("claim").encode(), usedforsecurity=False).hexdigest()
+_CLAIM = function_name("claim")
 _WRITING = frozenset(
     [
         "append",
@@ -83,7 +82,7 @@ def writes(lines: Collection[str], ports: Collection[int]) -> list[str]:
     Examples
     --------
     >>> lines = [
-    ...     '+1.0 [0 127.0.0.1:50] "EVALSHA" "aa" "1" "key"',
+    ...     '+1.0 [0 127.0.0.1:50] "FCALL" "aa" "1" "key"',
     ...     '+1.0 [0 lua] "HGET" "key" "epoch"',
     ...     '+1.0 [0 lua] "HSET" "key" "next" "3"',
     ...     '+1.0 [0 127.0.0.1:51] "HSET" "key" "next" "4"',

@@ -40,7 +40,7 @@ async def test_kill_9_at_random_instants(make_harness, redis_server, row, scale,
         ends = len(worker.exits)
         # The trap is set before the rest comes, so that there is work in hand for it.
         if instant != "any":
-            request = CHECKPOINT if instant == "mid-checkpoint" else b"EVALSHA"
+            request = CHECKPOINT if instant == "mid-checkpoint" else b"FCALL"
             moment = chance.choice(("before", "torn", "after"))
             wire.set(request, chance.randint(1, 3), moment, lambda: worker.send(signal.SIGKILL))
         await harness.send(feed.take(piece - piece // 2))
@@ -112,7 +112,7 @@ async def test_zombie(make_harness, folder, redis_server, row, scale, seed, chan
     for i in range(rounds):
         # A piece is at least one checkpoint of each of the two partitions.
         wire.set(
-            CHECKPOINT if i % 2 else b"EVALSHA",
+            CHECKPOINT if i % 2 else b"FCALL",
             chance.randint(1, 2),
             "held",
             lambda one=zombie: one.send(signal.SIGSTOP),

@@ -112,7 +112,7 @@ async def test_reply_is_lost_after_the_script_ran(make_harness, redis_server, ro
         worker = await harness.workers.start("worker-1")
         await worker.ready()
         for i in range(losses):
-            wanted = (CHECKPOINT, b"EVALSHA")[i % 2]
+            wanted = (CHECKPOINT, b"FCALL")[i % 2]
             proxy.drop_replies(1, requests=lambda data, wanted=wanted: wanted in data)
             await harness.send(feed.take(piece))
             await eventually(lambda i=i: proxy.replies_lost == i + 1, timeout=30)

@@ -2,16 +2,15 @@
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Callable
 from typing import Literal
 
-from stream_app.store.scripts import script
+from stream_app.store.functions import function_name
 
 __all__ = ["CHECKPOINT", "Moment", "Tripwire"]
 
-CHECKPOINT = hashlib.sha1(script("fence", "checkpoint").encode(), usedforsecurity=False).hexdigest().encode()
-"""By this digest a request of the checkpoint's script is recognised."""
+CHECKPOINT = function_name("checkpoint").encode()
+"""By this name a request of a checkpoint is recognised."""
 
 Moment = Literal["before", "torn", "after", "held"]
 """Before Redis sees the request; when it has the first half of it; when it has it, and the answer goes nowhere; before

@@ -97,7 +97,7 @@ def test_a_file_is_replayed_and_summed_up(broker_address, prefix, tmp_path):
 @pytest.mark.integration
 def test_the_topic_has_the_prefix_of_the_settings(broker_address, prefix, monkeypatch):
     monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
-    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", prefix)
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
     assert json.loads(result.stdout)["topics"] == {f"{prefix}.sensor.readings": 4}
 
@@ -116,7 +116,7 @@ def test_the_topic_is_that_of_the_only_stream_of_the_file(
     broker_address, prefix, monkeypatch, tmp_path, file, topic
 ):
     monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
-    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", prefix)
     (tmp_path / "streamgauge.toml").write_text(file.format(prefix))
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json")
     assert json.loads(result.stdout)["topics"] == {topic.format(prefix): 4}

@@ -405,7 +405,7 @@ def call(monkeypatch, tmp_path, broker_address, prefix):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", prefix)
 
     def call(*arguments):
         return CliRunner().invoke(

@@ -142,7 +142,6 @@ async def test_kill_at_random_instants_changes_nothing(
     env = os.environ | {
         "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
         "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
-        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
         "STREAMGAUGE_PREFIX": settings.prefix,
         "STREAMGAUGE_WORKER__GROUP": settings.worker.group,
         "STREAMGAUGE_WORKER__INSTANCE": "worker-1",

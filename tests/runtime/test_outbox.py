@@ -68,7 +68,7 @@ class Owner:
 
 @pytest.fixture
 async def topics(kafka, prefix):
-    topics = Topics(f"{prefix}.")
+    topics = Topics(prefix)
     await ensure_topics(kafka, dict.fromkeys(topics.all_alerts(), 1), create=True)
     return topics
 

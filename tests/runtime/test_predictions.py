@@ -231,7 +231,6 @@ async def test_a_file_is_replayed_with_its_labels_late_and_watched(settings, sto
     path.write_text("\n".join(lines))
     env = {
         "STREAMGAUGE_PREFIX": settings.prefix,
-        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
         "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
         "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
         "XDG_STATE_HOME": str(tmp_path),

@@ -19,6 +19,7 @@ from stream_app.events import Topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import RedisSettings, SensorStream, SessionStream
 from stream_app.store import AlertReader, Checkpoint, CheckpointStore, FeatureReader, ViewRegistry, connect
+from stream_app.store.functions import library
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_redis]
 
@@ -45,6 +46,8 @@ def users(cluster, prefix):
     """Let the documented users in on every node."""
     for server in cluster.servers:
         with redis.Redis(port=server.port) as admin:
+            admin.function_flush()
+            admin.function_load(library())
             for name, line in USERS.items():
                 rules = (
                     line.replace("~sg:*", f"~{{{prefix}}}:*").replace("&sg:*", f"&{{{prefix}}}:*").split()[2:]

@@ -455,7 +455,6 @@ async def test_kills_at_any_instant_change_nothing(settings, store, producer, ma
         "STREAMGAUGE_CONFIG": str(tmp_path / "streamgauge.toml"),
         "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
         "STREAMGAUGE_REDIS": settings.redis.url.get_secret_value(),
-        "STREAMGAUGE_REDIS__PREFIX": settings.redis.prefix,
         "STREAMGAUGE_PREFIX": settings.prefix,
         "STREAMGAUGE_WORKER__GROUP": settings.worker.group,
         "STREAMGAUGE_WORKER__INSTANCE": "worker-1",
@@ -580,7 +579,7 @@ async def test_a_store_that_is_away_or_loses_replies_is_waited_for(settings, sto
             await send(producer, settings, told[:400])
             await processed(store, settings, 400)
             # Written, but nobody knows: it is written again, and found to be there.
-            proxy.drop_replies(3, requests=lambda request: b"EVALSHA" in request)
+            proxy.drop_replies(3, requests=lambda request: b"FCALL" in request)
             await send(producer, settings, told[400:800])
             await processed(store, settings, 800)
             assert proxy.replies_lost == 3

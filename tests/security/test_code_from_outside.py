@@ -197,7 +197,7 @@ async def test_a_pickle_among_the_events_is_a_dead_letter(
             return row is not None and row.values["events"] == 1
 
         await eventually(seen)
-        (letter,) = await read_topic(f"{settings.prefix}dead.letters", 1)
+        (letter,) = await read_topic(f"{settings.prefix}.dead.letters", 1)
         assert (letter.key, letter.value) == (bomb, bomb)
     finally:
         await stopped(worker, task)

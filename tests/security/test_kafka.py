@@ -77,8 +77,8 @@ async def watch(settings, kafka, store, sender=None):
     producer = await start_producer(sender or kafka)
     try:
         for i in range(50):
-            await producer.send(f"{settings.prefix}sensor.readings", reading(i), key=b"pump")
-        await producer.send(f"{settings.prefix}sensor.readings", b"{", key=b"pump")
+            await producer.send(f"{settings.prefix}.sensor.readings", reading(i), key=b"pump")
+        await producer.send(f"{settings.prefix}.sensor.readings", b"{", key=b"pump")
         await producer.flush()
 
         async def seen():
@@ -152,7 +152,7 @@ async def allow(guarded, settings):
             kind, name, pattern = re.search(
                 r"--(topic|group) (\S+)( --resource-pattern-type prefixed)?", line
             ).groups()
-            name = settings.worker.group if kind == "group" else settings.prefix + name
+            name = settings.worker.group if kind == "group" else f"{settings.prefix}.{name}"
             for operation in re.findall(r"--operation (\w+)", line):
                 rule = (KINDS[kind], name, PATTERNS[pattern or ""], f"User:{LIMITED}", "*")
                 request = CreateAclsRequest(*rule, OPERATIONS_OF_KAFKA[operation], 3)
@@ -196,7 +196,7 @@ async def test_without_one_of_its_rights_a_worker_stops_with_the_reason(
     await allow(ACLS[:number] + ACLS[number + 1 :])
     producer = await start_producer(login())
     for value in (*map(reading, range(3)), b"{"):
-        await producer.send(f"{closed.prefix}sensor.readings", value, key=b"pump")
+        await producer.send(f"{closed.prefix}.sensor.readings", value, key=b"pump")
     await producer.stop()
     worker = Worker(closed.model_copy(update={"kafka": login(username=LIMITED)}))
     work = asyncio.create_task(worker.run(handle_signals=False))
@@ -207,7 +207,7 @@ async def test_without_one_of_its_rights_a_worker_stops_with_the_reason(
         await asyncio.wait_for(asyncio.gather(work, return_exceptions=True), 20)
     assert isinstance(work.exception(), BrokerError)
     missing = re.search(r"--(?:topic|group) (\S+)", ACLS[number])[1]
-    assert (closed.worker.group if "--group" in ACLS[number] else closed.prefix + missing) in str(
+    assert (closed.worker.group if "--group" in ACLS[number] else f"{closed.prefix}.{missing}") in str(
         work.exception()
     )
 
@@ -338,7 +338,6 @@ async def test_the_program_ends_with_one_line_and_no_secret(login, store_url, pr
         "STREAMGAUGE_KAFKA__PASSWORD": WRONG,
         "STREAMGAUGE_KAFKA__CA_FILE": kafka.ca_file,
         "STREAMGAUGE_REDIS": store_url,
-        "STREAMGAUGE_REDIS__PREFIX": prefix,
     }
     said = f"Kafka at {kafka.bootstrap} refuses the login of {USER} by SCRAM-SHA-512: "
     code, out = await run("worker", **env)

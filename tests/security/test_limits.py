@@ -72,7 +72,7 @@ async def test_large_keys_and_many_headers_stop_nobody(settings, store, producer
 
     try:
         await eventually(seen, 30)
-        assert len(await read_topic(f"{settings.prefix}dead.letters", 4)) == 4
+        assert len(await read_topic(f"{settings.prefix}.dead.letters", 4)) == 4
     finally:
         worker.stop()
         await asyncio.wait_for(asyncio.gather(work, return_exceptions=True), 20)

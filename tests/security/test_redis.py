@@ -23,6 +23,7 @@ from stream_app.kafka import start_producer
 from stream_app.runtime.worker import Worker
 from stream_app.settings import RedisSettings, SessionStream, load_settings
 from stream_app.store import AlertReader, FeatureReader, connect
+from stream_app.store.functions import function_name, library
 
 ROOT = Path(__file__).resolve().parents[2]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -48,13 +49,31 @@ def test_the_documented_user_may_call_what_our_scripts_call():
     assert called <= allowed(USERS["streamgauge"])
 
 
-@pytest.mark.parametrize("name", ["streamgauge", "streamgauge-reader"])
-def test_documented_users_begin_with_nothing_and_stay_in_their_keys(name):
+@pytest.mark.parametrize(
+    ("name", "patterns"),
+    [
+        ("streamgauge", [" ~sg:*"]),
+        ("streamgauge-operator", [" %R~sg:*", " ~sg:alert:*"]),
+        ("streamgauge-reader", [" %R~sg:*"]),
+    ],
+)
+def test_documented_users_begin_with_nothing_and_stay_in_their_keys(name, patterns):
     line = USERS[name]
     assert " -@all " in line
-    assert re.findall(r"\s[~%]\S+", line) == [" ~sg:*"] if name == "streamgauge" else [" %R~sg:*"]
+    assert re.findall(r"\s[~%]\S+", line) == patterns
     assert re.findall(r"\s&\S+", line) in ([" &sg:*"], [])
-    assert not allowed(line) & {"@all", "eval", "script", "config", "keys", "flushall", "acl", "@dangerous"}
+    assert not allowed(line) & {
+        "@all",
+        "eval",
+        "evalsha",
+        "script",
+        "function",
+        "config",
+        "keys",
+        "scan",
+        "flushall",
+        "acl",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +106,8 @@ def server(tmp_path_factory, certificates):
 def admin(server):
     with redis.Redis(port=server.port, password="administrator", decode_responses=True) as client:
         client.flushall()
+        client.function_flush()
+        client.function_load(library())
         client.acl_log_reset()
         yield client
 
@@ -149,7 +170,7 @@ async def test_a_worker_runs_as_the_documented_user_over_tls(settings, settings_
         for first, last in ((0, 1000), (1000, 2000)):
             async with working(settings) as work:
                 for value in (b"{", *readings(first, last)):
-                    await producer.send(f"{settings.prefix}sensor.readings", value, key=b"pump")
+                    await producer.send(f"{settings.prefix}.sensor.readings", value, key=b"pump")
                 await producer.flush()
                 await eventually(lambda last=last: seen(last), 40)
                 if last == 2000:
@@ -189,7 +210,7 @@ async def test_a_worker_of_sessions_runs_as_the_documented_user_over_tls(setting
                     for i in range(last - 500, last):
                         event = {"entity": "c", "ts": 1.6e9 + i, "type": "bought", "values": {"amount": 1.0}}
                         await producer.send(
-                            f"{settings.prefix}session.events", json.dumps(event).encode(), key=b"c"
+                            f"{settings.prefix}.session.events", json.dumps(event).encode(), key=b"c"
                         )
                     await producer.flush()
                     await eventually(lambda: known(client), 40)
@@ -204,8 +225,8 @@ async def test_a_worker_of_sessions_runs_as_the_documented_user_over_tls(setting
 
 REFUSED = [
     ("get", "sg:x"), ("keys", "*"), ("flushall",), ("flushdb",), ("config", "get", "*"), ("config", "set", "dir", "/"),
-    ("acl", "list"), ("acl", "whoami"), ("eval", "return 1", "0"), ("script", "flush"),
-    ("script", "kill"), ("function", "load", "x"), ("slaveof", "h", "1"), ("replicaof", "h", "1"),
+    ("acl", "list"), ("acl", "whoami"), ("eval", "return 1", "0"), ("evalsha", "0" * 40, "0"), ("script", "flush"),
+    ("script", "load", "return 1"), ("script", "kill"), ("scan", "0"), ("function", "load", "x"), ("function", "flush"), ("slaveof", "h", "1"), ("replicaof", "h", "1"),
     ("shutdown", "nosave"), ("save",), ("bgsave",), ("monitor",), ("migrate", "h", "1", "k", "0", "1"), ("client", "list"),
     ("client", "kill", "1.2.3.4:1"), ("hget", "other", "f"), ("hset", "other", "f", "v"), ("del", "other"),
     ("xadd", "sgx", "*", "f", "v"), ("publish", "other", "x"), ("psubscribe", "*"), ("sort", "sg:x"), ("dump", "sg:x"),
@@ -214,15 +235,16 @@ REFUSED = [
 
 
 @marked
-@pytest.mark.parametrize("user", ["streamgauge", "streamgauge-reader"])
+@pytest.mark.parametrize("user", USERS)
 async def test_the_documented_users_are_refused_all_else(settings_of, admin, user):
     store = await connect(settings_of(username=user))
     try:
         for command in REFUSED:
             with pytest.raises(redis.exceptions.NoPermissionError):
                 await store.client.execute_command(*command)
-        if user == "streamgauge-reader":
+        if user != "streamgauge":
             for command in (
+                ("fcall", function_name("claim"), "1", "sg:x", "owner", ""),
                 ("hset", "sg:x", "f", "v"),
                 ("set", "sg:x", "1"),
                 ("del", "sg:x"),
@@ -247,6 +269,18 @@ async def test_a_worker_whose_user_may_not_write_stops_with_the_reason(settings,
         r"Redis at rediss://127.0.0.1:\d+ refuses .*permission", str(work.exception()), re.IGNORECASE
     )
     assert time.monotonic() - begin < 20
+
+
+@marked
+async def test_a_worker_without_its_functions_says_what_an_administrator_does(settings, settings_of, admin):
+    admin.function_flush()
+    settings = settings.model_copy(update={"redis": settings_of()})
+    async with working(settings) as work:
+        await asyncio.wait_for(asyncio.wait([work]), 30)
+    assert "streamgauge functions > library.lua, redis-cli -x FUNCTION LOAD < library.lua" in str(
+        work.exception()
+    )
+    assert admin.dbsize() == 0
 
 
 @marked

@@ -96,7 +96,7 @@ class Proxy:
         count : int
             How many to lose; 0 ends it.
         requests : callable
-            Which ones, by the bytes of one read from the client, such as ``lambda data: b"EVALSHA" in data``.
+            Which ones, by the bytes of one read from the client, such as ``lambda data: b"FCALL" in data``.
         """
 
         async def set_loss() -> None:

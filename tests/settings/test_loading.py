@@ -6,7 +6,9 @@ import traceback
 import pytest
 
 from stream_app.errors import SettingsError
+from stream_app.events import Topics
 from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings
+from stream_app.store import Keys
 
 SECRET = "hunter2secret"
 
@@ -48,7 +50,7 @@ def test_the_file_here_is_read(write):
     write("""
         kafka = "broker:9092"
         redis = "redis://store:6379/1"
-        prefix = "plant."
+        prefix = "plant"
 
         [worker]
         group = "night"
@@ -68,7 +70,7 @@ def test_the_file_here_is_read(write):
     assert settings.kafka.servers == ["broker:9092"]
     assert settings.redis.shown == "redis://store:6379"
     assert (settings.prefix, settings.worker.group, settings.worker.checkpoint_interval) == (
-        "plant.",
+        "plant",
         "night",
         0.5,
     )
@@ -81,7 +83,7 @@ def test_the_file_here_is_read(write):
 def test_the_environment_wins_over_the_file_key_by_key(write, monkeypatch):
     write("""
         kafka = "file:9092"
-        redis = { url = "redis://file:6379", prefix = "mine" }
+        redis = { url = "redis://file:6379", prefix = "" }
         [worker]
         group = "file"
         max_batch = 7
@@ -92,7 +94,7 @@ def test_the_environment_wins_over_the_file_key_by_key(write, monkeypatch):
     monkeypatch.setenv("STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL", "2")
     settings = load_settings()
     assert settings.kafka.servers == ["environment:9092"]
-    assert (settings.redis.shown, settings.redis.prefix) == ("redis://environment:6379", "mine")
+    assert (settings.redis.shown, settings.redis.prefix) == ("redis://environment:6379", "")
     assert (settings.worker.group, settings.worker.max_batch) == ("environment", 7)
     assert settings.worker.checkpoint_interval == 2.0
 
@@ -108,12 +110,12 @@ def test_the_short_name_of_a_server_goes_with_its_other_settings(monkeypatch):
 
 
 def test_the_path_wins_over_the_variable_and_that_over_the_file_here(write, monkeypatch):
-    write('prefix = "here."')
-    variable, named = write('prefix = "variable."', "v.toml"), write('prefix = "named."', "n.toml")
-    assert load_settings().prefix == "here."
+    write('prefix = "here"')
+    variable, named = write('prefix = "variable"', "v.toml"), write('prefix = "named"', "n.toml")
+    assert load_settings().prefix == "here"
     monkeypatch.setenv("STREAMGAUGE_CONFIG", str(variable))
-    assert load_settings().prefix == "variable."
-    assert load_settings(named).prefix == "named."
+    assert load_settings().prefix == "variable"
+    assert load_settings(named).prefix == "named"
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,8 @@ def test_the_path_wins_over_the_variable_and_that_over_the_file_here(write, monk
         ('kafka = { bootstrap = "a:1", security = "SASL_SSL" }', "kafka", "needs username and password"),
         ('redis = "http://a"', "redis.url", "redis://localhost:6379/0"),
         ('prefix = "a b"', "prefix", "pattern"),
+        ('prefix = "a.b"', "prefix", "pattern"),
+        ('prefix = "sg"', "prefix", "choose another"),
         ('[streams.pumps]\nchannels = "flow"', "streams.pumps.channels", '["flow", "pressure"]'),
         (
             "[streams.pumps]\nchannels.flow = { min = 3, max = 1 }",
@@ -157,7 +161,7 @@ def test_several_mistakes_are_several_lines(write):
 
 
 def test_a_mistake_in_the_environment_is_not_blamed_on_the_file(write, monkeypatch):
-    path = write('prefix = "fine."\n[worker]\ngroup = "fine"')
+    path = write('prefix = "fine"\n[worker]\ngroup = "fine"')
     monkeypatch.setenv("STREAMGAUGE_WORKER__MAX_BATCH", "none")
     message = refusal()
     assert message.startswith("STREAMGAUGE_WORKER__MAX_BATCH: ")
@@ -265,3 +269,24 @@ def test_broker_addresses(written, servers):
 
 def test_a_unix_socket_is_a_store():
     assert RedisSettings(url="unix:///run/redis.sock").shown == "unix:///run/redis.sock"
+
+
+@pytest.mark.parametrize(
+    ("text", "topic", "key", "group"),
+    [
+        ("", "dead.letters", "sg:alerts", "streamgauge"),
+        ('prefix = "plant"', "plant.dead.letters", "plant:alerts", "plant"),
+        ('prefix = "plant"\n[worker]\ngroup = "again"', "plant.dead.letters", "plant:alerts", "again"),
+        ('prefix = "plant"\n[redis]\ncluster = true', "plant.dead.letters", "{plant}:alerts", "plant"),
+    ],
+)
+def test_one_prefix_names_topics_keys_and_group(write, text, topic, key, group):
+    settings = load_settings(write(text))
+    assert Topics(settings.prefix).dead_letters == topic
+    assert Keys(settings.redis.key_prefix).alerts == key
+    assert settings.worker.group == group
+
+
+def test_a_prefix_of_the_store_alone_is_refused(write):
+    message = refusal(write('prefix = "plant"\n[redis]\nprefix = "others"'))
+    assert "redis.prefix: one prefix names topics and keys; set prefix" in message

@@ -54,14 +54,14 @@ def test_images_are_watched_by_other_defaults():
 
 
 def test_each_kind_has_a_topic_of_its_own():
-    assert input_topic(ImageStream(), Topics("plant.")) == "plant.image.features"
+    assert input_topic(ImageStream(), Topics("plant")) == "plant.image.features"
     assert input_topic(ImageStream(topic="faces"), Topics()) == "faces"
 
 
-@pytest.mark.parametrize("output", Topics("plant.").outputs())
+@pytest.mark.parametrize("output", Topics("plant").outputs())
 def test_no_stream_reads_what_streamgauge_writes(output):
     with pytest.raises(SettingsError, match="which Streamgauge writes"):
-        input_topics(Settings(prefix="plant.", streams={"pumps": SensorStream(topic=output)}))
+        input_topics(Settings(prefix="plant", streams={"pumps": SensorStream(topic=output)}))
 
 
 @pytest.mark.parametrize("topic", ["", ".", "..", "x y", "a/b", "ü", "x" * 250])

@@ -106,14 +106,14 @@ async def test_a_store_that_goes_away_is_told(prefix):
         await store.close()
 
 
-async def test_scripts_are_loaded_again_after_a_restart(store):
+async def test_functions_are_loaded_again_where_they_are_gone(store):
     checkpoints = CheckpointStore(store, "g")
     writer = FeatureWriter(store, "v")
     await checkpoints.claim("t", 0)
     await writer.write([FeatureRow("e", 1, 1.0, 1.0, {"f": 1.0})])
-    await store.client.script_flush()
+    await store.client.function_flush()
     assert (await checkpoints.claim("t", 0)).epoch == 2
-    await store.client.script_flush()
+    await store.client.function_flush()
     assert await writer.write([FeatureRow("e", 2, 1.0, 1.0, {"f": 1.0})]) == 1
 
 

@@ -298,7 +298,7 @@ async def test_a_foreign_key_in_the_way_leaves_no_half_of_an_effect(
     before = await rest()
     await store.client.rename("aside-" + store.keys.prefix, named[foreign])
     what = {"entities": "features", "state": "checkpoint", "seen": "checkpoint"}.get(foreign, "alert")
-    with pytest.raises(StoreError, match=r"WRONGTYPE.*choose another redis.prefix"):
+    with pytest.raises(StoreError, match=r"WRONGTYPE.*choose another prefix"):
         await writes(store, checkpoints)[what](ours)
     await store.client.rename(named[foreign], "aside-" + store.keys.prefix)
     after = await rest()

@@ -210,7 +210,7 @@ async def test_a_server_that_refuses_is_told_in_one_line_and_keeps_what_it_has(
         ("a checkpoint", "-hlen"),
         ("a claim", "-hincrby"),
         ("the outbox", "-xtrim"),
-        ("an alert", "-evalsha"),
+        ("an alert", "-fcall"),
         ("a checkpoint", "-@all +ping"),
     ],
 )

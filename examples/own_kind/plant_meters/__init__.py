@@ -43,7 +43,7 @@ def agent(name: str, topic: str, context: Any) -> Any:
 
 METERS = Kind(
     settings=MeterStream,
-    topic=lambda topics: f"{topics.prefix}meters",
+    topic=lambda topics: topics.named("meters"),
     check=check_stream,
     agent="plant_meters:agent",
     monitor=make_monitor,

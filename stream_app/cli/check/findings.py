@@ -11,10 +11,11 @@ from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.kinds import input_topic, input_topics, kind_of
+from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.worker import Worker
 from stream_app.settings import DetectorSettings, Settings
 from stream_app.settings.table import Table
-from stream_app.store import connect
+from stream_app.store import Ownership, connect
 from stream_app.testing.detectors import examine_detector
 
 __all__ = ["Finding", "find"]
@@ -44,7 +45,8 @@ async def find(config: Path | None, kafka: str | None, redis: str | None) -> lis
         settings = settings_of(config, kafka, redis)
     except StreamgaugeError as error:
         return [Finding("settings", ok=False, problem=line) for line in str(error).splitlines()]
-    return [*_streams(settings), await _kafka(settings), await _redis(settings)]
+    streams, broker = _streams(settings), await _kafka(settings)
+    return [*streams, broker, await _redis(settings, owned=broker.ok and all(each.ok for each in streams))]
 
 
 def _streams(settings: Settings) -> list[Finding]:
@@ -101,7 +103,8 @@ async def _kafka(settings: Settings) -> Finding:
     return Finding("Kafka", ok=True, about=settings.kafka.bootstrap)
 
 
-async def _redis(settings: Settings) -> Finding:
+async def _redis(settings: Settings, *, owned: bool) -> Finding:
+    """Look at the store; with `owned`, whether its keys are of this deployment: what it reads is then known."""
     if not settings.redis.url.get_secret_value():
         problem = "no store is named: set STREAMGAUGE_REDIS=redis://HOST:PORT/0"
         return Finding("Redis", ok=False, problem=problem)
@@ -110,6 +113,8 @@ async def _redis(settings: Settings) -> Finding:
         try:
             async with store.errors("looking at its memory"):
                 memory = await store.client.info("memory")
+            if owned:
+                await Ownership(store).check(await deployment_reads(settings))
         finally:
             await store.close()
     except StreamgaugeError as error:

@@ -111,7 +111,7 @@ async def test_both_topics_are_filled_and_an_interrupted_replay_goes_on(
         "PYTHONPATH": str(Path(__file__).parents[3]),
         "XDG_STATE_HOME": str(tmp_path),
         "STREAMGAUGE_KAFKA": kafka.bootstrap,
-        "STREAMGAUGE_PREFIX": f"{prefix}.",
+        "STREAMGAUGE_PREFIX": prefix,
     }
 
     def start(*more):
@@ -157,7 +157,7 @@ async def test_both_topics_are_filled_and_an_interrupted_replay_goes_on(
 async def test_a_running_replay_does_what_is_said_and_ignores_what_makes_no_sense(
     kafka, prefix, producer, read_topic, source, monkeypatch
 ):
-    monkeypatch.setenv("STREAMGAUGE_PREFIX", f"{prefix}.")
+    monkeypatch.setenv("STREAMGAUGE_PREFIX", prefix)
     control, topic, remote = f"{prefix}.replay.control", f"{prefix}.features", Remote("camera-1")
     stage = Stage("camera-1", ImageOptions(), source.embedding, None, (), 0, remote)
     small = type(source)(source.images, source.embedding, None, source.left, block=10)

@@ -1,0 +1,44 @@
+"""The identity of a Kafka cluster."""
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream_app.errors import BrokerError
+from stream_app.kafka.clients import reach
+from stream_app.kafka.options import client_options
+from stream_app.kafka.refusal import refusal
+from stream_app.settings import KafkaSettings
+
+__all__ = ["cluster_id"]
+
+
+async def cluster_id(settings: KafkaSettings) -> str | None:
+    """Ask a cluster for its id, which is the same for all its brokers and as long as it lives.
+
+    Parameters
+    ----------
+    settings : KafkaSettings
+        Servers and credentials.
+
+    Returns
+    -------
+    str or None
+        None from a broker that has none.
+
+    Raises
+    ------
+    BrokerError
+        If Kafka cannot be reached or refuses.
+    """
+    options = client_options(settings)
+    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
+    try:
+        found = (await admin.describe_cluster()).get("cluster_id")
+        return None if found is None else str(found)
+    except (KafkaError, OSError) as error:
+        refused = await refusal(settings)
+        if refused is not None:
+            raise refused from error
+        raise BrokerError(f"Kafka at {settings.bootstrap} does not name its cluster: {error}") from error
+    finally:
+        await admin.close()
