@@ -17,9 +17,10 @@ from typing import Any, Generic, TypeVar, cast
 import structlog
 from faust.types import TP
 
-from stream_app.errors import DataError, FencedError, StoreUnavailableError, StreamgaugeError
+from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
 from stream_app.events import DeadLetter, Reason, Rejected
 from stream_app.monitors.base import Refusal
+from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.batches import RecordBatch
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.metrics import Metrics
@@ -27,11 +28,9 @@ from stream_app.runtime.outages import REDIS, Outages, WaitInterruptedError
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
 
-__all__ = ["BadInputLimit", "StreamAgent"]
+__all__ = ["StreamAgent"]
 
 _log = structlog.get_logger(__name__)
-
-_BAD_INPUT_WINDOW = 10_000
 
 _PIECE_SECONDS = 0.2
 """How long events are processed in one go. Meanwhile nothing else happens in the loop: no heartbeat of the group, no answer of Redis
@@ -45,71 +44,6 @@ _MOST_IN_HAND = 20_000
 
 _LOOK_SECONDS = 0.1
 """How often it is looked whether something is to be stored or written beside deliveries."""
-
-
-class BadInputLimit:
-    """Counts events that could not be decoded, and raises when they are too many.
-
-    Parameters
-    ----------
-    ratio : float
-        Most bad ones among 10,000 events, counted from one ten thousand to the next.
-    run : int
-        Most bad ones in a row.
-
-    Examples
-    --------
-    >>> limit = BadInputLimit(ratio=0.5, run=3)
-    >>> limit.count([True, True, True, False])
-    Traceback (most recent call last):
-    stream_app.errors.DataError: 3 events in a row could not be decoded (worker.max_bad_run = 3); see the dead letters
-    """
-
-    def __init__(self, *, ratio: float, run: int) -> None:
-        self._ratio = ratio
-        self._run = run
-        self._in_a_row = 0
-        self._seen = 0
-        self._bad = 0
-
-    def count(self, bad: Sequence[bool]) -> None:
-        """Take note of some events, in their order.
-
-        Raises
-        ------
-        DataError
-            If a limit is reached.
-        """
-        for first in range(0, len(bad), _BAD_INPUT_WINDOW):
-            self._count(bad[first : first + _BAD_INPUT_WINDOW])
-
-    def _count(self, bad: Sequence[bool]) -> None:
-        room = _BAD_INPUT_WINDOW - self._seen
-        if len(bad) >= room:
-            self._tally(bad[:room])
-            if self._bad > self._ratio * _BAD_INPUT_WINDOW:
-                raise DataError(
-                    f"{self._bad} of {_BAD_INPUT_WINDOW} events could not be decoded "
-                    f"(worker.max_bad_ratio = {self._ratio}); see the dead letters"
-                )
-            self._seen = self._bad = 0
-            bad = bad[room:]
-        self._tally(bad)
-
-    def _tally(self, bad: Sequence[bool]) -> None:
-        self._seen += len(bad)
-        # Nearly all deliveries are clean, and need no look at each event.
-        if not any(bad):
-            self._in_a_row = self._in_a_row if not bad else 0
-            return
-        for is_bad in bad:
-            self._bad += is_bad
-            self._in_a_row = self._in_a_row + 1 if is_bad else 0
-            if self._in_a_row >= self._run:
-                raise DataError(
-                    f"{self._in_a_row} events in a row could not be decoded "
-                    f"(worker.max_bad_run = {self._run}); see the dead letters"
-                )
 
 
 P = TypeVar("P", bound=OwnedPartition)
@@ -201,7 +135,9 @@ class StreamAgent(ABC, Generic[P]):
                     rest: RecordBatch | None = batch
                     while rest is not None:
                         piece, rest = rest.split(self._piece)
-                        await self._deliver(piece)
+                        left = await self._deliver(piece)
+                        if left is not None:
+                            rest = left if rest is None else left.joined(rest)
                 finally:
                     self._in_hand -= len(batch.records)
                     self._room.set()
@@ -210,32 +146,34 @@ class StreamAgent(ABC, Generic[P]):
             self._in_hand -= sum(len(batch.records) for batch in lane)
             self._room.set()
 
-    async def _deliver(self, batch: RecordBatch) -> None:
+    async def _deliver(self, batch: RecordBatch) -> RecordBatch | None:
+        """Process events, and return those at the end whose sources have no room in memory beside the others'."""
         if self._halted or self._closed:
-            return
+            return None
+        left = None
         begin = time.perf_counter()
         try:
             partition = self._partitions.get(batch.tp)
             async with contextlib.nullcontext() if partition is None else partition.lock:
                 # Looked at under the lock: after a seek, what was delivered before it comes once more.
                 if not self._delivery.is_current(batch):
-                    return
+                    return None
                 held = self._partitions.get(batch.tp)
                 if self._closed:
-                    return
+                    return None
                 if held is None or held is not partition or not batch.continues(held.next_offset):
                     _log.warning(
                         "a delivery does not continue the last one, fetched again", offset=batch.first
                     )
                     self._delivery.reposition()
-                    return
+                    return None
                 try:
-                    await self._process(cast(P, partition), batch)
+                    left = await self._process(cast(P, partition), batch)
                 except WaitInterruptedError:
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
                     self._delivery.reposition()
-                    return
+                    return None
             took = time.perf_counter() - begin
             self._partitions.seconds += took
             self._batch_seconds.observe(took)
@@ -247,13 +185,14 @@ class StreamAgent(ABC, Generic[P]):
             raise
         except BaseException as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on; River's panics are none of Exception
             self._fail(error)
+        return left
 
     def _took(self, events: int, seconds: float) -> None:
         """Note how long events were processed in one go; the next piece has as many as fit the time, at most twice as many."""
         fewest, most = _PIECE_EVENTS
         self._piece = min(max(int(events * _PIECE_SECONDS / seconds), fewest), 2 * self._piece, most)
 
-    async def _process(self, partition: P, batch: RecordBatch) -> None:
+    async def _process(self, partition: P, batch: RecordBatch) -> RecordBatch | None:
         if REDIS in self._outages.away:
             # Without it nothing can be written, and what is kept in memory meanwhile would have no bound.
             await self._outages.retry_until_available(self._partitions.verify)
@@ -266,18 +205,31 @@ class StreamAgent(ABC, Generic[P]):
         if batch.first < known:
             records = [record for record in records if record.offset >= known]
         if not records:
-            return
+            return None
 
-        bad = await self._take(partition, records)
+        count, bad = await self._take(partition, records)
 
         # Only here, after all effects are safe or wait for the next checkpoint, may the position move past the batch.
-        partition.next_offset = batch.last + 1
-        self._events.inc(len(records))
+        left = records[count:]
+        partition.next_offset = left[0].offset if left else batch.last + 1
+        self._events.inc(count)
         self._limit.count(bad)
+        if not left:
+            return None
+        self._piece = max(min(self._piece, count), _PIECE_EVENTS[0])
+        return RecordBatch(batch.tp, left, batch.seek, partition.next_offset)
 
     @abstractmethod
-    async def _take(self, partition: P, records: list[Any]) -> list[bool]:
-        """Decode, restore, monitor and write; say of each record whether it could not be decoded."""
+    async def _take(self, partition: P, records: list[Any]) -> tuple[int, list[bool]]:
+        """Decode, restore, monitor and write records, at least the first; those at the end may be left for the next call.
+
+        Returns
+        -------
+        count : int
+            How many were taken.
+        bad : list of bool
+            Of those that are counted among the bad or good ones, whether they could not be decoded.
+        """
 
     @abstractmethod
     async def _prepare(self, partition: OwnedPartition) -> None:

@@ -9,7 +9,8 @@ from stream_app.events import Readings, Topics
 from stream_app.kinds import SENSORS, kind_of
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.runtime.agents import BadInputLimit, StreamAgent
+from stream_app.runtime.agents import StreamAgent
+from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.metrics import Metrics
@@ -91,7 +92,7 @@ def make_partitions(
         metrics=metrics,
         log_ranges=log_ranges,
         limits=limits,
-        max_in_memory=worker.max_sources_in_memory,
+        max_state_bytes=worker.max_state_bytes,
         start_cold=worker.on_old_state == "cold",
         key=key,
         generation=generation,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.errors import DataError
-from stream_app.runtime.agents import BadInputLimit
+from stream_app.runtime.bad_input import BadInputLimit
 
 WINDOW = 10_000
 
