@@ -10,7 +10,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lowest newest lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lowest newest lint types audit bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -112,6 +112,9 @@ audit: venv ## Known vulnerabilities of the locked packages (needs the network)
 
 bench: servers kafka venv ## From Kafka to Redis: CPU, delays of alerts, memory, beside a Faust agent and bare loops (ARGS="--full")
 	@$(PY) benchmarks/throughput.py $(ARGS)
+
+bench-memory: servers kafka venv ## Memory of a worker beside the number of sources, by kind of stream (ARGS="--full")
+	@$(PY) benchmarks/memory.py $(ARGS)
 
 # Every part is printed before a missed target ends it.
 bench-detection: venv ## Detection: labelled data, false alarms, delays, cost, beside others and targets (DATA=DIR with skab, nab, …)

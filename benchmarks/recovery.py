@@ -42,7 +42,7 @@ def partitions_of(store, sources, key):
         interval=0.0,
         metrics=Metrics(),
         log_ranges=whole_logs,
-        max_in_memory=sources,
+        max_state_bytes=10**12,
         key=key,
     )
 

@@ -71,7 +71,7 @@ class Bank:
         """Names the layout: records of one bank fit another if these are equal."""
         self.arrays = {name: _array(_FIRST_SLOTS, field) for name, field in self.layout.items()}
         self._fresh = {name: _bytes(_fresh(field))[0] for name, field in self.layout.items()}
-        self.record_size = sum(array[0].nbytes for array in self.arrays.values())
+        self.record_size: int = sum(array[0].nbytes for array in self.arrays.values())
         """Bytes of a source."""
         self._room = _FIRST_SLOTS
         self._slots: dict[str, int] = {}

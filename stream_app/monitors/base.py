@@ -70,6 +70,9 @@ class Monitor(Protocol):
     def forget(self, source: str) -> None:
         """Drop a source."""
 
+    def size_of(self, source: str) -> int:
+        """Return the memory that a source takes, in bytes, about."""
+
     def state(self, source: str) -> dict[str, Any]:
         """State of one source as plain values."""
 

@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 import structlog
@@ -140,7 +141,9 @@ class StreamAgent(ABC, Generic[P]):
                     rest: RecordBatch | None = batch
                     while rest is not None:
                         piece, rest = rest.split(self._piece)
-                        await self._deliver(piece)
+                        left = await self._deliver(piece)
+                        if left is not None:
+                            rest = left if rest is None else left.joined(rest)
                 finally:
                     self._in_hand -= len(batch.records)
                     self._room.set()
@@ -149,32 +152,34 @@ class StreamAgent(ABC, Generic[P]):
             self._in_hand -= sum(len(batch.records) for batch in lane)
             self._room.set()
 
-    async def _deliver(self, batch: RecordBatch) -> None:
+    async def _deliver(self, batch: RecordBatch) -> RecordBatch | None:
+        """Process events, and return those at the end whose sources have no room in memory beside the others'."""
         if self._halted or self._closed:
-            return
+            return None
+        left = None
         begin = time.perf_counter()
         try:
             partition = self._partitions.get(batch.tp)
             async with contextlib.nullcontext() if partition is None else partition.lock:
                 # Looked at under the lock: after a seek, what was delivered before it comes once more.
                 if not self._delivery.is_current(batch):
-                    return
+                    return None
                 held = self._partitions.get(batch.tp)
                 if self._closed:
-                    return
+                    return None
                 if held is None or held is not partition or not batch.continues(held.next_offset):
                     _log.warning(
                         "a delivery does not continue the last one, fetched again", offset=batch.first
                     )
                     self._delivery.reposition()
-                    return
+                    return None
                 try:
-                    await self._process(cast(P, partition), batch)
+                    left = await self._process(cast(P, partition), batch)
                 except WaitInterruptedError:
                     # The state is ahead of what is written. Whoever has the partition next takes it from the store.
                     await self._partitions.release([batch.tp], store=False)
                     self._delivery.reposition()
-                    return
+                    return None
             took = time.perf_counter() - begin
             self._partitions.seconds += took
             self._batch_seconds.observe(took)
@@ -186,13 +191,14 @@ class StreamAgent(ABC, Generic[P]):
             raise
         except BaseException as error:  # noqa: BLE001 whatever it is, Faust must not see it and go on; River's panics are none of Exception
             self._fail(error)
+        return left
 
     def _took(self, events: int, seconds: float) -> None:
         """Note how long events were processed in one go; the next piece has as many as fit the time, at most twice as many."""
         fewest, most = _PIECE_EVENTS
         self._piece = min(max(int(events * _PIECE_SECONDS / seconds), fewest), 2 * self._piece, most)
 
-    async def _process(self, partition: P, batch: RecordBatch) -> None:
+    async def _process(self, partition: P, batch: RecordBatch) -> RecordBatch | None:
         if REDIS in self._outages.away:
             # Without it nothing can be written, and what is kept in memory meanwhile would have no bound.
             await self._outages.retry_until_available(self._partitions.verify)
@@ -205,17 +211,21 @@ class StreamAgent(ABC, Generic[P]):
         if batch.first < known:
             records = [record for record in records if record.offset >= known]
         if not records:
-            return
+            return None
 
         own = self._refuse_outputs(records)
-        bad = (
-            await self._take_others(partition, records, own) if own else await self._take(partition, records)
-        )
+        take = partial(self._take_others, own=own) if own else self._take
+        count, bad = await take(partition, records)
 
         # Only here, after all effects are safe or wait for the next checkpoint, may the position move past the batch.
-        partition.next_offset = batch.last + 1
-        self._events.inc(len(records))
+        left = records[count:]
+        partition.next_offset = left[0].offset if left else batch.last + 1
+        self._events.inc(count)
         self._limit.count(bad)
+        if not left:
+            return None
+        self._piece = max(min(self._piece, count), _PIECE_EVENTS[0])
+        return RecordBatch(batch.tp, left, batch.seek, partition.next_offset)
 
     def _refuse_outputs(self, records: list[Any]) -> set[int]:
         """Return the offsets of records that Streamgauge wrote itself. A dead letter of one might be read here next."""
@@ -236,15 +246,28 @@ class StreamAgent(ABC, Generic[P]):
                 )
         return set(own)
 
-    async def _take_others(self, partition: P, records: list[Any], own: set[int]) -> list[bool]:
-        """Take the records that are not our own; say of each whether it could not be decoded."""
+    async def _take_others(
+        self, partition: P, records: list[Any], *, own: set[int]
+    ) -> tuple[int, list[bool]]:
+        """Take the records that are not our own, see `_take`; our own count as bad."""
         others = [record for record in records if record.offset not in own]
-        bad = iter(await self._take(partition, others) if others else ())
-        return [record.offset in own or next(bad, False) for record in records]
+        count, bad = await self._take(partition, others) if others else (0, [])
+        if count < len(others):
+            records = records[: records.index(others[count])]
+        said = iter(bad)
+        return len(records), [record.offset in own or next(said, False) for record in records]
 
     @abstractmethod
-    async def _take(self, partition: P, records: list[Any]) -> list[bool]:
-        """Decode, restore, monitor and write; say of each record whether it could not be decoded."""
+    async def _take(self, partition: P, records: list[Any]) -> tuple[int, list[bool]]:
+        """Decode, restore, monitor and write records, at least the first; those at the end may be left for the next call.
+
+        Returns
+        -------
+        count : int
+            How many were taken.
+        bad : list of bool
+            Of those that are counted among the bad or good ones, whether they could not be decoded.
+        """
 
     @abstractmethod
     async def _prepare(self, partition: OwnedPartition) -> None:

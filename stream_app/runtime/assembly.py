@@ -92,7 +92,7 @@ def make_partitions(
         metrics=metrics,
         log_ranges=log_ranges,
         limits=limits,
-        max_in_memory=worker.max_sources_in_memory,
+        max_state_bytes=worker.max_state_bytes,
         start_cold=worker.on_old_state == "cold",
         key=key,
         generation=generation,

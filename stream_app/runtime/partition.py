@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from faust.types import TP
 
 from stream_app.monitors.base import Delivery, Monitor, Outcome
+from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
 from stream_app.store.checkpoints import Checkpoint, LastSeen
 from stream_app.store.fence import Fence
@@ -124,7 +125,10 @@ class OwnedPartition(Protocol):
 
     @property
     def size(self) -> int:
-        """Memory in use, in units of one source of sensors."""
+        """Memory that they take, in bytes, about."""
+
+    def fitting(self, names: Sequence[str], room: int) -> int:
+        """Return how many events at the front can be taken together: their new sources fit into some bytes."""
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what is to be stored under a name."""
@@ -136,7 +140,7 @@ class OwnedPartition(Protocol):
         """Return how many sources were forgotten since the last call, by reason."""
 
     def evict(self, most: int) -> None:
-        """Drop sources from memory until at most so many are left."""
+        """Drop sources from memory until they take at most so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,7 @@ class Partition:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     forgotten: list[Forgotten] = field(default_factory=list)
     """Sources whose alerts have to be ended, as no event of theirs will."""
+    _sizes: SizeSample = field(default_factory=SizeSample)
     _counts: Counter[str] = field(default_factory=Counter)
     _began: int = field(init=False)
 
@@ -214,8 +219,12 @@ class Partition:
 
     @property
     def size(self) -> int:
-        """Memory in use, in units of one source of sensors."""
-        return len(self.monitor)
+        """Memory that they take, in bytes, about."""
+        return int(len(self.monitor) * self._sizes.mean)
+
+    def fitting(self, names: Sequence[str], room: int) -> int:
+        """Return how many events at the front can be taken together: their new sources fit into some bytes."""
+        return events_that_fit(names, self.monitor, self._sizes.mean, room)
 
     def state(self, name: str) -> dict[str, Any]:
         """Return the state of a source."""
@@ -248,6 +257,8 @@ class Partition:
             outcomes += taken
             self.gone -= sources
             self.dirty |= sources
+            if self._sizes.due():
+                self._sizes.add(self.monitor.size_of(next(s for s in sources if s in self.monitor)))
         return outcomes
 
     def expire(self, most: int) -> None:
@@ -273,19 +284,22 @@ class Partition:
         return counts
 
     def surplus(self, most: int) -> list[str]:
-        """Return the sources that have to leave memory until so many are left, the longest unseen first."""
-        excess = len(self.monitor) - max(1, most)
+        """Return the sources that have to leave memory until the rest takes so many bytes, the longest unseen first."""
+        excess = self._excess(most)
         return list(islice((s for s in self.recency if s in self.monitor), excess)) if excess > 0 else []
 
     def evict(self, most: int) -> None:
-        """Drop sources from memory until so many are left; only those of which everything is written."""
-        excess = len(self.monitor) - max(1, most)
+        """Drop sources from memory until they take so many bytes; only those of which everything is written."""
+        excess = self._excess(most)
         for source in self.recency if excess > 0 else ():
             if source in self.monitor and not self._unwritten(source):
                 self.monitor.forget(source)
                 excess -= 1
                 if not excess:
                     break
+
+    def _excess(self, most: int) -> int:
+        return excess_of(len(self.monitor), self._sizes.mean, most)
 
     def _unwritten(self, source: str) -> bool:
         being_stored = self.snapshot is not None and source in self.snapshot

@@ -66,8 +66,8 @@ class Partitions:
         Where the logs of partitions begin and end.
     limits : mapping of str to SourceLimits
         How many sources of a topic's partition are kept, and how long.
-    max_in_memory : int
-        Sources in memory, over all partitions; the others wait in the store.
+    max_state_bytes : int
+        Memory that the sources of all partitions may take; those beyond it wait in the store.
     start_cold : bool
         Whether a state of an older version makes its source start cold, or stops the worker.
     key : bytes, optional
@@ -87,7 +87,7 @@ class Partitions:
         metrics: Metrics,
         log_ranges: LogRanges,
         limits: Mapping[str, SourceLimits] | None = None,
-        max_in_memory: int = 10_000,
+        max_state_bytes: int = 100_000_000,
         start_cold: bool = False,
         key: bytes | None = None,
         generation: Callable[[], int | None] = lambda: None,
@@ -99,7 +99,7 @@ class Partitions:
         self._metrics = metrics
         self._log_ranges = log_ranges
         self._limits = limits or {}
-        self._max_in_memory = max_in_memory
+        self._max_state_bytes = max_state_bytes
         self._start_cold = start_cold
         self._key = key
         self._generation = generation
@@ -238,8 +238,8 @@ class Partitions:
 
     @property
     def share(self) -> int:
-        """Sources of each partition that may stay in memory: what some do not need, others may have."""
-        left = share = self._max_in_memory
+        """Bytes that the sources of each partition may take: what some do not need, others may have."""
+        left = share = self._max_state_bytes
         weights = sorted(partition.size for partition in self._owned.values())
         for first, weight in enumerate(weights):
             share = left // (len(weights) - first)
@@ -250,11 +250,19 @@ class Partitions:
 
     @property
     def crowded(self) -> bool:
-        """Whether sources in memory are far too many."""
-        return sum(partition.size for partition in self._owned.values()) > 2 * self._max_in_memory
+        """Whether sources take more memory than they may, and some could leave it."""
+        return (
+            sum(partition.size for partition in self._owned.values() if len(partition) > 1)
+            > self._max_state_bytes
+        )
+
+    @property
+    def room(self) -> int:
+        """Bytes that the new sources of one piece of a delivery may take."""
+        return self._max_state_bytes // 8
 
     def due(self, topic: str, *, idle: bool = False) -> bool:
-        """Whether it is time for a checkpoint of a topic, or sources in memory are far too many.
+        """Whether it is time for a checkpoint of a topic, or sources take too much memory.
 
         A worker that is idle has the time, whatever the last one took.
         """

@@ -8,7 +8,7 @@ its log's beginning: logs that are ahead change nothing, and those of the view a
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,6 +17,7 @@ import structlog
 from faust.types import TP
 
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor, Taken
 from stream_app.runtime.partition import Snapshot
 from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, LastSeen, unpack_state
@@ -27,11 +28,6 @@ _log = structlog.get_logger(__name__)
 
 _COVERAGE = "views"
 """Under this name the views are stored that a position holds for."""
-
-
-_LOGS_A_SOURCE = 10
-"""Entities that are kept in memory in the place of one source: a log with few events takes 1.2 KB, and the state of a source
-ten times that and more. To read a log back costs as much as several events."""
 
 
 @dataclass(slots=True)
@@ -70,6 +66,7 @@ class SessionPartition:
     """Changes that may have been written or not: nobody knows, the reply did not come."""
     written_at: float = -math.inf
     """When logs were written last, on the monotonic clock."""
+    _sizes: SizeSample = field(default_factory=SizeSample)
     _taken: Taken = field(default_factory=Taken)
     _recent: dict[str, None] = field(default_factory=dict)
     _began: int = field(init=False)
@@ -103,8 +100,12 @@ class SessionPartition:
 
     @property
     def size(self) -> int:
-        """Memory in use, in units of one source of sensors."""
-        return len(self.monitor) // _LOGS_A_SOURCE
+        """Memory that they take, in bytes, about."""
+        return int(len(self.monitor) * self._sizes.mean)
+
+    def fitting(self, names: Sequence[str], room: int) -> int:
+        """Return how many events at the front can be taken together: their new entities fit into some bytes."""
+        return events_that_fit(names, self.monitor, self._sizes.mean, room)
 
     @property
     def waiting(self) -> int:
@@ -123,6 +124,8 @@ class SessionPartition:
         """Take events, and return those that were refused for the first time."""
         taken = self.monitor.take(arrivals, self.tp.partition, self._taken)
         self.dirty.add(_COVERAGE)
+        if arrivals.rows and self._sizes.due():
+            self._sizes.add(self.monitor.size_of(arrivals.rows[-1].entity))
         refusals = [refusal for refusal in taken.refusals if refusal.offset >= self.reported_until]
         taken.refusals.clear()
         return refusals
@@ -154,9 +157,9 @@ class SessionPartition:
         return {}
 
     def evict(self, most: int) -> None:
-        """Drop entities until the memory of so many sources is left, the longest unseen first; of those that wait, none."""
-        excess = len(self.monitor) - max(1, most * _LOGS_A_SOURCE)
-        if excess <= 0 or self.waiting:
+        """Drop entities until they take so many bytes, the longest unseen first; of those that wait, none."""
+        excess = excess_of(len(self.monitor), self._sizes.mean, most)
+        if not excess or self.waiting:
             return
         gone = list(islice(self._recent, excess))
         self.monitor.forget(gone)

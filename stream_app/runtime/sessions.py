@@ -31,9 +31,6 @@ _WRITE_INTERVAL_SECONDS = 0.25
 _MANY = 2000
 """Logs that are written in one round trip; when so many wait, they are not kept waiting."""
 
-_AT_ONCE = 5000
-"""Events that are taken before others have their turn."""
-
 
 class SessionEffects:
     """Writes the logs of a stream's partitions, and publishes dead letters.
@@ -158,20 +155,26 @@ class SessionAgent(StreamAgent[SessionPartition]):
         self._views = views
         self._entity_field = entity_field
 
-    async def _take(self, partition: SessionPartition, records: list[Any]) -> list[bool]:
-        letters: list[DeadLetter] = []
-        bad: list[bool] = []
-        for first in range(0, len(records), _AT_ONCE):
-            some = records[first : first + _AT_ONCE]
-            decoded = self._unreported(partition, some, _decode(some, self._entity_field))
-            absent = partition.absent(decoded.arrivals)
-            await self._outages.retry_until_available(partial(self._restore, partition, absent))
-            refusals = partition.take(decoded.arrivals)
-            letters += self._letters(some, decoded.rejected, refusals)
-            bad += decoded.bad
+    async def _take(self, partition: SessionPartition, records: list[Any]) -> tuple[int, list[bool]]:
+        begin = time.perf_counter()
+        decoded = _decode(records, self._entity_field)
+        decoding = time.perf_counter() - begin
+        entities = [row.entity for row in decoded.arrivals.rows]
+        fitting = partition.fitting(entities, self._partitions.room)
+        if fitting < len(entities):
+            end = decoded.arrivals.offsets[fitting]
+            records = [record for record in records if record.offset < end]
+            decoded = _decode(records, self._entity_field)
+        decoded = self._unreported(partition, records, decoded)
+        absent = partition.absent(decoded.arrivals)
+        await self._outages.retry_until_available(partial(self._restore, partition, absent))
+        begin = time.perf_counter()
+        refusals = partition.take(decoded.arrivals)
+        self._took(len(records), decoding + time.perf_counter() - begin)
+        letters = self._letters(records, decoded.rejected, refusals)
         await self._outages.retry_until_available(lambda: self._effects.publish(letters))
         await self._outages.retry_until_available(lambda: self._effects.write_logs(partition, force=False))
-        return bad
+        return len(records), decoded.bad
 
     async def _prepare(self, partition: OwnedPartition) -> None:
         await self._effects.write_logs(cast(SessionPartition, partition), force=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
+
 from stream_app.events import ReadingDecoder, Rejected
 from stream_app.monitors.base import Delivery
 from stream_app.runtime.agents import StreamAgent
@@ -40,6 +42,13 @@ class Decoded:
     events: Delivery
     rejected: list[tuple[Any, Rejected]]
     bad: list[bool]
+
+    def cut(self, records: list[Any], events: int) -> "tuple[list[Any], Decoded]":
+        """Return the records before the valid one that so many precede, and what is decoded of them."""
+        end = int(self.events.offsets[events])
+        before = [record for record in records if record.offset < end]
+        rejected = [(record, why) for record, why in self.rejected if record.offset < end]
+        return before, Decoded(self.events.at(np.arange(events)), rejected, self.bad[: len(before)])
 
 
 Decode = Callable[[list[Any]], Decoded]
@@ -116,9 +125,12 @@ class SourceAgent(StreamAgent[Partition]):
         self._decode = decode
         self._features = LiveFeatures(topic, partitions, features, outages)
 
-    async def _take(self, partition: Partition, records: list[Any]) -> list[bool]:
+    async def _take(self, partition: Partition, records: list[Any]) -> tuple[int, list[bool]]:
         begin = time.perf_counter()
         decoded = self._decode(records)
+        fitting = partition.fitting(decoded.events.sources, self._partitions.room)
+        if fitting < len(decoded.events.sources):
+            records, decoded = decoded.cut(records, fitting)
         events = decoded.events
         decoding = time.perf_counter() - begin
         absent = partition.absent(events.sources)
@@ -133,7 +145,7 @@ class SourceAgent(StreamAgent[Partition]):
             await self._outages.retry_until_available(
                 lambda: self._effects.write(partition, outcomes, letters)
             )
-        return decoded.bad
+        return len(records), decoded.bad
 
     async def _prepare(self, partition: OwnedPartition) -> None:
         """Forget what is too old or too much; its alerts end before its state is removed."""

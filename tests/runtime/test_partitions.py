@@ -121,14 +121,14 @@ async def single_run(store, log):
 
 async def in_pieces(store, log, cuts, stores, restarts):
     """Deliveries that end at the cuts; after some of them a checkpoint, and after some of those a new owner."""
-    partitions = await claimed(store, max_in_memory=1)
+    partitions = await claimed(store, max_state_bytes=1)
     alerts = {}
     for begin, end in pairwise([0, *sorted(cuts), len(log)]):
         for alert in await deliver(partitions, log[begin:end]):
             alerts[alert.id, alert.state] = alert
         if begin in restarts:
             # What was not stored is processed again by the next owner.
-            partitions = await claimed(store, max_in_memory=1)
+            partitions = await claimed(store, max_state_bytes=1)
             position = partitions.get(PARTITION).next_offset
             if position < end:
                 for alert in await deliver(partitions, log[position:end]):
@@ -197,7 +197,9 @@ async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(
 
 async def test_sources_stay_in_memory_as_long_as_there_is_room_for_all(store):
     other, empty = TP(TOPIC, 1), TP(TOPIC, 2)
-    partitions = partitions_of(store, max_in_memory=6)
+    monitor = SensorMonitor(CONFIG)
+    monitor.update(Readings.of([SensorRow("a", 1.0, {"flow": 1.0})]))
+    partitions = partitions_of(store, max_state_bytes=int(6.5 * monitor.size_of("a")))
     await partitions.load([PARTITION, other, empty])
 
     async def in_memory():
@@ -305,7 +307,7 @@ async def test_a_checkpoint_holds_what_was_at_its_position_whatever_comes_while_
 
 
 async def test_deliveries_go_on_while_a_checkpoint_is_written_and_nothing_of_it_leaves_memory(store):
-    partitions = await claimed(store, max_in_memory=1)
+    partitions = await claimed(store, max_state_bytes=1)
     gate = Gate(partitions._checkpoints)
     await deliver(partitions, steady(10) + steady(10, "valve", 10))
     writing = asyncio.create_task(partitions.checkpoint(TOPIC))

@@ -205,14 +205,11 @@ async def test_values_at_instants_are_those_of_the_events(settings, store, produ
 
 
 @pytest.mark.slow
-async def test_little_memory_and_small_deliveries_change_nothing(
-    settings, store, producer, make_topic, monkeypatch
-):
-    monkeypatch.setattr("stream_app.runtime.session_partition._LOGS_A_SOURCE", 1)
+async def test_little_memory_and_small_deliveries_change_nothing(settings, store, producer, make_topic):
     await make_topic("session.events", 2)
     told = shopping(1200, partitions=2)
     await send(producer, settings, told)
-    tight = {"max_sources_in_memory": 2, "max_batch": 40, "checkpoint_interval": 0.05}
+    tight = {"max_state_bytes": 1, "max_batch": 40, "checkpoint_interval": 0.05}
     small = settings.model_copy(update={"worker": settings.worker.model_copy(update=tight)})
     async with working(small) as (worker, _):
         await processed(store, settings, *ends_of(told))

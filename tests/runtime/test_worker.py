@@ -83,6 +83,30 @@ async def test_lag_and_sources_are_told(settings, store, producer, make_topic):
         await eventually(lambda: value("streamgauge_lag_events", lag) == 0)
 
 
+async def test_a_delivery_of_more_sources_than_memory_holds_is_stored_in_parts(
+    settings, store, producer, make_topic
+):
+    await make_topic("sensor.readings")
+    sources = [f"pump-{i}" for i in range(600)]
+    await send(producer, settings, [reading(source) for source in sources])
+    tight = {"max_state_bytes": 200_000, "checkpoint_interval": 3600.0}
+    small = settings.model_copy(update={"worker": settings.worker.model_copy(update=tight)})
+    stored = set()
+
+    async def all_processed():
+        stored.add(await position(store, settings))
+        return worker.metrics.processed() == len(sources)
+
+    async with working(small) as (worker, _):
+        await eventually(all_processed)
+        value = worker.metrics.registry.get_sample_value
+        await eventually(lambda: 0 < value("streamgauge_sources", {"stream": "sensors"}) < 100)
+    # Only memory called for checkpoints meanwhile.
+    assert len(stored) > 3, stored
+    features = FeatureReader(store, "sensors")
+    assert [(await features.get(source)).values["events"] for source in sources] == [1] * len(sources)
+
+
 @pytest.mark.slow
 async def test_slow_detectors_leave_the_loop_its_turns(settings, store, producer, make_topic):
     await make_topic("sensor.readings")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stream_app.events import Alert
+from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome
 from stream_app.monitors.predictions.source import SourceMonitor
 from stream_app.settings.predictions import PredictionStream
@@ -139,6 +140,10 @@ class PredictionMonitor:
     def forget(self, source: str) -> None:
         """Drop a source; unless it is restored, it starts cold with its next event."""
         self._sources.pop(source, None)
+
+    def size_of(self, source: str) -> int:
+        """Return the memory that a source takes, in bytes, about."""
+        return bytes_of(self._sources[source])
 
     def state(self, source: str) -> dict[str, Any]:
         """State of one source as plain values."""

@@ -11,6 +11,7 @@ from stream_app.events import Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
+from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
@@ -216,6 +217,11 @@ class SensorMonitor:
         self._watched.pop(source, None)
         self._trackers.pop(source, None)
         self._extras.pop(source, None)
+
+    def size_of(self, source: str) -> int:
+        """Return the memory that a source takes, in bytes, about."""
+        beside = (tables.get(source) for tables in (self._trackers, self._extras, self._watched))
+        return self._placement[source].records.record_size + bytes_of(source, *beside)
 
     def state(self, source: str) -> dict[str, Any]:
         """State of one source as plain values."""

@@ -7,6 +7,7 @@ from stream_app.core.features import EntityLog, Layout, Verdict, mark
 from stream_app.errors import DataError, StateError
 from stream_app.events import Reason, SessionRow
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.sessions.config import SessionConfig
 from stream_app.monitors.sessions.outcome import LogChange, SessionArrivals, SessionOutcome
 
@@ -196,6 +197,10 @@ class SessionMonitor:
         """Drop entities whose logs are stored, to save memory; restore them when they come again."""
         for entity in entities:
             self._logs.pop(entity, None)
+
+    def size_of(self, entity: str) -> int:
+        """Return the memory that the logs of an entity take, in bytes, about."""
+        return bytes_of(entity, *self._logs[entity]) - bytes_of(*self._layouts)
 
     def state(self, entity: str) -> dict[str, bytes]:
         """Return the logs of an entity: view to bytes."""
