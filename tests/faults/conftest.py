@@ -49,6 +49,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--faults-seed", type=int, default=_DEFAULT_SEED, help="seed of the fault suite's random choices"
     )
+    parser.addoption(
+        "--faults-sequence", type=int, default=None, help="the one random sequence to run, by its number"
+    )
 
 
 def _seed(config) -> int:
