@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults lowest newest lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit bench bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -105,6 +105,9 @@ servers:
 
 faults: servers kafka kernels ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
+
+abuse: servers kafka kernels ## What somebody can do who writes to a topic or reaches the HTTP port, each with its bound (20 minutes)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults/test_abuse.py -m faults $(ARGS)
 
 # Threads of their own would only wait for each other, as for `test`.
 lowest newest: export OMP_NUM_THREADS = 1
