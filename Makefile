@@ -1,7 +1,14 @@
 # Every target sets up what it needs. `make` alone lists them.
 
 VENV := .venv
-KAFKA := build/kafka
+# Without a version, the one that tests/kafka/pom.xml pins.
+KAFKA_VERSION ?=
+KAFKA := build/kafka$(addprefix -,$(KAFKA_VERSION))
+# The last line before 4.0, and tests that reach every part of the protocol that we use.
+KAFKA_OLDER := 3.9.2
+OLDER_TESTS := tests/kafka tests/runtime/test_group.py tests/runtime/test_transactions.py \
+	tests/runtime/test_worker.py tests/runtime/test_partitions.py tests/client/test_subscriber.py
+OLDER_FAULTS := tests/faults/test_processes.py tests/faults/test_data.py -k "sigterm or deleted or paused"
 PY := $(VENV)/bin/python
 ARGS ?=
 DATA ?= ../shared/data
@@ -10,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka servers faults lowest newest lint types audit bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -70,12 +77,20 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 	}
 	@echo "Fetching Apache Kafka (about 45 MB, once)."
 	@rm -rf $(KAFKA)
-	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/$(KAFKA)"
+	@mvn --batch-mode --quiet --file tests/kafka/pom.xml dependency:copy-dependencies $(addprefix -Dkafka.version=,$(KAFKA_VERSION)) \
+		-DoutputDirectory="$(CURDIR)/$(KAFKA)"
 	@touch $@
 
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults tests/faults $(ARGS)
+
+test-kafka-older: servers kernels ## A selection of them on the last Kafka before 4.0
+	@$(MAKE) --no-print-directory kafka KAFKA_VERSION=$(KAFKA_OLDER)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
+		$(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile $(OLDER_TESTS) $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
+		$(PY) -m pytest -m faults $(OLDER_FAULTS) $(ARGS)
 
 # What Maven cannot fetch.
 servers:
@@ -90,6 +105,9 @@ servers:
 
 faults: servers kafka kernels ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)
+
+abuse: servers kafka kernels ## What somebody can do who writes to a topic or reaches the HTTP port, each with its bound (20 minutes)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults/test_abuse.py -m faults $(ARGS)
 
 # Threads of their own would only wait for each other, as for `test`.
 lowest newest: export OMP_NUM_THREADS = 1

@@ -16,16 +16,16 @@ from typing import Any
 import pytest
 from conftest import REAL
 from faults.harness import Harness
-from faults.table import Row, rendered, write
+from faults.table import AbuseRow, Row, rendered, write
 from servers.kafka import ApacheKafka
 from servers.redis import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _DEFAULT_SEED = 1
-_rows = pytest.StashKey[list[Row]]()
+_rows = pytest.StashKey[list[Row | AbuseRow]]()
 _folder = pytest.StashKey[Path]()
-_row = pytest.StashKey[Row]()
+_row = pytest.StashKey[Row | AbuseRow]()
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ class Scale:
 def pytest_addoption(parser):
     parser.addoption(
         "--faults-seed", type=int, default=_DEFAULT_SEED, help="seed of the fault suite's random choices"
+    )
+    parser.addoption(
+        "--faults-sequence", type=int, default=None, help="the one random sequence to run, by its number"
     )
 
 
@@ -81,13 +84,16 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    rows = config.stash.get(_rows, [])
-    if rows:
-        seed, scale = _seed(config), "full" if _scale().full else "reduced"
-        folder = config.stash[_folder]
-        write(rows, folder, seed=seed, scale=scale)
-        terminalreporter.section(f"faults: seed {seed}, {scale} scale, logs in {folder.relative_to(ROOT)}")
-        terminalreporter.write_line(rendered(rows))
+    for name, kind in (("faults", Row), ("abuse", AbuseRow)):
+        rows = [row for row in config.stash.get(_rows, []) if isinstance(row, kind)]
+        if rows:
+            seed, scale = _seed(config), "full" if _scale().full else "reduced"
+            folder = config.stash[_folder]
+            write(rows, folder, name, seed=seed, scale=scale)
+            terminalreporter.section(
+                f"{name}: seed {seed}, {scale} scale, logs in {folder.relative_to(ROOT)}"
+            )
+            terminalreporter.write_line(rendered(rows))
 
 
 @pytest.fixture(scope="session")
@@ -124,13 +130,26 @@ def folder(request, faults_folder):
     return made
 
 
-@pytest.fixture
-def row(request, faults_folder):
-    """The scenario's row of the table; the first line of the test's docstring names the fault."""
-    row = Row((request.function.__doc__ or request.node.name).strip().splitlines()[0].rstrip("."))
+def _tell(request, row):
     request.config.stash[_rows].append(row)
     request.node.stash[_row] = row
     return row
+
+
+def _title(request):
+    return (request.function.__doc__ or request.node.name).strip().splitlines()[0].rstrip(".")
+
+
+@pytest.fixture
+def row(request, faults_folder):
+    """The scenario's row of the fault table; the first line of the test's docstring names the fault."""
+    return _tell(request, Row(_title(request)))
+
+
+@pytest.fixture
+def abuse(request, faults_folder):
+    """The scenario's row of the table of abuse; the first line of the test's docstring names the attempt."""
+    return _tell(request, AbuseRow(_title(request)))
 
 
 @pytest.fixture(scope="session")

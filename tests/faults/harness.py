@@ -207,7 +207,8 @@ class Harness:
         ends = await self.ends()
 
         async def done() -> bool:
-            return await self.positions() == ends
+            positions = await self.positions()
+            return all(positions[partition] >= end for partition, end in ends.items())
 
         try:
             await eventually(done, timeout=timeout)

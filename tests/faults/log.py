@@ -170,7 +170,10 @@ async def produce(producer: AIOKafkaProducer, topic: str, events: Iterable[Event
 async def scan(kafka: str, topics: Sequence[str]) -> AsyncIterator[tuple[str, int, list]]:
     """Read all that topics hold now, in pieces: topic, partition, and records in the order of their offsets."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=8_388_608
+        bootstrap_servers=kafka,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=8_388_608,
     )
     await consumer.start()
     try:

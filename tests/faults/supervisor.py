@@ -42,6 +42,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.samples: list[tuple[float, float]] = []
+        self.highest = 0.0
+        """What the kernel saw at most, between samples too."""
 
     @property
     def peak(self) -> float:
@@ -52,8 +54,12 @@ class Memory:
         """Add a sample; nothing where the process is gone."""
         with contextlib.suppress(OSError, ValueError, StopIteration):
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            line = next(line for line in lines if line.startswith("VmRSS:"))
-            self.samples.append((time.monotonic(), int(line.split()[1]) / 1024))
+            now, highest = (
+                next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))
+                for name in ("VmRSS:", "VmHWM:")
+            )
+            self.samples.append((time.monotonic(), now))
+            self.highest = max(self.highest, highest)
 
 
 class WorkerProcess:

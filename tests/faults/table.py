@@ -1,15 +1,16 @@
-"""The table of the fault suite: a row for each scenario."""
+"""The tables of the fault suite: a row for each scenario."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from faults.oracle import Comparison
 
-__all__ = ["Row", "rendered", "write"]
+__all__ = ["AbuseRow", "Row", "rendered", "write"]
 
-_HEAD = ("fault", "events", "processed", "lost", "duplicated", "recovery", "verdict", "remarks")
+_FAULTS = ("fault", "events", "processed", "lost", "duplicated", "recovery", "verdict", "remarks")
+_ABUSE = ("what comes in", "bound", "measured", "verdict")
 
 
 @dataclass
@@ -70,25 +71,66 @@ class Row:
         )
 
 
-def rendered(rows: Sequence[Row]) -> str:
-    """Return the table as Markdown, readable as text too."""
-    cells = [_HEAD, *(row.cells() for row in rows)]
-    widths = [max(len(line[j]) for line in cells) for j in range(len(_HEAD))]
+@dataclass
+class AbuseRow:
+    """What came of one attempt at harm.
+
+    Parameters
+    ----------
+    attempt : str
+        What came in.
+    bounds : dict of str to (float, float, str)
+        By what was measured: the figure, the largest that is allowed, and the unit.
+    verdict : str
+        Empty where each figure is within its bound, and what else is asserted holds.
+    """
+
+    attempt: str
+    bounds: dict[str, tuple[float, float, str]] = field(default_factory=dict)
+    verdict: str = ""
+
+    def bound(self, name: str, measured: float, most: float, unit: str) -> None:
+        """Note a figure, and see that it is within its bound.
+
+        Raises
+        ------
+        AssertionError
+            If it is not.
+        """
+        self.bounds[name] = (measured, most, unit)
+        assert measured <= most, f"{name}: {measured:g} {unit}, at most {most:g} allowed"
+
+    def cells(self) -> tuple[str, ...]:
+        """Texts of the row."""
+        bounds = ", ".join(f"{name} {most:,.4g} {unit}" for name, (_, most, unit) in self.bounds.items())
+        measured = ", ".join(f"{value:,.3g} {unit}" for value, _, unit in self.bounds.values())
+        return (self.attempt, bounds, measured, self.verdict or "held")
+
+
+def rendered(rows: Sequence[Row] | Sequence[AbuseRow]) -> str:
+    """Return a table as Markdown, readable as text too."""
+    faults = isinstance(rows[0], Row)
+    numbers = range(1, 6) if faults else range(0)
+    cells = [_FAULTS if faults else _ABUSE, *(row.cells() for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
 
     def line(texts: Sequence[str]) -> str:
         padded = [
-            text.rjust(width) if 1 <= j <= 5 else text.ljust(width)
+            text.rjust(width) if j in numbers else text.ljust(width)
             for j, (text, width) in enumerate(zip(texts, widths, strict=True))
         ]
         return f"| {' | '.join(padded)} |"
 
-    rule = [("-" * (width - 1) + ":") if 1 <= j <= 5 else "-" * width for j, width in enumerate(widths)]
-    return "\n".join([line(_HEAD), line(rule), *(line(texts) for texts in cells[1:])])
+    rule = [("-" * (width - 1) + ":") if j in numbers else "-" * width for j, width in enumerate(widths)]
+    return "\n".join([line(cells[0]), line(rule), *(line(texts) for texts in cells[1:])])
 
 
-def write(rows: Sequence[Row], folder: Path, *, seed: int, scale: str) -> None:
-    """Write the table and what it was measured with."""
+def write(
+    rows: Sequence[Row] | Sequence[AbuseRow], folder: Path, name: str, *, seed: int, scale: str
+) -> None:
+    """Write a table and what it was measured with."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text(f"seed {seed}, scale {scale}\n\n{rendered(rows)}\n", encoding="utf-8")
+    text = f"seed {seed}, scale {scale}\n\n{rendered(rows)}\n"
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
     content = {"seed": seed, "scale": scale, "rows": [asdict(row) for row in rows]}
-    (folder / "rows.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,12 +1,19 @@
 """A group that Kafka does not let a worker join ends the worker with the reason. The embedded broker takes any member."""
 
 import asyncio
+import base64
+import os
 import time
+import uuid
+from contextlib import suppress
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import CoordinatorNotAvailableError
 from conftest import REAL, eventually
+from servers.consumer_protocol import join_by_newer_protocol
 
 from stream_app.errors import BrokerError
 from stream_app.kafka import check_group, client_options
@@ -56,6 +63,30 @@ async def test_members_of_another_protocol(settings):
     said = await reason(settings)
     assert f"group {settings.worker.group}" in said
     assert "'range'" in said
+    assert "worker.group" in said
+
+
+@pytest.mark.skipif(
+    os.environ.get("STREAMGAUGE_TEST_KAFKA_VERSION", "4") < "4",
+    reason="Kafka 3.x does not offer the protocol",
+)
+async def test_members_of_kafkas_newer_protocol(settings, make_topic):
+    topic = await make_topic("sensor.readings")
+    member = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    address, group = settings.kafka.bootstrap, settings.worker.group
+    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
+    await admin.start()
+
+    async def joined():
+        # Asking for the coordinator makes the broker become it.
+        with suppress(CoordinatorNotAvailableError):
+            await admin.find_coordinator(group)
+        return await join_by_newer_protocol(address, group, topic, member) == 0
+
+    await eventually(joined)
+    await admin.close()
+    said = await reason(settings)
+    assert f"group {settings.worker.group}" in said
     assert "worker.group" in said
 
 

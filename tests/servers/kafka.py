@@ -14,7 +14,9 @@ from stream_app.embedded import free_port
 
 __all__ = ["ApacheKafka"]
 
-_JARS = Path(__file__).resolve().parents[2] / "build" / "kafka"
+# STREAMGAUGE_TEST_KAFKA_VERSION names another version than the pinned one.
+_VERSION = os.environ.get("STREAMGAUGE_TEST_KAFKA_VERSION", "")
+_JARS = Path(__file__).resolve().parents[2] / "build" / (f"kafka-{_VERSION}" if _VERSION else "kafka")
 _CLUSTER = "c3RyZWFtZ2F1Z2UtdGVzdA"
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -141,5 +143,6 @@ def _java() -> str:
 
 def _class_path() -> str:
     if not (_JARS / ".ready").exists():
-        raise RuntimeError("Apache Kafka has not been fetched; run: make kafka")
+        version = f" KAFKA_VERSION={_VERSION}" if _VERSION else ""
+        raise RuntimeError(f"Apache Kafka has not been fetched; run: make kafka{version}")
     return str(_JARS / "*")
