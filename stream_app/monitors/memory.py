@@ -34,7 +34,7 @@ def bytes_of(*objects: Any) -> int:
     total = 0
     while left:
         one = left.pop()
-        if id(one) in seen or isinstance(one, _SHARED) or hasattr(one, "model_fields"):
+        if id(one) in seen or isinstance(one, _SHARED) or hasattr(type(one), "model_fields"):
             continue
         seen.add(id(one))
         total += one.__sizeof__()

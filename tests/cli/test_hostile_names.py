@@ -90,6 +90,7 @@ OTHERS = {
     "worker",  # its log is tried below
     "demo",
     "compile",
+    "functions",  # names of libraries
     "replay-control",
 }
 
