@@ -235,7 +235,7 @@ def _refused(x: _Figures) -> str:
     behind = x.values.get("seconds_behind", 0.0)
     direction = "older than the newest" if behind > 0.0 else "ahead of the others"
     return (
-        f"{x.signal.statistic:,.0f} readings in a row refused for their times, the last {format_duration(abs(behind))} "
+        f"{x.signal.statistic:,.0f} events in a row refused for their times, the last {format_duration(abs(behind))} "
         f"{direction} of this source: is its clock right?"
     )
 

@@ -19,8 +19,9 @@ from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Readings, Topics
 from stream_app.kafka import check_group, ensure_topics, group_refusal, start_producer
 from stream_app.kafka.offsets import PartitionOffsets
-from stream_app.kinds import SENSORS, input_topics, kind_of
+from stream_app.kinds import PREDICTIONS, SENSORS, input_topics, kind_of
 from stream_app.kinds.sessions import session_configs
+from stream_app.monitors.predictions.clocks import compile_clocks
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
@@ -179,6 +180,8 @@ class Worker:
         if draws:
             when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
             await asyncio.to_thread(compile_kernels, draws)
+        if PREDICTIONS.streams(self.settings):
+            await asyncio.to_thread(compile_clocks)
 
     async def _check_topics(self) -> None:
         partitions = self.settings.worker.partitions

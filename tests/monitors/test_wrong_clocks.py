@@ -87,7 +87,7 @@ def test_what_is_refused_says_how_far_it_is_behind():
     (alert,) = done.alerts
     assert (alert.statistic, alert.started_at) == (32.0, BEGIN + 99)
     assert alert.context["seconds_behind"] == pytest.approx(HOUR + 99 - 31)
-    assert "32 readings" in alert.summary
+    assert "32 events" in alert.summary
     assert "1 h 1 min older" in alert.summary
 
 

@@ -174,7 +174,8 @@ async def test_labels_that_never_come_and_labels_of_nothing_are_counted(
     events = [answer(i) for i in range(100)]
     events += [truth(i, "cat", ts=START + 100) for i in range(0, 100, 2)]
     events += [truth(i, "dog", ts=START + 100) for i in range(5000, 5010)]
-    events += [answer(10_000), truth(10_000, "cat"), truth(10_000, "cat")]
+    # Time moves on when eight predictions agree about it.
+    events += [*(answer(10_000 + i) for i in range(8)), truth(10_007, "cat"), truth(10_007, "cat")]
     await send(producer, settings, events)
     async with working(settings) as (worker, _):
         await eventually(lambda: at(store, settings, len(events)))

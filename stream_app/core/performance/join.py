@@ -179,8 +179,19 @@ class LabelJoin(Generic[T]):
         self._remember(ident, labelled=labelled)
         return JoinVerdict.USELESS
 
-    def label(self, ident: str, ts: float, label: str) -> tuple[JoinVerdict, T | None]:
+    def label(
+        self, ident: str, ts: float, label: str, *, own_ts: float | None = None
+    ) -> tuple[JoinVerdict, T | None]:
         """Take a label that came in an event of its own.
+
+        Parameters
+        ----------
+        ident, label : str
+            Id that prediction and label share, and the label.
+        ts : float
+            Time that the events have reached, epoch seconds.
+        own_ts : float, optional
+            Time of the label, where that does not move the time of the others; it must be within the limit, too.
 
         Returns
         -------
@@ -191,8 +202,9 @@ class LabelJoin(Generic[T]):
             The item of its prediction, if joined.
         """
         self._advance(ts)
-        entry = self._waiting.pop(ident, None)
-        if entry is not None:
+        entry = self._waiting.get(ident)
+        if entry is not None and (own_ts is None or own_ts <= entry[0]):
+            del self._waiting[ident]
             self._remember(ident, labelled=True)
             self.counts.joined += 1
             return JoinVerdict.JOINED, entry[1]

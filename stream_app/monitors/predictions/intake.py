@@ -2,31 +2,49 @@
 
 The checks, in their order, are the stated policy:
 
-1. future: an event more than `max_future` after its record's own time is refused, because one such event
-   would make every honest one after it late;
+1. future: an event more than `max_future` after its record's own time is refused;
 2. labels: where they are declared, an event that names another one is refused;
-3. late: a prediction or a failure more than `lateness` older than the newest one of its source is refused. A label on its own
-   is not, and makes none late: it is judged by whether its prediction still waits;
+3. ahead and late: a prediction or a failure that is far ahead of the model's watermark is refused until others agree with
+   it, and so is one more than `lateness` older (`stream_app.core.watermark`). A label on its own is neither, and makes none
+   late: it is judged by whether its prediction still waits;
 4. duplicate: an id that came before with a prediction, or a label that came before, is refused; the first one counts.
+
+A model whose predictions are refused for their times, `MOST_REFUSED` in a row, is told by `quality.refused` until one counts.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from stream_app.core.performance import JoinVerdict, LabelJoin, Labels
+from stream_app.core.signals import Signal
 from stream_app.core.versions import expect_version
+from stream_app.core.watermark import ON_TIME
 from stream_app.events import PredictionRow, Reason
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.predictions.clocks import (
+    follow,
+    fresh_clocks,
+    model_time,
+    pack_clocks,
+    unpack_clocks,
+)
 from stream_app.monitors.predictions.outcome import Arrivals
+from stream_app.monitors.refusals import FUTURE, MOST_REFUSED, refusal, refused_signal
 from stream_app.settings.predictions import PredictionStream
 
-__all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Unlabelled"]
+__all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Look", "Unlabelled"]
 
 MAX_LABELS = 1024
 """Labels of a source that are counted each on its own; all others are counted as one."""
 
-_VERSION = 1
+_VERSION = 2
+
+_UNDECLARED = -1
+"""Beside the codes of `refusals`: an event that names a label that is not declared."""
 
 
 class Unlabelled(NamedTuple):
@@ -82,6 +100,8 @@ class Admitted:
         Predictions that became known to be right or wrong.
     refusals : list of Refusal
         Events that are refused.
+    signals : list of Signal
+        That many in a row were refused, and that this is over; they count by the place among the arrivals.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -89,6 +109,25 @@ class Admitted:
     predictions: list[tuple[int, Unlabelled]] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+
+
+class Look(NamedTuple):
+    """Times of events.
+
+    Parameters
+    ----------
+    taken : int
+        Events up to one before which the model was away.
+    codes : list of int
+        What becomes of each.
+    times : list of float
+        Time of the model before the first one, and after each.
+    """
+
+    taken: int
+    codes: list[int]
+    times: list[float]
 
 
 class Intake:
@@ -105,65 +144,89 @@ class Intake:
         self._declared = None if config.labels is None else frozenset(config.labels)
         self.labels = Labels(MAX_LABELS)
         self.join: LabelJoin[Unlabelled] = LabelJoin(within=config.label_within, capacity=config.max_waiting)
-        self.newest = float("-inf")
-        """Newest time of the events that counted."""
-        self._newest_attempt = float("-inf")
-        self.latest = float("-inf")
-        """Newest time of all but those from the future, of refused ones, too."""
+        self._clocks = fresh_clocks()
+        self._refused = 0
 
-    def admit(self, arrivals: Arrivals) -> Admitted:
-        """Divide events into admitted and refused ones."""
+    @property
+    def newest(self) -> float:
+        """The event time that the model has reached, epoch seconds; -inf before its first event."""
+        return model_time(self._clocks)
+
+    def look(self, arrivals: Arrivals) -> Look:
+        """Look at the times of events, in their order, up to one before which the model was away."""
+        config, rows = self._config, arrivals.rows
+        ts = arrivals.ts
+        record_ts = np.array(arrivals.record_ts, dtype=np.float64)
+        codes = np.where(ts > record_ts + config.max_future, FUTURE, ON_TIME)
+        if self._declared is not None:
+            codes[
+                [
+                    code == ON_TIME and self._undeclared(row) is not None
+                    for code, row in zip(codes, rows, strict=True)
+                ]
+            ] = _UNDECLARED
+        only_label = np.array([row.prediction is None and not row.failed for row in rows])
+        before, times = self.newest, np.empty(len(ts))
+        taken = follow(
+            self._clocks, config.lateness, config.source_ttl, ts, record_ts, only_label, codes, times
+        )
+        return Look(taken, codes[:taken].tolist(), [before, *times[:taken].tolist()])
+
+    def admit(self, arrivals: Arrivals, look: Look) -> Admitted:
+        """Divide events that were looked at into admitted and refused ones."""
         admitted = Admitted()
-        max_future = self._config.max_future
-        for i, (row, record_ts) in enumerate(zip(arrivals.rows, arrivals.record_ts, strict=True)):
-            if row.ts > record_ts + max_future:
-                early = row.ts - record_ts
-                problem = Reason.TIMESTAMP, f"ts {row.ts} is {early:.0f} s after its record's own time"
+        for i, (row, code) in enumerate(zip(arrivals.rows, look.codes, strict=True)):
+            offset, record_ts, before = arrivals.offsets[i], arrivals.record_ts[i], look.times[i]
+            if code == _UNDECLARED:
+                unknown, known = (self._undeclared(row) or "")[:80], len(self._declared or ())
+                message = f"the label {unknown!r} is not among the {known} declared ones"
+                admitted.refusals.append(Refusal(offset, Reason.LABEL, message))
+            elif code != ON_TIME:
+                admitted.refusals.append(refusal(code, offset, row.ts, record_ts, before))
+                self._refuse(i, row.ts, before if math.isfinite(before) else record_ts, admitted)
+            elif problem := self._take(row, look.times[i + 1], admitted):
+                admitted.refusals.append(Refusal(offset, *problem))
             else:
-                self.latest = max(self.latest, row.ts)
-                found = self._take(row, admitted)
-                if found is None:
-                    self.newest = max(self.newest, row.ts)
-                    admitted.rows.append(i)
-                    continue
-                problem = found
-            admitted.refusals.append(Refusal(arrivals.offsets[i], *problem))
+                self._count(i, row, admitted)
         return admitted
 
-    def _take(self, row: PredictionRow, admitted: Admitted) -> tuple[Reason, str] | None:
-        """Take an event, or say why not."""
-        if self._declared is not None and (unknown := self._undeclared(row)):
-            return (
-                Reason.LABEL,
-                f"the label {unknown[:80]!r} is not among the {len(self._declared)} declared ones",
-            )
+    def _refuse(self, at: int, ts: float, newest: float, admitted: Admitted) -> None:
+        self._refused += 1
+        if self._refused == MOST_REFUSED:
+            admitted.signals.append(refused_signal(at, MOST_REFUSED, newest, behind=newest - ts))
+
+    def _count(self, at: int, row: PredictionRow, admitted: Admitted) -> None:
+        admitted.rows.append(at)
+        # Labels count however old they are: they say nothing about the times of predictions.
+        if row.prediction is not None or row.failed or self._clocks["newest"][0] == -math.inf:
+            if self._refused >= MOST_REFUSED:
+                admitted.signals.append(refused_signal(at, self._refused, row.ts, behind=None))
+            self._refused = 0
+
+    def _take(self, row: PredictionRow, time: float, admitted: Admitted) -> tuple[Reason, str] | None:
+        """Take an event at a time of the model, or say why not."""
         at = len(admitted.rows)
         if row.prediction is None and not row.failed:
-            return self._judge(row, at, admitted)
-        behind = self._newest_attempt - row.ts
-        if behind > self._config.lateness:
-            return (
-                Reason.LATE,
-                f"ts {row.ts} is {behind:.3f} s older than the newest prediction of this source",
-            )
+            return self._judge(row, time, at, admitted)
         # Before its labels are learned: a refused prediction leaves nothing.
-        if self.join.is_repeated(row.id, row.ts):
+        if self.join.is_repeated(row.id, time):
             return _repeated(row, "prediction")
         if row.prediction is None:
-            self.join.fail(row.id, row.ts)
+            self.join.fail(row.id, time)
         else:
             item = self._unlabelled(row, row.prediction)
-            _, truth = self.join.predict(row.id, row.ts, item, row.label)
+            _, truth = self.join.predict(row.id, time, item, row.label)
             admitted.predictions.append((at, item))
             if truth is not None:
                 admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
         admitted.attempts.append((at, row))
-        self._newest_attempt = max(self._newest_attempt, row.ts)
         return None
 
-    def _judge(self, row: PredictionRow, at: int, admitted: Admitted) -> tuple[Reason, str] | None:
+    def _judge(
+        self, row: PredictionRow, time: float, at: int, admitted: Admitted
+    ) -> tuple[Reason, str] | None:
         truth = row.label or ""
-        verdict, item = self.join.label(row.id, row.ts, truth)
+        verdict, item = self.join.label(row.id, time, truth, own_ts=row.ts)
         if item is not None:
             admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
         return _repeated(row, "label") if verdict is JoinVerdict.DUPLICATE else None
@@ -186,9 +249,8 @@ class Intake:
         """State as plain values, for `from_state`."""
         return {
             "version": _VERSION,
-            "newest": self.newest,
-            "newest_attempt": self._newest_attempt,
-            "latest": self.latest,
+            "clocks": pack_clocks(self._clocks),
+            "refused": self._refused,
             "labels": self.labels.names,
             "join": self.join.state(_pack),
         }
@@ -205,8 +267,8 @@ class Intake:
         expect_version(state, _VERSION, "the intake")
         intake = cls(config)
         intake.labels = Labels(MAX_LABELS, [str(name) for name in state["labels"]])
-        intake.newest, intake.latest = float(state["newest"]), float(state["latest"])
-        intake._newest_attempt = float(state["newest_attempt"])
+        intake._clocks = unpack_clocks(state["clocks"])
+        intake._refused = int(state["refused"])
         intake.join = LabelJoin.from_state(
             state["join"], _unpack, within=config.label_within, capacity=config.max_waiting
         )

@@ -1,7 +1,6 @@
 """The prediction monitor: events of models in, alerts, triggers and live features out."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.events import Alert
@@ -80,44 +79,24 @@ class PredictionMonitor:
         partition : int
             Where they came from; part of the identity of their alerts.
         """
-        outcomes = []
-        for ended, monitor, piece in self._pieces(source, arrivals):
-            outcome = monitor.update(piece, partition)
-            outcome.alerts[:0] = ended
-            outcomes.append(outcome)
-        return outcomes[0] if len(outcomes) == 1 else Outcome.joined(outcomes)
-
-    def _pieces(
-        self, source: str, arrivals: Arrivals
-    ) -> Iterator[tuple[list[Alert], SourceMonitor, Arrivals]]:
-        """Split arrivals where the source starts cold, which ends its alerts; by its own times, wherever batches end."""
-        monitor = self._sources.get(source)
-        newest = -math.inf if monitor is None else monitor.intake.latest
-        first, ended = 0, list[Alert]()
-        for last in [*self._returns(arrivals, newest), len(arrivals.rows)]:
-            if last > first:
-                if monitor is None:
-                    monitor = self._sources[source] = SourceMonitor(source, self._config, stream=self._name)
-                whole = last - first == len(arrivals.rows)
-                yield ended, monitor, arrivals if whole else arrivals.at(range(first, last))
-            if monitor is not None and last < len(arrivals.rows):
-                ended = monitor.end_alerts(arrivals.offsets[last])
-            monitor = None
-            first = last
-
-    def _returns(self, arrivals: Arrivals, newest: float) -> list[int]:
-        """Find the events before which the source was away for too long; those from the future say nothing."""
-        ttl, max_future = self._config.source_ttl, self._config.max_future
-        ts = arrivals.ts
-        if ts.max() - (ts.min() if math.isinf(newest) else newest) <= ttl:
-            return []
-        found = []
-        for i, (time, record_ts) in enumerate(zip(ts.tolist(), arrivals.record_ts, strict=True)):
-            if newest < time <= record_ts + max_future:
-                if time - newest > ttl and not math.isinf(newest):
-                    found.append(i)
-                newest = time
-        return found
+        outcomes, ended = list[Outcome](), list[Alert]()
+        while True:
+            monitor = self._sources.get(source)
+            if monitor is None:
+                monitor = self._sources[source] = SourceMonitor(source, self._config, stream=self._name)
+            look = monitor.intake.look(arrivals)
+            whole = look.taken == len(arrivals.rows)
+            if look.taken:
+                piece = arrivals if whole else arrivals.at(range(look.taken))
+                outcome = monitor.update(piece, look, partition)
+                outcome.alerts[:0] = ended
+                outcomes.append(outcome)
+            if whole:
+                return outcomes[0] if len(outcomes) == 1 else Outcome.joined(outcomes)
+            # It was away for too long, and starts cold with this event.
+            ended = monitor.end_alerts(look.times[-1], arrivals.offsets[look.taken])
+            del self._sources[source]
+            arrivals = arrivals.at(range(look.taken, len(arrivals.rows)))
 
     def __contains__(self, source: str) -> bool:
         return source in self._sources

@@ -22,7 +22,7 @@ from stream_app.monitors.predictions.columns import labelled_columns, prediction
 from stream_app.monitors.predictions.estimated_accuracy import EstimatedAccuracy
 from stream_app.monitors.predictions.fairness import Fairness
 from stream_app.monitors.predictions.inputs import Inputs
-from stream_app.monitors.predictions.intake import Admitted, Intake
+from stream_app.monitors.predictions.intake import Admitted, Intake, Look
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
 from stream_app.monitors.predictions.retraining import Retraining
 from stream_app.monitors.predictions.service_levels import ServiceLevels
@@ -36,7 +36,7 @@ __all__ = ["SourceMonitor"]
 _PERIOD_ROWS = 32
 """Events whose median spacing turns a budget per time into one per event."""
 
-VERSION = 1
+VERSION = 2
 """Version of a source's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _BLOCK = 512
@@ -82,16 +82,17 @@ class SourceMonitor:
         self._times: list[float] = []
         self._period: float | None = None
 
-    def update(self, arrivals: Arrivals, partition: int) -> Outcome:
-        """Take events of this source, in the order of their offsets."""
+    def update(self, arrivals: Arrivals, look: Look, partition: int) -> Outcome:
+        """Take events of this source, in the order of their offsets, whose times the intake has looked at."""
         before = asdict(self.intake.join.counts)
-        admitted = self.intake.admit(arrivals)
+        admitted = self.intake.admit(arrivals, look)
         labels = {name: count - before[name] for name, count in asdict(self.intake.join.counts).items()}
-        if not admitted.rows:
-            return Outcome(self.source, None, admitted.refusals, [], labels=labels)
-        batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
         self.slices.summaries.clear()
         self.fairness.summaries.clear()
+        if not admitted.rows:
+            alerts = self._alerts([], admitted, arrivals, partition) if admitted.signals else []
+            return Outcome(self.source, None, admitted.refusals, alerts, labels=labels)
+        batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
@@ -106,12 +107,37 @@ class SourceMonitor:
                 signals += self.fairness.judge(last, ts)
                 due = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
                 triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in due]
-        alerts = self.alerts.update(self._published(signals), batch, partition)
+        published = self._published(signals)
+        if admitted.signals:
+            alerts = self._alerts(published, admitted, arrivals, partition)
+        else:
+            alerts = self.alerts.update(published, batch, partition)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
 
-    def end_alerts(self, offset: int) -> list[Alert]:
+    def end_alerts(self, newest: float, offset: int) -> list[Alert]:
         """Resolve all firing alerts, at the newest time: the source starts cold with this event."""
-        return self.alerts.end(self.intake.latest, offset)
+        return self.alerts.end(newest, offset)
+
+    def _alerts(
+        self, signals: Sequence[Named], admitted: Admitted, arrivals: Arrivals, partition: int
+    ) -> list[Alert]:
+        """Turn signals into alerts where some are about refused events, whose own times are not to be believed."""
+        told = {signal.row: signal.ts for signal in admitted.signals}
+        rows = sorted({*admitted.rows, *told})
+        place = {row: i for i, row in enumerate(rows)}
+        places = [place[row] for row in admitted.rows]
+        for summaries in (self.slices.summaries, self.fairness.summaries):
+            moved = {(channel, places[row]): text for (channel, row), text in summaries.items()}
+            summaries.clear()
+            summaries.update(moved)
+        placed = [(name, signal.at_row(places[signal.row])) for name, signal in signals]
+        placed += [(signal.detector, signal.at_row(place[signal.row])) for signal in admitted.signals]
+        batch = PredictionBatch(
+            self.source,
+            np.array([told.get(row, arrivals.rows[row].ts) for row in rows], dtype=np.float64),
+            np.array([arrivals.offsets[row] for row in rows], dtype=np.int64),
+        )
+        return self.alerts.update(placed, batch, partition)
 
     def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
         since = self._arm(block, batch)

@@ -34,32 +34,25 @@ from stream_app.core.watermark import (
     fresh_watermark,
     watermark_step,
 )
-from stream_app.events import Reason
-from stream_app.monitors.base import Refusal
+from stream_app.monitors.refusals import DUPLICATE, FUTURE, MOST_REFUSED
 
 __all__ = [
     "ABSENT",
     "COUNTED",
     "INTAKE",
     "MEMORY",
-    "MOST_REFUSED",
     "intake_layout",
     "intake_options",
     "intake_step",
     "marks_of",
     "note_refusals",
-    "refusal",
 ]
 
 MEMORY = 128
 """Readings of a source that are remembered to recognise duplicates."""
 
-MOST_REFUSED = 32
-"""Readings of a source that are refused in a row for their times before that is told."""
-
 COUNTED, ABSENT = ON_TIME, RETURNED
-FUTURE, DUPLICATE = RETURNED + 1, RETURNED + 2
-"""What becomes of a reading, beside the watermark's. Before one of an absent source the caller starts the source anew, and
+"""What becomes of a reading that is not refused. Before one of an absent source the caller starts the source anew, and
 asks again."""
 
 INTAKE = np.dtype(
@@ -214,18 +207,3 @@ def marks_of(ids: Sequence[str | None], count: int) -> npt.NDArray[np.uint64]:
             digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
             marks[row] = int.from_bytes(digest, "little") | 1
     return marks
-
-
-def refusal(code: int, offset: int, ts: float, record_ts: float, newest: float) -> Refusal:
-    """Say why a reading was refused; `newest` is the watermark before it."""
-    if code == FUTURE:
-        message = f"ts {ts} is {ts - record_ts:.0f} s after its record's own time"
-        return Refusal(offset, Reason.TIMESTAMP, message)
-    if code == AHEAD:
-        message = f"ts {ts} is {ts - newest:.0f} s ahead of this source's others, and alone"
-        return Refusal(offset, Reason.TIMESTAMP, message)
-    if code == LATE:
-        return Refusal(
-            offset, Reason.LATE, f"ts {ts} is {newest - ts:.3f} s older than the newest of this source"
-        )
-    return Refusal(offset, Reason.DUPLICATE, f"the same reading came before, at ts {ts}")

@@ -12,6 +12,7 @@ from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
 from stream_app.monitors.memory import bytes_of
+from stream_app.monitors.refusals import refusal
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
@@ -22,7 +23,7 @@ from stream_app.monitors.sensors.categories import (
     split,
 )
 from stream_app.monitors.sensors.engine import JUDGED
-from stream_app.monitors.sensors.intake import COUNTED, marks_of, refusal
+from stream_app.monitors.sensors.intake import COUNTED, marks_of
 from stream_app.monitors.sensors.outcome import EventScores, Outcome
 from stream_app.monitors.sensors.placement import Piece, Placement
 from stream_app.settings.streams import SensorStream
