@@ -271,7 +271,7 @@ class Supervisor:
     """
 
     def __init__(self, env: Mapping[str, str], logs: Path) -> None:
-        self._env = env
+        self.env = env
         self._logs = logs
         self.workers: list[WorkerProcess] = []
 
@@ -292,7 +292,7 @@ class Supervisor:
             Further variables of its environment.
         """
         name = name or f"worker-{len(self.workers) + 1}"
-        env = os.environ | dict(self._env) | {"STREAMGAUGE_WORKER__METRICS_PORT": str(free_port())}
+        env = os.environ | dict(self.env) | {"STREAMGAUGE_WORKER__METRICS_PORT": str(free_port())}
         if named:
             env["STREAMGAUGE_WORKER__INSTANCE"] = name
         env |= {key: str(value) for key, value in more.items()}

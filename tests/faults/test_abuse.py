@@ -98,6 +98,22 @@ def written(broker, topic):
     return sum(file.stat().st_size for file in broker.directory.glob(f"data/{topic}-*/*.log"))
 
 
+async def test_a_source_an_event(make_harness, abuse, scale):
+    """A new source with each event."""
+    sources = scale.pick(20_000, 150_000)
+    abuse.attempt = f"{sources:,} sources with one event each"
+    harness = await make_harness(monitor="")
+    worker = await harness.workers.start("worker-1")
+    await worker.ready()
+    idle = worker.memory.highest
+    begin = time.monotonic()
+    await harness.send([event(f"s{i}", i / 1000) for i in range(sources)])
+    await harness.caught_up(900.0)
+    abuse.verdict = f"all processed after {time.monotonic() - begin:.0f} s"
+    abuse.bound("memory above idle", worker.memory.highest - idle, 256, "MB")
+    assert worker.starts == 1, worker.said[-2000:]
+
+
 async def test_noise_beside_a_good_stream(make_harness, abuse, scale, chance):
     """Random records, keys and requests beside a good stream, for a while."""
     seconds = scale.pick(15, 600)

@@ -30,10 +30,18 @@ _START = 1_700_000_000.0
 
 @dataclass(frozen=True)
 class Result:
-    """What came of the whole log: live features of the source, and identities of its alerts in the second half."""
+    """What came of the whole log.
 
-    features: Mapping[str, float | None]
-    alerts: Sequence[tuple[str, str]]
+    Parameters
+    ----------
+    events : float
+        Events of the source that were counted, of both halves.
+    alerts : sequence of (str, str)
+        Identity and state of its alerts in the second half.
+    """
+
+    events: float
+    alerts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ def _by_source(
         outcomes = monitor.take(delivery(rows[middle:], middle))
         ((_, values),) = monitor.features_of([source])
         return Result(
-            values, [(alert.id, alert.state.value) for outcome in outcomes for alert in outcome.alerts]
+            float(values["events"] or 0),
+            [(alert.id, alert.state.value) for outcome in outcomes for alert in outcome.alerts],
         )
 
     return Kept(first, rows, second)
@@ -134,7 +143,7 @@ def _sessions() -> Kept:
         layout = Layout(view)
         log = EntityLog.decode(arrived(monitor, 20, 40), layout)
         read = Evaluator(layout).read(log, micros(rows[-1].ts + 1.0))
-        return Result(dict(zip(["n"], read.values, strict=True)), [])
+        return Result(float(read.values[0] or 0))
 
     return Kept(first, rows, second)
 

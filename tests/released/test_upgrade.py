@@ -29,7 +29,7 @@ def test_every_kind_has_a_state_that_can_be_kept():
 @pytest.mark.parametrize("kind", KEPT)
 def test_a_state_of_this_version_is_taken_over(kind):
     kept = KEPT[kind]()
-    assert taken_over(kind, kept.first()).features
+    assert taken_over(kind, kept.first()).events
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
@@ -40,7 +40,8 @@ def test_a_state_of_a_released_version_is_taken_over(file):
         with pytest.raises(OldStateError, match=r"worker\.on_old_state"):
             kept.second(file.read_bytes())
         return
-    assert taken_over(file.stem, file.read_bytes()) == kept.second(kept.first())
+    # What is computed may have changed since; no event may be lost or counted twice.
+    assert taken_over(file.stem, file.read_bytes()).events == kept.second(kept.first()).events
 
 
 def oldest_state(kind):
