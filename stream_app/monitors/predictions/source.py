@@ -12,7 +12,7 @@ from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
-from stream_app.events import Alert
+from stream_app.events import Alert, LogId
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
@@ -82,7 +82,7 @@ class SourceMonitor:
         self._times: list[float] = []
         self._period: float | None = None
 
-    def update(self, arrivals: Arrivals, partition: int) -> Outcome:
+    def update(self, arrivals: Arrivals, log: LogId) -> Outcome:
         """Take events of this source, in the order of their offsets."""
         before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals)
@@ -96,7 +96,7 @@ class SourceMonitor:
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
         for last, block in _blocks(admitted, self.events):
-            audit += self._note_versions(block, batch, partition)
+            audit += self._note_versions(block, batch, log)
             signals += self._watch(block, batch)
             self.events += len(block.rows)
             if self.events % _BLOCK == 0:
@@ -105,8 +105,8 @@ class SourceMonitor:
                 self.slices.begin(self.inputs)
                 signals += self.fairness.judge(last, ts)
                 due = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
-                triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in due]
-        alerts = self.alerts.update(self._published(signals), batch, partition)
+                triggers += [self._trigger(one, int(batch.offsets[last]), log) for one in due]
+        alerts = self.alerts.update(self._published(signals), batch, log)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
 
     def end_alerts(self, offset: int) -> list[Alert]:
@@ -162,7 +162,7 @@ class SourceMonitor:
         shares = split_rate(rate, {name: weight for name, weight in _WEIGHTS.items() if name not in off})
         return {name: min(share, _LARGEST_RATE) for name, share in shares.items()}
 
-    def _note_versions(self, block: Admitted, batch: PredictionBatch, partition: int) -> list[AuditRecord]:
+    def _note_versions(self, block: Admitted, batch: PredictionBatch, log: LogId) -> list[AuditRecord]:
         records: list[AuditRecord] = []
         last = ""
         for at, row in block.attempts:
@@ -174,14 +174,14 @@ class SourceMonitor:
                 ts, offset = float(batch.ts[at]), int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
-                        self.stream, self.source, last, ts=ts, partition=partition, offset=offset, before=before
+                        self.stream, self.source, last, ts=ts, log=log, offset=offset, before=before
                     )
                 )  # fmt: skip
         return records
 
-    def _trigger(self, trigger: Trigger, offset: int, partition: int) -> RetrainingTrigger:
+    def _trigger(self, trigger: Trigger, offset: int, log: LogId) -> RetrainingTrigger:
         return RetrainingTrigger.of(
-            self.stream, self.source, partition=partition, offset=offset, ts=trigger.ts, version=trigger.version,
+            self.stream, self.source, log=log, offset=offset, ts=trigger.ts, version=trigger.version,
             reasons=tuple(
                 TriggerReason(
                     kind=TriggerKind(reason.kind), since=reason.since, statistic=reason.statistic,
