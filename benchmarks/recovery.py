@@ -20,6 +20,7 @@ from rich.table import Table
 
 from stream_app.backtesting import InputRows
 from stream_app.embedded import EmbeddedStore
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions
@@ -31,7 +32,7 @@ PARTITIONS = 4
 
 
 async def whole_logs(partitions):
-    return dict.fromkeys(partitions, (0, 10**12))
+    return dict.fromkeys(partitions, LogRange(0, 10**12))
 
 
 def partitions_of(store, sources, key):

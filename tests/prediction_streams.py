@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from stream_app.events import PredictionRow
+from stream_app.events import LogId, PredictionRow
 from stream_app.monitors.predictions import Arrivals, PredictionMonitor
 from stream_app.store.packing import pack_state, unpack_state
 
@@ -62,7 +62,7 @@ def feed(config, rows, cuts=(), *, restart=False, monitor=None):
     outcomes = []
     bounds = [0, *sorted({cut for cut in cuts if 0 < cut < len(rows)}), len(rows)]
     for begin, end in pairwise(bounds):
-        outcomes.append(monitor.update("m", arrivals(rows[begin:end], begin), partition=3))
+        outcomes.append(monitor.update("m", arrivals(rows[begin:end], begin), log=LogId(3)))
         if restart:
             stored = packed(monitor)
             monitor = PredictionMonitor(config)

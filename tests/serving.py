@@ -48,7 +48,7 @@ class Shop:
         """Take events and store what they change; returns what a reader of the monitor itself would see."""
         offsets = list(range(self._offset, self._offset + len(rows)))
         self._offset += len(rows)
-        outcome = self._monitor.update(SessionArrivals(list(rows), offsets, [row.ts for row in rows]), 0)
+        outcome = self._monitor.update(SessionArrivals(list(rows), offsets, [row.ts for row in rows]))
         store = await connect(self._settings)
         await FeatureLogWriter(store, self.views).write(outcome.changes, written_ts=NOW)
         await store.close()

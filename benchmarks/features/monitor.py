@@ -54,7 +54,7 @@ def main() -> None:
     for entities in (1, 1000, 100_000):
         monitor = SessionMonitor(SessionConfig((FeatureView("purchases", TEN),)))
         past = records(10 * min(entities, 20_000), entities, 0, NOW - 86_400, seed=1)
-        monitor.update(arrivals(past, 0), 0)
+        monitor.update(arrivals(past), 0)
         raws = records(given.events, entities, len(past), NOW, seed=2)
         decoding = counting = 0.0
         logs = size = 0
@@ -62,7 +62,7 @@ def main() -> None:
             begin = time.process_time()
             batch = arrivals(raws[at : at + given.batch], len(past) + at)
             decoded = time.process_time()
-            outcome = monitor.update(batch, 0)
+            outcome = monitor.update(batch)
             decoding += decoded - begin
             counting += time.process_time() - decoded
             logs += len(outcome.changes)

@@ -6,6 +6,7 @@ from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
+from stream_app.events.identity import ONLY_LOG, LogId
 from stream_app.events.output import output_header, output_topic
 from stream_app.events.prediction import PredictionEvent, PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.readings import Group, ReadingDecoder, Readings
@@ -17,6 +18,7 @@ from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerRea
 __all__ = [
     "MAX_INSTANT",
     "MONITOR",
+    "ONLY_LOG",
     "Alert",
     "AlertState",
     "AuditKind",
@@ -24,6 +26,7 @@ __all__ = [
     "DeadLetter",
     "Group",
     "Header",
+    "LogId",
     "PredictionEvent",
     "PredictionRow",
     "ReadingDecoder",

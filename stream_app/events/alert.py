@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
-from stream_app.events.identity import identity
+from stream_app.events.identity import LogId, identity
 
 __all__ = ["Alert", "AlertState", "Severity", "alert_id"]
 
@@ -28,7 +28,7 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-def alert_id(stream: str, source: str, detector: str, channel: str, partition: int, offset: int) -> str:
+def alert_id(stream: str, source: str, detector: str, channel: str, log: LogId, offset: int) -> str:
     """Identity of an alert: the same event fires the same alert, however often it is processed.
 
     Returns
@@ -38,10 +38,11 @@ def alert_id(stream: str, source: str, detector: str, channel: str, partition: i
 
     Examples
     --------
-    >>> alert_id("sensors", "pump-1", "adwin", "flow", 0, 41) == alert_id("sensors", "pump-1", "adwin", "flow", 0, 41)
-    True
+    >>> one, other = LogId(0, "ZsBjVgVsRyyGRMw_zDC3_g"), LogId(0, "XKnnuC0yQ8adrwYh08xuMA")
+    >>> alert_id("sensors", "pump", "adwin", "flow", one, 41) == alert_id("sensors", "pump", "adwin", "flow", other, 41)
+    False
     """
-    return identity(stream, source, detector, channel, partition, offset)
+    return identity(stream, source, detector, channel, *log.parts(offset))
 
 
 class Alert(Enveloped):
@@ -61,6 +62,8 @@ class Alert(Enveloped):
         Event times in epoch seconds; `ended_at` is None while firing.
     partition, offset, end_offset : int
         The events that fired and resolved it.
+    life : str
+        Id of the topic that has the first of them, see `LogId`; empty where it has none.
     statistic, threshold : float
         Evidence at the beginning.
     summary : str
@@ -90,6 +93,7 @@ class Alert(Enveloped):
     partition: int
     offset: int
     end_offset: int | None = None
+    life: str = ""
     statistic: float
     threshold: float
     summary: str

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from stream_app.events.alert import Alert
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
-from stream_app.events.identity import identity
+from stream_app.events.identity import LogId, identity
 from stream_app.events.trigger import RetrainingTrigger
 
 __all__ = ["MONITOR", "AuditKind", "AuditRecord"]
@@ -50,7 +50,7 @@ class AuditRecord(Enveloped):
 
     Examples
     --------
-    >>> seen = AuditRecord.version_seen("models", "digits", "v2", ts=5.0, partition=0, offset=7, before="v1")
+    >>> seen = AuditRecord.version_seen("models", "digits", "v2", ts=5.0, log=LogId(0), offset=7, before="v1")
     >>> seen.kind.value, seen.by, seen.summary
     ('model.version-seen', 'streamgauge', 'digits: version v2 after v1')
     >>> AuditRecord.from_cloudevent(seen.to_cloudevent()) == seen
@@ -106,7 +106,7 @@ class AuditRecord(Enveloped):
         version: str,
         *,
         ts: float,
-        partition: int,
+        log: LogId,
         offset: int,
         before: str = "",
     ) -> Self:
@@ -118,14 +118,14 @@ class AuditRecord(Enveloped):
             The stream, the model and its version.
         ts : float
             Time of the first event of it.
-        partition, offset : int
+        log, offset : LogId, int
             Position of the event that gave rise to it.
         before : str
             The version seen before; empty for the first.
         """
         after = f" after {before}" if before else ""
         return cls(
-            id=identity(AuditKind.VERSION_SEEN, stream, source, version, partition, offset),
+            id=identity(AuditKind.VERSION_SEEN, stream, source, version, *log.parts(offset)),
             kind=AuditKind.VERSION_SEEN,
             at=ts,
             by=MONITOR,

@@ -1,10 +1,55 @@
 """Deterministic identities: derived from what they name, so the same again after a crash."""
 
 import hashlib
+import zlib
+from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["identity"]
+__all__ = ["ONLY_LOG", "LogId", "identity"]
+
+_PARTITIONS = 1 << 16
+
+
+class LogId(NamedTuple):
+    """A partition's log, which offsets count in; only within it they can be compared.
+
+    Parameters
+    ----------
+    partition : int
+        Number of the partition.
+    life : str
+        What tells the topic from one that had its name before: the id that Kafka gave it. Empty where there is none, as in
+        a backtest.
+    """
+
+    partition: int = 0
+    life: str = ""
+
+    @property
+    def number(self) -> int:
+        """Both in 32 bits: a hash of the life above the partition's number.
+
+        Examples
+        --------
+        >>> LogId(3).number, LogId(3, "ZsBjVgVsRyyGRMw_zDC3_g").number % 65_536
+        (3, 3)
+        """
+        hashed = zlib.crc32(self.life.encode()) % _PARTITIONS if self.life else 0
+        return hashed * _PARTITIONS + self.partition % _PARTITIONS
+
+    def parts(self, offset: int) -> tuple[str | int, ...]:
+        """Return what an event at an offset of this log adds to an identity; see `identity`."""
+        return (self.partition, offset, self.life) if self.life else (self.partition, offset)
+
+    @classmethod
+    def partition_of(cls, number: int) -> int:
+        """Return the partition in what `number` gave."""
+        return number % _PARTITIONS
+
+
+ONLY_LOG = LogId()
+"""The log of who has one, such as a backtest."""
 
 
 def identity(*parts: str | float) -> str:

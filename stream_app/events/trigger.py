@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
-from stream_app.events.identity import identity
+from stream_app.events.identity import LogId, identity
 
 __all__ = ["RetrainingTrigger", "TriggerKind", "TriggerReason", "trigger_id"]
 
@@ -23,7 +23,7 @@ class TriggerKind(StrEnum):
     SAMPLES = "samples"
 
 
-def trigger_id(stream: str, source: str, partition: int, offset: int) -> str:
+def trigger_id(stream: str, source: str, log: LogId, offset: int) -> str:
     """Identity of a trigger: the same event gives the same trigger, however often it is processed.
 
     Returns
@@ -33,10 +33,10 @@ def trigger_id(stream: str, source: str, partition: int, offset: int) -> str:
 
     Examples
     --------
-    >>> trigger_id("models", "digits", 0, 41) == trigger_id("models", "digits", 0, 41)
+    >>> trigger_id("models", "digits", LogId(0), 41) == trigger_id("models", "digits", LogId(0), 41)
     True
     """
-    return identity("retraining", stream, source, partition, offset)
+    return identity("retraining", stream, source, *log.parts(offset))
 
 
 class TriggerReason(BaseModel):
@@ -91,7 +91,7 @@ class RetrainingTrigger(Enveloped):
     Examples
     --------
     >>> reason = TriggerReason(kind="psi", since=1.0, statistic=0.31, threshold=0.2, names=("ink",), summary="ink: PSI 0.31")
-    >>> trigger = RetrainingTrigger.of("models", "digits", partition=0, offset=41, ts=2.0, version="v1", reasons=(reason,))
+    >>> trigger = RetrainingTrigger.of("models", "digits", log=LogId(0), offset=41, ts=2.0, version="v1", reasons=(reason,))
     >>> trigger.summary
     'retrain digits v1: ink: PSI 0.31'
     >>> RetrainingTrigger.from_cloudevent(trigger.to_cloudevent()) == trigger
@@ -117,7 +117,7 @@ class RetrainingTrigger(Enveloped):
         stream: str,
         source: str,
         *,
-        partition: int,
+        log: LogId,
         offset: int,
         ts: float,
         version: str,
@@ -127,12 +127,12 @@ class RetrainingTrigger(Enveloped):
         """Make a trigger with its id and summary."""
         name = f"{source} {version}" if version else source
         return cls(
-            id=trigger_id(stream, source, partition, offset),
+            id=trigger_id(stream, source, log, offset),
             stream=stream,
             source=source,
             version=version,
             ts=ts,
-            partition=partition,
+            partition=log.partition,
             offset=offset,
             reasons=reasons,
             samples=samples,

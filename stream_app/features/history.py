@@ -10,7 +10,7 @@ from typing import Literal
 
 from stream_app.core.features import EntityLog, Evaluator, Layout, Reading, micros
 from stream_app.errors import DataError, UnknownFeatureError
-from stream_app.events import SessionRow
+from stream_app.events import LogId, SessionRow
 from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
 
 __all__ = ["HistoryRow", "Recorded", "point_in_time"]
@@ -148,7 +148,7 @@ def _by_event_time(
 ) -> Iterator[Reading]:
     monitor = SessionMonitor(config, endless=True)
     for event in events:
-        monitor.take(_alone(event), event.partition)
+        monitor.take(_alone(event), LogId(event.partition))
     unknown = EntityLog(Layout(config.views[0]))
     for entity, at in instants:
         yield evaluator.read(monitor.log(entity, view) or unknown, micros(at))
@@ -175,7 +175,7 @@ def _by_arrival(
     for event in events:
         now = max(now, event.record_ts)
         answer_until(now)
-        monitor.update(_alone(event), event.partition)
+        monitor.update(_alone(event), LogId(event.partition))
     answer_until(float("inf"))
     return [readings[i] for i in range(len(instants))]
 

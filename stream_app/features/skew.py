@@ -13,7 +13,7 @@ from stream_app.core.features import FeatureView, micros
 from stream_app.core.twosample import PSI_MODERATE, PSI_SEVERE, Bins, ks_test
 from stream_app.core.twosample.reference import SortedSample
 from stream_app.errors import DataError
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import ONLY_LOG, Alert, AlertState, Severity, alert_id
 
 __all__ = ["FeatureSkew", "judge_skew", "skew"]
 
@@ -204,7 +204,7 @@ def _begun(view: FeatureView, found: FeatureSkew, severity: Severity, at: float,
     }
     return Alert(
         # No event fires it; the moment at which it was found distinguishes it from those before.
-        id=alert_id(view.stream, view.key, _DETECTOR, found.feature, 0, micros(now)),
+        id=alert_id(view.stream, view.key, _DETECTOR, found.feature, ONLY_LOG, micros(now)),
         stream=view.stream,
         source=view.key,
         kind="drift",

@@ -7,7 +7,7 @@ finds nothing until something comes. A worker that starts would wait a second fo
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -15,11 +15,28 @@ from faust.types import TP
 
 from stream_app.errors import BrokerUnavailableError
 from stream_app.kafka import consumer_options, refusal
+from stream_app.kafka.topic_ids import topic_ids
 from stream_app.settings import KafkaSettings
 
-__all__ = ["PartitionOffsets"]
+__all__ = ["LogRange", "PartitionOffsets"]
 
 T = TypeVar("T")
+
+
+class LogRange(NamedTuple):
+    """What a partition's log holds.
+
+    Parameters
+    ----------
+    begin, end : int
+        The first offset that is kept, and the one after the last.
+    life : str
+        Id of the topic; empty where the broker knows none.
+    """
+
+    begin: int
+    end: int
+    life: str = ""
 
 
 class PartitionOffsets:
@@ -42,8 +59,8 @@ class PartitionOffsets:
 
     async def ends(
         self, topics: Collection[str], partitions: Collection[TP]
-    ) -> tuple[set[str], Mapping[TP, int]]:
-        """Return the topics that are missing, and the end of each partition of the others.
+    ) -> tuple[set[str], Mapping[TP, int], Mapping[str, str]]:
+        """Return the topics that are missing, the end of each partition of the others, and the ids of those topics.
 
         Raises
         ------
@@ -53,16 +70,17 @@ class PartitionOffsets:
             If it answers, and refuses us.
         """
 
-        async def ask(consumer: Any) -> tuple[set[str], Mapping[TP, int]]:
+        async def ask(consumer: Any) -> tuple[set[str], Mapping[TP, int], Mapping[str, str]]:
             missing = set(topics) - await consumer.topics()
             asked = [TopicPartition(*tp) for tp in partitions if tp.topic not in missing]
             ends = await consumer.end_offsets(asked) if asked else {}
-            return missing, {TP(tp.topic, tp.partition): end for tp, end in ends.items()}
+            lives = await topic_ids(consumer._client, set(topics) - missing)  # noqa: SLF001 the only way to it
+            return missing, {TP(tp.topic, tp.partition): end for tp, end in ends.items()}, lives
 
         return await self._ask(ask)
 
-    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, tuple[int, int]]:
-        """Return for each the first offset that is kept and the one after the last.
+    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
+        """Return for each what its log holds.
 
         Raises
         ------
@@ -73,11 +91,15 @@ class PartitionOffsets:
         """
         asked = [TopicPartition(*tp) for tp in partitions]
 
-        async def ask(consumer: Any) -> Mapping[TP, tuple[int, int]]:
+        async def ask(consumer: Any) -> Mapping[TP, LogRange]:
             begins, ends = await asyncio.gather(
                 consumer.beginning_offsets(asked), consumer.end_offsets(asked)
             )
-            return {TP(tp.topic, tp.partition): (begins[tp], ends[tp]) for tp in asked}
+            lives = await topic_ids(consumer._client, {tp.topic for tp in asked})  # noqa: SLF001 as above
+            return {
+                TP(tp.topic, tp.partition): LogRange(begins[tp], ends[tp], lives.get(tp.topic, ""))
+                for tp in asked
+            }
 
         try:
             return await self._ask(ask)

@@ -9,7 +9,7 @@ from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import Signal
 from stream_app.errors import StateError
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.monitors.summaries import summarise
 
 __all__ = ["AlertRules", "AlertTracker", "ExtraRule"]
@@ -123,7 +123,7 @@ class AlertTracker:
         """Whether nothing fires, cools down or gathers evidence: then only signals change it, and not the passing of time."""
         return not self._firing and all(policy.idle for policy in self._policies.values())
 
-    def update(self, signals: Sequence[tuple[str, Signal]], batch: _Batch, partition: int) -> list[Alert]:
+    def update(self, signals: Sequence[tuple[str, Signal]], batch: _Batch, log: LogId) -> list[Alert]:
         """Turn the signals of a batch into alerts that begin or end.
 
         Parameters
@@ -132,7 +132,7 @@ class AlertTracker:
             Named by the detector that saw them.
         batch : SensorBatch or PredictionBatch
             The events.
-        partition : int
+        log : LogId
             Where they came from.
         """
         alerts: list[tuple[int, Alert]] = []
@@ -142,13 +142,13 @@ class AlertTracker:
                 routed[detector if detector in routed else _POLICY_OF_KIND[signal.kind]].append(signal)
         for name, policy in self._policies.items():
             for change in policy.update(routed[name], batch.ts):
-                alert = self._alert(name, change, batch, partition)
+                alert = self._alert(name, change, batch, log)
                 if alert is not None:
                     alerts.append((change.row, alert))
         alerts.sort(key=lambda pair: pair[0])
         return [alert for _, alert in alerts]
 
-    def _alert(self, policy: str, change: AlertChange, batch: _Batch, partition: int) -> Alert | None:
+    def _alert(self, policy: str, change: AlertChange, batch: _Batch, log: LogId) -> Alert | None:
         key = f"{policy}:{change.alert_key}"
         offset = int(batch.offsets[change.row])
         if change.state == "resolved":
@@ -159,7 +159,7 @@ class AlertTracker:
             return began.ended(change.ts, offset, severity=severity)
         signal = change.signal
         alert = Alert(
-            id=alert_id(self._stream, batch.source, signal.detector, signal.channel, partition, offset),
+            id=alert_id(self._stream, batch.source, signal.detector, signal.channel, log, offset),
             stream=self._stream,
             source=batch.source,
             kind=signal.kind,
@@ -170,8 +170,9 @@ class AlertTracker:
                 _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_RANK.index
             ),
             started_at=change.ts,
-            partition=partition,
+            partition=log.partition,
             offset=offset,
+            life=log.life,
             statistic=signal.statistic,
             threshold=signal.threshold,
             summary=self._describe(signal),

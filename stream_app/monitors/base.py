@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from stream_app.core.arrays import IntArray
-from stream_app.events import Alert, Reason
+from stream_app.events import ONLY_LOG, Alert, LogId, Reason
 
 __all__ = ["Delivery", "EventArrivals", "Monitor", "Outcome", "Refusal"]
 
@@ -61,8 +61,8 @@ class Monitor(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, events: Any, partition: int = 0) -> Sequence[Outcome]:
-        """Take a delivery."""
+    def take(self, events: Any, log: LogId = ONLY_LOG) -> Sequence[Outcome]:
+        """Take a delivery from a log."""
 
     def features_of(self, sources: Sequence[str]) -> Sequence[tuple[float, Mapping[str, float | None]]]:
         """Return of each source the time of its newest event, and its live features."""

@@ -202,7 +202,7 @@ class StreamAgent(ABC, Generic[P]):
         if REDIS in self._outages.away:
             # Without it nothing can be written, and what is kept in memory meanwhile would have no bound.
             await self._outages.retry_until_available(self._partitions.verify)
-        if batch.first > partition.next_offset:
+        if batch.first != partition.next_offset:
             await self._outages.retry_until_available(
                 lambda: self._partitions.check_gap(partition, batch.first)
             )

@@ -10,7 +10,7 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, AlertState, DeadLetter, Topics
+from stream_app.events import Alert, AlertState, DeadLetter, LogId, Topics
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.base import Outcome
 from stream_app.monitors.recency import Forgotten
@@ -108,7 +108,8 @@ class Effects:
             for alert in await self._reader.firing()
             if alert.stream == self._stream and alert.partition == partition.tp.partition
         ]
-        ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []))]
+        log = partition.fence.claim.log
+        ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []), log)]
         self._outbox.added(sum(await self._alerts.write(ends, partition.fence)))
         partition.forgotten.clear()
 
@@ -120,12 +121,15 @@ def has_no_effects(outcome: Outcome) -> bool:
     )
 
 
-def _end(alert: Alert, lives: Sequence[Forgotten]) -> list[Alert]:
+def _end(alert: Alert, lives: Sequence[Forgotten], log: LogId) -> list[Alert]:
     """Return the end of an alert if the life of its source in which it began is over; that is the first not before it."""
-    over = (life for life in lives if life.offset >= alert.offset)
+    # One from before the topic was made anew is before all of them.
+    over = (life for life in lives if alert.life != log.life or life.offset >= alert.offset)
     return [
         alert.ended(
-            max(life.until, alert.started_at), life.offset, context=alert.context | {"source_forgotten": 1.0}
+            max(life.until, alert.started_at),
+            life.offset if life.offset >= 0 else None,
+            context=alert.context | {"source_forgotten": 1.0},
         )
         for life in islice(over, 1)
     ]

@@ -13,6 +13,10 @@ REQUEST_SECONDS = 20.0
 """How long a request to Kafka may take; a connection that was cut off is noticed after that."""
 
 
+_METADATA_SECONDS = 20
+"""How old what is known of a topic may be; partitions that were added are noticed after that."""
+
+
 class NoTables(TableManager):
     """Starts at once; Faust's own sleeps for a second, in case tables are declared after the start."""
 
@@ -47,6 +51,7 @@ def make_app(settings: Settings, datadir: str) -> faust.App:
         broker_max_poll_interval=worker.max_poll_interval,
         consumer_group_instance_id=worker.instance,
         consumer_max_fetch_size=8_388_608,
+        consumer_metadata_max_age_ms=_METADATA_SECONDS * 1000,
         stream_buffer_maxsize=2,
         stream_wait_empty=True,
         topic_allow_declare=False,

@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from prometheus_client import Counter
+
 from stream_app.errors import FencedError, StateError
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import Partition
@@ -40,13 +42,24 @@ class LiveFeatures:
         Writes features to Redis.
     outages : Outages
         Retries while Redis is away.
+    passed_over : prometheus_client.Counter
+        Counts rows that were not written, because a later event had written.
     """
 
-    def __init__(self, topic: str, partitions: Partitions, writer: FeatureWriter, outages: Outages) -> None:
+    def __init__(
+        self,
+        topic: str,
+        partitions: Partitions,
+        writer: FeatureWriter,
+        outages: Outages,
+        *,
+        passed_over: Counter,
+    ) -> None:
         self._topic = topic
         self._partitions = partitions
         self._writer = writer
         self._outages = outages
+        self._passed_over = passed_over
         self._round: deque[tuple[Partition, Sequence[str]]] = deque()
         self._began = self._looked = time.monotonic() - _ROUND_SECONDS
         self._allowance = 0.0
@@ -122,7 +135,9 @@ class LiveFeatures:
             FeatureRow(source, wanted[source], event_ts, written, values)
             for source, (event_ts, values) in zip(known, partition.monitor.features_of(known), strict=True)
         ]
+        before = self._writer.passed_over
         await self._writer.write(rows, partition.fence)
+        self._passed_over.inc(self._writer.passed_over - before)
         for source, offset in wanted.items():
             if partition.waiting.get(source) == offset:
                 del partition.waiting[source]

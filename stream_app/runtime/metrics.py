@@ -70,6 +70,18 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.made_anew = Counter(
+            "streamgauge_topics_made_anew",
+            "Partitions that were read from their beginning, because their topic was made anew.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.features_passed_over = Counter(
+            "streamgauge_features_passed_over",
+            "Rows of live features that were not written, because a later event had written.",
+            ["stream"],
+            registry=self.registry,
+        )
         self.outbox = Gauge(
             "streamgauge_outbox_alerts",
             "Alerts and notices that are not on their topic yet.",

@@ -251,7 +251,7 @@ class Partition:
             sources = set(piece.sources)
             if self.snapshot is not None:
                 self.snapshot.secure(sources)
-            taken = self.monitor.take(piece, self.tp.partition)
+            taken = self.monitor.take(piece, self.fence.claim.log)
             for outcome in taken:
                 self.waiting |= outcome.counted
             outcomes += taken

@@ -1,5 +1,6 @@
 """Partitions this worker owns: claimed at assignment, stored by checkpoints, given up at revocation."""
 
+import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -8,9 +9,11 @@ from typing import Protocol, TypeAlias
 import structlog
 from faust.types import TP
 
-from stream_app.errors import FencedError, OldStateError, StateError
+from stream_app.errors import BrokerUnavailableError, FencedError, OldStateError, StateError
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.recency import Recency
+from stream_app.runtime.log_checks import check_log, continue_in, is_other_life, made_anew
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
@@ -27,10 +30,10 @@ _RESTORED_AT_ONCE = 200
 
 
 class LogRanges(Protocol):
-    """Where the logs of partitions begin and end."""
+    """What the logs of partitions hold."""
 
-    async def __call__(self, partitions: Collection[TP], /) -> Mapping[TP, tuple[int, int]]:
-        """Return for each the first offset that is kept and the one after the last."""
+    async def __call__(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
+        """Return for each the first offset that is kept, the one after the last, and the id of the topic."""
         ...
 
 
@@ -63,7 +66,7 @@ class Partitions:
     metrics : Metrics
         Counts checkpoints and forgotten sources.
     log_ranges : callable
-        Where the logs of partitions begin and end.
+        What the logs of partitions hold.
     limits : mapping of str to SourceLimits
         How many sources of a topic's partition are kept, and how long.
     max_state_bytes : int
@@ -106,6 +109,7 @@ class Partitions:
         self._openers = openers or {}
         self._owned: dict[TP, OwnedPartition] = {}
         self._last: dict[str, tuple[float, float]] = {}
+        self._made_anew: set[str] = set()
         self.seconds = 0.0
         """Time that deliveries took so far, over all partitions; added up by those who take them."""
 
@@ -128,11 +132,10 @@ class Partitions:
         # claims: until then an earlier owner may store a position behind an end that was asked for before.
         ranges = await self._log_ranges(partitions) if partitions else {}
         for tp, claim in claims.items():
-            begin, end = ranges[tp]
-            if claim.next_offset is not None:
-                _check_log(tp, begin, end, claim.next_offset)
+            log = ranges[tp]
+            current = await continue_in(log, claim, self._checkpoints, self._metrics)
             opener = self._openers.get(tp.topic, self._open)
-            partition = self._owned[tp] = await opener(tp, claim, begin)
+            partition = self._owned[tp] = await opener(tp, current, log.begin)
             _log.info(
                 "partition claimed",
                 topic=tp.topic,
@@ -197,11 +200,36 @@ class Partitions:
         Raises
         ------
         StateError
-            If the log was cut off before we read it.
+            If the log was cut off before we read it, or is another one.
         """
-        if first > partition.next_offset and partition.stored is not None:
+        if first < partition.next_offset or partition.stored is not None:
             ranges = await self._log_ranges([partition.tp])
-            _check_log(partition.tp, *ranges[partition.tp], partition.next_offset)
+            check_log(ranges[partition.tp], partition.fence.claim, partition.next_offset)
+
+    def note_lives(self, lives: Mapping[str, str]) -> None:
+        """Take the ids that topics have now, where they are known.
+
+        Raises
+        ------
+        StateError
+            If a topic is another one than that which is read; from then on nothing is stored of it.
+        """
+        for partition in self.all():
+            claim = partition.fence.claim
+            if is_other_life(claim, lives.get(claim.topic, "")):
+                self._made_anew.add(claim.topic)
+                raise made_anew(claim)
+
+    async def _check_life(self, topic: str) -> None:
+        """See that a topic with something to store is the one that was read."""
+        changed = [
+            partition.tp for partition in self.all() if partition.tp.topic == topic and partition.changed
+        ]
+        if changed:
+            # Where Kafka is away nothing came from another log either.
+            with contextlib.suppress(BrokerUnavailableError):
+                ranges = await self._log_ranges(changed[:1])
+                self.note_lives({topic: ranges[changed[0]].life})
 
     async def restore(self, partition: Partition, sources: Iterable[str]) -> None:
         """Read the stored states of sources that are not in memory.
@@ -285,10 +313,11 @@ class Partitions:
         FencedError
             Another worker owns a partition now.
         StateError
-            The store lost its last writes.
+            The store lost its last writes, or the topic is another one than that which was read.
         StoreError
             Redis cannot be reached or refuses; trying again is safe.
         """
+        await self._check_life(topic)
         begin, others = time.monotonic(), self.seconds
         for partition in self.all():
             if partition.tp.topic == topic:
@@ -348,7 +377,7 @@ class Partitions:
         """Give partitions up, after a last checkpoint if `store` is set; see `checkpoint`."""
         for tp in partitions:
             partition = self._owned.get(tp)
-            if partition is not None and store:
+            if partition is not None and store and tp.topic not in self._made_anew:
                 async with partition.lock:
                     # Whoever failed with a delivery while this waited has given the partition up: its monitor may know more
                     # than was written.
@@ -357,18 +386,3 @@ class Partitions:
                         await self._begin(partition, prepare)
                         await self._write(partition)
             self._owned.pop(tp, None)
-
-
-def _check_log(tp: TP, begin: int, end: int, position: int) -> None:
-    name = f"{tp.topic}/{tp.partition}"
-    if begin > position:
-        raise StateError(
-            f"{name}: the log begins at {begin}, after the stored position {position}: "
-            f"{begin - position} events are gone unprocessed. "
-            "Lengthen the topic's retention; to go on without them, use another worker.group"
-        )
-    if end < position:
-        raise StateError(
-            f"{name}: the log ends at {end}, before the stored position {position}: "
-            "the topic was made anew. To begin afresh, use another worker.group"
-        )

@@ -122,7 +122,7 @@ class SessionPartition:
 
     def take(self, arrivals: SessionArrivals) -> list[Refusal]:
         """Take events, and return those that were refused for the first time."""
-        taken = self.monitor.take(arrivals, self.tp.partition, self._taken)
+        taken = self.monitor.take(arrivals, self.fence.claim.log, self._taken)
         self.dirty.add(_COVERAGE)
         if arrivals.rows and self._sizes.due():
             self._sizes.add(self.monitor.size_of(arrivals.rows[-1].entity))

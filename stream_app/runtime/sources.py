@@ -123,7 +123,13 @@ class SourceAgent(StreamAgent[Partition]):
         super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
         self._effects = effects
         self._decode = decode
-        self._features = LiveFeatures(topic, partitions, features, outages)
+        self._features = LiveFeatures(
+            topic,
+            partitions,
+            features,
+            outages,
+            passed_over=self._metrics.features_passed_over.labels(stream),
+        )
 
     async def _take(self, partition: Partition, records: list[Any]) -> tuple[int, list[bool]]:
         begin = time.perf_counter()

@@ -68,6 +68,8 @@ class Watchdog:
     verify : callable
         Asks Redis whether what is stored is still ours; raises `StoreUnavailableError` when it does not answer, and
         anything else when the worker must stop.
+    note_lives : callable
+        Takes the ids of topics; raises where one is not what it was.
     rebalance_timeout : float
         Seconds that a rebalance may take.
     clock : callable
@@ -82,6 +84,7 @@ class Watchdog:
         subject: Subject,
         *,
         verify: Callable[[], Awaitable[Any]],
+        note_lives: Callable[[Mapping[str, str]], None],
         outages: Outages,
         rebalance_timeout: float,
         clock: Callable[[], float] = monotonic,
@@ -91,6 +94,7 @@ class Watchdog:
         self._offsets = offsets
         self._subject = subject
         self._verify = verify
+        self._note_lives = note_lives
         self._outages = outages
         self._patience = 2 * rebalance_timeout + _STUCK_SECONDS
         self._missing = 0
@@ -134,13 +138,14 @@ class Watchdog:
     async def _look_at_kafka(self) -> None:
         progress = {tp: offset for tp, offset, _ in self._subject.progress()}
         try:
-            missing, ends = await self._offsets.ends(self._topics, progress)
+            missing, ends, lives = await self._offsets.ends(self._topics, progress)
         except (KafkaError, OSError, TimeoutError) as error:
             self._outages.mark_down(KAFKA, str(error) or "no answer in time")
             self._answering_since = self._clock()
             return
         self._outages.mark_up(KAFKA)
         self._subject.note_ends(ends)
+        self._note_lives(lives)
         # Once is not enough: brokers that are starting do not know all their topics yet.
         self._missing = self._missing + 1 if missing else 0
         if self._missing >= _MISSING_LOOKS:
@@ -148,7 +153,7 @@ class Watchdog:
             raise BrokerError(
                 f"the topic {', '.join(sorted(missing))} is gone"
                 + (
-                    "; what was in it and not processed is lost. Make it anew and begin afresh with another worker.group"
+                    "; what was in it and not processed is lost. Make it anew, and the worker goes on from its beginning"
                     if lost
                     else "; make it anew, or start the worker again with worker.create_topics = true. Nothing is lost"
                 )

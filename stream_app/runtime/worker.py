@@ -353,6 +353,7 @@ class Worker:
             offsets,
             reading,
             verify=partitions.verify,
+            note_lives=partitions.note_lives,
             outages=outages,
             rebalance_timeout=self.settings.worker.session_timeout,
         )

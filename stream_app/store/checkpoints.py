@@ -8,7 +8,7 @@ does not know yet (see `fence`). A checkpoint is written only on top of the posi
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 from stream_app.errors import StateError
@@ -31,7 +31,7 @@ class LastSeen(NamedTuple):
     Parameters
     ----------
     offset : int
-        Of its last event.
+        Of its last event; negative if that came before the topic was made anew.
     clock : float
         The log's own time then, in epoch seconds.
     features_wait : bool
@@ -111,6 +111,7 @@ class CheckpointStore:
         self._claim = store.function("claim")
         self._stage = store.function("stage")
         self._write = store.function("checkpoint")
+        self._begin_life = store.function("begin_life")
 
     async def claim(self, topic: str, partition: int, *, generation: int | None = None) -> Claim:
         """Take a partition over from whoever had it.
@@ -132,10 +133,54 @@ class CheckpointStore:
         key = self._store.keys.offsets(self._group, topic, partition)
         owner = secrets.token_hex(16)
         async with self._store.errors(f"claiming {topic}/{partition}"):
-            epoch, stored = await self._claim(
+            epoch, stored, life = await self._claim(
                 keys=[key], args=[owner, "" if generation is None else generation]
             )
-        return Claim(self._group, topic, partition, int(epoch), owner, _number(stored, key, "next"))
+        return Claim(
+            self._group,
+            topic,
+            partition,
+            int(epoch),
+            owner,
+            _number(stored, key, "next"),
+            (life or b"").decode(errors="replace"),
+        )
+
+    async def begin_life(self, claim: Claim, life: str, first: int) -> Claim:
+        """Go on in a topic that was made anew, with the states that are stored; doing it twice is the same as once.
+
+        Parameters
+        ----------
+        claim : Claim
+            Of a partition of the topic before it.
+        life : str
+            Id of the topic now.
+        first : int
+            Where its log begins.
+
+        Returns
+        -------
+        Claim
+            The same claim, of the new log.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        StoreError
+            Redis cannot be reached or refuses the write.
+        """
+        keys = self._store.keys
+        async with self._store.errors(f"beginning {claim.where} anew"):
+            verdict, found = await self._begin_life(
+                keys=[keys.offsets(*claim.parts), keys.seen(*claim.parts)],
+                args=[*claim.arguments(), life, first],
+            )
+        if verdict < 0:
+            refuse(claim, verdict, found, place=self._store.place)
+        return replace(claim, next_offset=first, life=life)
 
     async def check(self, fences: Sequence[Fence]) -> None:
         """See in one round trip that claims still stand, and that what was written is there.
@@ -259,6 +304,7 @@ class CheckpointStore:
                 return int(verdict), int(found)
         arguments: list[str | bytes | int] = [
             *claim.arguments(checkpoint.writes),
+            claim.life,
             "" if checkpoint.base is None else checkpoint.base,
             checkpoint.next_offset,
             len(early),

@@ -72,7 +72,7 @@ class StoredLog(NamedTuple):
     written_ts : float
         When it was written, in epoch seconds.
     partition, offset : int
-        Where the last event in it stands.
+        Where the last event in it stands; for the partition see `LogId.number`.
     log : bytes
         For `EntityLog.decode`.
     """

@@ -1,19 +1,30 @@
-"""Live features in Redis: one hash an entity, overwritten only by later events."""
+"""Live features in Redis: one hash an entity, overwritten only by later events.
+
+What is later offsets say within one partition, and the events' times across partitions. A topic that was made anew is later
+than the one before it.
+"""
 
 import logging
+import math
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from stream_app.errors import StateError
-from stream_app.events import MAX_INSTANT
+from stream_app.events import MAX_INSTANT, LogId
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
 
 __all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "sound_entities"]
 
 _log = logging.getLogger(__name__)
+
+_WRITTEN, _LATER = 1, 2
+"""Verdicts of the script, beside refusals; 0 is that the same event has written already."""
+
+_WARNING_SECONDS = 60.0
 
 _ENTITIES = 100_000
 """Entities of a view that are listed, those with the newest events."""
@@ -28,7 +39,7 @@ class FeatureRow:
     entity : str
         Name of the entity.
     offset : int
-        Offset of the newest event in them; a row with an older one never overwrites.
+        Offset of the newest event in them.
     event_ts, written_ts : float
         Time of that event, and of the writing, in epoch seconds.
     values : dict of str to float or None
@@ -63,6 +74,9 @@ class FeatureWriter:
         self._version = version
         self._ttl = max(1, int(ttl))
         self._write = store.function("write_features")
+        self._warned = -math.inf
+        self.passed_over = 0
+        """Rows that were not written, because a later event had written already."""
 
     async def write(self, rows: Sequence[FeatureRow], fence: Fence | None = None) -> int:
         """Write rows in one round trip.
@@ -95,10 +109,11 @@ class FeatureWriter:
         owned: list[str] = []
         if fence is not None:
             owned = [keys.offsets(*fence.claim.parts)]
+        log = LogId() if fence is None else fence.claim.log
         async with self._store.errors("writing features"), fenced_pipeline(self._store, fence) as pipe:
             for row in rows:
                 fields: list[str | float | int] = [
-                    *pipe.owner, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
+                    *pipe.owner, log.life, log.partition, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
                     "_event_ts", row.event_ts, "_written_ts", row.written_ts,
                 ]  # fmt: skip
                 pairs: list[str | bytes] = [""] * (2 * len(row.values))
@@ -109,7 +124,22 @@ class FeatureWriter:
                     args=fields + pairs,
                     client=pipe.client,
                 )
-            return sum(await pipe.execute())
+            verdicts = await pipe.execute()
+        self._tell([row for row, verdict in zip(rows, verdicts, strict=True) if verdict == _LATER], log)
+        return verdicts.count(_WRITTEN)
+
+    def _tell(self, kept: Sequence[FeatureRow], log: LogId) -> None:
+        self.passed_over += len(kept)
+        if kept and time.monotonic() >= self._warned + _WARNING_SECONDS:
+            self._warned = time.monotonic()
+            _log.warning(
+                "features of %s are not written: those stored are of later events than offset %d of partition %d, as of another "
+                "worker.group; %d rows so far",
+                f"{self._view}/{kept[0].entity[:80]}",
+                kept[0].offset,
+                log.partition,
+                self.passed_over,
+            )
 
 
 def _texts(values: Collection[float | None]) -> list[bytes]:
@@ -173,7 +203,11 @@ def _parse_row(entity: str, found: Mapping[bytes, bytes]) -> FeatureRow:
         offset=int(fields.pop("_offset")),
         event_ts=float(fields.pop("_event_ts")),
         written_ts=float(fields.pop("_written_ts")),
-        values={name: float(value) if value else None for name, value in fields.items()},
+        values={
+            name: float(value) if value else None
+            for name, value in fields.items()
+            if name not in ("_life", "_partition")
+        },
     )
     for ts in (row.event_ts, row.written_ts):
         if not 0 <= ts < MAX_INSTANT:

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from redis.exceptions import ResponseError
 
 from stream_app.errors import FencedError, StateError
+from stream_app.events import LogId
 from stream_app.store.connection import Store
 from stream_app.store.functions import is_missing, load
 
@@ -42,6 +43,8 @@ class Claim:
         A random token, which no other claim has.
     next_offset : int or None
         The first offset that has not been processed; None if none ever was.
+    life : str
+        Id of the topic whose offsets these are, see `LogId`; empty where it has none.
     """
 
     group: str
@@ -50,6 +53,12 @@ class Claim:
     epoch: int
     owner: str
     next_offset: int | None
+    life: str = ""
+
+    @property
+    def log(self) -> LogId:
+        """The log that its offsets count in."""
+        return LogId(self.partition, self.life)
 
     @property
     def where(self) -> str:

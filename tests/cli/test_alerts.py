@@ -8,7 +8,7 @@ import time
 import pytest
 
 from stream_app.embedded import free_port
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.settings import load_settings
 from stream_app.store import AlertWriter, connect
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 def alert(offset, state=AlertState.FIRING, **changes):
     source = changes.get("source", "pump-1")
     fields = {
-        "id": alert_id("pumps", source, "drift.level", "flow", 0, offset),
+        "id": alert_id("pumps", source, "drift.level", "flow", LogId(0), offset),
         "stream": "pumps",
         "source": source,
         "kind": "drift",

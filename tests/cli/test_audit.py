@@ -8,7 +8,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from stream_app.events import AuditRecord, RetrainingTrigger, Topics, TriggerReason
+from stream_app.events import AuditRecord, LogId, RetrainingTrigger, Topics, TriggerReason
 from stream_app.kafka import client_options, ensure_topics, start_producer
 from stream_app.kafka.audit import append_audit
 from stream_app.kafka.publishing import OutRecord, event_record, publish
@@ -22,7 +22,7 @@ def trigger(offset, kind="psi", source="digits"):
     return RetrainingTrigger.of(
         "models",
         source,
-        partition=0,
+        log=LogId(0),
         offset=offset,
         ts=1_700_000_000.0 + offset,
         version="v1",
@@ -32,10 +32,10 @@ def trigger(offset, kind="psi", source="digits"):
 
 TRIGGERS = (trigger(1), trigger(2, "samples", "[red]\x1b[2J"), trigger(3, "concept"))
 RECORDS = (
-    AuditRecord.version_seen("models", "digits", "v1", ts=1_700_000_000.0, partition=0, offset=0),
+    AuditRecord.version_seen("models", "digits", "v1", ts=1_700_000_000.0, log=LogId(0), offset=0),
     *map(AuditRecord.triggered, TRIGGERS),
     AuditRecord.version_seen(
-        "models", "digits", "v2", ts=1_700_000_009.0, partition=0, offset=9, before="v1"
+        "models", "digits", "v2", ts=1_700_000_009.0, log=LogId(0), offset=9, before="v1"
     ),
 )
 

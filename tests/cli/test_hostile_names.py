@@ -14,6 +14,7 @@ from stream_app.events import (
     AlertState,
     AuditRecord,
     DeadLetter,
+    LogId,
     Reason,
     RetrainingTrigger,
     Severity,
@@ -32,7 +33,7 @@ HOSTILE = "pump\x1b[2J\x9b31m\u202e\u2028\x7f\nforged"
 SHOWN = r"pump\u001b[2J\u009b31m\u202e\u2028\u007f\nforged"
 START = 1_700_000_000.0
 ALERT = Alert(
-    id=alert_id("pumps", HOSTILE, "drift.level", HOSTILE, 0, 1),
+    id=alert_id("pumps", HOSTILE, "drift.level", HOSTILE, LogId(), 1),
     stream="pumps",
     source=HOSTILE,
     kind="drift",
@@ -50,7 +51,7 @@ ALERT = Alert(
     context={"mean_before": 124.6},
 )
 TRIGGER = RetrainingTrigger.of(
-    "models", HOSTILE, partition=0, offset=1, ts=START, version=HOSTILE,
+    "models", HOSTILE, log=LogId(), offset=1, ts=START, version=HOSTILE,
     reasons=(TriggerReason(kind="psi", since=5.0, statistic=0.3, threshold=0.2, summary=HOSTILE),),
 )  # fmt: skip
 LETTER = DeadLetter(HOSTILE, 0, 1, HOSTILE.encode(), HOSTILE.encode(), 0, Reason.SCHEMA, HOSTILE)

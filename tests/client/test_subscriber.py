@@ -13,7 +13,7 @@ from conftest import eventually
 from stream_app.client import AlertSubscriber
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import BrokerError, SettingsError
-from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, Topics, alert_id
 from stream_app.kafka import ensure_topics, start_producer
 from stream_app.settings import KafkaSettings
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 def alert(number, kind="drift", state=AlertState.FIRING):
     return Alert(
-        id=alert_id("pumps", "pump-1", "drift.level", "flow", 0, number), stream="pumps", source="pump-1",
+        id=alert_id("pumps", "pump-1", "drift.level", "flow", LogId(0), number), stream="pumps", source="pump-1",
         kind=kind, detector="drift.level", channel="flow", state=state, severity=Severity.WARNING,
         started_at=1000.0 + number, partition=0, offset=number, statistic=2.0, threshold=1.0, summary="drift",
     )  # fmt: skip

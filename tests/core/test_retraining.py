@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Evidence, RetrainingConfig, RetrainingPolicy, Trigger
 from stream_app.errors import DataError, SettingsError, StateError
-from stream_app.events import RetrainingTrigger, TriggerReason
+from stream_app.events import LogId, RetrainingTrigger, TriggerReason
 from stream_app.store.packing import pack_state, unpack_state
 
 FEATURES = ("ink", "edges", "pc1", "noise", "range")
@@ -139,7 +139,7 @@ def test_each_reason_has_its_figures() -> None:
     ]
     reasons = tuple(TriggerReason(**asdict(reason)) for reason in trigger.reasons)
     wired = RetrainingTrigger.of(
-        "m", "digits", partition=0, offset=3, ts=5.0, version="v3", reasons=reasons, samples=trigger.samples
+        "m", "digits", log=LogId(0), offset=3, ts=5.0, version="v3", reasons=reasons, samples=trigger.samples
     )
     assert "1,200 new labelled samples" in wired.summary
 

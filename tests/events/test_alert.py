@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=6)
-identities = st.tuples(text, text, text, text, st.integers(0, 9), st.integers(0, 2**40))
+identities = st.tuples(
+    text, text, text, text, st.builds(LogId, st.integers(0, 9), text), st.integers(0, 2**40)
+)
 
 
 def alert(**changes):
     fields = {
-        "id": alert_id("sensors", "pump/1", "adwin", "flow", 2, 41),
+        "id": alert_id("sensors", "pump/1", "adwin", "flow", LogId(2), 41),
         "stream": "sensors",
         "source": "pump/1",
         "kind": "drift",
@@ -40,7 +42,7 @@ def alert(**changes):
 
 def test_an_id_is_the_same_in_every_release():
     # Alerts of an earlier release are still in Redis when a new one processes their events again.
-    assert alert_id("sensors", "pump-1", "adwin", "flow", 0, 41) == "9d688eb9947770ac95d50cf2c48b55f7"
+    assert alert_id("sensors", "pump-1", "adwin", "flow", LogId(0), 41) == "9d688eb9947770ac95d50cf2c48b55f7"
 
 
 @given(identities, identities)
@@ -50,8 +52,8 @@ def test_ids_are_equal_only_for_equal_identities(one, other):
 
 @pytest.mark.parametrize("separator", [":", "/", "|", ",", "\x00", "-", " "])
 def test_names_with_separators_do_not_collide(separator):
-    first = alert_id(f"a{separator}b", "c", "d", "e", 1, 2)
-    second = alert_id("a", f"b{separator}c", "d", "e", 1, 2)
+    first = alert_id(f"a{separator}b", "c", "d", "e", LogId(1), 2)
+    second = alert_id("a", f"b{separator}c", "d", "e", LogId(1), 2)
     assert first != second
     assert re.fullmatch(r"[0-9a-f]{32}", first)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from stream_app.events import LogId
 from stream_app.events.alert import Alert, AlertState, Severity, alert_id
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
@@ -29,7 +30,7 @@ def triggers(draw: st.DrawFn) -> RetrainingTrigger:
     return RetrainingTrigger.of(
         draw(NAMES),
         draw(NAMES),
-        partition=draw(st.integers(0, 99)),
+        log=draw(st.builds(LogId, st.integers(0, 99), NAMES)),
         offset=draw(OFFSETS),
         ts=draw(st.floats(0, 4e9)),
         version=draw(NAMES),
@@ -40,7 +41,7 @@ def triggers(draw: st.DrawFn) -> RetrainingTrigger:
 
 def alert() -> Alert:
     return Alert(
-        id=alert_id("models", "digits", "accuracy", "*", 0, 7),
+        id=alert_id("models", "digits", "accuracy", "*", LogId(0), 7),
         stream="models",
         source="digits",
         kind="performance",
@@ -70,7 +71,7 @@ def test_triggers_and_their_audit_records_come_back_as_they_were(trigger: Retrai
 def test_a_trigger_is_a_cloudevent() -> None:
     reason = TriggerReason(kind=TriggerKind.PSI, since=1.0, statistic=0.3, threshold=0.2, summary="PSI 0.3")
     trigger = RetrainingTrigger.of(
-        "models", "digits", partition=0, offset=1, ts=0.5, version="", reasons=(reason,)
+        "models", "digits", log=LogId(0), offset=1, ts=0.5, version="", reasons=(reason,)
     )
     event = trigger.to_cloudevent()
     assert (event["specversion"], event["source"], event["subject"], event["time"]) == (
@@ -84,14 +85,23 @@ def test_a_trigger_is_a_cloudevent() -> None:
 
 def test_a_trigger_without_a_reason_is_refused() -> None:
     with pytest.raises(ValidationError, match="reasons"):
-        RetrainingTrigger.of("m", "d", partition=0, offset=1, ts=0.0, version="", reasons=())
+        RetrainingTrigger.of("m", "d", log=LogId(0), offset=1, ts=0.0, version="", reasons=())
 
 
 def test_ids_tell_events_apart_and_know_the_same_one_again() -> None:
-    assert trigger_id("a", "b", 0, 1) == trigger_id("a", "b", 0, 1)
-    assert len({trigger_id("a", "b", 0, 1), trigger_id("ab", "", 0, 1), trigger_id("a", "b", 1, 0)}) == 3
+    assert trigger_id("a", "b", LogId(0), 1) == trigger_id("a", "b", LogId(0), 1)
+    assert (
+        len(
+            {
+                trigger_id("a", "b", LogId(0), 1),
+                trigger_id("ab", "", LogId(0), 1),
+                trigger_id("a", "b", LogId(1), 0),
+            }
+        )
+        == 3
+    )
     seen = [
-        AuditRecord.version_seen("m", "d", version, ts=0.0, partition=0, offset=offset).id
+        AuditRecord.version_seen("m", "d", version, ts=0.0, log=LogId(0), offset=offset).id
         for version, offset in (("v1", 1), ("v1", 1), ("v2", 1), ("v1", 2))
     ]
     assert len(set(seen)) == 3

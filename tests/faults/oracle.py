@@ -9,12 +9,14 @@ import msgspec
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
 from faults.log import read_topics, scan
+from logs import life_of
 
 from stream_app.errors import StateError
 from stream_app.events import (
     Alert,
     AlertState,
     DeadLetter,
+    LogId,
     Readings,
     Reason,
     Rejected,
@@ -77,11 +79,12 @@ async def expected(
     """Run over the log of a topic, each partition in its order; to its end, or to the offsets given."""
     ((name, stream),) = settings.streams.items()
     truth = Truth()
+    life = await life_of(settings.kafka, topic)
     runs: dict[int, _Run] = {}
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
             truth.monitors[partition] = SensorMonitor(stream, name=name)
-            runs[partition] = _Run(truth, truth.monitors[partition], partition)
+            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, life))
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
     for run in runs.values():
@@ -92,10 +95,11 @@ async def expected(
 class _Run:
     """The run over one partition: source by source, each event decoded on its own, as no worker does it."""
 
-    def __init__(self, truth: Truth, monitor: SensorMonitor, partition: int) -> None:
+    def __init__(self, truth: Truth, monitor: SensorMonitor, log: LogId) -> None:
         self._truth = truth
         self._monitor = monitor
-        self._partition = partition
+        self._log = log
+        self._partition = log.partition
         self._waiting: dict[str, list[tuple[SensorRow, int, float]]] = {}
 
     def take(self, records: Sequence[Any]) -> None:
@@ -123,7 +127,7 @@ class _Run:
     def _update(self, source: str) -> None:
         truth = self._truth
         rows, offsets, record_ts = zip(*self._waiting.pop(source), strict=True)
-        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._partition)
+        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._log)
         truth.alerts += outcome.alerts
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1

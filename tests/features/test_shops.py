@@ -81,7 +81,7 @@ def test_served_and_trained_equal_brute_force(shop):
 
     def run(first, last):
         for at in range(first, last, step):
-            outcome = monitor.update(arrivals(rows[at : min(at + step, last)], at), 0)
+            outcome = monitor.update(arrivals(rows[at : min(at + step, last)], at))
             assert outcome.refusals == []
             stored.update({change.entity: change.log for change in outcome.changes})
 
@@ -94,7 +94,7 @@ def test_served_and_trained_equal_brute_force(shop):
     run(0, len(rows))
     assert stored == before
     # Sent a second time by the producer, each event is too late by now or has an id that is known.
-    sent_again = monitor.update(arrivals(rows, len(rows)), 0)
+    sent_again = monitor.update(arrivals(rows, len(rows)))
     assert len(sent_again.refusals) == len(rows)
     stored.update({change.entity: change.log for change in sent_again.changes})
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sensor_runs import packed, run
 
-from stream_app.events import AlertState, Readings, SensorRow
+from stream_app.events import AlertState, LogId, Readings, SensorRow
 from stream_app.monitors.sensors import EventScores, SensorMonitor
 from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.testing import readings, run_monitor
@@ -125,7 +125,7 @@ def test_partitions_tell_their_alerts_apart():
     ids = set()
     for partition in (0, 1):
         monitor = SensorMonitor(LEARNED)
-        alerts = monitor.update(Readings.of(STREAMS["learned"][1]), partition).alerts
+        alerts = monitor.update(Readings.of(STREAMS["learned"][1]), LogId(partition)).alerts
         assert {alert.partition for alert in alerts} == {partition}
         ids |= {alert.id for alert in alerts}
     assert len(ids) == 2 * len({alert.id for alert in alerts})

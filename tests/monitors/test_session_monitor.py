@@ -78,7 +78,7 @@ def test_kills_and_batches_change_nothing(options, rows, steps, after):
     for size, then in [*steps, (len(rows), "go on"), (len(rows), "go on")]:
         batch = rows[at : at + size]
         store.load(monitor, batch, views)
-        store.write(monitor.update(of(batch, first=at), 0).changes)
+        store.write(monitor.update(of(batch, first=at)).changes)
         at += len(batch)
         if then == "checkpoint":
             store.position = at
@@ -88,9 +88,9 @@ def test_kills_and_batches_change_nothing(options, rows, steps, after):
             monitor.forget(monitor.entities())
     whole = SessionMonitor(config)
     if at < len(rows):
-        whole.update(of(rows[:at]), 0)
+        whole.update(of(rows[:at]))
     else:
-        whole.update(of(rows), 0)
+        whole.update(of(rows))
     for entity in whole.entities():
         kept = {
             view.key: store.logs[entity, view.key][0] for view in views if (entity, view.key) in store.logs
@@ -120,7 +120,7 @@ def test_refusals_say_what_was_wrong():
         SessionRow("a", 101.0, values={"amount": 1001.0}),
         SessionRow("b", 1.0, values={"amount": 0.0, "other": None}),
     ]
-    outcome = monitor.update(SessionArrivals(rows, list(range(7)), [100.0] * 7), 0)
+    outcome = monitor.update(SessionArrivals(rows, list(range(7)), [100.0] * 7))
     assert [(refusal.offset, refusal.reason, refusal.message) for refusal in outcome.refusals] == [
         (1, Reason.DUPLICATE, "an event with the id '1' came before"),
         (2, Reason.LATE, "ts 94.0 is 6.000 s older than the newest of this entity"),
@@ -133,28 +133,28 @@ def test_refusals_say_what_was_wrong():
         (None, (0, 2), 100.0),
         (None, (0, 6), 1.0),
     ]
-    again = monitor.update(SessionArrivals(rows[:1], [0], [100.0]), 0)
+    again = monitor.update(SessionArrivals(rows[:1], [0], [100.0]))
     assert (again.changes, again.refusals, again.repeated) == ([], [], 1)
 
 
 def test_an_event_that_one_view_takes_is_not_refused():
     views = FeatureView("v", COUNT, lateness=5.0), FeatureView("v", COUNT, version=2, lateness=50.0)
     monitor = SessionMonitor(config_of(*views))
-    outcome = monitor.update(of([SessionRow("a", 100.0), SessionRow("a", 80.0)]), 0)
+    outcome = monitor.update(of([SessionRow("a", 100.0), SessionRow("a", 80.0)]))
     assert (outcome.refusals, outcome.partly) == ([], 1)
     assert [len(monitor.log("a", view.key)) for view in views] == [1, 2]
 
 
 def test_a_topic_made_anew_under_old_logs_is_noticed():
     monitor = SessionMonitor(config_of())
-    monitor.update(of([SessionRow("a", 100.0)], first=50), 0)
+    monitor.update(of([SessionRow("a", 100.0)], first=50))
     with pytest.raises(StateError, match="offset 3 of partition 0 was passed before"):
-        monitor.update(of([SessionRow("a", 101.0)], first=3), 0)
+        monitor.update(of([SessionRow("a", 101.0)], first=3))
 
 
 def test_a_changed_definition_does_not_read_old_logs():
     monitor = SessionMonitor(config_of())
-    monitor.update(of([SessionRow("a", 100.0)]), 0)
+    monitor.update(of([SessionRow("a", 100.0)]))
     other = SessionMonitor(config_of(FeatureView("v", COUNT, lateness=6.0)))
     with pytest.raises(StateError, match="a changed definition needs a new version"):
         other.restore("a", monitor.state("a"))
@@ -191,7 +191,7 @@ def test_views_must_fit_their_stream(make, message):
 def test_logs_stay_short():
     monitor = SessionMonitor(config_of())
     for i in range(100):
-        outcome = monitor.update(of([SessionRow("a", 10.0 * i + j) for j in range(10)], first=10 * i), 0)
+        outcome = monitor.update(of([SessionRow("a", 10.0 * i + j) for j in range(10)], first=10 * i))
     assert len(monitor.log("a", "v:v1")) == 16  # 10 s of the window, 5 s of lateness, both borders
     assert len(outcome.changes[0].log) < 1000
 
@@ -201,6 +201,6 @@ def test_several_deliveries_give_each_log_once():
     one, other = SessionMonitor(config_of()), SessionMonitor(config_of())
     taken = None
     for i, row in enumerate(rows):
-        taken = one.take(of([row], first=i), 0, taken)
-    assert one.outcome(taken) == other.update(of(rows), 0)
+        taken = one.take(of([row], first=i), taken=taken)
+    assert one.outcome(taken) == other.update(of(rows))
     assert len(one.outcome(taken).changes) == 1

@@ -14,9 +14,10 @@ import msgspec
 import numpy as np
 import pytest
 from conftest import eventually
+from logs import life_of
 
 from producers.water_loop import Fault, WaterLoop, simulate
-from stream_app.events import Alert, Topics, decode_prediction, decode_reading
+from stream_app.events import Alert, LogId, Topics, decode_prediction, decode_reading
 from stream_app.events.audit import AuditRecord
 from stream_app.events.readings import Readings
 from stream_app.events.trigger import RetrainingTrigger
@@ -101,7 +102,7 @@ PREDICTIONS = Case(
 )
 
 
-def oracle(case, log):
+def oracle(case, log, life):
     """What one uninterrupted run over the log gives."""
     monitors = [case.monitor() for _ in range(PARTITIONS)]
     outcomes = []
@@ -109,7 +110,7 @@ def oracle(case, log):
         for offset, (value, record_ts) in enumerate(records):
             row = case.decode(value)
             arrivals = case.arrivals([row], [offset], [record_ts])
-            outcomes += monitors[partition].take(arrivals, partition)
+            outcomes += monitors[partition].take(arrivals, LogId(partition, life))
     return monitors, outcomes
 
 
@@ -172,7 +173,7 @@ async def test_kill_at_random_instants_changes_nothing(
         kills += 1
     assert kills >= PIECES
 
-    monitors, expected = oracle(case, log)
+    monitors, expected = oracle(case, log, await life_of(settings.kafka, topic))
     await check(case.kind, settings, store, topic, monitors, expected)
     if case is PREDICTIONS:
         await check_notices(settings, store, read_topic, expected)

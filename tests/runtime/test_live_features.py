@@ -8,6 +8,7 @@ from faust.types import TP
 
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
 from stream_app.runtime.metrics import Metrics
@@ -25,7 +26,7 @@ MANY = 3 * AT_ONCE
 
 async def claimed(store, **options):
     async def whole_log(partitions):
-        return dict.fromkeys(partitions, (0, 10**9))
+        return dict.fromkeys(partitions, LogRange(0, 10**9))
 
     partitions = Partitions(
         CheckpointStore(store, "g"),
@@ -41,7 +42,13 @@ async def claimed(store, **options):
 
 def features_of(store, partitions):
     outages = Outages(lambda: False, Metrics())
-    return LiveFeatures(TOPIC, partitions, FeatureWriter(store, "sensors"), outages)
+    return LiveFeatures(
+        TOPIC,
+        partitions,
+        FeatureWriter(store, "sensors"),
+        outages,
+        passed_over=Metrics().features_passed_over.labels("s"),
+    )
 
 
 def deliver(partitions, *, begin=0, sources=MANY):

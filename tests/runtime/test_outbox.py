@@ -9,7 +9,7 @@ from conftest import eventually
 
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import BrokerError, BrokerUnavailableError, FencedError
-from stream_app.events import Alert, AlertState, Severity, Topics, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, Topics, alert_id
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerReason
 from stream_app.kafka import ensure_topics, start_producer
@@ -25,7 +25,7 @@ TOPIC = "sensor.readings"
 
 def alert(offset, state=AlertState.FIRING, kind="drift"):
     return Alert(
-        id=alert_id("sensors", "pump", "adwin", "flow", 0, offset),
+        id=alert_id("sensors", "pump", "adwin", "flow", LogId(0), offset),
         stream="sensors",
         source="pump",
         kind=kind,
@@ -209,7 +209,7 @@ async def test_notices_go_to_their_own_topics_between_the_alerts(owner, topics, 
     worker = await owner().claim()
     reason = TriggerReason(kind="psi", since=1.0, statistic=0.3, threshold=0.2, summary="ink: PSI 0.3")
     trigger = RetrainingTrigger.of(
-        "models", "digits", partition=0, offset=2, ts=5.0, version="v1", reasons=(reason,)
+        "models", "digits", log=LogId(0), offset=2, ts=5.0, version="v1", reasons=(reason,)
     )
     record = AuditRecord.triggered(trigger)
     await worker.tell(alert(1))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
@@ -32,7 +33,7 @@ KEY = b"k" * 32
 
 
 async def whole_log(partitions):
-    return dict.fromkeys(partitions, (0, 10**9))
+    return dict.fromkeys(partitions, LogRange(0, 10**9))
 
 
 def partitions_of(store, **options):
@@ -377,7 +378,7 @@ async def test_a_last_checkpoint_comes_after_one_whose_reply_never_came(store):
 
 async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(store):
     async def later(partitions):
-        return dict.fromkeys(partitions, (17, 40))
+        return dict.fromkeys(partitions, LogRange(17, 40))
 
     partitions = partitions_of(store)
     partitions._log_ranges = later

@@ -76,6 +76,7 @@ async def watch(kafka, clock):
             logs,
             reader,
             verify=verify,
+            note_lives=lambda lives: None,
             outages=outages,
             rebalance_timeout=6.0,
             clock=clock,

@@ -261,18 +261,6 @@ async def test_too_many_bad_events_stop_the_worker(settings, producer, make_topi
             task.result()
 
 
-async def test_a_log_that_was_made_anew_stops_the_worker(settings, store, producer, make_topic):
-    topic = await make_topic("sensor.readings")
-    await send(producer, settings, [reading(ts=i) for i in range(10)])
-    async with working(settings):
-        await eventually(lambda: at(store, settings, 10))
-    await store.client.hset(store.keys.offsets(settings.worker.group, topic, 0), "next", 1000)
-    async with working(settings) as (_, task):
-        await eventually(task.done, timeout=40)
-        with pytest.raises(StateError, match="ends at 10, before the stored position 1000"):
-            task.result()
-
-
 async def test_a_damaged_state_stops_the_worker_by_name(settings, store, producer, make_topic):
     topic = await make_topic("sensor.readings")
     await send(producer, settings, [reading(ts=i) for i in range(10)])

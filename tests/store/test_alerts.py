@@ -6,7 +6,7 @@ import pytest
 from conftest import eventually
 
 from stream_app.errors import StateError, StoreError
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.store import Acknowledgement, AlertReader, AlertWriter
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 def alert(offset=1, state=AlertState.FIRING, **changes):
     fields = {
-        "id": alert_id("sensors", "pump", "adwin", "flow", 0, offset),
+        "id": alert_id("sensors", "pump", "adwin", "flow", LogId(0), offset),
         "stream": "sensors",
         "source": "pump",
         "kind": "drift",

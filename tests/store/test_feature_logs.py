@@ -192,18 +192,18 @@ def test_whatever_is_lost_and_told_again_the_log_is_that_of_all_events(redis_set
                 monitor = SessionMonitor(config)
                 (stored,) = await reader.read(VIEW.key, [entity])
                 monitor.restore(entity, {VIEW.key: stored and stored.log})
-                await writer.write(monitor.update(of(at, at + size), 0).changes, written_ts=NOW)
+                await writer.write(monitor.update(of(at, at + size)).changes, written_ts=NOW)
                 at = data.draw(st.integers(0, min(at + size, len(rows))))
             monitor = SessionMonitor(config)
             (stored,) = await reader.read(VIEW.key, [entity])
             monitor.restore(entity, {VIEW.key: stored.log})
-            await writer.write(monitor.update(of(at, len(rows)), 0).changes, written_ts=NOW)
+            await writer.write(monitor.update(of(at, len(rows))).changes, written_ts=NOW)
             return (await reader.read(VIEW.key, [entity]))[0].log
         finally:
             await store.close()
 
     never_killed = SessionMonitor(config)
-    never_killed.update(of(0, len(rows)), 0)
+    never_killed.update(of(0, len(rows)))
     found = asyncio.run(work())
     assert found == never_killed.state(entity)[VIEW.key]
     assert len(EntityLog.decode(found, Layout(VIEW))) == len(never_killed.log(entity, VIEW.key))

@@ -3,7 +3,7 @@
 import pytest
 
 from stream_app.errors import FencedError, StateError, StoreError
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.store import (
     AlertReader,
     AlertWriter,
@@ -23,7 +23,7 @@ TOPIC = "sensor.readings"
 
 def alert(offset, state="firing", ended_at=None):
     return Alert(
-        id=alert_id("sensors", "pump", "adwin", "flow", 0, offset),
+        id=alert_id("sensors", "pump", "adwin", "flow", LogId(0), offset),
         stream="sensors",
         source="pump",
         kind="drift",

@@ -3,6 +3,7 @@
 import pytest
 
 from stream_app.errors import FencedError, StateError
+from stream_app.events import LogId
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.store import Checkpoint, CheckpointStore, Fence, NoticeWriter, OutboxStore
@@ -17,12 +18,12 @@ def trigger(offset):
         kind=TriggerKind.PSI, since=1.0, statistic=0.3, threshold=0.2, names=("ink",), summary="ink: PSI 0.3"
     )
     return RetrainingTrigger.of(
-        "models", "digits", partition=0, offset=offset, ts=1000.0 + offset, version="v1", reasons=(reason,)
+        "models", "digits", log=LogId(0), offset=offset, ts=1000.0 + offset, version="v1", reasons=(reason,)
     )
 
 
 def seen(version, offset):
-    return AuditRecord.version_seen("models", "digits", version, ts=1.0, partition=0, offset=offset)
+    return AuditRecord.version_seen("models", "digits", version, ts=1.0, log=LogId(0), offset=offset)
 
 
 @pytest.fixture

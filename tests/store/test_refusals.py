@@ -11,7 +11,7 @@ from servers.redis import RedisServer
 from stream_app.core.features import Feature, FeatureView, Sliding
 from stream_app.embedded import EmbeddedStore
 from stream_app.errors import StoreError, StoreUnavailableError
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.monitors.sessions import LogChange
 from stream_app.settings import RedisSettings
 from stream_app.store import (
@@ -64,7 +64,7 @@ async def store(server, prefix):
 
 def alert(offset):
     return Alert(
-        id=alert_id("sensors", "pump", "adwin", "flow", 0, offset),
+        id=alert_id("sensors", "pump", "adwin", "flow", LogId(0), offset),
         stream="sensors",
         source="pump",
         kind="drift",

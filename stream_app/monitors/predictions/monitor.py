@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stream_app.events import Alert
+from stream_app.events import ONLY_LOG, Alert, LogId
 from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome
 from stream_app.monitors.predictions.source import SourceMonitor
@@ -50,24 +50,24 @@ class PredictionMonitor:
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
 
-    def take(self, events: Arrivals, partition: int = 0) -> list[Outcome]:
+    def take(self, events: Arrivals, log: LogId = ONLY_LOG) -> list[Outcome]:
         """Take events of any models, in the order of their offsets.
 
         Parameters
         ----------
         events : Arrivals
             At least one event.
-        partition : int
+        log : LogId
             Where they came from; part of the identity of their alerts.
         """
         places: dict[str, list[int]] = {}
         for i, row in enumerate(events.rows):
             places.setdefault(row.source, []).append(i)
         if len(places) == 1:
-            return [self.update(events.rows[0].source, events, partition)]
-        return [self.update(source, events.at(mine), partition) for source, mine in places.items()]
+            return [self.update(events.rows[0].source, events, log)]
+        return [self.update(source, events.at(mine), log) for source, mine in places.items()]
 
-    def update(self, source: str, arrivals: Arrivals, partition: int = 0) -> Outcome:
+    def update(self, source: str, arrivals: Arrivals, log: LogId = ONLY_LOG) -> Outcome:
         """Take events of one source, in the order of their offsets.
 
         Parameters
@@ -76,7 +76,7 @@ class PredictionMonitor:
             Name of the model.
         arrivals : Arrivals
             At least one event.
-        partition : int
+        log : LogId
             Where they came from; part of the identity of their alerts.
         """
         outcomes, ended = list[Outcome](), list[Alert]()
@@ -88,7 +88,7 @@ class PredictionMonitor:
             whole = look.taken == len(arrivals.rows)
             if look.taken:
                 piece = arrivals if whole else arrivals.at(range(look.taken))
-                outcome = monitor.update(piece, look, partition)
+                outcome = monitor.update(piece, look, log)
                 outcome.alerts[:0] = ended
                 outcomes.append(outcome)
             if whole:

@@ -12,7 +12,7 @@ from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
-from stream_app.events import Alert
+from stream_app.events import Alert, LogId
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
@@ -82,7 +82,7 @@ class SourceMonitor:
         self._times: list[float] = []
         self._period: float | None = None
 
-    def update(self, arrivals: Arrivals, look: Look, partition: int) -> Outcome:
+    def update(self, arrivals: Arrivals, look: Look, log: LogId) -> Outcome:
         """Take events of this source, in the order of their offsets, whose times the intake has looked at."""
         before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals, look)
@@ -90,14 +90,14 @@ class SourceMonitor:
         self.slices.summaries.clear()
         self.fairness.summaries.clear()
         if not admitted.rows:
-            alerts = self._alerts([], admitted, arrivals, partition) if admitted.signals else []
+            alerts = self._alerts([], admitted, arrivals, log) if admitted.signals else []
             return Outcome(self.source, None, admitted.refusals, alerts, labels=labels)
         batch = PredictionBatch.of(self.source, arrivals, admitted.rows)
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
         for last, block in _blocks(admitted, self.events):
-            audit += self._note_versions(block, batch, partition)
+            audit += self._note_versions(block, batch, log)
             signals += self._watch(block, batch)
             self.events += len(block.rows)
             if self.events % _BLOCK == 0:
@@ -106,12 +106,12 @@ class SourceMonitor:
                 self.slices.begin(self.inputs)
                 signals += self.fairness.judge(last, ts)
                 due = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
-                triggers += [self._trigger(one, int(batch.offsets[last]), partition) for one in due]
+                triggers += [self._trigger(one, int(batch.offsets[last]), log) for one in due]
         published = self._published(signals)
         if admitted.signals:
-            alerts = self._alerts(published, admitted, arrivals, partition)
+            alerts = self._alerts(published, admitted, arrivals, log)
         else:
-            alerts = self.alerts.update(published, batch, partition)
+            alerts = self.alerts.update(published, batch, log)
         return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
 
     def end_alerts(self, newest: float, offset: int) -> list[Alert]:
@@ -119,7 +119,7 @@ class SourceMonitor:
         return self.alerts.end(newest, offset)
 
     def _alerts(
-        self, signals: Sequence[Named], admitted: Admitted, arrivals: Arrivals, partition: int
+        self, signals: Sequence[Named], admitted: Admitted, arrivals: Arrivals, log: LogId
     ) -> list[Alert]:
         """Turn signals into alerts where some are about refused events, whose own times are not to be believed."""
         told = {signal.row: signal.ts for signal in admitted.signals}
@@ -137,7 +137,7 @@ class SourceMonitor:
             np.array([told.get(row, arrivals.rows[row].ts) for row in rows], dtype=np.float64),
             np.array([arrivals.offsets[row] for row in rows], dtype=np.int64),
         )
-        return self.alerts.update(placed, batch, partition)
+        return self.alerts.update(placed, batch, log)
 
     def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
         since = self._arm(block, batch)
@@ -188,7 +188,7 @@ class SourceMonitor:
         shares = split_rate(rate, {name: weight for name, weight in _WEIGHTS.items() if name not in off})
         return {name: min(share, _LARGEST_RATE) for name, share in shares.items()}
 
-    def _note_versions(self, block: Admitted, batch: PredictionBatch, partition: int) -> list[AuditRecord]:
+    def _note_versions(self, block: Admitted, batch: PredictionBatch, log: LogId) -> list[AuditRecord]:
         records: list[AuditRecord] = []
         last = ""
         for at, row in block.attempts:
@@ -200,14 +200,14 @@ class SourceMonitor:
                 ts, offset = float(batch.ts[at]), int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
-                        self.stream, self.source, last, ts=ts, partition=partition, offset=offset, before=before
+                        self.stream, self.source, last, ts=ts, log=log, offset=offset, before=before
                     )
                 )  # fmt: skip
         return records
 
-    def _trigger(self, trigger: Trigger, offset: int, partition: int) -> RetrainingTrigger:
+    def _trigger(self, trigger: Trigger, offset: int, log: LogId) -> RetrainingTrigger:
         return RetrainingTrigger.of(
-            self.stream, self.source, partition=partition, offset=offset, ts=trigger.ts, version=trigger.version,
+            self.stream, self.source, log=log, offset=offset, ts=trigger.ts, version=trigger.version,
             reasons=tuple(
                 TriggerReason(
                     kind=TriggerKind(reason.kind), since=reason.since, statistic=reason.statistic,

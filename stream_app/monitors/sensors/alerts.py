@@ -8,7 +8,7 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import Signal
-from stream_app.events import Alert, Readings
+from stream_app.events import Alert, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.sensors.intake import COUNTED
 from stream_app.monitors.sensors.placement import Piece
@@ -38,7 +38,7 @@ class DeliveryAlerts:
         The delivery.
     judged : array of JUDGED, shape (n,)
         What the intake said of each reading, filled as they are taken.
-    partition : int
+    log : LogId
         Where they came from.
     """
 
@@ -48,13 +48,13 @@ class DeliveryAlerts:
         trackers: dict[str, AlertTracker],
         readings: Readings,
         judged: Any,
-        partition: int,
+        log: LogId,
     ) -> None:
         self.readings = readings
         self._rules = rules
         self._trackers = trackers
         self._judged = judged
-        self._partition = partition
+        self._log = log
         self._found: dict[str, list[tuple[str, Signal]]] = {}
         self._since: dict[str, int] = {}
         self._alerts: list[tuple[int, Alert]] = []
@@ -107,7 +107,7 @@ class DeliveryAlerts:
         tracker = self._trackers.get(source) or AlertTracker(self._rules)
         batch = _Rows(source, times, self.readings.offsets[rows])
         signals = [(name, signal.at_row(int(np.searchsorted(rows, signal.row)))) for name, signal in found]
-        for alert in tracker.update(signals, batch, self._partition):
+        for alert in tracker.update(signals, batch, self._log):
             row = rows[np.searchsorted(batch.offsets, alert.changed_offset)]
             self._alerts.append((int(row), alert))
         if tracker.idle:

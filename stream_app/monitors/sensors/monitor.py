@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stream_app.errors import OldStateError, StateError
-from stream_app.events import Readings
+from stream_app.events import ONLY_LOG, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
@@ -84,18 +84,18 @@ class SensorMonitor:
         self._category_options = category_options(config)
         self._watched: dict[str, SourceCategories] = {}
 
-    def take(self, events: Readings, partition: int = 0) -> list[Outcome]:
+    def take(self, events: Readings, log: LogId = ONLY_LOG) -> list[Outcome]:
         """Take a delivery; see `update`."""
-        return [self.update(events, partition)]
+        return [self.update(events, log)]
 
-    def update(self, readings: Readings, partition: int = 0) -> Outcome:
+    def update(self, readings: Readings, log: LogId = ONLY_LOG) -> Outcome:
         """Take readings of any sources, in the order of their offsets.
 
         Parameters
         ----------
         readings : Readings
             A delivery.
-        partition : int
+        log : LogId
             Where they came from; part of the identity of their alerts.
 
         Returns
@@ -109,7 +109,7 @@ class SensorMonitor:
         categories = None
         if self._categories:
             readings, categories = split(readings, self._categories)
-        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged, partition)
+        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged, log)
         refusals: list[Refusal] = []
         for piece in self._placement.place(readings, refusals):
             extras = partial(self._run_extras, piece, alerts, categories)

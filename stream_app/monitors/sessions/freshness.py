@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stream_app.core.features import FeatureView
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 
 __all__ = ["NewestEvent", "judge_freshness"]
 
@@ -20,7 +20,7 @@ class NewestEvent(NamedTuple):
     written_ts : float
         When the log that has it was written last.
     partition, offset : int
-        The last event in that log.
+        The last event in that log; for the partition see `LogId.number`.
     """
 
     event_ts: float
@@ -77,7 +77,7 @@ def judge_freshness(
     if age <= view.freshness or newest.written_ts - newest.event_ts > view.freshness:
         return None
     return Alert(
-        id=alert_id(view.stream, view.key, _DETECTOR, "*", newest.partition, newest.offset),
+        id=alert_id(view.stream, view.key, _DETECTOR, "*", LogId(newest.partition), newest.offset),
         stream=view.stream,
         source=view.key,
         kind="quality",
@@ -86,7 +86,7 @@ def judge_freshness(
         state=AlertState.FIRING,
         severity=Severity.WARNING,
         started_at=newest.event_ts + view.freshness,
-        partition=newest.partition,
+        partition=LogId.partition_of(newest.partition),
         offset=newest.offset,
         statistic=age,
         threshold=view.freshness,

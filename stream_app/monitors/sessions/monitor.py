@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stream_app.core.features import EntityLog, Layout, Verdict, mark
 from stream_app.errors import DataError, StateError
-from stream_app.events import Reason, SessionRow
+from stream_app.events import ONLY_LOG, LogId, Reason, SessionRow
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.sessions.config import SessionConfig
@@ -52,7 +52,7 @@ class SessionMonitor:
     >>> view = FeatureView("purchases", (Feature("spent", "sum", "amount", Sliding(1800)),))
     >>> monitor = SessionMonitor(SessionConfig((view,)))
     >>> row = SessionRow("17850", 60.0, "purchase", {"amount": 15.3})
-    >>> outcome = monitor.update(SessionArrivals([row], [7], [60.0]), partition=0)
+    >>> outcome = monitor.update(SessionArrivals([row], [7], [60.0]))
     >>> [(change.entity, change.view, change.base, change.last) for change in outcome.changes]
     [('17850', 'purchases:v1', None, (0, 7))]
     """
@@ -67,7 +67,7 @@ class SessionMonitor:
         self._limits = [(name, low, high) for name, (low, high) in config.limits.items()]
         self._logs: dict[str, list[EntityLog]] = {}
 
-    def update(self, arrivals: SessionArrivals, partition: int) -> SessionOutcome:
+    def update(self, arrivals: SessionArrivals, log: LogId = ONLY_LOG) -> SessionOutcome:
         """Take events, and return the logs to store.
 
         Raises
@@ -75,7 +75,7 @@ class SessionMonitor:
         StateError
             If an event cannot be where it stands: the topic was made anew under logs of the old one.
         """
-        return self.outcome(self.take(arrivals, partition))
+        return self.outcome(self.take(arrivals, log))
 
     def outcome(self, taken: Taken) -> SessionOutcome:
         """Return the logs that changed since some events were taken, each once."""
@@ -87,24 +87,25 @@ class SessionMonitor:
             changes.append(LogChange(entity, self._keys[i], log.encode(), base, last, newest))
         return SessionOutcome(changes, taken.refusals, taken.repeated, taken.partly)
 
-    def take(self, arrivals: SessionArrivals, partition: int, taken: Taken | None = None) -> Taken:
+    def take(self, arrivals: SessionArrivals, log: LogId = ONLY_LOG, taken: Taken | None = None) -> Taken:
         """Take events without returning logs: storing several deliveries at once costs less.
 
         Parameters
         ----------
         arrivals : SessionArrivals
             The events.
-        partition : int
+        log : LogId
             Where they came from.
         taken : Taken, optional
             What was taken before and not given by `outcome` yet; it goes on.
         """
         taken = Taken() if taken is None else taken
+        number = log.number
         max_future, limited = self._max_future, bool(self._limits)
         for row, offset, record_ts in zip(arrivals.rows, arrivals.offsets, arrivals.record_ts, strict=True):
             # Looked at here too, because a call for every event would cost more.
             problem = self._judge(row, record_ts) if limited or row.ts > record_ts + max_future else None
-            verdicts = [] if problem else self._add(row, partition, offset, taken)
+            verdicts = [] if problem else self._add(row, number, offset, taken)
             if verdicts.count(_COUNTED) < len(verdicts):
                 if _COUNTED in verdicts:
                     taken.partly += 1
@@ -116,7 +117,7 @@ class SessionMonitor:
                 taken.refusals.append(Refusal(offset, *problem))
         return taken
 
-    def _add(self, row: SessionRow, partition: int, offset: int, taken: Taken) -> list[Verdict]:
+    def _add(self, row: SessionRow, number: int, offset: int, taken: Taken) -> list[Verdict]:
         """Offer an event to all views it is a part of."""
         entity = row.entity
         logs = self._logs.get(entity)
@@ -131,15 +132,15 @@ class SessionMonitor:
             if cells is None:
                 continue
             if log in touched:
-                verdict = log.add(partition, offset, ts, ident, cells)
+                verdict = log.add(number, offset, ts, ident, cells)
             else:
                 before = next(reversed(log.positions.items()), None)
-                verdict = log.add(partition, offset, ts, ident, cells)
+                verdict = log.add(number, offset, ts, ident, cells)
                 if verdict is not _REPEATED:
                     touched[log] = entity, i, before
             if verdict is _FOREIGN:
                 raise StateError(
-                    f"{self._keys[i]}, entity {entity[:40]!r}: offset {offset} of partition {partition} was passed "
+                    f"{self._keys[i]}, entity {entity[:40]!r}: offset {offset} of partition {LogId.partition_of(number)} was passed "
                     "before, but the event there is newer than all that were counted: the topic was made anew. "
                     "Give the view a new version, or delete its keys"
                 )

@@ -39,8 +39,8 @@ class LogChange(NamedTuple):
     log : bytes
         The whole log, as `EntityLog.encode` gives it.
     base : tuple of (int, int) or None
-        Partition and offset of the last event in the log it was made of; None if there was none. Whoever stores it
-        compares: another log in its place means that somebody else wrote.
+        Partition (`LogId.number`) and offset of the last event in the log it was made of; None if there was none. Whoever
+        stores it compares: another log in its place means that somebody else wrote.
     last : tuple of (int, int)
         The same, of the new log. A log that is there already is the result of an earlier try.
     event_ts : float

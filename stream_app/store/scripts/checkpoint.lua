@@ -1,16 +1,16 @@
 -- Store state and position of one partition together, or nothing.
 -- KEYS: position, state, seen, staged.
--- ARGV: epoch, owner, base offset ('' for none), next offset, number of staged slices, number of sources that are gone,
--- those sources, then source, when it was seen, blob, source, when, blob, ...
+-- ARGV: epoch, owner, life of the topic, base offset ('' for none), next offset, number of staged slices, number of
+-- sources that are gone, those sources, then source, when it was seen, blob, source, when, blob, ...
 -- Answers {1, next} done, {0, next} was done before, {-2, offset} not where it began, or a refusal.
 local refused = refusal(KEYS[1], ARGV[1], ARGV[2])
 if refused then
   return refused
 end
 local stored = redis.call('HGET', KEYS[1], 'next') or ''
-if stored ~= ARGV[3] then
+if stored ~= ARGV[4] then
   -- A reply was lost and the call came again: its own result is here already.
-  if stored == ARGV[4] then
+  if stored == ARGV[5] then
     return {0, tonumber(stored)}
   end
   return {-2, tonumber(stored) or -1}
@@ -19,15 +19,15 @@ end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
 -- A full store refuses a script at its first write, if that one needs memory.
-redis.call('HSET', KEYS[1], 'next', ARGV[4])
-local first = 7 + tonumber(ARGV[6])
+redis.call('HSET', KEYS[1], 'next', ARGV[5], 'life', ARGV[3])
+local first = 8 + tonumber(ARGV[7])
 -- unpack() is bounded by Lua's stack, so all goes in slices.
-for from = 7, first - 1, 1000 do
+for from = 8, first - 1, 1000 do
   local to = math.min(from + 999, first - 1)
   redis.call('HDEL', KEYS[2], unpack(ARGV, from, to))
   redis.call('HDEL', KEYS[3], unpack(ARGV, from, to))
 end
-if ARGV[5] ~= '0' then
+if ARGV[6] ~= '0' then
   for _, field in ipairs(redis.call('HKEYS', KEYS[4])) do
     local into = string.sub(field, 1, 1) == 'b' and KEYS[2] or KEYS[3]
     redis.call('HSET', into, string.sub(field, 2), redis.call('HGET', KEYS[4], field))
@@ -45,4 +45,4 @@ for from = first, #ARGV, 1500 do
   redis.call('HSET', KEYS[2], unpack(states))
   redis.call('HSET', KEYS[3], unpack(seen))
 end
-return {1, tonumber(ARGV[4])}
+return {1, tonumber(ARGV[5])}

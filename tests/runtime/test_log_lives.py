@@ -1,0 +1,135 @@
+"""Topics that are made anew under their name, and partitions that are added."""
+
+import json
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from conftest import REAL, eventually
+from logs import life_of
+from workers import working
+
+from stream_app.errors import StateError
+from stream_app.kafka import client_options, ensure_topics
+from stream_app.store import AlertReader, FeatureReader
+
+pytestmark = pytest.mark.integration
+needs_ids = pytest.mark.skipif(not REAL, reason="the embedded broker has no ids of topics")
+
+
+async def send(producer, topic, values, *, ts, key="pump"):
+    for i, value in enumerate(values):
+        event = {"source": key, "ts": ts + i, "values": {"flow": value}}
+        await producer.send(
+            topic, value=json.dumps(event).encode(), key=key.encode(), timestamp_ms=int((ts + i) * 1e3)
+        )
+    await producer.flush()
+
+
+async def make_anew(kafka, topic):
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+
+        async def is_gone():
+            return topic not in await admin.list_topics()
+
+        await eventually(is_gone)
+    finally:
+        await admin.close()
+    await ensure_topics(kafka, {topic: 1}, create=True)
+
+
+async def position(store, settings, topic):
+    raw = await store.client.hget(store.keys.offsets(settings.worker.group, topic, 0), "next")
+    return None if raw is None else int(raw)
+
+
+def until(store, settings, topic, offset):
+    async def is_there():
+        return await position(store, settings, topic) == offset
+
+    return eventually(is_there, timeout=40)
+
+
+async def events_of(store, source="pump"):
+    row = await FeatureReader(store, "sensors").get(source)
+    return row.values["events"]
+
+
+def wave(n):
+    return [10.0 + (i * 7919 % 100) / 100 for i in range(n)]
+
+
+@pytest.mark.parametrize("again", [20, pytest.param(60, marks=needs_ids)], ids=["shorter", "longer"])
+async def test_a_topic_made_anew_is_read_from_its_beginning_with_what_was_learned(
+    settings, store, producer, make_topic, again
+):
+    topic = await make_topic("sensor.readings")
+    await send(producer, topic, wave(40), ts=1e9)
+    async with working(settings):
+        await until(store, settings, topic, 40)
+    await make_anew(settings.kafka, topic)
+    await send(producer, topic, wave(again), ts=1e9 + 100)
+    async with working(settings) as (worker, _):
+        await until(store, settings, topic, again)
+        assert await events_of(store) == 40 + again
+        assert worker.metrics.made_anew.labels(topic)._value.get() == 1
+    # The next start continues.
+    async with working(settings) as (worker, _):
+        await send(producer, topic, wave(1), ts=1e9 + 500)
+        await until(store, settings, topic, again + 1)
+        assert await events_of(store) == 41 + again
+
+
+@needs_ids
+@pytest.mark.parametrize("again", [20, 3000], ids=["shorter", "longer"])
+async def test_of_a_topic_made_anew_under_a_worker_each_event_is_counted_once(
+    settings, store, producer, make_topic, again
+):
+    topic = await make_topic("sensor.readings")
+    await send(producer, topic, wave(40), ts=1e9)
+    async with working(settings) as (_, task):
+        await until(store, settings, topic, 40)
+        await make_anew(settings.kafka, topic)
+        await send(producer, topic, wave(again), ts=1e9 + 100)
+
+        async def is_over():
+            return task.done() or await position(store, settings, topic) == again
+
+        await eventually(is_over, timeout=60)
+        # The group may have noticed that the topic was away, and joined it again; or the worker ends, to be started anew.
+        if task.done():
+            with pytest.raises(StateError, match="made anew while it was read"):
+                task.result()
+    async with working(settings):
+        await until(store, settings, topic, again)
+        assert await events_of(store) == 40 + again
+
+
+@needs_ids
+async def test_another_group_in_a_topic_made_anew_has_alerts_and_features_of_its_own(
+    settings, store, producer, make_topic
+):
+    topic = await make_topic("sensor.readings")
+    fault = wave(600) + [value + 50.0 for value in wave(200)]
+    lives = []
+    for group in ("one", "two"):
+        lives.append(await life_of(settings.kafka, topic))
+        # The same times too: nothing but the topic's id tells one life from the other.
+        await send(producer, topic, fault, ts=1e9)
+        worker = settings.worker.model_copy(update={"group": f"{settings.worker.group}.{group}"})
+        theirs = settings.model_copy(update={"worker": worker})
+        async with working(theirs):
+            await until(store, theirs, topic, 800)
+        await make_anew(settings.kafka, topic)
+    alerts = await AlertReader(store).recent(1000)
+    by_life = [[(a.offset, a.detector, a.state) for a in alerts if a.life == life] for life in lives]
+    assert by_life[0] == by_life[1] != []
+    assert (
+        len(
+            {alert.id for alert in alerts if alert.life == lives[0]}
+            & {a.id for a in alerts if a.life == lives[1]}
+        )
+        == 0
+    )
