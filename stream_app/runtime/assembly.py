@@ -14,6 +14,7 @@ from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
@@ -176,6 +177,7 @@ def _source_agent(
         effects=effects,
         features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
+        moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
         **context.common(),
     )
 

@@ -66,7 +66,7 @@ class Metrics:
         )
         self.forgotten = Counter(
             "streamgauge_forgotten_sources",
-            "Sources that were forgotten, by reason: expired, evicted, old_state.",
+            "Sources that were forgotten, by reason: expired, evicted, old_state, moved.",
             ["reason"],
             registry=self.registry,
         )

@@ -14,6 +14,7 @@ from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.effects import Effects, has_no_effects
 from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
+from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import OwnedPartition, Partition
 from stream_app.runtime.partitions import Partitions
@@ -105,6 +106,8 @@ class SourceAgent(StreamAgent[Partition]):
         Where alerts and dead letters go.
     features : FeatureWriter
         Where live features go.
+    moved : MovedSources
+        Tells sources that come from another partition.
     """
 
     def __init__(
@@ -117,12 +120,14 @@ class SourceAgent(StreamAgent[Partition]):
         decode: Decode,
         effects: Effects,
         features: FeatureWriter,
+        moved: MovedSources,
         outages: Outages,
         **rest: Any,
     ) -> None:
         super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
         self._effects = effects
         self._decode = decode
+        self._moved = moved
         self._features = LiveFeatures(
             topic,
             partitions,
@@ -139,6 +144,7 @@ class SourceAgent(StreamAgent[Partition]):
             records, decoded = decoded.cut(records, fitting)
         events = decoded.events
         decoding = time.perf_counter() - begin
+        await self._outages.retry_until_available(lambda: self._moved.note(partition, events.sources))
         absent = partition.absent(events.sources)
         if absent:
             await self._outages.retry_until_available(lambda: self._partitions.restore(partition, absent))

@@ -245,6 +245,20 @@ class CheckpointStore:
                     raise StateError(f"{key}: the entry of {source!r} is damaged: {error}") from error
         return dict(sorted(found.items(), key=lambda entry: entry[1].offset))
 
+    async def seen_before(self, claim: Claim, sources: Sequence[str]) -> list[str]:
+        """Return which of some sources partitions of lower numbers of the same topic have seen."""
+        if not sources:
+            return []
+        keys = [self._store.keys.seen(self._group, claim.topic, number) for number in range(claim.partition)]
+        async with (
+            self._store.errors(f"looking for sources of {claim.where}"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for key in keys:
+                pipe.hmget(key, list(sources))
+            found = await pipe.execute()
+        return [source for source, *values in zip(sources, *found, strict=True) if any(values)]
+
     async def states(self, claim: Claim, sources: Sequence[str]) -> dict[str, bytes]:
         """Read the stored states of some sources; those without one are left out."""
         if not sources:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from conftest import eventually
 from faults.log import Event, Feed, make_topic, produce, read_topics
-from faults.oracle import Comparison, compare, torn
+from faults.oracle import Comparison, Truth, compare, torn
 from faults.supervisor import Supervisor
 
 from stream_app.events import Topics
@@ -226,9 +226,24 @@ class Harness:
         await self.workers.stop()
         return await self.compare()
 
-    async def compare(self) -> Comparison:
-        """Compare what the workers have left behind with the oracle."""
-        return await compare(self.settings, self.store, self.kafka, self.topic)
+    async def compare(self, before: Truth | None = None) -> Comparison:
+        """Compare what the workers have left behind with the oracle, which went over `before` first."""
+        return await compare(self.settings, self.store, self.kafka, self.topic, before)
+
+    async def add_partitions(self, count: int) -> None:
+        """Give the input topic so many partitions, and wait until the producer knows them."""
+        admin = await self.admin()
+        await admin.create_partitions({self.topic: NewPartitions(count)})
+        await admin.close()
+        self.partitions = count
+        producer = self._producer
+        assert producer is not None
+
+        async def known() -> bool:
+            await producer.client.force_metadata_update()
+            return len(await producer.partitions_for(self.topic)) == count
+
+        await eventually(known)
 
     async def letters(self) -> list[Any]:
         """Read the records of the dead-letter topic."""

@@ -74,16 +74,23 @@ class Truth:
 
 
 async def expected(
-    settings: Settings, kafka: str, topic: str, until: Mapping[int, int] | None = None
+    settings: Settings,
+    kafka: str,
+    topic: str,
+    until: Mapping[int, int] | None = None,
+    before: Truth | None = None,
 ) -> Truth:
-    """Run over the log of a topic, each partition in its order; to its end, or to the offsets given."""
+    """Run over the log of a topic, each partition in its order; to its end, or to the offsets given.
+
+    Where a topic had its name before, `before` is the run over that, which goes on here.
+    """
     ((name, stream),) = settings.streams.items()
-    truth = Truth()
+    truth = before or Truth()
     life = await life_of(settings.kafka, topic)
     runs: dict[int, _Run] = {}
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
-            truth.monitors[partition] = SensorMonitor(stream, name=name)
+            truth.monitors.setdefault(partition, SensorMonitor(stream, name=name))
             runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, life))
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
@@ -166,9 +173,11 @@ class Comparison:
         return "equal" if not self.differences else f"differs: {self.differences[0]}"
 
 
-async def compare(settings: Settings, store: Store, kafka: str, topic: str) -> Comparison:
+async def compare(
+    settings: Settings, store: Store, kafka: str, topic: str, before: Truth | None = None
+) -> Comparison:
     """Compare all that a group of workers left in Redis and in Kafka with a run of the oracle over the log."""
-    result = Comparison(await expected(settings, kafka, topic))
+    result = Comparison(await expected(settings, kafka, topic, before=before))
     await _positions(result, settings, store, topic)
     await _commits(result, settings, kafka)
     await _states(result, settings, store, topic)

@@ -1,27 +1,35 @@
 """Topics that are made anew under their name, and partitions that are added."""
 
 import json
+import time
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from conftest import REAL, eventually
 from logs import life_of
 from workers import working
 
 from stream_app.errors import StateError
 from stream_app.kafka import client_options, ensure_topics
+from stream_app.runtime import faust_app
 from stream_app.store import AlertReader, FeatureReader
 
 pytestmark = pytest.mark.integration
 needs_ids = pytest.mark.skipif(not REAL, reason="the embedded broker has no ids of topics")
 
+# Brokers may remove what is old.
+START = time.time() - 2000
 
-async def send(producer, topic, values, *, ts, key="pump"):
+
+async def send(producer, topic, values, *, ts, key="pump", partition=0):
     for i, value in enumerate(values):
         event = {"source": key, "ts": ts + i, "values": {"flow": value}}
-        await producer.send(
-            topic, value=json.dumps(event).encode(), key=key.encode(), timestamp_ms=int((ts + i) * 1e3)
-        )
+        record = {
+            "value": json.dumps(event).encode(),
+            "key": key.encode(),
+            "timestamp_ms": int((ts + i) * 1e3),
+        }
+        await producer.send(topic, partition=partition, **record)
     await producer.flush()
 
 
@@ -57,27 +65,33 @@ async def events_of(store, source="pump"):
     return row.values["events"]
 
 
+async def knows(producer, topic, partitions):
+    await producer.client.force_metadata_update()
+    return len(await producer.partitions_for(topic)) == partitions
+
+
 def wave(n):
     return [10.0 + (i * 7919 % 100) / 100 for i in range(n)]
 
 
-@pytest.mark.parametrize("again", [20, pytest.param(60, marks=needs_ids)], ids=["shorter", "longer"])
+@needs_ids
+@pytest.mark.parametrize("again", [20, 60], ids=["shorter", "longer"])
 async def test_a_topic_made_anew_is_read_from_its_beginning_with_what_was_learned(
     settings, store, producer, make_topic, again
 ):
     topic = await make_topic("sensor.readings")
-    await send(producer, topic, wave(40), ts=1e9)
+    await send(producer, topic, wave(40), ts=START)
     async with working(settings):
         await until(store, settings, topic, 40)
     await make_anew(settings.kafka, topic)
-    await send(producer, topic, wave(again), ts=1e9 + 100)
+    await send(producer, topic, wave(again), ts=START + 100)
     async with working(settings) as (worker, _):
         await until(store, settings, topic, again)
         assert await events_of(store) == 40 + again
         assert worker.metrics.made_anew.labels(topic)._value.get() == 1
     # The next start continues.
     async with working(settings) as (worker, _):
-        await send(producer, topic, wave(1), ts=1e9 + 500)
+        await send(producer, topic, wave(1), ts=START + 500)
         await until(store, settings, topic, again + 1)
         assert await events_of(store) == 41 + again
 
@@ -88,11 +102,11 @@ async def test_of_a_topic_made_anew_under_a_worker_each_event_is_counted_once(
     settings, store, producer, make_topic, again
 ):
     topic = await make_topic("sensor.readings")
-    await send(producer, topic, wave(40), ts=1e9)
+    await send(producer, topic, wave(40), ts=START)
     async with working(settings) as (_, task):
         await until(store, settings, topic, 40)
         await make_anew(settings.kafka, topic)
-        await send(producer, topic, wave(again), ts=1e9 + 100)
+        await send(producer, topic, wave(again), ts=START + 100)
 
         async def is_over():
             return task.done() or await position(store, settings, topic) == again
@@ -117,7 +131,7 @@ async def test_another_group_in_a_topic_made_anew_has_alerts_and_features_of_its
     for group in ("one", "two"):
         lives.append(await life_of(settings.kafka, topic))
         # The same times too: nothing but the topic's id tells one life from the other.
-        await send(producer, topic, fault, ts=1e9)
+        await send(producer, topic, fault, ts=START)
         worker = settings.worker.model_copy(update={"group": f"{settings.worker.group}.{group}"})
         theirs = settings.model_copy(update={"worker": worker})
         async with working(theirs):
@@ -133,3 +147,35 @@ async def test_another_group_in_a_topic_made_anew_has_alerts_and_features_of_its
         )
         == 0
     )
+
+
+async def test_added_partitions_are_read_and_features_of_sources_that_move_are_written_on(
+    settings, store, producer, make_topic, monkeypatch
+):
+    monkeypatch.setattr(faust_app, "_METADATA_SECONDS", 1)
+    topic = await make_topic("sensor.readings")
+    sources = [f"pump-{number}" for number in range(8)]
+    for source in sources:
+        await send(producer, topic, wave(40), ts=START, key=source)
+    async with working(settings) as (worker, _):
+        await until(store, settings, topic, 320)
+        admin = AIOKafkaAdminClient(**client_options(settings.kafka))
+        await admin.start()
+        await admin.create_partitions({topic: NewPartitions(4)})
+        await admin.close()
+        await eventually(lambda: knows(producer, topic, 4))
+        # As Kafka's own partitioner spreads them; six of eight move.
+        for number, source in enumerate(sources):
+            await send(producer, topic, wave(10), ts=START + 100, key=source, partition=number % 4)
+
+        async def values():
+            rows = [await FeatureReader(store, "sensors").get(source) for source in sources]
+            return [row.values["events"] for row in rows]
+
+        async def all_written():
+            return all(number != 40 for number in await values())
+
+        await eventually(all_written, timeout=40)
+        await eventually(lambda: worker.metrics.events.labels("sensors")._value.get() == 400)
+        assert worker.metrics.forgotten.labels("moved")._value.get() == 6
+    assert await values() == [50, 10, 10, 10, 50, 10, 10, 10]

@@ -385,3 +385,43 @@ async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(
     assert await partitions.load([PARTITION]) == {PARTITION: 17}
     await partitions.checkpoint(TOPIC)
     assert (await CheckpointStore(store, "g").claim(TOPIC, 0)).next_offset is None
+
+
+async def test_where_topics_have_no_ids_a_log_that_is_too_short_is_another_one(store):
+    async def short(partitions):
+        return dict.fromkeys(partitions, LogRange(0, 20))
+
+    async def longer(partitions):
+        return dict.fromkeys(partitions, LogRange(0, 60))
+
+    first = await claimed(store)
+    await deliver(first, steady(40))
+    await first.checkpoint(TOPIC)
+    lives = []
+    for ranges in (short, longer):
+        partitions = partitions_of(store)
+        partitions._log_ranges = ranges
+        assert await partitions.load([PARTITION]) == {PARTITION: 0}
+        partition = partitions.get(PARTITION)
+        assert partition.known == first.get(PARTITION).known
+        lives.append(partition.fence.claim.life)
+    assert lives[0] == lives[1] != ""
+
+
+async def test_nothing_is_stored_of_a_topic_that_was_made_anew_under_its_reader(store):
+    life = "ZsBjVgVsRyyGRMw_zDC3_g"
+
+    async def ranges(partitions):
+        return dict.fromkeys(partitions, LogRange(0, 10**9, life))
+
+    partitions = partitions_of(store)
+    partitions._log_ranges = ranges
+    await partitions.load([PARTITION])
+    await deliver(partitions, steady(10))
+    await partitions.checkpoint(TOPIC)
+    await deliver(partitions, steady(10, begin=10))
+    life = "XKnnuC0yQ8adrwYh08xuMA"
+    with pytest.raises(StateError, match="made anew while it was read"):
+        await partitions.checkpoint(TOPIC)
+    await partitions.release([PARTITION], store=True)
+    assert (await CheckpointStore(store, "g").claim(TOPIC, 0)).next_offset == 10
