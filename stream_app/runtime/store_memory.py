@@ -8,13 +8,15 @@ from stream_app.errors import StoreError, StoreUnavailableError
 from stream_app.runtime.metrics import Metrics
 from stream_app.store import Store
 
-__all__ = ["StoreMemoryWatch"]
+__all__ = ["NEARLY_FULL", "StoreMemoryWatch"]
 
 _log = structlog.get_logger(__name__)
 
 _EVERY_SECONDS = 10.0
-_WARNED_FROM, _WARNED_UNTIL = 0.8, 0.75
-"""Share of the limit: apart, so that a store at the threshold is told once."""
+NEARLY_FULL = 0.8
+"""Share of the limit from which on it is told."""
+_ROOM_AGAIN = 0.75
+"""Below it the next warning is a new one: apart, so that a store at the threshold is told once."""
 
 
 class StoreMemoryWatch:
@@ -62,10 +64,10 @@ class StoreMemoryWatch:
         self._metrics.store_used.set(used)
         self._metrics.store_limit.set(limit)
         share = used / limit if limit else 0.0
-        if share >= _WARNED_FROM and not self._warned:
+        if share >= NEARLY_FULL and not self._warned:
             _log.warning(
                 "Redis is nearly full, and takes no writes when it is: raise maxmemory, or lower max_sources",
                 used_mb=used // 1_000_000,
                 limit_mb=limit // 1_000_000,
             )
-        self._warned = share >= (_WARNED_UNTIL if self._warned else _WARNED_FROM)
+        self._warned = share >= (_ROOM_AGAIN if self._warned else NEARLY_FULL)
