@@ -87,6 +87,12 @@ class Metrics:
             "Alerts and notices that are not on their topic yet.",
             registry=self.registry,
         )
+        self.store_used = Gauge(
+            "streamgauge_store_used_bytes", "Memory that Redis has in use.", registry=self.registry
+        )
+        self.store_limit = Gauge(
+            "streamgauge_store_limit_bytes", "Redis' maxmemory; 0 is none.", registry=self.registry
+        )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
 
     def processed(self) -> float:

@@ -35,6 +35,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.store_memory import StoreMemoryWatch
 from stream_app.runtime.watchdog import ReadingProgress, Watchdog
 from stream_app.settings import Settings
 from stream_app.store import AlertWriter, FreshnessStore, OutboxStore, Ownership, Store, ViewRegistry, connect
@@ -173,6 +174,8 @@ class Worker:
             freshness = FreshnessWatch(
                 views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
             )
+            filling = asyncio.create_task(self._keep(StoreMemoryWatch(store, self.metrics).run()))
+            stack.callback(filling.cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _load_kernels(self) -> None:

@@ -152,6 +152,10 @@ class RedisSettings(_Server):
         prefix: in a monitor file it is set there, once.
     cluster : bool
         Whether `url` names a node of a Redis Cluster. All keys then begin with braces, which keep them on one node.
+    sentinel : str, optional
+        Name under which Sentinel watches the primary; `url` then names a Sentinel.
+    sentinel_username, sentinel_password, sentinel_password_file
+        The login to Sentinel, where it asks for one.
     username, password, password_file
         The login, where it is not in `url`; the password as a value or in a file.
     state_key, state_key_file
@@ -164,10 +168,15 @@ class RedisSettings(_Server):
     url: SecretStr = SecretStr("")
     prefix: Deployment = ""
     cluster: bool = False
+    sentinel: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._-]+$")] | None = None
+    sentinel_username: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    sentinel_password: SecretStr | None = None
+    sentinel_password_file: FileName | None = None
     state_key: SecretStr | None = None
     state_key_file: FileName | None = None
 
     _state_key: SecretStr | None = PrivateAttr(None)
+    _sentinel_password: SecretStr | None = PrivateAttr(None)
 
     @field_validator("url")
     @classmethod
@@ -183,6 +192,31 @@ class RedisSettings(_Server):
                 f"state_key needs {_SHORTEST_KEY} characters or more; `openssl rand -hex 32` makes one"
             )
         return self
+
+    @model_validator(mode="after")
+    def _watched(self) -> Self:
+        self._sentinel_password = one_secret(
+            "sentinel_password", self.sentinel_password, self.sentinel_password_file
+        )
+        if self.sentinel is None:
+            if self.sentinel_username or self._sentinel_password:
+                raise ValueError("a login to Sentinel is set without sentinel, the name of the primary")
+        elif self.cluster:
+            raise ValueError("a Redis Cluster has no Sentinel; set cluster or sentinel")
+        elif self.sentinel_username and not self._sentinel_password:
+            raise ValueError("sentinel_username is set without sentinel_password (or sentinel_password_file)")
+        elif self.url.get_secret_value().startswith("unix:"):
+            raise ValueError("a Sentinel has a host: redis://HOST:26379/0")
+        return self
+
+    @property
+    def sentinel_login(self) -> dict[str, str | None]:
+        """User name and password for Sentinel; never log it."""
+        password = self._sentinel_password
+        return {
+            "username": self.sentinel_username,
+            "password": None if password is None else password.get_secret_value(),
+        }
 
     @property
     def signing_key(self) -> bytes | None:
@@ -218,7 +252,7 @@ class RedisSettings(_Server):
     def address(self) -> tuple[str, int]:
         """Host and port of the URL."""
         parts = urlsplit(self.url.get_secret_value())
-        return parts.hostname or "localhost", parts.port or 6379
+        return parts.hostname or "localhost", parts.port or (6379 if self.sentinel is None else 26379)
 
     @property
     def shown(self) -> str:

@@ -30,6 +30,8 @@ __all__ = ["Store", "connect", "open_store", "store_errors"]
 _REMEDIES = {
     r"OOM|'maxmemory'": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
     r"READONLY|read-?\s?only replica": "name the primary in redis.url",
+    r"unknown command.*SENTINEL": "redis.url names a Sentinel where redis.sentinel is set",
+    r"No such master": "redis.sentinel is the name under which Sentinel watches the primary",
     r"unknown command.*FCALL": "it is too old: Redis 7.0 or later, or Valkey, has the functions that are needed",
     r"NOPERM|ACL failure|no permissions|user executing the script": (
         "let the user have the commands and keys that docs/operations.md lists"

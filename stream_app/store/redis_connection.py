@@ -1,15 +1,10 @@
-"""Connections of redis-py, for asyncio and blocking: whom they trust, which node of a cluster they go to, when they try again.
-
-Redis Cluster: all keys have one hash tag, so one of its nodes has them all, and every connection goes to that one. A script
-touches the position of a partition, its alerts and its features in one step, and what a failover loses it loses of all of
-them together; that is only so on one node. Hence commands, pipelines and scripts are the same as on a single server; what a
-cluster adds is to find the node, now and whenever the slot has moved.
-"""
+"""Connections of redis-py, for asyncio and blocking: whom they trust, which server they go to, when they try again."""
 
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import hiredis
@@ -17,22 +12,22 @@ import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.crc import key_slot
-from redis.exceptions import AuthenticationError, DataError, MovedError
+from redis.exceptions import AuthenticationError, DataError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry as BlockingRetry
 
 from stream_app.settings import RedisSettings, tls_problem
+from stream_app.store.primary import BlockingToPrimary, Primary, SentinelPrimary, SlotOwner, ToPrimary
 
-__all__ = ["SlotOwner", "asyncio_client", "blocking_client"]
-
-Address = tuple[str, int]
+__all__ = ["asyncio_client", "blocking_client"]
 
 _AWAY = (RedisConnectionError, RedisTimeoutError)
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 2.0
 _HEALTH_CHECK_SECONDS = 15
+_SHARED = ("socket_timeout", "socket_connect_timeout", "tls")
+"""Options of a connection that also hold for asking where the primary is."""
 _LAST_WORD_SECONDS = 1.0
 """That a server has for saying why it hung up."""
 
@@ -61,14 +56,14 @@ def asyncio_client(settings: RedisSettings, *, retries: int, timeout: float) -> 
     """
     make: Callable[..., Any] = redis.asyncio.Redis.from_url
     client = make(settings.url.get_secret_value(), **_options(settings, _Retry, retries, timeout))
-    return _routed(client, settings, (_Commands,), _TrustedConnection, _ToSlotOwner)
+    return _routed(client, settings, (_Commands,), _TrustedConnection, ToPrimary)
 
 
 def blocking_client(settings: RedisSettings, *, retries: int, timeout: float) -> Any:
     """Make the same for programs that wait for each answer; a `redis.Redis`."""
     make: Callable[..., Any] = redis.Redis.from_url
     client = make(settings.url.get_secret_value(), **_options(settings, _BlockingRetry, retries, timeout))
-    return _routed(client, settings, (), _BlockingTrustedConnection, _BlockingToSlotOwner)
+    return _routed(client, settings, (), _BlockingTrustedConnection, BlockingToPrimary)
 
 
 def _options(settings: RedisSettings, retry: type[Any], retries: int, timeout: float) -> dict[str, Any]:
@@ -89,14 +84,25 @@ def _routed(
     settings: RedisSettings,
     mixins: tuple[type[Any], ...],
     trusted: type[Any],
-    to_owner: type[Any],
+    to_primary: type[Any],
 ) -> Any:
     """Give a client's pool the kind of connection that the settings need."""
     pool = client.connection_pool
     kind: type[Any] = trusted if "tls" in pool.connection_kwargs else pool.connection_class
+    primary: Primary | None = None
+    login: dict[str, Any] = {}
     if settings.cluster:
-        pool.connection_kwargs["owner"] = SlotOwner(settings.hash_tag, settings.address)
-        mixins = (to_owner, *mixins)
+        primary = SlotOwner(settings.hash_tag, settings.address)
+        login = {name: pool.connection_kwargs.get(name) for name in ("username", "password")}
+    elif settings.sentinel:
+        primary = SentinelPrimary(settings.sentinel, settings.address)
+        login = settings.sentinel_login
+    if primary is not None:
+        shared = {name: pool.connection_kwargs[name] for name in _SHARED if name in pool.connection_kwargs}
+        pool.connection_kwargs["primary"] = primary
+        ask: Callable[..., Any] = kind
+        pool.connection_kwargs["ask"] = partial(ask, **shared, **login, protocol=2)
+        mixins = (to_primary, *mixins)
     pool.connection_class = type(kind.__name__, (*mixins, kind), {})
     return client
 
@@ -230,151 +236,3 @@ class _HearingSocket(ssl.SSLSocket):
         except (ssl.SSLEOFError, BrokenPipeError, ConnectionResetError):
             self.recv(1)
             raise
-
-
-class SlotOwner:
-    """Which node has the slot of a hash tag, as far as the connections of one client know.
-
-    Parameters
-    ----------
-    tag : str
-        What is in the braces.
-    seed : (str, int)
-        Host and port of any node, from which the others are learned.
-
-    Examples
-    --------
-    >>> owner = SlotOwner("sg", ("10.0.0.1", 6379))
-    >>> owner.learn([[0, 16383, [b"10.0.0.2", 6379, b"id"], [b"10.0.0.3", 6379, b"id"]]], asked="10.0.0.1")
-    >>> owner.address, list(owner.nodes())
-    (('10.0.0.2', 6379), [('10.0.0.2', 6379), ('10.0.0.3', 6379), ('10.0.0.1', 6379)])
-    """
-
-    def __init__(self, tag: str, seed: Address) -> None:
-        self.slot = key_slot(tag.encode())
-        self.address: Address | None = None
-        self._seed = seed
-        self._nodes: list[Address] = []
-
-    def nodes(self) -> Iterator[Address]:
-        """Return whom to ask for the owner: all nodes that were there last, and the first one at the end."""
-        yield from [*(node for node in self._nodes if node != self._seed), self._seed]
-
-    def learn(self, shards: Sequence[Sequence[Any]], *, asked: str) -> None:
-        """Take the answer to CLUSTER SLOTS of a node, `asked`, which may leave its own host out.
-
-        Raises
-        ------
-        redis.exceptions.ConnectionError
-            If no node has the slot.
-        """
-        nodes: list[Address] = []
-        for first, last, *replicas in shards:
-            known = [
-                ((host or asked.encode()).decode(), int(port)) for host, port, *_ in replicas if host != b"?"
-            ]
-            nodes += known
-            if first <= self.slot <= last and known:
-                self.address = known[0]
-        self._nodes = list(dict.fromkeys(nodes))
-        if self.address is None:
-            raise RedisConnectionError(f"no node of the cluster has slot {self.slot}")
-
-    def moved(self, error: MovedError) -> RedisConnectionError:
-        """Take the new owner from the old one's answer; return what the connection to the old one ends with."""
-        self.address = (error.host, error.port) if error.host else None
-        return RedisConnectionError(f"slot {self.slot} of the cluster is at {error.host}:{error.port} now")
-
-
-class _ToSlotOwner:
-    """Mixin for connections for asyncio: they go to the node of a `SlotOwner`."""
-
-    def __init__(self, *, owner: SlotOwner, **options: Any) -> None:
-        super().__init__(**options)
-        self._owner = owner
-
-    async def connect_check_health(self: Any, *args: Any, **options: Any) -> None:
-        """Connect to the node that has the slot; ask around first where it is not known."""
-        if self.is_connected:
-            return
-        connect = super().connect_check_health  # type: ignore[misc]  # redis-py's
-        if self._owner.address is None:
-            await self._find(connect)
-        self.host, self.port = self._owner.address
-        try:
-            await connect(*args, **options)
-        except _AWAY:
-            self._owner.address = None
-            raise
-
-    async def _find(self: Any, connect: Any) -> None:
-        failed: Exception | None = None
-        for node in self._owner.nodes():
-            self.host, self.port = node
-            try:
-                await connect(retry_socket_connect=False)
-                await self.send_command("CLUSTER", "SLOTS")
-                self._owner.learn(await self.read_response(), asked=self.host)
-            except _AWAY as error:
-                failed = error
-            else:
-                return
-            finally:
-                await self.disconnect()
-        raise failed or RedisConnectionError("no node of the cluster is known")
-
-    async def read_response(self: Any, *args: Any, **options: Any) -> Any:
-        """Read an answer; one that sends us to another node ends the connection, so that it is made anew to that one."""
-        try:
-            return await super().read_response(*args, **options)  # type: ignore[misc]  # redis-py's
-        except MovedError as error:
-            moved = self._owner.moved(error)
-            await self.disconnect()
-            raise moved from error
-
-
-class _BlockingToSlotOwner:
-    """The same for programs that wait."""
-
-    def __init__(self, *, owner: SlotOwner, **options: Any) -> None:
-        super().__init__(**options)
-        self._owner = owner
-
-    def connect_check_health(self: Any, *args: Any, **options: Any) -> None:
-        """Connect to the node that has the slot; ask around first where it is not known."""
-        if self.is_connected:
-            return
-        connect = super().connect_check_health  # type: ignore[misc]  # redis-py's
-        if self._owner.address is None:
-            self._find(connect)
-        self.host, self.port = self._owner.address
-        try:
-            connect(*args, **options)
-        except _AWAY:
-            self._owner.address = None
-            raise
-
-    def _find(self: Any, connect: Any) -> None:
-        failed: Exception | None = None
-        for node in self._owner.nodes():
-            self.host, self.port = node
-            try:
-                connect(retry_socket_connect=False)
-                self.send_command("CLUSTER", "SLOTS")
-                self._owner.learn(self.read_response(), asked=self.host)
-            except _AWAY as error:
-                failed = error
-            else:
-                return
-            finally:
-                self.disconnect()
-        raise failed or RedisConnectionError("no node of the cluster is known")
-
-    def read_response(self: Any, *args: Any, **options: Any) -> Any:
-        """Read an answer; one that sends us to another node ends the connection, so that it is made anew to that one."""
-        try:
-            return super().read_response(*args, **options)  # type: ignore[misc]  # redis-py's
-        except MovedError as error:
-            moved = self._owner.moved(error)
-            self.disconnect()
-            raise moved from error

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import redis
 
 from stream_app.embedded import EmbeddedStore
 
@@ -132,3 +133,17 @@ def test_the_list_of_detectors_says_where_each_comes_from(call, place):
     assert "page_hinkley  River" in call("detectors").out
     assert call("detectors", "--check", "ks").lines[0] == "detector ks: 0 of 11 checks failed"
     call("detectors", "--check", "no-such-thing").failed("unknown detector 'no-such-thing'; known are ks, ")
+
+
+def test_a_store_that_is_nearly_full_is_wrong(call, servers):
+    store = EmbeddedStore(config={"maxmemory": "20mb"})
+    try:
+        url = store.start()
+        with redis.Redis.from_url(url) as client:
+            for number in range(17):
+                client.set(f"filler-{number}", b"x" * 1_000_000)
+        ended = call("check", "--redis", url)
+    finally:
+        store.stop()
+    assert ended.code == 1
+    assert "of maxmemory is in use" in ended.out

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -47,6 +48,8 @@ class Harness:
         The monitor file's text.
     worker_kafka, worker_redis : str, optional
         Where the workers reach them, if not as this process does.
+    redis_options : mapping of str to object
+        Further settings of Redis, such as ``{"cluster": True}``.
     **worker
         Settings of the workers, such as ``max_batch=100``.
     """
@@ -62,6 +65,7 @@ class Harness:
         monitor: str = DETECTORS,
         worker_kafka: str | None = None,
         worker_redis: str | None = None,
+        redis_options: Mapping[str, Any] = MappingProxyType({}),
         **worker: Any,
     ) -> None:
         self.kafka = kafka
@@ -72,7 +76,7 @@ class Harness:
         content = {"streams": {"sensors": {}}} | tomllib.loads(monitor)
         self.settings = Settings(
             kafka=kafka,
-            redis={"url": redis},
+            redis={"url": redis, **redis_options},
             prefix=name,
             worker=self._worker,
             **content,
@@ -89,6 +93,7 @@ class Harness:
             "STREAMGAUGE_PREFIX": self.settings.prefix,
         }
         env |= {f"STREAMGAUGE_WORKER__{key.upper()}": str(value) for key, value in self._worker.items()}
+        env |= {f"STREAMGAUGE_REDIS__{key.upper()}": str(value) for key, value in redis_options.items()}
         self.workers = Supervisor(env, folder)
         self._store: Store | None = None
         self._producer: AIOKafkaProducer | None = None

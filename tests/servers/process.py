@@ -1,6 +1,7 @@
 """A server in a process of its own that can be stopped, killed and started again on the same data."""
 
 import atexit
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,6 +41,12 @@ class ServerProcess:
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would."""
         self._end(0)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        self._process.send_signal(number)
 
     def _check_stopped(self) -> None:
         if self._process is not None:

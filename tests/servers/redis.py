@@ -10,7 +10,7 @@ from servers.process import ServerProcess
 
 from stream_app.embedded import free_port
 
-__all__ = ["RedisServer"]
+__all__ = ["RedisServer", "program"]
 
 
 class RedisServer(ServerProcess):
@@ -36,7 +36,7 @@ class RedisServer(ServerProcess):
         """Start it, wait until it has loaded its data and answers; return its URL."""
         self._check_stopped()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._spawn([_program("redis-server"), *self._arguments(), *self._options], timeout)
+        self._spawn([program("redis-server"), *self._arguments(), *self._options], timeout)
         return f"redis://127.0.0.1:{self.port}/0"
 
     def repair(self) -> None:
@@ -44,7 +44,7 @@ class RedisServer(ServerProcess):
         (file,) = (self.directory / "appendonlydir").glob("*.incr.aof")
         with self.log.open("ab") as output:
             subprocess.run(
-                [_program("redis-check-aof"), "--fix", file],
+                [program("redis-check-aof"), "--fix", file],
                 input=b"y\n",
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -66,7 +66,8 @@ class RedisServer(ServerProcess):
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return where a program of Redis is."""
     program = shutil.which(name)
     if program is None:
         raise RuntimeError(f"{name} is not installed; on Debian: sudo apt-get install redis-server")

@@ -24,18 +24,9 @@ class RedisCluster:
     """
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._bus = [free_port() for _ in range(3)]
-        self.servers = [
-            RedisServer(
-                directory / str(bus),
-                options=[
-                    *("--cluster-enabled", "yes"),
-                    *("--cluster-port", str(bus)),
-                    *("--cluster-node-timeout", "2000"),
-                ],
-            )
-            for bus in self._bus
-        ]
+        self.servers = [_node(directory, bus) for bus in self._bus]
         self._clients = [redis.Redis(port=server.port, decode_responses=True) for server in self.servers]
 
     def start(self, timeout: float = 30.0) -> str:
@@ -54,6 +45,26 @@ class RedisCluster:
             self.stop()
             raise
         return urls[0]
+
+    def add_replica(self, primary: RedisServer, timeout: float = 30.0) -> RedisServer:
+        """Start a replica of one of them, and wait until all know it."""
+        replica = _node(self._directory, free_port())
+        self.servers.append(replica)
+        replica.start()
+        client = redis.Redis(port=replica.port, decode_responses=True)
+        self._clients.append(client)
+        first = self.servers.index(primary)
+        name = self._clients[first].execute_command("CLUSTER MYID")
+        client.execute_command("CLUSTER MEET", "127.0.0.1", primary.port, self._bus[first])
+        _wait(lambda: name in str(client.execute_command("CLUSTER NODES")), timeout)
+        client.execute_command("CLUSTER REPLICATE", name)
+        return replica
+
+    def in_step(self, replica: RedisServer) -> bool:
+        """Whether all nodes know a replica, and it has what its primary has."""
+        info = self._clients[self.servers.index(replica)].info("replication")
+        shown = [str(client.execute_command("CLUSTER SLOTS")) for client in self._clients]
+        return info["master_link_status"] == "up" and all(str(replica.port) in one for one in shown)
 
     def stop(self) -> None:
         for client in self._clients:
@@ -89,6 +100,20 @@ class RedisCluster:
         info = client.execute_command("CLUSTER INFO")
         found = info if isinstance(info, dict) else dict(line.split(":") for line in info.split())
         return found["cluster_state"] == "ok" and found["cluster_known_nodes"] == "3"
+
+
+def _node(directory: Path, bus: int) -> RedisServer:
+    options = {
+        "cluster-enabled": "yes",
+        "cluster-port": str(bus),
+        "cluster-node-timeout": "2000",
+        # However long its link was down.
+        "cluster-replica-validity-factor": "0",
+    }
+    return RedisServer(
+        directory / str(bus),
+        options=[part for name, value in options.items() for part in (f"--{name}", value)],
+    )
 
 
 def _rows(shards):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from pydantic import ValidationError
 from redis.connection import parse_url
 
 from stream_app.settings import KafkaSettings, RedisSettings, tls_problem
@@ -116,3 +117,23 @@ def test_tls_always_checks_the_certificate_and_the_host_s_name():
 @pytest.mark.parametrize("error", [OSError("x"), ConnectionResetError(), TimeoutError(), EOFError()])
 def test_a_server_that_is_away_is_no_problem_of_tls(error):
     assert tls_problem(error) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"cluster": True, "sentinel": "gauge"}, "set cluster or sentinel"),
+        ({"sentinel_password": "secret-word"}, "without sentinel"),
+        ({"sentinel": "gauge", "sentinel_username": "u"}, "without sentinel_password"),
+        ({"sentinel": "gauge", "url": "unix:///tmp/redis"}, "a Sentinel has a host"),
+        ({"sentinel": "a b"}, "pattern"),
+    ],
+)
+def test_a_sentinel_that_makes_no_sense_is_refused(said, problem):
+    with pytest.raises(ValidationError, match=problem):
+        RedisSettings(**({"url": "redis://h"} | said))
+
+
+def test_a_sentinel_has_its_own_port():
+    assert RedisSettings(url="redis://h", sentinel="gauge").address == ("h", 26379)
+    assert RedisSettings(url="redis://h").address == ("h", 6379)

@@ -12,6 +12,7 @@ from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.kinds import input_topic, input_topics, kind_of
 from stream_app.runtime.deployment import deployment_reads
+from stream_app.runtime.store_memory import NEARLY_FULL
 from stream_app.runtime.worker import Worker
 from stream_app.settings import DetectorSettings, Settings
 from stream_app.settings.table import Table
@@ -122,5 +123,9 @@ async def _redis(settings: Settings, *, owned: bool) -> Finding:
     policy = memory.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         problem = f"maxmemory-policy is {policy}: state could be evicted silently; set it to noeviction"
+        return Finding("Redis", ok=False, problem=problem)
+    used, limit = memory["used_memory"], memory.get("maxmemory", 0)
+    if limit and used >= NEARLY_FULL * limit:
+        problem = f"{used / limit:.0%} of maxmemory is in use; raise it, or lower max_sources: a full Redis stops all workers"
         return Finding("Redis", ok=False, problem=problem)
     return Finding("Redis", ok=True, about=settings.redis.shown)
