@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -127,6 +127,9 @@ types: venv ## mypy --strict
 
 audit: venv ## Known vulnerabilities of the locked packages (needs the network)
 	@$(PY) .ci/audit.py requirements/run.txt requirements/dev.txt
+
+sbom: venv ## Bill of materials of what the image installs (build/sbom.json, CycloneDX), and a count of its licences
+	@$(PY) .ci/sbom.py requirements/run.txt build/sbom.json
 
 bench: servers kafka venv ## From Kafka to Redis: CPU, delays of alerts, memory, beside a Faust agent and bare loops (ARGS="--full")
 	@$(PY) benchmarks/throughput.py $(ARGS)

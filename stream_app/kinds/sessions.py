@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SESSIONS", "session_config", "session_configs"]
 
+_LEAST_FUTURE = 60.0
+"""Seconds that an event may be ahead of its record where nothing is said: clocks differ."""
+
 
 def session_configs(settings: Settings, views: "Iterable[FeatureView]" = ()) -> "dict[str, SessionConfig]":
     """Translate the settings of all session streams.
@@ -83,8 +86,13 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
             f"streams.{name}.views: a stream of sessions without a feature view tells nothing"
         )
     limits = {value: (limit.min, limit.max) for value, limit in stream.limits.items()}
+    every = (*made, *views)
+    max_future = stream.max_future
+    if max_future is None:
+        # An event that is further ahead would make honest ones of its entity late.
+        max_future = max(_LEAST_FUTURE, min(view.lateness for view in every))
     try:
-        return SessionConfig((*made, *views), stream=name, limits=limits, max_future=stream.max_future)
+        return SessionConfig(every, stream=name, limits=limits, max_future=max_future)
     except DataError as error:
         raise SettingsError(f"streams.{name}.views: {error}") from error
 

@@ -235,8 +235,9 @@ class SessionStream(Stream):
         Name of the event's field that holds its entity.
     limits : table
         Name of a number to its ``min`` and ``max``; events with one outside are dead letters.
-    max_future : duration
-        Events whose time is later than their record's own by more than this are dead letters.
+    max_future : duration, optional
+        Events whose time is later than their record's own by more than this are dead letters. By default the shortest
+        ``lateness`` of the views, a minute at least, so that a wrong clock makes no honest event late.
     views : list of tables
         The feature views.
     """
@@ -245,7 +246,7 @@ class SessionStream(Stream):
     topic: TopicName | None = None
     entity_field: Annotated[str, Field(min_length=1, max_length=256)] = "entity"
     limits: dict[str, ChannelSettings] = Field({})
-    max_future: Duration = 86_400.0
+    max_future: Duration | None = None
     views: tuple[ViewSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -8,7 +8,9 @@ import pytest
 
 from stream_app.core.features import AllTime, Condition, Feature, FeatureView, Session, Sliding
 from stream_app.errors import SettingsError
+from stream_app.events import Reason, SessionRow
 from stream_app.kinds.sessions import session_config, session_configs
+from stream_app.monitors.sessions import SessionArrivals, SessionMonitor
 from stream_app.settings import SensorStream, SessionStream, Settings, load_settings
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -155,3 +157,22 @@ def test_both_ways_of_the_documentation_declare_the_same_view():
     exec(python, names)
     (config,) = session_configs(Settings(**tomllib.loads(toml))).values()
     assert config.views == (names["purchases"],)
+
+
+@pytest.mark.parametrize(
+    ("lateness", "said", "future"), [("2h", None, 7200), ("1s", None, 60), ("1s", "1d", 86400)]
+)
+def test_an_event_that_is_ahead_makes_no_other_late(lateness, said, future):
+    view = {"name": "v", "lateness": lateness, "features": {"n": {"count": "*", "window": "30m"}}}
+    config = session_config("shop", SessionStream(views=[view], max_future=said))
+    assert config.max_future == future
+
+
+def test_one_event_a_day_ahead_costs_itself():
+    view = {"name": "v", "features": {"n": {"count": "*", "window": "30m"}}}
+    monitor = SessionMonitor(session_config("shop", SessionStream(views=[view])))
+    times = [1.7e9 + i for i in range(10)]
+    ahead = [*times[:5], times[5] + 20 * 3600.0, *times[6:]]
+    rows = [SessionRow("a", ts) for ts in ahead]
+    outcome = monitor.update(SessionArrivals(rows, list(range(10)), times), 0)
+    assert [(refusal.offset, refusal.reason) for refusal in outcome.refusals] == [(5, Reason.TIMESTAMP)]
