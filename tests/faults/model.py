@@ -179,12 +179,12 @@ async def _delete_topic(world: World) -> None:
     await admin.close()
 
     def reasons() -> list[str]:
-        said = [line for line in worker.said.splitlines() if line.startswith("streamgauge:")]
         # A worker that is started again may make the topic that it misses.
+        words = ("is gone", "made anew")
         return [
             line
-            for line in said
-            if world.harness.topic in line and ("is gone" in line or "was made anew" in line)
+            for line in worker.said.splitlines()
+            if world.harness.topic in line and any(word in line for word in words)
         ]
 
     # What happened before may end the worker first, for another reason.

@@ -100,7 +100,7 @@ def written(broker, topic):
 
 async def test_a_source_an_event(make_harness, abuse, scale):
     """A new source with each event."""
-    sources = scale.pick(20_000, 150_000)
+    sources = scale.pick(20_000, 50_000)
     abuse.attempt = f"{sources:,} sources with one event each"
     harness = await make_harness(monitor="")
     worker = await harness.workers.start("worker-1")
