@@ -1,6 +1,7 @@
 """The errors of Streamgauge. Every message says what was wrong, where, and what to do."""
 
 __all__ = [
+    "BadBatchError",
     "BrokerError",
     "BrokerUnavailableError",
     "DataError",
@@ -60,6 +61,29 @@ class PluginError(StreamgaugeError):
 
 class DataError(StreamgaugeError):
     """An event, a batch or a parameter cannot be used; says which and why."""
+
+
+class BadBatchError(DataError):
+    """A batch on Kafka cannot be read: damaged, too large when decompressed, or in a format that is not known.
+
+    Parameters
+    ----------
+    topic, partition
+        Where it is.
+    first, last : int
+        Its offsets.
+    size : int
+        Its bytes on Kafka.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, topic: str, partition: int, first: int, last: int, size: int, reason: str) -> None:
+        self.topic, self.partition, self.first, self.last, self.size = topic, partition, first, last, size
+        self.reason = reason
+        super().__init__(
+            f"{topic}/{partition}: the batch of the offsets {first} to {last} ({size} bytes) cannot be read: {reason}"
+        )
 
 
 class UnknownFeatureError(DataError):

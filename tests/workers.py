@@ -7,9 +7,9 @@ from stream_app.runtime.worker import Worker
 
 
 @asynccontextmanager
-async def working(settings, *views):
+async def working(settings, *views, skip=()):
     """Run a worker; give it and its task, and stop it at the end, however it ended."""
-    worker = Worker(settings, views)
+    worker = Worker(settings, views, skip=skip)
     task = asyncio.create_task(worker.run())
     try:
         yield worker, task

@@ -8,9 +8,12 @@ import typer
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
+from stream_app.errors import SettingsError
 from stream_app.kinds import SENSORS
 
 if TYPE_CHECKING:
+    from faust.types import TP
+
     from stream_app.events import Readings
 
 __all__ = ["worker"]
@@ -23,6 +26,13 @@ def worker(
     kafka: KafkaOption = None,
     redis: RedisOption = None,
     *,
+    skip_batch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOPIC/PARTITION/OFFSET",
+            help="Leave out a batch that cannot be read, by its first offset, and write a dead letter about it.",
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show what Faust and aiokafka log too.")
     ] = False,
@@ -38,6 +48,7 @@ def worker(
     # It takes a second: help does not wait for it.
     from stream_app.runtime.worker import Worker  # noqa: PLC0415 as above
 
+    skip = [_place(text) for text in skip_batch or ()]
     references: dict[str, Readings] = {}
     named = {
         name: stream for name, stream in SENSORS.streams(settings).items() if stream.reference is not None
@@ -51,7 +62,23 @@ def worker(
         }
 
     async def work() -> None:
-        await Worker(settings, references=references).run()
+        await Worker(settings, references=references, skip=skip).run()
         _log.info("stopped")
 
     run(work())
+
+
+def _place(text: str) -> "tuple[TP, int]":
+    """Read where a batch is.
+
+    Examples
+    --------
+    >>> _place("sensor.readings/0/17")
+    (TP(topic='sensor.readings', partition=0), 17)
+    """
+    match text.split("/"):
+        case [topic, partition, offset] if topic and partition.isdecimal() and offset.isdecimal():
+            from faust.types import TP  # noqa: PLC0415 it takes a second: help does not wait for it
+
+            return TP(topic, int(partition)), int(offset)
+    raise SettingsError(f"--skip-batch {text}: write it as the error has it, TOPIC/PARTITION/OFFSET")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from stream_app.errors import DataError
+from stream_app.errors import BadBatchError, DataError
 
 __all__ = ["OUTPUT_HEADER", "DeadLetter", "Header", "Reason"]
 
@@ -57,6 +57,8 @@ class Reason(StrEnum):
     LATE = "late"
     DUPLICATE = "duplicate"
     OUTPUT = "output"
+    UNREADABLE = "unreadable"
+    """Not an event but a whole batch on Kafka, which is named."""
 
 
 class Record(Protocol):
@@ -131,6 +133,12 @@ class DeadLetter:
     message: str
     origin_headers: tuple[Header, ...] = ()
     cut_from: int | None = None
+
+    @classmethod
+    def of_batch(cls, bad: BadBatchError) -> "DeadLetter":
+        """Make the letter of a batch that cannot be read; kept of it is nothing, so that nobody sends it back."""
+        place = (bad.topic, bad.partition, bad.first)
+        return cls(*place, b"", None, -1, Reason.UNREADABLE, str(bad), cut_from=bad.size)
 
     @classmethod
     def of(cls, record: Record, reason: Reason, message: str) -> "DeadLetter":

@@ -18,7 +18,7 @@ from aiokafka.record import default_records, legacy_records
 
 from stream_app.errors import DataError
 
-__all__ = ["MAX_BATCH_BYTES", "bound_decompression"]
+__all__ = ["MAX_BATCH_BYTES", "bound_decompression", "last_decompressed"]
 
 MAX_BATCH_BYTES = 67_108_864
 """Brokers take batches of 1 MiB by default, and producers fill them before they compress."""
@@ -30,22 +30,40 @@ _XERIAL, _XERIAL_HEADER_BYTES = b"\x82SNAPPY\x00\x00\x00\x00\x01\x00\x00\x00\x01
 """Begin of snappy's blocks as Java clients frame them."""
 
 
+_last = (0, 0)
+
+
+def last_decompressed() -> tuple[int, int]:
+    """Return how many batches this process has decompressed, and the bytes that the last one has."""
+    return _last
+
+
 def bound_decompression() -> None:
     """Make all clients of this process refuse batches that would grow too large; doing it again changes nothing.
 
-    A batch that is refused, or damaged, ends its reader with a `DataError`: a client that skipped it would lose events in
-    silence.
+    A batch that is refused, or damaged, is a `DataError` of whoever reads it: a client that skipped it would lose events
+    in silence.
     """
     bounded: dict[str, Callable[[Any], bytes]] = {
-        "snappy_decode": _snappy,
+        "snappy_decode": _counted(_snappy),
         **{
-            f"{name}_decode": partial(_frames, name, getattr(cramjam, name).decompress_into)
+            f"{name}_decode": _counted(partial(_frames, name, getattr(cramjam, name).decompress_into))
             for name in ("gzip", "lz4", "zstd")
         },
     }
     for module in _homes():
         for name in bounded.keys() & vars(module).keys():
             setattr(module, name, bounded[name])
+
+
+def _counted(decode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    def counted(payload: Any) -> bytes:
+        global _last  # noqa: PLW0603 batches are read by one thread, see `_room`
+        whole = decode(payload)
+        _last = (_last[0] + 1, len(whole))
+        return whole
+
+    return counted
 
 
 def _homes() -> Iterator[ModuleType]:
@@ -98,7 +116,4 @@ def _xerial_blocks(data: memoryview) -> Iterator[memoryview]:
 
 
 def _too_large() -> DataError:
-    return DataError(
-        f"a compressed batch on Kafka grows beyond {MAX_BATCH_BYTES} bytes: no producer of events makes one. "
-        "Find out who wrote it; kafka-delete-records removes it, with all that stands before it"
-    )
+    return DataError(f"it grows beyond {MAX_BATCH_BYTES} bytes: no producer of events makes one")

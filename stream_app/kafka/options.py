@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stream_app.kafka.decompression import bound_decompression
+from stream_app.kafka.fetching import bound_fetches
 from stream_app.settings import KafkaSettings
 
 __all__ = ["client_options", "consumer_options"]
@@ -16,7 +16,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     SettingsError
         If a file of certificates cannot be used.
     """
-    bound_decompression()
+    bound_fetches()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.servers,
         "security_protocol": settings.security,

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 import structlog
 from faust.types import TP
 
-from stream_app.errors import FencedError, StoreUnavailableError, StreamgaugeError
+from stream_app.errors import BadBatchError, FencedError, StoreUnavailableError, StreamgaugeError
 from stream_app.events import DeadLetter, Reason, Rejected, output_topic
 from stream_app.monitors.base import Refusal
 from stream_app.runtime.bad_input import BadInputLimit
@@ -41,8 +41,8 @@ or Kafka, no request over HTTP."""
 _PIECE_EVENTS = (10, 5_000)
 """Fewest and most events that are processed in one go."""
 
-_MOST_IN_HAND = 20_000
-"""Events that are taken before others are waited for; a delivery may have more."""
+_MOST_IN_HAND = 8_388_608
+"""Bytes of events that are taken before others are waited for; a delivery may have more."""
 
 _REMIND_SECONDS = 60.0
 """Between two warnings of the same."""
@@ -116,7 +116,7 @@ class StreamAgent(ABC, Generic[P]):
             return
         self._worked = True
         for batch in batches:
-            self._in_hand += len(batch.records)
+            self._in_hand += batch.size
             lane = self._lanes.get(batch.tp)
             if lane is not None:
                 lane.append(batch)
@@ -145,11 +145,11 @@ class StreamAgent(ABC, Generic[P]):
                         if left is not None:
                             rest = left if rest is None else left.joined(rest)
                 finally:
-                    self._in_hand -= len(batch.records)
+                    self._in_hand -= batch.size
                     self._room.set()
         finally:
             del self._lanes[tp]
-            self._in_hand -= sum(len(batch.records) for batch in lane)
+            self._in_hand -= sum(batch.size for batch in lane)
             self._room.set()
 
     async def _deliver(self, batch: RecordBatch) -> RecordBatch | None:
@@ -206,6 +206,9 @@ class StreamAgent(ABC, Generic[P]):
             await self._outages.retry_until_available(
                 lambda: self._partitions.check_gap(partition, batch.first)
             )
+        if batch.unread is not None:
+            await self._pass(partition, batch.unread)
+            return None
         known = partition.next_offset
         records = batch.records
         if batch.first < known:
@@ -256,6 +259,20 @@ class StreamAgent(ABC, Generic[P]):
             records = records[: records.index(others[count])]
         said = iter(bad)
         return len(records), [record.offset in own or next(said, False) for record in records]
+
+    async def _pass(self, partition: P, bad: BadBatchError) -> None:
+        """Write a dead letter about a batch that cannot be read, and go on behind it."""
+        if bad.last < partition.next_offset:
+            return
+        letter = DeadLetter.of_batch(bad)
+        await self._outages.retry_until_available(lambda: self._write_letters(partition, [letter]))
+        partition.next_offset = bad.last + 1
+        self._metrics.refused.labels(self.stream, letter.reason.value).inc()
+        _log.warning("a batch that cannot be read is left out", reason=str(bad))
+
+    @abstractmethod
+    async def _write_letters(self, partition: P, letters: Sequence[DeadLetter]) -> None:
+        """Write dead letters; when it returns they are safe."""
 
     @abstractmethod
     async def _take(self, partition: P, records: list[Any]) -> tuple[int, list[bool]]:
@@ -314,7 +331,7 @@ class StreamAgent(ABC, Generic[P]):
         for tp in partitions:
             # What is not in hand yet comes again, here or elsewhere.
             while lane := self._lanes.get(tp):
-                self._in_hand -= len(lane.pop().records)
+                self._in_hand -= lane.pop().size
         self._room.set()
         try:
             async with self._upkeep:
@@ -340,7 +357,7 @@ class StreamAgent(ABC, Generic[P]):
     @property
     def busy(self) -> bool:
         """Whether a batch is in hand."""
-        return self._in_hand > 0
+        return bool(self._lanes)
 
     def owned(self) -> list[TP]:
         """Partitions of the topic in this worker's hands."""

@@ -6,7 +6,32 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-__all__ = ["FinishedBatches", "Positions", "RecordBatch"]
+from stream_app.errors import BadBatchError
+
+__all__ = ["FinishedBatches", "Positions", "RecordBatch", "UnreadBatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadBatch:
+    """A batch on Kafka that cannot be read, in the place of its records.
+
+    Parameters
+    ----------
+    error : BadBatchError
+        Where it is, and what is wrong with it.
+    """
+
+    error: BadBatchError
+    key: None = None
+    value: None = None
+    timestamp: int = -1
+    timestamp_type: int = 0
+    checksum: None = None
+
+    @property
+    def offset(self) -> int:
+        """Its last offset."""
+        return self.error.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +49,46 @@ class RecordBatch:
     follows : int or None
         The offset from which it was fetched: where the delivery before it ended, or where the seek went. The first
         record may lie after it, because logs have holes. None where nobody said where to begin.
+    size : int
+        Bytes that it takes in memory, about; 0 where nobody counted.
     """
 
     tp: TP
     records: list[Any]
     seek: int = 0
     follows: int | None = None
+    size: int = 0
 
     @property
     def first(self) -> int:
         """Offset of the first record."""
-        return int(self.records[0].offset)
+        return int(self.records[0].offset) if self.unread is None else self.unread.first
 
     @property
     def last(self) -> int:
         """Offset of the last record."""
         return int(self.records[-1].offset)
 
+    @property
+    def unread(self) -> BadBatchError | None:
+        """What is wrong with the batch on Kafka in whose place this one stands, alone; None where it has records."""
+        only = self.records[0]
+        return only.error if isinstance(only, UnreadBatch) else None
+
     def is_followed_by(self, other: "RecordBatch") -> bool:
-        """Whether another one of the partition was fetched right after this."""
-        return other.seek == self.seek and other.follows == self.last + 1
+        """Whether another one of the partition was fetched right after this, and both can be processed as one."""
+        return (
+            other.seek == self.seek
+            and other.follows == self.last + 1
+            and self.unread is None
+            and other.unread is None
+        )
 
     def joined(self, other: "RecordBatch") -> "RecordBatch":
         """Return both as one."""
-        return RecordBatch(self.tp, self.records + other.records, self.seek, self.follows)
+        return RecordBatch(
+            self.tp, self.records + other.records, self.seek, self.follows, self.size + other.size
+        )
 
     def split(self, records: int) -> "tuple[RecordBatch, RecordBatch | None]":
         """Return its first records, at most so many, and the rest, which follows them.

@@ -13,12 +13,16 @@ from time import monotonic
 from typing import Any, cast
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.protocol.fetch import FetchRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.types import TP
 from mode import Service
 from mode.utils.futures import maybe_async
+
+from stream_app.errors import BadBatchError
+from stream_app.runtime.batches import UnreadBatch
 
 __all__ = ["PAUSE_SECONDS", "LoopConsumer", "throttle_fetches"]
 
@@ -30,6 +34,12 @@ _ANSWER_SECONDS = 10.0
 _FETCH_SECONDS = 0.1
 """How long Kafka may keep a fetch that finds nothing. Faust says 1.5 s; until the answer comes nothing else is fetched,
 neither after a seek nor of a partition that was paused when Kafka was asked."""
+
+_FETCH_BYTES = 16_777_216
+"""How much Kafka may send at once, over all partitions; it waits as it came until it is decoded."""
+
+_LONGEST_VALUE = 4_194_304
+"""Bytes that are kept of a value: events are refused at a fraction of it, and a small batch may hold one of 64 MB."""
 
 PAUSE_SECONDS = 0.01
 """How long an empty fetch takes at least; a new event waits so long at most."""
@@ -53,8 +63,16 @@ class LoopConsumer(AIOKafkaConsumerThread):
     mundane_level = "debug"  # that it starts and stops is no news
     wait_for_shutdown = False  # a thread's, to say that it has ended
 
-    def __init__(self, consumer: Any, *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_bad_batch: Callable[[BadBatchError], UnreadBatch],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(consumer, loop=loop, thread_loop=loop, **kwargs)
+        self._on_bad_batch = on_bad_batch
 
     # What a thread does in ways of its own is done as by any other service.
     maybe_start = Service.maybe_start
@@ -73,7 +91,9 @@ class LoopConsumer(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect."""
         await super().on_start()
-        throttle_fetches(self._ensure_consumer()._client)  # noqa: SLF001 there is no other way to it
+        consumer = self._ensure_consumer()
+        throttle_fetches(consumer._client)  # noqa: SLF001 there is no other way to it
+        consumer._fetcher.longest_value = _LONGEST_VALUE  # noqa: SLF001 as above
 
     async def on_stop(self) -> None:
         """Disconnect."""
@@ -83,6 +103,7 @@ class LoopConsumer(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         # Faust has no settings for these; they are read when the consumer starts.
+        consumer._fetch_max_bytes = _FETCH_BYTES  # noqa: SLF001 as above
         consumer._fetch_max_wait_ms = int(_FETCH_SECONDS * 1000)  # noqa: SLF001 as above
         consumer._isolation_level = transport.isolation_level  # noqa: SLF001 as above
         return consumer
@@ -94,19 +115,15 @@ class LoopConsumer(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 the signature is Faust's
         max_records: int | None = None,
     ) -> Any:
-        # Each partition gets its share of a poll; aiokafka would empty one partition's fetch after the other.
-        fetched = consumer._fetcher._records  # noqa: SLF001 asking for one that has nothing takes turns of the loop
-        ready = [tp for tp in sorted(active_partitions or ()) if ensure_aiokafka_TP(tp) in fetched]
-        if max_records is not None and len(ready) > 1:
-            share = max(1, max_records // len(ready))
-            records: dict[TP, Any] = {}
-            for tp in ready:
-                records |= await super()._fetch_records(consumer, {tp}, timeout=0, max_records=share)
-            if records:
-                return records
-        return await super()._fetch_records(
-            consumer, active_partitions, timeout=timeout, max_records=max_records
-        )
+        try:
+            return await super()._fetch_records(
+                consumer, active_partitions, timeout=timeout, max_records=max_records
+            )
+        except BadBatchError as error:
+            unread = self._on_bad_batch(error)
+            tp = TopicPartition(error.topic, error.partition)
+            consumer.seek(tp, error.last + 1)
+            return {tp: [unread]}
 
     async def seek_some_to_committed(self, partitions: Collection[TP]) -> Mapping[TP, int]:
         """Seek some partitions to Kafka's committed offsets.

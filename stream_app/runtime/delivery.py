@@ -18,7 +18,7 @@ is a tuple of :class:`RecordBatch`, one a partition. Agents stay plain::
 What it changes in Faust, and nothing else:
 
 - ``_wait_next_records`` folds the records of batched topics; other topics are delivered as ever.
-- A poll's records are shared among the partitions.
+- A batch on Kafka that cannot be read stops the app, or is delivered as an `UnreadBatch`, as the transport is told.
 - Reading starts where `Positions` say, and what they have stored is committed, whatever Faust has acknowledged. While
   they or Kafka can't be reached, nothing is fetched; Faust would wait a while and then read on from anywhere.
 - A commit that fails is a warning, and takes some seconds at most: it is a hint for others.
@@ -39,8 +39,9 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 
-from stream_app.errors import BrokerUnavailableError, StoreUnavailableError
-from stream_app.runtime.batches import Positions, RecordBatch
+from stream_app.errors import BadBatchError, BrokerUnavailableError, DataError, StoreUnavailableError
+from stream_app.kafka.fetching import record_bytes
+from stream_app.runtime.batches import Positions, RecordBatch, UnreadBatch
 from stream_app.runtime.consumer import LoopConsumer
 
 __all__ = ["BatchConsumer", "BatchTransport", "batched_topic"]
@@ -87,7 +88,8 @@ class BatchConsumer(Consumer):
         """When a delivery came last, on the monotonic clock."""
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return LoopConsumer(self, loop=self.loop, beacon=self.beacon)
+        transport = cast(BatchTransport, self.transport)
+        return LoopConsumer(self, loop=self.loop, beacon=self.beacon, on_bad_batch=transport.on_bad_batch)
 
     @property
     def _batched(self) -> frozenset[str]:
@@ -169,7 +171,7 @@ class BatchConsumer(Consumer):
         return folded | {some[0].tp: [tuple(some)] for some in batches.values()}
 
     def _batch(self, tp: TP, records: list[Any]) -> RecordBatch:
-        batch = RecordBatch(tp, records, self._seeks, self._expected.get(tp))
+        batch = RecordBatch(tp, records, self._seeks, self._expected.get(tp), sum(map(record_bytes, records)))
         self._expected[tp] = batch.last + 1
         return batch
 
@@ -271,6 +273,10 @@ class BatchTransport(Transport):
         Where to read on and how far to commit.
     isolation_level : str
         ``read_committed`` or ``read_uncommitted``.
+    skip : collection of str
+        Topics whose bad batches are delivered as `UnreadBatch` instead of stopping the app.
+    skip_at : collection of (TP, int)
+        Single bad batches, by their first offset, that are delivered so.
     """
 
     Consumer = BatchConsumer
@@ -282,11 +288,32 @@ class BatchTransport(Transport):
         topics: Collection[str],
         positions: Positions,
         isolation_level: str = "read_committed",
+        skip: Collection[str] = (),
+        skip_at: Collection[tuple[TP, int]] = (),
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.topics = frozenset(topics)
         self.positions = positions
         self.isolation_level = isolation_level
+        self._skip = frozenset(skip)
+        self._skip_at = frozenset(skip_at)
+
+    def on_bad_batch(self, error: BadBatchError) -> UnreadBatch:
+        """Return what stands for a batch that cannot be read and may be skipped.
+
+        Raises
+        ------
+        DataError
+            If it may not; says how to go on.
+        """
+        tp = TP(error.topic, error.partition)
+        if error.topic in self._skip or (tp, error.first) in self._skip_at:
+            return UnreadBatch(error)
+        place = f"{error.topic}/{error.partition}/{error.first}"
+        raise DataError(
+            f"{error}. Find out who wrote it. `streamgauge worker --skip-batch {place}` goes on behind it and writes a dead "
+            'letter about it; on_bad_batch = "skip" of its stream does so with every such batch'
+        ) from error
 
     def is_current(self, batch: RecordBatch) -> bool:
         """Whether a batch was fetched after the last seek; those before it come again."""

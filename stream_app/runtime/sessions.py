@@ -6,7 +6,7 @@ events came, and always before a checkpoint; what was not written when a worker 
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -175,6 +175,9 @@ class SessionAgent(StreamAgent[SessionPartition]):
         await self._outages.retry_until_available(lambda: self._effects.publish(letters))
         await self._outages.retry_until_available(lambda: self._effects.write_logs(partition, force=False))
         return len(records), decoded.bad
+
+    async def _write_letters(self, partition: SessionPartition, letters: Sequence[DeadLetter]) -> None:  # noqa: ARG002 the signature is the base's
+        await self._effects.publish(letters)
 
     async def _prepare(self, partition: OwnedPartition) -> None:
         await self._effects.write_logs(cast(SessionPartition, partition), force=True)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from stream_app.events import ReadingDecoder, Rejected
+from stream_app.events import DeadLetter, ReadingDecoder, Rejected
 from stream_app.monitors.base import Delivery
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
@@ -146,6 +146,9 @@ class SourceAgent(StreamAgent[Partition]):
                 lambda: self._effects.write(partition, outcomes, letters)
             )
         return len(records), decoded.bad
+
+    async def _write_letters(self, partition: Partition, letters: Sequence[DeadLetter]) -> None:
+        await self._effects.write(partition, [], letters)
 
     async def _prepare(self, partition: OwnedPartition) -> None:
         """Forget what is too old or too much; its alerts end before its state is removed."""

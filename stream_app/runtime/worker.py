@@ -6,7 +6,7 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -59,6 +59,8 @@ class Worker:
         Feature views beside those of the settings.
     references : mapping of str to Readings, optional
         Normal operation that the sources of a stream learn from before their first event, by stream.
+    skip : collection of (TP, int)
+        Batches on Kafka, by their first offset, that are left out if they cannot be read.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Worker:
         settings: Settings,
         views: Iterable[FeatureView] = (),
         references: Mapping[str, Readings] | None = None,
+        skip: Collection[tuple[TP, int]] = (),
     ) -> None:
         if not settings.kafka.servers:
             raise SettingsError("no broker: set STREAMGAUGE_KAFKA=HOST:PORT, or kafka in streamgauge.toml")
@@ -94,6 +97,7 @@ class Worker:
         self._streams = input_topics(settings)
         self._sessions = session_configs(settings, views)
         self._references = references or {}
+        self._skip = skip
 
     def stop(self) -> None:
         """Ask the worker to finish its batch, store it and end."""
@@ -222,6 +226,10 @@ class Worker:
             topics=self._streams,
             positions=partitions,
             isolation_level=self.settings.kafka.isolation_level,
+            skip=[
+                t for t, name in self._streams.items() if self.settings.streams[name].on_bad_batch == "skip"
+            ],
+            skip_at=self._skip,
         )
         context = WorkerContext(
             self.settings,

@@ -1,7 +1,7 @@
 """Base models of tables of the monitor file."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -37,7 +37,11 @@ class Stream(Table):
         Name of the kind; its default is that of the model.
     topic : str, optional
         The topic to read; that of the kind by default.
+    on_bad_batch : str
+        ``stop`` or ``skip``: what becomes of a batch on Kafka that cannot be read, because it is damaged, too large when
+        decompressed, or of a format that is not known. One that is skipped leaves a dead letter.
     """
 
     kind: str
     topic: TopicName | None = None
+    on_bad_batch: Literal["stop", "skip"] = "stop"

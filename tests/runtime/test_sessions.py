@@ -458,7 +458,7 @@ async def test_kills_at_any_instant_change_nothing(settings, store, producer, ma
         "STREAMGAUGE_WORKER__SESSION_TIMEOUT": "6",
         "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": "0.05",
         "STREAMGAUGE_WORKER__MAX_BATCH": "100",
-        "STREAMGAUGE_WORKER__MAX_SOURCES_IN_MEMORY": "3",
+        "STREAMGAUGE_WORKER__MAX_STATE_BYTES": "50000",
     }
     chance, ends, kills = random.Random(1), ends_of(told), 0
     # In pieces, because a worker may be done with all of it before it can be killed.
