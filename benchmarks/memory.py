@@ -74,7 +74,7 @@ def event(kind: str, number: int) -> bytes:
 def settings_of(place: Place, kind: str) -> Settings:
     options = {"views": (VIEW,)} if kind == "sessions" else {}
     stream = STREAMS[kind](topic=f"{place.name}.{kind}", **options)
-    settings = Settings(kafka=place.kafka, redis=place.redis, prefix=f"{place.name}.", streams={kind: stream})
+    settings = Settings(kafka=place.kafka, redis=place.redis, prefix=place.name, streams={kind: stream})
     return settings.model_copy(update={"worker": settings.worker.model_copy(update={"group": place.name})})
 
 

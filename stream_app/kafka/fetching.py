@@ -112,6 +112,7 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
             return records, 0
         before, taken = last_decompressed(), 0
         source = self._partition_records
+        batches: _Batches = source._records  # noqa: SLF001 there is no other way to it
         try:
             for record in source:
                 if longest is not None and record.serialized_value_size > longest:
@@ -123,18 +124,21 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
             else:
                 self._partition_records = None
         except Exception as error:  # noqa: BLE001 parsers of a batch's bytes raise whatever they trip over
-            self.bad = self._bad(source, error)
+            self.bad = self._bad(batches, source.next_fetch_offset, error)
         self._assignment.state_value(self._topic_partition).consumed_to(source.next_fetch_offset)
         if self._partition_records is None or self.bad is not None:
+            self.held = 0
+        elif records[-1].offset >= batches.last:
+            # The batch is done with; a new walk over the next ones does not hold it.
+            source._records_iterator = source._unpack_records()  # noqa: SLF001 as above
             self.held = 0
         elif last_decompressed() != before:
             self.held = last_decompressed()[1]
         return records, taken
 
-    def _bad(self, source: Any, error: Exception) -> BadBatchError:
-        batches: _Batches = source._records  # noqa: SLF001 there is no other way to it
+    def _bad(self, batches: _Batches, position: int, error: Exception) -> BadBatchError:
         tp = self._topic_partition
-        first = max(batches.first, source.next_fetch_offset)
+        first = max(batches.first, position)
         end = self._assignment.state_value(tp).highwater
         last = max(first, batches.last if not end else min(batches.last, end - 1))
         reason = str(error) or type(error).__name__

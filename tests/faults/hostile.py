@@ -83,14 +83,14 @@ def hostile_record(chance: Random, number: int) -> Record:
     return Record(key, value, headers)
 
 
-async def bomb(kafka: str, topic: str, codec: str, size: int) -> None:
+async def bomb(kafka: str, topic: str, codec: str, size: int, partition: int = 0) -> None:
     """Produce one batch of `size` zeros."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka, compression_type=codec, max_request_size=2 * size, max_batch_size=2 * size
     )
     await producer.start()
     try:
-        await producer.send_and_wait(topic, bytes(size), partition=0)
+        await producer.send_and_wait(topic, bytes(size), partition=partition)
     finally:
         await producer.stop()
 

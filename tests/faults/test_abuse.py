@@ -48,6 +48,26 @@ async def test_a_batch_that_would_grow(make_harness, abuse, codec):
     assert "Traceback" not in worker.said
 
 
+@pytest.mark.parametrize("codec", [codec for codec in CODECS if codec != "snappy"])
+async def test_many_batches_that_grow(make_harness, abuse, scale, codec):
+    """Batches of few bytes, each as large as is taken, one behind the other."""
+    count = scale.pick(12, 40)
+    abuse.attempt = f"{count} {codec} batches that grow to 60 MB each, in 2 partitions"
+    harness = await make_harness(monitor="", partitions=2)
+    worker = await harness.workers.start("worker-1", restart=False)
+    await worker.ready()
+    idle = worker.memory.highest
+    await worker.stop()
+    # All are there before it starts, so that a fetch brings as many as it can.
+    for number in range(count):
+        await bomb(harness.kafka, harness.topic, codec, 60 * MB, partition=number % 2)
+    worker = await harness.workers.start("worker-2", restart=False)
+    await harness.caught_up()
+    abuse.bound("memory above idle", worker.memory.highest - idle, 256, "MB")
+    await worker.stop()
+    assert len(await harness.letters()) == count
+
+
 @pytest.mark.parametrize(
     ("count", "size", "codec", "most"),
     [(2000, 200, None, 4), (20, 700_000, None, 1), (20, 700_000, "zstd", 100)],
