@@ -431,7 +431,18 @@ def test_ci_is_a_script_that_stops_at_the_first_failure():
     called = re.findall(r"^make (.+)$", text, re.MULTILINE)
     # What needs servers runs on real ones, slow or not.
     slow = """test-slow ARGS='-m "(slow or hypothesis) and not integration"'"""
-    assert called == ["test", slow, "test-kafka", "test-kafka-older", "lowest", "newest", "lint", "types", "audit"]
+    assert called == [
+        "test",
+        slow,
+        "test-kafka",
+        "test-kafka-older",
+        "lowest",
+        "newest",
+        "lint",
+        "types",
+        "audit",
+        "sbom",
+    ]
     subprocess.run(["bash", "-n", str(script)], check=True, timeout=20)
 
 
