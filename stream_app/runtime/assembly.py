@@ -1,13 +1,19 @@
 """The parts of a worker, put together from its settings: its partitions, and one agent a stream of each kind."""
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+import structlog
+
+from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import Readings, Topics
-from stream_app.kinds import SENSORS, kind_of
+from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.monitors.base import Monitor
+from stream_app.monitors.predictions.clocks import compile_clocks
+from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
@@ -36,12 +42,25 @@ from stream_app.store import (
 
 __all__ = [
     "WorkerContext",
+    "load_kernels",
     "make_agent",
     "make_partitions",
     "prediction_agent",
     "reading_agent",
     "session_agent",
 ]
+
+_log = structlog.get_logger(__name__)
+
+
+async def load_kernels(settings: Settings) -> None:
+    """Load the compiled functions that the monitors of the settings need, beside what the event loop does."""
+    draws = {stream.draws for stream in SENSORS.streams(settings).values()}
+    if draws:
+        when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
+        await asyncio.to_thread(compile_kernels, draws)
+    if PREDICTIONS.streams(settings):
+        await asyncio.to_thread(compile_clocks)
 
 
 def make_partitions(

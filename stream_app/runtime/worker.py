@@ -14,17 +14,14 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.features import FeatureView
-from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
 from stream_app.events import Readings, Topics
 from stream_app.kafka import check_group, ensure_topics, group_refusal, start_producer
 from stream_app.kafka.offsets import PartitionOffsets
-from stream_app.kinds import PREDICTIONS, SENSORS, input_topics, kind_of
+from stream_app.kinds import input_topics, kind_of
 from stream_app.kinds.sessions import session_configs
-from stream_app.monitors.predictions.clocks import compile_clocks
-from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
+from stream_app.runtime.assembly import WorkerContext, load_kernels, make_agent, make_partitions
 from stream_app.runtime.delivery import BatchTransport, batched_topic
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
@@ -143,7 +140,7 @@ class Worker:
     async def _connect_and_work(self) -> None:
         _calm_garbage_collection()
         async with contextlib.AsyncExitStack() as stack:
-            kernels = asyncio.create_task(self._load_kernels())
+            kernels = asyncio.create_task(load_kernels(self.settings))
             stack.callback(kernels.cancel)
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
@@ -177,14 +174,6 @@ class Worker:
             filling = asyncio.create_task(self._keep(StoreMemoryWatch(store, self.metrics).run()))
             stack.callback(filling.cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
-
-    async def _load_kernels(self) -> None:
-        draws = {stream.draws for stream in SENSORS.streams(self.settings).values()}
-        if draws:
-            when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
-            await asyncio.to_thread(compile_kernels, draws)
-        if PREDICTIONS.streams(self.settings):
-            await asyncio.to_thread(compile_clocks)
 
     async def _check_topics(self) -> None:
         partitions = self.settings.worker.partitions
