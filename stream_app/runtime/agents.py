@@ -157,8 +157,11 @@ class StreamAgent(ABC, Generic[P]):
         if self._halted or self._closed:
             return None
         left = None
-        begin = time.perf_counter()
         try:
+            # Before, because other partitions may have taken the room meanwhile.
+            if self._partitions.crowded:
+                await self._keep_up(idle=False)
+            begin = time.perf_counter()
             partition = self._partitions.get(batch.tp)
             async with contextlib.nullcontext() if partition is None else partition.lock:
                 # Looked at under the lock: after a seek, what was delivered before it comes once more.
@@ -183,8 +186,6 @@ class StreamAgent(ABC, Generic[P]):
             took = time.perf_counter() - begin
             self._partitions.seconds += took
             self._batch_seconds.observe(took)
-            if self._partitions.crowded:
-                await self._keep_up(idle=False)
             # Large deliveries follow each other without a pause: what is written beside them needs a turn.
             await asyncio.sleep(0)
         except asyncio.CancelledError:

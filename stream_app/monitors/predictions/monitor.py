@@ -118,7 +118,10 @@ class PredictionMonitor:
 
     def forget(self, source: str) -> None:
         """Drop a source; unless it is restored, it starts cold with its next event."""
-        self._sources.pop(source, None)
+        gone = self._sources.pop(source, None)
+        if gone is not None:
+            # Its parts refer to it, so that it would stay until the garbage collector comes round.
+            vars(gone).clear()
 
     def size_of(self, source: str) -> int:
         """Return the memory that a source takes, in bytes, about."""
