@@ -1,9 +1,12 @@
 """``streamgauge check``: everything right, and each thing wrong."""
 
+import asyncio
 import json
 
 import pytest
 import redis
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from conftest import REAL
 
 from stream_app.embedded import EmbeddedStore
 
@@ -81,6 +84,23 @@ def test_a_topic_that_nobody_makes_is_told(call, servers, place, prefix):
     assert ended.code == 1
     assert f"has no topic {prefix}-no" in ended.out
     assert "worker.create_topics = true" in ended.out
+
+
+@pytest.mark.skipif(not REAL, reason="the embedded broker does not compact")
+def test_a_topic_that_is_compacted_is_told(call, servers, place, prefix):
+    async def make():
+        admin = AIOKafkaAdminClient(bootstrap_servers=servers["STREAMGAUGE_KAFKA"])
+        await admin.start()
+        policy = {"cleanup.policy": "compact"}
+        await admin.create_topics([NewTopic(f"{prefix}-compacted", 1, 1, topic_configs=policy)])
+        await admin.close()
+
+    asyncio.run(make())
+    (place / "streamgauge.toml").write_text(f"[streams.pumps]\ntopic = '{prefix}-compacted'\n")
+    ended = call("check")
+    assert ended.code == 1
+    assert f"compacts the topic {prefix}-compacted" in ended.out
+    assert "cleanup.policy=delete" in ended.out
 
 
 def test_a_store_that_could_forget_state_is_wrong(call, servers):

@@ -10,6 +10,7 @@ from stream_app.core.registry import detector_type
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
+from stream_app.kafka.cleanup import check_cleanup
 from stream_app.kinds import input_topic, input_topics, kind_of
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.store_memory import NEARLY_FULL
@@ -95,6 +96,7 @@ async def _kafka(settings: Settings) -> Finding:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             await ensure_topics(settings.kafka, wanted, create=False)
+            await check_cleanup(settings.kafka, topics)
             await check_group(settings.kafka, settings.worker.group, settings.worker.session_timeout)
     except StreamgaugeError as error:
         return Finding("Kafka", ok=False, problem=str(error))

@@ -1,0 +1,53 @@
+"""Whether Kafka keeps each event of the topics that are read."""
+
+import contextlib
+from collections.abc import Collection
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from stream_app.errors import BrokerError
+from stream_app.kafka.clients import reach
+from stream_app.kafka.options import client_options
+from stream_app.settings import KafkaSettings
+
+__all__ = ["check_cleanup"]
+
+_POLICY = "cleanup.policy"
+
+
+async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> None:
+    """See that no topic is compacted: of the events of a key Kafka then keeps the last, and what was removed leaves no trace.
+
+    Parameters
+    ----------
+    settings : KafkaSettings
+        Servers and credentials.
+    topics : collection of str
+        Topics that are read; they need not exist.
+
+    Raises
+    ------
+    BrokerError
+        If Kafka cannot be reached, or a topic is compacted.
+    """
+    options = client_options(settings)
+    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
+    compacted = []
+    try:
+        # What a broker does not answer, or not to us, is no finding.
+        with contextlib.suppress(KafkaError, OSError):
+            there = sorted(set(topics) & set(await admin.list_topics()))
+            wanted = [ConfigResource(ConfigResourceType.TOPIC, topic, {_POLICY: None}) for topic in there]
+            for answer in await admin.describe_configs(wanted) if wanted else []:
+                for _, _, _, topic, entries in answer.resources:
+                    policies = [value for name, value, *_ in entries if name == _POLICY]
+                    compacted += [topic for value in policies if "compact" in (value or "")]
+    finally:
+        await admin.close()
+    if compacted:
+        raise BrokerError(
+            f"Kafka at {settings.bootstrap} compacts the topic {', '.join(compacted)}: of the events of a key it keeps only "
+            "the last, and a worker that comes later never sees the others; set cleanup.policy=delete"
+        )
