@@ -183,6 +183,7 @@ async def _delete_topic(world: World) -> None:
         words = ("is gone", "made anew")
         return [
             line
+            for worker in world.harness.workers.workers
             for line in worker.said.splitlines()
             if world.harness.topic in line and any(word in line for word in words)
         ]

@@ -21,8 +21,8 @@ def changed(event, **changes):
 
 async def test_aborted_transactions(make_harness, row, scale, seed):
     """Transactions, half of them aborted."""
-    rounds = scale.pick(10, 200)
-    feed = Feed(sources=4, length=rounds * 25 + 500, seed=seed)
+    rounds = scale.pick(10, 100)
+    feed = Feed(sources=4, length=rounds * 30 + 500, seed=seed)
     harness = await make_harness()
     producer = AIOKafkaProducer(bootstrap_servers=harness.kafka, transactional_id=harness.topic)
     await producer.start()

@@ -129,7 +129,7 @@ def _sessions() -> Kept:
 
     def arrived(monitor: SessionMonitor, begin: int, end: int) -> bytes:
         part = rows[begin:end]
-        outcome = monitor.update(SessionArrivals(part, list(range(begin, end)), [row.ts for row in part]), 0)
+        outcome = monitor.update(SessionArrivals(part, list(range(begin, end)), [row.ts for row in part]))
         return outcome.changes[-1].log
 
     def first() -> bytes:
