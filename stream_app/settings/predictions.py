@@ -98,6 +98,9 @@ class RetrainingSettings(Table):
     cool_down: Duration = 86_400.0
 
 
+_MODEL_BYTES = 250_000
+
+
 class PredictionStream(Stream):
     """Settings of a stream of predictions, whose labels come with them or later.
 
@@ -199,6 +202,11 @@ class PredictionStream(Stream):
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
+
+    @property
+    def expected_bytes(self) -> int:
+        """Memory that the states of the models that are expected take."""
+        return self.expected_sources * _MODEL_BYTES
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -72,6 +72,7 @@ def _each_once(values: tuple[_V, ...]) -> tuple[_V, ...]:
 
 _Period = Annotated[Duration, Field(ge=60.0, le=366 * 86_400.0)]
 
+_SOURCE_BYTES = 32_768
 _Unit = Annotated[str, Field(min_length=1, max_length=20)]
 
 _EVENTS = re.compile(r"\s*(\d+)\s+events?\s*", re.IGNORECASE)
@@ -190,6 +191,11 @@ class SensorStream(Stream):
         if self.channels is None:
             return None
         return tuple(name for name in self.channels if name not in self.categories)
+
+    @property
+    def expected_bytes(self) -> int:
+        """Memory that the states of the sources that are expected take, with eight channels each."""
+        return self.expected_sources * _SOURCE_BYTES
 
     @property
     def draws(self) -> bool:

@@ -45,3 +45,8 @@ class Stream(Table):
     kind: str
     topic: TopicName | None = None
     on_bad_batch: Literal["stop", "skip"] = "stop"
+
+    @property
+    def expected_bytes(self) -> int:
+        """Memory that the states of the sources that are expected take; 0 where none are."""
+        return 0

@@ -33,8 +33,9 @@ class WorkerSettings(BaseModel):
         A worker not heard of for so long loses its partitions.
     max_poll_interval : duration
         A worker whose loop stands still for so long leaves the group.
-    max_state_bytes : int
-        Memory that the states of all sources may take, in bytes. Sources beyond it wait in Redis until they come again, those first
+    max_state_bytes : int, optional
+        Memory that the states of all sources may take, in bytes; by default 64 MiB, or what the `expected_sources` of all streams
+        need where that is more. Sources beyond it wait in Redis until they come again, those first
         that have been unseen for longest. A checkpoint may need as much again for a moment.
     on_old_state : str
         ``stop`` or ``cold``: what becomes of a state that an older version wrote. A source that starts cold learns anew.
@@ -61,7 +62,7 @@ class WorkerSettings(BaseModel):
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
     session_timeout: Duration = 30.0
     max_poll_interval: Duration = 300.0
-    max_state_bytes: Annotated[int, Field(ge=1)] = 67_108_864
+    max_state_bytes: Annotated[int, Field(ge=1)] | None = None
     on_old_state: Literal["stop", "cold"] = "stop"
     max_bad_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     max_bad_run: Annotated[int, Field(ge=1)] = 10_000

@@ -174,5 +174,5 @@ def test_one_event_a_day_ahead_costs_itself():
     times = [1.7e9 + i for i in range(10)]
     ahead = [*times[:5], times[5] + 20 * 3600.0, *times[6:]]
     rows = [SessionRow("a", ts) for ts in ahead]
-    outcome = monitor.update(SessionArrivals(rows, list(range(10)), times), 0)
+    outcome = monitor.update(SessionArrivals(rows, list(range(10)), times))
     assert [(refusal.offset, refusal.reason) for refusal in outcome.refusals] == [(5, Reason.TIMESTAMP)]
