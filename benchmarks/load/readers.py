@@ -49,7 +49,7 @@ class WorkerProcess:
         self._log = folder / "worker.log"
         file = folder / "streamgauge.toml"
         file.write_text(
-            f'kafka = "{place.kafka}"\nredis = "{place.redis}"\nprefix = "{place.name}."\n'
+            f'kafka = "{place.kafka}"\nredis = "{place.redis}"\n'
             f'[worker]\ngroup = "{place.name}"\nmetrics_port = {self._port}\n{streams}'
         )
         self._begun = time.perf_counter()
