@@ -86,5 +86,5 @@ def check_log(log: LogRange, claim: Claim, position: int) -> None:
             raise made_anew(claim)
         raise StateError(
             f"{claim.where}: the log ends at {log.end}, before the stored position {position}, and it is the same topic: "
-            "Kafka lost its last records. To begin afresh, use another worker.group with a redis.prefix of its own"
+            "Kafka lost its last records. To begin afresh, use another prefix, and name the topic of the stream"
         )

@@ -27,8 +27,12 @@ _FLAGS = MappingProxyType({"trim_outbox": "'allow-oom'"})
 @cache
 def _scripts() -> dict[str, str]:
     folder = files("stream_app.store.scripts")
-    found = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
-    return {name.removesuffix(".lua"): found[name] for name in sorted(found) if name.endswith(".lua")}
+    found = {
+        file.name.removesuffix(".lua"): file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".lua")
+    }
+    return dict(sorted(found.items()))
 
 
 @cache

@@ -95,8 +95,7 @@ async def test_partitions_are_added_under_load(make_harness, row, seed):
     newest = {event.key.decode(): event.timestamp_ms / 1000 for event in events}
     reader = FeatureReader(harness.store, "sensors")
     assert {source: (await reader.get(source)).event_ts for source in newest} == newest
-    row.events = row.processed = len(events)
-    row.lost = row.duplicated = 0
-    row.verdict = "equal"
-    row.remark("sources that moved start cold, as the worker says")
+    row.events = len(events)
+    row.verdict = "positions and features right"
+    row.remark("alerts are not compared: sources that moved start cold, as the worker says")
     assert "start cold" in worker.said
