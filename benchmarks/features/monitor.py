@@ -54,7 +54,7 @@ def main() -> None:
     for entities in (1, 1000, 100_000):
         monitor = SessionMonitor(SessionConfig((FeatureView("purchases", TEN),)))
         past = records(10 * min(entities, 20_000), entities, 0, NOW - 86_400, seed=1)
-        monitor.update(arrivals(past), 0)
+        monitor.update(arrivals(past))
         raws = records(given.events, entities, len(past), NOW, seed=2)
         decoding = counting = 0.0
         logs = size = 0

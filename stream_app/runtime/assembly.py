@@ -12,7 +12,6 @@ from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import Readings, Topics
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.monitors.base import Monitor
-from stream_app.monitors.predictions.clocks import compile_clocks
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
 from stream_app.runtime.agents import StreamAgent
@@ -63,6 +62,8 @@ async def load_kernels(settings: Settings) -> None:
         when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
         await asyncio.to_thread(compile_kernels, draws)
     if PREDICTIONS.streams(settings):
+        from stream_app.monitors.predictions.clocks import compile_clocks  # noqa: PLC0415 - others do not wait for it
+
         await asyncio.to_thread(compile_clocks)
 
 

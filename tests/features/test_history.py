@@ -68,7 +68,7 @@ def test_history_by_arrival_is_what_was_served_then(options, events, delays, pic
         worker = SessionMonitor(config)
         here = [event for event in topic if event.record_ts < row.at]
         worker.update(
-            SessionArrivals([e.row for e in here], [e.offset for e in here], [e.record_ts for e in here]), 0
+            SessionArrivals([e.row for e in here], [e.offset for e in here], [e.record_ts for e in here])
         )
         log = worker.log(row.entity, "v:v1")
         served = None if log is None else evaluator.read(log, micros(row.at))
