@@ -45,6 +45,7 @@ class Case:
     decode: Callable
     arrivals: Callable
     batch: int
+    checkpoint_interval: float
 
 
 def readings():
@@ -89,6 +90,7 @@ SENSORS = Case(
     decode_reading,
     Readings.of,
     100,
+    0.05,
 )
 PREDICTIONS = Case(
     "predictions",
@@ -97,8 +99,9 @@ PREDICTIONS = Case(
     lambda: PredictionMonitor(PredictionStream()),
     decode_prediction,
     Answers,
-    # Their states are larger, checkpoints rarer: about as many kills are to come.
     1000,
+    # Each kill comes behind a checkpoint: with as many as above there would be a hundred.
+    0.5,
 )
 
 
@@ -147,7 +150,7 @@ async def test_kill_at_random_instants_changes_nothing(
         "STREAMGAUGE_WORKER__GROUP": settings.worker.group,
         "STREAMGAUGE_WORKER__INSTANCE": "worker-1",
         "STREAMGAUGE_WORKER__SESSION_TIMEOUT": "6",
-        "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": "0.05",
+        "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": str(case.checkpoint_interval),
         "STREAMGAUGE_WORKER__MAX_BATCH": str(case.batch),
     }
     chance = random.Random(1)
