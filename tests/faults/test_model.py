@@ -12,7 +12,7 @@ from faults.model import RULES, LogHarness, World, draw
 
 async def test_random_sequences(request, own_redis, kafka_server, folder, row, scale, seed):
     """Random sequences of faults."""
-    number, only = scale.pick(3, 200), request.config.getoption("--faults-sequence")
+    number, only = scale.pick(2, 200), request.config.getoption("--faults-sequence")
     server = await own_redis()
     counted: Counter[str] = Counter()
     row.events = row.processed = row.lost = row.duplicated = 0

@@ -67,7 +67,7 @@ async def test_kill_9_at_random_instants(make_harness, redis_server, row, scale,
 
 async def test_sigterm_in_mid_batch(make_harness, row, scale, seed, chance):
     """SIGTERM in mid-batch."""
-    rounds, piece = scale.pick(3, 10), 8000
+    rounds, piece = scale.pick(2, 10), 8000
     feed = Feed(length=(rounds + 1) * piece // 4, seed=seed)
     harness = await make_harness(max_batch=100, checkpoint_interval=0.02)
     longest, behind = 0.0, 0

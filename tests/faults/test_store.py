@@ -20,7 +20,7 @@ async def test_redis_is_down(make_harness, own_redis, row, scale, seed):
 
     Far more events come meanwhile than the worker may hold.
     """
-    seconds, before, meanwhile = scale.pick(10, 60), 20_000, scale.pick(200_000, 1_000_000)
+    seconds, before, meanwhile = scale.pick(10, 60), 20_000, scale.pick(100_000, 1_000_000)
     sources = 8
     feed = Feed(sources=sources, length=(before + meanwhile) // sources, seed=seed, faults=6)
     server = await own_redis()
