@@ -3,13 +3,11 @@
 import contextlib
 from collections.abc import Collection
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from stream_app.errors import BrokerError
-from stream_app.kafka.clients import reach
-from stream_app.kafka.options import client_options
+from stream_app.kafka.clients import admin_client
 from stream_app.settings import KafkaSettings
 
 __all__ = ["check_cleanup"]
@@ -32,11 +30,9 @@ async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> Non
     BrokerError
         If Kafka cannot be reached, or a topic is compacted.
     """
-    options = client_options(settings)
-    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
     compacted = []
-    try:
-        # What a broker does not answer, or not to us, is no finding.
+    # What a broker does not answer, or not to us, is no finding.
+    async with admin_client(settings) as admin:
         with contextlib.suppress(KafkaError, OSError):
             there = sorted(set(topics) & set(await admin.list_topics()))
             wanted = [ConfigResource(ConfigResourceType.TOPIC, topic, {_POLICY: None}) for topic in there]
@@ -44,8 +40,6 @@ async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> Non
                 for _, _, _, topic, entries in answer.resources:
                     policies = [value for name, value, *_ in entries if name == _POLICY]
                     compacted += [topic for value in policies if "compact" in (value or "")]
-    finally:
-        await admin.close()
     if compacted:
         raise BrokerError(
             f"Kafka at {settings.bootstrap} compacts the topic {', '.join(compacted)}: of the events of a key it keeps only "

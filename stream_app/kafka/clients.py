@@ -1,10 +1,12 @@
 """Starting a client: tried for a few seconds, but not where the broker refuses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedVersionError
 
 from stream_app.backoff import backoff
@@ -13,7 +15,7 @@ from stream_app.kafka.options import client_options
 from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
-__all__ = ["ATTEMPTS", "reach", "start_producer"]
+__all__ = ["ATTEMPTS", "admin_client", "reach", "start_producer"]
 
 ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.25
@@ -72,6 +74,17 @@ async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[
         else:
             return client
     raise AssertionError
+
+
+@asynccontextmanager
+async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give a client for questions about topics, groups and the cluster, for as long as the body runs; raises as `reach`."""
+    options = client_options(settings)
+    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def start_producer(settings: KafkaSettings) -> AIOKafkaProducer:

@@ -1,11 +1,9 @@
 """The identity of a Kafka cluster."""
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream_app.errors import BrokerError
-from stream_app.kafka.clients import reach
-from stream_app.kafka.options import client_options
+from stream_app.kafka.clients import admin_client
 from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
@@ -30,15 +28,12 @@ async def cluster_id(settings: KafkaSettings) -> str | None:
     BrokerError
         If Kafka cannot be reached or refuses.
     """
-    options = client_options(settings)
-    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
-    try:
-        found = (await admin.describe_cluster()).get("cluster_id")
-        return None if found is None else str(found)
-    except (KafkaError, OSError) as error:
-        refused = await refusal(settings)
-        if refused is not None:
-            raise refused from error
-        raise BrokerError(f"Kafka at {settings.bootstrap} does not name its cluster: {error}") from error
-    finally:
-        await admin.close()
+    async with admin_client(settings) as admin:
+        try:
+            found = (await admin.describe_cluster()).get("cluster_id")
+        except (KafkaError, OSError) as error:
+            refused = await refusal(settings)
+            if refused is not None:
+                raise refused from error
+            raise BrokerError(f"Kafka at {settings.bootstrap} does not name its cluster: {error}") from error
+    return None if found is None else str(found)

@@ -13,8 +13,7 @@ from aiokafka.errors import (
 )
 
 from stream_app.errors import BrokerError
-from stream_app.kafka.clients import reach
-from stream_app.kafka.options import client_options
+from stream_app.kafka.clients import admin_client
 from stream_app.settings import KafkaSettings
 
 __all__ = ["check_group", "group_refusal"]
@@ -42,15 +41,11 @@ async def check_group(settings: KafkaSettings, group: str, session_timeout: floa
     BrokerError
         If Kafka cannot be reached, or does not let us use the group.
     """
-    options = client_options(settings)
-    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
-    try:
+    async with admin_client(settings) as admin:
         for check in (_check_right, _check_members, _check_bounds):
             # What a broker does not answer, or not to us, is met again where the group is joined.
             with contextlib.suppress(KafkaError, OSError):
                 await check(settings, admin, group, session_timeout)
-    finally:
-        await admin.close()
 
 
 async def _check_right(

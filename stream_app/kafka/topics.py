@@ -7,8 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from stream_app.errors import BrokerError
-from stream_app.kafka.clients import reach
-from stream_app.kafka.options import client_options
+from stream_app.kafka.clients import admin_client
 from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
@@ -45,39 +44,36 @@ async def ensure_topics(
     BrokerError
         If Kafka cannot be reached, or a topic is missing and not to be made or can't be.
     """
-    options = client_options(settings)
-    admin = await reach(settings, lambda: AIOKafkaAdminClient(**options), lambda client: client.close())
-    try:
-        # Describing a topic that is missing would create it on many brokers, so look at the list first.
-        missing = sorted(set(wanted) - set(await admin.list_topics()))
-        if missing and not create:
+    async with admin_client(settings) as admin:
+        try:
+            # Describing a topic that is missing would create it on many brokers, so look at the list first.
+            missing = sorted(set(wanted) - set(await admin.list_topics()))
+            if missing and not create:
+                raise BrokerError(
+                    f"Kafka at {settings.bootstrap} has no topic {', '.join(missing)}; "
+                    "create it, or set worker.create_topics = true"
+                )
+            if missing:
+                answer = await admin.create_topics(
+                    [
+                        NewTopic(name, wanted[name], 1, topic_configs=_KEPT if name in kept else None)
+                        for name in missing
+                    ]
+                )
+                for topic, code, *message in answer.topic_errors:
+                    if code not in {0, TopicAlreadyExistsError.errno}:
+                        reason = next(filter(None, message), f"error {code}")
+                        raise BrokerError(
+                            f"Kafka at {settings.bootstrap} refuses to make the topic {topic}: {reason}"
+                        )
+            return await _partitions(settings, admin, list(wanted)) if wanted else {}
+        except (KafkaError, OSError) as error:
+            refused = await refusal(settings)
+            if refused is not None:
+                raise refused from error
             raise BrokerError(
-                f"Kafka at {settings.bootstrap} has no topic {', '.join(missing)}; "
-                "create it, or set worker.create_topics = true"
-            )
-        if missing:
-            answer = await admin.create_topics(
-                [
-                    NewTopic(name, wanted[name], 1, topic_configs=_KEPT if name in kept else None)
-                    for name in missing
-                ]
-            )
-            for topic, code, *message in answer.topic_errors:
-                if code not in {0, TopicAlreadyExistsError.errno}:
-                    reason = next(filter(None, message), f"error {code}")
-                    raise BrokerError(
-                        f"Kafka at {settings.bootstrap} refuses to make the topic {topic}: {reason}"
-                    )
-        return await _partitions(settings, admin, list(wanted)) if wanted else {}
-    except (KafkaError, OSError) as error:
-        refused = await refusal(settings)
-        if refused is not None:
-            raise refused from error
-        raise BrokerError(
-            f"Kafka at {settings.bootstrap}: cannot look up topics {', '.join(wanted)}: {error}"
-        ) from error
-    finally:
-        await admin.close()
+                f"Kafka at {settings.bootstrap}: cannot look up topics {', '.join(wanted)}: {error}"
+            ) from error
 
 
 async def _partitions(

@@ -43,9 +43,8 @@ def summarise(signal: Signal, units: Mapping[str, str] | None = None) -> str:
     >>> summarise(stuck)
     'flow stuck at 1.18 for 1 min 24 s: 40 equal readings, usually fewer than 24'
     """
-    words = _WORDS.get(signal.detector)
-    told = None if words is None else words(_Figures(signal, units or {}))
-    return told or _any_detector(_Figures(signal, units or {}))
+    figures = _Figures(signal, units or {})
+    return _WORDS.get(signal.detector, _any_detector)(figures) or _any_detector(figures)
 
 
 class _Figures:

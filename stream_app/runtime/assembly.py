@@ -23,7 +23,7 @@ from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
-from stream_app.runtime.partitions import LogRanges, Opener, Partitions
+from stream_app.runtime.partitions import STATE_BYTES, LogRanges, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
@@ -50,9 +50,6 @@ __all__ = [
 ]
 
 _log = structlog.get_logger(__name__)
-
-_STATE_BYTES = 67_108_864
-"""With this, sources that nobody expects take a worker to at most 256 MB above its idle state, checkpoints included."""
 
 
 async def load_kernels(settings: Settings) -> None:
@@ -117,7 +114,7 @@ def make_partitions(
         log_ranges=log_ranges,
         limits=limits,
         max_state_bytes=worker.max_state_bytes
-        or max(_STATE_BYTES, sum(stream.expected_bytes for stream in settings.streams.values())),
+        or max(STATE_BYTES, sum(stream.expected_bytes for stream in settings.streams.values())),
         start_cold=worker.on_old_state == "cold",
         key=key,
         generation=generation,

@@ -18,12 +18,15 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
-__all__ = ["LogRanges", "Opener", "Partitions"]
+__all__ = ["STATE_BYTES", "LogRanges", "Opener", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
 _SHARE_OF_TIME = 0.1
 """Checkpoints take at most this share of the time of a busy worker: the more state, the rarer they are."""
+
+STATE_BYTES = 67_108_864
+"""With this, sources that nobody expects take a worker to at most 256 MB above its idle state, checkpoints included."""
 
 _RESTORED_AT_ONCE = 200
 """Sources whose states are read in one round trip; in between, others have their turn."""
@@ -90,7 +93,7 @@ class Partitions:
         metrics: Metrics,
         log_ranges: LogRanges,
         limits: Mapping[str, SourceLimits] | None = None,
-        max_state_bytes: int = 100_000_000,
+        max_state_bytes: int = STATE_BYTES,
         start_cold: bool = False,
         key: bytes | None = None,
         generation: Callable[[], int | None] = lambda: None,
