@@ -37,7 +37,7 @@ _COMMANDS = {
     ),
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
-    "alerts": ("Look", "Subscribe to alerts and look them up."),
+    "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
     "triggers": ("Look", "Subscribe to retraining triggers."),
     "audit": ("Look", "Read the audit log of models and alerts."),
     "fairness": (

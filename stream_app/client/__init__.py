@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         StreamgaugeError,
         UnknownFeatureError,
     )
-    from stream_app.events.alert import Alert, AlertState, Severity
+    from stream_app.events.alert import Alert
+    from stream_app.events.incident import AlertState, Incident, Severity
     from stream_app.settings import KafkaSettings, RedisSettings
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "FeatureClient",
     "FeatureView",
     "Freshness",
+    "Incident",
     "Instant",
     "KafkaSettings",
     "OnlineFeatures",
@@ -51,7 +53,7 @@ __all__ = [
 
 _MODULES = {
     "Alert": "events.alert",
-    "AlertState": "events.alert",
+    "AlertState": "events.incident",
     "AlertSubscriber": "client.subscriber",
     "AsyncFeatureClient": "client.features",
     "BrokerError": "errors",
@@ -60,13 +62,14 @@ _MODULES = {
     "FeatureClient": "client.features",
     "FeatureView": "core.features",
     "Freshness": "core.features",
+    "Incident": "events.incident",
     "Instant": "client.features",
     "KafkaSettings": "settings",
     "OnlineFeatures": "core.features",
     "OnlineValue": "core.features",
     "RedisSettings": "settings",
     "SettingsError": "errors",
-    "Severity": "events.alert",
+    "Severity": "events.incident",
     "Start": "client.positions",
     "StateError": "errors",
     "StoreError": "errors",

@@ -1,12 +1,13 @@
 """Wire formats: events, alerts and dead letters."""
 
-from stream_app.events.alert import Alert, AlertState, Severity, alert_id
+from stream_app.events.alert import Alert, alert_id
 from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
 from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.identity import ONLY_LOG, LogId
+from stream_app.events.incident import AlertState, Incident, Severity, grouped
 from stream_app.events.output import output_header, output_topic
 from stream_app.events.prediction import PredictionEvent, PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.readings import Group, ReadingDecoder, Readings
@@ -26,6 +27,7 @@ __all__ = [
     "DeadLetter",
     "Group",
     "Header",
+    "Incident",
     "LogId",
     "PredictionEvent",
     "PredictionRow",
@@ -51,6 +53,7 @@ __all__ = [
     "decode_readings",
     "decode_session",
     "decode_sessions",
+    "grouped",
     "output_header",
     "output_topic",
     "parse_event_time",

@@ -1,31 +1,16 @@
 """Alerts on the wire: CloudEvents 1.0, structured JSON."""
 
-from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import ConfigDict
 
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.identity import LogId, identity
+from stream_app.events.incident import AlertState, Incident, Severity
 
-__all__ = ["Alert", "AlertState", "Severity", "alert_id"]
+__all__ = ["Alert", "alert_id"]
 
 _TYPE = "io.streamgauge.alert.v1"
-
-
-class Severity(StrEnum):
-    """Severity of an alert."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
-class AlertState(StrEnum):
-    """State of an alert."""
-
-    FIRING = "firing"
-    RESOLVED = "resolved"
 
 
 def alert_id(stream: str, source: str, detector: str, channel: str, log: LogId, offset: int) -> str:
@@ -72,6 +57,8 @@ class Alert(Enveloped):
         Which channels were how much to blame, largest first.
     context : dict
         Figures that help to judge, such as means before and after.
+    incident : Incident or None
+        What it belongs to, as it stands after this beginning or end; None before that is known.
 
     Notes
     -----
@@ -99,6 +86,26 @@ class Alert(Enveloped):
     summary: str
     contributions: tuple[tuple[str, float], ...] = ()
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
+    incident: Incident | None = None
+
+    @property
+    def case(self) -> Incident:
+        """Its incident; one of its own where nobody has said."""
+        if self.incident is not None:
+            return self.incident
+        return Incident(
+            id=self.id,
+            stream=self.stream,
+            source=self.source,
+            state=self.state,
+            severity=self.severity,
+            started_at=self.started_at,
+            changed_at=self.started_at if self.ended_at is None else self.ended_at,
+            alerts=1,
+            firing=int(self.state is AlertState.FIRING),
+            channels=self.contributions or ((self.channel, 1.0),),
+            summary=self.summary,
+        )
 
     @property
     def changed_offset(self) -> int:

@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from pydantic import ConfigDict
 
-from stream_app.events.alert import Alert
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.identity import LogId, identity
+from stream_app.events.incident import Incident
 from stream_app.events.trigger import RetrainingTrigger
 
 __all__ = ["MONITOR", "AuditKind", "AuditRecord"]
@@ -22,12 +22,16 @@ class AuditKind(StrEnum):
     """Kind of an audit record."""
 
     TRIGGERED = "retraining.triggered"
-    ACKNOWLEDGED = "alert.acknowledged"
+    ACKNOWLEDGED = "incident.acknowledged"
+    MUTED = "incident.muted"
+    UNMUTED = "incident.unmuted"
+    FALSE_ALARM = "incident.false-alarm"
+    REAL = "incident.real"
     VERSION_SEEN = "model.version-seen"
 
 
 class AuditRecord(Enveloped):
-    """One line of the audit log; made by `triggered`, `acknowledged` or `version_seen`.
+    """One line of the audit log; made by `triggered`, `said` or `version_seen`.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ class AuditRecord(Enveloped):
     stream, source : str
         What it is about.
     subject : str
-        Id of the trigger or alert, or the version of the model.
+        Id of the trigger or incident, or the version of the model.
     summary : str
         One line for a person.
     note : str
@@ -84,17 +88,17 @@ class AuditRecord(Enveloped):
         )
 
     @classmethod
-    def acknowledged(cls, alert: Alert, *, by: str, note: str, at: float) -> Self:
-        """Return the record of an acknowledged alert."""
+    def said(cls, kind: AuditKind, incident: Incident, *, by: str, note: str, at: float) -> Self:
+        """Return the record of what a person said about an incident."""
         return cls(
-            id=identity(AuditKind.ACKNOWLEDGED, alert.id, by, note, at),
-            kind=AuditKind.ACKNOWLEDGED,
+            id=identity(kind, incident.id, by, note, at),
+            kind=kind,
             at=at,
             by=by,
-            stream=alert.stream,
-            source=alert.source,
-            subject=alert.id,
-            summary=alert.summary,
+            stream=incident.stream,
+            source=incident.source,
+            subject=incident.id,
+            summary=incident.summary,
             note=note,
         )
 

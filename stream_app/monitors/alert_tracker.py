@@ -1,4 +1,4 @@
-"""Alerts of one source: policies applied to signals, identities and summaries."""
+"""Alerts of one source: policies applied to signals, identities, summaries and incidents."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import Signal
 from stream_app.errors import StateError
 from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
+from stream_app.monitors.incidents import IncidentTracker
 from stream_app.monitors.summaries import summarise
 
 __all__ = ["AlertRules", "AlertTracker", "ExtraRule"]
@@ -24,7 +25,6 @@ _POLICY_OF_KIND = {
     "changepoint": _MOMENTS,
 }
 _LEAST_SEVERITY = {"changepoint": Severity.INFO}
-_RANK = list(Severity)
 
 
 class _Batch(Protocol):
@@ -117,11 +117,14 @@ class AlertTracker:
         }
         self._silent = {name for name, rule in rules.extra.items() if not rule.alert}
         self._firing: dict[str, Alert] = {}
+        # As long as an alert stays calm afterwards, another one is about the same.
+        self._incidents = IncidentTracker(max(rules.cooldown, rules.resolve_after))
 
     @property
     def idle(self) -> bool:
         """Whether nothing fires, cools down or gathers evidence: then only signals change it, and not the passing of time."""
-        return not self._firing and all(policy.idle for policy in self._policies.values())
+        calm = not self._firing and all(policy.idle for policy in self._policies.values())
+        return calm and self._incidents.idle
 
     def update(self, signals: Sequence[tuple[str, Signal]], batch: _Batch, log: LogId) -> list[Alert]:
         """Turn the signals of a batch into alerts that begin or end.
@@ -146,7 +149,10 @@ class AlertTracker:
                 if alert is not None:
                     alerts.append((change.row, alert))
         alerts.sort(key=lambda pair: pair[0])
-        return [alert for _, alert in alerts]
+        told = [self._incidents.take(alert) for _, alert in alerts]
+        if len(batch.ts):
+            self._incidents.pass_time(float(batch.ts[-1]))
+        return told
 
     def _alert(self, policy: str, change: AlertChange, batch: _Batch, log: LogId) -> Alert | None:
         key = f"{policy}:{change.alert_key}"
@@ -155,7 +161,7 @@ class AlertTracker:
             began = self._firing.pop(key, None)
             if began is None:
                 return None
-            severity = max(began.severity, Severity(change.severity), key=_RANK.index)
+            severity = max(began.severity, Severity(change.severity), key=_rank)
             return began.ended(change.ts, offset, severity=severity)
         signal = change.signal
         alert = Alert(
@@ -167,7 +173,7 @@ class AlertTracker:
             channel=signal.channel,
             state=AlertState.FIRING,
             severity=max(
-                _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_RANK.index
+                _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_rank
             ),
             started_at=change.ts,
             partition=log.partition,
@@ -193,7 +199,8 @@ class AlertTracker:
             Of the event by which that was noticed.
         """
         firing, self._firing = self._firing, {}
-        return [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
+        ends = [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
+        return [self._incidents.take(alert) for alert in ends]
 
     def state(self) -> dict[str, Any]:
         """Plain values for `restore`."""
@@ -201,6 +208,7 @@ class AlertTracker:
             "policies": {name: policy.state() for name, policy in self._policies.items()},
             # In the order of their names: that in which they came in differs by where batches end.
             "firing": {key: alert.model_dump(mode="json") for key, alert in sorted(self._firing.items())},
+            "incidents": self._incidents.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -218,3 +226,8 @@ class AlertTracker:
             self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
+        self._incidents.restore(state["incidents"])
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank

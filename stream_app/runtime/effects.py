@@ -10,7 +10,7 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, AlertState, DeadLetter, LogId, Topics
+from stream_app.events import Alert, AlertState, DeadLetter, Incident, LogId, Topics
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.base import Outcome
 from stream_app.monitors.recency import Forgotten
@@ -110,7 +110,7 @@ class Effects:
         ]
         log = partition.fence.claim.log
         ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []), log)]
-        self._outbox.added(sum(await self._alerts.write(ends, partition.fence)))
+        self._outbox.added(sum(await self._alerts.write(_in_incidents(ends, firing), partition.fence)))
         partition.forgotten.clear()
 
 
@@ -133,3 +133,22 @@ def _end(alert: Alert, lives: Sequence[Forgotten], log: LogId) -> list[Alert]:
         )
         for life in islice(over, 1)
     ]
+
+
+def _in_incidents(ends: Sequence[Alert], firing: Sequence[Alert]) -> list[Alert]:
+    """Return alerts that end, one after the other, with their incidents as they stand afterwards."""
+    left: dict[str, dict[str, Alert]] = {}
+    cases: dict[str, Incident] = {}
+    for alert in firing:
+        left.setdefault(alert.case.id, {})[alert.id] = alert
+        cases[alert.case.id] = max(
+            alert.case, cases.get(alert.case.id, alert.case), key=lambda case: case.changed_at
+        )
+    told = []
+    for end in ends:
+        name = end.case.id
+        del left[name][end.id]
+        at = end.started_at if end.ended_at is None else end.ended_at
+        cases[name] = cases[name].after_end(at, [alert.severity for alert in left[name].values()])
+        told.append(end.model_copy(update={"incident": cases[name]}))
+    return told

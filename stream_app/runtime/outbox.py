@@ -19,7 +19,7 @@ from stream_app.events import Alert, Topics
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.kafka.publishing import event_record, publish
 from stream_app.runtime.metrics import Metrics
-from stream_app.store import Claim, Notice, OutboxEntry, OutboxStore
+from stream_app.store import Claim, Notice, OutboxStore
 
 __all__ = ["Claims", "Outbox"]
 
@@ -153,6 +153,7 @@ class Outbox:
         async with self._turn:
             for claim in self._claims() if claims is None else claims:
                 await self._empty(claim)
+            await self._record_deeds()
             await self._measure()
             if self.failing_since is not None:
                 _log.info("alerts are published again")
@@ -163,7 +164,7 @@ class Outbox:
             entries = await self._store.read(claim, count=_AT_ONCE)
             if not entries:
                 return
-            await self._publish(entries)
+            await self._send([entry.event for entry in entries])
             try:
                 left = await self._store.remove(claim, entries[-1])
             except (FencedError, StateError):
@@ -173,6 +174,12 @@ class Outbox:
                 return
             if not left:
                 return
+
+    async def _record_deeds(self) -> None:
+        """Append to the audit log what people did; several workers may do so at once: readers keep the first of an id."""
+        while records := await self._store.deeds(count=_AT_ONCE):
+            await self._send(records)
+            await self._store.remove_deeds(records)
 
     async def _measure(self) -> None:
         self.backlog = await self._store.lengths(self._claims())
@@ -184,8 +191,8 @@ class Outbox:
             _log.warning("alerts are not published, trying again", reason=reason)
         self.failure = reason
 
-    async def _publish(self, entries: Sequence[OutboxEntry]) -> None:
-        records = (event_record(_topic(self._topics, entry.event), entry.event) for entry in entries)
+    async def _send(self, events: Sequence[Alert | Notice]) -> None:
+        records = (event_record(_topic(self._topics, event), event) for event in events)
         sending = asyncio.ensure_future(publish(self._producer, records, what="alerts"))
         try:
             # An idempotent producer gives nothing up: what it was given goes out as soon as the broker is back. Patience

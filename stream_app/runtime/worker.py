@@ -185,7 +185,7 @@ class Worker:
 
     @property
     def _outputs(self) -> tuple[str, ...]:
-        outputs = (*self.topics.all_alerts(), self.topics.dead_letters)
+        outputs = (*self.topics.all_alerts(), self.topics.dead_letters, self.topics.audit)
         own = (kind_of(stream).outputs(self.topics) for stream in self.settings.streams.values())
         return tuple(dict.fromkeys((*outputs, *chain.from_iterable(own))))
 

@@ -1,12 +1,13 @@
 """Readers and writers of Redis: alerts, features, checkpoints."""
 
-from stream_app.store.alerts import Acknowledgement, AlertReader, AlertWriter, Notice, NoticeWriter
+from stream_app.store.alerts import AlertReader, AlertWriter, Notice, NoticeWriter
 from stream_app.store.checkpoints import Checkpoint, CheckpointStore, LastSeen
 from stream_app.store.connection import Store, connect, open_store
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
+from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind, Verdict
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
 from stream_app.store.outbox import OutboxEntry, OutboxStore
@@ -17,7 +18,6 @@ from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
     "GRACE_SECONDS",
-    "Acknowledgement",
     "AlertReader",
     "AlertWriter",
     "BlockingStore",
@@ -33,8 +33,12 @@ __all__ = [
     "Fence",
     "FiringAlerts",
     "FreshnessStore",
+    "IncidentReader",
+    "IncidentStatus",
     "Keys",
     "LastSeen",
+    "Note",
+    "NoteKind",
     "Notice",
     "NoticeWriter",
     "OutboxEntry",
@@ -45,6 +49,7 @@ __all__ = [
     "Store",
     "StoredEvent",
     "StoredLog",
+    "Verdict",
     "ViewRegistry",
     "connect",
     "open_store",

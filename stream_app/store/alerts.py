@@ -4,13 +4,11 @@ import logging
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from types import MappingProxyType
-from typing import Annotated
 
-import msgspec
 from pydantic import ValidationError
 
 from stream_app.errors import StateError, StoreError
-from stream_app.events import MAX_INSTANT, Alert
+from stream_app.events import Alert
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.store.connection import Store
@@ -18,7 +16,6 @@ from stream_app.store.fence import Fence, fenced_pipeline
 
 __all__ = [
     "NOTICES",
-    "Acknowledgement",
     "AlertReader",
     "AlertWriter",
     "Notice",
@@ -88,8 +85,17 @@ class AlertWriter:
         async with self._store.errors("writing alerts"), fenced_pipeline(self._store, fence) as pipe:
             outbox = pipe.outbox_keys
             for alert in alerts:
+                case = alert.case
                 await self._raise(
-                    keys=[keys.alert(alert.id), keys.alerts, keys.firing, *outbox],
+                    keys=[
+                        keys.alert(alert.id),
+                        keys.alerts,
+                        keys.firing,
+                        keys.incident(case.id),
+                        keys.incident_alerts(case.id),
+                        keys.firing_incidents,
+                        *outbox,
+                    ],
                     args=[
                         *pipe.owner,
                         alert.id,
@@ -99,6 +105,10 @@ class AlertWriter:
                         _KEPT_SECONDS,
                         _STREAM_LENGTH,
                         keys.live_channel,
+                        case.id,
+                        case.state.value,
+                        case.started_at,
+                        case.model_dump_json(),
                     ],
                     client=pipe.client,
                 )
@@ -147,22 +157,6 @@ class NoticeWriter:
                     client=pipe.client,
                 )
             return [new == 1 for new in await pipe.execute()]
-
-
-class Acknowledgement(msgspec.Struct, frozen=True):
-    """A person's note that they have seen an alert.
-
-    Parameters
-    ----------
-    by, comment : str
-        Who, and what they said.
-    at : float
-        When, in epoch seconds.
-    """
-
-    by: str
-    comment: str
-    at: Annotated[float, msgspec.Meta(ge=0, lt=MAX_INSTANT)]
 
 
 class AlertReader:
@@ -259,53 +253,6 @@ class AlertReader:
                 last = entry.decode()
                 for alert in sound_alerts([(fields.get(b"alert"), key)]):
                     yield alert
-
-    async def acknowledge(self, alert_id: str, *, by: str, comment: str, at: float) -> Alert:
-        """Note that a person has seen an alert; the last note replaces those before.
-
-        Parameters
-        ----------
-        alert_id : str
-            As for `show`.
-        by, comment : str
-            Who, and what they said.
-        at : float
-            When, in epoch seconds.
-
-        Raises
-        ------
-        StoreError
-            If there is no such alert.
-        """
-        alert = await self.show(alert_id)
-        if alert is None:
-            raise StoreError(f"no alert {alert_id}; `streamgauge alerts list` shows those there are")
-        note = msgspec.json.encode(Acknowledgement(by, comment, at))
-        async with self._store.errors("acknowledging an alert"):
-            await self._store.client.hset(self._store.keys.alert(alert.id), "acknowledged", note)
-        return alert
-
-    async def acknowledgements(self, alert_ids: Sequence[str]) -> list[Acknowledgement | None]:
-        """Return who has seen each of some alerts; None where nobody has."""
-        keys = [self._store.keys.alert(alert_id) for alert_id in alert_ids]
-        async with (
-            self._store.errors("reading alerts"),
-            self._store.client.pipeline(transaction=False) as pipe,
-        ):
-            for key in keys:
-                pipe.hget(key, "acknowledged")
-            found = await pipe.execute()
-        return [_acknowledgement(raw, key) for key, raw in zip(keys, found, strict=True)]
-
-
-def _acknowledgement(raw: bytes | None, key: str) -> Acknowledgement | None:
-    if raw is None:
-        return None
-    try:
-        return msgspec.json.decode(raw, type=Acknowledgement)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        _log.warning("%s: the field acknowledged is no note of a person, and is passed over: %s", key, error)
-        return None
 
 
 def parse_alert(raw: bytes | None, key: str) -> Alert:

@@ -91,6 +91,29 @@ class Keys:
         """One alert (hash)."""
         return f"{self.prefix}:alert:{alert_id}"
 
+    @property
+    def firing_incidents(self) -> str:
+        """Incidents that are firing, by their beginning (sorted set)."""
+        return f"{self.prefix}:incidents:firing"
+
+    def incident(self, incident_id: str) -> str:
+        """One incident, and what people said about it (hash)."""
+        return f"{self.prefix}:incident:{incident_id}"
+
+    def incident_alerts(self, incident_id: str) -> str:
+        """Alerts of one incident, by their beginning (sorted set)."""
+        return f"{self.incident(incident_id)}:alerts"
+
+    @property
+    def verdicts(self) -> str:
+        """What people said of incidents, whether there was something, by incident (hash)."""
+        return f"{self.prefix}:incidents:verdicts"
+
+    @property
+    def deeds(self) -> str:
+        """Audit records of what people did that the audit log does not have yet, oldest first (list)."""
+        return f"{self.prefix}:incidents:deeds"
+
     def notice(self, notice_id: str) -> str:
         """One retraining trigger or audit record that was recorded (string)."""
         return f"{self.prefix}:notice:{notice_id}"

@@ -5,16 +5,21 @@ is published twice because its batch was processed twice. Whoever owns the parti
 broker has acknowledged.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from stream_app.errors import StateError
-from stream_app.events import Alert
+from stream_app.events import Alert, AuditRecord
 from stream_app.store.alerts import NOTICES, Notice
 from stream_app.store.connection import Store
 from stream_app.store.fence import Claim, refuse
 
 __all__ = ["OutboxEntry", "OutboxStore"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,41 @@ class OutboxStore:
         if verdict < 0:
             refuse(claim, verdict, left, place=self._store.place)
         return int(left)
+
+    async def deeds(self, *, count: int) -> list[AuditRecord]:
+        """Return the oldest records of what people did that the audit log does not have; one that is none is dropped.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        key, client = self._store.keys.deeds, self._store.client
+        records = []
+        async with self._store.errors("reading what people did"):
+            for raw in await client.lrange(key, 0, count - 1):
+                try:
+                    records.append(AuditRecord.model_validate_json(raw))
+                except ValidationError as error:
+                    _log.warning("%s: dropped an entry that is no audit record: %s", key, error)
+                    await client.lrem(key, 1, raw)
+        return records
+
+    async def remove_deeds(self, records: Sequence[AuditRecord]) -> None:
+        """Remove records that the audit log has.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        async with (
+            self._store.errors("removing what people did"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for record in records:
+                pipe.lrem(self._store.keys.deeds, 1, record.model_dump_json())
+            await pipe.execute()
 
     async def lengths(self, claims: Sequence[Claim]) -> int:
         """Return how many alerts and notices wait in some outboxes."""

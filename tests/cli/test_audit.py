@@ -10,7 +10,6 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from stream_app.events import AuditRecord, LogId, RetrainingTrigger, Topics, TriggerReason
 from stream_app.kafka import client_options, ensure_topics, start_producer
-from stream_app.kafka.audit import append_audit
 from stream_app.kafka.publishing import OutRecord, event_record, publish
 from stream_app.settings import KafkaSettings
 
@@ -143,7 +142,7 @@ def test_the_log_is_made_to_be_kept_whatever_the_broker_keeps_otherwise(servers,
     kafka, topic = KafkaSettings(bootstrap=broker_address), f"{prefix}.audit.log"
 
     async def work():
-        await append_audit(kafka, RECORDS[0], prefix=prefix)
+        await ensure_topics(kafka, {topic: 1}, create=True, kept={topic})
         admin = AIOKafkaAdminClient(**client_options(kafka))
         await admin.start()
         try:

@@ -12,6 +12,7 @@ from stream_app.cli.main import program
 from stream_app.events import (
     Alert,
     AlertState,
+    AuditKind,
     AuditRecord,
     DeadLetter,
     LogId,
@@ -25,7 +26,7 @@ from stream_app.events import (
 from stream_app.kafka import ensure_topics, start_producer
 from stream_app.kafka.publishing import event_record, publish, publish_letters
 from stream_app.settings import load_settings
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, connect
+from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, IncidentReader, Note, connect
 
 pytestmark = pytest.mark.integration
 
@@ -60,6 +61,7 @@ ROW = FeatureRow(HOSTILE, 1, START, START, {f"{HOSTILE}.mean": 1.0, "events": 1.
 CALLS = {
     "alerts tail": ("--no-follow",),
     "alerts list": (),
+    "alerts precision": (),
     "alerts show": (ALERT.id,),
     "triggers tail": ("--no-follow", "-n", "10"),
     "audit list": (),
@@ -82,7 +84,7 @@ CALLS = {
 """Calls that print a hostile name."""
 
 OTHERS = {
-    "alerts ack",  # the id alone, which it was given
+    *(f"alerts {word}" for word in ("ack", "mute", "false", "real")),  # the id alone, which it was given
     "features watch",  # endless; prints what features get prints
     "features history",  # these three print names of views and features, which are checked
     "features skew",
@@ -121,6 +123,9 @@ def world(servers, place):
     async def work():
         store = await connect(settings.redis)
         await AlertWriter(store).write([ALERT])
+        said = AuditRecord.said(AuditKind.REAL, ALERT.case, by=HOSTILE, note=HOSTILE, at=START)
+        note = Note(HOSTILE, HOSTILE, START, real=True)
+        await IncidentReader(store).note(ALERT.case, "verdict", note, [ALERT], said)
         await FeatureWriter(store, "sensors").write([ROW])
         await store.close()
         await ensure_topics(

@@ -334,7 +334,7 @@ def test_a_skew_raises_alerts_once_until_it_is_over(call, served, place, prefix,
     call_it = ("features", "skew", "purchases", "--training", "rows.csv", "--at", NOW, "--alert")
 
     def told(state=None):
-        alerts = [json.loads(line) for line in call("alerts", "list", "--all", "--json").lines]
+        alerts = [json.loads(line) for line in call("alerts", "list", "--alerts", "--all", "--json").lines]
         return [alert for alert in alerts if state in {None, alert["state"]}]
 
     training(place, 0, 10)

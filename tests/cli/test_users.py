@@ -25,6 +25,8 @@ LOOKING = (
     ("alerts", "list"),
     ("alerts", "list", "--all"),
     ("alerts", "tail", "--no-follow"),
+    ("alerts", "list", "--alerts"),
+    ("alerts", "precision"),
     ("alerts", "show", "{short}"),
     ("features", "list"),
     ("features", "get", SOURCE),
@@ -32,7 +34,11 @@ LOOKING = (
     ("features", "get", SOURCE, "--view", "purchases"),
     ("features", "list", "--view", "purchases"),
 )
-ACKNOWLEDGING = (("alerts", "ack", "{short}", "--by", "anna"),)
+SAYING = (
+    ("alerts", "ack", "{short}", "--by", "anna"),
+    ("alerts", "mute", "{short}", "--for", "1h"),
+    ("alerts", "false", "{short}"),
+)
 RARE = {"cluster|slots", "zremrangebyrank", "hincrby"}
 """On a cluster, and for more than 100,000 entities of a view."""
 
@@ -112,14 +118,16 @@ def test_documented_users_suffice_and_have_no_more(call, servers, prefix, admin,
     # Another worker, who takes over.
     asyncio.run(fill(settings))
     short = admin.xrevrange(f"{prefix}:alerts", count=1)[0][1]["id"][:8]
-    look(call, (*LOOKING, *ACKNOWLEDGING), short, redis, prefix)
+    look(call, (*LOOKING, *SAYING), short, redis, prefix)
+    # Appends to the audit log what was said.
+    asyncio.run(fill(settings))
     assert call("check").code == 0
     assert admin.acl_log() == [], "nothing was tried that is not allowed"
     assert allowed("streamgauge") - called(admin) <= RARE
 
     operator = as_user("streamgauge-operator")
-    look(call, (*LOOKING, *ACKNOWLEDGING), short, operator, prefix)
-    assert '"by":"anna"' in admin.hget(f"{prefix}:alert:{show(call, short)}", "acknowledged")
+    look(call, (*LOOKING, *SAYING), short, operator, prefix)
+    assert '"by":"anna"' in admin.hget(f"{prefix}:incident:{show(call, short)}", "acknowledged")
     assert admin.acl_log() == []
     assert allowed("streamgauge-operator") - called(admin) <= RARE | {"mget"}
 
@@ -133,4 +141,4 @@ def test_documented_users_suffice_and_have_no_more(call, servers, prefix, admin,
 
 
 def show(call, short):
-    return json.loads(call("alerts", "show", short, "--json").out)["id"]
+    return json.loads(call("alerts", "show", short, "--json").out)["incident"]["id"]

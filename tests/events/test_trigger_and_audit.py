@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from stream_app.events import LogId
-from stream_app.events.alert import Alert, AlertState, Severity, alert_id
-from stream_app.events.audit import AuditRecord
+from stream_app.events.alert import Alert, alert_id
+from stream_app.events.audit import AuditKind, AuditRecord
+from stream_app.events.incident import AlertState, Severity
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
 
 NUMBERS = st.floats(allow_nan=False)
@@ -105,11 +106,18 @@ def test_ids_tell_events_apart_and_know_the_same_one_again() -> None:
         for version, offset in (("v1", 1), ("v1", 1), ("v2", 1), ("v1", 2))
     ]
     assert len(set(seen)) == 3
-    noted = [AuditRecord.acknowledged(alert(), by="ann", note=note, at=9.0).id for note in ("a", "a", "b")]
+    kinds = (AuditKind.ACKNOWLEDGED, AuditKind.ACKNOWLEDGED, AuditKind.REAL)
+    said = [AuditRecord.said(kind, alert().case, by="ann", note="a", at=9.0).id for kind in kinds]
+    assert said[0] == said[1] != said[2]
+    noted = [said_of("a").id, said_of("a").id, said_of("b").id]
     assert noted[0] == noted[1] != noted[2]
 
 
-def test_an_acknowledgement_names_the_alert_the_person_and_the_note() -> None:
-    record = AuditRecord.acknowledged(alert(), by="ann", note="known", at=9.0)
+def said_of(note: str) -> AuditRecord:
+    return AuditRecord.said(AuditKind.ACKNOWLEDGED, alert().case, by="ann", note=note, at=9.0)
+
+
+def test_an_acknowledgement_names_the_incident_the_person_and_the_note() -> None:
+    record = said_of("known")
     assert (record.subject, record.by, record.note, record.at) == (alert().id, "ann", "known", 9.0)
     assert record.source == "digits"

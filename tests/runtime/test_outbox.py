@@ -10,13 +10,21 @@ from conftest import eventually
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import BrokerError, BrokerUnavailableError, FencedError
 from stream_app.events import Alert, AlertState, LogId, Severity, Topics, alert_id
-from stream_app.events.audit import AuditRecord
+from stream_app.events.audit import AuditKind, AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerReason
 from stream_app.kafka import ensure_topics, start_producer
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outbox import Outbox
 from stream_app.settings import KafkaSettings
-from stream_app.store import AlertWriter, CheckpointStore, Fence, NoticeWriter, OutboxStore
+from stream_app.store import (
+    AlertWriter,
+    CheckpointStore,
+    Fence,
+    IncidentReader,
+    Note,
+    NoticeWriter,
+    OutboxStore,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -223,3 +231,18 @@ async def test_notices_go_to_their_own_topics_between_the_alerts(owner, topics, 
     assert AuditRecord.from_cloudevent(json.loads(sent.value)) == record
     assert told(await read_topic(topics.alerts("drift"), 2)) == [alert(1), alert(2)]
     assert worker.outbox.backlog == 0
+
+
+async def test_what_people_did_reaches_the_audit_log_once_and_is_removed(
+    owner, topics, read_topic, kafka, store
+):
+    await ensure_topics(kafka, {topics.audit: 1}, create=True)
+    reader, case = IncidentReader(store), alert(1).case
+    for number, who in enumerate(("Ada", "Ben")):
+        record = AuditRecord.said(AuditKind.ACKNOWLEDGED, case, by=who, note="", at=float(number))
+        await reader.note(case, "acknowledged", Note(who, "", float(number)), [], record)
+    worker = owner()
+    await worker.outbox.drain()
+    await worker.outbox.drain()
+    records = await read_topic(topics.audit, 3, timeout=2.0)
+    assert [AuditRecord.from_cloudevent(json.loads(record.value)).by for record in records] == ["Ada", "Ben"]

@@ -53,7 +53,7 @@ def test_the_documented_user_may_call_what_our_scripts_call():
     ("name", "patterns"),
     [
         ("streamgauge", [" ~sg:*"]),
-        ("streamgauge-operator", [" %R~sg:*", " ~sg:alert:*"]),
+        ("streamgauge-operator", [" %R~sg:*", " ~sg:incident:*", " ~sg:incidents:*"]),
         ("streamgauge-reader", [" %R~sg:*"]),
     ],
 )

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from conftest import eventually
 
-from stream_app.errors import StateError, StoreError
+from stream_app.errors import StateError
 from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
-from stream_app.store import Acknowledgement, AlertReader, AlertWriter
+from stream_app.store import AlertReader, AlertWriter
 
 pytestmark = pytest.mark.integration
 
@@ -135,25 +135,6 @@ async def test_subscribers_hear_each_change_once(store, writer):
         assert await heard.get_message(ignore_subscribe_messages=True, timeout=0.1) is None
 
 
-async def test_an_acknowledgement_stays_with_the_alert(writer, reader):
-    await writer.write([alert()])
-    ids = [alert().id, "deadbeef"]
-    assert await reader.acknowledgements(ids) == [None, None]
-    noted = await reader.acknowledge(alert().id[:12], by="Ada", comment="valve “3” — known", at=7.5)
-    assert noted == alert()
-    note = Acknowledgement("Ada", "valve “3” — known", 7.5)
-    assert await reader.acknowledgements(ids) == [note, None]
-    await writer.write([resolved()])
-    assert await reader.acknowledgements(ids) == [note, None]
-    assert await reader.show(alert().id) == resolved()
-
-
-async def test_what_is_not_there_cannot_be_acknowledged(reader):
-    with pytest.raises(StoreError, match="no alert deadbeef"):
-        await reader.acknowledge("deadbeef", by="Ada", comment="", at=0.0)
-    assert await reader.firing() == []
-
-
 async def test_an_alert_with_infinite_evidence_is_read_back_beside_the_others(writer, reader):
     boundless = alert(2, statistic=float("inf"))
     await writer.write([alert(1), boundless])
@@ -199,15 +180,3 @@ async def test_a_damaged_alert_is_passed_over_in_a_list_and_an_error_where_it_wa
     assert key in caplog.text
     with pytest.raises(StateError, match=f"{key}: an entry is not an alert"):
         await reader.show(alert(1).id[:12])
-
-
-@pytest.mark.parametrize(
-    "note",
-    ["{", b"\xff", "[]", "[" * 100_000, '{"by": "Ada"}', '{"by": "Ada", "comment": "", "at": 1e18}',
-     '{"by": "Ada", "comment": "", "at": NaN}', '{"by": 1, "comment": "", "at": 1}'],
-)  # fmt: skip
-async def test_a_note_that_no_person_left_is_named_and_passed_over(store, writer, reader, note, caplog):
-    await writer.write([alert()])
-    await store.client.hset(store.keys.alert(alert().id), "acknowledged", note)
-    assert await reader.acknowledgements([alert().id]) == [None]
-    assert f"{store.keys.alert(alert().id)}: the field acknowledged" in caplog.text

@@ -1,0 +1,241 @@
+"""Incidents in Redis: how they stand, their alerts, and what people said about them."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from pydantic import ValidationError
+
+from stream_app.errors import StateError
+from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident
+from stream_app.store.alerts import AlertReader, sound_alerts
+from stream_app.store.connection import Store
+
+__all__ = ["IncidentReader", "IncidentStatus", "Note", "NoteKind", "Verdict"]
+
+_log = logging.getLogger(__name__)
+
+_READ_AT_ONCE = 500
+_RECENT = 1_000
+"""Newest beginnings and ends of alerts by which incidents that are over are found."""
+
+NoteKind: TypeAlias = Literal["acknowledged", "muted", "verdict"]
+"""What people may say about an incident; the fields of its entry."""
+
+_FIELDS: tuple[NoteKind, ...] = ("acknowledged", "muted", "verdict")
+
+_Instant: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=MAX_INSTANT)]
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person said about an incident.
+
+    Parameters
+    ----------
+    by, comment : str
+        Who, and what they said.
+    at : float
+        When, in epoch seconds.
+    until : float, optional
+        Until when it is muted; for ever where nothing is said.
+    real : bool, optional
+        Whether there was something, as a verdict has it; else it was a false alarm.
+    """
+
+    by: str
+    comment: str
+    at: _Instant
+    until: _Instant | None = None
+    real: bool | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Whether there was something, for what found it.
+
+    Parameters
+    ----------
+    stream : str
+        Name of the stream.
+    parts : list of (detector, channel)
+        What found it.
+    real : bool
+        Whether there was something.
+    """
+
+    stream: str
+    parts: list[tuple[str, str]]
+    real: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentStatus:
+    """An incident with what people said about it.
+
+    Parameters
+    ----------
+    incident : Incident
+        As it stands.
+    acknowledged, muted, verdict : Note or None
+        The last of each.
+    """
+
+    incident: Incident
+    acknowledged: Note | None = None
+    muted: Note | None = None
+    verdict: Note | None = None
+
+    def is_muted(self, at: float) -> bool:
+        """Whether it is muted at a time, in epoch seconds."""
+        return self.muted is not None and (self.muted.until is None or at < self.muted.until)
+
+
+class IncidentReader:
+    """Looks incidents up, and writes what people say about them.
+
+    An entry that is none is named in the log and passed over; where it alone was asked for, it is a `StateError`. A store that
+    is away or refuses is a `StoreError`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._alerts = AlertReader(store)
+
+    async def firing(self) -> list[IncidentStatus]:
+        """All incidents that are firing, oldest first."""
+        async with self._store.errors("reading the firing incidents"):
+            ids = await self._store.client.zrange(self._store.keys.firing_incidents, 0, -1)
+        return await self._read(each.decode(errors="replace") for each in ids)
+
+    async def recent(self, count: int = _RECENT) -> list[IncidentStatus]:
+        """Return those that are firing and those among the newest beginnings and ends of alerts, oldest first."""
+        firing = await self.firing()
+        known = {status.incident.id for status in firing}
+        newest = dict.fromkeys(alert.case.id for alert in await self._alerts.recent(count))
+        over = await self._read(each for each in newest if each not in known)
+        return sorted([*firing, *over], key=lambda status: (status.incident.started_at, status.incident.id))
+
+    async def show(self, some_id: str) -> tuple[IncidentStatus, list[Alert]] | None:
+        """Return an incident with its alerts, in the order of their beginnings.
+
+        Parameters
+        ----------
+        some_id : str
+            Id of the incident or of one of its alerts, or the beginning of either; see `AlertReader.show`.
+
+        Returns
+        -------
+        (IncidentStatus, list of Alert) or None
+            None if there is none.
+
+        Raises
+        ------
+        StoreError
+            If several alerts begin so.
+        """
+        alert = await self._alerts.show(some_id)
+        if alert is None:
+            return None
+        found = await self._read([alert.case.id])
+        if not found:
+            raise StateError(
+                f"{self._store.keys.incident(alert.case.id)} is not there or damaged, though {alert.id} belongs to it"
+            )
+        return found[0], await self.alerts_of(alert.case.id)
+
+    async def alerts_of(self, incident_id: str) -> list[Alert]:
+        """Return the alerts of an incident that are still kept, in the order of their beginnings."""
+        client, keys = self._store.client, self._store.keys
+        async with self._store.errors("reading an incident"):
+            ids = await client.zrange(keys.incident_alerts(incident_id), 0, -1)
+            names = [keys.alert(each.decode(errors="replace")) for each in ids]
+            raws: list[bytes | None] = []
+            for first in range(0, len(names), _READ_AT_ONCE):
+                async with client.pipeline(transaction=False) as pipe:
+                    for name in names[first : first + _READ_AT_ONCE]:
+                        pipe.hget(name, "alert")
+                    raws += await pipe.execute()
+        return list(sound_alerts((raw, key) for key, raw in zip(names, raws, strict=True) if raw is not None))
+
+    async def note(
+        self, incident: Incident, kind: NoteKind, note: Note, alerts: Sequence[Alert], record: AuditRecord
+    ) -> None:
+        """Write down what a person said; the last of a kind replaces those before.
+
+        Parameters
+        ----------
+        incident : Incident
+            What they speak of.
+        kind : {"acknowledged", "muted", "verdict"}
+            What they say.
+        note : Note
+            Their words.
+        alerts : sequence of Alert
+            Those of the incident; a verdict counts for what found them.
+        record : AuditRecord
+            For the audit log; it waits in Redis until a worker appends it.
+        """
+        key = self._store.keys.incident(incident.id)
+        async with (
+            self._store.errors("writing a note"),
+            self._store.client.pipeline(transaction=True) as pipe,
+        ):
+            pipe.hset(key, kind, msgspec.json.encode(note))
+            if note.real is not None:
+                parts = sorted({(alert.detector, alert.channel) for alert in alerts})
+                verdict = Verdict(incident.stream, parts, note.real)
+                pipe.hset(self._store.keys.verdicts, incident.id, msgspec.json.encode(verdict))
+            pipe.rpush(self._store.keys.deeds, record.model_dump_json())
+            await pipe.execute()
+
+    async def verdicts(self) -> list[Verdict]:
+        """Return what people said of incidents, whether there was something; the last of each incident."""
+        key = self._store.keys.verdicts
+        async with self._store.errors("reading verdicts"):
+            found = await self._store.client.hgetall(key)
+        verdicts = []
+        for raw in found.values():
+            try:
+                verdicts.append(msgspec.json.decode(raw, type=Verdict))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                _log.warning("%s: an entry is no verdict, and is passed over: %s", key, error)
+        return verdicts
+
+    async def _read(self, ids: Iterable[str]) -> list[IncidentStatus]:
+        keys = [self._store.keys.incident(each) for each in ids]
+        found: list[Sequence[bytes | None]] = []
+        async with self._store.errors("reading incidents"):
+            for first in range(0, len(keys), _READ_AT_ONCE):
+                async with self._store.client.pipeline(transaction=False) as pipe:
+                    for key in keys[first : first + _READ_AT_ONCE]:
+                        pipe.hmget(key, "incident", *_FIELDS)
+                    found += await pipe.execute()
+        statuses = (
+            _status(dict(zip(("incident", *_FIELDS), raws, strict=True)), key)
+            for key, raws in zip(keys, found, strict=True)
+        )
+        return [status for status in statuses if status is not None]
+
+
+def _status(raws: Mapping[str, bytes | None], key: str) -> IncidentStatus | None:
+    try:
+        incident = Incident.model_validate_json(raws["incident"] or b"")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        _log.warning(
+            "passed over: %s: no incident (%s); has something else written to it?", key, first["msg"]
+        )
+        return None
+    notes: dict[str, Any] = {kind: _note(raws[kind], kind, key) for kind in _FIELDS}
+    return IncidentStatus(incident, **notes)
+
+
+def _note(raw: bytes | None, kind: str, key: str) -> Note | None:
+    if raw is None:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=Note)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _log.warning("%s: the field %s is no note of a person, and is passed over: %s", key, kind, error)
+        return None

@@ -1,0 +1,132 @@
+"""Incidents in Redis: with their alerts, and with what people said."""
+
+import pytest
+from store.test_alerts import alert, resolved
+
+from stream_app.events import AlertState, AuditRecord, Severity
+from stream_app.events.audit import AuditKind
+from stream_app.store import AlertWriter, IncidentReader, Note, OutboxStore, Verdict
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def writer(store):
+    return AlertWriter(store)
+
+
+@pytest.fixture
+def reader(store):
+    return IncidentReader(store)
+
+
+def in_case(one, of, **changes):
+    """Return an alert as one of an incident that began with another."""
+    case = of.case.model_copy(update=changes)
+    return one.model_copy(update={"incident": case})
+
+
+@pytest.fixture
+async def story(writer):
+    first, second = alert(1), alert(2, detector="stuck", severity=Severity.CRITICAL)
+    joined = in_case(second, first, alerts=2, firing=2, severity=Severity.CRITICAL, changed_at=1002.0)
+    await writer.write([in_case(first, first), joined, alert(3, source="pump-9")])
+    return first, second
+
+
+async def test_an_incident_stands_with_its_alerts_under_the_id_of_any_of_them(reader, story):
+    first, second = story
+    assert [status.incident.id for status in await reader.firing()] == [
+        first.id,
+        alert(3, source="pump-9").id,
+    ]
+    for some_id in (first.id, second.id[:12]):
+        status, alerts = await reader.show(some_id)
+        assert (status.incident.id, status.incident.alerts, status.incident.severity) == (
+            first.id,
+            2,
+            "critical",
+        )
+        assert [one.id for one in alerts] == [first.id, second.id]
+    assert await reader.show("deadbeef") is None
+
+
+async def test_one_that_is_over_leaves_the_firing_ones_and_comes_back_when_another_alert_joins(
+    store, writer, reader, story
+):
+    first, second = story
+    end = second.ended(2000.0, 9)
+    await writer.write([in_case(end, first, alerts=2, firing=0, state=AlertState.RESOLVED)])
+    assert [status.incident.source for status in await reader.firing()] == ["pump-9"]
+    assert next(status.incident.id for status in await reader.recent()) == first.id
+    key = store.keys.incident(first.id)
+    assert await store.client.ttl(key) > 0
+    await writer.write([in_case(alert(5), first, alerts=3, firing=1)])
+    assert await store.client.ttl(key) == -1
+    assert first.id in [status.incident.id for status in await reader.firing()]
+
+
+async def test_an_alert_that_is_written_again_does_not_turn_its_incident_back(writer, reader, story):
+    first, _ = story
+    await writer.write([in_case(first, first)])
+    status, _ = await reader.show(first.id)
+    assert status.incident.alerts == 2
+
+
+async def test_an_alert_without_an_incident_is_one_of_its_own(writer, reader):
+    await writer.write([alert()])
+    status, alerts = await reader.show(alert().id)
+    assert (status.incident.alerts, [one.id for one in alerts]) == (1, [alert().id])
+    await writer.write([resolved()])
+    assert await reader.firing() == []
+
+
+def record(incident, kind=AuditKind.ACKNOWLEDGED):
+    return AuditRecord.said(kind, incident, by="Ada", note="", at=7.5)
+
+
+async def test_what_people_said_stays_with_the_incident_and_waits_for_the_audit_log(store, reader, story):
+    first, second = story
+    status, alerts = await reader.show(first.id)
+    assert (status.acknowledged, status.muted, status.verdict) == (None, None, None)
+    seen = Note("Ada", "valve “3” — known", 7.5)
+    muted, false = Note("Ada", "", 8.0, until=100.0), Note("Ben", "", 9.0, real=False)
+    for kind, note in (("acknowledged", seen), ("muted", muted), ("verdict", false)):
+        await reader.note(status.incident, kind, note, alerts, record(status.incident))
+    status, _ = await reader.show(second.id)
+    assert (status.acknowledged, status.muted, status.verdict) == (seen, muted, false)
+    assert (status.is_muted(99.0), status.is_muted(100.0)) == (True, False)
+    parts = sorted((one.detector, one.channel) for one in alerts)
+    assert await reader.verdicts() == [Verdict(first.stream, parts, real=False)]
+    outbox = OutboxStore(store)
+    waiting = await outbox.deeds(count=10)
+    assert waiting == [record(status.incident)] * 3
+    await outbox.remove_deeds(waiting[:2])
+    assert await outbox.deeds(count=10) == waiting[2:]
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["{", b"\xff", "[]", "[" * 100_000, '{"by": "Ada"}', '{"by": "Ada", "comment": "", "at": 1e18}',
+     '{"by": "Ada", "comment": "", "at": NaN}', '{"by": 1, "comment": "", "at": 1}'],
+)  # fmt: skip
+async def test_a_note_that_no_person_left_is_named_and_passed_over(store, reader, story, note, caplog):
+    key = store.keys.incident(story[0].id)
+    await store.client.hset(key, "acknowledged", note)
+    await store.client.hset(store.keys.verdicts, "x", note)
+    await store.client.rpush(store.keys.deeds, note)
+    status, _ = await reader.show(story[0].id)
+    assert status.acknowledged is None
+    assert f"{key}: the field acknowledged" in caplog.text
+    assert await reader.verdicts() == []
+    outbox = OutboxStore(store)
+    assert await outbox.deeds(count=10) == []
+    assert await store.client.llen(store.keys.deeds) == 0
+
+
+@pytest.mark.parametrize("raw", ["{}", b"\xff", "[" * 100_000])
+async def test_a_damaged_incident_is_passed_over_in_a_list(store, reader, story, raw, caplog):
+    key = store.keys.incident(story[0].id)
+    await store.client.hset(key, "incident", raw)
+    assert [status.incident.source for status in await reader.firing()] == ["pump-9"]
+    assert key in caplog.text
