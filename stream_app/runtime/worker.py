@@ -204,7 +204,7 @@ class Worker:
             store,
             references=self._references,
             metrics=self.metrics,
-            log_ranges=offsets.ranges,
+            logs=offsets,
             generation=lambda: app.consumer_generation_id,
         )
 
