@@ -101,7 +101,9 @@ def make_partitions(
         stream = settings.streams[name]
         make_monitor = kind_of(stream).monitor
         if make_monitor is None:
-            openers[topic] = SessionOpener(checkpoints, sessions[name], key=key, clock=time.time)
+            openers[topic] = SessionOpener(
+                checkpoints, AlertReader(store), sessions[name], key=key, clock=time.time
+            )
             continue
         monitors[topic] = make_monitor(name, stream, references.get(name))
         sources = cast(SensorStream | PredictionStream, stream)
@@ -212,6 +214,9 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
         FeatureLogWriter(context.store, config.views),
         context.producer,
         context.topics.dead_letters,
+        AlertWriter(context.store),
+        context.outbox,
+        metrics=context.metrics,
     )
     return SessionAgent(
         name,
