@@ -31,8 +31,16 @@ TOPIC = "sensor.readings"
 PARTITIONS = 4
 
 
-async def whole_logs(partitions):
-    return dict.fromkeys(partitions, LogRange(0, 10**12))
+class WholeLogs:
+    """Logs that have everything, in a topic without an id."""
+
+    async def ranges(self, partitions, /):
+        """Return that all is there."""
+        return dict.fromkeys(partitions, LogRange(0, 10**12))
+
+    async def lives(self, topics, /):  # noqa: ARG002 as `Logs` has it
+        """Return that no id is known."""
+        return {}
 
 
 def partitions_of(store, sources, key):
@@ -42,7 +50,7 @@ def partitions_of(store, sources, key):
         {TOPIC: lambda: SensorMonitor(config)},
         interval=0.0,
         metrics=Metrics(),
-        log_ranges=whole_logs,
+        logs=WholeLogs(),
         max_state_bytes=10**12,
         key=key,
     )

@@ -1,6 +1,19 @@
 """What a broker says of the logs of a test."""
 
-from stream_app.kafka.offsets import PartitionOffsets
+from stream_app.kafka.offsets import LogRange, PartitionOffsets
+
+
+class GivenLogs:
+    """Logs that are said to be the same in all partitions: everything is kept, of one life, unless it is changed."""
+
+    def __init__(self, begin=0, end=10**9, life=""):
+        self.log = LogRange(begin, end, life)
+
+    async def ranges(self, partitions, /):
+        return dict.fromkeys(partitions, self.log)
+
+    async def lives(self, topics, /):
+        return dict.fromkeys(topics, self.log.life) if self.log.life else {}
 
 
 async def life_of(kafka, topic):

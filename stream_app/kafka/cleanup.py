@@ -10,13 +10,13 @@ from stream_app.errors import BrokerError
 from stream_app.kafka.clients import admin_client
 from stream_app.settings import KafkaSettings
 
-__all__ = ["check_cleanup"]
+__all__ = ["check_cleanup", "compacted_topics"]
 
 _POLICY = "cleanup.policy"
 
 
-async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> None:
-    """See that no topic is compacted: of the events of a key Kafka then keeps the last, and what was removed leaves no trace.
+async def compacted_topics(settings: KafkaSettings, topics: Collection[str]) -> list[str]:
+    """Return the topics that Kafka compacts: of the events of a key it keeps only the last.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> Non
     Raises
     ------
     BrokerError
-        If Kafka cannot be reached, or a topic is compacted.
+        If Kafka cannot be reached.
     """
     compacted = []
     # What a broker does not answer, or not to us, is no finding.
@@ -40,6 +40,18 @@ async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> Non
                 for _, _, _, topic, entries in answer.resources:
                     policies = [value for name, value, *_ in entries if name == _POLICY]
                     compacted += [topic for value in policies if "compact" in (value or "")]
+    return compacted
+
+
+async def check_cleanup(settings: KafkaSettings, topics: Collection[str]) -> None:
+    """See that no topic is compacted; for the parameters see `compacted_topics`.
+
+    Raises
+    ------
+    BrokerError
+        If Kafka cannot be reached, or a topic is compacted.
+    """
+    compacted = await compacted_topics(settings, topics)
     if compacted:
         raise BrokerError(
             f"Kafka at {settings.bootstrap} compacts the topic {', '.join(compacted)}: of the events of a key it keeps only "

@@ -3,11 +3,15 @@
 aiokafka holds what a fetch brought as it came, and decodes one batch after the other when somebody asks. Asked without a bound it
 decodes all: forty batches of two kilobytes become gigabytes. So each poll ends at a number of bytes, each partition
 gets its share of it, and while a large batch is being read no other is begun.
+
+Offsets are dense in a log: a batch begins where the one before it ended, marks of transactions among them, and has a record
+for each of its offsets. What is not there compaction has removed; it is counted here, where every batch is seen.
 """
 
 import asyncio
 import struct
 from collections import Counter
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -32,7 +36,7 @@ _MOST_HELD = 33_554_432
 """Bytes of decompressed batches that are read in turn; beyond them no other is begun."""
 
 _LOG_OVERHEAD = 12
-_MAGIC_AT, _DELTA_AT = 16, 23
+_MAGIC_AT, _DELTA_AT, _COUNT_AT = 16, 23, 57
 _FIRST_MAGIC_WITH_DELTA = 2
 
 
@@ -63,6 +67,13 @@ class _Batches:
         self._at = 0
         self._batches = MemoryRecords(data)
         self.first = self.last = self.size = 0
+        self.expected: int | None = None
+        """Where the next batch begins if nothing is missing; None where that is not known."""
+        self.holes: list[tuple[int, int]] = []
+        """Of batches that were read whole: the last offset, and how many up to there are missing."""
+        self._missing = 0
+        self._ended = False
+        self._missing = 0
 
     def has_next(self) -> bool:
         """Whether another batch is there as a whole."""
@@ -74,17 +85,29 @@ class _Batches:
 
     def next_batch(self) -> Any:
         """Return the next batch."""
+        self.finish()
         data, at = self._data, self._at
         self.first, length = struct.unpack_from(">qi", data, at)
         self.size = _LOG_OVERHEAD + length
         self._at = end = at + self.size
         self.last = self.first
-        if self.size >= _DELTA_AT + 4 and data[at + _MAGIC_AT] >= _FIRST_MAGIC_WITH_DELTA:
+        expected, self.expected = self.expected, None
+        if self.size >= _COUNT_AT + 4 and data[at + _MAGIC_AT] >= _FIRST_MAGIC_WITH_DELTA:
             self.last += max(0, struct.unpack_from(">i", data, at + _DELTA_AT)[0])
+            self.expected = self.last + 1
+            # One that is read from its middle on was counted by whoever read its beginning.
+            if expected is not None and expected <= self.first:
+                self._missing = self.expected - expected - struct.unpack_from(">i", data, at + _COUNT_AT)[0]
         if len(data) >= end + _LOG_OVERHEAD:
             # The header of a damaged batch may be what is damaged.
             self.last = max(self.first, min(self.last, struct.unpack_from(">q", data, end)[0] - 1))
         return self._batches.next_batch()
+
+    def finish(self) -> None:
+        """Note that the last batch was read; what a damaged one says of itself is not believed."""
+        if self._missing > 0:
+            self.holes.append((self.last, self._missing))
+        self._missing = 0
 
 
 class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
@@ -93,6 +116,8 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._partition_records: Any = kwargs["partition_records"]
+        self._batches: _Batches = self._partition_records._records  # noqa: SLF001 there is no other way to it
+        self._batches.expected = self._partition_records.next_fetch_offset
         self.held = 0
         """Bytes of the decompressed batch in which reading stopped."""
         self.bad: BadBatchError | None = None
@@ -112,7 +137,7 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
             return records, 0
         before, taken = last_decompressed(), 0
         source = self._partition_records
-        batches: _Batches = source._records  # noqa: SLF001 there is no other way to it
+        batches = self._batches
         try:
             for record in source:
                 if longest is not None and record.serialized_value_size > longest:
@@ -123,6 +148,7 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
                     break
             else:
                 self._partition_records = None
+                batches.finish()
         except Exception as error:  # noqa: BLE001 parsers of a batch's bytes raise whatever they trip over
             self.bad = self._bad(batches, source.next_fetch_offset, error)
         self._assignment.state_value(self._topic_partition).consumed_to(source.next_fetch_offset)
@@ -135,6 +161,12 @@ class _Result(FetchResult):  # type: ignore[misc] # aiokafka has no types
         elif last_decompressed() != before:
             self.held = last_decompressed()[1]
         return records, taken
+
+    def missing(self, after: int) -> tuple[int, int]:
+        """Return how many offsets behind one were found missing since the last call, and the last offset that is known of."""
+        found = [(last, count) for last, count in self._batches.holes if last > after]
+        self._batches.holes.clear()
+        return sum(count for _, count in found), max((last for last, _ in found), default=after)
 
     def _bad(self, batches: _Batches, position: int, error: Exception) -> BadBatchError:
         tp = self._topic_partition
@@ -151,10 +183,14 @@ class _BoundedFetcher(Fetcher):  # type: ignore[misc] # as above
     longest_value: int | None = None
     """Bytes of a value that are kept; all where None."""
 
+    on_missing: Callable[[TopicPartition, int], None] | None = None
+    """Hears how many records are missing in a partition's log, each once."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._polls = 0
         self._served: Counter[TopicPartition] = Counter()
+        self._missing_until: dict[TopicPartition, int] = {}
 
     async def fetched_records(
         self,
@@ -204,6 +240,7 @@ class _BoundedFetcher(Fetcher):  # type: ignore[misc] # as above
                 records, taken = result.part(min(share, most), room, self.longest_value)
                 held += result.held
                 problem = result.bad is not None and not records
+                self._note_missing(tp, result)
                 if records:
                     found[tp] = records
                     size, most = size + taken, most - len(records)
@@ -218,6 +255,11 @@ class _BoundedFetcher(Fetcher):  # type: ignore[misc] # as above
                     raise result.bad
                 result.check_raise()
         return found
+
+    def _note_missing(self, tp: TopicPartition, result: _Result) -> None:
+        count, self._missing_until[tp] = result.missing(self._missing_until.get(tp, -1))
+        if count and self.on_missing is not None:
+            self.on_missing(tp, count)
 
     def _ready(self, partitions: Any) -> list[TopicPartition]:
         """Return the partitions that have something: first those with a batch in hand, then those that were served longest ago."""

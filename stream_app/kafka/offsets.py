@@ -79,6 +79,27 @@ class PartitionOffsets:
 
         return await self._ask(ask)
 
+    async def lives(self, topics: Collection[str], /) -> Mapping[str, str]:
+        """Return the ids of topics; those that are missing are left out, and so are all where the broker knows none.
+
+        Raises
+        ------
+        BrokerUnavailableError
+            If Kafka does not answer.
+        BrokerError
+            If it answers, and refuses us.
+        """
+
+        async def ask(consumer: Any) -> Mapping[str, str]:
+            return await topic_ids(consumer._client, topics)  # noqa: SLF001 as above
+
+        try:
+            return await self._ask(ask)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise BrokerUnavailableError(
+                f"Kafka does not tell the ids of {', '.join(topics)}: {error!r}"
+            ) from error
+
     async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
         """Return for each what its log holds.
 

@@ -23,7 +23,7 @@ from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import SourceLimits
-from stream_app.runtime.partitions import STATE_BYTES, LogRanges, Opener, Partitions
+from stream_app.runtime.partitions import STATE_BYTES, Logs, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
@@ -72,7 +72,7 @@ def make_partitions(
     *,
     references: Mapping[str, Readings],
     metrics: Metrics,
-    log_ranges: LogRanges,
+    logs: Logs,
     generation: Callable[[], int | None],
 ) -> Partitions:
     """Make what holds the partitions of all streams.
@@ -89,7 +89,7 @@ def make_partitions(
         Where state and positions are stored.
     references : mapping of str to Readings
         Name of each stream that has one to what its sources learn from before their first event.
-    metrics, log_ranges, generation
+    metrics, logs, generation
         As for `Partitions`.
     """
     worker, key = settings.worker, settings.redis.signing_key
@@ -101,7 +101,9 @@ def make_partitions(
         stream = settings.streams[name]
         make_monitor = kind_of(stream).monitor
         if make_monitor is None:
-            openers[topic] = SessionOpener(checkpoints, sessions[name], key=key, clock=time.time)
+            openers[topic] = SessionOpener(
+                checkpoints, AlertReader(store), sessions[name], key=key, clock=time.time
+            )
             continue
         monitors[topic] = make_monitor(name, stream, references.get(name))
         sources = cast(SensorStream | PredictionStream, stream)
@@ -111,7 +113,7 @@ def make_partitions(
         monitors,
         interval=worker.checkpoint_interval,
         metrics=metrics,
-        log_ranges=log_ranges,
+        logs=logs,
         limits=limits,
         max_state_bytes=worker.max_state_bytes
         or max(STATE_BYTES, sum(stream.expected_bytes for stream in settings.streams.values())),
@@ -212,6 +214,9 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
         FeatureLogWriter(context.store, config.views),
         context.producer,
         context.topics.dead_letters,
+        AlertWriter(context.store),
+        context.outbox,
+        metrics=context.metrics,
     )
     return SessionAgent(
         name,

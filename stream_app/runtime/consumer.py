@@ -69,10 +69,12 @@ class LoopConsumer(AIOKafkaConsumerThread):
         *,
         loop: asyncio.AbstractEventLoop,
         on_bad_batch: Callable[[BadBatchError], UnreadBatch],
+        on_missing: Callable[[TopicPartition, int], None],
         **kwargs: Any,
     ) -> None:
         super().__init__(consumer, loop=loop, thread_loop=loop, **kwargs)
         self._on_bad_batch = on_bad_batch
+        self._on_missing = on_missing
 
     # What a thread does in ways of its own is done as by any other service.
     maybe_start = Service.maybe_start
@@ -94,6 +96,7 @@ class LoopConsumer(AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         throttle_fetches(consumer._client)  # noqa: SLF001 there is no other way to it
         consumer._fetcher.longest_value = _LONGEST_VALUE  # noqa: SLF001 as above
+        consumer._fetcher.on_missing = self._on_missing  # noqa: SLF001 as above
 
     async def on_stop(self) -> None:
         """Disconnect."""

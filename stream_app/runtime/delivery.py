@@ -29,7 +29,7 @@ A message counts as one against ``stream_buffer_maxsize``, so keep that small: i
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any, cast
 
@@ -89,7 +89,13 @@ class BatchConsumer(Consumer):
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         transport = cast(BatchTransport, self.transport)
-        return LoopConsumer(self, loop=self.loop, beacon=self.beacon, on_bad_batch=transport.on_bad_batch)
+        return LoopConsumer(
+            self,
+            loop=self.loop,
+            beacon=self.beacon,
+            on_bad_batch=transport.on_bad_batch,
+            on_missing=lambda tp, count: transport.on_missing(tp.topic, count),
+        )
 
     @property
     def _batched(self) -> frozenset[str]:
@@ -277,6 +283,8 @@ class BatchTransport(Transport):
         Topics whose bad batches are delivered as `UnreadBatch` instead of stopping the app.
     skip_at : collection of (TP, int)
         Single bad batches, by their first offset, that are delivered so.
+    on_missing : callable
+        Takes a topic and how many of its records are missing in the log.
     """
 
     Consumer = BatchConsumer
@@ -290,11 +298,13 @@ class BatchTransport(Transport):
         isolation_level: str = "read_committed",
         skip: Collection[str] = (),
         skip_at: Collection[tuple[TP, int]] = (),
+        on_missing: Callable[[str, int], None] = lambda _topic, _count: None,
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.topics = frozenset(topics)
         self.positions = positions
         self.isolation_level = isolation_level
+        self.on_missing = on_missing
         self._skip = frozenset(skip)
         self._skip_at = frozenset(skip_at)
 

@@ -76,6 +76,12 @@ class Metrics:
             ["topic"],
             registry=self.registry,
         )
+        self.missing = Counter(
+            "streamgauge_missing_events",
+            "Events that are missing in the log, as compaction leaves it.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.features_passed_over = Counter(
             "streamgauge_features_passed_over",
             "Rows of live features that were not written, because a later event had written.",

@@ -18,7 +18,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
-__all__ = ["STATE_BYTES", "LogRanges", "Opener", "Partitions"]
+__all__ = ["STATE_BYTES", "Logs", "Opener", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -32,11 +32,15 @@ _RESTORED_AT_ONCE = 200
 """Sources whose states are read in one round trip; in between, others have their turn."""
 
 
-class LogRanges(Protocol):
-    """What the logs of partitions hold."""
+class Logs(Protocol):
+    """Kafka, as it is asked about the logs of partitions."""
 
-    async def __call__(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
+    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
         """Return for each the first offset that is kept, the one after the last, and the id of the topic."""
+        ...
+
+    async def lives(self, topics: Collection[str], /) -> Mapping[str, str]:
+        """Return the ids of topics, where they are known."""
         ...
 
 
@@ -68,8 +72,8 @@ class Partitions:
         Seconds between checkpoints, at least.
     metrics : Metrics
         Counts checkpoints and forgotten sources.
-    log_ranges : callable
-        What the logs of partitions hold.
+    logs : Logs
+        Says what the logs of partitions hold.
     limits : mapping of str to SourceLimits
         How many sources of a topic's partition are kept, and how long.
     max_state_bytes : int
@@ -91,7 +95,7 @@ class Partitions:
         *,
         interval: float,
         metrics: Metrics,
-        log_ranges: LogRanges,
+        logs: Logs,
         limits: Mapping[str, SourceLimits] | None = None,
         max_state_bytes: int = STATE_BYTES,
         start_cold: bool = False,
@@ -103,7 +107,7 @@ class Partitions:
         self._monitors = monitors
         self._interval = interval
         self._metrics = metrics
-        self._log_ranges = log_ranges
+        self._logs = logs
         self._limits = limits or {}
         self._max_state_bytes = max_state_bytes
         self._start_cold = start_cold
@@ -133,7 +137,7 @@ class Partitions:
         }
         # Asked for all at once, because an answer may have to wait for a fetch that waits for events. And asked after the
         # claims: until then an earlier owner may store a position behind an end that was asked for before.
-        ranges = await self._log_ranges(partitions) if partitions else {}
+        ranges = await self._logs.ranges(partitions) if partitions else {}
         for tp, claim in claims.items():
             log = ranges[tp]
             current = await continue_in(log, claim, self._checkpoints, self._metrics)
@@ -206,7 +210,7 @@ class Partitions:
             If the log was cut off before we read it, or is another one.
         """
         if first < partition.next_offset or partition.stored is not None:
-            ranges = await self._log_ranges([partition.tp])
+            ranges = await self._logs.ranges([partition.tp])
             check_log(ranges[partition.tp], partition.fence.claim, partition.next_offset)
 
     def note_lives(self, lives: Mapping[str, str]) -> None:
@@ -225,14 +229,10 @@ class Partitions:
 
     async def _check_life(self, topic: str) -> None:
         """See that a topic with something to store is the one that was read."""
-        changed = [
-            partition.tp for partition in self.all() if partition.tp.topic == topic and partition.changed
-        ]
-        if changed:
+        if any(partition.tp.topic == topic and partition.changed for partition in self.all()):
             # Where Kafka is away nothing came from another log either.
             with contextlib.suppress(BrokerUnavailableError):
-                ranges = await self._log_ranges(changed[:1])
-                self.note_lives({topic: ranges[changed[0]].life})
+                self.note_lives(await self._logs.lives([topic]))
 
     async def restore(self, partition: Partition, sources: Iterable[str]) -> None:
         """Read the stored states of sources that are not in memory.

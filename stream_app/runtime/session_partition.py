@@ -16,18 +16,35 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from stream_app.events import Alert
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
-from stream_app.monitors.sessions import LogChange, SessionArrivals, SessionConfig, SessionMonitor, Taken
+from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.sessions import (
+    LogChange,
+    RefusedRun,
+    SessionArrivals,
+    SessionConfig,
+    SessionMonitor,
+    Taken,
+)
 from stream_app.runtime.partition import Snapshot
-from stream_app.store import GRACE_SECONDS, CheckpointStore, Claim, Fence, LastSeen, unpack_state
+from stream_app.store import (
+    GRACE_SECONDS,
+    AlertReader,
+    CheckpointStore,
+    Claim,
+    Fence,
+    LastSeen,
+    unpack_state,
+)
 
 __all__ = ["SessionOpener", "SessionPartition"]
 
 _log = structlog.get_logger(__name__)
 
 _COVERAGE = "views"
-"""Under this name the views are stored that a position holds for."""
+"""Under this name it is stored which views a position holds for, and how many events before it were refused in a row."""
 
 
 @dataclass(slots=True)
@@ -50,6 +67,8 @@ class SessionPartition:
         The time, in epoch seconds.
     dirty : set of str
         What has to be stored beside the position.
+    run : RefusedRun
+        The newest events, where they were refused for their times.
     """
 
     tp: TP
@@ -59,6 +78,7 @@ class SessionPartition:
     next_offset: int
     clock: Callable[[], float]
     dirty: set[str]
+    run: RefusedRun
     gone: set[str] = field(default_factory=set)
     snapshot: Snapshot | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -120,15 +140,18 @@ class SessionPartition:
             recent[entity] = None
         return self.monitor.absent(found)
 
-    def take(self, arrivals: SessionArrivals) -> list[Refusal]:
-        """Take events, and return those that were refused for the first time."""
-        taken = self.monitor.take(arrivals, self.fence.claim.log, self._taken)
+    def take(self, arrivals: SessionArrivals) -> tuple[list[Refusal], list[Alert]]:
+        """Take events, and return those that were refused for the first time, and alerts about them."""
+        if self.snapshot is not None:
+            self.snapshot.secure([_COVERAGE])
+        log = self.fence.claim.log
+        taken = self.monitor.take(arrivals, log, self._taken)
         self.dirty.add(_COVERAGE)
         if arrivals.rows and self._sizes.due():
             self._sizes.add(self.monitor.size_of(arrivals.rows[-1].entity))
         refusals = [refusal for refusal in taken.refusals if refusal.offset >= self.reported_until]
         taken.refusals.clear()
-        return refusals
+        return refusals, self.run.update(arrivals, refusals, log, since=self.reported_until)
 
     def changes(self, most: int) -> list[LogChange]:
         """Return what has to be written next, at most so many logs; `written` says that it was done."""
@@ -145,8 +168,8 @@ class SessionPartition:
         self.unwritten = []
 
     def state(self, name: str) -> dict[str, Any]:  # noqa: ARG002 there is one name only
-        """Return the views that the position holds for."""
-        return {"views": dict(self.views)}
+        """Return the views that the position holds for, and how many events were refused in a row before it."""
+        return {"views": dict(self.views), "refused": self.run.count}
 
     def seen(self, name: str) -> LastSeen:  # noqa: ARG002 as above
         """Return when the position was stored."""
@@ -174,6 +197,8 @@ class SessionOpener:
     ----------
     checkpoints : CheckpointStore
         Where positions are stored.
+    alerts : AlertReader
+        Knows which alerts are firing.
     config : SessionConfig
         Of the stream.
     key : bytes, optional
@@ -185,12 +210,14 @@ class SessionOpener:
     def __init__(
         self,
         checkpoints: CheckpointStore,
+        alerts: AlertReader,
         config: SessionConfig,
         *,
         key: bytes | None,
         clock: Callable[[], float],
     ) -> None:
         self._checkpoints = checkpoints
+        self._alerts = alerts
         self._config = config
         self._key = key
         self._clock = clock
@@ -207,7 +234,8 @@ class SessionOpener:
         """
         views = {view.key: view.fingerprint.hex() for view in self._config.views}
         stored = claim.next_offset
-        missing = [] if stored is None else await self._missing(claim, views)
+        covered, refused = (views, 0) if stored is None else await self._stored(claim)
+        missing = sorted(view for view, fingerprint in views.items() if covered.get(view) != fingerprint)
         if missing:
             _log.info(
                 "reading from the beginning, for views that the position does not hold for",
@@ -223,15 +251,18 @@ class SessionOpener:
             begin if stored is None or missing else stored,
             self._clock,
             {_COVERAGE} if missing else set(),
+            RefusedRun.among(self._config.stream, tp.partition, refused, await self._alerts.firing()),
         )
 
-    async def _missing(self, claim: Claim, views: Mapping[str, str]) -> list[str]:
+    async def _stored(self, claim: Claim) -> tuple[Mapping[str, str], int]:
+        """Return the views that the stored position holds for, and how many events before it were refused in a row."""
         blob = (await self._checkpoints.states(claim, [_COVERAGE])).get(_COVERAGE)
         seen = (await self._checkpoints.seen(claim)).get(_COVERAGE)
         # Logs of entities that were silent since then may have expired although their next event is waiting already.
         if blob is None or seen is None or self._clock() - seen.clock > GRACE_SECONDS:
-            return sorted(views)
+            return {}, 0
         name = self._checkpoints.name(claim, _COVERAGE)
         where = f"the views of {claim.where}"
-        covered = unpack_state(blob, where, key=self._key, bound_to=name).get("views", {})
-        return sorted(view for view, fingerprint in views.items() if covered.get(view) != fingerprint)
+        state = unpack_state(blob, where, key=self._key, bound_to=name)
+        with restore_errors(where):
+            return dict(state["views"]), int(state.get("refused", 0))

@@ -13,15 +13,17 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import DeadLetter, Rejected, SessionRow, decode_sessions
+from stream_app.events import Alert, AlertState, DeadLetter, Rejected, SessionRow, decode_sessions
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
+from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.session_partition import SessionPartition
-from stream_app.store import FeatureLogReader, FeatureLogWriter
+from stream_app.store import AlertWriter, FeatureLogReader, FeatureLogWriter
 
 __all__ = ["SessionAgent", "SessionEffects"]
 
@@ -33,7 +35,7 @@ _MANY = 2000
 
 
 class SessionEffects:
-    """Writes the logs of a stream's partitions, and publishes dead letters.
+    """Writes the logs and alerts of a stream's partitions, and publishes dead letters.
 
     Parameters
     ----------
@@ -45,6 +47,12 @@ class SessionEffects:
         For dead letters; idempotent.
     dead_letters : str
         Their topic.
+    alerts : AlertWriter
+        Writes alerts to Redis.
+    outbox : Outbox
+        Publishes the alerts that are in Redis.
+    metrics : Metrics
+        Counts alerts.
     """
 
     def __init__(
@@ -53,11 +61,18 @@ class SessionEffects:
         logs: FeatureLogWriter,
         producer: AIOKafkaProducer,
         dead_letters: str,
+        alerts: AlertWriter,
+        outbox: Outbox,
+        *,
+        metrics: Metrics,
     ) -> None:
         self._partitions = partitions
         self._logs = logs
         self._producer = producer
         self._dead_letters = dead_letters
+        self._alerts = alerts
+        self._outbox = outbox
+        self._metrics = metrics
 
     async def publish(self, letters: Iterable[DeadLetter]) -> None:
         """Publish dead letters; when it returns they are safe.
@@ -68,6 +83,27 @@ class SessionEffects:
             If Kafka cannot be reached or refuses.
         """
         await publish_letters(self._producer, self._dead_letters, letters)
+
+    async def write_alerts(self, partition: SessionPartition, alerts: Sequence[Alert]) -> None:
+        """Write alerts; when it returns they are safe.
+
+        Raises
+        ------
+        FencedError
+            Another worker owns the partition.
+        StateError
+            The store lost its last writes.
+        StoreError
+            If Redis cannot be reached or refuses, or too many alerts wait to be published; writing again is safe.
+        """
+        if not alerts:
+            return
+        self._outbox.check_room()
+        are_new = await self._alerts.write(alerts, partition.fence)
+        self._outbox.added(sum(are_new))
+        for alert, new in zip(alerts, are_new, strict=True):
+            if new and alert.state is AlertState.FIRING:
+                self._metrics.alerts.labels(alert.stream, alert.kind).inc()
 
     async def write_logs(self, partition: SessionPartition, *, force: bool) -> None:
         """Write the logs of a partition whose turn it is, or all that wait, with `force`; its lock is held.
@@ -169,10 +205,11 @@ class SessionAgent(StreamAgent[SessionPartition]):
         absent = partition.absent(decoded.arrivals)
         await self._outages.retry_until_available(partial(self._restore, partition, absent))
         begin = time.perf_counter()
-        refusals = partition.take(decoded.arrivals)
+        refusals, alerts = partition.take(decoded.arrivals)
         self._took(len(records), decoding + time.perf_counter() - begin)
         letters = self._letters(records, decoded.rejected, refusals)
         await self._outages.retry_until_available(lambda: self._effects.publish(letters))
+        await self._outages.retry_until_available(lambda: self._effects.write_alerts(partition, alerts))
         await self._outages.retry_until_available(lambda: self._effects.write_logs(partition, force=False))
         return len(records), decoded.bad
 

@@ -29,6 +29,7 @@ from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
 from stream_app.runtime.metrics import Metrics
+from stream_app.runtime.missing_events import MissingEvents
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
@@ -94,6 +95,7 @@ class Worker:
         self._watchdog: Watchdog | None = None
         self._outbox: Outbox | None = None
         self._streams = input_topics(settings)
+        self._missing = MissingEvents(self._streams, self.metrics)
         self._sessions = session_configs(settings, views)
         self._references = references or {}
         self._skip = skip
@@ -176,12 +178,11 @@ class Worker:
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _check_topics(self) -> None:
-        partitions = self.settings.worker.partitions
-        wanted = dict.fromkeys(self._streams, partitions) | dict.fromkeys(self._outputs, 1)
-        create = self.settings.worker.create_topics
-        await ensure_topics(self.settings.kafka, wanted, create=create, kept={self.topics.audit})
-        worker = self.settings.worker
-        await check_group(self.settings.kafka, worker.group, worker.session_timeout)
+        kafka, worker = self.settings.kafka, self.settings.worker
+        wanted = dict.fromkeys(self._streams, worker.partitions) | dict.fromkeys(self._outputs, 1)
+        await ensure_topics(kafka, wanted, create=worker.create_topics, kept={self.topics.audit})
+        await check_group(kafka, worker.group, worker.session_timeout)
+        await self._missing.check_policies(kafka)
 
     @property
     def _outputs(self) -> tuple[str, ...]:
@@ -203,7 +204,7 @@ class Worker:
             store,
             references=self._references,
             metrics=self.metrics,
-            log_ranges=offsets.ranges,
+            logs=offsets,
             generation=lambda: app.consumer_generation_id,
         )
 
@@ -225,6 +226,7 @@ class Worker:
                 t for t, name in self._streams.items() if self.settings.streams[name].on_bad_batch == "skip"
             ],
             skip_at=self._skip,
+            on_missing=self._missing.note,
         )
         context = WorkerContext(
             self.settings,

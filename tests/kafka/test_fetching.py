@@ -19,6 +19,7 @@ from stream_app.settings import KafkaSettings
 HERE = TopicPartition("t", 0)
 LARGE = 60_000_000
 CRC_AT, CHECKED_AT, MAGIC_AT, CODEC_AT, DELTA_AT = 17, 21, 16, 22, 23
+CONTROL = 0x20
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -110,6 +111,59 @@ async def test_a_part_ends_with_the_record_that_reaches_its_size():
         assert state.position == len(seen)
         assert (found.held > 10_000) == (len(seen) % 10 != 0)
     assert [record.value for record in seen] == values
+
+
+def compacted(first, offsets, length):
+    """A batch of which compaction left some records: it keeps its first and its last offset."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000_000)
+    for offset in offsets:
+        builder.append(offset, 0, None, b"x", [])
+    raw = bytearray(builder.build())
+    struct.pack_into(">q", raw, 0, first)
+    struct.pack_into(">i", raw, DELTA_AT, length - 1)
+    return checked(raw)
+
+
+def mark(first):
+    """The mark of a transaction."""
+    raw = batch(first, [b"\0\0\0\0\0\0"])
+    raw[CODEC_AT] |= CONTROL
+    return checked(raw)
+
+
+@pytest.mark.parametrize(
+    ("log", "at", "missing"),
+    [
+        (batch(0, [b"x"] * 3) + mark(3) + batch(4, [b"x"]), 0, 0),
+        (batch(0, [b"x"] * 3) + batch(7, [b"x"]), 0, 4),
+        (compacted(0, [1, 4], 6), 0, 4),
+        (compacted(0, [], 6) + batch(6, [b"x"]), 0, 6),
+        (batch(5, [b"x"]), 5, 0),
+        (batch(5, [b"x"]), 2, 3),
+        (compacted(0, [1, 4], 6) + batch(6, [b"x"]), 3, 0),
+        (batch(0, [b"x"]) + damaged_delta(), 0, 0),
+    ],
+    ids=[
+        "marks",
+        "batches",
+        "records",
+        "all of a batch",
+        "none",
+        "before the first",
+        "read from the middle",
+        "damaged",
+    ],
+)
+async def test_what_is_missing_in_a_log_is_counted_once(log, at, missing):
+    for most in (1, 100):
+        found, _ = result(log, at)
+        counted, until = 0, -1
+        while found.has_more() and found.bad is None:
+            found.part(most, POLL_BYTES, None)
+            count, until = found.missing(until)
+            counted += count
+        assert counted == missing
+        assert result(log, at)[0].missing(until) == (0, until)
 
 
 async def test_a_value_that_is_too_long_is_cut_off():

@@ -30,9 +30,14 @@ async def offsets(kafka):
 
 async def test_questions_that_come_together_are_all_answered(offsets, tp):
     asked = await asyncio.gather(
-        offsets.ranges([tp]), offsets.ends([tp.topic, f"{tp.topic}.gone"], [tp]), offsets.ranges([tp])
+        offsets.ranges([tp]),
+        offsets.ends([tp.topic, f"{tp.topic}.gone"], [tp]),
+        offsets.lives([tp.topic, f"{tp.topic}.gone"]),
+        offsets.ranges([tp]),
     )
-    (first, (missing, ends, _), last) = asked
+    (first, (missing, ends, known), lives, last) = asked
+    assert lives == known
+    assert lives.get(tp.topic, "") == first[tp].life
     assert first == last == {tp: (0, 3, first[tp].life)}
     assert missing == {f"{tp.topic}.gone"}
     assert ends == {tp: 3}

@@ -8,8 +8,9 @@ from naive_features import Event, admitted, read
 
 from stream_app.core.features import STAMP, Evaluator, Feature, FeatureView, Layout, Sliding, micros, stamp
 from stream_app.errors import DataError, StateError
-from stream_app.events import Reason, SessionRow
-from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
+from stream_app.events import LogId, Reason, SessionRow
+from stream_app.monitors.base import Refusal
+from stream_app.monitors.sessions import RefusedRun, SessionArrivals, SessionConfig, SessionMonitor
 
 ENTITIES = ("a", "b")
 COUNT = (Feature("n", "count", window=Sliding(10)),)
@@ -204,3 +205,36 @@ def test_several_deliveries_give_each_log_once():
         taken = one.take(of([row], first=i), taken=taken)
     assert one.outcome(taken) == other.update(of(rows))
     assert len(one.outcome(taken).changes) == 1
+
+
+@given(
+    reasons=st.lists(
+        st.sampled_from([None, Reason.LATE, Reason.TIMESTAMP, Reason.SCHEMA]).flatmap(
+            lambda reason: st.integers(1, 40).map(lambda times: [reason] * times)
+        ),
+        max_size=6,
+    ).map(lambda runs: [reason for run in runs for reason in run]),
+    cut=st.integers(0, 200),
+    again=st.integers(0, 40),
+)
+@settings(max_examples=60)
+def test_events_refused_in_a_row_raise_the_same_alerts_in_any_batch_and_after_a_crash(reasons, cut, again):
+    def take(run, first, last):
+        offsets = range(first, min(last, len(reasons)))
+        rows = [SessionRow("a", 1.0) for _ in offsets]
+        refusals = [Refusal(i, reasons[i], "why") for i in offsets if reasons[i]]
+        arrivals = SessionArrivals(rows, list(offsets), [float(i) for i in offsets])
+        return run.update(arrivals, refusals, LogId(2, "life"))
+
+    def told(alerts):
+        return [(alert.id, alert.state, alert.offset, alert.end_offset) for alert in alerts]
+
+    run = RefusedRun("s")
+    alerts = take(run, 0, cut)
+    stored = run.count
+    alerts += take(run, cut, cut + again)
+    # A worker starts again at the cut; what was told since is in the store.
+    ended = {alert.id for alert in alerts if alert.state == "resolved"}
+    firing = [alert for alert in alerts if alert.id not in ended]
+    alerts += take(RefusedRun.among("s", 2, stored, firing), cut, 1000)
+    assert list(dict.fromkeys(told(alerts))) == told(take(RefusedRun("s"), 0, 1000))

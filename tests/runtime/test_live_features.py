@@ -5,10 +5,10 @@ import time
 
 import pytest
 from faust.types import TP
+from logs import GivenLogs
 
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
-from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
 from stream_app.runtime.metrics import Metrics
@@ -25,15 +25,12 @@ MANY = 3 * AT_ONCE
 
 
 async def claimed(store, **options):
-    async def whole_log(partitions):
-        return dict.fromkeys(partitions, LogRange(0, 10**9))
-
     partitions = Partitions(
         CheckpointStore(store, "g"),
         {TOPIC: lambda: SensorMonitor(SensorStream())},
         interval=0.0,
         metrics=Metrics(),
-        log_ranges=whole_log,
+        logs=GivenLogs(),
         **options,
     )
     await partitions.load([PARTITION])

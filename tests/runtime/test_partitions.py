@@ -9,11 +9,11 @@ from faust.types import TP
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from logs import GivenLogs
 
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import SensorRow
 from stream_app.events.readings import Readings
-from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
@@ -32,10 +32,6 @@ LIMITS = SourceLimits(max_sources=3, ttl=1600.0)
 KEY = b"k" * 32
 
 
-async def whole_log(partitions):
-    return dict.fromkeys(partitions, LogRange(0, 10**9))
-
-
 def partitions_of(store, **options):
     metrics = options.pop("metrics", None) or Metrics()
     config = options.pop("config", CONFIG)
@@ -44,7 +40,7 @@ def partitions_of(store, **options):
         {TOPIC: lambda: SensorMonitor(config)},
         interval=0.0,
         metrics=metrics,
-        log_ranges=whole_log,
+        logs=options.pop("logs", None) or GivenLogs(),
         limits={TOPIC: LIMITS},
         **options,
     )
@@ -377,30 +373,19 @@ async def test_a_last_checkpoint_comes_after_one_whose_reply_never_came(store):
 
 
 async def test_a_partition_of_which_nothing_is_stored_begins_where_its_log_does(store):
-    async def later(partitions):
-        return dict.fromkeys(partitions, LogRange(17, 40))
-
-    partitions = partitions_of(store)
-    partitions._log_ranges = later
+    partitions = partitions_of(store, logs=GivenLogs(17, 40))
     assert await partitions.load([PARTITION]) == {PARTITION: 17}
     await partitions.checkpoint(TOPIC)
     assert (await CheckpointStore(store, "g").claim(TOPIC, 0)).next_offset is None
 
 
 async def test_where_topics_have_no_ids_a_log_that_is_too_short_is_another_one(store):
-    async def short(partitions):
-        return dict.fromkeys(partitions, LogRange(0, 20))
-
-    async def longer(partitions):
-        return dict.fromkeys(partitions, LogRange(0, 60))
-
     first = await claimed(store)
     await deliver(first, steady(40))
     await first.checkpoint(TOPIC)
     lives = []
-    for ranges in (short, longer):
-        partitions = partitions_of(store)
-        partitions._log_ranges = ranges
+    for end in (20, 60):
+        partitions = partitions_of(store, logs=GivenLogs(0, end))
         assert await partitions.load([PARTITION]) == {PARTITION: 0}
         partition = partitions.get(PARTITION)
         assert partition.known == first.get(PARTITION).known
@@ -409,18 +394,13 @@ async def test_where_topics_have_no_ids_a_log_that_is_too_short_is_another_one(s
 
 
 async def test_nothing_is_stored_of_a_topic_that_was_made_anew_under_its_reader(store):
-    life = "ZsBjVgVsRyyGRMw_zDC3_g"
-
-    async def ranges(partitions):
-        return dict.fromkeys(partitions, LogRange(0, 10**9, life))
-
-    partitions = partitions_of(store)
-    partitions._log_ranges = ranges
+    logs = GivenLogs(life="ZsBjVgVsRyyGRMw_zDC3_g")
+    partitions = partitions_of(store, logs=logs)
     await partitions.load([PARTITION])
     await deliver(partitions, steady(10))
     await partitions.checkpoint(TOPIC)
     await deliver(partitions, steady(10, begin=10))
-    life = "XKnnuC0yQ8adrwYh08xuMA"
+    logs.log = logs.log._replace(life="XKnnuC0yQ8adrwYh08xuMA")
     with pytest.raises(StateError, match="made anew while it was read"):
         await partitions.checkpoint(TOPIC)
     await partitions.release([PARTITION], store=True)

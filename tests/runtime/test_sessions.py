@@ -528,6 +528,36 @@ async def test_a_full_store_stops_the_worker_and_nothing_is_half_written(full, p
 
 
 @pytest.mark.slow
+async def test_a_clock_that_is_wrong_is_told_until_an_event_counts(
+    settings, store, producer, make_topic, read_topic
+):
+    settings = settings.model_copy(update={"streams": {"shop": SessionStream()}})
+    await make_topic("session.events")
+    reader = AlertReader(store)
+
+    async def send_some(count, ahead):
+        await send(producer, settings, [(f"e{i}", Event(time.time() + ahead, 0)) for i in range(count)])
+
+    # What is counted outlasts a restart.
+    for first in (0, 20):
+        async with working(settings):
+            await send_some(20, ahead=7200.0)
+            await processed(store, settings, first + 20)
+    (alert,) = await reader.firing()
+    assert (alert.detector, alert.source, alert.offset) == ("quality.refused", "shop", 31)
+    assert "after its record's own time" in alert.summary
+    async with working(settings):
+        await send_some(1, ahead=0.0)
+        await processed(store, settings, 41)
+        assert await reader.firing() == []
+    published = await read_topic(Topics(settings.prefix).alerts("quality"), 2)
+    assert [json.loads(record.value)["id"] for record in published] == [
+        f"{alert.id}-firing",
+        f"{alert.id}-resolved",
+    ]
+
+
+@pytest.mark.slow
 async def test_a_view_without_events_raises_an_alert_until_they_come_again(
     settings, store, producer, make_topic, read_topic
 ):

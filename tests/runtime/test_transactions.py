@@ -71,6 +71,12 @@ async def test_aborted_events_are_not_processed_and_the_lag_ends_at_zero(setting
         await eventually(lambda: seen(store, (20, 102.0)))
         # Three marks of transactions are in the log, too, and no event comes after the last.
         await eventually(lambda: lag(worker, settings) == 0)
+        # Neither they nor what was aborted are events that somebody removed.
+        topic = Topics(settings.prefix).sensors
+        assert (
+            worker.metrics.registry.get_sample_value("streamgauge_missing_events_total", {"topic": topic})
+            == 0
+        )
 
 
 async def test_events_of_an_open_transaction_wait_for_its_end(settings, store, transactional):

@@ -127,6 +127,7 @@ def _defaults() -> dict[str, str]:
         "num.network.threads": "2",
         "num.io.threads": "4",
         "log.cleaner.dedupe.buffer.size": "8388608",
+        "log.cleaner.backoff.ms": "500",
         "log.index.size.max.bytes": "1048576",
     }
 

@@ -31,7 +31,8 @@ class NewestRows:
 
     Notes
     -----
-    Rows are written into room for twice as many, and moved to its front when it is full: O(width) a row.
+    Rows are written into a table, and moved to its front when it is full: O(width) a row. It has no room at first, and
+    doubles until it has room for twice as many as are kept: nearly all of the memory of a model is such tables.
 
     Examples
     --------
@@ -47,7 +48,7 @@ class NewestRows:
         if capacity < 1 or width < 0:
             raise DataError(f"{capacity} rows of {width} columns cannot be kept; expected at least one row")
         self.capacity = capacity
-        self._table: FloatArray = np.zeros((2 * capacity, width))
+        self._table: FloatArray = np.zeros((0, width))
         self._end = 0
 
     def __len__(self) -> int:
@@ -65,9 +66,12 @@ class NewestRows:
             self._table = np.pad(self._table, ((0, 0), (0, wider)))
         rows = rows[-self.capacity :]
         if self._end + len(rows) > len(self._table):
-            kept = min(len(self), self.capacity)
-            self._table[:kept] = self._table[self._end - kept : self._end].copy()
-            self._end = kept
+            kept = self.rows.copy()
+            room = min(2 * self.capacity, 2 * (len(kept) + len(rows)))
+            if room > len(self._table):
+                self._table = np.zeros((room, self._table.shape[1]))
+            self._end = len(kept)
+            self._table[: self._end] = kept
         self._table[self._end : self._end + len(rows), : rows.shape[1]] = rows
         self._table[self._end : self._end + len(rows), rows.shape[1] :] = 0.0
         self._end += len(rows)

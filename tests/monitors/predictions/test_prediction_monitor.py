@@ -444,3 +444,9 @@ def test_an_alert_ends_although_its_limit_was_changed_meanwhile():
     _, outcomes = feed(config, simple(1500, 3.0, start=START + 500, first=500), monitor=other)
     (ended,) = [one for one in all_of(outcomes, "alerts") if one.detector == "accuracy"]
     assert ended.state == "resolved"
+
+
+def test_a_model_of_one_prediction_takes_little_memory():
+    monitor = PredictionMonitor(PredictionStream())
+    monitor.take(arrivals([PredictionRow("m", START, "a", "cat")]))
+    assert monitor.size_of("m") < 16_384
