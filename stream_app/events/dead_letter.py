@@ -57,6 +57,8 @@ class Reason(StrEnum):
     LATE = "late"
     DUPLICATE = "duplicate"
     OUTPUT = "output"
+    NO_ROOM = "no_room"
+    """Of a source that is new, or names a new channel, where the sources of its partition take all that they may."""
     UNREADABLE = "unreadable"
     """Not an event but a whole batch on Kafka, which is named."""
 

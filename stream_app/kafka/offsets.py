@@ -32,11 +32,14 @@ class LogRange(NamedTuple):
         The first offset that is kept, and the one after the last.
     life : str
         Id of the topic; empty where the broker knows none.
+    partitions : int
+        How many partitions the topic has.
     """
 
     begin: int
     end: int
     life: str = ""
+    partitions: int = 1
 
 
 class PartitionOffsets:
@@ -118,7 +121,12 @@ class PartitionOffsets:
             )
             lives = await topic_ids(consumer._client, {tp.topic for tp in asked})  # noqa: SLF001 as above
             return {
-                TP(tp.topic, tp.partition): LogRange(begins[tp], ends[tp], lives.get(tp.topic, ""))
+                TP(tp.topic, tp.partition): LogRange(
+                    begins[tp],
+                    ends[tp],
+                    lives.get(tp.topic, ""),
+                    len(consumer.partitions_for_topic(tp.topic)),
+                )
                 for tp in asked
             }
 

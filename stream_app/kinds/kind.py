@@ -27,7 +27,7 @@ class Kind(Generic[S]):
     ----------
     settings : type of Stream
         The model of a stream's settings. The default of its field ``kind`` is the kind's name. With a `monitor`, it has
-        ``max_sources``, ``source_ttl`` and ``feature_ttl``, as those of `SensorStream`.
+        ``max_store_bytes``, ``source_ttl`` and ``feature_ttl``, as those of `SensorStream`.
     topic : callable
         Selects the topic of a stream that names none.
     check : callable

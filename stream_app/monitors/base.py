@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from stream_app.core.arrays import IntArray
 from stream_app.events import ONLY_LOG, Alert, LogId, Reason
 
-__all__ = ["Delivery", "EventArrivals", "Monitor", "Outcome", "Refusal"]
+__all__ = ["Delivery", "EventArrivals", "Monitor", "Need", "Outcome", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,21 @@ class Refusal:
     offset: int
     reason: Reason
     message: str
+
+
+class Need(NamedTuple):
+    """What a source would take in the store with an event.
+
+    Parameters
+    ----------
+    size : int
+        Bytes of its state and features.
+    channels : tuple of str
+        Of the event. Events of a source that name the same ones need the same.
+    """
+
+    size: int
+    channels: tuple[str, ...] = ()
 
 
 class Delivery(Protocol):
@@ -63,6 +78,12 @@ class Monitor(Protocol):
 
     def take(self, events: Any, log: LogId = ONLY_LOG) -> Sequence[Outcome]:
         """Take a delivery from a log."""
+
+    def needs(self, events: Any) -> Mapping[int, Need]:
+        """Return for each event, by its place, whose source is not here or names new channels, what that would then take."""
+
+    def stored_size(self, source: str) -> int:
+        """Return the bytes that a source that is here takes in the store: the same wherever and whenever it is asked."""
 
     def features_of(self, sources: Sequence[str]) -> Sequence[tuple[float, Mapping[str, float | None]]]:
         """Return of each source the time of its newest event, and its live features."""

@@ -60,6 +60,10 @@ class ExtraDetector:
         wanted = self.settings.channels
         return tuple(name for name in channels if wanted is None or name in wanted)
 
+    def most_bytes(self, channels: Sequence[str]) -> int:
+        """Return the most that its state for a source takes in the store."""
+        return int(len(self.watched(channels)) * self.type.max_kib * 1024 / 8)
+
     def build(self, channels: tuple[str, ...]) -> Detector:
         """Build the detector for some channels."""
         return self.type.build(channels, self.settings.parameters, self.settings.every)

@@ -1,4 +1,4 @@
-"""How much memory a source takes: worked out of a few, so that a worker can keep to a number of bytes."""
+"""How much memory a source takes: in a worker, worked out of a few, and in Redis, by a model of what it allocates."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["SizeSample", "bytes_of", "events_that_fit", "excess_of"]
+__all__ = ["SizeSample", "bytes_of", "events_that_fit", "excess_of", "stored_bytes"]
 
 _SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 """What sources have in common and no source takes memory for."""
@@ -54,6 +54,39 @@ def bytes_of(*objects: Any) -> int:
                 names = (slots,) if isinstance(slots, str) else slots
                 left.extend(getattr(one, name) for name in names if hasattr(one, name))
     return total
+
+
+def stored_bytes(state: int, *, features: int) -> int:
+    """Return the memory that a source takes in Redis, in bytes: it follows from the source alone, so that all workers agree.
+
+    Within 4 % of what Redis 7.0 with its defaults (jemalloc) says of sensors and images with 1 to 64 channels.
+
+    Parameters
+    ----------
+    state : int
+        Bytes of its state.
+    features : int
+        Number of its live features.
+
+    Examples
+    --------
+    >>> stored_bytes(23_872, features=93)  # eight channels; measured: 28,487
+    29261
+    """
+    size = state + _PACKING
+    # jemalloc has four sizes between two powers of two.
+    step = 1 << (size.bit_length() - 3)
+    allocated = -(-size // step) * step
+    feature = _FEATURE if features <= _MOST_IN_LISTPACK else _FEATURE_IN_TABLE
+    return allocated + features * feature + _ENTRIES
+
+
+_PACKING = 150
+"""Bytes around the record in a packed state."""
+_ENTRIES = 500
+"""Bytes of a source's name in the hashes of states and times and in the set of entities, and of the hash of its features."""
+_MOST_IN_LISTPACK, _FEATURE, _FEATURE_IN_TABLE = 512, 45, 95
+"""Redis keeps a small hash as a list; bytes of a field with its value in one and the other."""
 
 
 class Held(Protocol):

@@ -1,8 +1,10 @@
 """Which sources a partition keeps, determined by the log alone.
 
-Keys are the producers', memory is ours: a partition keeps at most `max_sources`, and none that it has not seen for
-`ttl`. A source that was forgotten starts cold when it comes back. Each decision depends only on the events before it,
-in the order of their offsets, so it is the same wherever batches end and however often they are processed.
+Keys are the producers', the store is ours: the sources of a partition take at most `max_bytes` in it, and none stays that was
+not seen for `ttl`. Events that would bring a source, or a channel, for which there is no room are refused, and the sources that
+are there go on. A source that was forgotten starts cold when it comes back. Each decision depends only on the events before it,
+in the order of their offsets, so it is the same wherever batches end and however often they are processed. So what a source
+takes is not measured: it follows from its kind and channels (`Monitor.needs`).
 
 The time of the decision is the log's own, the largest time of a record so far, in steps of a sixteenth of `ttl`: it belongs to the whole partition, and one
 source with a wrong clock in its events cannot make the others old.
@@ -11,15 +13,17 @@ source with a wrong clock in its events cannot make the others old.
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray
-from stream_app.monitors.base import Delivery
+from stream_app.events import Reason
+from stream_app.monitors.base import Delivery, Need, Refusal
 
-__all__ = ["Forgotten", "Recency"]
+__all__ = ["Forgotten", "Kept", "Recency", "Step"]
 
 _STEPS = 16
 
@@ -27,58 +31,108 @@ D = TypeVar("D", bound=Delivery)
 
 
 class Forgotten(NamedTuple):
-    """A forgotten source.
+    """A source that was forgotten, because it was not seen for too long.
 
     Parameters
     ----------
     source : str
         Name of the forgotten source.
-    reason : str
-        ``expired``, because it was not seen for too long, or ``evicted``, because others needed its place.
     offset : int
         Of its last event.
     until : float
-        The log's time until which it was kept, in epoch seconds: one `ttl` after it was seen last, where it expired.
+        The log's time until which it was kept, in epoch seconds: one `ttl` after it was seen last.
     """
 
     source: str
-    reason: str
     offset: int
     until: float
+
+
+class Kept(NamedTuple):
+    """A source that is kept.
+
+    Parameters
+    ----------
+    offset : int
+        Of its last event.
+    clock : float
+        The log's time then, in epoch seconds.
+    size : int
+        Bytes that it takes in the store.
+    """
+
+    offset: int
+    clock: float
+    size: int
+
+
+class Sizes(Protocol):
+    """What sources take in the store; see `Monitor`."""
+
+    def needs(self, events: Any) -> Mapping[int, Need]:
+        """Return for each event whose source is not there or names new channels what that would then take."""
+
+    def stored_size(self, source: str) -> int:
+        """Return the bytes that a source takes."""
+
+
+@dataclass(slots=True)
+class Step(Generic[D]):
+    """What is to be done next.
+
+    Parameters
+    ----------
+    events : Delivery or None
+        Events to take, if any.
+    forgotten : list of Forgotten
+        What is to be forgotten before.
+    refusals : list of Refusal
+        Events for whose sources or channels there is no room.
+    """
+
+    events: D | None
+    forgotten: list[Forgotten] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
 
 class Recency:
     """Sources in order of their last event.
 
-    A delivery costs as much as it has sources; it is looked at event by event only where a source may have to be forgotten.
+    A delivery costs as much as it has sources; it is looked at event by event only where a source may have to be forgotten or
+    refused.
 
     Parameters
     ----------
-    max_sources : int
-        Most that are kept.
+    max_bytes : int
+        Most that the sources may take in the store.
     ttl : float
         Seconds, see above.
-    seen : mapping of str to (int, float)
-        Offset of the last event of each source and the log's time then, the longest ago first.
+    seen : mapping of str to Kept
+        The sources, the longest unseen first.
 
     Examples
     --------
     >>> from stream_app.events import Readings, SensorRow
-    >>> recency = Recency(max_sources=1, ttl=60.0)
+    >>> from stream_app.monitors.sensors import SensorMonitor
+    >>> from stream_app.settings import SensorStream
+    >>> monitor = SensorMonitor(SensorStream())
+    >>> recency = Recency(max_bytes=10_000, ttl=60.0)
     >>> delivery = Readings.of([SensorRow("a", 1.0, {"x": 1.0}), SensorRow("b", 1.0, {"x": 1.0})])
-    >>> [gone for gone, _ in recency.take(delivery)]
-    [[], [Forgotten(source='a', reason='evicted', offset=0, until=0.0)]]
+    >>> for step in recency.take(delivery, monitor):
+    ...     _ = monitor.update(step.events)
+    >>> list(recency), recency.size, [(refusal.offset, refusal.reason.value) for refusal in step.refusals]
+    (['a'], 7364, [(1, 'no_room')])
     """
 
-    def __init__(
-        self, *, max_sources: int, ttl: float, seen: Mapping[str, tuple[int, float]] | None = None
-    ) -> None:
-        self._max_sources = max_sources
+    def __init__(self, *, max_bytes: int, ttl: float, seen: Mapping[str, Kept] | None = None) -> None:
+        self.max_bytes = max_bytes
         self._ttl = ttl
         # The clock goes in steps, so that it seldom moves within a delivery and has to be followed event by event.
         self._step = ttl / _STEPS
-        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict(seen or {})
-        self._clock = max((clock for _, clock in self._seen.values()), default=-math.inf)
+        self._seen: OrderedDict[str, Kept] = OrderedDict(seen or {})
+        self._clock = max((one.clock for one in self._seen.values()), default=-math.inf)
+        self.size = sum(one.size for one in self._seen.values())
+        """Bytes that the sources take in the store."""
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -90,70 +144,73 @@ class Recency:
     def __contains__(self, source: str) -> bool:
         return source in self._seen
 
-    def __getitem__(self, source: str) -> tuple[int, float]:
-        """Offset of the last event of a source, and the log's time then."""
+    def __getitem__(self, source: str) -> Kept:
+        """Return when a source was seen last, and what it takes."""
         return self._seen[source]
 
     def expired(self, source: str) -> bool:
         """Whether a source was unseen for so long that it starts cold."""
-        return source in self._seen and self._is_old(self._seen[source][1])
+        return source in self._seen and self._is_old(self._seen[source].clock)
 
     def _is_old(self, clock: float) -> bool:
         # While the log has had no time yet, the difference is not a number, and nothing is old.
         return self._clock - clock > self._ttl
 
     def expire(self, count: int) -> list[Forgotten]:
-        """Forget expired and surplus sources, at most `count`, and return them.
+        """Forget expired sources, at most `count`, and return them.
 
-        It changes nothing that comes: those would start cold, too.
+        It changes nothing that comes: those would start cold, too, and their room counts as free.
         """
         gone: list[Forgotten] = []
         while len(gone) < count and self._seen:
             oldest = next(iter(self._seen))
-            if not self.expired(oldest) and len(self._seen) <= self._max_sources:
+            if not self.expired(oldest):
                 break
             gone.append(self._forget(oldest))
         return gone
 
     def _forget(self, source: str) -> Forgotten:
-        expired = self.expired(source)
-        offset, clock = self._seen.pop(source)
-        if expired:
-            return Forgotten(source, "expired", offset, clock + self._ttl)
-        return Forgotten(source, "evicted", offset, clock)
+        offset, clock, size = self._seen.pop(source)
+        self.size -= size
+        return Forgotten(source, offset, clock + self._ttl)
 
-    def take(self, events: D) -> Iterator[tuple[list[Forgotten], D]]:
+    def take(self, events: D, monitor: Sizes) -> Iterator[Step[D]]:
         """Record events as seen, and split them where a source has to be forgotten.
 
         Parameters
         ----------
         events : Delivery
             At least one event.
+        monitor : Monitor
+            What takes the events of each step before the next one is asked for.
 
         Yields
         ------
-        forgotten : list of Forgotten
-            What is to be forgotten before the next events are counted.
-        events : Delivery
-            The next ones.
+        Step
+            What is to be done next.
         """
-        # Of each source the place of its last event.
-        last = dict(zip(events.sources, range(len(events.sources)), strict=True))
         clocks = self._clocks(events)
-        now = float(clocks[-1])
-        known = [self._seen[source][1] for source in last if source in self._seen]
-        room = len(self._seen) + len(last) - len(known) <= self._max_sources
-        # A source that is new is as old as the delivery.
-        oldest = min(known + [float(clocks[0])] * (len(known) < len(last)))
-        if room and not now - oldest > self._ttl:
-            # Nearly always: nothing can be old anywhere in the delivery, and only the order changes.
-            self._clock = now
-            for source, place in sorted(last.items(), key=itemgetter(1)):
-                self._seen[source] = int(events.offsets[place]), float(clocks[place])
-                self._seen.move_to_end(source)
-            yield [], events
-        else:
-            yield from self._pieces(events)
+        needs = monitor.needs(events)
+        largest = {(events.sources[place], need.channels): need.size for place, need in needs.items()}
+        if self.size + sum(largest.values()) > self.max_bytes or self._some_expire(events, clocks):
+            yield from self._in_turn(events, clocks, monitor)
+            return
+        # Nearly always: only the order changes.
+        self._clock = float(clocks[-1])
+        new = dict.fromkeys(source for source, _ in largest)
+        last = dict(zip(events.sources, range(len(events.sources)), strict=True))
+        for source, place in sorted(last.items(), key=itemgetter(1)):
+            if source in self._seen or source in new:
+                self._touch(source, int(events.offsets[place]), float(clocks[place]))
+        yield Step(events)
+        for source in new:
+            self._resize(source, monitor.stored_size(source))
+
+    def _some_expire(self, events: Delivery, clocks: FloatArray) -> bool:
+        """Whether a source may be old anywhere in a delivery; one that is new is as old as the delivery."""
+        known = (self._seen.get(source) for source in set(events.sources))
+        oldest = min((one.clock for one in known if one is not None), default=math.inf)
+        return float(clocks[-1]) - min(oldest, float(clocks[0])) > self._ttl
 
     def _clocks(self, events: Delivery) -> FloatArray:
         """Return the log's time at each event."""
@@ -165,31 +222,76 @@ class Recency:
         clocks: FloatArray = np.maximum(np.maximum.accumulate(ticks), self._clock)
         return clocks
 
-    def _pieces(self, events: D) -> Iterator[tuple[list[Forgotten], D]]:
-        forgotten: list[Forgotten] = []
-        first = 0
-        for i, (source, offset, record_ts) in enumerate(
-            zip(events.sources, events.offsets, events.record_ts, strict=True)
-        ):
-            if record_ts < math.inf:
-                self._clock = max(self._clock, self._tick(float(record_ts)))
-            gone = self._in_the_way(source)
-            if gone is not None:
-                if i > first:
-                    yield forgotten, events.at(np.arange(first, i))
-                    forgotten, first = [], i
-                forgotten.append(self._forget(gone))
-            self._touch(source, int(offset))
-        yield forgotten, events.at(np.arange(first, len(events.sources))) if first else events
+    def _in_turn(self, events: D, clocks: FloatArray, monitor: Sizes) -> Iterator[Step[D]]:
+        while len(clocks):
+            self._clock = float(clocks[0])
+            old = [self._forget(source) for source in dict.fromkeys(events.sources) if self.expired(source)]
+            if old:
+                # The monitor has to have forgotten them before it says what they would take.
+                yield Step(None, old)
+            step, end = self._walk(events, clocks.tolist(), monitor.needs(events))
+            yield step
+            clocks = clocks[end:]
+            events = events.at(np.arange(end, len(events.sources)))
 
-    def _in_the_way(self, source: str) -> str | None:
-        if source in self._seen:
-            return source if self.expired(source) else None
-        return None if len(self._seen) < self._max_sources else next(iter(self._seen))
+    def _walk(self, events: D, clocks: list[float], needs: Mapping[int, Need]) -> tuple[Step[D], int]:
+        """Look at events one by one, up to the first that depends on what the monitor makes of those before; return its place."""
+        step, taken, end = Step[D](None), list[int](), len(clocks)
+        grown: dict[str, tuple[str, ...]] = {}
+        gone = set[str]()
+        for i, source in enumerate(events.sources):
+            self._clock = clocks[i]
+            need = needs.get(i)
+            moved = need is not None and grown.get(source, need.channels) != need.channels
+            # After so long, sources of this very step could be old.
+            if moved or source in gone or self.expired(source) or clocks[i] - clocks[0] > self._ttl:
+                end = i
+                break
+            offset = int(events.offsets[i])
+            if need is not None and source not in grown:
+                freed = self._make_room(source, need)
+                step.forgotten += freed
+                gone.update(each.source for each in freed)
+                if self._more(source, need) > self.max_bytes:
+                    step.refusals.append(Refusal(offset, Reason.NO_ROOM, self._refusal(source, need)))
+                    continue
+                grown[source] = need.channels
+                self._touch(source, offset, clocks[i])
+                self._resize(source, need.size)
+            elif source in self._seen:
+                self._touch(source, offset, clocks[i])
+            taken.append(i)
+        if len(taken) == len(events.sources):
+            step.events = events
+        elif taken:
+            step.events = events.at(np.array(taken))
+        return step, end
 
-    def _touch(self, source: str, offset: int) -> None:
-        self._seen[source] = (offset, self._clock)
+    def _more(self, source: str, need: Need) -> int:
+        """Return what all sources take, with one as it would be."""
+        known = self._seen.get(source)
+        return self.size + need.size - (0 if known is None else known.size)
+
+    def _make_room(self, source: str, need: Need) -> list[Forgotten]:
+        """Forget expired sources until there is room for one, and return them."""
+        freed: list[Forgotten] = []
+        while self._more(source, need) > self.max_bytes and (old := self.expire(1)):
+            freed += old
+        return freed
+
+    def _refusal(self, source: str, need: Need) -> str:
+        what = "new channels" if source in self._seen else "a new source"
+        return (
+            f"no room for {what} of {need.size} bytes in the store: the sources of this partition take {self.size} of "
+            f"{self.max_bytes}; raise max_store_bytes of the stream, or redis.max_bytes"
+        )
+
+    def _touch(self, source: str, offset: int, clock: float) -> None:
+        known = self._seen.get(source)
+        self._seen[source] = Kept(offset, clock, 0 if known is None else known.size)
         self._seen.move_to_end(source)
 
-    def _tick(self, record_ts: float) -> float:
-        return record_ts // self._step * self._step if record_ts < math.inf else math.inf
+    def _resize(self, source: str, size: int) -> None:
+        known = self._seen[source]
+        self.size += size - known.size
+        self._seen[source] = known._replace(size=size)

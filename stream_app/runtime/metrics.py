@@ -66,7 +66,7 @@ class Metrics:
         )
         self.forgotten = Counter(
             "streamgauge_forgotten_sources",
-            "Sources that were forgotten, by reason: expired, evicted, old_state, moved.",
+            "Sources that were forgotten, by reason: expired, old_state, moved.",
             ["reason"],
             registry=self.registry,
         )
@@ -98,6 +98,18 @@ class Metrics:
         )
         self.store_limit = Gauge(
             "streamgauge_store_limit_bytes", "Redis' maxmemory; 0 is none.", registry=self.registry
+        )
+        self.stream_used = Gauge(
+            "streamgauge_stream_store_bytes",
+            "What the sources of this worker's partitions count for in Redis.",
+            ["stream"],
+            registry=self.registry,
+        )
+        self.stream_limit = Gauge(
+            "streamgauge_stream_store_limit_bytes",
+            "What they may take; beyond it events of new sources are refused.",
+            ["stream"],
+            registry=self.registry,
         )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
 

@@ -1,7 +1,6 @@
 """One partition that a worker owns: its sources, which of them changed, which are forgotten, and what a checkpoint stores of it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -10,7 +9,7 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-from stream_app.monitors.base import Delivery, Monitor, Outcome
+from stream_app.monitors.base import Delivery, Monitor, Outcome, Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
 from stream_app.store.checkpoints import Checkpoint, LastSeen
@@ -136,8 +135,8 @@ class OwnedPartition(Protocol):
     def seen(self, name: str) -> LastSeen:
         """Return when that was seen last."""
 
-    def count_forgotten(self) -> dict[str, int]:
-        """Return how many sources were forgotten since the last call, by reason."""
+    def count_expired(self) -> int:
+        """Return how many sources expired since the last call."""
 
     def evict(self, most: int) -> None:
         """Drop sources from memory until they take at most so many bytes."""
@@ -145,9 +144,9 @@ class OwnedPartition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """How many sources a partition keeps, and for how many seconds after they were seen last."""
+    """Bytes that the sources of a stream may take in the store, and seconds for which they are kept after they were seen last."""
 
-    max_sources: int = 100_000
+    max_bytes: int = 800_000_000
     ttl: float = 604_800.0
 
 
@@ -192,7 +191,7 @@ class Partition:
     forgotten: list[Forgotten] = field(default_factory=list)
     """Sources whose alerts have to be ended, as no event of theirs will."""
     _sizes: SizeSample = field(default_factory=SizeSample)
-    _counts: Counter[str] = field(default_factory=Counter)
+    _expired: int = 0
     _began: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -242,27 +241,43 @@ class Partition:
             if source in self.recency and source not in self.monitor and not self.recency.expired(source)
         ]
 
-    def update(self, events: Delivery) -> list[Outcome]:
-        """Take a delivery; the states of its sources are in memory, see `absent`."""
+    def update(self, events: Delivery) -> tuple[list[Outcome], list[Refusal]]:
+        """Take a delivery; the states of its sources are in memory, see `absent`.
+
+        Returns
+        -------
+        outcomes : list of Outcome
+            What came of it.
+        refusals : list of Refusal
+            Events for whose sources or channels the store has no room.
+        """
         outcomes: list[Outcome] = []
-        for forgotten, piece in self.recency.take(events):
-            for each in forgotten:
+        refusals: list[Refusal] = []
+        for step in self.recency.take(events, self.monitor):
+            for each in step.forgotten:
                 self._forget(each)
-            sources = set(piece.sources)
-            if self.snapshot is not None:
-                self.snapshot.secure(sources)
-            taken = self.monitor.take(piece, self.fence.claim.log)
-            for outcome in taken:
-                self.waiting |= outcome.counted
-            outcomes += taken
-            self.gone -= sources
-            self.dirty |= sources
-            if self._sizes.due():
-                self._sizes.add(self.monitor.size_of(next(s for s in sources if s in self.monitor)))
-        return outcomes
+            refusals += step.refusals
+            if step.events is not None:
+                outcomes += self._take(step.events)
+        return outcomes, refusals
+
+    def _take(self, events: Delivery) -> Sequence[Outcome]:
+        sources = set(events.sources)
+        if self.snapshot is not None:
+            self.snapshot.secure(sources)
+        taken = self.monitor.take(events, self.fence.claim.log)
+        for outcome in taken:
+            self.waiting |= outcome.counted
+        # A new source of which nothing could be used has no state.
+        held = {source for source in sources if source in self.monitor}
+        self.gone -= held
+        self.dirty |= held
+        if held and self._sizes.due():
+            self._sizes.add(self.monitor.size_of(next(iter(held))))
+        return taken
 
     def expire(self, most: int) -> None:
-        """Forget at most so many sources that expired or exceed the limit."""
+        """Forget at most so many sources that expired."""
         for each in self.recency.expire(most):
             self._forget(each)
 
@@ -275,13 +290,12 @@ class Partition:
         self.dirty.discard(gone.source)
         self.gone.add(gone.source)
         self.forgotten.append(gone)
-        self._counts[gone.reason] += 1
+        self._expired += 1
 
-    def count_forgotten(self) -> dict[str, int]:
-        """Return how many sources were forgotten since the last call, by reason."""
-        counts = dict(self._counts)
-        self._counts.clear()
-        return counts
+    def count_expired(self) -> int:
+        """Return how many sources expired since the last call."""
+        count, self._expired = self._expired, 0
+        return count
 
     def surplus(self, most: int) -> list[str]:
         """Return the sources that have to leave memory until the rest takes so many bytes, the longest unseen first."""

@@ -12,7 +12,7 @@ from faust.types import TP
 from stream_app.errors import BrokerUnavailableError, FencedError, OldStateError, StateError
 from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Monitor
-from stream_app.monitors.recency import Recency
+from stream_app.monitors.recency import Kept, Recency
 from stream_app.runtime.log_checks import check_log, continue_in, is_other_life, made_anew
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
@@ -47,8 +47,8 @@ class Logs(Protocol):
 class Opener(Protocol):
     """Makes a partition of what is stored of it."""
 
-    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> OwnedPartition:
-        """Take a partition that is claimed and whose log begins at `begin`."""
+    async def __call__(self, tp: TP, claim: Claim, log: LogRange, /) -> OwnedPartition:
+        """Take a partition that is claimed, with its log."""
         ...
 
 
@@ -75,7 +75,7 @@ class Partitions:
     logs : Logs
         Says what the logs of partitions hold.
     limits : mapping of str to SourceLimits
-        How many sources of a topic's partition are kept, and how long.
+        How much the sources of a topic may take in the store, and how long they are kept.
     max_state_bytes : int
         Memory that the sources of all partitions may take; those beyond it wait in the store.
     start_cold : bool
@@ -142,7 +142,7 @@ class Partitions:
             log = ranges[tp]
             current = await continue_in(log, claim, self._checkpoints, self._metrics)
             opener = self._openers.get(tp.topic, self._open)
-            partition = self._owned[tp] = await opener(tp, current, log.begin)
+            partition = self._owned[tp] = await opener(tp, current, log)
             _log.info(
                 "partition claimed",
                 topic=tp.topic,
@@ -151,15 +151,15 @@ class Partitions:
                 sources=partition.known,
             )
 
-    async def _open(self, tp: TP, claim: Claim, begin: int, /) -> Partition:
+    async def _open(self, tp: TP, claim: Claim, log: LogRange, /) -> Partition:
         limits = self._limits.get(tp.topic, SourceLimits())
         seen = {} if claim.next_offset is None else await self._checkpoints.seen(claim)
         recency = Recency(
-            max_sources=limits.max_sources,
+            max_bytes=limits.max_bytes // log.partitions,
             ttl=limits.ttl,
-            seen={source: (one.offset, one.clock) for source, one in seen.items()},
+            seen={source: Kept(one.offset, one.clock, one.size) for source, one in seen.items()},
         )
-        first = begin if claim.next_offset is None else claim.next_offset
+        first = log.begin if claim.next_offset is None else claim.next_offset
         waiting = {source: one.offset for source, one in seen.items() if one.features_wait}
         fence = Fence(claim, claim.next_offset)
         return Partition(tp, fence, self._monitors[tp.topic](), recency, first, waiting=waiting)
@@ -354,8 +354,7 @@ class Partitions:
             return
         await prepare(partition)
         claim = partition.fence.claim
-        for reason, count in partition.count_forgotten().items():
-            self._metrics.forgotten.labels(reason).inc(count)
+        self._metrics.forgotten.labels("expired").inc(partition.count_expired())
 
         def pack(name: str) -> bytes:
             return pack_state(

@@ -17,6 +17,7 @@ import structlog
 from faust.types import TP
 
 from stream_app.events import Alert
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.restore_errors import restore_errors
@@ -175,9 +176,9 @@ class SessionPartition:
         """Return when the position was stored."""
         return LastSeen(self.next_offset - 1, self.clock())
 
-    def count_forgotten(self) -> dict[str, int]:
-        """Return nothing: what is forgotten the store forgets, by itself."""
-        return {}
+    def count_expired(self) -> int:
+        """Return none: what expires the store forgets, by itself."""
+        return 0
 
     def evict(self, most: int) -> None:
         """Drop entities until they take so many bytes, the longest unseen first; of those that wait, none."""
@@ -222,8 +223,8 @@ class SessionOpener:
         self._key = key
         self._clock = clock
 
-    async def __call__(self, tp: TP, claim: Claim, begin: int, /) -> SessionPartition:
-        """Take a partition that is claimed and whose log begins at `begin`.
+    async def __call__(self, tp: TP, claim: Claim, log: LogRange, /) -> SessionPartition:
+        """Take a partition that is claimed, with its log.
 
         Raises
         ------
@@ -248,7 +249,7 @@ class SessionOpener:
             Fence(claim, stored),
             SessionMonitor(self._config),
             views,
-            begin if stored is None or missing else stored,
+            log.begin if stored is None or missing else stored,
             self._clock,
             {_COVERAGE} if missing else set(),
             RefusedRun.among(self._config.stream, tp.partition, refused, await self._alerts.firing()),

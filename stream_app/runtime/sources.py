@@ -18,12 +18,13 @@ from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import OwnedPartition, Partition
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.store_room import StoreRoom
 from stream_app.store import FeatureWriter
 
 __all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder", "record_times"]
 
 _FORGOTTEN_AT_ONCE = 1000
-"""Sources that expired or are too many and are removed by one checkpoint; the others wait for the next."""
+"""Sources that expired and are removed by one checkpoint; the others wait for the next."""
 
 
 @dataclass(slots=True)
@@ -128,6 +129,7 @@ class SourceAgent(StreamAgent[Partition]):
         self._effects = effects
         self._decode = decode
         self._moved = moved
+        self._store_room = StoreRoom(stream, self._metrics)
         self._features = LiveFeatures(
             topic,
             partitions,
@@ -149,9 +151,10 @@ class SourceAgent(StreamAgent[Partition]):
         if absent:
             await self._outages.retry_until_available(lambda: self._partitions.restore(partition, absent))
         begin = time.perf_counter()
-        outcomes = partition.update(events) if len(events.offsets) else []
+        outcomes, no_room = partition.update(events) if len(events.offsets) else ([], [])
+        self._store_room.refused(partition, len(no_room))
         self._took(len(records), decoding + time.perf_counter() - begin)
-        refusals = [refusal for outcome in outcomes for refusal in outcome.refusals]
+        refusals = [*no_room, *(refusal for outcome in outcomes for refusal in outcome.refusals)]
         letters = self._letters(records, decoded.rejected, refusals)
         if letters or not all(map(has_no_effects, outcomes)):
             await self._outages.retry_until_available(
@@ -163,9 +166,10 @@ class SourceAgent(StreamAgent[Partition]):
         await self._effects.write(partition, [], letters)
 
     async def _prepare(self, partition: OwnedPartition) -> None:
-        """Forget what is too old or too much; its alerts end before its state is removed."""
+        """Forget what is too old; its alerts end before its state is removed."""
         mine = cast(Partition, partition)
         mine.expire(_FORGOTTEN_AT_ONCE)
+        self._store_room.look(cast(list[Partition], self._mine()))
         await self._effects.end_forgotten(mine)
         # A few do not hold up anything; of many the checkpoint says that they wait.
         waiting = [source for source in mine.waiting if source in mine.monitor]

@@ -66,7 +66,7 @@ class StoreMemoryWatch:
         share = used / limit if limit else 0.0
         if share >= NEARLY_FULL and not self._warned:
             _log.warning(
-                "Redis is nearly full, and takes no writes when it is: raise maxmemory, or lower max_sources",
+                "Redis is nearly full, and takes no writes when it is: raise maxmemory, or lower redis.max_bytes",
                 used_mb=used // 1_000_000,
                 limit_mb=limit // 1_000_000,
             )

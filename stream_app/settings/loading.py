@@ -108,6 +108,26 @@ class Settings(BaseSettings):
                 )
         return self
 
+    def store_bytes(self, name: str) -> int:
+        """Return the bytes that a stream may take in Redis.
+
+        Examples
+        --------
+        >>> streams = {"a": SensorStream(max_store_bytes=200_000_000), "b": SensorStream(), "c": SensorStream()}
+        >>> settings = Settings(streams=streams)
+        >>> [settings.store_bytes(name) for name in streams]
+        [200000000, 300000000, 300000000]
+        """
+        own: dict[str, int | None] = {
+            key: getattr(stream, "max_store_bytes", None) for key, stream in self.streams.items()
+        }
+        named = own[name]
+        if named is not None:
+            return named
+        left = self.redis.max_bytes - sum(filter(None, own.values()))
+        share = max(left, 0) // sum(one is None for one in own.values())
+        return max(share, self.streams[name].expected_bytes)
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -8,7 +8,7 @@ from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.table import Stream, Table, TopicName
 
-__all__ = ["FairnessSettings", "PredictionStream", "RetrainingSettings"]
+__all__ = ["MODEL_BYTES", "FairnessSettings", "PredictionStream", "RetrainingSettings"]
 
 
 def _off(value: Any) -> Any:
@@ -98,7 +98,8 @@ class RetrainingSettings(Table):
     cool_down: Duration = 86_400.0
 
 
-_MODEL_BYTES = 250_000
+MODEL_BYTES = 250_000
+"""Memory of a model, in a worker and in Redis: with 20 features it grows to this in 500 predictions, and with labels to 2 MB."""
 
 
 class PredictionStream(Stream):
@@ -160,8 +161,9 @@ class PredictionStream(Stream):
         Events whose time is further ahead of their record's time are dead letters.
     source_ttl : duration
         A model without events for longer is forgotten and later starts cold. At least `lateness` and `label_within`.
-    max_sources : int
-        Most models of a partition; beyond, the one without events for longest is forgotten.
+    max_store_bytes : int, optional
+        Most that the models may take in Redis, in bytes, an equal share of it in each partition; events of new ones beyond it are
+        dead letters. By default a share of `redis.max_bytes`, or what the `expected_sources` need where that is more.
     cooldown : duration
         Time after an alert resolved in which it does not fire again; a condition that still holds then fires.
     resolve_after : duration
@@ -198,7 +200,7 @@ class PredictionStream(Stream):
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
     source_ttl: Annotated[Duration, Field(gt=0)] = 604_800.0
-    max_sources: Annotated[int, Field(ge=1)] = 100_000
+    max_store_bytes: Annotated[int, Field(ge=1)] | None = None
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
@@ -206,7 +208,7 @@ class PredictionStream(Stream):
     @property
     def expected_bytes(self) -> int:
         """Memory that the states of the models that are expected take."""
-        return self.expected_sources * _MODEL_BYTES
+        return self.expected_sources * MODEL_BYTES
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

@@ -161,6 +161,9 @@ class RedisSettings(_Server):
     state_key, state_key_file
         A secret with which stored states are signed (HMAC-SHA256), as a value or in a file; the same for all workers of a group. With it,
         no state is read that somebody else wrote.
+    max_bytes : int
+        Most that all streams may take, in bytes. Those that name no `max_store_bytes` have equal shares of what the others leave.
+        Redis' own ``maxmemory`` should be a quarter more: it also holds alerts, and doubles a part of its memory for a moment.
     ca_file, cert_file, key_file, key_password, key_password_file
         As for Kafka, with ``rediss://``.
     """
@@ -174,6 +177,7 @@ class RedisSettings(_Server):
     sentinel_password_file: FileName | None = None
     state_key: SecretStr | None = None
     state_key_file: FileName | None = None
+    max_bytes: Annotated[int, Field(ge=1)] = 800_000_000
 
     _state_key: SecretStr | None = PrivateAttr(None)
     _sentinel_password: SecretStr | None = PrivateAttr(None)

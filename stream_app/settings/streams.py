@@ -123,8 +123,9 @@ class SensorStream(Stream):
         Readings whose time is further ahead of their record's time are dead letters.
     source_ttl : duration
         A source without events for longer is forgotten and later starts cold. At least `lateness`.
-    max_sources : int
-        Most sources of a partition; beyond, the one without events for longest is forgotten.
+    max_store_bytes : int, optional
+        Most that the sources may take in Redis, in bytes, an equal share of it in each partition; events of new ones beyond it are
+        dead letters. By default a share of `redis.max_bytes`, or what the `expected_sources` need where that is more.
     expected_sources : int
         Number of sources that share the budget.
     silent_after : duration, optional
@@ -157,7 +158,7 @@ class SensorStream(Stream):
     lateness: Duration = 60.0
     max_future: Duration = 86_400.0
     source_ttl: Annotated[Duration, Field(gt=0)] = 604_800.0
-    max_sources: Annotated[int, Field(ge=1)] = 100_000
+    max_store_bytes: Annotated[int, Field(ge=1)] | None = None
     expected_sources: Annotated[int, Field(ge=1)] = 1
     silent_after: Duration | None = None
     cooldown: Duration = 300.0

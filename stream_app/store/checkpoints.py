@@ -34,12 +34,15 @@ class LastSeen(NamedTuple):
         Of its last event; negative if that came before the topic was made anew.
     clock : float
         The log's own time then, in epoch seconds.
+    size : int
+        Bytes that it counts for in the store.
     features_wait : bool
         Whether its features were not written yet when this was stored: whoever has the partition next does it.
     """
 
     offset: int
     clock: float
+    size: int = 0
     features_wait: bool = False
 
     @classmethod
@@ -48,19 +51,21 @@ class LastSeen(NamedTuple):
 
         Examples
         --------
-        >>> LastSeen.parse(str(LastSeen(7, 1.5, True)).encode())
-        LastSeen(offset=7, clock=1.5, features_wait=True)
+        >>> LastSeen.parse(str(LastSeen(7, 1.5, 2000, True)).encode())
+        LastSeen(offset=7, clock=1.5, size=2000, features_wait=True)
         """
-        offset, clock, *rest = text.split()
+        offset, clock, size, *rest = text.split()
         if rest not in ([], [_WAIT.encode()]):
-            raise ValueError(f"{rest} after the time")
+            raise ValueError(f"{rest} after the size")
+        if not _DIGITS.fullmatch(size):
+            raise ValueError(f"{size!r} is no size")
         if not abs(float(clock)) < MAX_INSTANT:
             raise ValueError(f"{float(clock):g} is no time")
-        return cls(int(offset), float(clock), bool(rest))
+        return cls(int(offset), float(clock), int(size), bool(rest))
 
     def __str__(self) -> str:
         """Return what is stored."""
-        return f"{self.offset} {self.clock!r}" + f" {_WAIT}" * self.features_wait
+        return f"{self.offset} {self.clock!r} {self.size}" + f" {_WAIT}" * self.features_wait
 
 
 @dataclass(frozen=True, slots=True)

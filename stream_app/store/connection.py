@@ -28,7 +28,7 @@ from stream_app.store.redis_connection import asyncio_client
 __all__ = ["Store", "connect", "open_store", "store_errors"]
 
 _REMEDIES = {
-    r"OOM|'maxmemory'": "raise maxmemory, or lower max_sources; keep maxmemory-policy noeviction",
+    r"OOM|'maxmemory'": "raise maxmemory, or lower redis.max_bytes; keep maxmemory-policy noeviction",
     r"READONLY|read-?\s?only replica": "name the primary in redis.url",
     r"unknown command.*SENTINEL": "redis.url names a Sentinel where redis.sentinel is set",
     r"No such master": "redis.sentinel is the name under which Sentinel watches the primary",

@@ -278,11 +278,11 @@ def test_what_is_wrong_with_a_history_is_one_line(call, recorded, servers, place
     assert not list(place.glob("*.part"))
 
 
-def test_parquet_without_polars_says_what_to_install(call, recorded, monkeypatch):
-    monkeypatch.setitem(sys.modules, "polars", None)
+def test_parquet_without_pyarrow_says_what_to_install(call, recorded, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     ended = call("features", "history", "purchases", *recorded, "--out", "rows.parquet")
     assert ended.code == 2
-    assert "rows.parquet: Parquet needs polars; install it" in ended.err
+    assert "rows.parquet: Parquet needs pyarrow; install it" in ended.err
 
 
 def test_events_come_from_files_or_a_topic(call, recorded):

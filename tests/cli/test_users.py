@@ -105,13 +105,13 @@ async def follow(redis):
 def test_documented_users_suffice_and_have_no_more(call, servers, prefix, admin, as_user, broker_address):
     redis = as_user("streamgauge")
     streams = {
-        "sensors": SensorStream(max_sources=200),
+        "sensors": SensorStream(lateness=1.0, source_ttl=2.0),
         "sessions": SessionStream(),
         "predictions": PredictionStream(),
     }
     settings = settings_of(broker_address, redis, prefix, **streams)
     topics = Topics(prefix)
-    # More than one slice of a checkpoint, and more sources than are kept.
+    # More than one slice of a checkpoint, and sources that expire until the next worker comes.
     many = [{"source": f"s{i}", "ts": 1.6e9, "values": {"flow": 1.0}} for i in range(400)]
     said = {"source": "pets", "ts": 1.6e9, "id": "a", "version": "v", "prediction": "cat"}
     asyncio.run(fill(settings, before=[*((topics.sensors, one) for one in many), (topics.predictions, said)]))

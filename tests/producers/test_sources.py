@@ -164,17 +164,17 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
         read(str(tmp_path / "a.csv"))
 
 
-def test_parquet_without_polars_says_how_to_get_it(monkeypatch, tmp_path):
+def test_parquet_without_pyarrow_says_how_to_get_it(monkeypatch, tmp_path):
     pl.DataFrame({"ts": [1.0], "a": [1.0]}).write_parquet(tmp_path / "a.parquet")
     whole = builtins.__import__
 
     def without(name, *rest):
-        if name == "polars":
+        if name == "pyarrow":
             raise ImportError(name)
         return whole(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"Parquet needs polars; install it .*\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"Parquet needs pyarrow; install it .*\[parquet\]"):
         read(str(tmp_path / "a.parquet"))
 
 

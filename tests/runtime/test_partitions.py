@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from logs import GivenLogs
 
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
-from stream_app.events import SensorRow
+from stream_app.events import Reason, SensorRow
 from stream_app.events.readings import Readings
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
@@ -28,7 +28,8 @@ PARTITION = TP(TOPIC, 0)
 CONFIG = SensorStream(
     warmup=40, source_ttl=2000.0, lateness=100.0, channels={"flow": {"min": -5.0, "max": 50.0}}
 )
-LIMITS = SourceLimits(max_sources=3, ttl=1600.0)
+ROOM = 3 * 7_800  # for three sources
+LIMITS = SourceLimits(max_bytes=ROOM, ttl=1600.0)
 KEY = b"k" * 32
 
 
@@ -56,7 +57,7 @@ async def deliver(partitions, part, tp=PARTITION):
     partition = partitions.get(tp)
     delivery = delivery_of(part)
     await partitions.restore(partition, delivery.sources)
-    outcomes = partition.update(delivery)
+    outcomes, _ = partition.update(delivery)
     partition.next_offset = part[-1][0] + 1
     # As if the features were written at once: what waits for that stays in memory.
     partition.waiting.clear()
@@ -165,7 +166,7 @@ def test_any_deliveries_restarts_and_memory_give_what_a_single_run_gives(redis_s
     (alerts, (states, orphans)), (theirs, (their_states, their_orphans)) = asyncio.run(both())
     assert sorted(map(str, alerts)) == sorted(map(str, theirs))
     assert states == their_states
-    assert len(states) <= LIMITS.max_sources
+    assert len(states) <= 3
     assert orphans == their_orphans == set()
 
 
@@ -177,19 +178,43 @@ def counted(metrics, reason):
     return metrics.registry.get_sample_value("streamgauge_forgotten_sources_total", {"reason": reason}) or 0
 
 
-async def test_evicted_and_expired_sources_are_counted_and_their_states_removed(store):
+async def test_expired_sources_are_counted_their_states_removed_and_others_come_in_their_place(store):
     metrics = Metrics()
     partitions = await claimed(store, metrics=metrics)
     log = [event for i, source in enumerate("abcd") for event in steady(10, source, 10 * i)]
     await deliver(partitions, log)
     await partitions.checkpoint(TOPIC)
-    assert set((await stored(store))[0]) == {"b", "c", "d"}
-    await deliver(partitions, steady(1, "d", 40, ts=1_700_009_000.0))
+    assert set((await stored(store))[0]) == {"a", "b", "c"}
+    await deliver(partitions, steady(1, "c", 40, ts=1_700_009_000.0) + steady(1, "d", 41, ts=1_700_009_000.0))
     partitions.get(PARTITION).expire(10)
     await partitions.checkpoint(TOPIC)
-    assert set((await stored(store))[0]) == {"d"}
-    # All three: "d" itself came back after its time.
-    assert (counted(metrics, "evicted"), counted(metrics, "expired")) == (1, 3)
+    assert set((await stored(store))[0]) == {"c", "d"}
+    # All three: "c" itself came back after its time.
+    assert counted(metrics, "expired") == 3
+
+
+async def test_a_new_source_of_which_nothing_can_be_used_leaves_no_state_and_stops_nothing(store):
+    partitions = await claimed(store)
+    partition = partitions.get(PARTITION)
+    strange = Readings.of([SensorRow("strange", 1.0, {"pressure": 1.0})])
+    (outcome,), _ = partition.update(strange)
+    partition.next_offset = 1
+    assert [refusal.reason for refusal in outcome.refusals] == [Reason.CHANNELS]
+    await deliver(partitions, steady(1, begin=1))
+    await partitions.checkpoint(TOPIC)
+    states, orphans = await stored(store)
+    assert (set(states), orphans) == ({"pump"}, set())
+
+
+async def test_the_room_of_a_stream_is_shared_by_the_partitions_of_its_topic(store):
+    async def of_three(partitions):
+        return dict.fromkeys(partitions, LogRange(0, 10**9, partitions=3))
+
+    partitions = partitions_of(store)
+    partitions._log_ranges = of_three
+    await partitions.load([PARTITION])
+    await deliver(partitions, [(0, "a", 1.0, 1.0), (1, "b", 1.0, 1.0), (2, "a", 2.0, 1.0)])
+    assert list(partitions.get(PARTITION).recency) == ["a"]
 
 
 async def test_sources_stay_in_memory_as_long_as_there_is_room_for_all(store):
@@ -281,13 +306,12 @@ async def test_a_checkpoint_holds_what_was_at_its_position_whatever_comes_while_
     # One state is packed at a time, so that deliveries come before some of them are.
     monkeypatch.setattr("stream_app.runtime.partition._PACKED_AT_ONCE", 1)
     log = [event for i, source in enumerate("abc") for event in steady(30, source, 30 * i)]
-    later = [(90 + i, source, 1_700_000_200.0 + i, 5.0) for i, source in enumerate("cbadc")]
+    later = [(90 + i, source, 1_700_000_200.0 + i, 5.0) for i, source in enumerate("cbabc")]
     partitions = await claimed(store)
     await deliver(partitions, log)
     writing = asyncio.create_task(partitions.checkpoint(TOPIC))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    # A source that is new takes the place of the one that was unseen longest.
     await deliver(partitions, later)
     await writing
     assert partitions.get(PARTITION).stored == 90

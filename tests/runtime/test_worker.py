@@ -338,16 +338,54 @@ async def test_two_streams_are_watched_side_by_side(settings, store, producer, m
     assert first != second
 
 
-@pytest.mark.parametrize(
-    ("later", "limits", "kept"),
-    [(50.0, {"max_sources": 1}, 29.0), (5_000.0, {"source_ttl": 1600.0}, 1629.0)],
-    ids=["evicted", "expired"],
-)
-async def test_the_alerts_of_a_forgotten_source_end(
-    settings, store, producer, make_topic, read_topic, later, limits, kept
+async def test_without_room_for_it_a_new_source_is_refused_and_others_go_on(
+    settings, store, producer, make_topic, read_topic
 ):
+    await make_topic("sensor.readings")
+    stream = SensorStream(max_store_bytes=9_000)
+    settings = settings.model_copy(update={"streams": {"sensors": stream}})
+    async with working(settings) as (worker, _):
+        sent = [
+            ("pump", 0.0, {}),
+            ("late", 1.0, {}),
+            ("pump", 1.0, {"flow": 1.0, "heat": 2.0}),
+            ("pump", 2.0, {}),
+        ]
+        await send(producer, settings, [reading(source, ts=ts, **more) for source, ts, more in sent])
+        await eventually(lambda: at(store, settings, 4))
+        assert refused(worker) == {"no_room": 2}
+        used = worker.metrics.registry.get_sample_value(
+            "streamgauge_stream_store_bytes", {"stream": "sensors"}
+        )
+    letters = [
+        DeadLetter.parse(r.key, r.value, 0, r.headers)
+        for r in await read_topic(f"{settings.prefix}.dead.letters", 2)
+    ]
+    assert [(letter.offset, letter.reason) for letter in letters] == [
+        (1, Reason.NO_ROOM),
+        (2, Reason.NO_ROOM),
+    ]
+    assert "a new source" in letters[0].message
+    assert "new channels" in letters[1].message
+    row = await FeatureReader(store, "sensors").get("pump")
+    assert (row.values["events"], used) == (2, 7364)
+
+
+async def test_a_strange_reading_of_a_new_source_stops_nobody(settings, store, producer, make_topic):
+    await make_topic("sensor.readings")
+    stream = SensorStream(channels=["flow"])
+    settings = settings.model_copy(update={"streams": {"sensors": stream}})
+    async with working(settings) as (worker, _):
+        await send(producer, settings, [reading("strange", heat=1.0)])
+        await eventually(lambda: at(store, settings, 1))
+        await send(producer, settings, [reading("pump", flow=1.0)])
+        await eventually(lambda: at(store, settings, 2))
+        assert refused(worker) == {"channels": 1}
+
+
+async def test_the_alerts_of_a_forgotten_source_end(settings, store, producer, make_topic, read_topic):
     topic = await make_topic("sensor.readings")
-    stream = SensorStream(channels={"flow": {"max": 10.0}}, **limits)
+    stream = SensorStream(channels={"flow": {"max": 10.0}}, source_ttl=1600.0)
     settings = settings.model_copy(update={"streams": {"sensors": stream}})
     reader = AlertReader(store)
     # The topic's retention would remove older records before they are read.
@@ -361,7 +399,7 @@ async def test_the_alerts_of_a_forgotten_source_end(
     async with working(settings):
         await send_at("a", range(30), flow=99.0)
         (began,) = await eventually(reader.firing)
-        await send_at("b", [later], flow=1.0)
+        await send_at("b", [5_000.0], flow=1.0)
         await eventually(lambda: at(store, settings, 31))
         assert await reader.firing() == []
         ended = await reader.show(began.id)
@@ -370,5 +408,5 @@ async def test_the_alerts_of_a_forgotten_source_end(
     assert (ended.state, ended.end_offset) == (AlertState.RESOLVED, 29)
     assert ended.context["source_forgotten"] == 1.0
     # The log's clock goes in steps of a sixteenth of the time to live.
-    assert -stream.source_ttl / 16 <= ended.ended_at - begin - kept <= 0.0
+    assert -stream.source_ttl / 16 <= ended.ended_at - begin - 1629.0 <= 0.0
     assert [Alert.from_cloudevent(json.loads(record.value)) for record in records] == [began, ended]

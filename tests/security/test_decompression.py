@@ -5,6 +5,8 @@ import contextlib
 import gzip
 import resource
 import struct
+import sys
+from functools import partial
 from pathlib import Path
 
 import cramjam
@@ -118,6 +120,57 @@ def test_frames_one_after_the_other_are_one_batch_and_a_frame_cut_off_is_none(na
 
 def test_many_members_of_a_byte_each_are_one_batch():
     assert codec.gzip_decode(gzip.compress(b"x") * 48_000) == b"x" * 48_000
+
+
+def members(name, count):
+    """A batch of so many members, frames or blocks of a byte each."""
+    if name == "snappy":
+        return xerial(*[bytes(cramjam.snappy.compress_raw(b"x"))] * count)
+    return bytes(getattr(cramjam, name).compress(b"x")) * count
+
+
+class Work:
+    """Calls of functions while something runs, and the bytes that the library is handed."""
+
+    def __init__(self, monkeypatch):
+        self.calls = self.bytes = 0
+        for name, function in (("snappy", "decompress_raw"), *((name, "decompress_into") for name in CODECS)):
+            library = getattr(cramjam, name)
+            monkeypatch.setattr(library, function, partial(self._hand, getattr(library, function)))
+        bound_decompression()
+
+    def _hand(self, function, payload, *rest):
+        self.bytes += len(payload)
+        return function(payload, *rest)
+
+    def of(self, decode, payload):
+        """Decode, and return both."""
+        self.calls = self.bytes = 0
+        sys.setprofile(self._count)
+        try:
+            decode(payload)
+        finally:
+            sys.setprofile(None)
+        return self.calls, self.bytes
+
+    def _count(self, frame, event, _):
+        self.calls += event in {"call", "c_call"}
+
+
+@every_codec
+def test_twice_the_members_take_twice_the_work_at_most(name, monkeypatch):
+    with monkeypatch.context() as patched:
+        work = Work(patched)
+        one, two = (members(name, count) for count in (5_000, 10_000))
+        decode = getattr(codec, f"{name}_decode")
+        decode(one)  # what comes with the first call only
+        calls, handed = work.of(decode, one)
+        more_calls, more_handed = work.of(decode, two)
+    bound_decompression()
+    assert calls > 0
+    assert more_calls <= 2 * calls
+    assert 0 < handed <= len(one)
+    assert more_handed <= len(two)
 
 
 def test_zstd_of_before_its_first_version_is_refused():

@@ -1,10 +1,15 @@
 """Files of a few kilobytes that unpack to far more: refused by name, or read in little memory."""
 
+import contextlib
 import gzip
+import resource
+import time
 import tracemalloc
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import polars as pl
 import pytest
+from tables.forged_parquet import forgeries
 
 from producers.images.classifier import Model
 from stream_app.errors import SourceError
@@ -67,20 +72,45 @@ def test_a_block_of_long_rows_has_fewer(tmp_path, peak, name):
 
 
 def test_a_parquet_file_that_repeats_a_long_text_is_read_in_parts(tmp_path, peak):
-    polars = pytest.importorskip("polars")
     path = tmp_path / "repeats.parquet"
-    polars.DataFrame({"ts": list(range(400)), "name": ["x" * 500_000] * 400}).write_parquet(path)
+    pl.DataFrame({"ts": list(range(400)), "name": ["x" * 500_000] * 400}).write_parquet(path)
     assert path.stat().st_size < 20_000
     assert sum(len(block.lines) for block in table(path).blocks(4096)) == 400
     assert peak() < 64 * MEGABYTE
 
 
 def test_a_parquet_row_of_megabytes_is_refused_by_name(tmp_path, peak):
-    polars = pytest.importorskip("polars")
     path = tmp_path / "row.parquet"
-    polars.DataFrame({"ts": [1.0], "name": ["x" * 50 * MEGABYTE]}).write_parquet(path)
+    pl.DataFrame({"ts": [1.0], "name": ["x" * 50 * MEGABYTE]}).write_parquet(path)
     with pytest.raises(SourceError, match=r"row\.parquet:1: a row of more than 1,048,576 bytes"):
         blocks(path)
+
+
+def test_a_parquet_file_with_a_forged_number_is_read_or_refused_within_a_second(tmp_path):
+    good, forged = tmp_path / "good.parquet", tmp_path / "forged.parquet"
+    columns = {
+        "ts": [float(i) for i in range(50)],
+        "flow": list(range(50)),
+        "name": [f"n{i % 3}" for i in range(50)],
+    }
+    pl.DataFrame(columns).write_parquet(good, row_group_size=25)
+    assert sum(len(block.lines) for block in blocks(good)) == 50
+    before, read = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, set()
+    for field, raw in (made := list(forgeries(good.read_bytes()))):
+        forged.write_bytes(raw)
+        begin = time.process_time()
+        table(forged).count()
+        with contextlib.suppress(SourceError):
+            blocks(forged)
+            read.add((field, raw))
+        assert time.process_time() - begin < 1.0, field
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+    # Rows and columns of the first group, its offsets, and the sizes of a page.
+    assert {"foot.2", "foot.4", "foot.4.0.1", "foot.4.0.1.0.3.9", "page.2", "page.3"} <= {
+        field for field, raw in made if (field, raw) not in read
+    }
+    with pytest.raises(SourceError, match=r"forged\.parquet: not readable as Parquet: "):
+        blocks(forged)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,6 @@ async def _redis(settings: Settings, *, owned: bool) -> Finding:
         return Finding("Redis", ok=False, problem=problem)
     used, limit = memory["used_memory"], memory.get("maxmemory", 0)
     if limit and used >= NEARLY_FULL * limit:
-        problem = f"{used / limit:.0%} of maxmemory is in use; raise it, or lower max_sources: a full Redis stops all workers"
+        problem = f"{used / limit:.0%} of maxmemory is in use; raise it, or lower redis.max_bytes: a full Redis stops all workers"
         return Finding("Redis", ok=False, problem=problem)
     return Finding("Redis", ok=True, about=settings.redis.shown)

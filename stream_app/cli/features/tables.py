@@ -131,7 +131,7 @@ def check_output(path: Path) -> Any:
     Raises
     ------
     MissingExtraError
-        If that needs polars, which is not installed.
+        If that needs pyarrow, which is not installed.
     SettingsError
         If nothing does.
     """
@@ -141,9 +141,9 @@ def check_output(path: Path) -> Any:
     if ending != ".parquet":
         raise SettingsError(f"{path}: unknown format; .parquet or .csv is expected")
     try:
-        importlib.import_module("polars")
+        importlib.import_module("pyarrow")
     except ImportError:
-        raise MissingExtraError(f"{path}: Parquet needs", "polars", "parquet") from None
+        raise MissingExtraError(f"{path}: Parquet needs", "pyarrow", "parquet") from None
     return _write_parquet
 
 
@@ -156,9 +156,14 @@ def _write_csv(path: Path, table: Mapping[str, Sequence[Any]], _: Sequence[str])
 
 
 def _write_parquet(path: Path, table: Mapping[str, Sequence[Any]], features: Sequence[str]) -> None:
-    polars = importlib.import_module("polars")
-    known = dict.fromkeys([*features, "at", _EVENT_TS], polars.Float64)
-    series = [
-        polars.Series(name, list(cells), dtype=known.get(name), strict=False) for name, cells in table.items()
-    ]
-    polars.DataFrame(series).write_parquet(path)
+    pa, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    numbers = {*features, "at", _EVENT_TS}
+
+    def column(name: str, cells: Sequence[Any]) -> Any:
+        if name in numbers:
+            return pa.array(cells, pa.float64())
+        if len({type(cell) for cell in cells if cell is not None}) > 1:
+            cells = [None if cell is None else str(cell) for cell in cells]
+        return pa.array(cells)
+
+    parquet.write_table(pa.table({name: column(name, cells) for name, cells in table.items()}), path)

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.events import ONLY_LOG, Alert, LogId
+from stream_app.monitors.base import Need
 from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome
 from stream_app.monitors.predictions.source import SourceMonitor
-from stream_app.settings.predictions import PredictionStream
+from stream_app.settings.predictions import MODEL_BYTES, PredictionStream
 
 __all__ = ["PredictionMonitor"]
 
@@ -122,6 +123,15 @@ class PredictionMonitor:
         if gone is not None:
             # Its parts refer to it, so that it would stay until the garbage collector comes round.
             vars(gone).clear()
+
+    def needs(self, events: Arrivals) -> dict[int, Need]:
+        """Return for each event of a model that is not here, by its place, what that would take."""
+        need = Need(MODEL_BYTES)
+        return {i: need for i, row in enumerate(events.rows) if row.source not in self._sources}
+
+    def stored_size(self, source: str) -> int:  # noqa: ARG002 a model's size follows from nothing that it names
+        """Return the bytes that a model takes in the store, with its features."""
+        return MODEL_BYTES
 
     def size_of(self, source: str) -> int:
         """Return the memory that a source takes, in bytes, about."""

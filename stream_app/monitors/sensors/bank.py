@@ -28,7 +28,7 @@ from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_opt
 from stream_app.monitors.sensors.process import ProcessDetectors
 from stream_app.settings.streams import SensorStream
 
-__all__ = ["Columns", "SourceBank"]
+__all__ = ["Columns", "SourceBank", "record_size"]
 
 _COMMON = ("intake", "quality.source", "quality.channel", "window", "window.ts", "window.values")
 """Arrays that `enter` takes."""
@@ -129,16 +129,8 @@ class SourceBank:
     ) -> None:
         d = len(channels)
         self.channels = channels
-        kind = DrawDetectors if config.draws else ProcessDetectors
-        self._detectors: Detectors = kind(channels, config)
-        self.records = Bank(
-            {
-                **intake_layout(),
-                **quality_layout(d, declared=0 if config.channels is None else d),
-                **self._detectors.layout,
-                **window_layout(d, config.window_rows),
-            }
-        )
+        self._detectors = _detectors(channels, config)
+        self.records = Bank(_layout(d, self._detectors, config))
         self._seconds = np.inf if config.window is None else config.window
         limits = config.limits
         self._settings = (
@@ -252,6 +244,26 @@ class SourceBank:
             corner: tuple[Any, ...] = (slot, *(slice(0, side) for side in known.shape))
             array[corner] = known
         old.remove(source)
+
+
+def record_size(channels: int, config: SensorStream) -> int:
+    """Return the bytes of a source's record by its number of channels."""
+    detectors = _detectors(tuple(map(str, range(channels))), config)
+    return Bank(_layout(channels, detectors, config)).record_size
+
+
+def _detectors(channels: tuple[str, ...], config: SensorStream) -> Detectors:
+    kind = DrawDetectors if config.draws else ProcessDetectors
+    return kind(channels, config)
+
+
+def _layout(channels: int, detectors: Detectors, config: SensorStream) -> Layout:
+    return {
+        **intake_layout(),
+        **quality_layout(channels, declared=0 if config.channels is None else channels),
+        **detectors.layout,
+        **window_layout(channels, config.window_rows),
+    }
 
 
 def _limits(pair: tuple[float | None, float | None]) -> tuple[float, float]:

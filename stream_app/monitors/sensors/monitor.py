@@ -9,9 +9,9 @@ import numpy as np
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import ONLY_LOG, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
-from stream_app.monitors.base import Refusal
+from stream_app.monitors.base import Need, Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
-from stream_app.monitors.memory import bytes_of
+from stream_app.monitors.memory import bytes_of, stored_bytes
 from stream_app.monitors.refusals import refusal
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
@@ -33,6 +33,12 @@ __all__ = ["SensorMonitor"]
 _NOT_TAKEN = -1
 
 _START_COLD = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
+
+_FEATURES, _CHANNEL_FEATURES = 5, 11
+"""Live features of a source, and of each of its channels."""
+
+_CATEGORY_BYTES = 2_000
+"""Of what is kept of a channel of categories."""
 
 _MOST_CHANNELS = 4096
 """More channels than any stored state may claim: a forged one shall not take the memory."""
@@ -218,6 +224,25 @@ class SensorMonitor:
         self._watched.pop(source, None)
         self._trackers.pop(source, None)
         self._extras.pop(source, None)
+
+    def needs(self, readings: Readings) -> dict[int, Need]:
+        """Return for each reading, by its place, whose source is not here or names new channels, what that would then take."""
+        if self._categories:
+            readings, _ = split(readings, self._categories)
+        return self._placement.needs(readings, self._stored_size)
+
+    def stored_size(self, source: str) -> int:
+        """Return the bytes that a source takes in the store, with its features."""
+        return self._stored_size(self._placement[source].channels)
+
+    def _stored_size(self, channels: tuple[str, ...]) -> int:
+        beside = (
+            sum(one.most_bytes(channels) for one in self._detectors) + len(self._categories) * _CATEGORY_BYTES
+        )
+        return stored_bytes(
+            self._placement.record_size(len(channels)) + beside,
+            features=_FEATURES + _CHANNEL_FEATURES * len(channels),
+        )
 
     def size_of(self, source: str) -> int:
         """Return the memory that a source takes, in bytes, about."""

@@ -1,14 +1,14 @@
 """The bank of each reading: that of all channels its source has named so far."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.events import Group, Readings, Reason
-from stream_app.monitors.base import Refusal
-from stream_app.monitors.sensors.bank import SourceBank
+from stream_app.monitors.base import Need, Refusal
+from stream_app.monitors.sensors.bank import SourceBank, record_size
 from stream_app.settings.streams import SensorStream
 
 __all__ = ["MAX_LEARNED_CHANNELS", "Piece", "Placement"]
@@ -60,6 +60,7 @@ class Placement:
         self._reference = reference
         self._banks: dict[tuple[str, ...], SourceBank] = {}
         self._homes: dict[str, SourceBank] = {}
+        self._sizes: dict[int, int] = {}
 
     def __contains__(self, source: str) -> bool:
         return source in self._homes
@@ -79,6 +80,53 @@ class Placement:
         if bank is None:
             bank = self._banks[channels] = SourceBank(channels, self._config, self._reference)
         return bank
+
+    def record_size(self, channels: int) -> int:
+        """Return the bytes of a source's record by its number of channels."""
+        size = self._sizes.get(channels)
+        if size is None:
+            size = self._sizes[channels] = record_size(channels, self._config)
+        return size
+
+    def needs(self, readings: Readings, size: Callable[[tuple[str, ...]], int]) -> dict[int, Need]:
+        """Return for each reading, by its place, whose source would get a place or another one, what it would then take.
+
+        Parameters
+        ----------
+        readings : Readings
+            A delivery.
+        size : callable
+            What a source of some channels takes.
+        """
+        needs: dict[int, Need] = {}
+        for group in readings.groups:
+            rows = group.rows.tolist()
+            found = {home: self._need(group, home, size) for home in self._homes_of(group, readings)}
+            if any(found.values()):
+                for row in rows:
+                    need = found[self._homes.get(readings.sources[row])]
+                    if need is not None:
+                        needs[row] = need
+        return needs
+
+    def _homes_of(self, group: Group, readings: Readings) -> set[SourceBank | None]:
+        names = readings.sources
+        if len(group.rows) != len(names):
+            names = [names[row] for row in group.rows.tolist()]
+        return set(map(self._homes.get, names))
+
+    def _need(
+        self, group: Group, home: SourceBank | None, size: Callable[[tuple[str, ...]], int]
+    ) -> Need | None:
+        if (home is not None and self._fits(group, home)) or self._problem(group, home) is not None:
+            return None
+        return Need(size(self._channels(home, group)), group.channels)
+
+    def _channels(self, home: SourceBank | None, group: Group) -> tuple[str, ...]:
+        """Return the channels of a source, and behind them the new ones of a reading."""
+        known = () if home is None else home.channels
+        # In the order of their names, because that in an event is its producer's whim, and lost where it is decoded.
+        return self._declared or known + tuple(sorted(name for name in group.channels if name not in known))
 
     def settle(self, source: str, bank: SourceBank) -> None:
         """Note that a source is in a bank."""
@@ -207,10 +255,7 @@ class Placement:
 
     def _move(self, source: str, home: SourceBank | None, group: Group) -> SourceBank:
         """Bring a source into the bank of its channels and those of a reading."""
-        known = () if home is None else home.channels
-        # In the order of their names, because that in an event is its producer's whim, and lost where it is decoded.
-        new = tuple(sorted(name for name in group.channels if name not in known))
-        bank = self.bank(self._declared or known + new)
+        bank = self.bank(self._channels(home, group))
         if home is None:
             bank.records.add(source)
         else:
