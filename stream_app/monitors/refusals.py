@@ -26,7 +26,7 @@ def refusal(code: int, offset: int, ts: float, record_ts: float, newest: float) 
         return Refusal(
             offset, Reason.LATE, f"ts {ts} is {newest - ts:.3f} s older than the newest of this source"
         )
-    return Refusal(offset, Reason.DUPLICATE, "the same reading came before, of the same ts")
+    return Refusal(offset, Reason.DUPLICATE, f"the same reading came before, at ts {ts}")
 
 
 def refused_signal(row: int, count: int, ts: float, *, behind: float | None) -> Signal:
