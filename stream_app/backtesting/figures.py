@@ -63,6 +63,8 @@ class Figures:
         Rows that the intake set aside, by reason.
     alerts : mapping of str to int
         Alerts that began, by kind.
+    scored_alerts : mapping of str to int
+        Those of them that began after the warm-up.
     anomalies : Confusion or None
         Rows by label and flag; None without labels of anomalies.
     changepoints : mapping of str to NabScore
@@ -84,6 +86,7 @@ class Figures:
     scored: int
     refused: Mapping[str, int] = field(default_factory=dict)
     alerts: Mapping[str, int] = field(default_factory=dict)
+    scored_alerts: Mapping[str, int] = field(default_factory=dict)
     anomalies: Confusion | None = None
     changepoints: Mapping[str, NabScore] = field(default_factory=dict)
     delays: Delays | None = None
@@ -122,6 +125,7 @@ class Figures:
             "scored": self.scored,
             "refused": dict(self.refused),
             "alerts": dict(self.alerts),
+            "scored_alerts": dict(self.scored_alerts),
             "alerts_per_100k": self.alerts_per_100k,
             "budget": allowance and allowance.budget,
             "allowed": allowance and allowance.false_alarms,
@@ -152,6 +156,7 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
         scored=sum(source.scored for source in sources),
         refused=_add(source.refused for source in sources),
         alerts=_add(source.alerts for source in sources),
+        scored_alerts=_add(Counter(begun.kind for begun in source.beginnings) for source in sources),
         anomalies=sum((source.confusion for source in with_anomalies), Confusion())
         if with_anomalies
         else None,

@@ -90,12 +90,12 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, number
     return f'<div class="wide"><table>\n{head}{body}\n</table></div>'
 
 
-def write_page(directory: Path, title: str, lead: str, body: Sequence[str]) -> Path:
+def write_page(directory: Path, heading: str, lead: str, body: Sequence[str]) -> Path:
     """Write ``summary.html``: a heading, a line that says what this is, and what follows, as HTML."""
     page = directory / "summary.html"
-    parts = [f"<h1>Backtest of {escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>', *body]
+    parts = [f"<h1>{escape(heading)}</h1>", f'<p class="lead">{escape(lead)}</p>', *body]
     text = (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Backtest of {escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(heading)}</title>\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
     )
     with replacing(page) as part:

@@ -21,15 +21,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "CHANGE",
+    "DRIFT",
     "FOUND",
     "LEARNING",
     "LINE",
+    "QUALITY",
     "TRUTH",
+    "axis_times",
     "draw_source",
     "instants",
     "plain",
     "put_title",
     "require_matplotlib",
+    "set_axis",
 ]
 
 MOST_CHANNELS = 10
@@ -69,10 +74,8 @@ class _Course:
     period: float | None
 
     def at(self, ts: npt.ArrayLike) -> npt.NDArray[Any]:
-        """Return event times as the axis takes them: instants, or rows where these have no times of their own."""
-        if self.period is None:
-            return instants(ts)
-        return (np.asarray(ts, dtype=np.float64) - FIRST) / self.period
+        """Return event times as the axis takes them."""
+        return axis_times(ts, self.period)
 
     def stretches(self, flags: BoolArray) -> list[_Stretch]:
         """Return where the flags are up, each until the time of the first row after it."""
@@ -148,6 +151,24 @@ def _shown(trace: Trace) -> list[int]:
 def instants(ts: npt.ArrayLike) -> _Times:
     """Return event times as an axis takes them."""
     return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
+
+
+def axis_times(ts: npt.ArrayLike, period: float | None) -> npt.NDArray[Any]:
+    """Return event times as an axis takes them: instants, or rows where these have no times of their own."""
+    return instants(ts) if period is None else (np.asarray(ts, dtype=np.float64) - FIRST) / period
+
+
+def set_axis(axis: Any, period: float | None) -> None:
+    """Write dates below an axis, or rows where these have no times of their own."""
+    axis.tick_params(labelsize=8)
+    if period is not None:
+        axis.set_xlabel("row, counted from 0", fontsize=8)
+        return
+    dates = import_module("matplotlib.dates")
+    locator = dates.AutoDateLocator()
+    axis.xaxis_date()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
 def _lanes(trace: Trace) -> list[str]:
@@ -248,7 +269,7 @@ def _crossings(trace: Trace) -> list[Alert]:
 
 def _finish(figure: Any, axes: Any, course: _Course) -> None:
     trace, ts = course.trace, course.at(course.bins.ts)
-    dates, lines = import_module("matplotlib.dates"), import_module("matplotlib.lines")
+    lines = import_module("matplotlib.lines")
     patch, line = import_module("matplotlib.patches").Patch, lines.Line2D
     for axis in axes:
         for side in ("top", "right"):
@@ -257,12 +278,7 @@ def _finish(figure: Any, axes: Any, course: _Course) -> None:
     axes[0].spines["left"].set_visible(False)
     if len(ts) > 1:
         axes[-1].set_xlim(ts[0], ts[-1])
-    if course.period is None:
-        locator = dates.AutoDateLocator()
-        axes[-1].xaxis.set_major_locator(locator)
-        axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-    else:
-        axes[-1].set_xlabel("row, counted from 0", fontsize=8)
+    set_axis(axes[-1], course.period)
     figure.align_ylabels(axes)
     drawn = {
         patch(color=LEARNING, alpha=0.3, label="learning"): True,

@@ -74,7 +74,7 @@ class Report:
             f"stream {backtest.name}, budget {config.budget}; "
             f"the first {config.warmup:,} rows of each source are learned from and not scored"
         )
-        return write_page(self._directory, title, lead, self._body(backtest, pictures))
+        return write_page(self._directory, f"Backtest of {title}", lead, self._body(backtest, pictures))
 
     def _body(self, backtest: Backtest, pictures: Mapping[str, str]) -> list[str]:
         figures, by_source = backtest.figures(), backtest.figures_by_source()

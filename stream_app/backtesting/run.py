@@ -8,7 +8,7 @@ from typing import Any
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.figures import Figures, measure
 from stream_app.backtesting.parts import SourcePart, by_source
-from stream_app.backtesting.tally import SourceTally
+from stream_app.backtesting.tally import Beginning, SourceTally
 from stream_app.events import Alert, AlertState, Readings
 from stream_app.monitors.sensors import Outcome, SensorMonitor
 from stream_app.settings import SensorStream
@@ -35,6 +35,8 @@ class Backtest:
         Name of the stream.
     period : float, optional
         Seconds between rows that have no times of their own; alerts are then told by the places of their rows.
+    scored_after : int, optional
+        First rows of each source that are not scored; those of the warm-up where nothing is said.
 
     Examples
     --------
@@ -56,9 +58,11 @@ class Backtest:
         *,
         name: str = "sensors",
         period: float | None = None,
+        scored_after: int | None = None,
     ) -> None:
         self.name = name
         self.period = period
+        self._scored_after = config.warmup if scored_after is None else scored_after
         self.config = config
         self._reference = reference
         self.seconds = 0.0
@@ -102,7 +106,7 @@ class Backtest:
             if alert.state is AlertState.FIRING:
                 self._places[alert.offset] = self._place(alert.offset, place)
         for part in by_source(rows, judged, self.rows):
-            tally = self._tallies.setdefault(part.name, SourceTally(self.config.warmup, self._streams))
+            tally = self._tallies.setdefault(part.name, SourceTally(self._scored_after, self._streams))
             tally.update(part)
             if self._watch is not None:
                 self._watch(part)
@@ -127,6 +131,21 @@ class Backtest:
                 false=false.get(episode.began.id),
             )
             for episode in episodes_of(self._alerts)
+        ]
+
+    @property
+    def judged(self) -> int:
+        """Rows after the warm-up."""
+        return sum(max(tally.rows - self.config.warmup, 0) for tally in self._tallies.values())
+
+    def beginnings(self) -> list[Beginning]:
+        """Return the beginnings of alerts after the warm-up, source by source."""
+        return [begun for tally in self._tallies.values() for begun in tally.beginnings]
+
+    def true_onsets(self) -> list[float]:
+        """Return when the true events after the warm-up began, source by source; nothing without truth."""
+        return [
+            event.onset for tally in self._tallies.values() if tally.with_truth for event in tally.events()
         ]
 
     def figures(self) -> Figures:

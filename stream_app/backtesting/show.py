@@ -77,7 +77,7 @@ def count(expected: float) -> str:
 
 
 def _allowed(figures: Figures, allowance: Allowance) -> str:
-    told = f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {sum(figures.alerts.values()):,} told"
+    told = f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {sum(figures.scored_alerts.values()):,} told"
     if figures.false_alarms is None:
         return told
     return f"{told}, {sum(figures.false_alarms.values()):,} of them false"

@@ -82,7 +82,7 @@ class PredictionReport:
         body = [html_table(("", ""), summary_rows(backtest, models), numbers=0), *_alerts(backtest)]
         for name, figures in models.items():
             body += _model(name, figures, backtest, pictures.get(name))
-        return write_page(self._directory, title, lead, body)
+        return write_page(self._directory, f"Backtest of {title}", lead, body)
 
 
 def _alerts(backtest: PredictionBacktest) -> list[str]:
