@@ -10,16 +10,18 @@ from stream_app.cli.show import columns, instant
 from stream_app.events import Alert, AlertState, Severity
 from stream_app.settings.durations import format_duration
 
-__all__ = ["alert_line", "alert_lines"]
+__all__ = ["COLOURS", "alert_line", "alert_lines"]
 
-_COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
+COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
+"""Colours of severities."""
+
 _SEVERITY = 3
 
 
 def alert_line(alert: Alert) -> str:
     """One line for one beginning or end, with colours as rich markup."""
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
-    colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
+    colour = "green" if alert.state is AlertState.RESOLVED else COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
     return f"{when}  [{colour}]{what:8}[/{colour}]  {_literal(alert.id[:8])}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"
 
@@ -39,7 +41,7 @@ def alert_lines(alerts: Sequence[Alert], notes: Sequence[str]) -> list[Text]:
     ]
     lines = columns(rows)
     for line, alert in zip(lines[1:], alerts, strict=True):
-        line[_SEVERITY].stylize(_COLOURS[alert.severity])
+        line[_SEVERITY].stylize(COLOURS[alert.severity])
     return [Text.assemble(*line) for line in lines]
 
 
