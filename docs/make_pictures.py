@@ -16,7 +16,6 @@ from stream_app.cli.demo import command, scenario
 
 IMAGES = Path(__file__).resolve().parent / "images"
 WIDTH = 104
-SHOWN_ALERTS = 4
 ALERT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ")
 THEME = TerminalTheme(
     (22, 27, 34),
@@ -38,11 +37,8 @@ def demo() -> list[str]:
 
 
 def excerpt(lines: list[str]) -> list[str]:
-    """Leave out where the servers listen, and all alerts but the first of the pump with faults."""
-    alerts = [line for line in lines if ALERT.match(line)]
-    shown = [line for line in alerts if "/pump-1 " in line][:SHOWN_ALERTS]
-    begin, *rest = [line for line in lines if line not in alerts][1:]
-    return ["$ make demo", begin, "", *shown, f"… and {len(alerts) - len(shown)} more", *rest]
+    """Leave out where the servers listen, and alerts as they begin: all are in the table at the end."""
+    return ["$ make demo", *[line for line in lines if not ALERT.match(line)][1:]]
 
 
 def picture(lines: list[str]) -> str:

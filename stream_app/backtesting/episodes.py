@@ -16,6 +16,7 @@ EPISODE_COLUMNS = (
     "channel",
     "started_at",
     "ended_at",
+    "seconds",
     "quantity",
     "before",
     "after",
@@ -23,6 +24,8 @@ EPISODE_COLUMNS = (
     "detector",
     "summary",
     "row",
+    "place",
+    "false",
 )
 """Columns of a table of alerts."""
 
@@ -38,19 +41,11 @@ class Change:
     before, after : float or None
         Its values.
 
-    Examples
-    --------
-    >>> str(Change("mean", 32.0, 29.04)), str(Change("value", None, -3.0)), str(Change())
-    ('mean 32 → 29.04', 'value -3', '')
     """
 
     quantity: str | None = None
     before: float | None = None
     after: float | None = None
-
-    def __str__(self) -> str:
-        values = [f"{value:.4g}" for value in (self.before, self.after) if value is not None]
-        return f"{self.quantity} {' → '.join(values)}" if self.quantity and values else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +58,19 @@ class AlertEpisode:
         The alert as it began.
     ended : Alert or None
         The same as it ended; None where it lasted to the end of the rows.
+    place : str
+        Where the row stands at which it began, such as ``plant.csv:748``.
+    timed : bool
+        Whether rows have times of their own; else they are counted, and a time says nothing to a reader.
+    false : bool or None
+        Whether it is a false alarm; None where no truth is known.
     """
 
     began: Alert
     ended: Alert | None = None
+    place: str = ""
+    timed: bool = True
+    false: bool | None = None
 
     @property
     def channel(self) -> str:
@@ -97,6 +101,16 @@ class AlertEpisode:
         """When it ended, in epoch seconds."""
         return None if self.ended is None else self.ended.ended_at
 
+    @property
+    def seconds(self) -> float | None:
+        """How long it lasted."""
+        return None if self.ended_at is None else self.ended_at - self.started_at
+
+    @property
+    def severity(self) -> str:
+        """How severe it was at its end."""
+        return (self.ended or self.began).severity.value
+
     def values(self) -> tuple[Any, ...]:
         """Return one value for each of `EPISODE_COLUMNS`; times are `datetime`, UTC, rows are counted from 0."""
         began, change = self.began, self.change
@@ -106,13 +120,16 @@ class AlertEpisode:
             self.channel,
             _moment(self.started_at),
             _moment(self.ended_at),
+            self.seconds,
             change.quantity,
             change.before,
             change.after,
-            (self.ended or began).severity.value,
+            self.severity,
             began.detector,
             began.summary,
             began.offset,
+            self.place,
+            self.false,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from stream_app.backtesting.scoring import PROFILES, Confusion, NabScore, nab_score
 from stream_app.backtesting.tally import SourceTally
+from stream_app.core.budget import Budget
 
-__all__ = ["Delays", "Figures", "measure"]
+__all__ = ["Allowance", "Delays", "Figures", "measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,25 @@ class Delays:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a budget allows over the rows after the warm-up.
+
+    Parameters
+    ----------
+    budget : str
+        False alarms allowed, as it was said.
+    seconds : float
+        Event time from the first of these rows to the last, summed over streams; files that begin afresh are a stream each.
+    false_alarms : float
+        Allowed in this time, or in so many rows where the budget counts events.
+    """
+
+    budget: str
+    seconds: float
+    false_alarms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """What a backtest measured. Rows of the warm-up are in `events` and `alerts` and in nothing else.
 
@@ -43,6 +63,8 @@ class Figures:
         Rows that the intake set aside, by reason.
     alerts : mapping of str to int
         Alerts that began, by kind.
+    scored_alerts : mapping of str to int
+        Those of them that began after the warm-up.
     anomalies : Confusion or None
         Rows by label and flag; None without labels of anomalies.
     changepoints : mapping of str to NabScore
@@ -55,6 +77,8 @@ class Figures:
         Alerts that began in normal rows, by kind; None without labels.
     normal : int
         Rows after the warm-up that are truly normal.
+    allowance : Allowance or None
+        What the budget allows over all sources; None of one source, as the budget is that of the stream.
     """
 
     sources: int
@@ -62,12 +86,14 @@ class Figures:
     scored: int
     refused: Mapping[str, int] = field(default_factory=dict)
     alerts: Mapping[str, int] = field(default_factory=dict)
+    scored_alerts: Mapping[str, int] = field(default_factory=dict)
     anomalies: Confusion | None = None
     changepoints: Mapping[str, NabScore] = field(default_factory=dict)
     delays: Delays | None = None
     alert_delays: Delays | None = None
     false_alarms: Mapping[str, int] | None = None
     normal: int = 0
+    allowance: Allowance | None = None
 
     @property
     def alerts_per_100k(self) -> float | None:
@@ -92,14 +118,17 @@ class Figures:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what could not be computed is None."""
-        said = self.anomalies
+        said, allowance = self.anomalies, self.allowance
         return {
             "sources": self.sources,
             "events": self.events,
             "scored": self.scored,
             "refused": dict(self.refused),
             "alerts": dict(self.alerts),
+            "scored_alerts": dict(self.scored_alerts),
             "alerts_per_100k": self.alerts_per_100k,
+            "budget": allowance and allowance.budget,
+            "allowed": allowance and allowance.false_alarms,
             "f1": said and said.f1,
             "far": said and said.false_alarm_rate,
             "mar": said and said.missed_alarm_rate,
@@ -113,12 +142,12 @@ class Figures:
         }
 
 
-def measure(tallies: Iterable[SourceTally]) -> Figures:
-    """Pool sources into figures."""
+def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figures:
+    """Pool sources into figures; `budget` is that of their stream, where they are all that it has."""
     sources = list(tallies)
     with_anomalies = [source for source in sources if source.labelled]
     with_changes = [source for source in sources if source.with_changepoints]
-    labelled = [source for source in sources if source.labelled or source.with_changepoints]
+    labelled = [source for source in sources if source.with_truth]
     events = [event for source in labelled for event in source.events()]
     onsets = [event.onset for event in events]
     return Figures(
@@ -127,6 +156,7 @@ def measure(tallies: Iterable[SourceTally]) -> Figures:
         scored=sum(source.scored for source in sources),
         refused=_add(source.refused for source in sources),
         alerts=_add(source.alerts for source in sources),
+        scored_alerts=_add(Counter(begun.kind for begun in source.beginnings) for source in sources),
         anomalies=sum((source.confusion for source in with_anomalies), Confusion())
         if with_anomalies
         else None,
@@ -140,9 +170,23 @@ def measure(tallies: Iterable[SourceTally]) -> Figures:
         },
         delays=_delays([event.detected for event in events], onsets) if labelled else None,
         alert_delays=_delays([event.alerted for event in events], onsets) if labelled else None,
-        false_alarms=_add(source.false_alarms() for source in labelled) if labelled else None,
+        false_alarms=_add(Counter(begun.kind for begun in source.false_alarms()) for source in labelled)
+        if labelled
+        else None,
         normal=sum(source.normal for source in labelled),
+        allowance=None if budget is None else _allowance(sources, budget),
     )
+
+
+def _allowance(sources: Sequence[SourceTally], budget: str) -> Allowance:
+    spans: dict[int, tuple[float, float]] = {}
+    for source in sources:
+        if source.first is not None and source.last is not None:
+            first, last = spans.get(source.stream, (source.first, source.last))
+            spans[source.stream] = min(first, source.first), max(last, source.last)
+    seconds = sum(last - first for first, last in spans.values())
+    scored = sum(source.scored for source in sources)
+    return Allowance(budget, seconds, Budget.parse(budget).allowed(events=scored, seconds=seconds))
 
 
 def _add(counts: Iterable[Counter[str]]) -> dict[str, int]:

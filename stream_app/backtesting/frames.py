@@ -19,9 +19,11 @@ _UTC = nw.Datetime("us", "UTC")
 _SCHEMA: Mapping[str, Any] = dict.fromkeys(EPISODE_COLUMNS, nw.String) | {
     "started_at": _UTC,
     "ended_at": _UTC,
+    "seconds": nw.Float64,
     "before": nw.Float64,
     "after": nw.Float64,
     "row": nw.Int64,
+    "false": nw.Boolean,
 }
 
 

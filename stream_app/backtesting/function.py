@@ -167,7 +167,7 @@ def backtest(
             traces.setdefault(part.name, Trace(config.warmup)).update(part)
 
     when_compiling(lambda: _log.warning("compiling the detection kernels, up to a minute, once"))
-    run = Backtest(config, watch, learned, name="backtest")
+    run = Backtest(config, watch, learned, name="backtest", period=period)
     if _is_path(data):
         tables = open_files(_paths(data), columns, anomaly=label, changepoint=changepoint)
         blocks = [block for table in tables for block in sweep(run, table)]

@@ -2,25 +2,20 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 from stream_app.backtesting.episodes import AlertEpisode
+from stream_app.backtesting.listing import alert_rows
 from stream_app.backtesting.plot import require_matplotlib
 from stream_app.errors import SettingsError
-from stream_app.events import Alert
 from stream_app.replacing import replacing
 
 __all__ = [
-    "ALERT_HEADINGS",
     "MOST_ALERTS",
     "MOST_PICTURES",
-    "alert_cells",
-    "episode_cells",
-    "episode_table",
+    "alert_table",
     "html_table",
-    "instant",
     "open_directory",
     "picture_name",
     "write_page",
@@ -30,8 +25,6 @@ MOST_PICTURES = 50
 """Sources that get a picture, in the order of their first rows: each is held in memory until the end."""
 MOST_ALERTS = 500
 """Alerts that are listed."""
-
-ALERT_HEADINGS = ("began (UTC)", "source", "kind", "severity", "what")
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1100px; margin: 2.5rem auto; padding: 0 1rem; }
@@ -73,38 +66,14 @@ def picture_name(number: int, name: str) -> str:
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.png"
 
 
-def instant(ts: float) -> str:
-    """Return an event time as it stands in tables, UTC."""
-    return datetime.fromtimestamp(ts, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def alert_cells(alert: Alert) -> tuple[str, ...]:
-    """Return what a table says of an alert, below `ALERT_HEADINGS`."""
-    return instant(alert.started_at), alert.source, alert.kind, alert.severity.value, alert.summary
-
-
-def episode_table(episodes: Sequence[AlertEpisode], most: int = MOST_ALERTS) -> list[str]:
+def alert_table(episodes: Sequence[AlertEpisode], most: int = MOST_ALERTS) -> list[str]:
     """Return a table of alerts as HTML, and a line that says so where it leaves some out."""
     if not episodes:
         return ["<p>None.</p>"]
-    headings = ("began (UTC)", "ended", "source", "kind", "channel", "change", "severity")
-    table = html_table(headings, [episode_cells(episode) for episode in episodes[:most]], numbers=0)
+    headings, *rows = alert_rows(episodes[:most])
+    table = html_table(headings, rows, numbers=0)
     left = len(episodes) - most
     return [table, f"<p>{left:,} more alerts are not listed.</p>"] if left > 0 else [table]
-
-
-def episode_cells(episode: AlertEpisode) -> tuple[str, ...]:
-    """Return what a table says of an alert: beginning, end, source, kind, channel, change, severity."""
-    *_, worst = filter(None, (episode.began, episode.ended))
-    return (
-        instant(episode.started_at),
-        "-" if episode.ended_at is None else instant(episode.ended_at),
-        episode.began.source,
-        episode.began.kind,
-        episode.channel,
-        str(episode.change) or episode.began.summary,
-        worst.severity.value,
-    )
 
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int) -> str:
@@ -121,12 +90,12 @@ def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, number
     return f'<div class="wide"><table>\n{head}{body}\n</table></div>'
 
 
-def write_page(directory: Path, title: str, lead: str, body: Sequence[str]) -> Path:
+def write_page(directory: Path, heading: str, lead: str, body: Sequence[str]) -> Path:
     """Write ``summary.html``: a heading, a line that says what this is, and what follows, as HTML."""
     page = directory / "summary.html"
-    parts = [f"<h1>Backtest of {escape(title)}</h1>", f'<p class="lead">{escape(lead)}</p>', *body]
+    parts = [f"<h1>{escape(heading)}</h1>", f'<p class="lead">{escape(lead)}</p>', *body]
     text = (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Backtest of {escape(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(heading)}</title>\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</html>\n"
     )
     with replacing(page) as part:

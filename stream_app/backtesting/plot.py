@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.backtesting.trace import Bins, Trace
+from stream_app.backtesting.trace import Bins, Trace, gaps
 from stream_app.core.arrays import BoolArray
 from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.errors import MissingExtraError
 from stream_app.events import Alert
+from stream_app.tables.table import FIRST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "CHANGE",
+    "DRIFT",
     "FOUND",
     "LEARNING",
     "LINE",
+    "QUALITY",
     "TRUTH",
+    "axis_times",
     "draw_source",
     "instants",
     "plain",
     "put_title",
     "require_matplotlib",
+    "set_axis",
 ]
 
 MOST_CHANNELS = 10
@@ -55,15 +61,38 @@ def require_matplotlib() -> None:
 class _Stretch:
     """A stretch of time on the axis."""
 
-    begin: np.datetime64
-    end: np.datetime64
+    begin: Any
+    end: Any
 
 
-def draw_source(name: str, trace: Trace, *, told: str = "") -> "Figure":
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """What is drawn: a trace with its gaps, and its axis."""
+
+    trace: Trace
+    bins: Bins
+    period: float | None
+
+    def at(self, ts: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Return event times as the axis takes them."""
+        return axis_times(ts, self.period)
+
+    def stretches(self, flags: BoolArray) -> list[_Stretch]:
+        """Return where the flags are up, each until the time of the first row after it."""
+        ts = self.at(self.bins.ts)
+        turns = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=np.int8(0), append=np.int8(0)))
+        last = len(ts) - 1
+        return [
+            _Stretch(ts[begin], ts[min(end, last)])
+            for begin, end in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True)
+        ]
+
+
+def draw_source(name: str, trace: Trace, *, told: str = "", period: float | None = None) -> "Figure":
     """Draw a source.
 
     From top to bottom: when anomalies were found and when they truly were, with the changepoints and drift; then the
-    channels; then the score with the thresholds at which anomalies began.
+    channels; then the score with the thresholds at which anomalies began. Nothing is drawn across a gap in the rows.
 
     Parameters
     ----------
@@ -73,20 +102,21 @@ def draw_source(name: str, trace: Trace, *, told: str = "") -> "Figure":
         What to draw.
     told : str
         A line under the title, with figures.
+    period : float, optional
+        Seconds between rows that have no times of their own; the axis then counts rows.
     """
     from stream_app.backtesting.figure import NotebookFigure  # noqa: PLC0415 needs matplotlib
 
-    bins = trace.bins()
+    course = _Course(trace, trace.bins().broken(), period)
     shown = _shown(trace)
     heights = [0.32 * len(_lanes(trace)) + 0.15, *[0.95] * len(shown), 1.35]
     figure = NotebookFigure(figsize=(12.0, sum(heights) + 1.1), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
-    ts = instants(bins.ts)
-    _draw_lanes(axes[0], trace, bins, ts)
+    _draw_lanes(axes[0], course)
     for axis, channel in zip(axes[1:-1], shown, strict=True):
-        _draw_channel(axis, trace, bins, ts, channel)
-    _draw_score(axes[-1], trace, bins, ts)
-    _finish(figure, axes, ts, trace)
+        _draw_channel(axis, course, channel)
+    _draw_score(axes[-1], course)
+    _finish(figure, axes, course)
     left_out = f"{len(shown)} of {len(trace.channels)} channels, those most to blame"
     told = "; ".join(filter(None, (told, left_out if len(shown) < len(trace.channels) else "")))
     put_title(axes[0], name, told)
@@ -123,14 +153,22 @@ def instants(ts: npt.ArrayLike) -> _Times:
     return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
 
 
-def _stretches(flags: BoolArray, ts: _Times) -> list[_Stretch]:
-    """Return where the flags are up, each until the time of the first row after it."""
-    turns = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=np.int8(0), append=np.int8(0)))
-    last = len(ts) - 1
-    return [
-        _Stretch(ts[begin], ts[min(end, last)])
-        for begin, end in zip(turns[::2].tolist(), turns[1::2].tolist(), strict=True)
-    ]
+def axis_times(ts: npt.ArrayLike, period: float | None) -> npt.NDArray[Any]:
+    """Return event times as an axis takes them: instants, or rows where these have no times of their own."""
+    return instants(ts) if period is None else (np.asarray(ts, dtype=np.float64) - FIRST) / period
+
+
+def set_axis(axis: Any, period: float | None) -> None:
+    """Write dates below an axis, or rows where these have no times of their own."""
+    axis.tick_params(labelsize=8)
+    if period is not None:
+        axis.set_xlabel("row, counted from 0", fontsize=8)
+        return
+    dates = import_module("matplotlib.dates")
+    locator = dates.AutoDateLocator()
+    axis.xaxis_date()
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
 def _lanes(trace: Trace) -> list[str]:
@@ -140,18 +178,19 @@ def _lanes(trace: Trace) -> list[str]:
     return [*truth, "found", "drift", *quality]
 
 
-def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
+def _draw_lanes(axis: Any, course: _Course) -> None:
+    trace, bins = course.trace, course.bins
     lanes = _lanes(trace)
     height = {lane: len(lanes) - 1 - i for i, lane in enumerate(lanes)}
     bars = [("found", bins.found, FOUND)] + ([("truth", bins.truth, TRUTH)] if "truth" in lanes else [])
     for lane, flags, colour in bars:
-        for stretch in _stretches(flags, ts):
+        for stretch in course.stretches(flags):
             axis.fill_between(
                 [stretch.begin, stretch.end], height[lane] - 0.32, height[lane] + 0.32, color=colour, lw=0.8
             )
     for lane, moments in (("truth", trace.true_changes), ("found", trace.found_changes)):
         if moments:
-            x = instants(moments)
+            x = course.at(moments)
             axis.vlines(x, height[lane] - 0.45, height[lane] + 0.45, color="black", lw=1.4)
     problems = [alert.started_at for alert in trace.alerts if alert.kind == "quality"]
     for lane, moments, mark, colour in (
@@ -159,21 +198,26 @@ def _draw_lanes(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
         ("quality", problems, "|", QUALITY),
     ):
         if moments:
-            axis.plot(instants(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
+            axis.plot(course.at(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
     axis.set_yticks([height[lane] for lane in lanes], lanes)
     axis.set_ylim(-0.6, len(lanes) - 0.4)
     axis.tick_params(axis="y", length=0)
 
 
-def _draw_channel(axis: Any, trace: Trace, bins: Bins, ts: _Times, channel: int) -> None:
-    low, high = bins.low[:, channel], bins.high[:, channel]
+def _draw_channel(axis: Any, course: _Course, channel: int) -> None:
+    # A channel that has no reading in some rows goes on behind them, but for a gap of its own.
+    read = ~np.isnan(course.bins.low[:, channel])
+    ts, low, high = course.bins.ts[read], course.bins.low[read, channel], course.bins.high[read, channel]
+    at = gaps(ts) + 1
+    x = course.at(np.insert(ts, at, ts[at - 1]))
+    low, high = np.insert(low, at, np.nan), np.insert(high, at, np.nan)
     if np.array_equal(low, high, equal_nan=True):
-        axis.plot(ts, low, color=LINE, lw=0.8)
+        axis.plot(x, low, color=LINE, lw=0.8)
     else:
-        axis.fill_between(ts, low, high, color=LINE, lw=0.6)
-    _shade(axis, trace, bins, ts)
+        axis.fill_between(x, low, high, color=LINE, lw=0.6)
+    _shade(axis, course)
     axis.set_ylabel(
-        _wrapped(trace.channels[channel]), rotation=0, ha="right", va="center", fontsize=9, labelpad=6
+        _wrapped(course.trace.channels[channel]), rotation=0, ha="right", va="center", fontsize=9, labelpad=6
     )
     axis.locator_params(axis="y", nbins=3)
 
@@ -187,16 +231,17 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _shade(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
+def _shade(axis: Any, course: _Course) -> None:
+    bins = course.bins
     for flags, colour, alpha in ((bins.learning, LEARNING, 0.15), (bins.found, FOUND, 0.16)):
-        for stretch in _stretches(flags, ts):
+        for stretch in course.stretches(flags):
             axis.axvspan(stretch.begin, stretch.end, color=colour, alpha=alpha, lw=0, zorder=0)
-    truth = _stretches(bins.truth, ts)
+    truth = course.stretches(bins.truth)
     edges = [moment for stretch in truth for moment in (stretch.begin, stretch.end)]
     lines = (
         (edges, TRUTH, "-"),
-        (instants(trace.found_changes), CHANGE, "--"),
-        (instants(trace.drifts), DRIFT, ":"),
+        (course.at(course.trace.found_changes), CHANGE, "--"),
+        (course.at(course.trace.drifts), DRIFT, ":"),
     )
     # Where there are many, lines must not hide the channel.
     width = 1.2 if sum(len(moments) for moments, _, _ in lines) <= _MANY_LINES else 0.5
@@ -205,12 +250,13 @@ def _shade(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
             axis.axvline(moment, color=colour, lw=width, ls=style)
 
 
-def _draw_score(axis: Any, trace: Trace, bins: Bins, ts: _Times) -> None:
-    _shade(axis, trace, bins, ts)
-    axis.plot(ts, bins.score, color="black", lw=0.8)
-    if begun := _crossings(trace):
+def _draw_score(axis: Any, course: _Course) -> None:
+    _shade(axis, course)
+    ts = course.at(course.bins.ts)
+    axis.plot(ts, course.bins.score, color="black", lw=0.8)
+    if begun := _crossings(course.trace):
         # The threshold is known where it was crossed; it holds until the next crossing shows another one.
-        x = [*instants([alert.started_at for alert in begun]), ts[-1]]
+        x = [*course.at([alert.started_at for alert in begun]), ts[-1]]
         levels = [alert.threshold for alert in begun]
         axis.step([ts[0], *x[1:]], [levels[0], *levels], where="pre", color=FOUND, lw=1.2, ls="-.")
     axis.set_ylabel("score", rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
@@ -221,8 +267,9 @@ def _crossings(trace: Trace) -> list[Alert]:
     return [alert for alert in trace.alerts if alert.detector == "anomaly"]
 
 
-def _finish(figure: Any, axes: Any, ts: _Times, trace: Trace) -> None:
-    dates, lines = import_module("matplotlib.dates"), import_module("matplotlib.lines")
+def _finish(figure: Any, axes: Any, course: _Course) -> None:
+    trace, ts = course.trace, course.at(course.bins.ts)
+    lines = import_module("matplotlib.lines")
     patch, line = import_module("matplotlib.patches").Patch, lines.Line2D
     for axis in axes:
         for side in ("top", "right"):
@@ -231,9 +278,7 @@ def _finish(figure: Any, axes: Any, ts: _Times, trace: Trace) -> None:
     axes[0].spines["left"].set_visible(False)
     if len(ts) > 1:
         axes[-1].set_xlim(ts[0], ts[-1])
-    locator = dates.AutoDateLocator()
-    axes[-1].xaxis.set_major_locator(locator)
-    axes[-1].xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    set_axis(axes[-1], course.period)
     figure.align_ylabels(axes)
     drawn = {
         patch(color=LEARNING, alpha=0.3, label="learning"): True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from stream_app.backtesting.figures import Figures
 from stream_app.backtesting.page import (
     MOST_PICTURES,
-    episode_table,
+    alert_table,
     html_table,
     open_directory,
     picture_name,
@@ -16,7 +16,7 @@ from stream_app.backtesting.page import (
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.plot import draw_source
 from stream_app.backtesting.run import Backtest
-from stream_app.backtesting.show import figure_rows, number
+from stream_app.backtesting.show import duration, figure_rows, number
 from stream_app.backtesting.trace import Trace
 from stream_app.replacing import replacing
 
@@ -66,13 +66,15 @@ class Report:
             pictures[name] = picture_name(number_of, name)
             told = "; ".join(source_line(by_source[name]))
             with replacing(self._directory / pictures[name]) as part:
-                draw_source(name, trace, told=told).savefig(part, format="png", dpi=110)
+                draw_source(name, trace, told=told, period=backtest.period).savefig(
+                    part, format="png", dpi=110
+                )
         config = backtest.config
         lead = (
             f"stream {backtest.name}, budget {config.budget}; "
             f"the first {config.warmup:,} rows of each source are learned from and not scored"
         )
-        return write_page(self._directory, title, lead, self._body(backtest, pictures))
+        return write_page(self._directory, f"Backtest of {title}", lead, self._body(backtest, pictures))
 
     def _body(self, backtest: Backtest, pictures: Mapping[str, str]) -> list[str]:
         figures, by_source = backtest.figures(), backtest.figures_by_source()
@@ -84,7 +86,7 @@ class Report:
                 _SOURCE_HEADINGS, [_source_row(name, own) for name, own in by_source.items()], numbers=7
             ),
             "<h2>Alerts</h2>",
-            *episode_table(backtest.alerts()),
+            *alert_table(backtest.alerts()),
         ]
         body.append("<h2>Pictures</h2>")
         for name, file in pictures.items():
@@ -96,7 +98,7 @@ class Report:
         return body
 
 
-_SOURCE_HEADINGS = ("source", "events", "alerts", "F1", "FAR %", "MAR %", "false alarms", "median delay s")
+_SOURCE_HEADINGS = ("source", "events", "alerts", "F1", "FAR %", "MAR %", "false alarms", "median delay")
 
 
 def source_line(figures: Figures) -> Iterator[str]:
@@ -109,7 +111,7 @@ def source_line(figures: Figures) -> Iterator[str]:
     if (delays := figures.delays) and delays.events:
         found = delays.events - delays.missed
         share = "" if delays.events == 1 and found else f"{found:,} of {delays.events:,} "
-        yield f"{share}marked" + (f" after {number(delays.median, 0)} s" if found else "")
+        yield f"{share}marked" + (f" after {duration(delays.median)}" if found else "")
     alerts = sum(figures.alerts.values())
     yield "1 alert" if alerts == 1 else f"{alerts:,} alerts"
 
@@ -124,5 +126,5 @@ def _source_row(name: str, figures: Figures) -> tuple[str, ...]:
         number(said.false_alarm_rate if said else None, 1, scale=100.0),
         number(said.missed_alarm_rate if said else None, 1, scale=100.0),
         "-" if figures.false_alarms is None else f"{sum(figures.false_alarms.values()):,}",
-        number(delays.median if delays else None, 1),
+        duration(delays.median if delays else None),
     )

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stream_app.backtesting.figures import Figures
-from stream_app.backtesting.page import episode_table, html_table
+from stream_app.backtesting.page import alert_table, html_table
 from stream_app.backtesting.plot import draw_source, require_matplotlib
 from stream_app.backtesting.report import source_line
 from stream_app.backtesting.run import Backtest
@@ -38,8 +38,8 @@ class BacktestResult(Generic[Table]):
     ----------
     alerts : frame or dict of lists
         A row per alert: ``source``, ``kind``, ``channel``, ``started_at``, ``ended_at`` (missing where it lasted to the end),
-        what changed (``quantity``, ``before``, ``after``), ``severity``, ``detector``, ``summary``, and the ``row`` at which it
-        began, counted from 0.
+        ``seconds`` between them, what changed (``quantity``, ``before``, ``after``), ``severity``, ``detector``, ``summary``,
+        the ``row`` at which it began, counted from 0, its ``place``, and whether it is ``false`` (missing without truth).
     scores : frame or dict of lists
         A row per event, in the order of the input: its time and source, ``score``, and whether it lies in an
         ``anomaly``, is a ``changepoint``, shows ``drift``.
@@ -94,7 +94,7 @@ class BacktestResult(Generic[Table]):
             known = ", ".join(list(self._traces)[:10])
             raise DataError(f"no source is called {name!r}; those that can be drawn are {known}")
         told = "; ".join(source_line(self._run.figures_by_source()[name]))
-        return draw_source(name, self._traces[name], told=told)
+        return draw_source(name, self._traces[name], told=told, period=self._run.period)
 
     def _alerts_of(self, source: str) -> int:
         return len(self._traces[source].alerts)
@@ -117,7 +117,7 @@ class BacktestResult(Generic[Table]):
     def _repr_html_(self) -> str:
         parts = [
             html_table(("", ""), figure_rows(self._figures), numbers=0),
-            *episode_table(self._run.alerts(), _LISTED_ALERTS),
+            *alert_table(self._run.alerts(), _LISTED_ALERTS),
         ]
         parts += [
             f"<p>refused as {escape(reason)}: {escape(told)}</p>" for reason, told in self.refused.items()

@@ -1,15 +1,15 @@
 """The run of a backtest: rows in, judgement and figures out."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.figures import Figures, measure
 from stream_app.backtesting.parts import SourcePart, by_source
-from stream_app.backtesting.tally import SourceTally
-from stream_app.events import Alert, Readings
+from stream_app.backtesting.tally import Beginning, SourceTally
+from stream_app.events import Alert, AlertState, Readings
 from stream_app.monitors.sensors import Outcome, SensorMonitor
 from stream_app.settings import SensorStream
 from stream_app.tables import InputRows, InputTable
@@ -33,6 +33,10 @@ class Backtest:
         Normal operation of one source, from which each source's detectors learn before its first row.
     name : str
         Name of the stream.
+    period : float, optional
+        Seconds between rows that have no times of their own; alerts are then told by the places of their rows.
+    scored_after : int, optional
+        First rows of each source that are not scored; those of the warm-up where nothing is said.
 
     Examples
     --------
@@ -53,8 +57,12 @@ class Backtest:
         reference: Readings | None = None,
         *,
         name: str = "sensors",
+        period: float | None = None,
+        scored_after: int | None = None,
     ) -> None:
         self.name = name
+        self.period = period
+        self._scored_after = config.warmup if scored_after is None else scored_after
         self.config = config
         self._reference = reference
         self.seconds = 0.0
@@ -67,9 +75,19 @@ class Backtest:
         self._watch = watch
         self._monitor = SensorMonitor(config, reference, name=name)
         self._tallies: dict[str, SourceTally] = {}
+        self._places: dict[int, str] = {}
+        self._streams = 0
 
-    def update(self, rows: InputRows) -> Outcome:
+    def update(self, rows: InputRows, place: Callable[[int], str] | None = None) -> Outcome:
         """Take the next rows of the input.
+
+        Parameters
+        ----------
+        rows : InputRows
+            The rows.
+        place : callable, optional
+            Says where the i-th of them stands, for alerts and refusals; rows of the whole input are counted from 1 where
+            it is not given.
 
         Returns
         -------
@@ -81,10 +99,15 @@ class Backtest:
         self.seconds += perf_counter() - begin
         self._alerts += judged.alerts
         for refusal in judged.refusals:
-            told = f"row {refusal.offset + 1}: {refusal.message}"
-            self.first_refusals.setdefault(refusal.reason.value, told)
+            if refusal.reason.value not in self.first_refusals:
+                told = f"{self._place(refusal.offset, place)}: {refusal.message}"
+                self.first_refusals[refusal.reason.value] = told
+        for alert in judged.alerts:
+            if alert.state is AlertState.FIRING:
+                self._places[alert.offset] = self._place(alert.offset, place)
         for part in by_source(rows, judged, self.rows):
-            self._tallies.setdefault(part.name, SourceTally(self.config.warmup)).update(part)
+            tally = self._tallies.setdefault(part.name, SourceTally(self._scored_after, self._streams))
+            tally.update(part)
             if self._watch is not None:
                 self._watch(part)
         self.rows += len(rows)
@@ -93,18 +116,48 @@ class Backtest:
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
         self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
+        self._streams += 1
 
     def alerts(self) -> list[AlertEpisode]:
         """Return the alerts so far, in the order in which they began."""
-        return episodes_of(self._alerts)
+        known = [tally for tally in self._tallies.values() if tally.with_truth]
+        false = {begun.id: False for tally in known for begun in tally.beginnings}
+        false |= {begun.id: True for tally in known for begun in tally.false_alarms()}
+        return [
+            replace(
+                episode,
+                place=self._places[episode.began.offset],
+                timed=self.period is None,
+                false=false.get(episode.began.id),
+            )
+            for episode in episodes_of(self._alerts)
+        ]
+
+    @property
+    def judged(self) -> int:
+        """Rows after the warm-up."""
+        return sum(max(tally.rows - self.config.warmup, 0) for tally in self._tallies.values())
+
+    def beginnings(self) -> list[Beginning]:
+        """Return the beginnings of alerts after the warm-up, source by source."""
+        return [begun for tally in self._tallies.values() for begun in tally.beginnings]
+
+    def true_onsets(self) -> list[float]:
+        """Return when the true events after the warm-up began, source by source; nothing without truth."""
+        return [
+            event.onset for tally in self._tallies.values() if tally.with_truth for event in tally.events()
+        ]
 
     def figures(self) -> Figures:
         """Return the figures so far, over all sources."""
-        return measure(self._tallies.values())
+        return measure(self._tallies.values(), self.config.budget)
 
     def figures_by_source(self) -> dict[str, Figures]:
         """Return the figures so far of each source, in the order of their first rows."""
         return {name: measure([tally]) for name, tally in self._tallies.items()}
+
+    def _place(self, offset: int, place: Callable[[int], str] | None) -> str:
+        return f"row {offset + 1}" if place is None else place(offset - self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,5 +197,5 @@ def sweep(backtest: Backtest, table: InputTable) -> Iterator[JudgedBlock]:
     """
     if not table.names_sources:
         backtest.forget()
-    for rows, times in table.blocks():
-        yield JudgedBlock(rows, times, backtest.update(rows))
+    for rows, times, place in table.blocks():
+        yield JudgedBlock(rows, times, backtest.update(rows, place))

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from stream_app.backtesting.figures import Figures
+from stream_app.backtesting.figures import Allowance, Figures
+from stream_app.settings.durations import format_duration
 
-__all__ = ["figure_rows", "listed", "number"]
+__all__ = ["count", "duration", "figure_rows", "listed", "number"]
 
 
 def number(value: float | None, digits: int, *, scale: float = 1.0, unit: str = "") -> str:
@@ -28,6 +29,8 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
         rows.append(("refused", listed(figures.refused)))
     rows.append(("alerts", listed(figures.alerts) or "none"))
     rows.append(("alerts per 100,000 events", number(figures.alerts_per_100k, 1)))
+    if figures.allowance is not None:
+        rows.append((f"budget {figures.allowance.budget}", _allowed(figures, figures.allowance)))
     if figures.false_alarms is not None:
         rows.append(("false alarms", listed(figures.false_alarms) or "none"))
         rate = number(figures.false_alarms_per_100k, 1)
@@ -46,9 +49,38 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
             found = delays.events - delays.missed
             text = f"{found:,} of {delays.events:,}"
             if found:
-                text += f", after {number(delays.median, 1)} s (median), {number(delays.p90, 1)} s (90 %)"
+                text += f", after {duration(delays.median)} (median), {duration(delays.p90)} (90 %)"
             rows.append((f"true events {name}", text))
     return rows
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in units that a person would choose, or a dash where there is none.
+
+    Examples
+    --------
+    >>> duration(3900.0), duration(None)
+    ('1 h 5 min', '-')
+    """
+    return "-" if seconds is None else format_duration(seconds)
+
+
+def count(expected: float) -> str:
+    """Return a number that need not be whole, with two digits where it is small.
+
+    Examples
+    --------
+    >>> count(0.1361), count(2.0), count(12.34), count(1234.5)
+    ('0.14', '2', '12', '1,234')
+    """
+    return f"{expected:,.0f}" if expected >= 10.0 else f"{expected:.2g}"
+
+
+def _allowed(figures: Figures, allowance: Allowance) -> str:
+    told = f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {sum(figures.scored_alerts.values()):,} told"
+    if figures.false_alarms is None:
+        return told
+    return f"{told}, {sum(figures.false_alarms.values()):,} of them false"
 
 
 def listed(counts: Mapping[str, int]) -> str:

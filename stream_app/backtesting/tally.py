@@ -30,6 +30,7 @@ class TrueEvent:
 class Beginning:
     """An alert's beginning after the warm-up; `normal` is what the truth says of its row."""
 
+    id: str
     kind: str
     ts: float
     normal: bool
@@ -43,9 +44,16 @@ class SourceTally:
     ----------
     warmup : int
         First rows of the source, which are not scored.
+    stream : int
+        Number of the stream that the source belongs to: where files begin afresh, each is a stream of its own.
+    first, last : float or None
+        Event times between which rows were scored.
     """
 
     warmup: int
+    stream: int = 0
+    first: float | None = None
+    last: float | None = None
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
@@ -68,6 +76,9 @@ class SourceTally:
         self.labelled |= part.anomaly is not None
         self.with_changepoints |= part.changepoint is not None
         ts, said = part.ts[skip:], part.scores.anomaly[skip:].copy()
+        if len(ts):
+            self.first = float(ts[0]) if self.first is None else self.first
+            self.last = max(float(ts.max()), self.first if self.last is None else self.last)
         found = ts[part.scores.changepoint[skip:]].tolist()
         self.found_changepoints += found
         if part.changepoint is not None:
@@ -81,7 +92,7 @@ class SourceTally:
                 # Quality checks speak of the data's delivery, not of the process: they are no detection.
                 begun[row - skip] |= alert.kind != "quality"
                 normal = not bool(truth[row - skip])
-                self.beginnings.append(Beginning(alert.kind, float(ts[row - skip]), normal))
+                self.beginnings.append(Beginning(alert.id, alert.kind, float(ts[row - skip]), normal))
         said |= begun
         if part.anomaly is not None:
             self._follow(ts, truth, said, begun)
@@ -121,16 +132,20 @@ class SourceTally:
             for onset in self.true_changepoints
         ]
 
-    def false_alarms(self) -> Counter[str]:
-        """Count alerts by kind that began in normal rows and not in the window of a true changepoint."""
+    def false_alarms(self) -> list[Beginning]:
+        """Return the alerts that began in normal rows and not in the window of a true changepoint."""
         changes = np.sort(np.asarray(self.true_changepoints))
-        false: Counter[str] = Counter()
-        for begun in self.beginnings:
-            last = int(np.searchsorted(changes, begun.ts, side="right")) - 1
-            explained = last >= 0 and begun.ts <= changes[last] + WINDOW_SECONDS
-            if begun.normal and not explained:
-                false[begun.kind] += 1
-        return false
+
+        def explained(ts: float) -> bool:
+            last = int(np.searchsorted(changes, ts, side="right")) - 1
+            return last >= 0 and ts <= float(changes[last]) + WINDOW_SECONDS
+
+        return [begun for begun in self.beginnings if begun.normal and not explained(begun.ts)]
+
+    @property
+    def with_truth(self) -> bool:
+        """Whether anything is known of what is true."""
+        return self.labelled or self.with_changepoints
 
     @property
     def scored(self) -> int:

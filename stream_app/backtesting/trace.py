@@ -5,14 +5,33 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stream_app.backtesting.parts import SourcePart
-from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.events import Alert
 
-__all__ = ["Bins", "Trace"]
+__all__ = ["Bins", "Trace", "gaps"]
 
 _CELLS = 64_000
 """Bins times channels at most: 4,000 bins of 16 channels are a megabyte."""
 _FEWEST_BINS = 500
+_GAP = 10.0
+"""Times the usual distance of rows from which on it is a gap."""
+_SEEN = 100.0
+"""Parts of a picture's width; a gap that is narrower is none."""
+
+
+def gaps(ts: FloatArray) -> IntArray:
+    """Return the rows after which there is none for long: for ten times as long as usually, and long enough to be seen.
+
+    Examples
+    --------
+    >>> gaps(np.array([0.0, 1.0, 2.0, 3.0, 50.0, 51.0])).tolist()
+    [3]
+    """
+    steps = np.diff(ts)
+    if not len(steps):
+        return np.empty(0, dtype=np.int64)
+    least = max(_GAP * float(np.median(steps)), (float(ts.max()) - float(ts.min())) / _SEEN)
+    return np.flatnonzero(steps > least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +91,22 @@ class Bins:
         """Append bins of the same channels."""
         names = self.__slots__
         return Bins(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in names))
+
+    def broken(self) -> "Bins":
+        """Return the same bins with an empty one in each gap, so that nothing is drawn across it."""
+        at = gaps(self.ts)
+        no = np.zeros(len(at), dtype=np.bool_)
+        empty = Bins(
+            self.ts[at],
+            np.full((len(at), self.low.shape[1]), np.nan),
+            np.full((len(at), self.low.shape[1]), np.nan),
+            np.full(len(at), np.nan),
+            no,
+            no,
+            self.learning[at] & self.learning[at + 1],
+        )
+        names = self.__slots__
+        return Bins(*(np.insert(getattr(self, name), at + 1, getattr(empty, name), axis=0) for name in names))
 
     def widened(self, d: int) -> "Bins":
         """Return the same bins with channels added that have no reading, up to `d`."""

@@ -12,9 +12,11 @@ from stream_app.events import Alert, AlertState, Severity, grouped
 from stream_app.settings.durations import format_duration
 from stream_app.store import IncidentStatus
 
-__all__ = ["alert_line", "alert_lines", "incident_lines"]
+__all__ = ["COLOURS", "alert_line", "alert_lines", "incident_lines"]
 
-_COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
+COLOURS = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
+"""Colours of severities."""
+
 _SEVERITY = 3
 _GROUP = 3
 """From so many sources on, incidents that began together share a line: two may well be chance."""
@@ -26,7 +28,7 @@ _Row: TypeAlias = tuple[str, float, AlertState, Severity, str, str]
 def alert_line(alert: Alert) -> str:
     """One line for one beginning or end, with colours as rich markup."""
     when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
-    colour = "green" if alert.state is AlertState.RESOLVED else _COLOURS[alert.severity]
+    colour = "green" if alert.state is AlertState.RESOLVED else COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
     return f"{when}  [{colour}]{what:8}[/{colour}]  {_literal(alert.id[:8])}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"
 
@@ -104,7 +106,7 @@ def _lines(rows: Sequence[_Row]) -> list[Text]:
     ]
     lines = columns([("id", "since", "state", "severity", "source", "what"), *cells])
     for line, (_, _, _, severity, _, _) in zip(lines[1:], rows, strict=True):
-        line[_SEVERITY].stylize(_COLOURS[severity])
+        line[_SEVERITY].stylize(COLOURS[severity])
     return [Text.assemble(*line) for line in lines]
 
 

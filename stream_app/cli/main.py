@@ -31,6 +31,7 @@ _COMMANDS = {
     ),
     "worker": ("Run", "Watch the streams of the monitor file until stopped."),
     "backtest": ("Run", "Run the monitor over files, without Kafka, and measure its detections."),
+    "tune": ("Run", "Try settings of a stream over files, without Kafka, and compare what they tell."),
     "check": (
         "Run",
         "Validate the monitor file and reach the servers; each problem is one line.",

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import Label, LabelColumn
+from stream_app.tables.cells import Label, LabelColumn, Where
 from stream_app.tables.columns import LABEL_NAMES, listed
 from stream_app.tables.files import distinct_names, find_tables
 from stream_app.tables.readings import Columns, ReadingTable, find_layout
@@ -59,8 +60,8 @@ class InputTable:
         """How many rows there are, for showing progress."""
         return self.source.total
 
-    def blocks(self) -> Iterator[tuple[InputRows, Sequence[Any]]]:
-        """Read rows from the beginning, with their times as the table has them.
+    def blocks(self) -> Iterator[tuple[InputRows, Sequence[Any], Where]]:
+        """Read rows from the beginning, with their times as the table has them, and what says where the i-th stands.
 
         Raises
         ------
@@ -78,7 +79,10 @@ class InputTable:
                 self._truth(block, batch.labels, self.changepoint),
             )
             cells = None if self.time is None else block.columns.get(self.time)
-            yield rows, batch.ts.tolist() if cells is None else cells
+            yield rows, batch.ts.tolist() if cells is None else cells, partial(self._place, block)
+
+    def _place(self, block: Block, row: int) -> str:
+        return self.source.table.place(block.lines[row])
 
     def _truth(self, block: Block, labels: Mapping[str, LabelColumn], column: str | None) -> BoolArray | None:
         if column is None:
@@ -88,7 +92,7 @@ class InputTable:
         for row, cell in enumerate(cells.tolist()):
             answer = _yes(cell)
             if answer is None:
-                where = f"{self.source.table.place(block.lines[row])}: column {column!r}"
+                where = f"{self._place(block, row)}: column {column!r}"
                 raise SourceError(f"{where}: {str(cell)[:40]!r} is neither 0 nor 1, true nor false")
             truth[row] = answer
         return truth

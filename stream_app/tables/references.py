@@ -38,7 +38,7 @@ def reference_of(tables: Sequence[InputTable]) -> Readings:
     SourceError
         If they cannot be read, are none, or are of several sources.
     """
-    blocks = [rows for table in tables for rows, _ in table.blocks()]
+    blocks = [rows for table in tables for rows, *_ in table.blocks()]
     names = {rows.names[code] for rows in blocks for code in np.unique(rows.source).tolist()}
     if len(names) != 1:
         found = (

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode, episodes_of
+from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode, Change, episodes_of
+from stream_app.backtesting.listing import alert_rows
 from stream_app.events import Alert, AlertState, Severity
 
 
@@ -24,19 +25,23 @@ def test_beginnings_and_ends_are_joined_in_the_order_of_the_beginnings():
 @pytest.mark.parametrize(
     ("detector", "context", "change"),
     [
-        ("drift.level", {"mean_before": 1.0, "mean_after": 2.0, "std_before": 3.0}, "mean 1 → 2"),
+        ("drift.level", {"mean_before": 1.0, "mean_after": 2.0, "std_before": 3.0}, Change("mean", 1.0, 2.0)),
         (
             "drift.scale",
             {"mean_before": 1.0, "mean_after": 1.0, "std_before": 3.0, "std_after": 4.5},
-            "std 3 → 4.5",
+            Change("std", 3.0, 4.5),
         ),
-        ("drift.correlation", {"correlation_before": 0.5, "events_since_onset": 9.0}, "correlation 0.5"),
-        ("quality.range", {"value": 120.0, "high": 100.0}, "value 120"),
-        ("quality.silence", {"usual_gap": 1.0}, ""),
+        (
+            "drift.correlation",
+            {"correlation_before": 0.5, "events_since_onset": 9.0},
+            Change("correlation", 0.5),
+        ),
+        ("quality.range", {"value": 120.0, "high": 100.0}, Change("value", None, 120.0)),
+        ("quality.silence", {"usual_gap": 1.0}, Change()),
     ],
 )
 def test_what_changed_is_said_by_the_figures_of_the_alert(detector, context, change):
-    assert str(AlertEpisode(alert(detector=detector, context=context)).change) == change
+    assert AlertEpisode(alert(detector=detector, context=context)).change == change
 
 
 def test_an_alert_of_all_channels_names_the_one_most_to_blame():
@@ -49,4 +54,18 @@ def test_a_row_is_plain():
     row = AlertEpisode(alert(), alert().ended(80.5, 8, severity=Severity.CRITICAL)).to_dict()
     assert tuple(row) == EPISODE_COLUMNS
     assert (row["started_at"], row["ended_at"]) == ("1970-01-01T00:01:00.000Z", "1970-01-01T00:01:20.500Z")
-    assert (row["severity"], row["row"]) == ("critical", 6)
+    assert (row["severity"], row["row"], row["seconds"]) == ("critical", 6, 20.5)
+
+
+def test_an_alert_is_listed_by_date_and_by_place_where_rows_have_no_times():
+    ended = alert(started_at=1_583_751_884.0).ended(1_583_751_958.0)
+    episode = AlertEpisode(ended, ended, place="plant.csv:749")
+    assert alert_rows([episode]) == [
+        ("began (UTC)", "lasted", "source", "kind", "severity", "what"),
+        ("2020-03-09 11:04:44", "1 min 14 s", "pump", "drift", "warning", "drift in flow"),
+    ]
+    lasts = AlertEpisode(alert(), place="plant.csv:749", timed=False, false=True)
+    assert alert_rows([lasts]) == [
+        ("began at", "lasted", "source", "kind", "severity", "alarm", "what"),
+        ("plant.csv:749", "to the end", "pump", "drift", "warning", "false", "drift in flow"),
+    ]

@@ -1,6 +1,7 @@
 """A backtest from Python: frames in, frames of the same library out, one clear error for what cannot be used."""
 
 from datetime import UTC, datetime, timedelta
+from html import escape
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -113,7 +114,8 @@ def test_a_column_names_the_sources():
     alone = sg.backtest(one, time="ts", name="a")
     assert result.scores.filter(pl.col("pump") == "a").drop("pump").equals(alone.scores)
     assert list(result.figures_by_source) == ["a", "b"]
-    assert result.figures_by_source["a"] == alone.figures
+    # The budget is that of all sources.
+    assert result.figures_by_source["a"] == alone.figures | {"budget": None, "allowed": None}
 
 
 def test_truth_stays_away_from_the_monitor():
@@ -159,14 +161,14 @@ def test_rows_that_are_no_news_are_refused_and_told():
     result = sg.backtest(pl.concat([frame, frame.head(3), frame.tail(1)]), time="ts")
     assert result.figures["refused"] == {"duplicate": 1, "late": 3}
     assert "refused: 4" in repr(result)
-    assert result.refused["late"].startswith("row 1201: ")
+    assert result.refused["late"].startswith("the frame, row 1200: ")
 
 
 def test_a_result_says_and_draws_what_it_is():
     result = sg.backtest(as_polars(plant()), time="ts", label="anomaly")
     assert repr(result).startswith("<BacktestResult: 1 source; 1,200 events; alerts: ")
     page = result._repr_html_()
-    assert "mean 3" in page
+    assert f"<td>{escape(result.alerts['summary'][0])}</td>" in page
     assert page.count("data:image/png;base64,") == 1
     figure = result.plot()
     assert [axis.get_ylabel() for axis in figure.axes[1:]] == ["flow", "level", "score"]

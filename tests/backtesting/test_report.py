@@ -3,6 +3,7 @@ import re
 import numpy as np
 
 from stream_app.backtesting import Backtest, InputRows, Report, SourcePart
+from stream_app.backtesting.plot import draw_source
 from stream_app.backtesting.trace import Trace
 from stream_app.monitors.sensors import EventScores
 from stream_app.settings import SensorStream
@@ -40,6 +41,32 @@ def test_a_long_course_keeps_its_extremes_in_bounded_memory():
     assert bins.score.max() == size * count - 1
     assert bins.truth.sum() == 1
     assert (np.diff(bins.ts) > 0).all()
+
+
+def test_nothing_is_drawn_across_a_gap():
+    quiet = EventScores.quiet(600)
+    ts = np.arange(600.0)
+    ts[300:] += 604_800.0
+    trace = Trace(warmup=0)
+    rows = SourcePart("a", ts, ("flow",), np.ones((600, 1)), quiet, [], [], np.ones(600, dtype=bool), None)
+    trace.update(rows)
+    bins = trace.bins().broken()
+    assert len(bins) == 601
+    assert np.flatnonzero(np.isnan(bins.low[:, 0])).tolist() == [300]
+    assert np.flatnonzero(~bins.truth).tolist() == [300]
+    (line,) = draw_source("a", trace).axes[1].get_lines()[:1]
+    assert np.isnan(line.get_ydata()).sum() == 1
+    assert "row" in draw_source("a", trace, period=60.0).axes[-1].get_xlabel()
+
+
+def test_a_channel_that_has_a_reading_now_and_then_is_a_line():
+    values = np.full((600, 1), np.nan)
+    values[::2] = 1.0
+    trace = Trace(warmup=0)
+    trace.update(part(0, 600, values=values))
+    (line,) = draw_source("a", trace).axes[1].get_lines()[:1]
+    assert len(line.get_ydata()) == 300
+    assert not np.isnan(line.get_ydata()).any()
 
 
 def test_channels_that_come_later_have_no_past():

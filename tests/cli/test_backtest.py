@@ -7,6 +7,7 @@ import pytest
 from images import CHANNELS, blurred, features, strokes
 
 from stream_app.cli.main import main
+from stream_app.settings.durations import format_duration
 
 N = 1000
 TRUTH = (np.arange(N) >= 700) & (np.arange(N) < 850)
@@ -123,7 +124,7 @@ def test_refused_rows_have_their_row_and_are_told(streamgauge, tmp_path):
     assert len(rows) == N + 1
     assert list(rows[599].values()) == ["late", lines[600].split(";")[0], "0.0000", "0", "0", "0"]
     assert "1 late" in out
-    assert "row 600: " in out
+    assert "first refused as late: late.csv:601: " in out
 
 
 def test_settings_of_the_stream_hold_and_the_call_wins(streamgauge, tmp_path):
@@ -158,14 +159,29 @@ def test_alerts_are_listed_with_beginning_end_and_what_changed(streamgauge, tmp_
     assert 700 <= row < 850
     assert fault["started_at"] == f"2020-03-09T10:{row // 60:02d}:{row % 60:02d}.000Z"
     assert fault["started_at"] < fault["ended_at"]
-    began = fault["started_at"].replace("T", " ").replace(".000Z", "Z")
+    assert (fault["place"], fault["false"]) == (f"0.csv:{row + 2}", "False")
+    began = fault["started_at"].replace("T", " ").removesuffix(".000Z")
     (line,) = [line for line in out.splitlines() if line.startswith(began) and "anomaly" in line]
-    assert line.split()[-4:] == ["mean", f"{float(fault['before']):.4g}", "→", f"{float(fault['after']):.4g}"]
+    assert fault["summary"] in line
+    assert f"{format_duration(float(fault['seconds']))}  0  " in line
+    (budget,) = [line for line in out.splitlines() if line.startswith("budget 1 per day")]
+    assert f"0.0069 allowed in 9 min 59 s, {len(rows)} told" in budget
     code, out, _ = streamgauge("backtest", "0.csv", "--alerts", "alerts.jsonl", "--json")
     listed = json.loads(out)["alert_list"]
     assert [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()] == listed
     assert [str(one["before"]) for one in listed] == [row["before"] for row in rows]
     assert len(listed) == sum(json.loads(out)["alerts"].values())
+
+
+def test_where_rows_have_no_times_alerts_are_told_by_their_lines(streamgauge, tmp_path):
+    lines = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    (tmp_path / "bare.csv").write_text("".join(line.partition(";")[2] + "\n" for line in lines))
+    code, out, _ = streamgauge("backtest", "bare.csv", "--period", "1")
+    assert code == 0
+    listed = json.loads(streamgauge("backtest", "bare.csv", "--period", "1", "--json")[1])["alert_list"]
+    places = [line.split()[0] for line in out.splitlines() if line.startswith("bare.csv:")]
+    assert places == [f"bare.csv:{one['row'] + 2}" for one in listed]
+    assert "2023-" not in out
 
 
 def test_an_alert_that_lasts_has_no_end(streamgauge, tmp_path):

@@ -68,11 +68,12 @@ def test_a_drop_is_told_after_it_and_nothing_before(call, table):
     assert lines["answers"].split()[1:] == ["baseline", "(first", "500)", "all", "last", "500"]
     for name in ("accuracy", "precision", "recall", "F1", "log loss", "calibration error"):
         assert any(line.startswith(name) for line in ended.lines), name
-    alerts = ended.lines[ended.lines.index("alerts, as they began and ended") + 1 :]
+    (begin,) = [at for at, line in enumerate(ended.lines) if line.startswith("began (UTC)")]
+    alerts = ended.lines[begin + 1 :]
     drop = np.datetime64(int(START) + DROP, "s")
     assert np.datetime64(alerts[0][:19].replace(" ", "T")) > drop
     assert "critical" in "".join(alerts)
-    assert any("points below the baseline" in line and "models/answers" in line for line in alerts)
+    assert any("points below the baseline" in line and "  answers  " in line for line in alerts)
     assert any(line.split("  ")[1].startswith("retrain answers: ") for line in alerts if "retrain" in line)
 
 

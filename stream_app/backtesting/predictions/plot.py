@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title
+from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title, set_axis
 from stream_app.events import Alert, AlertState, RetrainingTrigger
 from stream_app.replacing import replacing
 from stream_app.settings import PredictionStream
@@ -145,13 +145,9 @@ def _draw_told(axis: Any, timeline: Timeline) -> None:
 
 
 def _finish(axis: Any) -> None:
-    dates, ticker = import_module("matplotlib.dates"), import_module("matplotlib.ticker")
+    ticker = import_module("matplotlib.ticker")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    axis.tick_params(labelsize=8)
-    axis.xaxis_date()
-    locator = dates.AutoDateLocator()
-    axis.xaxis.set_major_locator(locator)
-    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    set_axis(axis, None)
     axis.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=None))
     axis.set_ylim(top=min(axis.get_ylim()[1], 1.02))

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
+from stream_app.backtesting.listing import instant
 from stream_app.backtesting.page import (
-    ALERT_HEADINGS,
     MOST_ALERTS,
     MOST_PICTURES,
-    alert_cells,
+    alert_table,
     html_table,
-    instant,
     open_directory,
     picture_name,
     write_page,
@@ -20,7 +19,6 @@ from stream_app.backtesting.predictions.plot import Timeline, plot_model
 from stream_app.backtesting.predictions.run import PredictionBacktest
 from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
 from stream_app.backtesting.show import listed
-from stream_app.events import AlertState
 
 __all__ = ["PredictionReport"]
 
@@ -84,16 +82,11 @@ class PredictionReport:
         body = [html_table(("", ""), summary_rows(backtest, models), numbers=0), *_alerts(backtest)]
         for name, figures in models.items():
             body += _model(name, figures, backtest, pictures.get(name))
-        return write_page(self._directory, title, lead, body)
+        return write_page(self._directory, f"Backtest of {title}", lead, body)
 
 
 def _alerts(backtest: PredictionBacktest) -> list[str]:
-    begun = [alert for alert in backtest.alerts if alert.state is AlertState.FIRING]
-    body = ["<h2>Alerts</h2>", "<p>None.</p>"]
-    if begun:
-        body[1] = html_table(ALERT_HEADINGS, [alert_cells(alert) for alert in begun[:MOST_ALERTS]], numbers=0)
-    if len(begun) > MOST_ALERTS:
-        body.append(f"<p>Only the first {MOST_ALERTS} alerts are listed.</p>")
+    body = ["<h2>Alerts</h2>", *alert_table(backtest.episodes())]
     if backtest.triggers:
         rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_ALERTS]]
         body += ["<h2>Reasons to train again</h2>", html_table(("when (UTC)", "why"), rows, numbers=0)]

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 
+from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
-from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
+from stream_app.events import Alert, AlertState, PredictionRow, Rejected, RetrainingTrigger
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.predictions.source import SourceMonitor
 from stream_app.settings import PredictionStream
@@ -36,6 +38,8 @@ class PredictionBacktest:
         Told of a model about every `EVERY` events of it; for reports.
     name : str
         Name of the stream.
+    timed : bool
+        Whether events have times of their own; alerts are told by the events at which they began where not.
 
     Examples
     --------
@@ -49,9 +53,15 @@ class PredictionBacktest:
     """
 
     def __init__(
-        self, config: PredictionStream, watch: Watch | None = None, *, name: str = "predictions"
+        self,
+        config: PredictionStream,
+        watch: Watch | None = None,
+        *,
+        name: str = "predictions",
+        timed: bool = True,
     ) -> None:
         self.name = name
+        self.timed = timed
         self.config = config
         self.seconds = 0.0
         """Time spent in the monitor."""
@@ -72,6 +82,7 @@ class PredictionBacktest:
         SourceMonitor("any", config)
         self._tallies: dict[str, ModelTally] = {}
         self._unseen: Counter[str] = Counter()
+        self._places: dict[str, str] = {}
 
     def update(
         self, events: Sequence[PredictionRow | Rejected], named: Callable[[int], str] | None = None
@@ -101,14 +112,28 @@ class PredictionBacktest:
             self.seconds += perf_counter() - started
             self.events += len(piece)
             self._keep(judged)
+
+            def which(offset: int, at: int = begin - first) -> str:
+                return _name(events[at + offset], offset) if named is None else named(at + offset)
+
             for refusal in judged.refusals:
-                at = begin + refusal.offset - first
-                who = _name(events[at], refusal.offset) if named is None else named(at)
-                self.first_refusals.setdefault(refusal.reason.value, f"{who}: {refusal.message}")
+                self.first_refusals.setdefault(
+                    refusal.reason.value, f"{which(refusal.offset)}: {refusal.message}"
+                )
+            for alert in judged.alerts:
+                if alert.state is AlertState.FIRING:
+                    self._places[alert.id] = which(alert.offset)
             all_judged.add(judged)
             self._look(piece)
             begin = end
         return all_judged
+
+    def episodes(self) -> list[AlertEpisode]:
+        """Return the alerts so far from beginning to end, in the order in which they began."""
+        return [
+            replace(episode, place=self._places[episode.began.id], timed=self.timed)
+            for episode in episodes_of(self.alerts)
+        ]
 
     def models(self) -> dict[str, ModelFigures]:
         """Return what was measured so far of each model, in the order of their first events."""

@@ -8,7 +8,8 @@ import msgspec
 
 from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode
 from stream_app.backtesting.csv_cells import csv_cell
-from stream_app.cli.show import console, instant, print_columns
+from stream_app.backtesting.listing import alert_rows
+from stream_app.cli.show import console, print_columns
 from stream_app.errors import SettingsError
 from stream_app.replacing import replacing
 
@@ -71,22 +72,10 @@ class AlertFile:
 
 
 def print_alerts(episodes: Sequence[AlertEpisode]) -> None:
-    """Print alerts, a line each: beginning, end, source, kind, channel, and what changed from what to what."""
+    """Print alerts, a line each."""
     if not episodes:
         return
     console.print()
-    rows = [("began", "ended", "source", "kind", "channel", "change")]
-    rows += [
-        (
-            instant(episode.started_at),
-            "-" if episode.ended_at is None else instant(episode.ended_at),
-            episode.began.source,
-            episode.began.kind,
-            episode.channel,
-            str(episode.change) or episode.began.summary,
-        )
-        for episode in episodes[:MOST_ALERTS]
-    ]
-    print_columns(rows)
+    print_columns(alert_rows(episodes[:MOST_ALERTS]))
     if len(episodes) > MOST_ALERTS:
         console.print(f"{len(episodes) - MOST_ALERTS:,} more alerts: see --alerts or --json")

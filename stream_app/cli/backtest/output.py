@@ -126,7 +126,6 @@ def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
     monitor, whole = rates(backtest.rows, backtest.seconds, seconds)
     return backtest.figures().to_dict() | {
         "stream": backtest.name,
-        "budget": backtest.config.budget,
         "warmup": backtest.config.warmup,
         "events_per_second": round(monitor, 1),
         "events_per_second_overall": round(whole, 1),

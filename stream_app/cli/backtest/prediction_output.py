@@ -12,7 +12,7 @@ from stream_app.backtesting.predictions import (
     model_rows,
     summary_rows,
 )
-from stream_app.cli.alert_lines import alert_line
+from stream_app.cli.backtest.alert_output import print_alerts
 from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.printable import printable
@@ -63,10 +63,7 @@ def _print_model(name: str, figures: ModelFigures, backtest: PredictionBacktest)
 
 def _print_told(backtest: PredictionBacktest) -> None:
     """Print alerts and triggers, each in the order of the events."""
-    if backtest.alerts:
-        console.print("\nalerts, as they began and ended", style="bold")
-    for alert in backtest.alerts:
-        console.print(alert_line(alert), soft_wrap=True)
+    print_alerts(backtest.episodes())
     if backtest.triggers:
         console.print("\nreasons to train again", style="bold")
     for trigger in backtest.triggers:

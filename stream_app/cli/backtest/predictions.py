@@ -9,7 +9,6 @@ import typer
 from pydantic import ValidationError
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting import episodes_of
 from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
 from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
@@ -58,7 +57,9 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     )
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
-    run = PredictionBacktest(config, report.watch if report else None, name=name)
+    run = PredictionBacktest(
+        config, report.watch if report else None, name=name, timed=call.columns.period is None
+    )
 
     def work() -> None:
         begin = perf_counter()
@@ -68,7 +69,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         check_known("--versions", call.versions, seen, "version")
         page = report.write(run, ", ".join(call.paths)) if report else None
         if alert_file is not None:
-            alert_file.write(episodes_of(run.alerts))
+            alert_file.write(run.episodes())
         if call.as_json:
             typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
             return

@@ -57,7 +57,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
     pictures = None if call.report is None else Report(call.report, config.warmup)
     named = call.reference or stream.reference
     reference = None if named is None else read_reference(str(named), columns)
-    run = Backtest(config, pictures.watch if pictures else None, reference, name=name)
+    run = Backtest(config, pictures.watch if pictures else None, reference, name=name, period=columns.period)
 
     def work() -> None:
         when_compiling(lambda: typer.echo("compiling the detection kernels, up to a minute, once", err=True))

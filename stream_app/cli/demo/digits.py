@@ -12,6 +12,7 @@ from producers.images.source import CAMERA, PERIOD
 from producers.pacing import Pace
 from producers.remote import Remote
 from producers.replay import Replay
+from stream_app.cli.demo.judging import FALSE
 from stream_app.events import Alert, AlertState, Topics
 from stream_app.settings import (
     ImageStream,
@@ -21,7 +22,7 @@ from stream_app.settings import (
 )
 from stream_app.tables.table import FIRST
 
-__all__ = ["IMAGE_STREAMS", "Finding", "digits_replay", "digits_table", "findings"]
+__all__ = ["IMAGE_STREAMS", "MODEL", "Finding", "cause", "digits_replay", "digits_table", "findings"]
 
 IMAGES = 2000
 ONSET = 1000
@@ -29,6 +30,7 @@ LEVEL = 6
 LABEL_DELAY = 8.0
 MODEL = "digits"
 SPEED = 2.6
+_FAILS = FIRST + ONSET * PERIOD
 
 IMAGE_STREAMS: dict[str, StreamSettings] = {
     "images": ImageStream(),
@@ -91,6 +93,11 @@ def digits_replay(settings: Settings, model: Path, seed: int) -> Replay:
     )
 
 
+def cause(alert: Alert) -> str:
+    """Say whether an alert of the digits began after they got worse."""
+    return "camera fails" if alert.started_at >= _FAILS else FALSE
+
+
 def findings(alerts: Sequence[Alert]) -> list[Finding]:
     """Look up what was told of the pixels, and what of the model."""
     began = sorted((a for a in alerts if a.state is AlertState.FIRING), key=lambda alert: alert.started_at)
@@ -105,7 +112,7 @@ def findings(alerts: Sequence[Alert]) -> list[Finding]:
             for alert in began
             if (alert.source, alert.kind) == (source, kind) and detector in {"", alert.detector}
         ]
-        after = [alert for alert in mine if alert.started_at >= FIRST + ONSET * PERIOD]
+        after = [alert for alert in mine if alert.started_at >= _FAILS]
         out.append(Finding(name, after[0] if after else None, len(mine) - len(after)))
     return out
 

@@ -1,15 +1,18 @@
 """What the demo's alerts are worth, against the faults that were put in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from producers.water_loop import Fault
 from stream_app.events import Alert, AlertState
 
-__all__ = ["RECOVERY_SECONDS", "Verdict", "judge"]
+__all__ = ["FALSE", "RECOVERY_SECONDS", "UNKNOWN", "Part", "Verdict", "cause_in", "judge"]
 
 RECOVERY_SECONDS = 900.0
 """After a fault the loop needs as long as its thermal time constant to be as before; changes then are real."""
+
+FALSE, UNKNOWN = "false alarm", "unknown"
+"""Causes of alerts for which nothing was put in, and of those of real data, whose truth nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,34 @@ class Verdict:
     after: float | None
 
 
-def judge(
-    alerts: Sequence[Alert], faults: Sequence[Fault], *, source: str, start: float
-) -> tuple[list[Verdict], list[Alert]]:
-    """Match alerts with faults.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is replayed together.
+
+    Parameters
+    ----------
+    title : str
+        What it is.
+    events : int
+        How many there were.
+    sources : tuple of str
+        Their sources.
+    cause : callable
+        Says what an alert of these is about: a fault, `FALSE` or `UNKNOWN`.
+    """
+
+    title: str
+    events: int
+    sources: tuple[str, ...]
+    cause: Callable[[Alert], str]
+
+    def begun(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Return the beginnings of its alerts, in their order."""
+        return [a for a in alerts if a.source in self.sources and a.state is AlertState.FIRING]
+
+
+def judge(alerts: Sequence[Alert], faults: Sequence[Fault], *, source: str, start: float) -> list[Verdict]:
+    """Find the first alert of each fault.
 
     Parameters
     ----------
@@ -46,28 +73,35 @@ def judge(
         The source with the faults.
     start : float
         Event time of its first event.
-
-    Returns
-    -------
-    verdicts : list of Verdict
-        One a fault.
-    false_alarms : list of Alert
-        All that began outside of every fault and its recovery.
     """
     began = sorted((a for a in alerts if a.state is AlertState.FIRING), key=lambda alert: alert.started_at)
     verdicts = []
     for fault in faults:
-        inside = [
-            alert
-            for alert in began
-            if alert.source == source and fault.start <= alert.started_at - start < fault.end
-        ]
-        first = inside[0] if inside else None
+        first = next(
+            (a for a in began if a.source == source and fault.start <= a.started_at - start < fault.end), None
+        )
         verdicts.append(Verdict(fault, first, first.started_at - start - fault.start if first else None))
-    explained = [(start + fault.start, start + fault.end + RECOVERY_SECONDS) for fault in faults]
-    false_alarms = [
-        alert
-        for alert in began
-        if alert.source != source or not any(low <= alert.started_at < high for low, high in explained)
-    ]
-    return verdicts, false_alarms
+    return verdicts
+
+
+def cause_in(faults: Sequence[Fault], start: float) -> Callable[[Alert], str]:
+    """Return what says by which fault an alert was caused, or by the recovery from it.
+
+    Parameters
+    ----------
+    faults : sequence of Fault
+        Put into the source of the alerts, if any; their times count from `start`.
+    start : float
+        Event time of its first event.
+    """
+
+    def cause(alert: Alert) -> str:
+        at = alert.started_at - start
+        for fault in faults:
+            if fault.start <= at < fault.end:
+                return fault.name
+            if fault.end <= at < fault.end + RECOVERY_SECONDS:
+                return f"after {fault.name}"
+        return FALSE
+
+    return cause

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from rich.markup import escape
@@ -16,9 +16,9 @@ from producers.replay import Replay
 from producers.replay import run as run_replay
 from producers.sources import Simulated, WaterFlow
 from producers.water_loop import Fault, WaterLoop
-from stream_app.cli.demo.digits import IMAGE_STREAMS, digits_replay, digits_table, findings
-from stream_app.cli.demo.judging import judge
-from stream_app.cli.demo.screen import Replaying, Screen, faults_table, replays_table
+from stream_app.cli.demo.digits import IMAGE_STREAMS, MODEL, cause, digits_replay, digits_table, findings
+from stream_app.cli.demo.judging import UNKNOWN, Part, cause_in, judge
+from stream_app.cli.demo.screen import Replaying, Screen, alerts_table, faults_table, replays_table
 from stream_app.cli.features import features_table
 from stream_app.cli.show import console
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore
@@ -104,7 +104,11 @@ def _settings(kafka: str, redis: str) -> Settings:
         kafka=KafkaSettings(bootstrap=kafka),
         redis=RedisSettings.model_validate({"url": redis}),
         prefix="",
-        streams={"sensors": SensorStream(expected_sources=2), "waterflow": _WATERFLOW, **IMAGE_STREAMS},
+        streams={
+            "sensors": SensorStream(expected_sources=BURST_PUMPS + 2),
+            "waterflow": _WATERFLOW,
+            **IMAGE_STREAMS,
+        },
         worker=WorkerSettings(group="demo", session_timeout=10.0),
     )
 
@@ -138,18 +142,15 @@ async def _show(
             alerts = await AlertReader(store).recent(5000)
         finally:
             following.cancel()
-    verdicts, false_alarms = judge(alerts, FAULTS, source="pump-1", start=WaterLoop().start)
-    wrong: dict[str, int | None] = {
-        pump: sum(alert.source == pump for alert in false_alarms) for pump in ("pump-1", "pump-2")
-    }
-    wrong["waterflow"] = None
-    found = findings(alerts) if digits is not None else []
-    if digits is not None:
-        wrong[CAMERA] = found[0].false_alarms
+    parts = _parts(progress)
     console.print()
-    console.print(replays_table(progress, alerts, wrong))
+    console.print(alerts_table(parts, alerts))
     console.print()
+    console.print(replays_table(parts, alerts))
+    console.print()
+    verdicts = judge(alerts, FAULTS, source="pump-1", start=WaterLoop().start)
     console.print(faults_table(verdicts))
+    found = findings(alerts) if digits is not None else []
     if digits is not None:
         console.print()
         console.print(digits_table(found))
@@ -159,6 +160,23 @@ async def _show(
         console.print(features_table(row, _SHOWN_STATISTICS))
     missed = [verdict.fault.name for verdict in verdicts if verdict.alert is None]
     return missed + [finding.name for finding in found if finding.alert is None]
+
+
+def _parts(progress: Sequence[Replaying]) -> list[Part]:
+    """Return what was replayed, in the order of the replays, and before them what was waiting."""
+    burst = Simulated(WaterLoop(), 0, pumps=BURST_PUMPS, name="burst")
+    healthy = cause_in((), 0.0)
+    of_replays = (
+        (("pump-1",), cause_in(FAULTS, WaterLoop().start)),
+        (("pump-2",), healthy),
+        (("waterflow",), lambda _: UNKNOWN),
+        ((CAMERA, MODEL), cause),
+    )
+    return [
+        Part(f"{BURST_PUMPS} waiting pumps, healthy", BURST_EVENTS, burst.names, healthy),
+        # Without the part on images there is one replay less.
+        *(Part(done.title, done.done, *each) for done, each in zip(progress, of_replays, strict=False)),
+    ]
 
 
 def _replays(settings: Settings, seed: int) -> dict[str, Replay]:

@@ -1,22 +1,27 @@
 """What the demo shows: progress while it runs, and the closing tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from stream_app.cli.alert_lines import alert_line
-from stream_app.cli.demo.judging import Verdict
+from stream_app.cli.alert_lines import COLOURS, alert_line
+from stream_app.cli.demo.judging import FALSE, UNKNOWN, Part, Verdict
+from stream_app.cli.printable import printable
+from stream_app.cli.show import instant
 from stream_app.events import Alert, AlertState
+from stream_app.settings.durations import format_duration
 
-__all__ = ["Replaying", "Screen", "faults_table", "replays_table"]
+__all__ = ["Replaying", "Screen", "alerts_table", "faults_table", "replays_table"]
 
 _SHOWN_ALERTS = 8
+_CAUSE_COLOURS = {FALSE: "red", UNKNOWN: "dim"}
 
 
 @dataclass(slots=True)
@@ -84,29 +89,56 @@ class Screen:
         )
 
 
-def replays_table(
-    replays: Sequence[Replaying], alerts: Sequence[Alert], false_alarms: Mapping[str, int | None]
-) -> Table:
+def replays_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
     """Show what was replayed, how many alerts began, and how many of them were false.
 
     Parameters
     ----------
-    replays : sequence of Replaying
-        One a source.
+    parts : sequence of Part
+        What was replayed.
     alerts : sequence of Alert
         Of all sources.
-    false_alarms : mapping of str to int or None
-        By source, in the order of the replays; None where nobody knows.
     """
     table = Table(title="Replayed", title_justify="left", box=None, pad_edge=False)
     table.add_column("source")
     for heading in ("events", "alerts", "false alarms"):
         table.add_column(heading, justify="right")
-    for replaying, (source, wrong) in zip(replays, false_alarms.items(), strict=True):
-        told = sum(alert.source == source and alert.state is AlertState.FIRING for alert in alerts)
-        table.add_row(
-            replaying.title, f"{replaying.done:,}", str(told), "unknown" if wrong is None else str(wrong)
-        )
+    for part in parts:
+        causes = [part.cause(alert) for alert in part.begun(alerts)]
+        wrong = UNKNOWN if UNKNOWN in causes else f"{causes.count(FALSE):,}"
+        table.add_row(part.title, f"{part.events:,}", f"{len(causes):,}", wrong)
+    return table
+
+
+def alerts_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
+    """Show all alerts, grouped by what was replayed, with what caused each.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        What was replayed.
+    alerts : sequence of Alert
+        Beginnings and ends, of all sources.
+    """
+    table = Table(title="Alerts", title_justify="left", box=None, pad_edge=False)
+    for heading in ("began (UTC)", "lasted", "severity", "cause"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what")
+    ends = {alert.id: alert for alert in alerts if alert.state is AlertState.RESOLVED}
+    for part in parts:
+        begun = part.begun(alerts)
+        if begun:
+            table.add_row(f"[bold]{part.title}[/bold]")
+        for alert in begun:
+            end = ends.get(alert.id, alert)
+            cause = part.cause(alert)
+            table.add_row(
+                instant(alert.started_at).removesuffix("Z"),
+                "-" if end.ended_at is None else format_duration(end.ended_at - alert.started_at),
+                f"[{COLOURS[end.severity]}]{end.severity.value}[/]",
+                f"[{_CAUSE_COLOURS.get(cause, 'green')}]{cause}[/]",
+                escape(printable(alert.summary)),
+            )
     return table
 
 
