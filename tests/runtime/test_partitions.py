@@ -14,6 +14,7 @@ from logs import GivenLogs
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import Reason, SensorRow
 from stream_app.events.readings import Readings
+from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
