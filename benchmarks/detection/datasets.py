@@ -25,7 +25,7 @@ from series import Series, columns, numbers, runs, seconds
 
 from producers.water_loop import CHANNELS, FAULT_NAMES, Fault, WaterLoop, simulate
 
-__all__ = ["SETS", "load"]
+__all__ = ["PLANT_ROWS", "SETS", "WARMUP", "load", "plant_faults"]
 
 WARMUP = 400
 PLANT_ROWS, PLANT_SEEDS = 2000, range(4)
@@ -99,10 +99,8 @@ def blind_spots(data):
     return found
 
 
-def plants(data=None):
-    """Simulate single faults; place, size, onset and sensor are drawn, and each run is another plant."""
-    del data
-    found = []
+def plant_faults():
+    """Draw single faults: place, size, onset and sensor; return each with the seed of its plant."""
     for kind, name in enumerate(FAULT_NAMES):
         for seed in PLANT_SEEDS:
             rng = np.random.default_rng([kind, seed, 0xB7])
@@ -116,10 +114,18 @@ def plants(data=None):
                 rise=float(0.1 * duration),
                 channel=CHANNELS[int(rng.integers(len(CHANNELS)))],
             )
-            run = simulate(WaterLoop(), PLANT_ROWS, seed=[kind, seed], faults=[fault])
-            where = f" {fault.channel}" if name.startswith("sensor") else ""
-            spans, label = runs(run.anomaly), f"{name}{where} {seed}"
-            found.append(Series(label, run.ts, run.values, run.anomaly, WARMUP, WARMUP, windows=spans))
+            yield fault, [kind, seed]
+
+
+def plants(data=None):
+    """Simulate single faults; each run is another plant."""
+    del data
+    found = []
+    for fault, seed in plant_faults():
+        run = simulate(WaterLoop(), PLANT_ROWS, seed=seed, faults=[fault])
+        where = f" {fault.channel}" if fault.name.startswith("sensor") else ""
+        spans, label = runs(run.anomaly), f"{fault.name}{where} {seed[1]}"
+        found.append(Series(label, run.ts, run.values, run.anomaly, WARMUP, WARMUP, windows=spans))
     return found
 
 

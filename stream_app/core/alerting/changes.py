@@ -12,6 +12,10 @@ __all__ = ["AlertChange", "AlertPolicy", "AlertState", "Severity", "alert_key", 
 AlertState: TypeAlias = Literal["firing", "resolved"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 
+_FAR_OUT = 3.0
+_BLIND = frozenset({"quality.silence"})
+"""What these find leaves a source unwatched."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlertChange:
@@ -79,17 +83,51 @@ def alert_key(signal: Signal) -> str:
 
 
 def severity_of(signal: Signal) -> Severity:
-    """Return the severity of a signal from the ratio of its statistic to its threshold.
+    """Return the severity of a signal from the size of what it found, not from the evidence for it.
 
-    Beyond by half is a warning, by the threshold once more is critical. Where the threshold is not
-    positive there is no such ratio, and a signal is a warning.
+    Far out is critical: a mean beyond the usual band by the band's whole width; or, where only the spread before is known, as
+    far as that is for the band of two standard deviations to either side. So is the silence of a source, which nothing
+    watches then, and a model's rate that is surely twice as far from what it should be as is allowed. What is out is a
+    warning, anything else an information.
 
     Examples
     --------
-    >>> severity_of(Signal(row=0, ts=0.0, kind="drift", detector="ks", channel="a", statistic=3.0, threshold=2.0))
-    'warning'
+    >>> def found(mean):
+    ...     figures = (("mean_before", 5.0), ("mean_after", mean), ("usual_low", 4.0), ("usual_high", 6.0))
+    ...     return Signal(
+    ...         row=0, ts=0.0, kind="anomaly", detector="anomaly", channel="*", statistic=6.0, threshold=5.0, context=figures
+    ...     )
+    >>> severity_of(found(5.5)), severity_of(found(6.5)), severity_of(found(8.0))
+    ('info', 'warning', 'critical')
     """
+    if signal.detector in _BLIND:
+        return "critical"
+    figures = dict(signal.context)
+    if signal.kind == "performance":
+        return _of_performance(signal, figures)
+    out = _distance(figures)
+    return "info" if out is None or out <= 1.0 else "critical" if out >= _FAR_OUT else "warning"
+
+
+def _of_performance(signal: Signal, figures: Mapping[str, float]) -> Severity:
+    """Return the severity of a rate from the ratio of its distance to that which is allowed."""
     if signal.threshold <= 0.0:
         return "warning"
-    ratio = signal.statistic / signal.threshold
-    return "critical" if ratio >= 2.0 else "warning" if ratio >= 1.5 else "info"
+    distance = signal.statistic
+    if "high" in figures and "baseline" in figures:
+        distance = figures["baseline"] - figures["high"]
+    return "critical" if distance >= 2.0 * signal.threshold else "warning"
+
+
+def _distance(figures: Mapping[str, float]) -> float | None:
+    """Return how far a mean is from the middle of its usual band, in halves of its width; None where it is not known."""
+    if "mean_after" not in figures:
+        return None
+    if "usual_low" in figures and "usual_high" in figures:
+        middle = (figures["usual_low"] + figures["usual_high"]) / 2.0
+        half = figures["usual_high"] - middle
+    elif "mean_before" in figures and "std_before" in figures:
+        middle, half = figures["mean_before"], 2.0 * figures["std_before"]
+    else:
+        return None
+    return abs(figures["mean_after"] - middle) / half if half > 0.0 else None

@@ -55,7 +55,7 @@ class EveryPolicy:
     >>> signal = Signal(row=1, ts=10.0, kind="drift", detector="ks", channel="flow", statistic=2.0, threshold=1.0)
     >>> policy = EveryPolicy(resolve_after=60.0)
     >>> [(c.state, c.severity, c.row) for c in policy.update([signal], np.array([9.0, 10.0, 69.0, 70.0]))]
-    [('firing', 'critical', 1), ('resolved', 'critical', 3)]
+    [('firing', 'info', 1), ('resolved', 'info', 3)]
     """
 
     def __init__(self, *, resolve_after: float = 300.0, cool_down: float = 0.0) -> None:

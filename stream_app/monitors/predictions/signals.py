@@ -9,6 +9,8 @@ from stream_app.monitors.summaries import summarise
 
 __all__ = ["Named", "describe", "performance_signal", "rate_signal"]
 
+_VAGUE = 0.05
+
 Named = tuple[str, Signal]
 """A signal with the name under which its detector runs."""
 
@@ -87,8 +89,11 @@ def _percent(share: float) -> str:
 def _accuracy(signal: Signal, figures: Mapping[str, float]) -> str:
     labelled = signal.detector == "accuracy"
     name, what = ("accuracy", "labelled predictions") if labelled else ("estimated accuracy", "predictions")
+    # Few predictions say little: how high it may be is what a person needs then.
+    few = "high" in figures and figures["high"] - figures["accuracy"] > _VAGUE
+    most = f" (at most {_percent(figures['high'])})" if few else ""
     return (
-        f"{name} {_percent(figures['accuracy'])} over the last {figures['events']:,.0f} {what}, "
+        f"{name} {_percent(figures['accuracy'])}{most} over the last {figures['events']:,.0f} {what}, "
         f"{100.0 * signal.statistic:.1f} points below the baseline of {_percent(figures['baseline'])}"
     )
 

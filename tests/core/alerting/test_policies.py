@@ -30,6 +30,7 @@ def signal(row, *, ts=None, channel="flow", ratio=1.0, ended=False):
         threshold=1.0,
         ended=ended,
         contributions=(("flow", 1.0),),
+        context=(("mean_before", 0.0), ("mean_after", 2.0 * ratio), ("std_before", 1.0)),
     )
 
 
@@ -105,12 +106,38 @@ def test_a_quiet_window_breaks_the_row():
     assert changes == []
 
 
-def test_severity_follows_the_distance_to_the_threshold():
-    assert [severity_of(signal(0, ratio=ratio)) for ratio in (1.0, 1.5, 2.0)] == [
-        "info",
-        "warning",
-        "critical",
-    ]
+def found(kind="drift", detector="ks", statistic=1.0, **context):
+    return Signal(
+        row=0, ts=0.0, kind=kind, detector=detector, channel="flow", statistic=statistic, threshold=1.0,
+        context=tuple(context.items()),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("signal", "severity"),
+    [
+        (found(statistic=100.0), "info"),
+        (found(mean_before=5.0, mean_after=8.9, std_before=2.0), "info"),
+        (found(mean_before=5.0, mean_after=9.1, std_before=2.0), "warning"),
+        (found(mean_before=5.0, mean_after=-7.0, std_before=2.0), "critical"),
+        (found(mean_before=5.0, mean_after=5.0, std_before=0.0), "info"),
+        (found(mean_after=6.9, usual_low=1.0, usual_high=3.0), "critical"),
+        (found(mean_after=4.9, usual_low=1.0, usual_high=3.0), "warning"),
+        (found(mean_after=4.9, usual_low=3.0, usual_high=3.0), "info"),
+        (found("quality", "quality.silence"), "critical"),
+        (found("quality", "quality.stuck", statistic=100.0), "info"),
+        (found("performance", "failures", statistic=1.9), "warning"),
+        (found("performance", "failures", statistic=2.0), "critical"),
+    ],
+)
+def test_severity_follows_the_size_of_what_was_found(signal, severity):
+    assert severity_of(signal) == severity
+
+
+def test_a_few_wrong_answers_are_no_certain_fall_of_accuracy():
+    few = found("performance", "accuracy", statistic=5.0, baseline=9.0, high=8.0)
+    many = found("performance", "accuracy", statistic=5.0, baseline=9.0, high=4.2)
+    assert (severity_of(few), severity_of(many)) == ("warning", "critical")
 
 
 @pytest.mark.parametrize("make", MAKERS)
