@@ -123,7 +123,8 @@ def _guard(settings: WorkerSettings) -> Middleware:
     async def answer(request: web.Request, page: Handler) -> web.StreamResponse:
         if hosts is not None and not _asks_for(request, hosts):
             return _plain(HTTPStatus.MISDIRECTED_REQUEST)
-        if request.can_read_body and request.method != "POST":
+        found = request.match_info.http_exception is None
+        if found and request.can_read_body and request.method != "POST":
             return _plain(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         if (
             token is not None

@@ -92,7 +92,11 @@ class FeaturePages:
         view, entity = _names(request)
         selection = _selection(request)
         names = [name for name in selection.features.split(",") if name]
-        found = await self._look([f"{view}:{name}" for name in names], [entity], selection.at)
+        found = await self._look(
+            [f"{view}:{name}" for name in names],
+            [entity],
+            None if selection.at is msgspec.UNSET else selection.at,
+        )
         return found.of_one()
 
     async def _batch(self, request: web.Request) -> dict[str, Any]:

@@ -16,11 +16,23 @@ __all__ = ["Entities", "Entity", "Problem", "Query", "Selection", "as_page", "do
 _MAX_ENTITIES = 1000
 _MAX_FEATURES = 512
 
+_DAY = (
+    r"((197[1-9]|19[89]\d|20[0-8]\d)-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|02-(0[1-9]|1\d|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
+)
+"""Days of the years 1971 to 2089: an offset leads to none that is refused."""
+_RFC_3339 = rf"{_DAY}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
+_SECONDS = r"[0-3]?\d{1,9}(\.\d{1,6})?"
+_TEXT_OF_TIME = {"pattern": rf"^({_RFC_3339}|{_SECONDS})$"}
+"""What is told to whoever asks; what is close to it is understood, too, so this is not checked."""
+
 _Instant: TypeAlias = Annotated[
     float, Meta(ge=0, lt=MAX_INSTANT, description="The instant, in epoch seconds.")
 ]
 _Asked: TypeAlias = Annotated[
-    Annotated[float, Meta(ge=0, lt=MAX_INSTANT)] | str | None,
+    Annotated[float, Meta(ge=0, lt=MAX_INSTANT)]
+    | Annotated[str, Meta(extra_json_schema=_TEXT_OF_TIME)]
+    | None,
     Meta(description="Epoch seconds or RFC 3339; now where not given."),
 ]
 _Values: TypeAlias = Annotated[
@@ -31,7 +43,14 @@ _Incomplete: TypeAlias = Annotated[
     Meta(description="Features that are null because events of their window are not kept any more."),
 ]
 _EntityName: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=256, description="Printable characters.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        description="A text without control characters.",
+        # Looked at where entities are read, which says which of them it is.
+        extra_json_schema={"pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"},
+    ),
 ]
 
 
@@ -40,12 +59,20 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
 
     features: Annotated[
         str,
-        Meta(description="Names with commas between them; else all.", examples=["spent_30m,lines_30m"]),
+        Meta(
+            description="Names with commas between them, one at least; else all.",
+            examples=["spent_30m,lines_30m"],
+            extra_json_schema={"pattern": "[^,]"},
+        ),
     ] = "*"
     at: Annotated[
-        str | None,
-        Meta(description="Epoch seconds or RFC 3339; else now.", examples=["2011-12-09T12:50:00Z"]),
-    ] = None
+        str | msgspec.UnsetType,
+        Meta(
+            description="Epoch seconds or RFC 3339; else now.",
+            examples=["2011-12-09T12:50:00Z"],
+            extra_json_schema=_TEXT_OF_TIME,
+        ),
+    ] = msgspec.UNSET
 
 
 class Query(msgspec.Struct, forbid_unknown_fields=True):

@@ -34,6 +34,9 @@ __all__ = ["FeatureLookup"]
 _MAX_ENTITY = 256
 """Longest name that an event may give an entity, in characters."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Of what else is not printable no event has one, but what that is changes with each version of Unicode."""
+
 _READ_AT_ONCE = 500
 """Logs that one MGET reads, so that Redis does not stand still for others meanwhile."""
 
@@ -136,10 +139,10 @@ class FeatureLookup:
 
     def _quoted(self, entities: Sequence[str]) -> list[str]:
         for i, entity in enumerate(entities):
-            if not isinstance(entity, str) or not 0 < len(entity) <= _MAX_ENTITY or not entity.isprintable():
+            if not isinstance(entity, str) or not 0 < len(entity) <= _MAX_ENTITY or _CONTROL.search(entity):
                 shown = repr(entity[:40]) if isinstance(entity, str) else repr(entity)[:40]
                 raise DataError(
-                    f"entities[{i}]: {shown} can be no entity; it is a text of 1 to {_MAX_ENTITY} printable characters"
+                    f"entities[{i}]: {shown} can be no entity; it is a text of 1 to {_MAX_ENTITY} characters, none for control"
                 )
         quoted = self._keys.quoted
         return [quoted(entity) for entity in entities]
