@@ -112,6 +112,12 @@ class Metrics:
             registry=self.registry,
         )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
+        self.sharers = Gauge(
+            "streamgauge_budget_sources",
+            "Sources that share the stream's budget, as the partition counts them.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
 
     def processed(self) -> float:
         """Events processed so far, over all streams."""
