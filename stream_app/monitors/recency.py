@@ -220,7 +220,8 @@ class Recency:
         first = np.zeros(len(clocks), dtype=np.int64)
         first[list(new.values())] = 1
         old = {clock: self._old(clock) for clock in np.unique(clocks).tolist()}
-        counts: IntArray = len(self._seen) + np.cumsum(first) - [old[clock] for clock in clocks.tolist()]
+        expired = np.array([old[clock] for clock in clocks.tolist()], dtype=np.int64)
+        counts: IntArray = len(self._seen) + np.cumsum(first) - expired
         return counts
 
     def _old(self, clock: float) -> int:
