@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -145,6 +145,9 @@ bench-detection: venv ## Detection: labelled data, false alarms, delays, cost, b
 	$(PY) benchmarks/detection/cost.py || missed=1; \
 	$(PY) benchmarks/detection/power.py || missed=1; \
 	exit $$missed
+
+bench-alarms: venv ## Alarms where nothing is faulty, within the budget: healthy pumps, years of a turbine and of a station
+	@$(PY) benchmarks/detection/alarms.py $(ARGS)
 
 bench-features: venv ## Live features: two real shops against plain sums, reads, writes, memory (DATA=DIR with online-retail, cdnow)
 	@$(PY) benchmarks/features/shops.py "$(DATA)"

@@ -6,8 +6,8 @@ from stream_app.kafka.offsets import LogRange, PartitionOffsets
 class GivenLogs:
     """Logs that are said to be the same in all partitions: everything is kept, of one life, unless it is changed."""
 
-    def __init__(self, begin=0, end=10**9, life=""):
-        self.log = LogRange(begin, end, life)
+    def __init__(self, begin=0, end=10**9, life="", partitions=1):
+        self.log = LogRange(begin, end, life, partitions)
 
     async def ranges(self, partitions, /):
         return dict.fromkeys(partitions, self.log)

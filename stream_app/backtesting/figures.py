@@ -107,7 +107,7 @@ class Figures:
 
     @property
     def budgeted_false_alarms_per_100k(self) -> float | None:
-        """The same without quality checks, which state facts and keep no budget."""
+        """The same without quality checks, which state facts."""
         return self._per_100k(("quality",))
 
     def _per_100k(self, without: tuple[str, ...]) -> float | None:

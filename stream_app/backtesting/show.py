@@ -35,7 +35,7 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
         rows.append(("false alarms", listed(figures.false_alarms) or "none"))
         rate = number(figures.false_alarms_per_100k, 1)
         if figures.false_alarms.get("quality"):
-            rate += f" ({number(figures.budgeted_false_alarms_per_100k, 1)} without quality checks, which keep no budget)"
+            rate += f" ({number(figures.budgeted_false_alarms_per_100k, 1)} without quality checks)"
         rows.append(("false alarms per 100,000 normal events", rate))
     if said := figures.anomalies:
         rows.append(("F1", number(said.f1, 4)))

@@ -39,6 +39,10 @@ _COMMANDS = {
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
+    "budget": (
+        "Look",
+        "Show what the budget of each stream allows in a period, what was spent, by kind, and what is left.",
+    ),
     "triggers": ("Look", "Subscribe to retraining triggers."),
     "audit": ("Look", "Read the audit log of models and alerts."),
     "fairness": (

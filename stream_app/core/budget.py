@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.errors import SettingsError
 
-__all__ = ["Budget", "split_rate"]
+__all__ = ["Budget", "sharers", "split_rate"]
 
 _SECONDS = {
     "s": 1.0,
@@ -143,6 +146,30 @@ class Budget:
         """Return the number of false alarms allowed in some events over some event time."""
         periods = events / self.events if self.events is not None else seconds / (self.seconds or 1.0)
         return self.count * periods
+
+
+def sharers(known: IntArray, expected: int | None = None, partitions: int = 1) -> FloatArray:
+    """Return by how many sources the budget of a stream is divided, as one of its partitions sees it.
+
+    A partition knows its own sources only. Where none are expected, it takes as many for those of each other one: then each
+    partition spends its part of the budget at most, whatever the others have.
+
+    Parameters
+    ----------
+    known : array of int
+        Sources of the partition.
+    expected : int, optional
+        Sources of the stream, where the settings say it; more than those are counted nevertheless.
+    partitions : int
+        Partitions of the stream's topic.
+
+    Examples
+    --------
+    >>> sharers(np.array([1, 12]), partitions=4), sharers(np.array([1, 12]), expected=10, partitions=4)
+    (array([ 4., 48.]), array([10., 12.]))
+    """
+    counted: FloatArray = np.maximum(known * float(partitions if expected is None else 1), expected or 1)
+    return counted
 
 
 def split_rate(rate: float, weights: Mapping[str, float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
-from stream_app.core.arrays import IntArray
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.events import ONLY_LOG, Alert, LogId, Reason
 
 __all__ = ["Delivery", "EventArrivals", "Monitor", "Need", "Outcome", "Refusal"]
@@ -76,8 +76,10 @@ class Monitor(Protocol):
 
     def __len__(self) -> int: ...
 
-    def take(self, events: Any, log: LogId = ONLY_LOG) -> Sequence[Outcome]:
-        """Take a delivery from a log."""
+    def take(
+        self, events: Any, log: LogId = ONLY_LOG, sharers: FloatArray | None = None
+    ) -> Sequence[Outcome]:
+        """Take a delivery from a log, and for each event the sources that share the budget; where None, those of the monitor do."""
 
     def needs(self, events: Any) -> Mapping[int, Need]:
         """Return for each event, by its place, whose source is not here or names new channels, what that would then take."""

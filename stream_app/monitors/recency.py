@@ -14,12 +14,13 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from stream_app.core.arrays import FloatArray
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.events import Reason
 from stream_app.monitors.base import Delivery, Need, Refusal
 
@@ -88,11 +89,14 @@ class Step(Generic[D]):
         What is to be forgotten before.
     refusals : list of Refusal
         Events for whose sources or channels there is no room.
+    known : array of int, shape (n,)
+        Sources that are kept at each of the events, its own included; those that only have to be forgotten yet do not count.
     """
 
     events: D | None
     forgotten: list[Forgotten] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    known: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 class Recency:
@@ -196,15 +200,33 @@ class Recency:
             yield from self._in_turn(events, clocks, monitor)
             return
         # Nearly always: only the order changes.
+        counts = self._counts(events, clocks, needs)
         self._clock = float(clocks[-1])
         new = dict.fromkeys(source for source, _ in largest)
         last = dict(zip(events.sources, range(len(events.sources)), strict=True))
         for source, place in sorted(last.items(), key=itemgetter(1)):
             if source in self._seen or source in new:
                 self._touch(source, int(events.offsets[place]), float(clocks[place]))
-        yield Step(events)
+        yield Step(events, known=counts)
         for source in new:
             self._resize(source, monitor.stored_size(source))
+
+    def _counts(self, events: Delivery, clocks: FloatArray, needs: Mapping[int, Need]) -> IntArray:
+        """Return how many sources are kept at each event of a delivery in which none of its own expires."""
+        new = dict[str, int]()
+        for place in sorted(needs):
+            if events.sources[place] not in self._seen:
+                new.setdefault(events.sources[place], place)
+        first = np.zeros(len(clocks), dtype=np.int64)
+        first[list(new.values())] = 1
+        old = {clock: self._old(clock) for clock in np.unique(clocks).tolist()}
+        expired = np.array([old[clock] for clock in clocks.tolist()], dtype=np.int64)
+        counts: IntArray = len(self._seen) + np.cumsum(first) - expired
+        return counts
+
+    def _old(self, clock: float) -> int:
+        """Return how many sources are expired at a time of the log; they are the first ones."""
+        return sum(1 for _ in takewhile(lambda one: clock - one.clock > self._ttl, self._seen.values()))
 
     def _some_expire(self, events: Delivery, clocks: FloatArray) -> bool:
         """Whether a source may be old anywhere in a delivery; one that is new is as old as the delivery."""
@@ -239,7 +261,10 @@ class Recency:
         step, taken, end = Step[D](None), list[int](), len(clocks)
         grown: dict[str, tuple[str, ...]] = {}
         gone = set[str]()
+        counts, old = list[int](), self._old(clocks[0])
         for i, source in enumerate(events.sources):
+            if clocks[i] > self._clock:
+                old = self._old(clocks[i])
             self._clock = clocks[i]
             need = needs.get(i)
             moved = need is not None and grown.get(source, need.channels) != need.channels
@@ -250,6 +275,7 @@ class Recency:
             offset = int(events.offsets[i])
             if need is not None and source not in grown:
                 freed = self._make_room(source, need)
+                old -= len(freed)
                 step.forgotten += freed
                 gone.update(each.source for each in freed)
                 if self._more(source, need) > self.max_bytes:
@@ -261,6 +287,8 @@ class Recency:
             elif source in self._seen:
                 self._touch(source, offset, clocks[i])
             taken.append(i)
+            counts.append(len(self._seen) - old)
+        step.known = np.array(counts, dtype=np.int64)
         if len(taken) == len(events.sources):
             step.events = events
         elif taken:

@@ -107,7 +107,7 @@ def make_partitions(
             continue
         monitors[topic] = make_monitor(name, stream, references.get(name))
         sources = cast(SensorStream | PredictionStream, stream)
-        limits[topic] = SourceLimits(settings.store_bytes(name), sources.source_ttl)
+        limits[topic] = SourceLimits(settings.store_bytes(name), sources.source_ttl, sources.expected_sources)
     return Partitions(
         checkpoints,
         monitors,

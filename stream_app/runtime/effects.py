@@ -84,7 +84,7 @@ class Effects:
         self._outbox.added(sum(are_new))
         for alert, new in zip(alerts, are_new, strict=True):
             if new and alert.state is AlertState.FIRING:
-                self._metrics.alerts.labels(self._stream, alert.kind).inc()
+                self._metrics.alert_began(alert)
 
     async def end_forgotten(self, partition: Partition) -> None:
         """End the alerts of sources that were forgotten, as no event of theirs will; before their state is removed.

@@ -108,6 +108,6 @@ class FreshnessWatch:
         if new:
             self._outbox.added(1)
             if alert.state is AlertState.FIRING:
-                self._metrics.alerts.labels(alert.stream, alert.kind).inc()
+                self._metrics.alert_began(alert)
         if alert.state is AlertState.RESOLVED:
             await self._store.ended(alert)

@@ -2,7 +2,14 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from stream_app.core.budget import Budget
+from stream_app.events import Alert
+from stream_app.settings import Settings
+from stream_app.store.spending import pages
+
 __all__ = ["Metrics"]
+
+_DAY = 86_400.0
 
 
 class Metrics:
@@ -22,6 +29,18 @@ class Metrics:
         )
         self.alerts = Counter(
             "streamgauge_alerts", "Alerts that began to fire.", ["stream", "kind"], registry=self.registry
+        )
+        self.allowed = Gauge(
+            "streamgauge_alert_budget_allowed",
+            "False alarms a day that the stream's budget allows; not there where it counts events.",
+            ["stream"],
+            registry=self.registry,
+        )
+        self.spent = Counter(
+            "streamgauge_alert_budget_spent",
+            "Alerts that began and page a person: all but those of severity info.",
+            ["stream"],
+            registry=self.registry,
         )
         self.triggers = Counter(
             "streamgauge_triggers", "Retraining triggers told.", ["stream"], registry=self.registry
@@ -112,6 +131,26 @@ class Metrics:
             registry=self.registry,
         )
         self.sources = Gauge("streamgauge_sources", "Sources in memory.", ["stream"], registry=self.registry)
+        self.sharers = Gauge(
+            "streamgauge_budget_sources",
+            "Sources that share the stream's budget, as the partition counts them.",
+            ["topic", "partition"],
+            registry=self.registry,
+        )
+
+    def set_budgets(self, settings: Settings) -> None:
+        """Say what the budgets of the streams allow."""
+        for name, stream in settings.streams.items():
+            said = Budget.parse(stream.budget) if hasattr(stream, "budget") else None
+            if said is not None and said.seconds is not None:
+                self.allowed.labels(name).set(said.allowed(events=0.0, seconds=_DAY))
+                self.spent.labels(name)
+
+    def alert_began(self, alert: Alert) -> None:
+        """Count an alert that began to fire."""
+        self.alerts.labels(alert.stream, alert.kind).inc()
+        if pages(alert):
+            self.spent.labels(alert.stream).inc()
 
     def processed(self) -> float:
         """Events processed so far, over all streams."""

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.budget import sharers as budget_sharers
 from stream_app.monitors.base import Delivery, Monitor, Outcome, Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
@@ -17,6 +19,8 @@ from stream_app.store.fence import Fence
 
 __all__ = ["OwnedPartition", "Partition", "Snapshot", "SourceLimits"]
 
+_FACTOR = 2.0
+"""By which the number of sources that share the budget changes before it is told again."""
 _PACKED_AT_ONCE = 16
 """States that are packed before others have their turn: under a millisecond."""
 
@@ -144,10 +148,21 @@ class OwnedPartition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """Bytes that the sources of a stream may take in the store, and seconds for which they are kept after they were seen last."""
+    """Limits of a stream's sources.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Bytes that they may take in the store.
+    ttl : float
+        Seconds for which they are kept after they were seen last.
+    expected : int, optional
+        How many there are, where the settings say it.
+    """
 
     max_bytes: int = 800_000_000
     ttl: float = 604_800.0
+    expected: int | None = None
 
 
 @dataclass(slots=True)
@@ -176,6 +191,8 @@ class Partition:
         What is being stored; it may be stored or not until that is known.
     lock : asyncio.Lock
         OwnedPartition while state or position change, so that no snapshot has the one without the other.
+    sharers_of : callable
+        Takes numbers of sources of the partition; returns by how many the budget is divided.
     """
 
     tp: TP
@@ -188,11 +205,15 @@ class Partition:
     waiting: dict[str, int] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    sharers_of: Callable[[IntArray], FloatArray] = budget_sharers
+    sharers: float = 0.0
+    """Sources that share the budget now; 0 until there is one."""
     forgotten: list[Forgotten] = field(default_factory=list)
     """Sources whose alerts have to be ended, as no event of theirs will."""
     _sizes: SizeSample = field(default_factory=SizeSample)
     _expired: int = 0
     _began: int = field(init=False)
+    _told_sharers: float = 0.0
 
     def __post_init__(self) -> None:
         self._began = self.next_offset
@@ -258,14 +279,15 @@ class Partition:
                 self._forget(each)
             refusals += step.refusals
             if step.events is not None:
-                outcomes += self._take(step.events)
+                outcomes += self._take(step.events, self.sharers_of(step.known))
         return outcomes, refusals
 
-    def _take(self, events: Delivery) -> Sequence[Outcome]:
+    def _take(self, events: Delivery, divided: FloatArray) -> Sequence[Outcome]:
+        self.sharers = float(divided[-1])
         sources = set(events.sources)
         if self.snapshot is not None:
             self.snapshot.secure(sources)
-        taken = self.monitor.take(events, self.fence.claim.log)
+        taken = self.monitor.take(events, self.fence.claim.log, divided)
         for outcome in taken:
             self.waiting |= outcome.counted
         # A new source of which nothing could be used has no state.
@@ -296,6 +318,17 @@ class Partition:
         """Return how many sources expired since the last call."""
         count, self._expired = self._expired, 0
         return count
+
+    def sharers_changed(self) -> tuple[float, float] | None:
+        """Return how many sources shared the budget when that was told last, and now, where it is twice or half as many.
+
+        The first number is not told: a stream begins with its sources.
+        """
+        before, now = self._told_sharers, self.sharers
+        if before and before / _FACTOR < now < before * _FACTOR:
+            return None
+        self._told_sharers = now
+        return (before, now) if before else None
 
     def surplus(self, most: int) -> list[str]:
         """Return the sources that have to leave memory until the rest takes so many bytes, the longest unseen first."""

@@ -4,11 +4,13 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Protocol, TypeAlias
 
 import structlog
 from faust.types import TP
 
+from stream_app.core.budget import sharers
 from stream_app.errors import BrokerUnavailableError, FencedError, OldStateError, StateError
 from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Monitor
@@ -16,6 +18,7 @@ from stream_app.monitors.recency import Kept, Recency
 from stream_app.runtime.log_checks import check_log, continue_in, is_other_life, made_anew
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
+from stream_app.runtime.sharers import tell_sharers
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
 __all__ = ["STATE_BYTES", "Logs", "Opener", "Partitions"]
@@ -162,7 +165,9 @@ class Partitions:
         first = log.begin if claim.next_offset is None else claim.next_offset
         waiting = {source: one.offset for source, one in seen.items() if one.features_wait}
         fence = Fence(claim, claim.next_offset)
-        return Partition(tp, fence, self._monitors[tp.topic](), recency, first, waiting=waiting)
+        divide = partial(sharers, expected=limits.expected, partitions=log.partitions)
+        monitor = self._monitors[tp.topic]()
+        return Partition(tp, fence, monitor, recency, first, waiting=waiting, sharers_of=divide)
 
     async def verify(self) -> None:
         """See that the store answers, that all partitions are still ours, and that what was written is there.
@@ -355,6 +360,8 @@ class Partitions:
         await prepare(partition)
         claim = partition.fence.claim
         self._metrics.forgotten.labels("expired").inc(partition.count_expired())
+        if isinstance(partition, Partition):
+            tell_sharers(partition, self._metrics)
 
         def pack(name: str) -> bytes:
             return pack_state(

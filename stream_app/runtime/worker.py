@@ -85,6 +85,7 @@ class Worker:
         self.settings = settings
         self.topics = Topics(settings.prefix)
         self.metrics = Metrics()
+        self.metrics.set_budgets(settings)
         self.ready = asyncio.Event()
         """Set while partitions are being read."""
         self._stop = asyncio.Event()

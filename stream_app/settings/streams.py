@@ -126,8 +126,9 @@ class SensorStream(Stream):
     max_store_bytes : int, optional
         Most that the sources may take in Redis, in bytes, an equal share of it in each partition; events of new ones beyond it are
         dead letters. By default a share of `redis.max_bytes`, or what the `expected_sources` need where that is more.
-    expected_sources : int
-        Number of sources that share the budget.
+    expected_sources : int, optional
+        Number of sources that share the budget. By default they are counted as they come, by each partition on its own: it
+        takes every partition to have as many.
     silent_after : duration, optional
         A source without events for longer is silent. Learned from its gaps by default.
     cooldown : duration
@@ -159,7 +160,7 @@ class SensorStream(Stream):
     max_future: Duration = 86_400.0
     source_ttl: Annotated[Duration, Field(gt=0)] = 604_800.0
     max_store_bytes: Annotated[int, Field(ge=1)] | None = None
-    expected_sources: Annotated[int, Field(ge=1)] = 1
+    expected_sources: Annotated[int, Field(ge=1)] | None = None
     silent_after: Duration | None = None
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
@@ -196,7 +197,7 @@ class SensorStream(Stream):
     @property
     def expected_bytes(self) -> int:
         """Memory that the states of the sources that are expected take, with eight channels each."""
-        return self.expected_sources * _SOURCE_BYTES
+        return (self.expected_sources or 1) * _SOURCE_BYTES
 
     @property
     def draws(self) -> bool:

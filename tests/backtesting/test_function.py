@@ -110,8 +110,9 @@ def test_a_column_names_the_sources():
     one, other = as_polars(plant(1)), as_polars(plant(2))
     both = pl.concat([one.with_columns(pump=pl.lit("a")), other.with_columns(pump=pl.lit("b"))])
     both = both.with_row_index().sort("ts", "pump")
-    result = sg.backtest(both.drop("index"), time="ts", source="pump")
-    alone = sg.backtest(one, time="ts", name="a")
+    # Two that share twice as much.
+    result = sg.backtest(both.drop("index"), time="ts", source="pump", budget="2 per day")
+    alone = sg.backtest(one, time="ts", name="a", budget="1 per day")
     assert result.scores.filter(pl.col("pump") == "a").drop("pump").equals(alone.scores)
     assert list(result.figures_by_source) == ["a", "b"]
     # The budget is that of all sources.

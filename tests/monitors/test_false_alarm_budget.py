@@ -122,3 +122,39 @@ def test_a_budget_per_time_follows_the_spacing_of_the_events():
     assert [(a.id, a.state) for a in by_time.alerts] == [(a.id, a.state) for a in by_events.alerts]
     # A day is not a whole number of usual gaps, to the last bit.
     assert [a.threshold for a in by_time.alerts] == pytest.approx([a.threshold for a in by_events.alerts])
+
+
+# Its room warms and cools: 12 leaves the range of its first minutes, 26 the level of its first quarter of an hour.
+@pytest.mark.parametrize("seed", [12, 26])
+def test_one_of_thirty_healthy_pumps_tells_nothing_in_four_hours(seed):
+    values = simulate(WaterLoop(), 14_400, seed).values
+    stream = SensorStream(budget="1 per week", expected_sources=30)
+    assert begun(run_monitor(readings(values, CHANNELS), stream)) == []
+
+
+def interleaved(sources, rows=1200):
+    """Return readings of sources in turn, all with the same step in the end."""
+    values = np.random.default_rng(4).normal(size=(rows, 1))
+    values[900:] += 8.0
+    each = [list(readings(values, "a", source=f"pump-{i}")) for i in range(sources)]
+    return [one for at in zip(*each, strict=True) for one in at]
+
+
+def thresholds(run):
+    return {alert.source: alert.threshold for alert in run.alerts if alert.kind == "anomaly"}
+
+
+@pytest.mark.parametrize("batch", [7, 1000])
+def test_sources_that_are_counted_share_the_budget_as_if_they_were_expected(batch):
+    counted = run_monitor(interleaved(5), SensorStream(budget="5 per day"), batch=batch)
+    expected = run_monitor(interleaved(5), SensorStream(budget="5 per day", expected_sources=5), batch=500)
+    alone = run_monitor(interleaved(1), SensorStream(budget="1 per day"))
+    assert len(thresholds(counted)) == 5
+    assert thresholds(counted) == thresholds(expected)
+    assert thresholds(counted)["pump-0"] == thresholds(alone)["pump-0"]
+
+
+def test_more_sources_than_expected_are_counted_nevertheless():
+    few = run_monitor(interleaved(5), SensorStream(budget="5 per day", expected_sources=2))
+    many = run_monitor(interleaved(5), SensorStream(budget="5 per day"))
+    assert thresholds(few) == thresholds(many)

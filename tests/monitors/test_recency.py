@@ -67,7 +67,7 @@ def delivery(part):
 
 def naive(log, max_bytes):
     """What is kept, refused and forgotten, event by event."""
-    seen, clock, refused, forgotten = {}, -math.inf, [], []
+    seen, clock, refused, forgotten, counts = {}, -math.inf, [], [], []
     for offset, source, record_ts, channel in log:
         if record_ts < math.inf:
             clock = max(clock, record_ts // 10.0 * 10.0)
@@ -82,15 +82,18 @@ def naive(log, max_bytes):
             refused.append(offset)
         else:
             seen[source] = (offset, clock, channels)
-    return seen, refused, forgotten
+            counts.append(len(seen))
+    return seen, refused, forgotten, counts
 
 
 def taken(log, cuts, max_bytes, restarts):
     recency, held, refused, gone = Recency(max_bytes=max_bytes, ttl=TTL), Held(), [], []
+    counts = []
     for begin, end in pairwise([0, *sorted(cuts), len(log)]):
         for step in recency.take(delivery(log[begin:end]), held):
             held.take(step)
             gone += step.forgotten
+            counts += step.known.tolist()
             refused += [refusal.offset for refusal in step.refusals]
         if begin in restarts:
             shed = recency.expire(2)
@@ -101,19 +104,20 @@ def taken(log, cuts, max_bytes, restarts):
                 max_bytes=max_bytes, ttl=TTL, seen={source: recency[source] for source in recency}
             )
     gone += recency.expire(1000)
-    return recency, refused, gone
+    return recency, refused, gone, counts
 
 
 @given(events, st.sets(st.integers(1, 59)), st.integers(100, 700), st.sets(st.integers(0, 59)))
 @settings(max_examples=300)
-def test_any_deliveries_and_restarts_keep_refuse_and_forget_what_a_run_event_by_event_does(
+def test_any_deliveries_and_restarts_keep_count_refuse_and_forget_what_a_run_event_by_event_does(
     drawn, cuts, max_bytes, restarts
 ):
     log = log_of(drawn)
     cuts = {cut for cut in cuts if cut < len(log)}
-    seen, refused, forgotten = naive(log, max_bytes)
-    recency, ours, gone = taken(log, cuts, max_bytes, restarts)
+    seen, refused, forgotten, counts = naive(log, max_bytes)
+    recency, ours, gone, counted = taken(log, cuts, max_bytes, restarts)
     assert ours == refused
+    assert counted == counts
     assert sorted(gone) == sorted(forgotten)
     kept = {source: (offset, clock, size_of(channels)) for source, (offset, clock, channels) in seen.items()}
     assert {source: recency[source] for source in recency} == kept

@@ -11,7 +11,7 @@ from stream_app.settings import DetectorSettings, SensorStream
 
 CHANNELS = ("flow", "power")
 CONFIG = SensorStream(
-    channels={"flow": {"min": 0.0, "max": 50.0}, "power": {}}, warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0,
+    expected_sources=2, channels={"flow": {"min": 0.0, "max": 50.0}, "power": {}}, warmup=40, source_ttl=1000.0, lateness=100.0, max_future=500.0,
     resolve_after=20.0, cooldown=10.0,
     detectors=(DetectorSettings(name="page_hinkley", parameters={"min_instances": 5, "threshold": 20.0}), DetectorSettings(name="ks", parameters={"window": 10, "learn": 20, "min_values": 5, "alpha": 0.01})),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.store import pack_state, unpack_state
 from stream_app.testing import readings, run_monitor
 
-CONFIG = SensorStream(warmup=60, detectors=(DetectorSettings(name="ks", parameters={"window": 30}), DetectorSettings(name="adwin")))  # fmt: skip
+CONFIG = SensorStream(expected_sources=3, warmup=60, detectors=(DetectorSettings(name="ks", parameters={"window": 30}), DetectorSettings(name="adwin")))  # fmt: skip
 X = np.random.default_rng(0).normal(size=(300, 2))
 X[150:, 0] += 9.0
 EVENTS = readings(X, ["flow", "power"])

@@ -14,7 +14,6 @@ from logs import GivenLogs
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import Reason, SensorRow
 from stream_app.events.readings import Readings
-from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import SourceLimits
@@ -208,14 +207,26 @@ async def test_a_new_source_of_which_nothing_can_be_used_leaves_no_state_and_sto
 
 
 async def test_the_room_of_a_stream_is_shared_by_the_partitions_of_its_topic(store):
-    async def of_three(partitions):
-        return dict.fromkeys(partitions, LogRange(0, 10**9, partitions=3))
-
-    partitions = partitions_of(store)
-    partitions._log_ranges = of_three
-    await partitions.load([PARTITION])
+    partitions = await claimed(store, logs=GivenLogs(partitions=3))
     await deliver(partitions, [(0, "a", 1.0, 1.0), (1, "b", 1.0, 1.0), (2, "a", 2.0, 1.0)])
     assert list(partitions.get(PARTITION).recency) == ["a"]
+
+
+async def test_the_budget_is_shared_by_the_sources_that_come_and_it_is_told_when_their_number_doubles(
+    store, capsys
+):
+    metrics = Metrics()
+    partitions = await claimed(store, metrics=metrics)
+    partition = partitions.get(PARTITION)
+    await deliver(partitions, [(0, "a", 1.0, 1.0)])
+    await partitions.checkpoint(TOPIC)
+    assert partition.sharers == 1.0
+    await deliver(partitions, [(1, "b", 1.0, 1.0)])
+    await partitions.checkpoint(TOPIC)
+    assert partition.sharers == 2.0
+    labels = {"topic": TOPIC, "partition": "0"}
+    assert metrics.registry.get_sample_value("streamgauge_budget_sources", labels) == 2.0
+    assert "the number of sources that share the budget has changed" in capsys.readouterr().out
 
 
 async def test_sources_stay_in_memory_as_long_as_there_is_room_for_all(store):

@@ -60,7 +60,7 @@ LARGEST_BET = 5.0
 
 @kernel
 def is_gross(c: Any) -> bool:
-    """Whether a channel is beyond ten half ranges of its past for three values, or beyond three for thirty."""
+    """Whether a channel is beyond ten half ranges of its past for three values, or beyond three for thirty, and left its latest values."""
     return bool(c["farther"] >= 3 or c["far"] >= 30)
 
 
@@ -75,14 +75,21 @@ def level_unit(c: Any) -> float:
 
 
 @kernel
-def _watch_range(c: Any, x: float, learned: bool) -> None:  # noqa: FBT001
+def _watch_range(
+    c: Any,
+    x: float,
+    wandering: bool,  # noqa: FBT001
+    learned: bool,  # noqa: FBT001
+) -> None:
     span = c["high"] - c["low"]
     middle = 0.5 * (c["high"] + c["low"])
     # A constant shows no unit but its magnitude.
     unit = 0.5 * span if span > 0.0 else 1e-3 * max(abs(middle), 1e-9)
     away = abs(x - middle)
     if learned:
-        c["far"] = c["far"] + 1 if away > 3.0 * unit else 0
+        # What wanders leaves a range that a few hundred values showed, slowly; a fault leaves its latest 200 values, too.
+        near = wandering and abs(x - c["season"] - c["follower"]) <= 1.5 * unit
+        c["far"] = c["far"] + 1 if away > 3.0 * unit and not near else 0
         # Far beyond the excursion, too: another one, which must not be taken for the one that may become usual.
         if abs(x - 0.5 * (c["highest"] + c["lowest"])) > 1.5 * max(c["highest"] - c["lowest"], 2.0 * unit):
             c["far"] = min(c["far"], 1)
@@ -171,7 +178,7 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
     judging = learned > 0.0
     wandering = wanders(c)
     y = x - c["season"]
-    _watch_range(c, x, judging)
+    _watch_range(c, x, wandering, judging)
     residual = y - (c["follower"] if wandering else c["mean"])
     # From the mean to what the channel is held against.
     apart = c["follower"] - c["mean"] if wandering else 0.0

@@ -35,11 +35,12 @@ class CategoryOptions:
     warmup : int
         Values from which the shares are learned.
     allowed : callable
-        Takes the number and the seconds of some events; returns the false alarms that those may raise.
+        Takes the number and the seconds of some events, and the sources that share the budget; returns the false alarms that
+        those may raise.
     """
 
     warmup: int
-    allowed: Callable[[float, float], float]
+    allowed: Callable[[float, float, float], float]
 
 
 class CategoryChannel:
@@ -63,7 +64,7 @@ class CategoryChannel:
 
     Examples
     --------
-    >>> channel = CategoryChannel("mode", CategoryOptions(40, lambda events, seconds: 1e-3 * events))
+    >>> channel = CategoryChannel("mode", CategoryOptions(40, lambda events, seconds, sharers: 1e-3 * events))
     >>> modes = ["eco", "off"] * 25 + ["purge"]
     >>> [(s.row, s.detector, s.contributions) for s in channel.update(range(51), modes)]
     [(50, 'new_category', (('purge', 1.0),))]
@@ -94,14 +95,26 @@ class CategoryChannel:
         """Categories seen."""
         return len(self._seen)
 
-    def update(self, ts: Sequence[float], values: Sequence[str]) -> list[Signal]:
-        """Take values, in their order; rows of signals count from the first of them."""
+    def update(
+        self, ts: Sequence[float], values: Sequence[str], sharers: Sequence[float] | None = None
+    ) -> list[Signal]:
+        """Take values, in their order; rows of signals count from the first of them.
+
+        Parameters
+        ----------
+        ts : sequence of float
+            Their times, in epoch seconds.
+        values : sequence of str
+            The categories.
+        sharers : sequence of float, optional
+            Sources that share the budget, at each of them; one where None.
+        """
         found: list[Signal] = []
         for row, (at, value) in enumerate(zip(ts, values, strict=True)):
-            found += self._take(row, float(at), value)
+            found += self._take(row, float(at), value, 1.0 if sharers is None else sharers[row])
         return found
 
-    def _take(self, row: int, ts: float, value: str) -> list[Signal]:
+    def _take(self, row: int, ts: float, value: str, sharers: float) -> list[Signal]:
         known = value in self._seen
         category = value if known or self.known < MOST_CATEGORIES else OTHER
         categories_before = float(self.known)
@@ -123,7 +136,7 @@ class CategoryChannel:
         self._window[category] += 1
         self._window_changes += changed
         if self._window.total() >= self._window_length():
-            found += self._compare(row, ts)
+            found += self._compare(row, ts, sharers)
         return found
 
     def _inflation(self) -> float:
@@ -139,7 +152,7 @@ class CategoryChannel:
         independent = min(EFFECTIVE * self._inflation(), float(self._reference.total()))
         return max(LEAST_WINDOW, int(independent))
 
-    def _compare(self, row: int, ts: float) -> list[Signal]:
+    def _compare(self, row: int, ts: float, sharers: float) -> list[Signal]:
         # They take a tenth of a worker's start, and few streams have categories.
         from scipy import special  # noqa: PLC0415
 
@@ -151,7 +164,8 @@ class CategoryChannel:
         before, after = _pooled(self._reference, window)
         inflation = self._inflation()
         statistic = chi_square(before, after).statistic / inflation
-        level = min(max(self._options.allowed(n, max(ts - self._since, 0.0)), 1e-300), MOST_LEVEL)
+        allowed = self._options.allowed(n, max(ts - self._since, 0.0), sharers)
+        level = min(max(allowed, 1e-300), MOST_LEVEL)
         freedom = len(before.keys() | after.keys()) - 1
         threshold = float(special.chdtri(freedom, level)) if freedom else float("inf")
         if freedom == 0 or statistic < threshold:

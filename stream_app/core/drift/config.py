@@ -31,8 +31,9 @@ class DriftConfig:
         Whether pairs of channels are watched.
     prepaid : bool
         Whether thresholds begin ``log10(1 / (rate warmup))`` doublings higher, one for each factor of ten by which the
-        reference is extrapolated, and sink as the budget accrues. For sources whose slow wander a first reference
-        is too short to show; independent draws have none.
+        reference is extrapolated, and sink as the budget accrues; and whether a reference is as long as a two-hundredth of the
+        time between two alarms that the rate allows, up to 20,000 events. For sources whose slow wander a short reference
+        does not show; independent draws have none.
     """
 
     false_alarm_rate: float = 1e-5

@@ -28,6 +28,10 @@ UNLOCATED, LOCATED, FITTED, COUNTING, WATCHED = range(5)
 SOURCE = np.dtype(
     [
         ("rows", np.int64),  # events since the reference was begun
+        (
+            "warmup",
+            np.int64,
+        ),  # events that it is learned from, where the budget asks for more than the options
         ("owed", np.float64),  # alarms that the budget has not yet paid for
         ("nats", np.float32),  # that one channel's alarm takes, 0 while no rate is known
         ("pair_nats", np.float32),

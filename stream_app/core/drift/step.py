@@ -26,6 +26,7 @@ from stream_app.core.drift.ranking import (
     innovation_bin,
 )
 from stream_app.core.drift.records import COUNTING, FITTED, LOCATED, WATCHED
+from stream_app.core.drift.warmup import choose_warmup, warmup_of
 from stream_app.core.kernel import emit, kernel
 
 __all__ = ["CORRELATION", "LEVEL", "SCALE", "SHAPE", "blame", "drift_statistic", "drift_step"]
@@ -92,7 +93,8 @@ def drift_step(
     """
     if not watch:
         return
-    warmup = int(options["warmup"])
+    choose_warmup(source, options, rate)
+    warmup = warmup_of(source, options)
     if source["rows"] < warmup and not learn:
         return
     source["rows"] += 1
@@ -100,7 +102,7 @@ def drift_step(
     nats, bar = float(source["nats"]), float(source["bar"])
     beyond = False
     for j in range(len(channels)):
-        beyond |= _take(channels[j], options, values[j], learn, nats, nats * bar)
+        beyond |= _take(channels[j], options, values[j], learn, warmup, nats, nats * bar)
     beyond |= _take_pairs(source, channels, pairs, options, learn)
     # Thresholds are at least so high: only where this is passed they are looked at.
     if beyond and nats > 0.0:
@@ -119,12 +121,12 @@ def drift_step(
 @kernel
 def _learn(source: Any, channels: Any, pairs: Any, options: Any) -> None:
     """Learn what is learned at the borders of blocks and of quarters of a warm-up."""
-    rows, half = int(source["rows"]), int(options["warmup"]) // 2
+    rows, warmup = int(source["rows"]), warmup_of(source, options)
     if rows % BLOCK == 0:
-        _absorb(source, channels, pairs, int(options["warmup"]))
-    if rows % half == 0:
+        _absorb(source, channels, pairs, warmup)
+    if rows % (warmup // 2) == 0:
         _move_on(source, channels, pairs, options)
-    elif rows % half == half // 2:
+    elif rows % (warmup // 2) == warmup // 4:
         for j in range(len(channels)):
             if channels[j]["stage"] == COUNTING:
                 classes_from_counts(channels[j])
@@ -159,21 +161,29 @@ def _charge(source: Any, d: int, pairs: int, rate: float, warmup: int, prepaid: 
 
 
 @kernel
-def _take(c: Any, options: Any, value: float, learn: bool, nats: float, bound: float) -> bool:  # noqa: FBT001
+def _take(
+    c: Any,
+    options: Any,
+    value: float,
+    learn: bool,  # noqa: FBT001
+    warmup: int,
+    nats: float,
+    bound: float,
+) -> bool:
     """Take the value of a channel: to gather, to count, or to bet on; return whether a bet is beyond a bound."""
     c["rank"] = RANKS
     if not isfinite(value):
         return False
     if c["stage"] <= LOCATED:
         if learn and usable(value):
-            gather(c, value, int(options["warmup"]))
+            gather(c, value, warmup)
         return False
     bin_ = innovation_bin(c, value)
     rank = min(int(c["classes"][bin_]), RANKS - 1)
     c["rank"] = rank
     if c["stage"] == COUNTING:
         if learn and usable(value):
-            count(c, bin_, options["scores"], int(options["warmup"]))
+            count(c, bin_, options["scores"], warmup)
         return False
     # Tracking has forgotten a change after a few of its windows: evidence that comes more slowly
     # than that cannot be about a change, so what is tracked pays for its time.
@@ -222,7 +232,7 @@ def _take_pairs(source: Any, channels: Any, pairs: Any, options: Any, learn: boo
             tilts = options["pair_tilts"][bin_]
             beyond |= advance(p["evidence"], p["since"], tilts, p["log_means"], off, _MOST_PAIR_SINCE, bound)
         elif learn:
-            count_pair(p, first, second, int(options["warmup"]))
+            count_pair(p, first, second, warmup_of(source, options))
     return beyond
 
 
@@ -244,7 +254,7 @@ def _absorb(source: Any, channels: Any, pairs: Any, warmup: int) -> None:
 @kernel
 def _move_on(source: Any, channels: Any, pairs: Any, options: Any) -> None:
     """At every half of a warm-up: fit the channels of which half of it was seen, watch those that were counted."""
-    warmup = int(options["warmup"])
+    warmup = warmup_of(source, options)
     enough = warmup // 4
     for j in range(len(channels)):
         c = channels[j]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.kernel import Counter, emit, kernel
-from stream_app.core.quality.habits import habit, remember
+from stream_app.core.quality.habits import count_alarm, distance, habit, remember
 from stream_app.core.quality.records import BEGINS, BURST, ENDS, GAP_BINS, GAP_FIRST, MARKS, SILENCE, WHOLE
 
 __all__ = ["advance", "arrivals_step", "ends_silence", "refresh_arrivals", "tell_burst", "tell_silence"]
@@ -38,7 +38,6 @@ def arrivals_step(s: Any, options: Any, ts: float) -> bool:
     if s["events"] == 0:
         s["first"] = ts
         s["newest"] = ts
-        s["month"] = ts
         s["times"][0] = ts
         if options["silence"] > 0.0:
             s["silence"] = options["silence"]
@@ -54,8 +53,8 @@ def arrivals_step(s: Any, options: Any, ts: float) -> bool:
     s["events"] += 1
     if s["events"] % _LOOK == 0 or s["events"] == options["learn"]:
         if s["events"] == options["learn"]:
-            s["gaps"][0, 1] = s["gaps"][0, 0]
-            s["rates"][0, 1] = s["rates"][0, 0]
+            s["gaps"][1] = s["gaps"][0]
+            s["rates"][1] = s["rates"][0]
         s["period"] = _median_gap(s["gap_counts"], s["gap_sums"])
         refresh_arrivals(s, options)
     return changed
@@ -94,6 +93,7 @@ def _take_mark(s: Any, options: Any, mark: int) -> bool:
             return True
     elif span < s["burst"]:
         s["bursting"] = 1
+        s["burst_alarms"] = count_alarm(s["burst_alarms"])
         s["peak"] = rate
         return True
     elif remember(s["rates"], rate):
@@ -122,9 +122,10 @@ def refresh_arrivals(s: Any, options: Any) -> None:
         return
     period = float(s["period"])
     if not options["silence"] > 0.0:
-        s["silence"] = max(_SILENCE_MEDIANS * period, _SILENCE_LONGEST * habit(s["gaps"]))
+        longest = distance(s["silence_alarms"]) * habit(s["gaps"])
+        s["silence"] = max(_SILENCE_MEDIANS * period, _SILENCE_LONGEST * longest)
     window = options["burst_window"]
-    fastest = max(habit(s["rates"]), _LOWEST_RATE)
+    fastest = max(distance(s["burst_alarms"]) * habit(s["rates"]), _LOWEST_RATE)
     s["burst"] = min(window * period / options["burst_factor"], window / fastest / 2.0)
 
 
@@ -157,6 +158,7 @@ def _tell_silence(
     found = emit(signals, count, row, SILENCE, WHOLE, ended, gap, float(s["silence"]))
     found["figures"][0] = s["period"]
     if not ended:
+        s["silence_alarms"] = count_alarm(s["silence_alarms"])
         found["figures"][1] = float(s["newest"]) + float(s["silence"])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stream_app.core.kernel import kernel
 from stream_app.core.quality.habits import (
+    count_alarm,
     improbable_repeats,
     learn_channel,
     refresh_absences,
@@ -94,6 +95,7 @@ def _run(c: Any, options: Any, ts: float, x: float) -> int:
         limit = c["stuck_limit"]
         if 0 < limit <= c["length"] and float(ts) - float(c["since"]) >= options["stuck_seconds"]:
             c["on"] |= ON_STUCK
+            c["stuck_alarms"] = count_alarm(c["stuck_alarms"])
             return ON_STUCK
         return 0
     c["trials"] += 1
@@ -114,7 +116,7 @@ def begin_run(c: Any, options: Any, ts: float, x: float) -> None:
     if remember(c["runs"], c["length"]) and known:
         if c["trials"] - c["repeats"] == 1:
             # Constant until now: that was its habit, not one long run.
-            c["runs"][0, 1] = c["length"]
+            c["runs"][1] = c["length"]
         refresh_stuck(c, options)
     c["anchor"] = x
     c["since"] = ts
@@ -133,6 +135,7 @@ def _absence(c: Any, options: Any) -> int:
     if c["on"] & ON_GONE or c["absent"] < c["gone_limit"]:
         return 0
     c["on"] |= ON_GONE
+    c["gone_alarms"] = count_alarm(c["gone_alarms"])
     return ON_GONE
 
 
@@ -213,4 +216,5 @@ def _missing(
     if c["missing_begin"] == 0 or c["missing_count"] < c["missing_begin"]:
         return 0
     c["on"] |= ON_MISSING
+    c["missing_alarms"] = count_alarm(c["missing_alarms"])
     return ON_MISSING

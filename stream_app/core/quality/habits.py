@@ -1,8 +1,8 @@
 """Habits of a channel: limits that neither chance nor past behaviour exceeds.
 
 Frequencies are learned from a few hundred values, so they are uncertain themselves: limits come from the predictive
-distribution (uniform prior), not from the frequency as if it were known. And what has happened twice within the memory
-is a habit, however improbable: a limit lies beyond the second largest of what was seen.
+distribution (uniform prior), not from the frequency as if it were known. And what has happened twice is a habit, however
+improbable and however long ago: a limit lies beyond the second largest of what was seen, and farther beyond with each alarm.
 """
 
 import math
@@ -14,7 +14,8 @@ from stream_app.core.kernel import kernel
 from stream_app.core.quality.records import NEVER
 
 __all__ = [
-    "forget",
+    "count_alarm",
+    "distance",
     "habit",
     "improbable_repeats",
     "learn_channel",
@@ -30,33 +31,54 @@ _LARGEST_SINGLE = 3e38
 _MOST_TRIALS = 2**16
 _MOVING, _DWELLING = 2, 10
 _NO_COUNT = 2**15 - 1
+_FREE_ALARMS = 2
+_MOST_DOUBLED = 3
+_MOST_ALARMS = 255
 
 
 @kernel
 def remember(largest: npt.NDArray[Any], value: float) -> bool:
-    """Keep a value in the two largest of this memory, the first row; return whether it is among them."""
-    if value > float(largest[0, 0]):
-        largest[0, 1] = largest[0, 0]
-        largest[0, 0] = value
+    """Keep a value if it is one of the two largest; return whether it is."""
+    if value > float(largest[0]):
+        largest[1] = largest[0]
+        largest[0] = value
         return True
-    if value > float(largest[0, 1]):
-        largest[0, 1] = value
+    if value > float(largest[1]):
+        largest[1] = value
         return True
     return False
 
 
 @kernel
 def habit(largest: npt.NDArray[Any]) -> float:
-    """Return what happened at least twice, in this memory or in the one before."""
-    return max(float(largest[0, 1]), float(largest[1, 1]))
+    """Return what happened at least twice."""
+    return float(largest[1])
 
 
 @kernel
-def forget(largest: npt.NDArray[Any]) -> None:
-    """Begin a new memory."""
-    for k in range(2):
-        largest[1, k] = largest[0, k]
-        largest[0, k] = 0
+def count_alarm(alarms: int) -> int:
+    """Return the number of alarms with one more, as far as a byte counts."""
+    return min(int(alarms) + 1, _MOST_ALARMS)
+
+
+@kernel
+def distance(alarms: int) -> int:
+    """Return by what factor a limit lies farther beyond a habit than at first.
+
+    Two alarms are how a habit is learned. Each further one shows that the largest values of the habit grow, and doubles the factor,
+    up to eight: what lasts longer than that beyond all habit is to be told, however much was.
+
+    Parameters
+    ----------
+    alarms : int
+        Alarms of one check of a channel so far.
+
+    Examples
+    --------
+    >>> distance(2), distance(4), distance(40)
+    (1, 4, 8)
+    """
+    return 1 << min(max(int(alarms) - _FREE_ALARMS, 0), _MOST_DOUBLED)
 
 
 @kernel
@@ -127,6 +149,7 @@ def refresh_stuck(c: Any, options: Any) -> None:
         return
     by_chance = improbable_repeats(int(c["repeats"]), int(c["trials"]), options["chance"]) + 1
     multiple = _DWELLING if 2 * c["repeats"] > c["trials"] else _MOVING
+    multiple = max(multiple, _MOVING * distance(c["stuck_alarms"]))
     by_habit = multiple * int(habit(c["runs"])) + 1
     c["stuck_limit"] = min(max(options["stuck_least"], by_chance, by_habit), NEVER)
 
@@ -135,14 +158,16 @@ def refresh_stuck(c: Any, options: Any) -> None:
 def refresh_absences(c: Any, options: Any) -> None:
     """Set how many missing values, and how long an absence, are more than a habit."""
     learn, window = options["learn"], options["missing_window"]
-    missing = int(habit(c["blocks"]))
+    usual = int(habit(c["blocks"]))
+    missing = min(usual * distance(c["missing_alarms"]), learn)
     by_chance = most_missing_by_chance(options["chance"], window, missing, learn - missing) + 1
     begin = max(options["missing_least"], by_chance)
-    end = min(begin - 1, max(begin // 2, math.ceil(missing * window / learn)))
+    end = min(begin - 1, max(begin // 2, math.ceil(usual * window / learn)))
     c["missing_begin"] = begin if begin <= window else _NO_COUNT
     c["missing_end"] = end
     # Twice: absences of sensors come in clusters.
-    absent = 2 * max(improbable_repeats(missing, learn, options["chance"]), int(habit(c["absences"])))
+    absences = distance(c["gone_alarms"]) * int(habit(c["absences"]))
+    absent = 2 * max(improbable_repeats(usual, learn, options["chance"]), absences)
     c["gone_limit"] = min(max(options["gone_least"], absent), NEVER)
 
 
@@ -171,9 +196,9 @@ def learn_channel(c: Any, options: Any) -> None:
 
 @kernel
 def _learn_first(c: Any, options: Any, missing: int) -> None:
-    c["runs"][0, :] = max(c["runs"][0, 0], c["length"])
-    c["absences"][0, :] = c["absences"][0, 0]
-    c["blocks"][0, :] = min(missing, options["learn"])
+    c["runs"][:] = max(c["runs"][0], c["length"])
+    c["absences"][:] = c["absences"][0]
+    c["blocks"][:] = min(missing, options["learn"])
     changes = int(c["trials"]) - int(c["repeats"])
     if changes > 0:
         step = math.exp(min(float(c["step_logs"]) / changes, math.log(_LARGEST)))

@@ -12,7 +12,6 @@ from stream_app.errors import DataError
 
 __all__ = ["QUALITY_OPTIONS", "QualityOptions", "quality_options"]
 
-_DAY = 86400.0
 _COUNTS = (
     ("learn", 1, 30_000),
     ("confirm", 1, 30),
@@ -23,7 +22,7 @@ _COUNTS = (
     ("gone_least", 1, NEVER),
     ("burst_window", MARKS, 30_000),
 )
-_NUMBERS = (("memory", 0.0, math.inf), ("silence", 0.0, math.inf), ("burst_factor", 1.0, math.inf))
+_NUMBERS = (("silence", 0.0, math.inf), ("burst_factor", 1.0, math.inf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,6 @@ class QualityOptions:
     learn : int
         Observed values from which a channel's habits are learned, and events from which the source's rate is; at most
         30,000.
-    memory : float
-        Days for which habits are remembered, at least; twice as long at most.
     confirm, within : int
         An alarm of values out of range begins when ``confirm`` of the last ``within`` events (at most 30) are, and ends
         when none is.
@@ -71,7 +68,6 @@ class QualityOptions:
     """
 
     learn: int = 300
-    memory: float = 30.0
     confirm: int = 3
     within: int = 20
     missing_window: int = 100
@@ -109,7 +105,6 @@ class QualityOptions:
 QUALITY_OPTIONS = np.dtype(
     [
         ("learn", np.int64),
-        ("memory", np.float64),  # seconds
         ("confirm", np.int64),
         ("within", np.int64),
         ("missing_window", np.int64),
@@ -140,5 +135,4 @@ def quality_options(options: QualityOptions) -> npt.NDArray[Any]:
     for name in QUALITY_OPTIONS.names or ():
         value = getattr(options, name)
         row[name] = unset[name] if value is None else value
-    row["memory"] *= _DAY
     return row

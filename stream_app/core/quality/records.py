@@ -66,17 +66,17 @@ QUALITY_SOURCE = np.dtype(
         ("period", np.float64),  # median seconds between events; NaN until 32 were seen
         ("silence", np.float64),  # seconds without an event that are too many; 0 until learned
         ("burst", np.float64),  # seconds for a burst's window of events that are too few; 0 until learned
-        ("month", np.float64),  # when the current memory of habits began
-        ("month_events", np.int64),  # events since
         ("counted", np.int64),  # events in the order of time: those that bursts are made of
         ("times", np.float64, (MARKS,)),
         ("gap_sums", np.float32, (GAP_BINS,)),
         ("gap_counts", np.uint16, (GAP_BINS,)),
-        ("gaps", np.float32, (2, 2)),  # the two longest, of this memory and of the one before
-        ("rates", np.float32, (2, 2)),  # the two highest over a burst's window, the same way
+        ("gaps", np.float32, (2,)),  # the two longest
+        ("rates", np.float32, (2,)),  # the two highest over a burst's window
         ("peak", np.float32),  # highest rate of the current burst
         ("silent", np.uint8),
         ("bursting", np.uint8),
+        ("silence_alarms", np.uint8),
+        ("burst_alarms", np.uint8),
         ("outage", np.uint8),  # most channels are missing together: 1, and 1 more an event while few are
     ],
     align=True,
@@ -104,9 +104,9 @@ QUALITY_CHANNEL = np.dtype(
         ("trials", np.int32),  # pairs of neighbouring values
         ("repeats", np.int32),  # those that are equal
         ("step_logs", np.float32),  # sum of log |step| while learning
-        ("runs", np.int32, (2, 2)),  # the two longest, of this memory and of the one before
-        ("absences", np.int32, (2, 2)),
-        ("blocks", np.int16, (2, 2)),  # missing values of the two worst blocks, the same way
+        ("runs", np.int32, (2,)),  # the two longest
+        ("absences", np.int32, (2,)),
+        ("blocks", np.int16, (2,)),  # missing values of the two worst blocks
         ("block_peak", np.int16),  # of the worst block of the current alarm
         ("missing_count", np.int16),
         ("missing_begin", np.int16),  # 0: not learned
@@ -115,6 +115,9 @@ QUALITY_CHANNEL = np.dtype(
             "declared",
             np.uint8,
         ),  # whether it is there from the first event; else it joins with its first value
+        ("stuck_alarms", np.uint8),
+        ("missing_alarms", np.uint8),
+        ("gone_alarms", np.uint8),
         ("on", np.uint8),  # conditions that hold
         ("told", np.uint8),  # those of them that were told for this channel, not for the whole source
     ],

@@ -9,18 +9,15 @@ from stream_app.core.kernel import Counter, kernel
 from stream_app.core.quality.arrivals import (
     arrivals_step,
     ends_silence,
-    refresh_arrivals,
     tell_burst,
     tell_silence,
 )
 from stream_app.core.quality.channels import JOINED, channel_step
-from stream_app.core.quality.habits import forget, refresh_absences, refresh_stuck
 from stream_app.core.quality.records import ON_GONE, ON_MISSING
 from stream_app.core.quality.telling import tell_absences, tell_changes
 
 __all__ = ["quality_step"]
 
-_MEMORY_BLOCKS = 10
 _FIRST = cast(int, np.int64(0))
 
 
@@ -73,12 +70,6 @@ def quality_step(
         j += 1
     if absences:
         tell_absences(source, channels, options, row, signals, count)
-    source["month_events"] += 1
-    if (
-        source["month_events"] >= _MEMORY_BLOCKS * options["learn"]
-        and float(source["newest"]) - float(source["month"]) >= options["memory"]
-    ):
-        _begin_memory(source, channels, options)
 
 
 @kernel
@@ -98,21 +89,3 @@ def _first_change(
             return j, changed
         j += 1
     return j, 0
-
-
-@kernel
-def _begin_memory(source: Any, channels: npt.NDArray[Any], options: Any) -> None:
-    """Forget what was seen in the memory before, and go on with that of this one beside a new one."""
-    source["month"] = source["newest"]
-    source["month_events"] = 0
-    forget(source["gaps"])
-    forget(source["rates"])
-    refresh_arrivals(source, options)
-    for j in range(len(channels)):
-        c = channels[j]
-        forget(c["runs"])
-        forget(c["absences"])
-        forget(c["blocks"])
-        if c["missing_begin"] > 0:
-            refresh_stuck(c, options)
-            refresh_absences(c, options)

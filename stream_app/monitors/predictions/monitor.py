@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stream_app.core.arrays import FloatArray
 from stream_app.events import ONLY_LOG, Alert, LogId
 from stream_app.monitors.base import Need
 from stream_app.monitors.memory import bytes_of
@@ -51,7 +52,12 @@ class PredictionMonitor:
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
 
-    def take(self, events: Arrivals, log: LogId = ONLY_LOG) -> list[Outcome]:
+    def take(
+        self,
+        events: Arrivals,
+        log: LogId = ONLY_LOG,
+        sharers: FloatArray | None = None,  # noqa: ARG002 the settings say how many models share the budget
+    ) -> list[Outcome]:
         """Take events of any models, in the order of their offsets.
 
         Parameters
@@ -60,6 +66,8 @@ class PredictionMonitor:
             At least one event.
         log : LogId
             Where they came from; part of the identity of their alerts.
+        sharers
+            Not used: the settings say how many models share the budget.
         """
         places: dict[str, list[int]] = {}
         for i, row in enumerate(events.rows):

@@ -50,6 +50,8 @@ class Columns:
         Times of the events and of their records.
     marks : array of uint64, shape (n,)
         Of the producers' ids; 0 where there is none.
+    sharers : array, shape (n,)
+        Sources that share the budget.
     judged : array of JUDGED, shape (n,)
         Takes what becomes of each.
     """
@@ -57,6 +59,7 @@ class Columns:
     ts: FloatArray
     record_ts: FloatArray
     marks: npt.NDArray[np.uint64]
+    sharers: FloatArray
     judged: npt.NDArray[Any]
 
 
@@ -140,7 +143,8 @@ class SourceBank:
             quality_options(_quality(config)),
             np.array([_limits(limits.get(name, (None, None))) for name in channels]).reshape(d, 2),
         )
-        self._budget = budget_options(config.budget, config.expected_sources)
+        self._budget = budget_options(config.budget)
+        self._expected = config.expected_sources or 1
         self._quality = signal_buffer(_ROOM * most_signals(d))
         cell = np.zeros(1)
         self._hashing = cell, cell.view(np.uint64)
@@ -158,7 +162,13 @@ class SourceBank:
         source = ""
         self.records.add(source)
         n = len(reference)
-        columns = Columns(reference.ts, reference.ts, np.zeros(n, np.uint64), np.zeros(n, JUDGED))
+        columns = Columns(
+            reference.ts,
+            reference.ts,
+            np.zeros(n, np.uint64),
+            np.full(n, float(self._expected)),
+            np.zeros(n, JUDGED),
+        )
         piece = _Reference([source] * n, np.arange(n), values)
         self.advance(piece, columns, lambda *_: None, lambda *_: None)
         # When its readings came says nothing of a source's own.
@@ -197,6 +207,7 @@ class SourceBank:
             columns.ts,
             columns.record_ts,
             columns.marks,
+            columns.sharers,
             columns.judged,
             self._hashing,
         )

@@ -56,11 +56,11 @@ def split(readings: Readings, categories: tuple[str, ...]) -> tuple[Readings, Ca
 def category_options(config: SensorStream) -> CategoryOptions:
     """Return the settings of each source's channels: the budget is shared by the sources, and by the channels of categories."""
     budget = Budget.parse(config.budget)
-    spenders = len(config.categories) * (1 if budget.events is not None else config.expected_sources)
-    return CategoryOptions(config.warmup, partial(_allowed, budget, spenders))
+    return CategoryOptions(config.warmup, partial(_allowed, budget, len(config.categories)))
 
 
-def _allowed(budget: Budget, spenders: int, events: float, seconds: float) -> float:
+def _allowed(budget: Budget, channels: int, events: float, seconds: float, sharers: float) -> float:
+    spenders = channels * (1.0 if budget.events is not None else sharers)
     return budget.allowed(events=events, seconds=seconds) / spenders
 
 
@@ -79,12 +79,13 @@ class SourceCategories:
         self._channels = {name: CategoryChannel(name, options) for name in channels}
 
     def update(
-        self, ts: FloatArray, columns: CategoryColumns, rows: IntArray
+        self, ts: FloatArray, columns: CategoryColumns, rows: IntArray, sharers: FloatArray
     ) -> Iterator[tuple[int, Signal]]:
         """Take readings of the source; yield the row of the delivery with each signal."""
         for name, channel in self._channels.items():
             places, values = columns.of(name, rows)
-            for signal in channel.update(ts[rows[places]].tolist(), values):
+            mine = rows[places]
+            for signal in channel.update(ts[mine].tolist(), values, sharers[mine].tolist()):
                 yield int(rows[places[signal.row]]), signal
 
     def features(self) -> dict[str, float | None]:

@@ -133,7 +133,7 @@ def advance(
     found : tuple of two tuples of array and Counter
         Take signals of drift and of joint drift.
     """
-    slots, rows, values, ts, record_ts, marks, judged, (cell, bits) = events
+    slots, rows, values, ts, record_ts, marks, sharers, judged, (cell, bits) = events
     drift_sources, drift_channels, drift_pairs, drift_options = drift
     sources, channels, planes, sides, ranked, sample, projection, scratch, options, directions = joint
     (drift_signals, drift_count), (joint_signals, joint_count) = found
@@ -155,7 +155,7 @@ def advance(
             return i
         if code != COUNTED:
             continue
-        rate = detector_rate(budget[0], quality_sources[slot]["period"])
+        rate = detector_rate(budget[0], quality_sources[slot]["period"], sharers[row])
         told = drift_count[0] + joint_count[0]
         drift_step(
             drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0],

@@ -30,44 +30,46 @@ JUDGED = np.dtype(
 """What became of a reading."""
 
 BUDGET = np.dtype([("per_event", np.float64), ("per_second", np.float64)])
-"""False alarms that a source may raise, by one of the two."""
+"""False alarms that a stream may raise, by one of the two."""
 
 _HALF = 0.5
 _LARGEST_RATE = 0.05
 """False alarms per event that a detector may be given at most, the usual level of one test; above, thresholds mean nothing."""
 
 
-def budget_options(budget: str, sources: int) -> npt.NDArray[Any]:
-    """Return a stream's budget as a record for each of its sources, shape (1,).
-
-    Rates of false alarms add up, whatever the dependence between those who spend them: a budget per time is divided by
-    the sources; one per events is the same for the events of each.
+def budget_options(budget: str) -> npt.NDArray[Any]:
+    """Return a stream's budget as a record, shape (1,).
 
     Examples
     --------
-    >>> budget_options("1 per 1000 events", sources=10)["per_event"]
+    >>> budget_options("1 per 1000 events")["per_event"]
     array([0.001])
     """
     said = Budget.parse(budget)
     if said.events is not None:
         return np.array([(said.count / said.events, 0.0)], dtype=BUDGET)
-    return np.array([(0.0, said.allowed(events=0.0, seconds=1.0) / sources)], dtype=BUDGET)
+    return np.array([(0.0, said.allowed(events=0.0, seconds=1.0))], dtype=BUDGET)
 
 
 @kernel
-def detector_rate(budget: Any, period: float) -> float:
-    """Return the false alarms per event of one of two detectors that share a budget; NaN while no period is known.
+def detector_rate(budget: Any, period: float, sharers: float) -> float:
+    """Return the false alarms per event of one of two detectors of a source; NaN while no period is known.
+
+    Rates of false alarms add up, whatever the dependence between those who spend them: a budget per time is divided by
+    the sources; one per events is the same for the events of each.
 
     Parameters
     ----------
     budget : BUDGET
-        Of the source.
+        Of the stream.
     period : float
-        Seconds between its events; NaN while that is not known.
+        Seconds between the events of the source; NaN while that is not known.
+    sharers : float
+        Sources that share the budget.
     """
     if np.isnan(period):
         return np.nan
-    return float(min(_LARGEST_RATE, _HALF * (budget["per_event"] + budget["per_second"] * period)))
+    return float(min(_LARGEST_RATE, _HALF * (budget["per_event"] + budget["per_second"] * period / sharers)))
 
 
 def named_signals(

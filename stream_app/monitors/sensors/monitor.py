@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.core.arrays import FloatArray
+from stream_app.core.budget import sharers as budget_sharers
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import ONLY_LOG, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
@@ -84,17 +86,21 @@ class SensorMonitor:
             config.units,
         )
         self._placement = Placement(config, reference)
+        self._expected = config.expected_sources
+        self._shown: set[str] = set()
         self._trackers: dict[str, AlertTracker] = {}
         self._extras: dict[str, ExtraDetectors] = {}
         self._categories = config.categories
         self._category_options = category_options(config)
         self._watched: dict[str, SourceCategories] = {}
 
-    def take(self, events: Readings, log: LogId = ONLY_LOG) -> list[Outcome]:
+    def take(
+        self, events: Readings, log: LogId = ONLY_LOG, sharers: FloatArray | None = None
+    ) -> list[Outcome]:
         """Take a delivery; see `update`."""
-        return [self.update(events, log)]
+        return [self.update(events, log, sharers)]
 
-    def update(self, readings: Readings, log: LogId = ONLY_LOG) -> Outcome:
+    def update(self, readings: Readings, log: LogId = ONLY_LOG, sharers: FloatArray | None = None) -> Outcome:
         """Take readings of any sources, in the order of their offsets.
 
         Parameters
@@ -103,22 +109,26 @@ class SensorMonitor:
             A delivery.
         log : LogId
             Where they came from; part of the identity of their alerts.
+        sharers : array, shape (n,), optional
+            Sources that share the budget, at each reading; those that this monitor was shown so far where None.
 
         Returns
         -------
         Outcome
         """
         n = len(readings)
+        if sharers is None:
+            sharers = self._counted_sharers(readings.sources)
         judged = np.zeros(n, dtype=JUDGED)
         judged["code"] = _NOT_TAKEN
-        columns = Columns(readings.ts, readings.record_ts, marks_of(readings.ids, n), judged)
+        columns = Columns(readings.ts, readings.record_ts, marks_of(readings.ids, n), sharers, judged)
         categories = None
         if self._categories:
             readings, categories = split(readings, self._categories)
         alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged, log)
         refusals: list[Refusal] = []
         for piece in self._placement.place(readings, refusals):
-            extras = partial(self._run_extras, piece, alerts, categories)
+            extras = partial(self._run_extras, piece, alerts, categories, sharers)
             piece.bank.advance(piece, columns, alerts.note, partial(self._restart, alerts, extras))
             extras()
         refusals += [
@@ -144,6 +154,15 @@ class SensorMonitor:
             ),
         )
 
+    def _counted_sharers(self, sources: Sequence[str]) -> FloatArray:
+        """Count the sources that this monitor was shown, at each reading."""
+        known = np.full(len(sources), len(self._shown))
+        if not self._shown.issuperset(sources):
+            for i, source in enumerate(sources):
+                self._shown.add(source)
+                known[i] = len(self._shown)
+        return budget_sharers(known, self._expected)
+
     @staticmethod
     def _counted(readings: Readings, judged: Any) -> dict[str, int]:
         counted = judged["code"] == COUNTED
@@ -165,6 +184,7 @@ class SensorMonitor:
         piece: Piece,
         alerts: DeliveryAlerts,
         categories: CategoryColumns | None,
+        sharers: FloatArray,
         only: str | None = None,
     ) -> None:
         """Give the readings that were counted, of one source or of all, to what runs beside the kernels."""
@@ -178,7 +198,7 @@ class SensorMonitor:
                 if watched is None:
                     watched = SourceCategories(self._categories, self._category_options)
                     self._watched[source] = watched
-                for row, signal in watched.update(ts, categories, rows):
+                for row, signal in watched.update(ts, categories, rows, sharers):
                     alerts.note(row, signal.detector, signal)
             if not self._detectors:
                 continue
@@ -221,6 +241,7 @@ class SensorMonitor:
     def forget(self, source: str) -> None:
         """Drop a source; it starts cold when it comes again, unless it is restored before."""
         self._placement.forget(source)
+        self._shown.discard(source)
         self._watched.pop(source, None)
         self._trackers.pop(source, None)
         self._extras.pop(source, None)
@@ -310,6 +331,7 @@ class SensorMonitor:
             finally:
                 self._placement.close_if_empty(bank)
         self._placement.settle(source, bank)
+        self._shown.add(source)
         if tracker is not None:
             self._trackers[source] = tracker
         if extras is not None:

@@ -151,10 +151,10 @@ def advance(
         A bank's arrays of `anomaly_layout`, in a tuple, options of shape (1,) and a calendar; a bank's arrays of `drift_layout`
         and options of shape (1,).
     budget : array of BUDGET, shape (1,)
-        Of a source.
+        Of the stream.
     events : tuple of arrays
         Slot of each event's source and its place in the delivery, shape (m,), in the order of the offsets within each source;
-        values, shape (m, d); times, times of records, marks and what becomes of each event, of the whole delivery; and a cell to
+        values, shape (m, d); times, times of records, marks, sharers of the budget and what becomes of each event, of the whole delivery; and a cell to
         hash with, see `intake_step`.
     begin : int
         Where among the m events to begin.
@@ -169,7 +169,7 @@ def advance(
         Where it stopped: at the end, before an event for whose signals there is no room, or at one by which its source starts
         cold.
     """
-    slots, rows, values, ts, record_ts, marks, judged, (cell, bits) = events
+    slots, rows, values, ts, record_ts, marks, sharers, judged, (cell, bits) = events
     records, options, calendar = anomaly
     sources, channels, seasons, profiles, visits, correlations, inverses, weights = records
     drift_sources, drift_channels, drift_pairs, drift_options = drift
@@ -191,7 +191,7 @@ def advance(
             return i
         if code != COUNTED:
             continue
-        rate = detector_rate(budget[0], quality_sources[slot]["period"])
+        rate = detector_rate(budget[0], quality_sources[slot]["period"], sharers[row])
         source = sources[slot]
         own = (
             source, channels[slot], seasons[slot], profiles[slot], visits[slot],

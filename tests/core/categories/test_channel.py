@@ -25,7 +25,7 @@ def modes(seed: int, n: int, shares=SHARES, kept: float = 0.0) -> list[str]:
 
 
 def channel(warmup: int = 1000, rate: float = 1e-6) -> CategoryChannel:
-    return CategoryChannel("mode", CategoryOptions(warmup, lambda events, _: rate * events))
+    return CategoryChannel("mode", CategoryOptions(warmup, lambda events, *_: rate * events))
 
 
 def told(one: CategoryChannel, values: list[str]):

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from scipy import special
 from scipy.stats import betabinom
 
-from stream_app.core.quality.habits import forget, habit, improbable_repeats, most_missing_by_chance, remember
+from stream_app.core.quality.habits import (
+    distance,
+    habit,
+    improbable_repeats,
+    most_missing_by_chance,
+    remember,
+)
 
 CHANCES = st.floats(-15.0, -0.3).map(lambda power: 10.0**power)
 
@@ -50,12 +56,13 @@ def test_the_limit_of_repeats_is_the_first_that_chance_does_not_reach(chance, hi
     assert limit == 1 or reached(limit * 0.9999 - 1.0001)
 
 
-@given(st.lists(st.lists(st.integers(0, 1000), max_size=20), min_size=1, max_size=5))
-def test_a_habit_is_what_happened_twice_in_this_memory_or_in_the_one_before(memories):
-    largest = np.zeros((2, 2), dtype=np.int32)
-    for values in memories:
-        forget(largest)
-        for value in values:
-            remember(largest, value)
-    expected = max(sorted([*values, 0, 0])[-2] for values in memories[-2:])
-    assert habit(largest) == expected
+@given(st.lists(st.integers(0, 1000), max_size=60))
+def test_a_habit_is_what_happened_twice(values):
+    largest = np.zeros(2, dtype=np.int32)
+    for value in values:
+        remember(largest, value)
+    assert habit(largest) == sorted([*values, 0, 0])[-2]
+
+
+def test_a_limit_lies_farther_with_each_alarm_after_the_second_up_to_eight_times():
+    assert [distance(alarms) for alarms in (0, 1, 2, 3, 4, 5, 6, 255)] == [1, 1, 1, 2, 4, 8, 8, 8]

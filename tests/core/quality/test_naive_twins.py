@@ -80,7 +80,7 @@ def test_missing_values_are_counted_over_the_last_events(values, window, begin):
     counts = [sum(map(math.isnan, values[max(0, i + 1 - window) : i + 1])) for i in range(len(values))]
     expected = transitions("missing", held([n >= begin for n in counts], [n < begin for n in counts]))
     options = QualityOptions(missing_window=window, missing_least=1)
-    worst = np.full((2, 2), 1000)  # nothing is a new habit
+    worst = np.full(2, 1000)  # nothing is a new habit
     learned = {"missing_begin": begin, "missing_end": begin - 1, "absences": worst, "blocks": worst}
     assert judged(values, options=options, **learned) == expected
 
@@ -102,7 +102,7 @@ def test_a_run_of_equal_values_is_stuck_until_the_value_changes(values, limit, s
             active = True
             expected.append((row, "stuck", False))
     options = QualityOptions(stuck_seconds=seconds, stuck_least=2)
-    runs = np.full((2, 2), 1000)  # no run is a new habit
+    runs = np.full(2, 1000)  # no run is a new habit
     got = judged(values, options=options, stuck_limit=limit, runs=runs)
     assert got[: len(expected)] == expected
 
@@ -114,5 +114,5 @@ def test_a_channel_is_gone_from_some_missing_rows_on_until_its_next_value(values
         absent = absent + 1 if math.isnan(value) else 0
         lengths.append(absent)
     expected = transitions("gone", held([n >= limit for n in lengths], [n == 0 for n in lengths]))
-    absences = np.full((2, 2), 1000)
+    absences = np.full(2, 1000)
     assert judged(values, gone_limit=limit, absences=absences) == expected

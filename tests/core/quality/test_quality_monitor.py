@@ -132,6 +132,36 @@ def test_runs_that_come_back_are_a_habit_after_the_second():
     assert [row for row, _, _, ended in told(values) if not ended] == [1019, 2019]
 
 
+def stuck_each_time_longer(growth, repeats):
+    """Return the lengths of runs that are told, where each is so much longer than the one before."""
+    lengths = [int(30 * growth**k) for k in range(repeats)]
+    parts = [noise(300, 1)]
+    for length in lengths:
+        parts += [np.full((length, 1), 3.0), noise(3 * length + 300, 1)]
+    values = np.concatenate(parts)
+    monitor = QualityMonitor(["a"])
+    signals = monitor.update(np.arange(float(len(values))), values)
+    return [lengths.index(s.statistic) for s in signals if s.ended]
+
+
+def test_runs_have_to_be_farther_beyond_the_habit_after_each_alarm():
+    # Twice the second longest is told at first, four times after the third alarm.
+    assert stuck_each_time_longer(1.6, 9) == [0, 1, 2]
+    # What is beyond all habit is told, however much was.
+    assert stuck_each_time_longer(5.0, 5) == [0, 1, 2, 3, 4]
+
+
+def test_a_channel_that_never_stood_still_is_told_as_fast_as_ever_beside_one_that_often_does():
+    values = noise(12_000, 2)
+    for start in range(1000, 10_000, 1000):
+        values[start : start + 500, 0] = 3.0
+    values[11_000:11_100, 1] = 1.0
+    assert [entry for entry in told(values) if entry[2] == "b"] == [
+        (11_019, "stuck", "b", False),
+        (11_100, "stuck", "b", True),
+    ]
+
+
 def test_a_coarse_sensor_is_stuck_when_it_dwells_ten_times_as_long_as_ever():
     walk = np.cumsum(noise(8000, 1, 5) * 0.05, axis=0)
     values = np.round(np.concatenate([walk, np.full((8000, 1), walk[-1, 0])]), 0)
@@ -261,9 +291,7 @@ def messy_stream(seed, n):
     return np.cumsum(rng.choice([0.0, 1.0, 1.0, 60.0, -1.0, 0.01], size=n)), values
 
 
-MESSY = QualityOptions(
-    learn=60, burst_window=20, missing_least=5, missing_window=30, gone_least=25, memory=0.001
-)
+MESSY = QualityOptions(learn=60, burst_window=20, missing_least=5, missing_window=30, gone_least=25)
 
 
 def plain(signals, start=0):
@@ -345,8 +373,7 @@ def test_a_source_of_eight_channels_takes_a_kibibyte_and_a_half():
 
 @pytest.mark.parametrize(
     "options",
-    [{"learn": 100}, {"learn": 40_000}, {"confirm": 21}, {"missing_least": 101}, {"chance": 0.0}, {"memory": 0.0},
-     {"silence": -1.0}, {"silence": math.nan}, {"within": 0}, {"within": 31}, {"missing_window": 121}, {"stuck_least": 1},
+    [{"learn": 100}, {"learn": 40_000}, {"confirm": 21}, {"missing_least": 101}, {"chance": 0.0},     {"silence": -1.0}, {"silence": math.nan}, {"within": 0}, {"within": 31}, {"missing_window": 121}, {"stuck_least": 1},
      {"burst_factor": 1.0}, {"burst_window": 101}],
 )  # fmt: skip
 def test_wrong_options_are_told(options):

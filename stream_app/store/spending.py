@@ -1,0 +1,121 @@
+"""What streams have spent of their budgets: the alerts that began in a period, by kind."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stream_app.core.budget import Budget
+from stream_app.events import Alert, AlertState, Severity
+from stream_app.store.alerts import sound_alerts
+from stream_app.store.connection import Store
+
+__all__ = ["Spending", "pages", "read_begun", "spending"]
+
+_READ_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a stream may spend, and has spent, in a period of event time.
+
+    Parameters
+    ----------
+    stream, budget : str
+        Name of the stream, and its budget as the settings have it.
+    begin, end : float
+        The period, in epoch seconds.
+    allowed : float or None
+        False alarms that the budget allows in the period; None where it counts events.
+    kinds : dict of str to int
+        Alerts that began and page a person, by kind.
+    notes : int
+        Alerts of severity info that began: nobody is paged for them.
+    """
+
+    stream: str
+    budget: str
+    begin: float
+    end: float
+    allowed: float | None
+    kinds: Mapping[str, int]
+    notes: int
+
+    @property
+    def spent(self) -> int:
+        """Alerts that began and page a person."""
+        return sum(self.kinds.values())
+
+    @property
+    def left(self) -> float | None:
+        """What the budget still allows in the period; below 0 where more was spent."""
+        return None if self.allowed is None else self.allowed - self.spent
+
+
+def pages(alert: Alert) -> bool:
+    """Whether a person is told when an alert begins: all but those of severity info."""
+    return alert.severity is not Severity.INFO
+
+
+def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, end: float) -> Spending:
+    """Add up the alerts of a stream that began in a period.
+
+    Parameters
+    ----------
+    alerts : iterable of Alert
+        Beginnings and ends, of any streams and times.
+    stream, budget : str
+        See `Spending`.
+    begin, end : float
+        Epoch seconds; the end is no part of the period.
+
+    Raises
+    ------
+    SettingsError
+        If the budget cannot be read.
+
+    Examples
+    --------
+    >>> spending([], "pumps", "1 per week", 0.0, 86_400.0 * 14).left
+    2.0
+    """
+    said = Budget.parse(budget)
+    begun = [
+        alert
+        for alert in alerts
+        if alert.stream == stream and alert.state is AlertState.FIRING and begin <= alert.started_at < end
+    ]
+    return Spending(
+        stream,
+        budget,
+        begin,
+        end,
+        None if said.seconds is None else said.allowed(events=0.0, seconds=end - begin),
+        dict(sorted(Counter(alert.kind for alert in begun if pages(alert)).items())),
+        sum(not pages(alert) for alert in begun),
+    )
+
+
+async def read_begun(store: Store, begin: float) -> list[Alert]:
+    """Read the beginnings of alerts that were told since a time; at most the 100,000 transitions that are kept.
+
+    Parameters
+    ----------
+    store : Store
+        Where they are.
+    begin : float
+        Epoch seconds.
+
+    Raises
+    ------
+    StoreError
+        If Redis cannot be reached or refuses.
+    """
+    key, first, alerts = store.keys.alerts, f"{max(int(begin * 1000.0), 0)}", list[Alert]()
+    async with store.errors("reading alerts"):
+        while True:
+            entries = await store.client.xrange(key, min=first, count=_READ_AT_ONCE)
+            found = sound_alerts((fields.get(b"alert"), key) for _, fields in entries)
+            alerts += [alert for alert in found if alert.state is AlertState.FIRING]
+            if len(entries) < _READ_AT_ONCE:
+                return alerts
+            first = f"({entries[-1][0].decode()}"
