@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stream_app.backtesting.listing import instant
 from stream_app.backtesting.page import (
-    MOST_ALERTS,
+    MOST_INCIDENTS,
     MOST_PICTURES,
-    alert_table,
     html_table,
+    incident_table,
     open_directory,
     picture_name,
     write_page,
@@ -86,9 +86,9 @@ class PredictionReport:
 
 
 def _alerts(backtest: PredictionBacktest) -> list[str]:
-    body = ["<h2>Alerts</h2>", *alert_table(backtest.episodes())]
+    body = ["<h2>Incidents and their alerts</h2>", *incident_table(backtest.incidents())]
     if backtest.triggers:
-        rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_ALERTS]]
+        rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_INCIDENTS]]
         body += ["<h2>Reasons to train again</h2>", html_table(("when (UTC)", "why"), rows, numbers=0)]
     return body
 
