@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from stream_app.backtesting.listing import instant
 from stream_app.backtesting.page import (
     MOST_INCIDENTS,
     MOST_PICTURES,
@@ -17,7 +16,13 @@ from stream_app.backtesting.page import (
 from stream_app.backtesting.predictions.model import ModelFigures
 from stream_app.backtesting.predictions.plot import Timeline, plot_model
 from stream_app.backtesting.predictions.run import PredictionBacktest
-from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
+from stream_app.backtesting.predictions.show import (
+    challenge_rows,
+    model_headings,
+    model_rows,
+    summary_rows,
+    trigger_rows,
+)
 from stream_app.backtesting.show import listed
 
 __all__ = ["PredictionReport"]
@@ -88,8 +93,8 @@ class PredictionReport:
 def _alerts(backtest: PredictionBacktest) -> list[str]:
     body = ["<h2>Incidents and their alerts</h2>", *incident_table(backtest.incidents())]
     if backtest.triggers:
-        rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_INCIDENTS]]
-        body += ["<h2>Reasons to train again</h2>", html_table(("when (UTC)", "why"), rows, numbers=0)]
+        rows = trigger_rows(backtest)[:MOST_INCIDENTS]
+        body += ["<h2>Reasons to train again</h2>", html_table(("when", "why"), rows, numbers=0)]
     return body
 
 

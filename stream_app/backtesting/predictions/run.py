@@ -121,9 +121,9 @@ class PredictionBacktest:
                 self.first_refusals.setdefault(
                     refusal.reason.value, f"{which(refusal.offset)}: {refusal.message}"
                 )
-            for alert in judged.alerts:
-                if alert.state is AlertState.FIRING:
-                    self._places[alert.id] = which(alert.offset)
+            begun = [alert for alert in judged.alerts if alert.state is AlertState.FIRING]
+            self._places |= {alert.id: which(alert.offset) for alert in begun}
+            self._places |= {trigger.id: which(trigger.offset) for trigger in judged.triggers}
             all_judged.add(judged)
             self._look(piece)
             begin = end
@@ -139,6 +139,10 @@ class PredictionBacktest:
     def incidents(self) -> list[IncidentEpisode]:
         """Return the incidents so far with their alerts, in the order in which they began."""
         return incidents_of(self.episodes(), last_states(self.alerts))
+
+    def place(self, trigger: RetrainingTrigger) -> str:
+        """Say which event gave a reason to train again."""
+        return self._places[trigger.id]
 
     def models(self) -> dict[str, ModelFigures]:
         """Return what was measured so far of each model, in the order of their first events."""

@@ -11,12 +11,13 @@ from stream_app.backtesting.predictions import (
     model_headings,
     model_rows,
     summary_rows,
+    trigger_rows,
 )
 from stream_app.cli.backtest.alert_output import print_incidents
 from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, instant, print_columns
+from stream_app.cli.show import console, print_columns
 
 __all__ = ["predictions_json", "print_predictions"]
 
@@ -71,9 +72,8 @@ def _print_told(backtest: PredictionBacktest, *, members: bool) -> None:
     print_incidents(backtest.incidents(), members=members)
     if backtest.triggers:
         console.print("\nreasons to train again", style="bold")
-    for trigger in backtest.triggers:
-        text = f"{instant(trigger.ts)}  {printable(trigger.summary)}"
-        console.print(text, markup=False, soft_wrap=True)
+    for when, why in trigger_rows(backtest):
+        console.print(f"{printable(when)}  {printable(why)}", markup=False, soft_wrap=True)
 
 
 def predictions_json(backtest: PredictionBacktest, source: PredictionInput, seconds: float) -> dict[str, Any]:
