@@ -15,7 +15,7 @@ from rich.text import Text
 from stream_app.cli.demo import command, scenario
 
 IMAGES = Path(__file__).resolve().parent / "images"
-WIDTH = 104
+WIDTH = 132
 ALERT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  ")
 THEME = TerminalTheme(
     (22, 27, 34),

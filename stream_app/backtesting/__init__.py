@@ -3,6 +3,7 @@
 from stream_app.backtesting.episodes import EPISODE_COLUMNS, AlertEpisode, Change, episodes_of
 from stream_app.backtesting.event_file import EventFile
 from stream_app.backtesting.figures import Delays, Figures, measure
+from stream_app.backtesting.incidents import IncidentEpisode
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.report import Report
 from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
@@ -21,6 +22,7 @@ __all__ = [
     "Delays",
     "EventFile",
     "Figures",
+    "IncidentEpisode",
     "InputRows",
     "JudgedBlock",
     "NabProfile",

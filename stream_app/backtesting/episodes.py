@@ -8,7 +8,7 @@ from typing import Any
 from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.events import Alert, AlertState
 
-__all__ = ["EPISODE_COLUMNS", "AlertEpisode", "Change", "episodes_of"]
+__all__ = ["EPISODE_COLUMNS", "AlertEpisode", "Change", "episodes_of", "rfc3339"]
 
 EPISODE_COLUMNS = (
     "source",
@@ -26,6 +26,7 @@ EPISODE_COLUMNS = (
     "row",
     "place",
     "false",
+    "incident",
 )
 """Columns of a table of alerts."""
 
@@ -130,12 +131,13 @@ class AlertEpisode:
             began.offset,
             self.place,
             self.false,
+            began.case.id,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; times in RFC 3339, UTC."""
         plain = dict(zip(EPISODE_COLUMNS, self.values(), strict=True))
-        return plain | {name: _text(plain[name]) for name in ("started_at", "ended_at")}
+        return plain | {"started_at": rfc3339(self.started_at), "ended_at": rfc3339(self.ended_at)}
 
 
 def episodes_of(alerts: Iterable[Alert]) -> list[AlertEpisode]:
@@ -153,5 +155,7 @@ def _moment(ts: float | None) -> datetime | None:
     return None if ts is None else datetime.fromtimestamp(ts, UTC)
 
 
-def _text(moment: datetime | None) -> str | None:
+def rfc3339(ts: float | None) -> str | None:
+    """Return a time as text, UTC, to the millisecond."""
+    moment = _moment(ts)
     return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -65,6 +65,8 @@ class Figures:
         Alerts that began, by kind.
     scored_alerts : mapping of str to int
         Those of them that began after the warm-up.
+    scored_incidents : int
+        Incidents to which these belong.
     anomalies : Confusion or None
         Rows by label and flag; None without labels of anomalies.
     changepoints : mapping of str to NabScore
@@ -87,6 +89,7 @@ class Figures:
     refused: Mapping[str, int] = field(default_factory=dict)
     alerts: Mapping[str, int] = field(default_factory=dict)
     scored_alerts: Mapping[str, int] = field(default_factory=dict)
+    scored_incidents: int = 0
     anomalies: Confusion | None = None
     changepoints: Mapping[str, NabScore] = field(default_factory=dict)
     delays: Delays | None = None
@@ -126,6 +129,7 @@ class Figures:
             "refused": dict(self.refused),
             "alerts": dict(self.alerts),
             "scored_alerts": dict(self.scored_alerts),
+            "scored_incidents": self.scored_incidents,
             "alerts_per_100k": self.alerts_per_100k,
             "budget": allowance and allowance.budget,
             "allowed": allowance and allowance.false_alarms,
@@ -156,6 +160,7 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
         scored=sum(source.scored for source in sources),
         refused=_add(source.refused for source in sources),
         alerts=_add(source.alerts for source in sources),
+        scored_incidents=len({begun.incident for source in sources for begun in source.beginnings}),
         scored_alerts=_add(Counter(begun.kind for begun in source.beginnings) for source in sources),
         anomalies=sum((source.confusion for source in with_anomalies), Confusion())
         if with_anomalies

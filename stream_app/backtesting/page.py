@@ -5,17 +5,17 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from stream_app.backtesting.episodes import AlertEpisode
-from stream_app.backtesting.listing import alert_rows
+from stream_app.backtesting.incidents import IncidentEpisode
+from stream_app.backtesting.listing import incident_rows
 from stream_app.backtesting.plot import require_matplotlib
 from stream_app.errors import SettingsError
 from stream_app.replacing import replacing
 
 __all__ = [
-    "MOST_ALERTS",
+    "MOST_INCIDENTS",
     "MOST_PICTURES",
-    "alert_table",
     "html_table",
+    "incident_table",
     "open_directory",
     "picture_name",
     "write_page",
@@ -23,8 +23,8 @@ __all__ = [
 
 MOST_PICTURES = 50
 """Sources that get a picture, in the order of their first rows: each is held in memory until the end."""
-MOST_ALERTS = 500
-"""Alerts that are listed."""
+MOST_INCIDENTS = 500
+"""Incidents that are listed."""
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1100px; margin: 2.5rem auto; padding: 0 1rem; }
@@ -32,6 +32,7 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-t
 p.lead { color: #57606a; margin-top: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid #e4e7eb; vertical-align: top; }
+th, td:not(:last-child) { white-space: nowrap; }
 th { color: #57606a; font-weight: 600; } td.n, th.n { text-align: right; }
 img { width: 100%; margin: .4rem 0 1.6rem; border: 1px solid #e4e7eb; }
 .wide { overflow-x: auto; }
@@ -66,14 +67,14 @@ def picture_name(number: int, name: str) -> str:
     return f"{number:02d}-{re.sub(r'[^A-Za-z0-9._-]+', '-', name)[:60]}.png"
 
 
-def alert_table(episodes: Sequence[AlertEpisode], most: int = MOST_ALERTS) -> list[str]:
-    """Return a table of alerts as HTML, and a line that says so where it leaves some out."""
-    if not episodes:
+def incident_table(incidents: Sequence[IncidentEpisode], most: int = MOST_INCIDENTS) -> list[str]:
+    """Return a table of incidents with their alerts as HTML, and a line that says so where it leaves some out."""
+    if not incidents:
         return ["<p>None.</p>"]
-    headings, *rows = alert_rows(episodes[:most])
+    headings, *rows = incident_rows(incidents[:most], members=True)
     table = html_table(headings, rows, numbers=0)
-    left = len(episodes) - most
-    return [table, f"<p>{left:,} more alerts are not listed.</p>"] if left > 0 else [table]
+    left = len(incidents) - most
+    return [table, f"<p>{left:,} more incidents are not listed.</p>"] if left > 0 else [table]
 
 
 def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int) -> str:

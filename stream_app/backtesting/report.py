@@ -7,8 +7,8 @@ from pathlib import Path
 from stream_app.backtesting.figures import Figures
 from stream_app.backtesting.page import (
     MOST_PICTURES,
-    alert_table,
     html_table,
+    incident_table,
     open_directory,
     picture_name,
     write_page,
@@ -85,8 +85,8 @@ class Report:
             html_table(
                 _SOURCE_HEADINGS, [_source_row(name, own) for name, own in by_source.items()], numbers=7
             ),
-            "<h2>Alerts</h2>",
-            *alert_table(backtest.alerts()),
+            "<h2>Incidents and their alerts</h2>",
+            *incident_table(backtest.incidents()),
         ]
         body.append("<h2>Pictures</h2>")
         for name, file in pictures.items():

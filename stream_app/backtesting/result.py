@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stream_app.backtesting.figures import Figures
-from stream_app.backtesting.page import alert_table, html_table
+from stream_app.backtesting.page import html_table, incident_table
 from stream_app.backtesting.plot import draw_source, require_matplotlib
 from stream_app.backtesting.report import source_line
 from stream_app.backtesting.run import Backtest
@@ -25,7 +25,7 @@ __all__ = ["BacktestResult", "Table"]
 Table = TypeVar("Table")
 """A frame, or plain columns."""
 
-_LISTED_ALERTS = 20
+_LISTED_INCIDENTS = 20
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,7 +39,8 @@ class BacktestResult(Generic[Table]):
     alerts : frame or dict of lists
         A row per alert: ``source``, ``kind``, ``channel``, ``started_at``, ``ended_at`` (missing where it lasted to the end),
         ``seconds`` between them, what changed (``quantity``, ``before``, ``after``), ``severity``, ``detector``, ``summary``,
-        the ``row`` at which it began, counted from 0, its ``place``, and whether it is ``false`` (missing without truth).
+        the ``row`` at which it began, counted from 0, its ``place``, whether it is ``false`` (missing without truth), and the id of its
+        ``incident``.
     scores : frame or dict of lists
         A row per event, in the order of the input: its time and source, ``score``, and whether it lies in an
         ``anomaly``, is a ``changepoint``, shows ``drift``.
@@ -117,7 +118,7 @@ class BacktestResult(Generic[Table]):
     def _repr_html_(self) -> str:
         parts = [
             html_table(("", ""), figure_rows(self._figures), numbers=0),
-            *alert_table(self._run.alerts(), _LISTED_ALERTS),
+            *incident_table(self._run.incidents(), _LISTED_INCIDENTS),
         ]
         parts += [
             f"<p>refused as {escape(reason)}: {escape(told)}</p>" for reason, told in self.refused.items()

@@ -7,6 +7,7 @@ from typing import Any
 
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.figures import Figures, measure
+from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
 from stream_app.events import Alert, AlertState, Readings
@@ -132,6 +133,10 @@ class Backtest:
             )
             for episode in episodes_of(self._alerts)
         ]
+
+    def incidents(self) -> list[IncidentEpisode]:
+        """Return the incidents so far with their alerts, in the order in which they began."""
+        return incidents_of(self.alerts(), last_states(self._alerts))
 
     @property
     def judged(self) -> int:

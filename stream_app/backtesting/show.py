@@ -77,10 +77,14 @@ def count(expected: float) -> str:
 
 
 def _allowed(figures: Figures, allowance: Allowance) -> str:
-    told = f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {sum(figures.scored_alerts.values()):,} told"
+    alerts, incidents = sum(figures.scored_alerts.values()), figures.scored_incidents
+    told = (
+        f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {alerts:,} told "
+        f"in {incidents:,} incident{'s' * (incidents != 1)}"
+    )
     if figures.false_alarms is None:
         return told
-    return f"{told}, {sum(figures.false_alarms.values()):,} of them false"
+    return f"{told}, {sum(figures.false_alarms.values()):,} of the alerts false"
 
 
 def listed(counts: Mapping[str, int]) -> str:

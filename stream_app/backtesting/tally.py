@@ -31,6 +31,7 @@ class Beginning:
     """An alert's beginning after the warm-up; `normal` is what the truth says of its row."""
 
     id: str
+    incident: str
     kind: str
     ts: float
     normal: bool
@@ -92,7 +93,9 @@ class SourceTally:
                 # Quality checks speak of the data's delivery, not of the process: they are no detection.
                 begun[row - skip] |= alert.kind != "quality"
                 normal = not bool(truth[row - skip])
-                self.beginnings.append(Beginning(alert.id, alert.kind, float(ts[row - skip]), normal))
+                self.beginnings.append(
+                    Beginning(alert.id, alert.case.id, alert.kind, float(ts[row - skip]), normal)
+                )
         said |= begun
         if part.anomaly is not None:
             self._follow(ts, truth, said, begun)

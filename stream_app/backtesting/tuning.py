@@ -169,6 +169,7 @@ class Trial:
             "allowed": self.allowed,
             "told": self.told,
             "alerts": dict(self.figures.scored_alerts),
+            "incidents": self.figures.scored_incidents,
             "within_budget": self.within_budget,
             "false_alarms": self.false,
             "precision": self.precision,

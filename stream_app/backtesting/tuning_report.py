@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from stream_app.backtesting.page import alert_table, html_table, write_page
+from stream_app.backtesting.page import html_table, incident_table, write_page
 from stream_app.backtesting.plot import (
     CHANGE,
     DRIFT,
@@ -31,7 +31,7 @@ _PICTURE = "alerts.png"
 def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     """Return a heading, and a row for each setting; the chosen one is marked.
 
-    Columns are those of the setting, the false alarms that its budget allows, alerts told, these by kind, and whether the
+    Columns are those of the setting, the false alarms that its budget allows, alerts told, the incidents to which they belong, alerts by kind, and whether the
     budget was kept; where there is truth, also false alarms, precision, true events told, and the median delay of their
     alerts.
     """
@@ -39,7 +39,7 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     beside = ("detector",) if any(trial.setting.detector for trial in trials) else ()
     truth = ("false", "precision", "events told", "delay") if trials[0].false is not None else ()
     rows: list[tuple[str, ...]] = [
-        ("", "budget", "warm-up", *beside, "allowed", "told", *kinds, "within budget", *truth)
+        ("", "budget", "warm-up", *beside, "allowed", "told", "incidents", *kinds, "within budget", *truth)
     ]
     for trial in trials:
         figures, setting = trial.figures, trial.setting
@@ -50,6 +50,7 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
             *([setting.detector or "-"] if beside else []),
             count(trial.allowed),
             f"{trial.told:,}",
+            f"{figures.scored_incidents:,}",
             *(f"{figures.scored_alerts.get(kind, 0):,}" for kind in kinds),
             "yes" if trial.within_budget else "no",
         ]
@@ -147,8 +148,8 @@ def write_tuning_page(
         "<h2>Which one to take</h2>",
         f"<p>{escape(f'{choice.trial.setting}: {choice.reason}')}.</p>",
         f"<pre>{escape(choice.toml(stream))}</pre>",
-        "<h2>Its alerts</h2>",
-        *alert_table(choice.trial.run.alerts()),
+        "<h2>Its incidents and their alerts</h2>",
+        *incident_table(choice.trial.run.incidents()),
     ]
     figures = choice.trial.figures
     lead = f"{figures.sources:,} sources, {figures.events:,} events, {figures.scored:,} of them after the shortest warm-up and counted"

@@ -1,10 +1,14 @@
 """Alerts from beginning to end, and what changed."""
 
+from dataclasses import replace
+
 import pytest
 
 from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode, Change, episodes_of
-from stream_app.backtesting.listing import alert_rows
+from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
+from stream_app.backtesting.listing import incident_rows
 from stream_app.events import Alert, AlertState, Severity
+from stream_app.monitors.incidents import IncidentTracker
 
 
 def alert(name="1", **more):
@@ -57,15 +61,51 @@ def test_a_row_is_plain():
     assert (row["severity"], row["row"], row["seconds"]) == ("critical", 6, 20.5)
 
 
-def test_an_alert_is_listed_by_date_and_by_place_where_rows_have_no_times():
-    ended = alert(started_at=1_583_751_884.0).ended(1_583_751_958.0)
-    episode = AlertEpisode(ended, ended, place="plant.csv:749")
-    assert alert_rows([episode]) == [
+def incidents(*alerts, **more):
+    """The incidents of alerts, which have all become known in these transitions."""
+    episodes = [replace(episode, **more) for episode in episodes_of(alerts)]
+    return incidents_of(episodes, last_states(alerts))
+
+
+def test_an_incident_is_listed_by_date_and_by_place_where_rows_have_no_times():
+    began = alert(started_at=1_583_751_884.0)
+    told = incidents(began, began.ended(1_583_751_958.0), place="plant.csv:749")
+    assert incident_rows(told, members=True) == [
         ("began (UTC)", "lasted", "source", "kind", "severity", "what"),
         ("2020-03-09 11:04:44", "1 min 14 s", "pump", "drift", "warning", "drift in flow"),
     ]
-    lasts = AlertEpisode(alert(), place="plant.csv:749", timed=False, false=True)
-    assert alert_rows([lasts]) == [
+    lasts = incidents(alert(), place="plant.csv:749", timed=False, false=True)
+    assert incident_rows(lasts, members=True) == [
         ("began at", "lasted", "source", "kind", "severity", "alarm", "what"),
         ("plant.csv:749", "to the end", "pump", "drift", "warning", "false", "drift in flow"),
     ]
+
+
+def test_alerts_of_one_cause_are_one_incident_with_its_members_below():
+    tracker = IncidentTracker(gap=300.0)
+    first, second = (
+        alert("1"),
+        alert("2", started_at=90.0, severity=Severity.CRITICAL, kind="anomaly", summary="anomaly"),
+    )
+    other = alert("3", started_at=5000.0, source="pump")
+    transitions = [first, second, first.ended(100.0), second.ended(180.0), other]
+    told = incidents(*map(tracker.take, transitions))
+    assert [(one.incident.id, len(one.alerts), one.seconds, one.false) for one in told] == [
+        ("1", 2, 120.0, None),
+        ("3", 1, None, None),
+    ]
+    assert [row[1:] for row in incident_rows(told, members=True)[1:4]] == [
+        ("2 min", "pump", "drift, anomaly", "critical", "anomaly (+1 alert)"),
+        ("40 s", "", "drift", "warning", "drift in flow"),
+        ("1 min 30 s", "", "anomaly", "critical", "anomaly"),
+    ]
+    assert len(incident_rows(told, members=False)) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "false"),
+    [((True, True), True), ((True, False), False), ((None, True), True), ((None, None), None)],
+)
+def test_an_incident_is_false_if_all_its_alerts_are(said, false):
+    members = tuple(AlertEpisode(alert(str(i)), false=one) for i, one in enumerate(said))
+    assert IncidentEpisode(alert("0").case, members).false is false

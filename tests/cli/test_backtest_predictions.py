@@ -100,6 +100,17 @@ def test_alerts_go_into_a_file_a_row_each(told, table, tmp_path):
     assert sum(row["ended_at"] is not None for row in rows) == len(figures["alerts"]) - len(began)
 
 
+def test_where_answers_have_no_times_alerts_and_triggers_are_told_by_their_events(call, place):
+    (place / "streamgauge.toml").write_text(BASELINE)
+    write(place / "bare.csv", time=False)
+    ended = call("backtest", "bare.csv", *PREDICTIONS, "--period", "1", "--alerts", "alerts.jsonl")
+    began = json.loads((place / "alerts.jsonl").read_text().splitlines()[0])
+    assert began["place"] == f"bare, id 'id-{began['row']}'"
+    assert sum(line.lstrip("└ ").startswith(began["place"]) for line in ended.lines) >= 1
+    assert any(line.startswith("bare, id 'id-") and "retrain bare" in line for line in ended.lines)
+    assert "2023-" not in ended.out
+
+
 def test_the_truth_may_come_later_as_an_event_of_its_own(told, table):
     at_once, later = told(table), told(table, "--label-delay", "5m")
     assert (later["rows"], later["events"]) == (N, 2 * N)

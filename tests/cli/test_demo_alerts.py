@@ -8,6 +8,7 @@ from producers.water_loop import Fault
 from stream_app.cli.demo.judging import FALSE, UNKNOWN, Part, cause_in, judge
 from stream_app.cli.demo.screen import alerts_table, replays_table
 from stream_app.events import Alert, AlertState, Severity
+from stream_app.monitors.incidents import IncidentTracker
 
 START = 1_700_000_000.0
 FAULT = Fault("cavitation", start=1000.0, duration=100.0)
@@ -56,11 +57,21 @@ def test_every_alert_stands_below_its_part_with_its_cause():
     ]
 
 
+def test_alerts_of_one_incident_stand_below_it():
+    incidents = IncidentTracker(gap=300.0)
+    told = [incidents.take(one) for one in (alert(1010), alert(1030), alert(1010).ended(START + 1100.0))]
+    assert printed(alerts_table(PARTS, told))[3:] == [
+        "2023-11-14 22:30:10 - warning cavitation 2 alerts:",
+        "2023-11-14 22:30:10 1 min 30 s warning cavitation told [at] 1010",
+        "2023-11-14 22:30:30 - warning cavitation told [at] 1030",
+    ]
+
+
 def test_the_counts_add_up_to_the_list():
     assert printed(replays_table(PARTS, ALERTS))[2:] == [
-        "one fault 9,000 3 1",
-        "real data 70 1 unknown",
-        "healthy 5 1 1",
+        "one fault 9,000 3 3 1",
+        "real data 70 1 1 unknown",
+        "healthy 5 1 1 1",
     ]
 
 

@@ -4,7 +4,13 @@ from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_pr
 from stream_app.backtesting.predictions.model import Challenge, ModelFigures
 from stream_app.backtesting.predictions.report import PredictionReport
 from stream_app.backtesting.predictions.run import PredictionBacktest
-from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
+from stream_app.backtesting.predictions.show import (
+    challenge_rows,
+    model_headings,
+    model_rows,
+    summary_rows,
+    trigger_rows,
+)
 
 __all__ = [
     "Challenge",
@@ -17,4 +23,5 @@ __all__ = [
     "model_headings",
     "model_rows",
     "summary_rows",
+    "trigger_rows",
 ]

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from stream_app.backtesting.listing import instant
 from stream_app.backtesting.page import (
-    MOST_ALERTS,
+    MOST_INCIDENTS,
     MOST_PICTURES,
-    alert_table,
     html_table,
+    incident_table,
     open_directory,
     picture_name,
     write_page,
@@ -17,7 +16,13 @@ from stream_app.backtesting.page import (
 from stream_app.backtesting.predictions.model import ModelFigures
 from stream_app.backtesting.predictions.plot import Timeline, plot_model
 from stream_app.backtesting.predictions.run import PredictionBacktest
-from stream_app.backtesting.predictions.show import challenge_rows, model_headings, model_rows, summary_rows
+from stream_app.backtesting.predictions.show import (
+    challenge_rows,
+    model_headings,
+    model_rows,
+    summary_rows,
+    trigger_rows,
+)
 from stream_app.backtesting.show import listed
 
 __all__ = ["PredictionReport"]
@@ -86,10 +91,10 @@ class PredictionReport:
 
 
 def _alerts(backtest: PredictionBacktest) -> list[str]:
-    body = ["<h2>Alerts</h2>", *alert_table(backtest.episodes())]
+    body = ["<h2>Incidents and their alerts</h2>", *incident_table(backtest.incidents())]
     if backtest.triggers:
-        rows = [(instant(trigger.ts), trigger.summary) for trigger in backtest.triggers[:MOST_ALERTS]]
-        body += ["<h2>Reasons to train again</h2>", html_table(("when (UTC)", "why"), rows, numbers=0)]
+        rows = trigger_rows(backtest)[:MOST_INCIDENTS]
+        body += ["<h2>Reasons to train again</h2>", html_table(("when", "why"), rows, numbers=0)]
     return body
 
 

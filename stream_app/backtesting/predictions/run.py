@@ -6,6 +6,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
+from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
 from stream_app.events import Alert, AlertState, PredictionRow, Rejected, RetrainingTrigger
@@ -120,9 +121,9 @@ class PredictionBacktest:
                 self.first_refusals.setdefault(
                     refusal.reason.value, f"{which(refusal.offset)}: {refusal.message}"
                 )
-            for alert in judged.alerts:
-                if alert.state is AlertState.FIRING:
-                    self._places[alert.id] = which(alert.offset)
+            begun = [alert for alert in judged.alerts if alert.state is AlertState.FIRING]
+            self._places |= {alert.id: which(alert.offset) for alert in begun}
+            self._places |= {trigger.id: which(trigger.offset) for trigger in judged.triggers}
             all_judged.add(judged)
             self._look(piece)
             begin = end
@@ -134,6 +135,14 @@ class PredictionBacktest:
             replace(episode, place=self._places[episode.began.id], timed=self.timed)
             for episode in episodes_of(self.alerts)
         ]
+
+    def incidents(self) -> list[IncidentEpisode]:
+        """Return the incidents so far with their alerts, in the order in which they began."""
+        return incidents_of(self.episodes(), last_states(self.alerts))
+
+    def place(self, trigger: RetrainingTrigger) -> str:
+        """Say which event gave a reason to train again."""
+        return self._places[trigger.id]
 
     def models(self) -> dict[str, ModelFigures]:
         """Return what was measured so far of each model, in the order of their first events."""

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from stream_app.backtesting.listing import instant
 from stream_app.backtesting.predictions.model import Challenge, ModelFigures
 from stream_app.backtesting.predictions.run import PredictionBacktest
 from stream_app.backtesting.show import listed, number
 from stream_app.settings import PredictionStream
 
-__all__ = ["challenge_rows", "model_headings", "model_rows", "summary_rows"]
+__all__ = ["challenge_rows", "model_headings", "model_rows", "summary_rows", "trigger_rows"]
 
 _Features = Mapping[str, float | None]
 
@@ -33,6 +34,14 @@ def summary_rows(backtest: PredictionBacktest, models: Mapping[str, ModelFigures
     rows.append(("alerts", listed(dict(sorted(alerts.items()))) or "none"))
     rows.append(("retraining triggers", f"{len(backtest.triggers):,}" if backtest.triggers else "none"))
     return rows
+
+
+def trigger_rows(backtest: PredictionBacktest) -> list[tuple[str, str]]:
+    """Return when there was reason to train again, or at which event where these have no times, and why."""
+    return [
+        (instant(trigger.ts) if backtest.timed else backtest.place(trigger), trigger.summary)
+        for trigger in backtest.triggers
+    ]
 
 
 def model_headings(name: str, config: PredictionStream) -> tuple[str, str, str, str]:

@@ -8,15 +8,16 @@ import msgspec
 
 from stream_app.backtesting import EPISODE_COLUMNS, AlertEpisode
 from stream_app.backtesting.csv_cells import csv_cell
-from stream_app.backtesting.listing import alert_rows
+from stream_app.backtesting.incidents import IncidentEpisode
+from stream_app.backtesting.listing import incident_rows
 from stream_app.cli.show import console, print_columns
 from stream_app.errors import SettingsError
 from stream_app.replacing import replacing
 
-__all__ = ["AlertFile", "print_alerts"]
+__all__ = ["AlertFile", "print_incidents"]
 
-MOST_ALERTS = 50
-"""Alerts that are printed."""
+MOST_INCIDENTS = 50
+"""Incidents that are printed."""
 
 _ENDINGS = (".csv", ".jsonl")
 
@@ -71,11 +72,11 @@ class AlertFile:
             raise SettingsError(f"--alerts {self.path}: cannot be written: {error.strerror}") from None
 
 
-def print_alerts(episodes: Sequence[AlertEpisode]) -> None:
-    """Print alerts, a line each."""
-    if not episodes:
+def print_incidents(incidents: Sequence[IncidentEpisode], *, members: bool) -> None:
+    """Print incidents, a line each; `members` says whether their alerts stand below."""
+    if not incidents:
         return
     console.print()
-    print_columns(alert_rows(episodes[:MOST_ALERTS]))
-    if len(episodes) > MOST_ALERTS:
-        console.print(f"{len(episodes) - MOST_ALERTS:,} more alerts: see --alerts or --json")
+    print_columns(incident_rows(incidents[:MOST_INCIDENTS], members=members))
+    if len(incidents) > MOST_INCIDENTS:
+        console.print(f"{len(incidents) - MOST_INCIDENTS:,} more incidents: see --report or --json")

@@ -129,6 +129,7 @@ def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
         "warmup": backtest.config.warmup,
         "events_per_second": round(monitor, 1),
         "events_per_second_overall": round(whole, 1),
+        "incidents": [incident.to_dict() for incident in backtest.incidents()],
         "alert_list": [episode.to_dict() for episode in backtest.alerts()],
         "by_source": {name: own.to_dict() for name, own in backtest.figures_by_source().items()},
     }

@@ -11,12 +11,13 @@ from stream_app.backtesting.predictions import (
     model_headings,
     model_rows,
     summary_rows,
+    trigger_rows,
 )
-from stream_app.cli.backtest.alert_output import print_alerts
+from stream_app.cli.backtest.alert_output import print_incidents
 from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, instant, print_columns
+from stream_app.cli.show import console, print_columns
 
 __all__ = ["predictions_json", "print_predictions"]
 
@@ -24,8 +25,13 @@ MOST_MODELS = 10
 """Models whose figures are printed; those of more are in the report and in JSON."""
 
 
-def print_predictions(backtest: PredictionBacktest, source: PredictionInput, seconds: float) -> None:
-    """Print what became of the rows, how each model did, and what was told, in its order."""
+def print_predictions(
+    backtest: PredictionBacktest, source: PredictionInput, seconds: float, *, members: bool
+) -> None:
+    """Print what became of the rows, how each model did, and what was told, in its order.
+
+    `members` says whether the alerts of an incident stand below it.
+    """
     models = backtest.models()
     left = sum(source.left.counts.values())
     rows = [
@@ -43,7 +49,7 @@ def print_predictions(backtest: PredictionBacktest, source: PredictionInput, sec
         _print_model(name, figures, backtest)
     if len(models) > MOST_MODELS:
         console.print(f"\n{len(models) - MOST_MODELS} more models: see --json or --report", soft_wrap=True)
-    _print_told(backtest)
+    _print_told(backtest, members=members)
 
 
 def _print_model(name: str, figures: ModelFigures, backtest: PredictionBacktest) -> None:
@@ -61,14 +67,13 @@ def _print_model(name: str, figures: ModelFigures, backtest: PredictionBacktest)
         console.print(f"weak at the end: {printable(weak)}", markup=False, soft_wrap=True)
 
 
-def _print_told(backtest: PredictionBacktest) -> None:
-    """Print alerts and triggers, each in the order of the events."""
-    print_alerts(backtest.episodes())
+def _print_told(backtest: PredictionBacktest, *, members: bool) -> None:
+    """Print incidents and triggers, each in the order of the events."""
+    print_incidents(backtest.incidents(), members=members)
     if backtest.triggers:
         console.print("\nreasons to train again", style="bold")
-    for trigger in backtest.triggers:
-        text = f"{instant(trigger.ts)}  {printable(trigger.summary)}"
-        console.print(text, markup=False, soft_wrap=True)
+    for when, why in trigger_rows(backtest):
+        console.print(f"{printable(when)}  {printable(why)}", markup=False, soft_wrap=True)
 
 
 def predictions_json(backtest: PredictionBacktest, source: PredictionInput, seconds: float) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         if call.as_json:
             typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
             return
-        print_predictions(run, source, seconds)
+        print_predictions(run, source, seconds, members=call.alerts is not None)
         for written in (call.alerts, page):
             if written is not None:
                 typer.echo(f"written: {written}")

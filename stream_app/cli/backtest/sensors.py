@@ -11,7 +11,7 @@ import typer
 
 from producers.progress import Progress, progress_for
 from stream_app.backtesting import Backtest, Report, sweep
-from stream_app.cli.backtest.alert_output import AlertFile, print_alerts
+from stream_app.cli.backtest.alert_output import AlertFile, print_incidents
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
 from stream_app.cli.show import error_console
@@ -73,7 +73,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
             typer.echo(msgspec.json.encode(figures_json(run, seconds)).decode())
             return
         print_figures(run, seconds)
-        print_alerts(run.alerts())
+        print_incidents(run.incidents(), members=call.alerts is not None)
         for written in (event_files.told if event_files else None, call.alerts, page):
             if written is not None:
                 typer.echo(f"written: {written}")

@@ -11,11 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stream_app.backtesting.episodes import episodes_of
+from stream_app.backtesting.incidents import incidents_of, last_states
 from stream_app.cli.alert_lines import COLOURS, alert_line
 from stream_app.cli.demo.judging import FALSE, UNKNOWN, Part, Verdict
 from stream_app.cli.printable import printable
 from stream_app.cli.show import instant
-from stream_app.events import Alert, AlertState
+from stream_app.events import Alert, AlertState, Severity
 from stream_app.settings.durations import format_duration
 
 __all__ = ["Replaying", "Screen", "alerts_table", "faults_table", "replays_table"]
@@ -90,7 +92,7 @@ class Screen:
 
 
 def replays_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
-    """Show what was replayed, how many alerts began, and how many of them were false.
+    """Show what was replayed, how many incidents and alerts began, and how many of these were false.
 
     Parameters
     ----------
@@ -101,17 +103,19 @@ def replays_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
     """
     table = Table(title="Replayed", title_justify="left", box=None, pad_edge=False)
     table.add_column("source")
-    for heading in ("events", "alerts", "false alarms"):
+    for heading in ("events", "incidents", "alerts", "false alarms"):
         table.add_column(heading, justify="right")
     for part in parts:
-        causes = [part.cause(alert) for alert in part.begun(alerts)]
+        begun = part.begun(alerts)
+        causes = [part.cause(alert) for alert in begun]
+        incidents = len({alert.case.id for alert in begun})
         wrong = UNKNOWN if UNKNOWN in causes else f"{causes.count(FALSE):,}"
-        table.add_row(part.title, f"{part.events:,}", f"{len(causes):,}", wrong)
+        table.add_row(part.title, f"{part.events:,}", f"{incidents:,}", f"{len(causes):,}", wrong)
     return table
 
 
 def alerts_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
-    """Show all alerts, grouped by what was replayed, with what caused each.
+    """Show all alerts, by what was replayed and by incident, with what caused each.
 
     Parameters
     ----------
@@ -124,22 +128,36 @@ def alerts_table(parts: Sequence[Part], alerts: Sequence[Alert]) -> Table:
     for heading in ("began (UTC)", "lasted", "severity", "cause"):
         table.add_column(heading, no_wrap=True)
     table.add_column("what")
-    ends = {alert.id: alert for alert in alerts if alert.state is AlertState.RESOLVED}
     for part in parts:
-        begun = part.begun(alerts)
-        if begun:
+        mine = [alert for alert in alerts if alert.source in part.sources]
+        incidents = incidents_of(episodes_of(mine), last_states(mine))
+        if incidents:
             table.add_row(f"[bold]{part.title}[/bold]")
-        for alert in begun:
-            end = ends.get(alert.id, alert)
-            cause = part.cause(alert)
-            table.add_row(
-                instant(alert.started_at).removesuffix("Z"),
-                "-" if end.ended_at is None else format_duration(end.ended_at - alert.started_at),
-                f"[{COLOURS[end.severity]}]{end.severity.value}[/]",
-                f"[{_CAUSE_COLOURS.get(cause, 'green')}]{cause}[/]",
-                escape(printable(alert.summary)),
-            )
+        for incident in incidents:
+            several = len(incident.alerts) > 1
+            if several:
+                causes = dict.fromkeys(part.cause(alert.began) for alert in incident.alerts)
+                # Where one of its alerts is about a fault, the incident is.
+                cause = next((one for one in causes if one != FALSE), FALSE)
+                case, more = incident.incident, len(incident.alerts)
+                cells = (instant(case.started_at), incident.seconds, case.severity, cause)
+                table.add_row(*_cells(*cells, f"{more} alerts:"))
+            for alert in incident.alerts:
+                worst = (alert.ended or alert.began).severity
+                began = ("  " if several else "") + instant(alert.started_at)
+                cells = (began, alert.seconds, worst, part.cause(alert.began))
+                table.add_row(*_cells(*cells, alert.began.summary), style="dim" if several else None)
     return table
+
+
+def _cells(began: str, seconds: float | None, severity: Severity, cause: str, what: str) -> tuple[str, ...]:
+    return (
+        began.removesuffix("Z"),
+        "-" if seconds is None else format_duration(seconds),
+        f"[{COLOURS[severity]}]{severity.value}[/]",
+        f"[{_CAUSE_COLOURS.get(cause, 'green')}]{cause}[/]",
+        escape(printable(what)),
+    )
 
 
 def faults_table(verdicts: Sequence[Verdict]) -> Table:
