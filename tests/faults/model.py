@@ -7,19 +7,28 @@ import asyncio
 import json
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
+import redis
 from aiokafka import AIOKafkaProducer
 from conftest import eventually
+from faults.clock import SetClock
 from faults.harness import Harness
 from faults.log import Event, Feed, scan
 from faults.oracle import Comparison
 from faults.poison import POISONS
 from faults.supervisor import WorkerProcess
-from servers.redis import RedisServer
+from servers.redis import RedisServer, cut_off
+from servers.sentinel import WatchedRedis
 
-__all__ = ["RULES", "LogHarness", "World", "draw"]
+__all__ = ["FAILOVER", "JUMP", "RULES", "LogHarness", "World", "draw"]
+
+FAILOVER = "Redis fails over"
+"""Needs a store with a replica."""
+
+JUMP = "clock jumps"
+"""Needs workers whose clock can be set."""
 
 _AHEAD_SECONDS = 72_000.0
 _SESSION_SECONDS = 6.0
@@ -45,8 +54,10 @@ class World:
     ----------
     harness : Harness
         Of this sequence alone.
-    server : RedisServer
-        The store; rules kill it.
+    store : RedisServer or WatchedRedis
+        The store, with a replica where it is to fail over; rules kill it.
+    clock : SetClock or None
+        Of the workers, where it is to jump.
     feed : Feed
         Good events.
     chance : Random
@@ -56,10 +67,13 @@ class World:
     """
 
     harness: Harness
-    server: RedisServer
+    store: RedisServer | WatchedRedis
+    clock: SetClock | None
     feed: Feed
     chance: Random
     producer: AIOKafkaProducer
+    added: list[Feed] = field(default_factory=list)
+    """Events of sources that came with a partition."""
     workers: list[WorkerProcess] = field(default_factory=list)
     ended: str = ""
     """What the last worker said when a rule left it nothing to do but to stop."""
@@ -76,8 +90,18 @@ class World:
         return await self.harness.settled()
 
     def some(self, most: int = 800) -> list[Event]:
-        """Take a random number of good events."""
-        return self.feed.take(self.chance.randint(1, most))
+        """Take a random number of good events, of each partition that was added as many."""
+        count = self.chance.randint(1, most)
+        events = self.feed.take(count)
+        for number, feed in enumerate(self.added):
+            events += [replace(event, partition=self.feed.partitions + number) for event in feed.take(count)]
+        return events
+
+    @property
+    def server(self) -> RedisServer:
+        """The only one."""
+        assert isinstance(self.store, RedisServer)
+        return self.store
 
     async def send_in_transaction(self, events: list[Event], *, commit: bool) -> None:
         """Produce events in one transaction, and end it."""
@@ -169,6 +193,47 @@ async def _redis_forgets(world: World) -> None:
     await asyncio.to_thread(world.server.start)
 
 
+async def _fail_over(world: World) -> None:
+    """Kill a primary that acknowledged what its replica does not have."""
+    watched = world.store
+    assert isinstance(watched, WatchedRedis)
+    await eventually(watched.in_step, timeout=60.0)
+    primary, replica = watched.servers
+    cut_off(primary, replica)
+    await world.harness.send(world.some())
+    await asyncio.sleep(world.chance.uniform(0.2, 1.0))
+    await asyncio.to_thread(primary.kill)
+    replica.send(signal.SIGCONT)
+    with redis.Redis(port=replica.port) as client:
+        await eventually(lambda: client.info("replication")["role"] == "master", timeout=60.0)
+    # It comes back as the replica of the other one: Sentinel sees to that.
+    await asyncio.to_thread(primary.start)
+    watched.servers = (replica, primary)
+
+
+async def _clock_jumps(world: World) -> None:
+    assert world.clock is not None
+    world.clock.set(world.chance.choice([-3600, 0, 3600]))
+    await world.harness.send(world.some())
+
+
+async def _add_partition(world: World) -> None:
+    """Add a partition with a source of its own; those that are there stay where they are."""
+    if world.added:
+        return
+    number = world.harness.partitions
+    await world.harness.add_partitions(number + 1)
+
+    async def is_known() -> bool:
+        await world.producer.client.force_metadata_update()
+        return number in await world.producer.partitions_for(world.harness.topic)
+
+    await eventually(is_known)
+    world.added.append(
+        Feed(sources=1, length=2000, partitions=1, seed=world.chance.randrange(1000), name="added")
+    )
+
+
 async def _delete_topic(world: World) -> None:
     """Nothing is left to do: the workers must say so and end."""
     worker = world.workers[0]
@@ -209,14 +274,22 @@ RULES: Mapping[str, tuple[int, Rule]] = {
     "another worker": (1, _another_worker),
     "kill Redis": (2, _kill_redis),
     "Redis forgets": (2, _redis_forgets),
+    FAILOVER: (1, _fail_over),
+    JUMP: (2, _clock_jumps),
+    "add partition": (1, _add_partition),
     "delete topic": (1, _delete_topic),
 }
 """By name, how often a rule is drawn and what it does."""
 
 
 def draw(chance: Random) -> list[str]:
-    """Draw the names of a sequence's steps; what deletes the topic is the last."""
+    """Draw the names of a sequence's steps; what deletes the topic is the last.
+
+    A store that fails over is not killed otherwise: Sentinel might fail over then, too, or not.
+    """
     names, weights = list(RULES), [weight for weight, _ in RULES.values()]
     steps = ["produce", *chance.choices(names, weights, k=chance.randint(3, 8))]
+    if FAILOVER in steps:
+        steps = [step for step in steps if step not in {"kill Redis", "Redis forgets"}]
     last = steps.index("delete topic") + 1 if "delete topic" in steps else len(steps)
     return steps[:last]

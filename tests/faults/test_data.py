@@ -4,12 +4,12 @@ import json
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from conftest import eventually
+from faults.clock import FAKETIME, SetClock
 from faults.log import START, Event, Feed
 from faults.poison import POISONS, poisoned
 
@@ -17,8 +17,6 @@ from producers.water_loop import Fault
 from stream_app.events import decode_reading
 from stream_app.store import FeatureReader
 from stream_app.testing import run_monitor
-
-_FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 async def test_poison(make_harness, row, scale, seed, chance):
@@ -187,24 +185,15 @@ async def refused(worker, reason):
 
 async def test_clock_jumps(make_harness, folder, row, seed):
     """The clock jumps by an hour, forth and back."""
-    if _FAKETIME is None:
+    if FAKETIME is None:
         pytest.skip("libfaketime is not installed; on Debian: sudo apt-get install faketime")
     feed = Feed(sources=4, length=2000, seed=seed)
     harness = await make_harness(max_batch=200)
-    clock = folder / "clock"
-    clock.write_text("+0\n")
-    # Looking at the file at each call would slow the worker down as no jump does.
-    worker = await harness.workers.start(
-        "worker-1",
-        LD_PRELOAD=_FAKETIME,
-        FAKETIME_TIMESTAMP_FILE=clock,
-        FAKETIME_CACHE_DURATION=1,
-        FAKETIME_DONT_FAKE_MONOTONIC=1,
-        DONT_FAKE_MONOTONIC=1,
-    )
+    clock = SetClock(folder / "clock")
+    worker = await harness.workers.start("worker-1", **clock.environment)
     reader = FeatureReader(harness.store, "sensors")
     for hours in (0, 1, -1, 0):
-        clock.write_text(f"{3600 * hours:+d}\n")
+        clock.set(3600 * hours)
 
         async def jumped(shift=3600 * hours):
             return abs(await worker.clock() - time.time() - shift) < 60

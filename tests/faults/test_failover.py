@@ -7,16 +7,14 @@ import time
 import redis
 from conftest import eventually
 from faults.log import Feed
+from servers.redis import cut_off
 from servers.redis_cluster import RedisCluster
 from servers.sentinel import WatchedRedis
 
 
 async def lose(harness, feed, primary, replica, piece):
     """Kill a primary that has acknowledged what its replica will never see; return what was stored there."""
-    replica.send(signal.SIGSTOP)
-    with redis.Redis(port=primary.port) as client:
-        # What is written from here on is not even on the way.
-        client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+    cut_off(primary, replica)
     beyond = await harness.processed() + piece // 2
     await harness.send(feed.take(piece))
     await harness.reached(beyond, 30)

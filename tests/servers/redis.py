@@ -1,16 +1,18 @@
 """Debian's redis-server with an append-only file."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+import redis
 from servers.ports import answers_redis
 from servers.process import ServerProcess
 
 from stream_app.embedded import free_port
 
-__all__ = ["RedisServer", "program"]
+__all__ = ["RedisServer", "cut_off", "program"]
 
 
 class RedisServer(ServerProcess):
@@ -64,6 +66,13 @@ class RedisServer(ServerProcess):
             "maxmemory-policy": "noeviction",
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+def cut_off(primary: RedisServer, replica: RedisServer) -> None:
+    """Pause a replica and close its connection: what the primary writes from here on is not even on the way."""
+    replica.send(signal.SIGSTOP)
+    with redis.Redis(port=primary.port) as client:
+        client.execute_command("CLIENT", "KILL", "TYPE", "replica")
 
 
 def program(name: str) -> str:
