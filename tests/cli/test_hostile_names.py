@@ -71,6 +71,7 @@ CALLS = {
     "features get": (HOSTILE,),
     "features list": (),
     "backtest": ("plant.csv",),
+    "budget": ("--config", "monitor.toml"),
     "fairness": ("loans.csv", "--group", "group", "--favourable", "yes"),
     "compare": ("loans.csv",),
     "slices": ("loans.csv",),
@@ -84,6 +85,7 @@ CALLS = {
 """Calls that print a hostile name."""
 
 OTHERS = {
+    "tune",  # lists alerts as backtest does
     *(f"alerts {word}" for word in ("ack", "mute", "false", "real")),  # the id alone, which it was given
     "features watch",  # endless; prints what features get prints
     "features history",  # these three print names of views and features, which are checked

@@ -6,7 +6,7 @@ import pytest
 from faust.types import TP
 
 from stream_app.errors import BrokerUnavailableError
-from stream_app.kafka.offsets import PartitionOffsets
+from stream_app.kafka.offsets import LogRange, PartitionOffsets
 from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
@@ -38,7 +38,7 @@ async def test_questions_that_come_together_are_all_answered(offsets, tp):
     (first, (missing, ends, known), lives, last) = asked
     assert lives == known
     assert lives.get(tp.topic, "") == first[tp].life
-    assert first == last == {tp: (0, 3, first[tp].life)}
+    assert first == last == {tp: LogRange(0, 3, first[tp].life, 1)}
     assert missing == {f"{tp.topic}.gone"}
     assert ends == {tp: 3}
 

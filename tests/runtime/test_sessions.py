@@ -37,6 +37,7 @@ from stream_app.store import (
     CheckpointStore,
     FeatureLogReader,
     FeatureReader,
+    LastSeen,
     ViewRegistry,
     connect,
 )
@@ -332,7 +333,9 @@ async def test_a_position_of_long_ago_is_not_trusted_with_logs_that_may_have_exp
         await processed(store, settings, 300)
     once = await contents(store)
     # Two days passed, and an entity was forgotten whose next event waits.
-    await store.client.hset(store.keys.seen(settings.worker.group, topic, 0), "views", "299 1000.0")
+    await store.client.hset(
+        store.keys.seen(settings.worker.group, topic, 0), "views", str(LastSeen(299, 1000.0))
+    )
     await store.client.delete(store.keys.features("purchases", 1, "a"))
     async with working(settings):
 
