@@ -83,7 +83,7 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults tests/faults $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 2 tests/faults $(ARGS)
 
 test-kafka-older: servers kernels ## A selection of them on the last Kafka before 4.0
 	@$(MAKE) --no-print-directory kafka KAFKA_VERSION=$(KAFKA_OLDER)

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +64,6 @@ def install(python: str, environment: Path, resolution: str) -> str:
 def run(version: str, python: str, resolution: str) -> bool:
     """Run the tests with one interpreter; return whether they passed or could not be tried."""
     environment = ROOT / "build" / "versions" / f"{resolution}-{version}"
-    print(f"Python {version}, {resolution} versions", flush=True)
     reason = install(python, environment, resolution)
     if reason:
         print(f"skipped: Python {version}, {resolution} versions: {reason}")
@@ -71,7 +71,17 @@ def run(version: str, python: str, resolution: str) -> bool:
     own = environment / "bin" / "python"
     subprocess.run([own, "-m", "stream_app", "compile"], cwd=ROOT, check=True)
     command = [own, "-m", "pytest", "-n0", "--hypothesis-profile=quick", "-m", "not slow and not faults"]
-    return subprocess.run([*command, *SELECTION], cwd=ROOT, check=False).returncode == 0
+    done = subprocess.run(
+        [*command, *SELECTION],
+        cwd=ROOT,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    # Those of one interpreter at a time, though several run at once.
+    print(f"Python {version}, {resolution} versions:\n{done.stdout}", flush=True)
+    return done.returncode == 0
 
 
 def main(resolution: str) -> bool:
@@ -82,7 +92,8 @@ def main(resolution: str) -> bool:
             print(f"skipped: Python {version} is not on this machine")
     oldest, *newer = found
     chosen = [oldest] if resolution == "lowest-direct" else newer or [oldest]
-    return all(run(version, found[version], resolution) for version in chosen)
+    with ThreadPoolExecutor() as pool:
+        return all(list(pool.map(lambda version: run(version, found[version], resolution), chosen)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What a broker says of the logs of a test."""
 
+from faust.types import TP
+
 from stream_app.kafka.offsets import LogRange, PartitionOffsets
 
 
@@ -18,10 +20,13 @@ class GivenLogs:
 
 async def life_of(kafka, topic):
     """Id of a topic; empty where the broker knows none."""
-    offsets = PartitionOffsets(kafka)
+    return (await log_of(kafka, topic)).life
+
+
+async def log_of(kafka, topic):
+    """Return the log of a topic's first partition."""
+    offsets, tp = PartitionOffsets(kafka), TP(topic, 0)
     try:
-        missing, _, lives = await offsets.ends([topic], [])
-        assert not missing
-        return lives.get(topic, "")
+        return (await offsets.ranges([tp]))[tp]
     finally:
         await offsets.close()

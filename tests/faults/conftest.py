@@ -4,11 +4,12 @@ At reduced scale it is part of ``make test-kafka``; ``make faults`` runs it at f
 """
 
 import asyncio
+import json
 import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _DEFAULT_SEED = 1
 _rows = pytest.StashKey[list[Row | AbuseRow]]()
 _folder = pytest.StashKey[Path]()
+_KINDS = {kind.__name__: kind for kind in (Row, AbuseRow)}
 _row = pytest.StashKey[Row | AbuseRow]()
 
 
@@ -62,6 +64,32 @@ def _scale() -> Scale:
     return Scale(os.environ.get("STREAMGAUGE_TEST_FAULTS") == "full")
 
 
+class _Rows:
+    """Collects the rows of all scenarios, which may run in several processes."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name, value in report.user_properties if report.when == "teardown" else ():
+            if name in _KINDS:
+                self._config.stash[_rows].append(_KINDS[name](**json.loads(value)))
+
+
+def pytest_configure(config):
+    given = getattr(config, "workerinput", {})
+    folder = Path(given.get("faults_folder", ROOT / "build" / "faults" / time.strftime("%Y-%m-%dT%H-%M-%S")))
+    config.stash[_folder] = folder / given["workerid"] if given else folder
+    config.stash[_rows] = []
+    config.pluginmanager.register(_Rows(config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Let processes of the suite keep their logs in one folder."""
+    node.workerinput["faults_folder"] = str(node.config.stash[_folder])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
@@ -80,12 +108,14 @@ def pytest_runtest_makereport(item, call):
         reason = str(call.excinfo.value).strip().splitlines() if call.excinfo else []
         word = "skipped" if report.skipped else "FAILED"
         row.verdict = f"{word}: {reason[0][:150] if reason else call.excinfo.typename}"
+    if row is not None and call.when == "teardown":
+        report.user_properties.append((type(row).__name__, json.dumps(asdict(row))))
     return report
 
 
 def pytest_terminal_summary(terminalreporter, config):
     for name, kind in (("faults", Row), ("abuse", AbuseRow)):
-        rows = [row for row in config.stash.get(_rows, []) if isinstance(row, kind)]
+        rows = [row for row in config.stash[_rows] if isinstance(row, kind)]
         if rows:
             seed, scale = _seed(config), "full" if _scale().full else "reduced"
             folder = config.stash[_folder]
@@ -99,10 +129,8 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(scope="session")
 def faults_folder(request):
     """Where this run keeps its table and its logs."""
-    folder = ROOT / "build" / "faults" / time.strftime("%Y-%m-%dT%H-%M-%S")
+    folder = request.config.stash[_folder]
     folder.mkdir(parents=True)
-    request.config.stash[_folder] = folder
-    request.config.stash[_rows] = []
     return folder
 
 
@@ -131,7 +159,6 @@ def folder(request, faults_folder):
 
 
 def _tell(request, row):
-    request.config.stash[_rows].append(row)
     request.node.stash[_row] = row
     return row
 

@@ -19,7 +19,7 @@ from stream_app.events import Topics
 from stream_app.settings import Settings
 from stream_app.store import Store, connect
 
-__all__ = ["DETECTORS", "Harness"]
+__all__ = ["DETECTORS", "SHARED", "Harness"]
 
 DETECTORS = """
 [[streams.sensors.detectors]]
@@ -29,6 +29,9 @@ name = "adwin"
 name = "ks"
 """
 """Detectors beside the default ones, so that their state is restored too."""
+
+SHARED = "[streams.sensors]\nexpected_sources = 8\n"
+"""Sources are not counted here: how many partitions share the budget is not known before a worker sees new ones."""
 
 
 class Harness:

@@ -1,16 +1,19 @@
 """The oracle: one run over the log in its order, in this process; and the comparison with what workers left behind."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
 from faults.log import read_topics, scan
-from logs import life_of
+from logs import log_of
 
+from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.budget import sharers
 from stream_app.errors import StateError
 from stream_app.events import (
     Alert,
@@ -61,6 +64,8 @@ class Truth:
         Refused events by reason; duplicates too, which are no dead letters.
     ends : dict of int to int
         Of each partition, the offset after the last record.
+    known : dict of int to set of str
+        Sources of each partition; they share the budget.
     events : int
         Records in the log.
     """
@@ -70,6 +75,7 @@ class Truth:
     letters: set[Letter] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
     ends: dict[int, int] = field(default_factory=dict)
+    known: dict[int, set[str]] = field(default_factory=dict)
     events: int = 0
 
 
@@ -86,12 +92,13 @@ async def expected(
     """
     ((name, stream),) = settings.streams.items()
     truth = before or Truth()
-    life = await life_of(settings.kafka, topic)
+    log = await log_of(settings.kafka, topic)
+    divide = partial(sharers, expected=stream.expected_sources, partitions=log.partitions)
     runs: dict[int, _Run] = {}
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
             truth.monitors.setdefault(partition, SensorMonitor(stream, name=name))
-            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, life))
+            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, log.life), divide)
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
     for run in runs.values():
@@ -102,12 +109,15 @@ async def expected(
 class _Run:
     """The run over one partition: source by source, each event decoded on its own, as no worker does it."""
 
-    def __init__(self, truth: Truth, monitor: SensorMonitor, log: LogId) -> None:
+    def __init__(
+        self, truth: Truth, monitor: SensorMonitor, log: LogId, divide: Callable[[IntArray], FloatArray]
+    ) -> None:
         self._truth = truth
         self._monitor = monitor
         self._log = log
         self._partition = log.partition
-        self._waiting: dict[str, list[tuple[SensorRow, int, float]]] = {}
+        self._waiting: dict[str, list[tuple[SensorRow, int, float, int]]] = {}
+        self._divide = divide
 
     def take(self, records: Sequence[Any]) -> None:
         """Take the next records."""
@@ -122,7 +132,9 @@ class _Run:
                 truth.letters.add((self._partition, record.offset, row.reason.value))
                 continue
             mine = waiting.setdefault(row.source, [])
-            mine.append((row, record.offset, record.timestamp / 1000.0))
+            truth.known.setdefault(self._partition, set()).add(row.source)
+            known = len(truth.known[self._partition])
+            mine.append((row, record.offset, record.timestamp / 1000.0, known))
             if len(mine) == _BLOCK:
                 self._update(row.source)
 
@@ -133,8 +145,9 @@ class _Run:
 
     def _update(self, source: str) -> None:
         truth = self._truth
-        rows, offsets, record_ts = zip(*self._waiting.pop(source), strict=True)
-        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._log)
+        rows, offsets, record_ts, known = zip(*self._waiting.pop(source), strict=True)
+        readings = Readings.of(rows, offsets, record_ts)
+        outcome = self._monitor.update(readings, self._log, self._divide(np.array(known)))
         truth.alerts += outcome.alerts
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1

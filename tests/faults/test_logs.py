@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import eventually
+from faults.harness import SHARED
 from faults.log import Feed, make_topic
 
 from stream_app.store import FeatureReader
@@ -82,7 +83,7 @@ async def test_a_topic_is_made_anew_and_read_by_another_group(make_harness, row,
 async def test_partitions_are_added_under_load(make_harness, row, seed):
     """Partitions are added under load, and sources move."""
     events = Feed(sources=8, length=1500, seed=seed, partitions=4).take()
-    harness = await make_harness(partitions=1)
+    harness = await make_harness(partitions=1, monitor=SHARED)
     worker = await harness.workers.start("worker-1")
     half = len(events) // 2
     await harness.send([replace(event, partition=0) for event in events[:half]])

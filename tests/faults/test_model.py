@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from aiokafka import AIOKafkaProducer
 from faults.clock import FAKETIME, SetClock
+from faults.harness import SHARED
 from faults.log import Feed
 from faults.model import FAILOVER, JUMP, RULES, LogHarness, World, draw
 from servers.sentinel import WatchedRedis
@@ -60,7 +61,7 @@ async def run(steps, chance, name, place, kafka, server, row):
     if FAILOVER in steps:
         store, options = WatchedRedis(place / "redis"), {"sentinel": "gauge"}
         url = await asyncio.to_thread(store.start)
-    harness = LogHarness(name, kafka, url, place, monitor="", redis_options=options, max_batch=200)
+    harness = LogHarness(name, kafka, url, place, monitor=SHARED, redis_options=options, max_batch=200)
     await harness.open()
     clock = SetClock(place / "clock") if JUMP in steps else None
     if clock is not None:

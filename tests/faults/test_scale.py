@@ -75,13 +75,14 @@ async def test_recovery_of_many_sources(make_harness, row, scale, seed):
     result = await harness.settled(60)
     row.tell(result)
     row.remark("from the start of the process until an event of every source is processed and stored")
-    assert row.recovery < 10.0
+    # The promise is of a machine that does nothing else; reduced, scenarios run beside each other.
+    assert row.recovery < scale.pick(60.0, 10.0)
     assert not result.differences
 
 
 async def test_soak(make_harness, row, scale, seed):
     """Soak."""
-    total, sources = scale.pick(2_000_000, 20_000_000), 20
+    total, sources = scale.pick(1_000_000, 20_000_000), 20
     row.fault = f"Soak of {total:,} events"
     feed = Cycle(sources=sources, seed=seed)
     harness = await make_harness(monitor="", topic={"segment.bytes": "67108864"})
