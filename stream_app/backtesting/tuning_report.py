@@ -7,24 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from stream_app.backtesting.page import html_table, incident_table, write_page
-from stream_app.backtesting.plot import (
-    CHANGE,
-    DRIFT,
-    FOUND,
-    LINE,
-    QUALITY,
-    TRUTH,
-    axis_times,
-    plain,
-    set_axis,
-)
+from stream_app.backtesting.plot import TRUTH, alert_keys, axis_times, draw_alerts, plain, set_axis
 from stream_app.backtesting.show import count, duration, number
 from stream_app.backtesting.tuning import Choice, Trial
 from stream_app.replacing import replacing
 
 __all__ = ["draw_trials", "trial_rows", "write_tuning_page"]
 
-_COLOURS = {"anomaly": FOUND, "changepoint": CHANGE, "drift": DRIFT, "quality": QUALITY}
 _PICTURE = "alerts.png"
 
 
@@ -81,10 +70,7 @@ def draw_trials(trials: Sequence[Trial]) -> Any:
     for moment in axis_times(trials[0].run.true_onsets(), period):
         axis.axvline(moment, color=TRUTH, lw=1.2, zorder=0)
     for lane, trial in enumerate(trials):
-        begun = trial.run.beginnings()
-        for kind in sorted({one.kind for one in begun}):
-            moments = axis_times([one.ts for one in begun if one.kind == kind], period)
-            axis.plot(moments, [lane] * len(moments), "|", color=_COLOURS.get(kind, LINE), ms=13, mew=1.4)
+        draw_alerts(axis, lane, [(begun.kind, begun.ts) for begun in trial.run.beginnings()], period)
         told = f"{trial.told:,} told, {count(trial.allowed)} allowed"
         axis.annotate(
             told,
@@ -101,10 +87,7 @@ def draw_trials(trials: Sequence[Trial]) -> Any:
         axis.spines[side].set_visible(False)
     set_axis(axis, period)
     line = import_module("matplotlib.lines").Line2D
-    kinds = sorted({kind for trial in trials for kind in trial.figures.scored_alerts})
-    keys = [
-        line([], [], color=_COLOURS.get(kind, LINE), marker="|", ls="", ms=11, label=kind) for kind in kinds
-    ]
+    keys = alert_keys(kind for trial in trials for kind in trial.figures.scored_alerts)
     if trials[0].run.true_onsets():
         keys.append(line([], [], color=TRUTH, label="a true event begins"))
     if keys:
@@ -152,7 +135,7 @@ def write_tuning_page(
         *incident_table(choice.trial.run.incidents()),
     ]
     figures = choice.trial.figures
-    lead = f"{figures.sources:,} sources, {figures.events:,} events, {figures.scored:,} of them after the shortest warm-up and counted"
+    lead = f"{figures.sources:,} source{'s' * (figures.sources != 1)}, {figures.events:,} events, {figures.scored:,} of them after the shortest warm-up and counted"
     return write_page(directory, f"Settings tried on {title}", lead, body)
 
 
