@@ -20,7 +20,8 @@ _PICTURE = "alerts.png"
 def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     """Return a heading, and a row for each setting; the chosen one is marked.
 
-    Columns are those of the setting, the false alarms that its budget allows, alerts told, the incidents to which they belong, alerts by kind, and whether the
+    Columns are those of the setting, the false alarms that its budget allows, alerts that page a person, all
+    alerts, the incidents to which they belong, alerts by kind, and whether the
     budget was kept; where there is truth, also false alarms, precision, true events told, and the median delay of their
     alerts.
     """
@@ -28,7 +29,19 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     beside = ("detector",) if any(trial.setting.detector for trial in trials) else ()
     truth = ("false", "precision", "events told", "delay") if trials[0].false is not None else ()
     rows: list[tuple[str, ...]] = [
-        ("", "budget", "warm-up", *beside, "allowed", "told", "incidents", *kinds, "within budget", *truth)
+        (
+            "",
+            "budget",
+            "warm-up",
+            *beside,
+            "allowed",
+            "paging",
+            "alerts",
+            "incidents",
+            *kinds,
+            "within budget",
+            *truth,
+        )
     ]
     for trial in trials:
         figures, setting = trial.figures, trial.setting
@@ -38,6 +51,7 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
             f"{setting.warmup:,}",
             *([setting.detector or "-"] if beside else []),
             count(trial.allowed),
+            f"{figures.paging:,}",
             f"{trial.told:,}",
             f"{figures.scored_incidents:,}",
             *(f"{figures.scored_alerts.get(kind, 0):,}" for kind in kinds),
@@ -71,7 +85,7 @@ def draw_trials(trials: Sequence[Trial]) -> Any:
         axis.axvline(moment, color=TRUTH, lw=1.2, zorder=0)
     for lane, trial in enumerate(trials):
         draw_alerts(axis, lane, [(begun.kind, begun.ts) for begun in trial.run.beginnings()], period)
-        told = f"{trial.told:,} told, {count(trial.allowed)} allowed"
+        told = f"{trial.figures.paging:,} paging, {count(trial.allowed)} allowed"
         axis.annotate(
             told,
             (1.01, lane),
