@@ -29,7 +29,6 @@ __all__ = [
     "axis_times",
     "draw_alerts",
     "draw_source",
-    "instants",
     "plain",
     "put_title",
     "require_matplotlib",
@@ -41,8 +40,6 @@ _MANY_LINES = 16
 FOUND, TRUTH, LEARNING, LINE = "#c8102e", "#e0a100", "#8a8f98", "#1f3a5f"
 CHANGE, DRIFT, QUALITY = "#0a7d6c", "#7b3fa0", "#5b6470"
 _KINDS = {"anomaly": FOUND, "changepoint": CHANGE, "drift": DRIFT, "quality": QUALITY}
-
-_Times = npt.NDArray[np.datetime64]
 
 
 def require_matplotlib() -> None:
@@ -148,14 +145,10 @@ def _shown(trace: Trace) -> list[int]:
     return sorted(order[:MOST_CHANNELS])
 
 
-def instants(ts: npt.ArrayLike) -> _Times:
-    """Return event times as an axis takes them."""
-    return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
-
-
 def axis_times(ts: npt.ArrayLike, period: float | None) -> npt.NDArray[Any]:
     """Return event times as an axis takes them: instants, or rows where these have no times of their own."""
-    return instants(ts) if period is None else (np.asarray(ts, dtype=np.float64) - FIRST) / period
+    seconds = np.asarray(ts, dtype=np.float64)
+    return (seconds * 1e6).astype("datetime64[us]") if period is None else (seconds - FIRST) / period
 
 
 def set_axis(axis: Any, period: float | None) -> None:
