@@ -291,7 +291,7 @@ def choose(trials: Sequence[Trial]) -> Choice:
         best = max(kept, key=lambda one: one.allowed)
         reason = (
             f"of the budgets that were kept it allows most, {count(best.allowed)}, and told {best.figures.paging:,}; "
-            "which of them are false no column says"
+            "no true event is known to judge them by"
         )
         return Choice(best, reason)
     best = min(trials, key=lambda one: one.figures.paging)
