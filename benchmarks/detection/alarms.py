@@ -22,7 +22,6 @@ from producers.water_loop import CHANNELS, WaterLoop, simulate
 from stream_app.events import Alert, AlertState
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.settings import SensorStream
-from stream_app.store.spending import pages
 from stream_app.tables.rows import InputRows
 
 PUMPS, HOURS = 30, 4
@@ -51,7 +50,7 @@ def told(
         rows = slice(first, first + DELIVERY)
         part = InputRows(names, source[rows], ts[rows], channels, values[rows])
         alerts = monitor.update(part.readings(first)).alerts
-        begun += [alert for alert in alerts if alert.state is AlertState.FIRING and pages(alert)]
+        begun += [alert for alert in alerts if alert.state is AlertState.FIRING and alert.pages]
     return begun
 
 

@@ -67,6 +67,10 @@ class Figures:
         Those of them that began after the warm-up.
     scored_incidents : int
         Incidents to which these belong.
+    paging : int
+        Those of `scored_alerts` that page a person: all but those of severity info.
+    false_paging : int or None
+        Those of them that are false alarms; None without labels.
     anomalies : Confusion or None
         Rows by label and flag; None without labels of anomalies.
     changepoints : mapping of str to NabScore
@@ -90,6 +94,8 @@ class Figures:
     alerts: Mapping[str, int] = field(default_factory=dict)
     scored_alerts: Mapping[str, int] = field(default_factory=dict)
     scored_incidents: int = 0
+    paging: int = 0
+    false_paging: int | None = None
     anomalies: Confusion | None = None
     changepoints: Mapping[str, NabScore] = field(default_factory=dict)
     delays: Delays | None = None
@@ -130,6 +136,8 @@ class Figures:
             "alerts": dict(self.alerts),
             "scored_alerts": dict(self.scored_alerts),
             "scored_incidents": self.scored_incidents,
+            "paging": self.paging,
+            "false_paging": self.false_paging,
             "alerts_per_100k": self.alerts_per_100k,
             "budget": allowance and allowance.budget,
             "allowed": allowance and allowance.false_alarms,
@@ -160,6 +168,10 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
         scored=sum(source.scored for source in sources),
         refused=_add(source.refused for source in sources),
         alerts=_add(source.alerts for source in sources),
+        paging=sum(begun.pages for source in sources for begun in source.beginnings),
+        false_paging=sum(begun.pages for source in labelled for begun in source.false_alarms())
+        if labelled
+        else None,
         scored_incidents=len({begun.incident for source in sources for begun in source.beginnings}),
         scored_alerts=_add(Counter(begun.kind for begun in source.beginnings) for source in sources),
         anomalies=sum((source.confusion for source in with_anomalies), Confusion())

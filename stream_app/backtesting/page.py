@@ -27,12 +27,12 @@ MOST_INCIDENTS = 500
 """Incidents that are listed."""
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1100px; margin: 2.5rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1400px; margin: 2.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 p.lead { color: #57606a; margin-top: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid #e4e7eb; vertical-align: top; }
-th, td:not(:last-child) { white-space: nowrap; }
+th, td.n, td:not(:last-child) { white-space: nowrap; } td:not(.n):last-child { min-width: 22rem; }
 th { color: #57606a; font-weight: 600; } td.n, th.n { text-align: right; }
 img { width: 100%; margin: .4rem 0 1.6rem; border: 1px solid #e4e7eb; }
 .wide { overflow-x: auto; }

@@ -1,6 +1,7 @@
 """The picture of one source: its channels, what was found in them, and what is true."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,23 +15,20 @@ from stream_app.backtesting.trace import Bins, Trace, gaps
 from stream_app.core.arrays import BoolArray
 from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.errors import MissingExtraError
-from stream_app.events import Alert
 from stream_app.tables.table import FIRST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "CHANGE",
-    "DRIFT",
     "FOUND",
     "LEARNING",
     "LINE",
-    "QUALITY",
     "TRUTH",
+    "alert_keys",
     "axis_times",
+    "draw_alerts",
     "draw_source",
-    "instants",
     "plain",
     "put_title",
     "require_matplotlib",
@@ -41,8 +39,7 @@ MOST_CHANNELS = 10
 _MANY_LINES = 16
 FOUND, TRUTH, LEARNING, LINE = "#c8102e", "#e0a100", "#8a8f98", "#1f3a5f"
 CHANGE, DRIFT, QUALITY = "#0a7d6c", "#7b3fa0", "#5b6470"
-
-_Times = npt.NDArray[np.datetime64]
+_KINDS = {"anomaly": FOUND, "changepoint": CHANGE, "drift": DRIFT, "quality": QUALITY}
 
 
 def require_matplotlib() -> None:
@@ -91,8 +88,8 @@ class _Course:
 def draw_source(name: str, trace: Trace, *, told: str = "", period: float | None = None) -> "Figure":
     """Draw a source.
 
-    From top to bottom: when anomalies were found and when they truly were, with the changepoints and drift; then the
-    channels; then the score with the thresholds at which anomalies began. Nothing is drawn across a gap in the rows.
+    From top to bottom: when anomalies were marked and when they truly were, with the changepoints, and when alerts began;
+    then the channels; then the score. Nothing is drawn across a gap in the rows.
 
     Parameters
     ----------
@@ -148,14 +145,10 @@ def _shown(trace: Trace) -> list[int]:
     return sorted(order[:MOST_CHANNELS])
 
 
-def instants(ts: npt.ArrayLike) -> _Times:
-    """Return event times as an axis takes them."""
-    return (np.asarray(ts, dtype=np.float64) * 1e6).astype("datetime64[us]")
-
-
 def axis_times(ts: npt.ArrayLike, period: float | None) -> npt.NDArray[Any]:
     """Return event times as an axis takes them: instants, or rows where these have no times of their own."""
-    return instants(ts) if period is None else (np.asarray(ts, dtype=np.float64) - FIRST) / period
+    seconds = np.asarray(ts, dtype=np.float64)
+    return (seconds * 1e6).astype("datetime64[us]") if period is None else (seconds - FIRST) / period
 
 
 def set_axis(axis: Any, period: float | None) -> None:
@@ -173,35 +166,45 @@ def set_axis(axis: Any, period: float | None) -> None:
 
 def _lanes(trace: Trace) -> list[str]:
     """Return the lanes of the overview, from top to bottom."""
-    truth = ["truth"] if trace.labelled or trace.with_changepoints else []
-    quality = ["quality"] if any(alert.kind == "quality" for alert in trace.alerts) else []
-    return [*truth, "found", "drift", *quality]
+    return [*(["truth"] if trace.labelled or trace.with_changepoints else []), "marked", "alerts"]
 
 
 def _draw_lanes(axis: Any, course: _Course) -> None:
     trace, bins = course.trace, course.bins
     lanes = _lanes(trace)
     height = {lane: len(lanes) - 1 - i for i, lane in enumerate(lanes)}
-    bars = [("found", bins.found, FOUND)] + ([("truth", bins.truth, TRUTH)] if "truth" in lanes else [])
+    bars = [("marked", bins.found, FOUND)] + ([("truth", bins.truth, TRUTH)] if "truth" in lanes else [])
     for lane, flags, colour in bars:
         for stretch in course.stretches(flags):
             axis.fill_between(
                 [stretch.begin, stretch.end], height[lane] - 0.32, height[lane] + 0.32, color=colour, lw=0.8
             )
-    for lane, moments in (("truth", trace.true_changes), ("found", trace.found_changes)):
+    for lane, moments in (("truth", trace.true_changes), ("marked", trace.found_changes)):
         if moments:
             x = course.at(moments)
             axis.vlines(x, height[lane] - 0.45, height[lane] + 0.45, color="black", lw=1.4)
-    problems = [alert.started_at for alert in trace.alerts if alert.kind == "quality"]
-    for lane, moments, mark, colour in (
-        ("drift", trace.drifts, "v", DRIFT),
-        ("quality", problems, "|", QUALITY),
-    ):
-        if moments:
-            axis.plot(course.at(moments), [height[lane]] * len(moments), mark, color=colour, ms=6)
+    draw_alerts(
+        axis, height["alerts"], [(alert.kind, alert.started_at) for alert in trace.alerts], course.period
+    )
     axis.set_yticks([height[lane] for lane in lanes], lanes)
     axis.set_ylim(-0.6, len(lanes) - 0.4)
     axis.tick_params(axis="y", length=0)
+
+
+def draw_alerts(axis: Any, height: float, begun: Sequence[tuple[str, float]], period: float | None) -> None:
+    """Mark where alerts began, each by its kind and time, with the colours of `alert_keys`."""
+    for kind in sorted({kind for kind, _ in begun}):
+        moments = axis_times([ts for one, ts in begun if one == kind], period)
+        axis.plot(moments, [height] * len(moments), "|", color=_KINDS.get(kind, LINE), ms=13, mew=1.4)
+
+
+def alert_keys(kinds: Iterable[str]) -> list[Any]:
+    """Return entries of a legend for kinds of alerts."""
+    line = import_module("matplotlib.lines").Line2D
+    return [
+        line([], [], color=_KINDS.get(kind, LINE), marker="|", ls="", ms=11, mew=1.4, label=f"alert: {kind}")
+        for kind in sorted(set(kinds))
+    ]
 
 
 def _draw_channel(axis: Any, course: _Course, channel: int) -> None:
@@ -254,17 +257,8 @@ def _draw_score(axis: Any, course: _Course) -> None:
     _shade(axis, course)
     ts = course.at(course.bins.ts)
     axis.plot(ts, course.bins.score, color="black", lw=0.8)
-    if begun := _crossings(course.trace):
-        # The threshold is known where it was crossed; it holds until the next crossing shows another one.
-        x = [*course.at([alert.started_at for alert in begun]), ts[-1]]
-        levels = [alert.threshold for alert in begun]
-        axis.step([ts[0], *x[1:]], [levels[0], *levels], where="pre", color=FOUND, lw=1.2, ls="-.")
     axis.set_ylabel("score", rotation=0, ha="right", va="center", fontsize=9, labelpad=6)
     axis.set_ylim(bottom=0)
-
-
-def _crossings(trace: Trace) -> list[Alert]:
-    return [alert for alert in trace.alerts if alert.detector == "anomaly"]
 
 
 def _finish(figure: Any, axes: Any, course: _Course) -> None:
@@ -285,8 +279,8 @@ def _finish(figure: Any, axes: Any, course: _Course) -> None:
         patch(color=FOUND, alpha=0.35, label="anomaly marked"): True,
         line([], [], color=TRUTH, lw=2, label="true anomaly, begin and end"): trace.labelled,
         line([], [], color=CHANGE, ls="--", label="changepoint found (above: ticks)"): trace.found_changes,
-        line([], [], color=DRIFT, ls=":", marker="v", label="drift found"): trace.drifts,
-        line([], [], color=FOUND, ls="-.", label="level of an alert"): _crossings(trace),
+        line([], [], color=DRIFT, ls=":", label="drift found"): trace.drifts,
     }
     keys = [key for key, present in drawn.items() if present]
+    keys += alert_keys(alert.kind for alert in trace.alerts)
     figure.legend(handles=keys, loc="outside lower left", ncols=len(keys), frameon=False, fontsize=8)

@@ -28,6 +28,7 @@ def figure_rows(figures: Figures) -> list[tuple[str, str]]:
     if figures.refused:
         rows.append(("refused", listed(figures.refused)))
     rows.append(("alerts", listed(figures.alerts) or "none"))
+    rows.append(("incidents", f"{figures.scored_incidents:,}"))
     rows.append(("alerts per 100,000 events", number(figures.alerts_per_100k, 1)))
     if figures.allowance is not None:
         rows.append((f"budget {figures.allowance.budget}", _allowed(figures, figures.allowance)))
@@ -77,14 +78,13 @@ def count(expected: float) -> str:
 
 
 def _allowed(figures: Figures, allowance: Allowance) -> str:
-    alerts, incidents = sum(figures.scored_alerts.values()), figures.scored_incidents
     told = (
-        f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {alerts:,} told "
-        f"in {incidents:,} incident{'s' * (incidents != 1)}"
+        f"{count(allowance.false_alarms)} allowed in {duration(allowance.seconds)}, {figures.paging:,} told"
     )
-    if figures.false_alarms is None:
-        return told
-    return f"{told}, {sum(figures.false_alarms.values()):,} of the alerts false"
+    if figures.false_paging is not None:
+        told += f", {figures.false_paging:,} of them false"
+    info = sum(figures.scored_alerts.values()) - figures.paging
+    return f"{told}; {info:,} of severity info, which page nobody" if info else told
 
 
 def listed(counts: Mapping[str, int]) -> str:

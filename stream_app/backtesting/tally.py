@@ -28,13 +28,14 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """An alert's beginning after the warm-up; `normal` is what the truth says of its row."""
+    """An alert's beginning after the warm-up; `normal` is what the truth says of its row, `pages` whether a person is told."""
 
     id: str
     incident: str
     kind: str
     ts: float
     normal: bool
+    pages: bool
 
 
 @dataclass(slots=True)
@@ -93,8 +94,9 @@ class SourceTally:
                 # Quality checks speak of the data's delivery, not of the process: they are no detection.
                 begun[row - skip] |= alert.kind != "quality"
                 normal = not bool(truth[row - skip])
+                at = float(ts[row - skip])
                 self.beginnings.append(
-                    Beginning(alert.id, alert.case.id, alert.kind, float(ts[row - skip]), normal)
+                    Beginning(alert.id, alert.case.id, alert.kind, at, normal, alert.pages)
                 )
         said |= begun
         if part.anomaly is not None:

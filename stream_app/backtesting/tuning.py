@@ -137,8 +137,10 @@ class Trial:
 
     @property
     def within_budget(self) -> bool:
-        """Whether so many false alarms (without truth: alerts) can be chance, 99 % of a Poisson count."""
-        return (self.told if self.false is None else self.false) <= float(poisson.ppf(_SURE, self.allowed))
+        """Whether so many false alarms that page (without truth: alerts) can be chance, 99 % of a Poisson count."""
+        figures = self.figures
+        spent = figures.paging if figures.false_paging is None else figures.false_paging
+        return spent <= float(poisson.ppf(_SURE, self.allowed))
 
     @property
     def precision(self) -> float | None:
@@ -167,6 +169,7 @@ class Trial:
             "warmup": self.setting.warmup,
             "detector": self.setting.detector,
             "allowed": self.allowed,
+            "paging": self.figures.paging,
             "told": self.told,
             "alerts": dict(self.figures.scored_alerts),
             "incidents": self.figures.scored_incidents,
@@ -277,7 +280,7 @@ def choose(trials: Sequence[Trial]) -> Choice:
     """Return the setting to take.
 
     Where true events are known, it has the best F1 of precision and recall. Where none is, it is the one that allows most of
-    those that told no more than they allow; if none did, the one that told least. Of equals it is the first.
+    those that told no more than they allow; if none did, the one that pages least. Of equals it is the first.
     """
     known = [trial for trial in trials if trial.f1 is not None]
     if known:
@@ -287,13 +290,13 @@ def choose(trials: Sequence[Trial]) -> Choice:
     if kept:
         best = max(kept, key=lambda one: one.allowed)
         reason = (
-            f"of the budgets that were kept it allows most, {count(best.allowed)}, and told {best.told:,}; "
-            "which of them are false no column says"
+            f"of the budgets that were kept it allows most, {count(best.allowed)}, and told {best.figures.paging:,}; "
+            "no true event is known to judge them by"
         )
         return Choice(best, reason)
-    best = min(trials, key=lambda one: one.told)
+    best = min(trials, key=lambda one: one.figures.paging)
     reason = (
-        f"no setting kept its budget, and this one told least: {count(best.allowed)} allowed, {best.told:,} told; "
+        f"no setting kept its budget, and this one pages least: {count(best.allowed)} allowed, {best.figures.paging:,} told; "
         "look at its alerts first, there may be real faults in the data"
     )
     return Choice(best, reason)

@@ -7,31 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from stream_app.backtesting.page import html_table, incident_table, write_page
-from stream_app.backtesting.plot import (
-    CHANGE,
-    DRIFT,
-    FOUND,
-    LINE,
-    QUALITY,
-    TRUTH,
-    axis_times,
-    plain,
-    set_axis,
-)
+from stream_app.backtesting.plot import TRUTH, alert_keys, axis_times, draw_alerts, plain, set_axis
 from stream_app.backtesting.show import count, duration, number
 from stream_app.backtesting.tuning import Choice, Trial
 from stream_app.replacing import replacing
 
 __all__ = ["draw_trials", "trial_rows", "write_tuning_page"]
 
-_COLOURS = {"anomaly": FOUND, "changepoint": CHANGE, "drift": DRIFT, "quality": QUALITY}
 _PICTURE = "alerts.png"
 
 
 def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     """Return a heading, and a row for each setting; the chosen one is marked.
 
-    Columns are those of the setting, the false alarms that its budget allows, alerts told, the incidents to which they belong, alerts by kind, and whether the
+    Columns are those of the setting, the false alarms that its budget allows, alerts that page a person, all
+    alerts, the incidents to which they belong, alerts by kind, and whether the
     budget was kept; where there is truth, also false alarms, precision, true events told, and the median delay of their
     alerts.
     """
@@ -39,7 +29,19 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
     beside = ("detector",) if any(trial.setting.detector for trial in trials) else ()
     truth = ("false", "precision", "events told", "delay") if trials[0].false is not None else ()
     rows: list[tuple[str, ...]] = [
-        ("", "budget", "warm-up", *beside, "allowed", "told", "incidents", *kinds, "within budget", *truth)
+        (
+            "",
+            "budget",
+            "warm-up",
+            *beside,
+            "allowed",
+            "paging",
+            "alerts",
+            "incidents",
+            *kinds,
+            "within budget",
+            *truth,
+        )
     ]
     for trial in trials:
         figures, setting = trial.figures, trial.setting
@@ -49,6 +51,7 @@ def trial_rows(trials: Sequence[Trial], chosen: Trial) -> list[tuple[str, ...]]:
             f"{setting.warmup:,}",
             *([setting.detector or "-"] if beside else []),
             count(trial.allowed),
+            f"{figures.paging:,}",
             f"{trial.told:,}",
             f"{figures.scored_incidents:,}",
             *(f"{figures.scored_alerts.get(kind, 0):,}" for kind in kinds),
@@ -81,11 +84,8 @@ def draw_trials(trials: Sequence[Trial]) -> Any:
     for moment in axis_times(trials[0].run.true_onsets(), period):
         axis.axvline(moment, color=TRUTH, lw=1.2, zorder=0)
     for lane, trial in enumerate(trials):
-        begun = trial.run.beginnings()
-        for kind in sorted({one.kind for one in begun}):
-            moments = axis_times([one.ts for one in begun if one.kind == kind], period)
-            axis.plot(moments, [lane] * len(moments), "|", color=_COLOURS.get(kind, LINE), ms=13, mew=1.4)
-        told = f"{trial.told:,} told, {count(trial.allowed)} allowed"
+        draw_alerts(axis, lane, [(begun.kind, begun.ts) for begun in trial.run.beginnings()], period)
+        told = f"{trial.figures.paging:,} paging, {count(trial.allowed)} allowed"
         axis.annotate(
             told,
             (1.01, lane),
@@ -101,10 +101,7 @@ def draw_trials(trials: Sequence[Trial]) -> Any:
         axis.spines[side].set_visible(False)
     set_axis(axis, period)
     line = import_module("matplotlib.lines").Line2D
-    kinds = sorted({kind for trial in trials for kind in trial.figures.scored_alerts})
-    keys = [
-        line([], [], color=_COLOURS.get(kind, LINE), marker="|", ls="", ms=11, label=kind) for kind in kinds
-    ]
+    keys = alert_keys(kind for trial in trials for kind in trial.figures.scored_alerts)
     if trials[0].run.true_onsets():
         keys.append(line([], [], color=TRUTH, label="a true event begins"))
     if keys:
@@ -152,7 +149,7 @@ def write_tuning_page(
         *incident_table(choice.trial.run.incidents()),
     ]
     figures = choice.trial.figures
-    lead = f"{figures.sources:,} sources, {figures.events:,} events, {figures.scored:,} of them after the shortest warm-up and counted"
+    lead = f"{figures.sources:,} source{'s' * (figures.sources != 1)}, {figures.events:,} events, {figures.scored:,} of them after the shortest warm-up and counted"
     return write_page(directory, f"Settings tried on {title}", lead, body)
 
 

@@ -108,6 +108,11 @@ class Alert(Enveloped):
         )
 
     @property
+    def pages(self) -> bool:
+        """Whether a person is told when it begins: all are but those of severity info."""
+        return self.severity is not Severity.INFO
+
+    @property
     def changed_offset(self) -> int:
         """Offset of the event at which it began or, if it has, ended; in a backtest offsets count the rows."""
         return self.offset if self.end_offset is None else self.end_offset

@@ -5,7 +5,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from stream_app.core.budget import Budget
 from stream_app.events import Alert
 from stream_app.settings import Settings
-from stream_app.store.spending import pages
 
 __all__ = ["Metrics"]
 
@@ -149,7 +148,7 @@ class Metrics:
     def alert_began(self, alert: Alert) -> None:
         """Count an alert that began to fire."""
         self.alerts.labels(alert.stream, alert.kind).inc()
-        if pages(alert):
+        if alert.pages:
             self.spent.labels(alert.stream).inc()
 
     def processed(self) -> float:

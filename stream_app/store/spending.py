@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stream_app.core.budget import Budget
-from stream_app.events import Alert, AlertState, Severity
+from stream_app.events import Alert, AlertState
 from stream_app.store.alerts import sound_alerts
 from stream_app.store.connection import Store
 
-__all__ = ["Spending", "pages", "read_begun", "spending"]
+__all__ = ["Spending", "read_begun", "spending"]
 
 _READ_AT_ONCE = 1000
 
@@ -51,11 +51,6 @@ class Spending:
         return None if self.allowed is None else self.allowed - self.spent
 
 
-def pages(alert: Alert) -> bool:
-    """Whether a person is told when an alert begins: all but those of severity info."""
-    return alert.severity is not Severity.INFO
-
-
 def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, end: float) -> Spending:
     """Add up the alerts of a stream that began in a period.
 
@@ -90,8 +85,8 @@ def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, en
         begin,
         end,
         None if said.seconds is None else said.allowed(events=0.0, seconds=end - begin),
-        dict(sorted(Counter(alert.kind for alert in begun if pages(alert)).items())),
-        sum(not pages(alert) for alert in begun),
+        dict(sorted(Counter(alert.kind for alert in begun if alert.pages).items())),
+        sum(not alert.pages for alert in begun),
     )
 
 

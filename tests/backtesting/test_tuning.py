@@ -15,6 +15,8 @@ def trial(told, *, allowed, false=None, found=None, setting=None):
     figures = Figures(
         1, 9000, 8000,
         scored_alerts={"anomaly": told},
+        paging=told,
+        false_paging=false,
         false_alarms=None if false is None else {"anomaly": false},
         alert_delays=delays,
         allowance=Allowance("1 per day", 86_400.0, allowed),

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, instants, plain, put_title, set_axis
+from stream_app.backtesting.plot import FOUND, LEARNING, LINE, TRUTH, axis_times, plain, put_title, set_axis
+from stream_app.backtesting.trace import gaps
 from stream_app.events import Alert, AlertState, RetrainingTrigger
 from stream_app.replacing import replacing
 from stream_app.settings import PredictionStream
@@ -51,7 +52,13 @@ class Timeline:
 
 
 def plot_model(
-    name: str, timeline: Timeline, config: PredictionStream, path: Path, *, told: str = ""
+    name: str,
+    timeline: Timeline,
+    config: PredictionStream,
+    path: Path,
+    *,
+    told: str = "",
+    period: float | None = None,
 ) -> None:
     """Draw a model and write the picture as PNG.
 
@@ -67,12 +74,14 @@ def plot_model(
         Where to; ends in ``.png``.
     told : str
         A line under the title, with figures.
+    period : float, optional
+        Seconds between rows that have no times of their own; the axis then counts rows.
     """
     figure = import_module("matplotlib.figure").Figure(figsize=(12.0, 4.2), layout="constrained")
     axis = figure.subplots()
-    _draw_accuracy(axis, timeline, config)
-    _draw_told(axis, timeline)
-    _finish(axis)
+    _draw_accuracy(axis, timeline, config, period)
+    _draw_told(axis, timeline, period)
+    _finish(axis, period)
     put_title(axis, name, told)
     handles, labels = axis.get_legend_handles_labels()
     if handles:
@@ -83,11 +92,14 @@ def plot_model(
         figure.savefig(part, format="png", dpi=110)
 
 
-def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream) -> None:
+def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream, period: float | None) -> None:
     if not timeline.ts:
         return
-    ts = instants(timeline.ts)
-    figures = {name: np.array(column) for name, column in timeline.figures.items()}
+    looked = np.array(timeline.ts)
+    # Nothing is drawn across a gap.
+    at = gaps(looked) + 1
+    ts = axis_times(np.insert(looked, at, looked[at - 1]), period)
+    figures = {name: np.insert(np.array(column), at, np.nan) for name, column in timeline.figures.items()}
     axis.fill_between(ts, figures["accuracy.low"], figures["accuracy.high"], color=LINE, alpha=0.15, lw=0)
     label = f"accuracy of the last {config.window:,}, with its 95 % interval"
     axis.plot(ts, figures["accuracy"], color=LINE, lw=1.6, label=label)
@@ -110,7 +122,7 @@ def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream) -> N
         )
 
 
-def _draw_told(axis: Any, timeline: Timeline) -> None:
+def _draw_told(axis: Any, timeline: Timeline, period: float | None) -> None:
     """Mark alerts where they began, down to where they ended, and triggers."""
     ends = {
         alert.id: alert.ended_at
@@ -119,10 +131,12 @@ def _draw_told(axis: Any, timeline: Timeline) -> None:
     }
     begun = [alert for alert in timeline.alerts if alert.state is AlertState.FIRING]
     for number, alert in enumerate(begun):
-        at = instants([alert.started_at])[0]
+        at = axis_times([alert.started_at], period)[0]
         axis.axvline(at, color=FOUND, lw=1.2, label="alert, until it ends" if number == 0 else None)
         last = ends.get(alert.id, timeline.ts[-1] if timeline.ts else alert.started_at)
-        axis.axvspan(at, instants([max(last, alert.started_at)])[0], color=FOUND, alpha=0.06, lw=0, zorder=0)
+        axis.axvspan(
+            at, axis_times([max(last, alert.started_at)], period)[0], color=FOUND, alpha=0.06, lw=0, zorder=0
+        )
         if len(begun) <= _MANY_ALERTS:
             axis.annotate(
                 plain(f" {alert.detector}"),
@@ -132,7 +146,7 @@ def _draw_told(axis: Any, timeline: Timeline) -> None:
                 color=FOUND,
             )
     if timeline.triggers:
-        at_all = instants([trigger.ts for trigger in timeline.triggers])
+        at_all = axis_times([trigger.ts for trigger in timeline.triggers], period)
         axis.plot(
             at_all,
             np.full(len(at_all), 0.97),
@@ -144,10 +158,10 @@ def _draw_told(axis: Any, timeline: Timeline) -> None:
         )
 
 
-def _finish(axis: Any) -> None:
+def _finish(axis: Any, period: float | None) -> None:
     ticker = import_module("matplotlib.ticker")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    set_axis(axis, None)
+    set_axis(axis, period)
     axis.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=None))
     axis.set_ylim(top=min(axis.get_ylim()[1], 1.02))

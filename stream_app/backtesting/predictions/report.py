@@ -80,6 +80,7 @@ class PredictionReport:
                 timeline,
                 backtest.config,
                 self._directory / pictures[name],
+                period=backtest.period,
                 told=f"alerts: {listed(models[name].alerts) or 'none'}; retraining triggers: {models[name].triggers}",
             )
         config = backtest.config

@@ -39,8 +39,8 @@ class PredictionBacktest:
         Told of a model about every `EVERY` events of it; for reports.
     name : str
         Name of the stream.
-    timed : bool
-        Whether events have times of their own; alerts are told by the events at which they began where not.
+    period : float, optional
+        Seconds between rows that have no times of their own; alerts are then told by the events at which they began.
 
     Examples
     --------
@@ -59,10 +59,10 @@ class PredictionBacktest:
         watch: Watch | None = None,
         *,
         name: str = "predictions",
-        timed: bool = True,
+        period: float | None = None,
     ) -> None:
         self.name = name
-        self.timed = timed
+        self.period = period
         self.config = config
         self.seconds = 0.0
         """Time spent in the monitor."""
@@ -132,7 +132,7 @@ class PredictionBacktest:
     def episodes(self) -> list[AlertEpisode]:
         """Return the alerts so far from beginning to end, in the order in which they began."""
         return [
-            replace(episode, place=self._places[episode.began.id], timed=self.timed)
+            replace(episode, place=self._places[episode.began.id], timed=self.period is None)
             for episode in episodes_of(self.alerts)
         ]
 

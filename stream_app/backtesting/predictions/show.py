@@ -39,7 +39,7 @@ def summary_rows(backtest: PredictionBacktest, models: Mapping[str, ModelFigures
 def trigger_rows(backtest: PredictionBacktest) -> list[tuple[str, str]]:
     """Return when there was reason to train again, or at which event where these have no times, and why."""
     return [
-        (instant(trigger.ts) if backtest.timed else backtest.place(trigger), trigger.summary)
+        (instant(trigger.ts) if backtest.period is None else backtest.place(trigger), trigger.summary)
         for trigger in backtest.triggers
     ]
 

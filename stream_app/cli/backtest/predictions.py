@@ -57,9 +57,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     )
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
-    run = PredictionBacktest(
-        config, report.watch if report else None, name=name, timed=call.columns.period is None
-    )
+    run = PredictionBacktest(config, report.watch if report else None, name=name, period=call.columns.period)
 
     def work() -> None:
         begin = perf_counter()

@@ -44,8 +44,9 @@ def tune(
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            help="False alarms allowed, such as \"1 per week\"; may be given several times. By default a day's, a week's "
-            "and a month's.",
+            metavar="BUDGET",
+            help='False alarms allowed, such as "1 per week"; may be given several times. By default those of a day, a week '
+            "and a month.",
             rich_help_panel=MONITOR,
             show_default=False,
         ),
