@@ -21,10 +21,13 @@ class LogId(NamedTuple):
     life : str
         What tells the topic from one that had its name before: the id that Kafka gave it. Empty where there is none, as in
         a backtest.
+    deployment : str
+        Name of the deployment that reads it; empty for the one without a name.
     """
 
     partition: int = 0
     life: str = ""
+    deployment: str = ""
 
     @property
     def number(self) -> int:
@@ -40,7 +43,9 @@ class LogId(NamedTuple):
 
     def parts(self, offset: int) -> tuple[str | int, ...]:
         """Return what an event at an offset of this log adds to an identity; see `identity`."""
-        return (self.partition, offset, self.life) if self.life else (self.partition, offset)
+        parts = (self.partition, offset, self.life, self.deployment)
+        # What is empty adds nothing, from the end on.
+        return parts if self.deployment else parts[:3] if self.life else parts[:2]
 
     @classmethod
     def partition_of(cls, number: int) -> int:

@@ -138,6 +138,11 @@ class Recency:
         self.size = sum(one.size for one in self._seen.values())
         """Bytes that the sources take in the store."""
 
+    @property
+    def clock(self) -> float:
+        """The log's time, in epoch seconds; minus infinity where it had none yet."""
+        return self._clock
+
     def __len__(self) -> int:
         return len(self._seen)
 

@@ -80,11 +80,7 @@ class Effects:
         self._outbox.check_room()
         await publish_letters(self._producer, self._topics.dead_letters, letters)
         alerts = [alert for outcome in outcomes for alert in outcome.alerts]
-        are_new = await self._alerts.write(alerts, partition.fence)
-        self._outbox.added(sum(are_new))
-        for alert, new in zip(alerts, are_new, strict=True):
-            if new and alert.state is AlertState.FIRING:
-                self._metrics.alert_began(alert)
+        await self.write_alerts(partition, alerts)
 
     async def end_forgotten(self, partition: Partition) -> None:
         """End the alerts of sources that were forgotten, as no event of theirs will; before their state is removed.
@@ -103,15 +99,27 @@ class Effects:
         lives: dict[str, list[Forgotten]] = {}
         for gone in partition.forgotten:
             lives.setdefault(gone.source, []).append(gone)
-        firing = [
+        firing = await self.firing(partition)
+        log = partition.fence.claim.log
+        ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []), log)]
+        await self.write_alerts(partition, _in_incidents(ends, firing))
+        partition.forgotten.clear()
+
+    async def firing(self, partition: Partition) -> list[Alert]:
+        """Return the alerts of a partition that are firing."""
+        return [
             alert
             for alert in await self._reader.firing()
             if alert.stream == self._stream and alert.partition == partition.tp.partition
         ]
-        log = partition.fence.claim.log
-        ends = [end for alert in firing for end in _end(alert, lives.get(alert.source, []), log)]
-        self._outbox.added(sum(await self._alerts.write(_in_incidents(ends, firing), partition.fence)))
-        partition.forgotten.clear()
+
+    async def write_alerts(self, partition: Partition, alerts: Sequence[Alert]) -> None:
+        """Write alerts; when it returns they are safe."""
+        are_new = await self._alerts.write(alerts, partition.fence)
+        self._outbox.added(sum(are_new))
+        for alert, new in zip(alerts, are_new, strict=True):
+            if new and alert.state is AlertState.FIRING:
+                self._metrics.alert_began(alert)
 
 
 def has_no_effects(outcome: Outcome) -> bool:

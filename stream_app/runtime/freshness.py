@@ -91,9 +91,10 @@ class FreshnessWatch:
         newest = await self._store.newest(list(views))
         firing = await self._store.firing()
         now = self._clock()
+        deployment = self._partitions.claims()[0].deployment
         for (view, topic), event in zip(views.items(), newest, strict=True):
             before = firing.get(view.key)
-            alert = judge_freshness(view, event and NewestEvent(*event), before, now)
+            alert = judge_freshness(view, event and NewestEvent(*event), before, now, deployment)
             if alert is not None:
                 await self._publish(alert, topic, known=before is not None)
 

@@ -129,7 +129,7 @@ class SourceAgent(StreamAgent[Partition]):
         self._effects = effects
         self._decode = decode
         self._moved = moved
-        self._store_room = StoreRoom(stream, self._metrics)
+        self._store_room = StoreRoom(stream, effects, self._metrics)
         self._features = LiveFeatures(
             topic,
             partitions,
@@ -169,7 +169,8 @@ class SourceAgent(StreamAgent[Partition]):
         """Forget what is too old; its alerts end before its state is removed."""
         mine = cast(Partition, partition)
         mine.expire(_FORGOTTEN_AT_ONCE)
-        self._store_room.look(cast(list[Partition], self._mine()))
+        self._store_room.measure(cast(list[Partition], self._mine()))
+        await self._store_room.tell(mine)
         await self._effects.end_forgotten(mine)
         # A few do not hold up anything; of many the checkpoint says that they wait.
         waiting = [source for source in mine.waiting if source in mine.monitor]

@@ -149,6 +149,7 @@ class CheckpointStore:
             owner,
             _number(stored, key, "next"),
             (life or b"").decode(errors="replace"),
+            self._store.keys.owner,
         )
 
     async def begin_life(self, claim: Claim, life: str, first: int) -> Claim:

@@ -45,6 +45,8 @@ class Claim:
         The first offset that has not been processed; None if none ever was.
     life : str
         Id of the topic whose offsets these are, see `LogId`; empty where it has none.
+    deployment : str
+        Name of the deployment that reads it; empty for the one without a name.
     """
 
     group: str
@@ -54,11 +56,12 @@ class Claim:
     owner: str
     next_offset: int | None
     life: str = ""
+    deployment: str = ""
 
     @property
     def log(self) -> LogId:
         """The log that its offsets count in."""
-        return LogId(self.partition, self.life)
+        return LogId(self.partition, self.life, self.deployment)
 
     @property
     def where(self) -> str:

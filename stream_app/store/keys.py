@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from stream_app.settings.deployment import DEFAULT_KEYS
+
 __all__ = ["Keys"]
 
 _SAFE = re.compile(r"[\w.-]*").fullmatch
@@ -30,7 +32,13 @@ class Keys:
     ('sg:features:sensors:v1:pump%201', 'sg:{worker:sensor.readings:0}:position')
     """
 
-    prefix: str = "sg"
+    prefix: str = DEFAULT_KEYS
+
+    @property
+    def owner(self) -> str:
+        """Name of the deployment; empty for the one without a name."""
+        name = self.prefix.strip("{}")
+        return "" if name == DEFAULT_KEYS else name
 
     @property
     def deployment(self) -> str:

@@ -98,7 +98,8 @@ async def expected(
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
             truth.monitors.setdefault(partition, SensorMonitor(stream, name=name))
-            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, log.life), divide)
+            where = LogId(partition, log.life, settings.prefix)
+            runs[partition] = _Run(truth, truth.monitors[partition], where, divide)
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
     for run in runs.values():

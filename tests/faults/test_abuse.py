@@ -14,7 +14,7 @@ from faults.log import START, Event, make_topic, produce
 
 from stream_app.events import Alert
 from stream_app.kafka.decompression import MAX_BATCH_BYTES
-from stream_app.store import FeatureReader
+from stream_app.store import AlertReader, FeatureReader
 
 MB = 1_000_000
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -155,7 +155,8 @@ async def test_ever_new_sources_and_little_room(make_harness, own_redis, abuse, 
     assert {h["__streamgauge.errors.exception.class.name"] for h in letters} == {b"no_room"}
     # A kill may meet a worker that starts just then.
     assert [end.code for end in worker.exits if end.code != -9] == [0], worker.said[-2000:]
-    assert "nearly fill their room" in worker.said
+    told = [alert.partition for alert in await AlertReader(harness.store).firing()]
+    assert sorted(told) == [0, 1]
     assert "no room in Redis for new sources" in worker.said
 
 

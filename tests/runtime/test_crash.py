@@ -105,7 +105,7 @@ PREDICTIONS = Case(
 )
 
 
-def oracle(case, log, life):
+def oracle(case, log, life, deployment):
     """What one uninterrupted run over the log gives."""
     monitors = [case.monitor() for _ in range(PARTITIONS)]
     outcomes = []
@@ -113,7 +113,7 @@ def oracle(case, log, life):
         for offset, (value, record_ts) in enumerate(records):
             row = case.decode(value)
             arrivals = case.arrivals([row], [offset], [record_ts])
-            outcomes += monitors[partition].take(arrivals, LogId(partition, life))
+            outcomes += monitors[partition].take(arrivals, LogId(partition, life, deployment))
     return monitors, outcomes
 
 
@@ -176,7 +176,7 @@ async def test_kill_at_random_instants_changes_nothing(
         kills += 1
     assert kills >= PIECES
 
-    monitors, expected = oracle(case, log, await life_of(settings.kafka, topic))
+    monitors, expected = oracle(case, log, await life_of(settings.kafka, topic), settings.prefix)
     await check(case.kind, settings, store, topic, monitors, expected)
     if case is PREDICTIONS:
         await check_notices(settings, store, read_topic, expected)

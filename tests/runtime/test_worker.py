@@ -369,6 +369,41 @@ async def test_without_room_for_it_a_new_source_is_refused_and_others_go_on(
     assert "new channels" in letters[1].message
     row = await FeatureReader(store, "sensors").get("pump")
     assert (row.values["events"], used) == (2, 7364)
+    # Another worker goes on with the one alert.
+    await send(producer, settings, [reading("late", ts=3.0)])
+    async with working(settings):
+        await eventually(lambda: at(store, settings, 5))
+    (alert,) = await AlertReader(store).recent(10)
+    assert (alert.source, alert.detector, alert.state) == ("sensors", "quality.store_room", AlertState.FIRING)
+    assert "1 sources of partition 0 take 0.0 of 0.0 MB" in alert.summary
+
+
+async def test_the_alert_about_little_room_ends_when_sources_expire(settings, store, producer, make_topic):
+    topic = await make_topic("sensor.readings")
+    stream = SensorStream(max_store_bytes=20_000, source_ttl=1600.0)
+    settings = settings.model_copy(update={"streams": {"sensors": stream}})
+    begin = time.time() - 10_000.0
+    alerts = AlertReader(store)
+
+    async def send_at(source, ts, **values):
+        await producer.send(
+            topic, value=reading(source, ts=ts, **values), key=b"k", timestamp_ms=int((begin + ts) * 1000)
+        )
+
+    async with working(settings):
+        for source in ("a", "b"):
+            await send_at(source, 0.0)
+        await eventually(lambda: at(store, settings, 2))
+        assert await alerts.firing() == []
+        await send_at("a", 1.0, flow=1.0, heat=1.0)
+        (began,) = await eventually(alerts.firing)
+        await send_at("c", 9_000.0)
+        (ended,) = await eventually(lambda: resolved(alerts))
+    assert (began.detector, began.id) == ("quality.store_room", ended.id)
+
+
+async def resolved(alerts):
+    return [one for one in await alerts.recent(10) if one.state is AlertState.RESOLVED]
 
 
 async def test_a_strange_reading_of_a_new_source_stops_nobody(settings, store, producer, make_topic):

@@ -30,7 +30,7 @@ class NewestEvent(NamedTuple):
 
 
 def judge_freshness(
-    view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float
+    view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float, deployment: str = ""
 ) -> Alert | None:
     """Return whether an alert about a view fires, continues or resolves.
 
@@ -48,6 +48,8 @@ def judge_freshness(
         The alert that is firing about it.
     now : float
         The time, in epoch seconds.
+    deployment : str
+        Name of the deployment, see `LogId`.
 
     Returns
     -------
@@ -76,8 +78,9 @@ def judge_freshness(
         return firing.ended(max(newest.event_ts, firing.started_at), newest.offset)
     if age <= view.freshness or newest.written_ts - newest.event_ts > view.freshness:
         return None
+    log = LogId(newest.partition, deployment=deployment)
     return Alert(
-        id=alert_id(view.stream, view.key, _DETECTOR, "*", LogId(newest.partition), newest.offset),
+        id=alert_id(view.stream, view.key, _DETECTOR, "*", log, newest.offset),
         stream=view.stream,
         source=view.key,
         kind="quality",
