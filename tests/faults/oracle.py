@@ -1,8 +1,9 @@
 """The oracle: one run over the log in its order, in this process; and the comparison with what workers left behind."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from faults.log import read_topics, scan
 from logs import life_of
 
+from stream_app.core.budget import sharers
 from stream_app.errors import StateError
 from stream_app.events import (
     Alert,
@@ -63,9 +65,12 @@ class Truth:
         Of each partition, the offset after the last record.
     events : int
         Records in the log.
+    sources : dict of int to set of str
+        Names of the sources of each partition.
     """
 
     monitors: dict[int, SensorMonitor] = field(default_factory=dict)
+    sources: dict[int, set[str]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     letters: set[Letter] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
@@ -91,7 +96,8 @@ async def expected(
     async for _, partition, records in scan(kafka, [topic]):
         if partition not in runs:
             truth.monitors.setdefault(partition, SensorMonitor(stream, name=name))
-            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, life))
+            divide = partial(sharers, expected=stream.expected_sources, partitions=settings.worker.partitions)
+            runs[partition] = _Run(truth, truth.monitors[partition], LogId(partition, life), divide)
         wanted = records if until is None else [r for r in records if r.offset < until[partition]]
         runs[partition].take(wanted)
     for run in runs.values():
@@ -102,12 +108,16 @@ async def expected(
 class _Run:
     """The run over one partition: source by source, each event decoded on its own, as no worker does it."""
 
-    def __init__(self, truth: Truth, monitor: SensorMonitor, log: LogId) -> None:
+    def __init__(
+        self, truth: Truth, monitor: SensorMonitor, log: LogId, divide: Callable[[Any], Any]
+    ) -> None:
         self._truth = truth
+        self._divide = divide
+        self._sources = truth.sources.setdefault(log.partition, set())
         self._monitor = monitor
         self._log = log
         self._partition = log.partition
-        self._waiting: dict[str, list[tuple[SensorRow, int, float]]] = {}
+        self._waiting: dict[str, list[tuple[SensorRow, int, float, int]]] = {}
 
     def take(self, records: Sequence[Any]) -> None:
         """Take the next records."""
@@ -122,7 +132,8 @@ class _Run:
                 truth.letters.add((self._partition, record.offset, row.reason.value))
                 continue
             mine = waiting.setdefault(row.source, [])
-            mine.append((row, record.offset, record.timestamp / 1000.0))
+            self._sources.add(row.source)
+            mine.append((row, record.offset, record.timestamp / 1000.0, len(self._sources)))
             if len(mine) == _BLOCK:
                 self._update(row.source)
 
@@ -133,8 +144,9 @@ class _Run:
 
     def _update(self, source: str) -> None:
         truth = self._truth
-        rows, offsets, record_ts = zip(*self._waiting.pop(source), strict=True)
-        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._log)
+        rows, offsets, record_ts, known = zip(*self._waiting.pop(source), strict=True)
+        divided = self._divide(np.array(known))
+        outcome = self._monitor.update(Readings.of(rows, offsets, record_ts), self._log, divided)
         truth.alerts += outcome.alerts
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1
