@@ -105,7 +105,7 @@ def _settings(kafka: str, redis: str) -> Settings:
         redis=RedisSettings.model_validate({"url": redis}),
         prefix="",
         streams={
-            "sensors": SensorStream(expected_sources=BURST_PUMPS + 2),
+            "sensors": SensorStream(),
             "waterflow": _WATERFLOW,
             **IMAGE_STREAMS,
         },
