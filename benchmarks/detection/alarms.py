@@ -31,7 +31,7 @@ YEARS = 3
 """Recordings of a year, each of a seed of its own."""
 BUDGETS = {"1 per day": HOURS / 24.0, "1 per week": HOURS / 168.0}
 """For the stream, and the alerts that it allows in a run."""
-EARLIER = {"turbine": (473, 317), "station": (283, 55)}
+EARLIER = {"turbine": (482, 317), "station": (286, 55)}
 """Alerts in three years at revision 1d4cd38, before habits were kept for ever: all of them, and those of quality."""
 SHARE = 0.2
 """Of the earlier alerts: at most so many now."""
