@@ -45,8 +45,8 @@ def budget(
 ) -> None:
     """Show what the budget of each stream allows in a period, what was spent, by kind, and what is left.
 
-    Every alert that pages a person counts, whatever its kind; those of severity info do not. True alarms count, too: a
-    budget bounds the false ones, and nobody has said which those are.
+    Every incident that pages a person counts, whatever its kinds; those of severity info do not. True ones count, too: a
+    budget bounds the false ones.
     """
     settings = settings_of(config, redis=redis)
     end, length = _end(until), _length(over)

@@ -9,6 +9,8 @@ from stream_app.settings import Settings
 __all__ = ["Metrics"]
 
 _DAY = 86_400.0
+_MOST_PAGED = 10_000
+"""Latest incidents that are known to be counted."""
 
 
 class Metrics:
@@ -19,6 +21,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._paged: dict[str, None] = {}
         self.events = Counter("streamgauge_events", "Events processed.", ["stream"], registry=self.registry)
         self.refused = Counter(
             "streamgauge_refused_events",
@@ -37,7 +40,7 @@ class Metrics:
         )
         self.spent = Counter(
             "streamgauge_alert_budget_spent",
-            "Alerts that began and page a person: all but those of severity info.",
+            "Incidents that page a person: all but those of severity info.",
             ["stream"],
             registry=self.registry,
         )
@@ -148,8 +151,12 @@ class Metrics:
     def alert_began(self, alert: Alert) -> None:
         """Count an alert that began to fire."""
         self.alerts.labels(alert.stream, alert.kind).inc()
-        if alert.pages:
+        incident = alert.case.id
+        if alert.pages and incident not in self._paged:
             self.spent.labels(alert.stream).inc()
+            self._paged[incident] = None
+            if len(self._paged) > _MOST_PAGED:
+                del self._paged[next(iter(self._paged))]
 
     def processed(self) -> float:
         """Events processed so far, over all streams."""

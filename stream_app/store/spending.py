@@ -1,4 +1,4 @@
-"""What streams have spent of their budgets: the alerts that began in a period, by kind."""
+"""What streams have spent of their budgets: the incidents that began in a period, by kind."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -27,9 +27,9 @@ class Spending:
     allowed : float or None
         False alarms that the budget allows in the period; None where it counts events.
     kinds : dict of str to int
-        Alerts that began and page a person, by kind.
+        Incidents that page a person, by the kind of the first of their alerts that does.
     notes : int
-        Alerts of severity info that began: nobody is paged for them.
+        Incidents with alerts of severity info only: nobody is paged for them.
     """
 
     stream: str
@@ -42,7 +42,7 @@ class Spending:
 
     @property
     def spent(self) -> int:
-        """Alerts that began and page a person."""
+        """Incidents that page a person."""
         return sum(self.kinds.values())
 
     @property
@@ -52,7 +52,7 @@ class Spending:
 
 
 def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, end: float) -> Spending:
-    """Add up the alerts of a stream that began in a period.
+    """Add up the incidents of a stream that began in a period.
 
     Parameters
     ----------
@@ -74,19 +74,27 @@ def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, en
     2.0
     """
     said = Budget.parse(budget)
-    begun = [
-        alert
-        for alert in alerts
-        if alert.stream == stream and alert.state is AlertState.FIRING and begin <= alert.started_at < end
-    ]
+    kinds, notes = dict[str, str](), set[str]()
+    for alert in alerts:
+        case = alert.case
+        if (
+            alert.stream != stream
+            or alert.state is not AlertState.FIRING
+            or not begin <= case.started_at < end
+        ):
+            continue
+        if alert.pages:
+            kinds.setdefault(case.id, alert.kind)
+        else:
+            notes.add(case.id)
     return Spending(
         stream,
         budget,
         begin,
         end,
         None if said.seconds is None else said.allowed(events=0.0, seconds=end - begin),
-        dict(sorted(Counter(alert.kind for alert in begun if alert.pages).items())),
-        sum(not alert.pages for alert in begun),
+        dict(sorted(Counter(kinds.values()).items())),
+        len(notes - kinds.keys()),
     )
 
 

@@ -71,6 +71,21 @@ def test_all_that_pages_counts_in_the_budgets_own_period(call, written):
     assert (found["counted"]["allowed"], found["counted"]["spent"]) == (None, 1)
 
 
+def test_alerts_of_one_incident_count_once(call, servers):
+    first, second = alert(1, 2.0, "changepoint", Severity.INFO), alert(2, 2.0, "anomaly")
+    third = alert(3, 1.9, "quality")
+
+    async def work():
+        store = await connect(load_settings().redis)
+        members = [one.model_copy(update={"incident": first.case}) for one in (first, second, third)]
+        await AlertWriter(store).write(members)
+        await store.close()
+
+    asyncio.run(work())
+    pumps = spent(call)["pumps"]
+    assert (pumps["spent"], pumps["kinds"], pumps["notes"]) == (1, {"anomaly": 1}, 0)
+
+
 def test_another_period_has_its_own_allowance(call, written):
     pumps = spent(call, "--over", "2 weeks")["pumps"]
     assert (pumps["allowed"], pumps["spent"], pumps["left"]) == (4.0, 4, 0.0)

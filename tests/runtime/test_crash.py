@@ -17,6 +17,7 @@ from conftest import eventually
 from logs import life_of
 
 from producers.water_loop import Fault, WaterLoop, simulate
+from stream_app.core.budget import sharers
 from stream_app.events import Alert, LogId, Topics, decode_prediction, decode_reading
 from stream_app.events.audit import AuditRecord
 from stream_app.events.readings import Readings
@@ -50,7 +51,7 @@ class Case:
 
 def readings():
     """Three pumps, interleaved; pump i goes to partition i % 2."""
-    faults = [Fault("cavitation", 4000, 300), Fault("sensor_stuck", 6000, 300, channel="flow")]
+    faults = [Fault("cavitation", 1500, 300), Fault("sensor_stuck", 2400, 300, channel="flow")]
     recordings = [simulate(WaterLoop(), EVENTS // 3, seed, faults if seed else ()) for seed in range(3)]
     for i in range(EVENTS // 3):
         for pump, recording in enumerate(recordings):
@@ -110,10 +111,13 @@ def oracle(case, log, life, deployment):
     monitors = [case.monitor() for _ in range(PARTITIONS)]
     outcomes = []
     for partition, records in enumerate(log):
+        sources = set()
         for offset, (value, record_ts) in enumerate(records):
             row = case.decode(value)
             arrivals = case.arrivals([row], [offset], [record_ts])
-            outcomes += monitors[partition].take(arrivals, LogId(partition, life, deployment))
+            sources.add(row.source)
+            divided = sharers(np.array([len(sources)]), partitions=PARTITIONS)
+            outcomes += monitors[partition].take(arrivals, LogId(partition, life, deployment), divided)
     return monitors, outcomes
 
 
