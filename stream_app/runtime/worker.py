@@ -85,7 +85,6 @@ class Worker:
         self.settings = settings
         self.topics = Topics(settings.prefix)
         self.metrics = Metrics()
-        self.metrics.set_budgets(settings)
         self.ready = asyncio.Event()
         """Set while partitions are being read."""
         self._stop = asyncio.Event()
@@ -174,6 +173,7 @@ class Worker:
             freshness = FreshnessWatch(
                 views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
             )
+            self.metrics.set_budgets(self.settings)
             filling = asyncio.create_task(self._keep(StoreMemoryWatch(store, self.metrics).run()))
             stack.callback(filling.cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)

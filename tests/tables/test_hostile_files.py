@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
 import pytest
-from tables.forged_parquet import forgeries
+from forged_parquet import forgeries
 
 from producers.images.classifier import Model
 from stream_app.errors import SourceError
