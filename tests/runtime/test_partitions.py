@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from logs import GivenLogs
+from structlog.testing import capture_logs
 
 from stream_app.errors import FencedError, OldStateError, StateError, StoreUnavailableError
 from stream_app.events import Reason, SensorRow
@@ -225,21 +226,21 @@ async def test_the_room_of_a_stream_is_shared_by_the_partitions_of_its_topic(sto
     assert list(partitions.get(PARTITION).recency) == ["a"]
 
 
-async def test_the_budget_is_shared_by_the_sources_that_come_and_it_is_told_when_their_number_doubles(
-    store, capsys
-):
+async def test_the_budget_is_shared_by_the_sources_that_come_and_it_is_told_when_their_number_doubles(store):
     metrics = Metrics()
     partitions = await claimed(store, metrics=metrics)
     partition = partitions.get(PARTITION)
     await deliver(partitions, [(0, "a", 1.0, 1.0)])
     await partitions.checkpoint(TOPIC)
     assert partition.sharers == 1.0
-    await deliver(partitions, [(1, "b", 1.0, 1.0)])
-    await partitions.checkpoint(TOPIC)
+    with capture_logs() as logs:
+        await deliver(partitions, [(1, "b", 1.0, 1.0)])
+        await partitions.checkpoint(TOPIC)
     assert partition.sharers == 2.0
     labels = {"topic": TOPIC, "partition": "0"}
     assert metrics.registry.get_sample_value("streamgauge_budget_sources", labels) == 2.0
-    assert "the number of sources that share the budget has changed" in capsys.readouterr().out
+    told = [(line["before"], line["now"]) for line in logs if "share the budget" in line["event"]]
+    assert told == [(1, 2)]
 
 
 async def test_sources_stay_in_memory_as_long_as_there_is_room_for_all(store):
