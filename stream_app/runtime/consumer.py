@@ -188,6 +188,19 @@ class LoopConsumer(AIOKafkaConsumerThread):
         state = assignment.state_value(tp)
         return int(state.position) if state.has_valid_position else None
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a client to ask."""
+        return self._consumer is not None
+
+    def look_for(self, topics: Collection[str]) -> Collection[str]:
+        """Look for topics again, and return those that were not known; the group is joined anew when they are found."""
+        client = self._ensure_consumer()._client  # noqa: SLF001 as above
+        unknown = [topic for topic in topics if not client.cluster.partitions_for_topic(topic)]
+        if unknown:
+            client.force_metadata_update()
+        return unknown
+
     def group_error(self) -> BaseException | None:
         """Why aiokafka has given up joining the group; None while it has not. It says so only to who fetches."""
         consumer = self._consumer

@@ -126,6 +126,15 @@ class BatchConsumer(Consumer):
         """Offset of a partition that would be fetched next; None where there is none."""
         return cast(LoopConsumer, self._thread).next_fetch(partition)
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has begun to start, and can be asked."""
+        return self._thread is not None and cast(LoopConsumer, self._thread).connected
+
+    def look_for(self, topics: Collection[str]) -> Collection[str]:
+        """Look for topics again, and return those that were not known; the group is joined anew when they are found."""
+        return cast(LoopConsumer, self._thread).look_for(topics)
+
     def group_error(self) -> BaseException | None:
         """Why the client has given up joining the group; None while it has not."""
         return cast(LoopConsumer, self._thread).group_error() if self._thread is not None else None

@@ -53,6 +53,10 @@ class Subject(Protocol):
         """Offset that the consumer would fetch next, where it knows."""
         ...
 
+    def look_for(self, topics: Collection[str]) -> Collection[str]:
+        """Let the consumer look again for topics that are there; return those that it did not know."""
+        ...
+
 
 class Watchdog:
     """Watches the servers and the consumer of one worker.
@@ -146,6 +150,14 @@ class Watchdog:
         self._outages.mark_up(KAFKA)
         self._subject.note_ends(ends)
         self._note_lives(lives)
+        # One that was away while the group was joined would be known with the next look at all topics, after 20 s.
+        unknown = self._subject.look_for(self._inputs - missing)
+        if unknown:
+            _log.warning(
+                "the consumer did not know a topic that is there; it looks again", topics=sorted(unknown)
+            )
+        if missing and not self._missing:
+            _log.warning("topics are missing", topics=sorted(missing))
         # Once is not enough: brokers that are starting do not know all their topics yet.
         self._missing = self._missing + 1 if missing else 0
         if self._missing >= _MISSING_LOOKS:
@@ -175,8 +187,8 @@ class Watchdog:
             for tp, offset in ((tp, progress[tp] or 0) for tp in ends)
             if self._has_events(tp, offset, ends[tp])
         }
-        idle = self._subject.idle_since()
-        if idle is None or unplaced is not None:
+        idle = None if unplaced is not None else self._subject.idle_since()
+        if idle is None:
             return
         for tp, (offset, since) in self._waiting.items():
             quiet = now - max(idle, self._answering_since, since)
@@ -223,8 +235,14 @@ class ReadingProgress:
     def _consumer(self) -> BatchConsumer:
         return cast(BatchConsumer, self._app.consumer)
 
+    @property
+    def _connected(self) -> bool:
+        return self._app.consumer is not None and self._consumer.connected
+
     def measure(self) -> None:
         """Take note of where things are; call it a few times a second."""
+        if not self._connected:
+            return
         now = monotonic()
         self._consumer.stay()
         if any(agent.busy for agent in self._agents):
@@ -258,7 +276,7 @@ class ReadingProgress:
     @property
     def settled(self) -> bool:
         """Whether the group has settled and reading goes on from the stored positions."""
-        return not self._app.rebalancing and self._consumer.placed
+        return self._connected and not self._app.rebalancing and self._consumer.placed
 
     def progress(self) -> list[tuple[TP, int | None, int]]:
         """Partitions in hand, the next offset of each and its number of sources."""
@@ -281,6 +299,10 @@ class ReadingProgress:
     def position(self, tp: TP) -> int | None:
         """Offset that the consumer would fetch next, where it knows."""
         return self._consumer.next_fetch(tp)
+
+    def look_for(self, topics: Collection[str]) -> Collection[str]:
+        """Let the consumer look again for topics that are there; return those that it did not know."""
+        return self._consumer.look_for(topics) if self._connected else ()
 
     def group_error(self) -> BaseException | None:
         """Why Kafka does not let this worker into its group, where the client has given up."""

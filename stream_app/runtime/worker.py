@@ -285,10 +285,11 @@ class Worker:
         watching = publishing = judging = None
         keeping: list[asyncio.Task[None]] = []
         try:
-            await self._start(app, reading)
+            # Faust waits for its first partitions without a bound, also where Kafka refuses them or a topic is gone.
+            watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
+            await app.start()
             self._began = True
             self._reading, self._watchdog, self._outbox = reading, watchdog, outbox
-            watching = asyncio.create_task(self._watch_over(app, watchdog, reading))
             publishing = asyncio.create_task(self._keep(outbox.run()))
             judging = asyncio.create_task(self._keep(freshness.run()))
             self.ready.set()
@@ -312,18 +313,6 @@ class Worker:
             if publishing is not None:
                 publishing.cancel()
             await _end("Kafka's consumer", app.stop())
-
-    async def _start(self, app: Any, reading: ReadingProgress) -> None:
-        """Start Faust, which waits for its first partitions without a bound, also where Kafka refuses them."""
-        starting = asyncio.create_task(app.start())
-        try:
-            while not starting.done():
-                await asyncio.wait((starting,), timeout=_TICK_SECONDS)
-                if not starting.done():
-                    self._check_membership(reading)
-            await starting
-        finally:
-            starting.cancel()
 
     def _check_membership(self, reading: ReadingProgress) -> None:
         error = reading.group_error()

@@ -1,5 +1,6 @@
 """Topics that are made anew under their name, and partitions that are added."""
 
+import asyncio
 import json
 import time
 
@@ -7,9 +8,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from conftest import REAL, eventually
 from logs import life_of
+from structlog.testing import capture_logs
 from workers import working
 
-from stream_app.errors import StateError
+from stream_app.errors import BrokerError, StateError
 from stream_app.kafka import client_options, ensure_topics
 from stream_app.runtime import faust_app
 from stream_app.store import AlertReader, FeatureReader
@@ -34,6 +36,11 @@ async def send(producer, topic, values, *, ts, key="pump", partition=0):
 
 
 async def make_anew(kafka, topic):
+    await delete(kafka, topic)
+    await ensure_topics(kafka, {topic: 1}, create=True)
+
+
+async def delete(kafka, topic):
     admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
@@ -45,7 +52,6 @@ async def make_anew(kafka, topic):
         await eventually(is_gone)
     finally:
         await admin.close()
-    await ensure_topics(kafka, {topic: 1}, create=True)
 
 
 async def position(store, settings, topic):
@@ -179,3 +185,28 @@ async def test_added_partitions_are_read_and_features_of_sources_that_move_are_w
         await eventually(lambda: worker.metrics.events.labels("sensors")._value.get() == 400)
         assert worker.metrics.forgotten.labels("moved")._value.get() == 6
     assert await values() == [50, 10, 10, 10, 50, 10, 10, 10]
+
+
+@pytest.mark.slow
+@needs_ids
+@pytest.mark.parametrize("back", [True, False])
+async def test_a_topic_that_is_deleted_while_a_worker_starts_is_waited_for_a_while(
+    settings, store, producer, make_topic, monkeypatch, back
+):
+    # All topics are not looked at again meanwhile.
+    monkeypatch.setattr(faust_app, "_METADATA_SECONDS", 600)
+    topic = await make_topic("sensor.readings")
+    with capture_logs() as said:
+        async with working(settings) as (_, task):
+            # It has looked at its topics by then, and is about to join the group.
+            await eventually(lambda: store.client.exists(store.keys.deployment))
+            await delete(settings.kafka, topic)
+            await eventually(lambda: any(line["event"] == "topics are missing" for line in said))
+            if back:
+                await ensure_topics(settings.kafka, {topic: 1}, create=True)
+                await producer.client.force_metadata_update()
+                await send(producer, topic, wave(10), ts=START)
+                await until(store, settings, topic, 10)
+            else:
+                with pytest.raises(BrokerError, match="is gone"):
+                    await asyncio.wait_for(task, 60)
