@@ -254,7 +254,9 @@ def _category_shares(x: _Figures) -> str | None:
 
 def _any_detector(x: _Figures) -> str:
     where = "all channels" if x.signal.channel == WHOLE_SOURCE else x.signal.channel
-    words = f"{x.signal.kind} in {where}, found by {x.signal.detector}"
+    changed = x.signal.kind == "drift" and x.has("mean_before", "mean_after")
+    words = f"distribution of {where} changed" if changed else f"{x.signal.kind} in {where}"
+    words += f", found by {x.signal.detector}"
     if x.has("mean_before", "mean_after"):
         words += f": mean {x.mean}"
         if x.has("std_before", "std_after"):

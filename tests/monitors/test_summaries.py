@@ -1,13 +1,17 @@
 """What alerts of different faults say; the texts are kept in summaries.txt, to be read aloud."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from monitors.predictions.test_prediction_monitor import CONFIG, eventful
+from prediction_streams import feed
 from sensor_runs import run
 
 from stream_app.core.signals import Signal
-from stream_app.events import SensorRow
+from stream_app.events import ReadingDecoder, SensorRow
+from stream_app.monitors.sensors import SensorMonitor
 from stream_app.monitors.summaries import summarise
 from stream_app.settings import SensorStream
 
@@ -104,8 +108,33 @@ def told_of_times():
     ]
 
 
+def told_of_modes():
+    rng = np.random.default_rng(1)
+    modes = ["boost" if rng.random() < (0.2 if i < 1500 else 0.8) else "eco" for i in range(2400)]
+    modes[1000] = "purge"
+    raws = [
+        json.dumps({"source": "pump-1", "ts": BEGIN + i, "values": {"mode": mode}}).encode()
+        for i, mode in enumerate(modes)
+    ]
+    readings, _ = ReadingDecoder(("mode",)).decode(
+        raws, [b"pump-1"] * len(raws), range(len(raws)), [BEGIN + i for i in range(len(raws))]
+    )
+    stream = SensorStream(categories=("mode",), budget="1 per 1000000 events", warmup=300)
+    alerts = SensorMonitor(stream).update(readings).alerts
+    return [f"modes: {alert.summary}" for alert in alerts if alert.ended_at is None]
+
+
+def told_of_a_model():
+    """Return the first text of each detector about a model that is worse for a while, slow, and fails."""
+    texts = {}
+    _, outcomes = feed(CONFIG, eventful())
+    for alert in (alert for outcome in outcomes for alert in outcome.alerts):
+        texts.setdefault(alert.detector, f"model: {alert.summary}")
+    return list(texts.values())
+
+
 def test_texts_are_those_that_are_kept():
-    assert told() + told_of_times() == KEPT.read_text().splitlines()
+    assert told() + told_of_times() + told_of_modes() + told_of_a_model() == KEPT.read_text().splitlines()
 
 
 @pytest.mark.parametrize(
