@@ -7,7 +7,8 @@ in the order of their offsets, so it is the same wherever batches end and howeve
 takes is not measured: it follows from its kind and channels (`Monitor.needs`).
 
 The time of the decision is the log's own, the largest time of a record so far, in steps of a sixteenth of `ttl`: it belongs to the whole partition, and one
-source with a wrong clock in its events cannot make the others old.
+source with a wrong clock in its events cannot make the others old. A new owner knows it from the sources that are kept: what
+refused events behind the last of those said of it, the next record says again.
 """
 
 import math

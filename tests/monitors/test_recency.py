@@ -95,7 +95,10 @@ def taken(log, cuts, max_bytes, restarts):
             gone += step.forgotten
             counts += step.known.tolist()
             refused += [refusal.offset for refusal in step.refusals]
-        if begin in restarts:
+        # What is stored tells the log's time at the last event of a source that is kept, not at a refused one behind it.
+        if begin in restarts and recency.clock == max(
+            (recency[one].clock for one in recency), default=-math.inf
+        ):
             shed = recency.expire(2)
             gone += shed
             for each in shed:
