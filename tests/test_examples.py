@@ -28,7 +28,10 @@ SAYS = {
         "2,400 events",
         "mean flow of the last minute: ",
     ],
-    "own_detector.py": ["detector Ewma: 0 of 11 checks failed", "firing, distribution of flow changed, found by ewma"],
+    "own_detector.py": [
+        "detector Ewma: 0 of 11 checks failed",
+        "firing, distribution of flow changed, found by ewma",
+    ],
     "own_source.py": ["3000 events sent", "compressor-2: firing, "],
     "river_loop.py": ["drift.", "renewed: Accuracy: 97."],
     "subscribe_to_alerts.py": ["pump-1: firing, ", "pump-1: resolved, ", "it lasted "],
