@@ -7,8 +7,7 @@ in the order of their offsets, so it is the same wherever batches end and howeve
 takes is not measured: it follows from its kind and channels (`Monitor.needs`).
 
 The time of the decision is the log's own, the largest time of a record so far, in steps of a sixteenth of `ttl`: it belongs to the whole partition, and one
-source with a wrong clock in its events cannot make the others old. A new owner knows it from the sources that are kept: what
-refused events behind the last of those said of it, the next record says again.
+source with a wrong clock in its events cannot make the others old.
 """
 
 import math
@@ -114,6 +113,8 @@ class Recency:
         Seconds, see above.
     seen : mapping of str to Kept
         The sources, the longest unseen first.
+    clock : float
+        The log's time, in epoch seconds.
 
     Examples
     --------
@@ -129,13 +130,15 @@ class Recency:
     (['a'], 7364, [(1, 'no_room')])
     """
 
-    def __init__(self, *, max_bytes: int, ttl: float, seen: Mapping[str, Kept] | None = None) -> None:
+    def __init__(
+        self, *, max_bytes: int, ttl: float, seen: Mapping[str, Kept] | None = None, clock: float = -math.inf
+    ) -> None:
         self.max_bytes = max_bytes
         self._ttl = ttl
         # The clock goes in steps, so that it seldom moves within a delivery and has to be followed event by event.
         self._step = ttl / _STEPS
         self._seen: OrderedDict[str, Kept] = OrderedDict(seen or {})
-        self._clock = max((one.clock for one in self._seen.values()), default=-math.inf)
+        self._clock = clock
         self.size = sum(one.size for one in self._seen.values())
         """Bytes that the sources take in the store."""
 

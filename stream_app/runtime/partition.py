@@ -1,6 +1,7 @@
 """One partition that a worker owns: its sources, which of them changed, which are forgotten, and what a checkpoint stores of it."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -43,6 +44,8 @@ class Snapshot:
         What was forgotten.
     pack : callable
         Packs the state of a name as it is now.
+    clock : float
+        The log's own time at that position.
 
     Examples
     --------
@@ -63,12 +66,14 @@ class Snapshot:
         seen: Mapping[str, LastSeen],
         gone: Iterable[str],
         pack: Callable[[str], bytes],
+        clock: float = -math.inf,
     ) -> None:
         self.next_offset = next_offset
         self._claim, self._base, self._writes = fence.claim, fence.position, fence.writes
         self._seen = seen
         self._gone = sorted(gone)
         self._pack = pack
+        self._clock = clock
         self._left = dict.fromkeys(seen)
         self._states: dict[str, bytes] = {}
         self.seconds = 0.0
@@ -93,7 +98,14 @@ class Snapshot:
             self.secure(list(islice(self._left, _PACKED_AT_ONCE)))
             await asyncio.sleep(0)
         return Checkpoint(
-            self._claim, self._base, self.next_offset, self._states, self._seen, self._gone, self._writes
+            self._claim,
+            self._base,
+            self.next_offset,
+            self._states,
+            self._seen,
+            self._gone,
+            self._writes,
+            self._clock,
         )
 
 
@@ -118,6 +130,10 @@ class OwnedPartition(Protocol):
     @property
     def changed(self) -> bool:
         """Whether there is something to store."""
+
+    @property
+    def log_time(self) -> float:
+        """The log's own time, in epoch seconds; minus infinity where it had none yet, or nothing depends on it."""
 
     @property
     def known(self) -> int:
@@ -227,6 +243,11 @@ class Partition:
     def changed(self) -> bool:
         """Whether there is something to store."""
         return self.next_offset != (self._began if self.stored is None else self.stored)
+
+    @property
+    def log_time(self) -> float:
+        """The log's own time."""
+        return self.recency.clock
 
     @property
     def known(self) -> int:

@@ -161,6 +161,7 @@ class Partitions:
             max_bytes=limits.max_bytes // log.partitions,
             ttl=limits.ttl,
             seen={source: Kept(one.offset, one.clock, one.size) for source, one in seen.items()},
+            clock=claim.clock,
         )
         first = log.begin if claim.next_offset is None else claim.next_offset
         waiting = {source: one.offset for source, one in seen.items() if one.features_wait}
@@ -369,7 +370,9 @@ class Partitions:
             )
 
         seen = {name: partition.seen(name) for name in sorted(partition.dirty)}
-        partition.snapshot = Snapshot(partition.fence, partition.next_offset, seen, partition.gone, pack)
+        partition.snapshot = Snapshot(
+            partition.fence, partition.next_offset, seen, partition.gone, pack, partition.log_time
+        )
         partition.dirty, partition.gone = set(), set()
 
     async def _write(self, partition: OwnedPartition) -> None:

@@ -104,6 +104,11 @@ class SessionPartition:
         return self.fence.position
 
     @property
+    def log_time(self) -> float:
+        """No time of the log: nothing depends on it here."""
+        return -math.inf
+
+    @property
     def changed(self) -> bool:
         """Whether there is something to store; a position never goes back, also where reading begins anew."""
         if self.stored is None:

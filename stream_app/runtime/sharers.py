@@ -11,15 +11,17 @@ _log = structlog.get_logger(__name__)
 
 
 def tell_sharers(partition: Partition, metrics: Metrics) -> None:
-    """Set the metric of a partition, and warn where there are twice or half as many sources as when that was told last."""
+    """Set the metric of a partition, and tell where there are twice or half as many sources as when that was told last."""
     tp = partition.tp
     metrics.sharers.labels(tp.topic, tp.partition).set(partition.sharers)
     change = partition.sharers_changed()
     if change is not None:
-        _log.warning(
+        before, now = change
+        # More sources come with every start; that half of them are gone is worth a look.
+        (_log.info if now > before else _log.warning)(
             "the number of sources that share the budget has changed",
             topic=tp.topic,
             partition=tp.partition,
-            before=int(change[0]),
-            now=int(change[1]),
+            before=int(before),
+            now=int(now),
         )

@@ -5,6 +5,7 @@ its epoch, and from then on every write of an earlier owner is refused, also of 
 does not know yet (see `fence`). A checkpoint is written only on top of the position that its writer started from.
 """
 
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,8 @@ class Checkpoint:
         Sources whose state is removed.
     writes : int
         Pipelines of effects that were written before.
+    clock : float
+        The log's own time at that position, in epoch seconds; minus infinity where it had none yet.
     """
 
     claim: Claim
@@ -97,6 +100,7 @@ class Checkpoint:
     seen: Mapping[str, LastSeen] = field(default_factory=dict)
     gone: Sequence[str] = ()
     writes: int = 0
+    clock: float = -math.inf
 
 
 class CheckpointStore:
@@ -138,7 +142,7 @@ class CheckpointStore:
         key = self._store.keys.offsets(self._group, topic, partition)
         owner = secrets.token_hex(16)
         async with self._store.errors(f"claiming {topic}/{partition}"):
-            epoch, stored, life = await self._claim(
+            epoch, stored, life, clock = await self._claim(
                 keys=[key], args=[owner, "" if generation is None else generation]
             )
         return Claim(
@@ -150,6 +154,7 @@ class CheckpointStore:
             _number(stored, key, "next"),
             (life or b"").decode(errors="replace"),
             self._store.keys.owner,
+            _clock(clock, key),
         )
 
     async def begin_life(self, claim: Claim, life: str, first: int) -> Claim:
@@ -329,6 +334,7 @@ class CheckpointStore:
             checkpoint.next_offset,
             len(early),
             len(checkpoint.gone),
+            "" if math.isinf(checkpoint.clock) else repr(checkpoint.clock),
             *checkpoint.gone,
             *last,
         ]
@@ -346,6 +352,21 @@ def _number(raw: bytes | None, key: str, field: str) -> int | None:
             f"{key}: the field {field} is {raw[:40]!r}, not a number; has something else written to it?"
         )
     return None if raw is None else int(raw)
+
+
+def _clock(raw: bytes | None, key: str) -> float:
+    """Read the stored time of a log, minus infinity where it had none; what is something else is a `StateError`."""
+    if not raw:
+        return -math.inf
+    try:
+        clock = float(raw)
+    except ValueError:
+        clock = math.nan
+    if not abs(clock) < MAX_INSTANT:
+        raise StateError(
+            f"{key}: the field clock is {raw[:40]!r}, not a time; has something else written to it?"
+        )
+    return clock
 
 
 def _slices(checkpoint: Checkpoint) -> list[list[str | bytes]]:

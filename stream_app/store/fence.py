@@ -11,6 +11,7 @@ is expected.
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Claim:
         Id of the topic whose offsets these are, see `LogId`; empty where it has none.
     deployment : str
         Name of the deployment that reads it; empty for the one without a name.
+    clock : float
+        The log's own time at that offset, in epoch seconds; minus infinity where it had none yet.
     """
 
     group: str
@@ -57,6 +60,7 @@ class Claim:
     next_offset: int | None
     life: str = ""
     deployment: str = ""
+    clock: float = -math.inf
 
     @property
     def log(self) -> LogId:

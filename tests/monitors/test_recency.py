@@ -95,16 +95,16 @@ def taken(log, cuts, max_bytes, restarts):
             gone += step.forgotten
             counts += step.known.tolist()
             refused += [refusal.offset for refusal in step.refusals]
-        # What is stored tells the log's time at the last event of a source that is kept, not at a refused one behind it.
-        if begin in restarts and recency.clock == max(
-            (recency[one].clock for one in recency), default=-math.inf
-        ):
+        if begin in restarts:
             shed = recency.expire(2)
             gone += shed
             for each in shed:
                 del held.channels[each.source]
             recency = Recency(
-                max_bytes=max_bytes, ttl=TTL, seen={source: recency[source] for source in recency}
+                max_bytes=max_bytes,
+                ttl=TTL,
+                seen={source: recency[source] for source in recency},
+                clock=recency.clock,
             )
     gone += recency.expire(1000)
     return recency, refused, gone, counts

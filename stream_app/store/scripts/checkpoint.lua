@@ -1,7 +1,7 @@
 -- Store state and position of one partition together, or nothing.
 -- KEYS: position, state, seen, staged.
 -- ARGV: epoch, owner, life of the topic, base offset ('' for none), next offset, number of staged slices, number of
--- sources that are gone, those sources, then source, when it was seen, blob, source, when, blob, ...
+-- sources that are gone, time of the log, those sources, then source, when it was seen, blob, source, when, blob, ...
 -- Answers {1, next} done, {0, next} was done before, {-2, offset} not where it began, or a refusal.
 local refused = refusal(KEYS[1], ARGV[1], ARGV[2])
 if refused then
@@ -19,10 +19,10 @@ end
 redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
 -- A full store refuses a script at its first write, if that one needs memory.
-redis.call('HSET', KEYS[1], 'next', ARGV[5], 'life', ARGV[3])
-local first = 8 + tonumber(ARGV[7])
+redis.call('HSET', KEYS[1], 'next', ARGV[5], 'life', ARGV[3], 'clock', ARGV[8])
+local first = 9 + tonumber(ARGV[7])
 -- unpack() is bounded by Lua's stack, so all goes in slices.
-for from = 8, first - 1, 1000 do
+for from = 9, first - 1, 1000 do
   local to = math.min(from + 999, first - 1)
   redis.call('HDEL', KEYS[2], unpack(ARGV, from, to))
   redis.call('HDEL', KEYS[3], unpack(ARGV, from, to))
