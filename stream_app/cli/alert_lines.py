@@ -66,20 +66,20 @@ def _incident_row(status: IncidentStatus) -> _Row:
     more = f" (+{case.alerts - 1:,} alert{'s' if case.alerts > 2 else ''})" if case.alerts > 1 else ""
     lasted = f" (for {format_duration(case.changed_at - case.started_at)})" if not case.firing else ""
     what = case.summary + more + lasted + _notes([status])
-    return case.id, case.started_at, case.state, case.severity, f"{case.stream}/{case.source}", what
+    return case.id, case.started_at, case.state, status.severity, f"{case.stream}/{case.source}", what
 
 
 def _group_row(statuses: Sequence[IncidentStatus]) -> _Row:
     cases = [status.incident for status in statuses]
-    firing = [case for case in cases if case.firing]
-    worst = max((case.severity for case in firing or cases), key=lambda severity: severity.rank)
+    lasting = [status for status in statuses if status.incident.firing]
+    worst = max((status.severity for status in lasting or statuses), key=lambda severity: severity.rank)
     names = ", ".join(case.source for case in cases[:_NAMED])
     also = f" and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else ""
     first = cases[0]
     return (
         first.id,
         first.started_at,
-        AlertState.FIRING if firing else AlertState.RESOLVED,
+        AlertState.FIRING if lasting else AlertState.RESOLVED,
         worst,
         f"{first.stream}/*",
         f"{len(cases):,} sources together ({names}{also}), first: {first.summary}{_notes(statuses)}",
@@ -94,6 +94,8 @@ def _notes(statuses: Sequence[IncidentStatus]) -> str:
         notes.append(f"seen by {first.acknowledged.by}")
     if first.muted:
         notes.append(f"muted by {first.muted.by}")
+    if first.doubted:
+        notes.append("mostly wrong before")
     if first.verdict:
         notes.append("real" if first.verdict.real else "false alarm")
     return f" ({'; '.join(notes)})" if notes else ""

@@ -104,6 +104,7 @@ class Alert(Enveloped):
             alerts=1,
             firing=int(self.state is AlertState.FIRING),
             channels=self.contributions or ((self.channel, 1.0),),
+            found_by=((self.detector, self.channel),),
             summary=self.summary,
         )
 

@@ -27,11 +27,12 @@ class AuditKind(StrEnum):
     UNMUTED = "incident.unmuted"
     FALSE_ALARM = "incident.false-alarm"
     REAL = "incident.real"
+    DOUBTED = "detector.doubted"
     VERSION_SEEN = "model.version-seen"
 
 
 class AuditRecord(Enveloped):
-    """One line of the audit log; made by `triggered`, `said` or `version_seen`.
+    """One line of the audit log; made by `triggered`, `said`, `doubted` or `version_seen`.
 
     Parameters
     ----------
@@ -100,6 +101,20 @@ class AuditRecord(Enveloped):
             subject=incident.id,
             summary=incident.summary,
             note=note,
+        )
+
+    @classmethod
+    def doubted(cls, stream: str, detector: str, channel: str, *, by: str, at: float) -> Self:
+        """Return the record that verdicts made a detector doubted in a channel, or trusted again."""
+        return cls(
+            id=identity(AuditKind.DOUBTED, stream, detector, channel, at),
+            kind=AuditKind.DOUBTED,
+            at=at,
+            by=by,
+            stream=stream,
+            source=channel,
+            subject=detector,
+            summary=f"{detector} in {channel}: whether it is mostly wrong has changed by a verdict",
         )
 
     @classmethod

@@ -25,6 +25,11 @@ class Severity(StrEnum):
         """Place in the order from the least severe, counted from 0."""
         return list(Severity).index(self)
 
+    @property
+    def one_less(self) -> "Severity":
+        """The next less severe one; itself where there is none."""
+        return list(Severity)[max(self.rank - 1, 0)]
+
 
 class AlertState(StrEnum):
     """State of an alert or an incident."""
@@ -52,6 +57,8 @@ class Incident(BaseModel):
         Alerts that began so far, and those of them that fire now.
     channels : tuple of (channel, share)
         Which channels are how much to blame, largest first, at most eight.
+    found_by : tuple of (detector, channel)
+        What found it, in the order in which they did.
     summary : str
         What its leading alert says: the first of the most severe.
     """
@@ -68,6 +75,7 @@ class Incident(BaseModel):
     alerts: Annotated[int, Field(ge=1)]
     firing: Annotated[int, Field(ge=0)]
     channels: tuple[tuple[str, float], ...] = ()
+    found_by: tuple[tuple[str, str], ...] = ()
     summary: str
 
     def after_end(self, at: float, firing: Sequence[Severity]) -> Self:

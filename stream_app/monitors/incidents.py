@@ -37,6 +37,7 @@ class _Open:
     """Severity of each alert that fires, by its id."""
     blamed: dict[str, dict[str, float]] = field(default_factory=dict)
     """Shares of channels, by what found them: a detector that fires again and again counts once."""
+    found_by: list[tuple[str, str]] = field(default_factory=list)
     performance: bool = False
 
     @property
@@ -128,7 +129,10 @@ class IncidentTracker:
         mine.firing[alert.id] = alert.severity.value
         mine.onset_at = max(mine.onset_at, alert.started_at)
         mine.changed_at = max(mine.changed_at, alert.started_at)
-        mine.blamed.setdefault(f"{alert.detector}/{alert.channel}", shares)
+        found_by = alert.detector, alert.channel
+        if found_by not in mine.found_by:
+            mine.found_by.append(found_by)
+            mine.blamed["/".join(found_by)] = shares
         mine.performance |= alert.kind == _PERFORMANCE
         if _worse(mine.leading, alert.severity) != mine.leading:
             mine.leading, mine.summary = alert.severity.value, alert.summary
@@ -164,7 +168,10 @@ class IncidentTracker:
         """
         expect_version(state, _VERSION, "the incidents")
         try:
-            self._open = [_Open(**deepcopy(dict(one))) for one in state["open"]]
+            self._open = [
+                _Open(**{**deepcopy(dict(one)), "found_by": [(str(a), str(b)) for a, b in one["found_by"]]})
+                for one in state["open"]
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the stored incidents are damaged ({error}); start the source anew") from error
 
@@ -199,6 +206,7 @@ def _told(one: _Open, alert: Alert) -> Incident:
         alerts=one.alerts,
         firing=len(fires),
         channels=tuple(list(one.channels.items())[:_TOLD_CHANNELS]),
+        found_by=tuple(one.found_by),
         summary=one.summary,
     )
 

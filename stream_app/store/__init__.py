@@ -7,7 +7,7 @@ from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, Featu
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
-from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind, Verdict
+from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
 from stream_app.store.outbox import OutboxEntry, OutboxStore
@@ -49,7 +49,6 @@ __all__ = [
     "Store",
     "StoredEvent",
     "StoredLog",
-    "Verdict",
     "ViewRegistry",
     "connect",
     "open_store",

@@ -1,19 +1,20 @@
 """Incidents in Redis: how they stand, their alerts, and what people said about them."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from pydantic import ValidationError
 
+from stream_app.core.alerting import Precision, precisions
 from stream_app.errors import StateError
-from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident
+from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident, Severity
 from stream_app.store.alerts import AlertReader, sound_alerts
 from stream_app.store.connection import Store
 
-__all__ = ["IncidentReader", "IncidentStatus", "Note", "NoteKind", "Verdict"]
+__all__ = ["IncidentReader", "IncidentStatus", "Note", "NoteKind"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,21 +52,11 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     real: bool | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """Whether there was something, for what found it.
-
-    Parameters
-    ----------
-    stream : str
-        Name of the stream.
-    parts : list of (detector, channel)
-        What found it.
-    real : bool
-        Whether there was something.
-    """
+class _Verdict(msgspec.Struct, frozen=True):
+    """Whether there was something, for what found it."""
 
     stream: str
-    parts: list[tuple[str, str]]
+    found_by: list[tuple[str, str]]
     real: bool
 
 
@@ -79,12 +70,20 @@ class IncidentStatus:
         As it stands.
     acknowledged, muted, verdict : Note or None
         The last of each.
+    doubted : bool
+        Whether all that found it is mostly wrong, as people said; see `Precision`.
     """
 
     incident: Incident
     acknowledged: Note | None = None
     muted: Note | None = None
     verdict: Note | None = None
+    doubted: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """That of the incident; one less where all that found it is mostly wrong, never none."""
+        return self.incident.severity.one_less if self.doubted else self.incident.severity
 
     def is_muted(self, at: float) -> bool:
         """Whether it is muted at a time, in epoch seconds."""
@@ -158,9 +157,7 @@ class IncidentReader:
                     raws += await pipe.execute()
         return list(sound_alerts((raw, key) for key, raw in zip(names, raws, strict=True) if raw is not None))
 
-    async def note(
-        self, incident: Incident, kind: NoteKind, note: Note, alerts: Sequence[Alert], record: AuditRecord
-    ) -> None:
+    async def note(self, incident: Incident, kind: NoteKind, note: Note, record: AuditRecord) -> None:
         """Write down what a person said; the last of a kind replaces those before.
 
         Parameters
@@ -168,39 +165,40 @@ class IncidentReader:
         incident : Incident
             What they speak of.
         kind : {"acknowledged", "muted", "verdict"}
-            What they say.
+            What they say. A verdict counts for what found the incident, and may make that doubted, or trusted again.
         note : Note
             Their words.
-        alerts : sequence of Alert
-            Those of the incident; a verdict counts for what found them.
         record : AuditRecord
             For the audit log; it waits in Redis until a worker appends it.
         """
-        key = self._store.keys.incident(incident.id)
-        async with (
-            self._store.errors("writing a note"),
-            self._store.client.pipeline(transaction=True) as pipe,
-        ):
-            pipe.hset(key, kind, msgspec.json.encode(note))
+        keys, client = self._store.keys, self._store.client
+        before = await self.precisions() if note.real is not None else []
+        async with self._store.errors("writing a note"), client.pipeline(transaction=True) as pipe:
+            pipe.hset(keys.incident(incident.id), kind, msgspec.json.encode(note))
             if note.real is not None:
-                parts = sorted({(alert.detector, alert.channel) for alert in alerts})
-                verdict = Verdict(incident.stream, parts, note.real)
-                pipe.hset(self._store.keys.verdicts, incident.id, msgspec.json.encode(verdict))
-            pipe.rpush(self._store.keys.deeds, record.model_dump_json())
+                verdict = _Verdict(incident.stream, list(incident.found_by), note.real)
+                pipe.hset(keys.verdicts, incident.id, msgspec.json.encode(verdict))
+            pipe.rpush(keys.deeds, record.model_dump_json())
             await pipe.execute()
+        if note.real is not None:
+            changes = set(_doubted(before)) ^ set(_doubted(await self.precisions()))
+            records = [AuditRecord.doubted(*parts, by=note.by, at=note.at) for parts in sorted(changes)]
+            async with self._store.errors("writing a note"):
+                for one in records:
+                    await client.rpush(keys.deeds, one.model_dump_json())
 
-    async def verdicts(self) -> list[Verdict]:
-        """Return what people said of incidents, whether there was something; the last of each incident."""
+    async def precisions(self) -> list[Precision]:
+        """Return how often each detector was right in each channel, as people said."""
         key = self._store.keys.verdicts
         async with self._store.errors("reading verdicts"):
             found = await self._store.client.hgetall(key)
-        verdicts = []
+        verdicts: list[_Verdict] = []
         for raw in found.values():
             try:
-                verdicts.append(msgspec.json.decode(raw, type=Verdict))
+                verdicts.append(msgspec.json.decode(raw, type=_Verdict))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 _log.warning("%s: an entry is no verdict, and is passed over: %s", key, error)
-        return verdicts
+        return precisions((each.stream, *parts, each.real) for each in verdicts for parts in each.found_by)
 
     async def _read(self, ids: Iterable[str]) -> list[IncidentStatus]:
         keys = [self._store.keys.incident(each) for each in ids]
@@ -211,14 +209,21 @@ class IncidentReader:
                     for key in keys[first : first + _READ_AT_ONCE]:
                         pipe.hmget(key, "incident", *_FIELDS)
                     found += await pipe.execute()
+        doubted = set(_doubted(await self.precisions()))
         statuses = (
-            _status(dict(zip(("incident", *_FIELDS), raws, strict=True)), key)
+            _status(dict(zip(("incident", *_FIELDS), raws, strict=True)), key, doubted)
             for key, raws in zip(keys, found, strict=True)
         )
         return [status for status in statuses if status is not None]
 
 
-def _status(raws: Mapping[str, bytes | None], key: str) -> IncidentStatus | None:
+def _doubted(found: Iterable[Precision]) -> list[tuple[str, str, str]]:
+    return [(one.stream, one.detector, one.channel) for one in found if one.doubted]
+
+
+def _status(
+    raws: Mapping[str, bytes | None], key: str, doubted: Collection[tuple[str, str, str]]
+) -> IncidentStatus | None:
     try:
         incident = Incident.model_validate_json(raws["incident"] or b"")
     except ValidationError as error:
@@ -228,7 +233,8 @@ def _status(raws: Mapping[str, bytes | None], key: str) -> IncidentStatus | None
         )
         return None
     notes: dict[str, Any] = {kind: _note(raws[kind], kind, key) for kind in _FIELDS}
-    return IncidentStatus(incident, **notes)
+    wrong = [(incident.stream, *parts) in doubted for parts in incident.found_by]
+    return IncidentStatus(incident, **notes, doubted=bool(wrong) and all(wrong))
 
 
 def _note(raw: bytes | None, kind: str, key: str) -> Note | None:

@@ -126,7 +126,13 @@ def joined(write):
     """Two alerts of one incident, and one of another source."""
     first, second = alert(1), alert(2, kind="quality", severity=Severity.CRITICAL, detector="quality.stuck")
     case = first.case.model_copy(
-        update={"alerts": 2, "firing": 2, "severity": Severity.CRITICAL, "summary": second.summary}
+        update={
+            "alerts": 2,
+            "firing": 2,
+            "severity": Severity.CRITICAL,
+            "summary": second.summary,
+            "found_by": (*first.case.found_by, *second.case.found_by),
+        }
     )
     other = alert(3, source="pump-2")
     write(first, second.model_copy(update={"incident": case}), other)

@@ -127,7 +127,7 @@ def world(servers, place):
         await AlertWriter(store).write([ALERT])
         said = AuditRecord.said(AuditKind.REAL, ALERT.case, by=HOSTILE, note=HOSTILE, at=START)
         note = Note(HOSTILE, HOSTILE, START, real=True)
-        await IncidentReader(store).note(ALERT.case, "verdict", note, [ALERT], said)
+        await IncidentReader(store).note(ALERT.case, "verdict", note, said)
         await FeatureWriter(store, "sensors").write([ROW])
         await store.close()
         await ensure_topics(

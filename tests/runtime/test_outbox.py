@@ -240,7 +240,7 @@ async def test_what_people_did_reaches_the_audit_log_once_and_is_removed(
     reader, case = IncidentReader(store), alert(1).case
     for number, who in enumerate(("Ada", "Ben")):
         record = AuditRecord.said(AuditKind.ACKNOWLEDGED, case, by=who, note="", at=float(number))
-        await reader.note(case, "acknowledged", Note(who, "", float(number)), [], record)
+        await reader.note(case, "acknowledged", Note(who, "", float(number)), record)
     worker = owner()
     await worker.outbox.drain()
     await worker.outbox.drain()

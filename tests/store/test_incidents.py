@@ -5,7 +5,7 @@ from store.test_alerts import alert, resolved
 
 from stream_app.events import AlertState, AuditRecord, Severity
 from stream_app.events.audit import AuditKind
-from stream_app.store import AlertWriter, IncidentReader, Note, OutboxStore, Verdict
+from stream_app.store import AlertWriter, IncidentReader, Note, OutboxStore
 
 pytestmark = pytest.mark.integration
 
@@ -87,17 +87,17 @@ def record(incident, kind=AuditKind.ACKNOWLEDGED):
 
 async def test_what_people_said_stays_with_the_incident_and_waits_for_the_audit_log(store, reader, story):
     first, second = story
-    status, alerts = await reader.show(first.id)
+    status, _ = await reader.show(first.id)
     assert (status.acknowledged, status.muted, status.verdict) == (None, None, None)
     seen = Note("Ada", "valve “3” — known", 7.5)
     muted, false = Note("Ada", "", 8.0, until=100.0), Note("Ben", "", 9.0, real=False)
     for kind, note in (("acknowledged", seen), ("muted", muted), ("verdict", false)):
-        await reader.note(status.incident, kind, note, alerts, record(status.incident))
+        await reader.note(status.incident, kind, note, record(status.incident))
     status, _ = await reader.show(second.id)
     assert (status.acknowledged, status.muted, status.verdict) == (seen, muted, false)
     assert (status.is_muted(99.0), status.is_muted(100.0)) == (True, False)
-    parts = sorted((one.detector, one.channel) for one in alerts)
-    assert await reader.verdicts() == [Verdict(first.stream, parts, real=False)]
+    (counted,) = await reader.precisions()
+    assert (counted.detector, counted.channel, counted.real, counted.false) == ("adwin", "flow", 0, 1)
     outbox = OutboxStore(store)
     waiting = await outbox.deeds(count=10)
     assert waiting == [record(status.incident)] * 3
@@ -118,7 +118,7 @@ async def test_a_note_that_no_person_left_is_named_and_passed_over(store, reader
     status, _ = await reader.show(story[0].id)
     assert status.acknowledged is None
     assert f"{key}: the field acknowledged" in caplog.text
-    assert await reader.verdicts() == []
+    assert await reader.precisions() == []
     outbox = OutboxStore(store)
     assert await outbox.deeds(count=10) == []
     assert await store.client.llen(store.keys.deeds) == 0
@@ -130,3 +130,48 @@ async def test_a_damaged_incident_is_passed_over_in_a_list(store, reader, story,
     await store.client.hset(key, "incident", raw)
     assert [status.incident.source for status in await reader.firing()] == ["pump-9"]
     assert key in caplog.text
+
+
+async def test_incidents_of_a_detector_that_was_mostly_wrong_are_one_less_severe_until_it_is_right_again(
+    store, writer, reader
+):
+    worst = [alert(i, severity=Severity.CRITICAL) for i in range(12)]
+    await writer.write(worst)
+
+    async def say(number, *, real):
+        case = worst[number].case
+        note = Note("Ada", "", float(number), real=real)
+        await reader.note(
+            case, "verdict", note, record(case, AuditKind.REAL if real else AuditKind.FALSE_ALARM)
+        )
+
+    async def severities():
+        return {status.severity.value for status in await reader.firing()}
+
+    for number in range(4):
+        await say(number, real=False)
+    assert await severities() == {"critical"}
+    for number in range(4, 6):
+        await say(number, real=False)
+    assert await severities() == {"warning"}
+    told = [one.kind for one in await OutboxStore(store).deeds(count=20)]
+    assert told.count(AuditKind.DOUBTED) == 1
+    for number in range(6, 12):
+        await say(number, real=True)
+    assert await severities() == {"critical"}
+    told = [one.kind for one in await OutboxStore(store).deeds(count=20)]
+    assert told.count(AuditKind.DOUBTED) == 2
+
+
+async def test_an_incident_that_something_else_found_too_stays_as_severe(writer, reader):
+    first = alert(1, severity=Severity.CRITICAL)
+    await writer.write([first])
+    for number in range(10, 17):
+        case = alert(number).case
+        await reader.note(case, "verdict", Note("Ada", "", 1.0, real=False), record(case))
+    found_by = (*first.case.found_by, ("quality.stuck", "flow"))
+    await writer.write(
+        [in_case(alert(2), first, alerts=2, firing=2, severity=Severity.CRITICAL, found_by=found_by)]
+    )
+    (status,) = await reader.firing()
+    assert (status.doubted, status.severity) == (False, "critical")

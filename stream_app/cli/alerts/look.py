@@ -146,7 +146,7 @@ def _as_dict(status: IncidentStatus) -> dict[str, Any]:
         "muted": msgspec.to_builtins(status.muted),
         "verdict": msgspec.to_builtins(status.verdict),
     }
-    return status.incident.model_dump(mode="json") | notes
+    return status.incident.model_dump(mode="json") | {"severity": status.severity.value} | notes
 
 
 def _details(alert: Alert) -> list[tuple[str, str]]:
@@ -175,7 +175,7 @@ def _about(status: IncidentStatus) -> list[tuple[str, str]]:
     case = status.incident
     lasts = format_duration(case.changed_at - case.started_at)
     over = f"{case.firing} firing" if case.firing else f"resolved after {lasts}"
-    rows = [("incident", f"{case.id[:8]}, {case.severity.value}: {_counted(case.alerts, 'alert')}, {over}")]
+    rows = [("incident", f"{case.id[:8]}, {status.severity.value}: {_counted(case.alerts, 'alert')}, {over}")]
     if case.channels:
         rows.append(("  blamed", ", ".join(f"{channel} {share:.0%}" for channel, share in case.channels)))
     if status.acknowledged:

@@ -114,9 +114,9 @@ def _say(
     async def work() -> str:
         async with AsyncExitStack() as stack:
             reader = IncidentReader(await store_of(settings, stack))
-            status, alerts = await found(reader, some_id)
+            status, _ = await found(reader, some_id)
             record = AuditRecord.said(audited, status.incident, by=note.by, note=note.comment, at=note.at)
-            await reader.note(status.incident, kind, note, alerts, record)
+            await reader.note(status.incident, kind, note, record)
             return status.incident.id
 
     console.print(f"{done} {printable(run(work()))}", markup=False)

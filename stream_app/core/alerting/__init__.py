@@ -8,6 +8,7 @@ from stream_app.core.alerting.changes import (
     alert_key,
     severity_of,
 )
+from stream_app.core.alerting.feedback import Precision, precisions
 from stream_app.core.alerting.policies import ConsecutivePolicy, EveryPolicy
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "AlertState",
     "ConsecutivePolicy",
     "EveryPolicy",
+    "Precision",
     "Severity",
     "alert_key",
+    "precisions",
     "severity_of",
 ]
