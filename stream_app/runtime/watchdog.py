@@ -102,6 +102,7 @@ class Watchdog:
         self._outages = outages
         self._patience = 2 * rebalance_timeout + _STUCK_SECONDS
         self._missing = 0
+        self._unknown: frozenset[str] = frozenset()
         self._clock = clock
         self._answering_since = clock()
         self._waiting: dict[TP, tuple[int, float]] = {}
@@ -151,11 +152,13 @@ class Watchdog:
         self._subject.note_ends(ends)
         self._note_lives(lives)
         # One that was away while the group was joined would be known with the next look at all topics, after 20 s.
-        unknown = self._subject.look_for(self._inputs - missing)
-        if unknown:
+        unknown = frozenset(self._subject.look_for(self._inputs - missing))
+        # At a start, the consumer may not have the answer to its first look yet.
+        if unknown & self._unknown:
             _log.warning(
-                "the consumer did not know a topic that is there; it looks again", topics=sorted(unknown)
+                "the consumer does not know a topic that is there; it looks again", topics=sorted(unknown)
             )
+        self._unknown = unknown
         if missing and not self._missing:
             _log.warning("topics are missing", topics=sorted(missing))
         # Once is not enough: brokers that are starting do not know all their topics yet.
