@@ -34,6 +34,7 @@ from stream_app.store import (
     Claim,
     FeatureReader,
     FeatureRow,
+    IncidentReader,
     Store,
     pack_state,
     unpack_state,
@@ -320,6 +321,13 @@ async def _alerts_in_redis(result: Comparison, store: Store) -> None:
     if found != firing:
         result.differences.append(
             f"{len(found ^ firing)} alerts fire that should not, or the other way round"
+        )
+    cases = {alert.case.id: alert.case for alert in result.truth.alerts}
+    wanted = {case for case in cases.values() if case.state is AlertState.FIRING}
+    stored = {status.incident for status in await IncidentReader(store).firing()}
+    if stored != wanted:
+        result.differences.append(
+            f"{len(stored ^ wanted)} incidents fire that should not, or the other way round"
         )
 
 
