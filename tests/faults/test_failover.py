@@ -87,6 +87,9 @@ async def test_cluster_failover_that_loses_writes(make_harness, folder, row, sca
             redis=url, redis_options={"cluster": True}, max_batch=100, checkpoint_interval=0.1
         )
         primary = cluster.servers[cluster.owner(f"{{{harness.settings.prefix}}}:")]
+        # A worker that starts again asks the address that it was given: not that of the one that is killed.
+        asked = next(server for server in cluster.servers if server is not primary)
+        harness.workers.env["STREAMGAUGE_REDIS"] = f"redis://127.0.0.1:{asked.port}/0"
         replica = await asyncio.to_thread(cluster.add_replica, primary)
         worker = await harness.workers.start("worker-1")
         await harness.send(feed.take(500))
