@@ -191,6 +191,8 @@ async def test_clock_jumps(make_harness, folder, row, seed):
     harness = await make_harness(max_batch=200)
     clock = SetClock(folder / "clock")
     worker = await harness.workers.start("worker-1", **clock.environment)
+    # Under libfaketime an interpreter may take a minute and more to start.
+    await worker.ready(180)
     reader = FeatureReader(harness.store, "sensors")
     for hours in (0, 1, -1, 0):
         clock.set(3600 * hours)
