@@ -27,7 +27,7 @@ _Row: TypeAlias = tuple[str, float, AlertState, Severity, str, str]
 
 def alert_line(alert: Alert) -> str:
     """One line for one beginning or end, with colours as rich markup."""
-    when = instant(alert.started_at if alert.ended_at is None else alert.ended_at)
+    when = instant(alert.changed_at)
     colour = "green" if alert.state is AlertState.RESOLVED else COLOURS[alert.severity]
     what = alert.state.value if alert.state is AlertState.RESOLVED else alert.severity.value
     return f"{when}  [{colour}]{what:8}[/{colour}]  {_literal(alert.id[:8])}  {_literal(f'{alert.stream}/{alert.source}')}  {_literal(_summary(alert))}"

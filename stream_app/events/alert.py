@@ -100,7 +100,7 @@ class Alert(Enveloped):
             state=self.state,
             severity=self.severity,
             started_at=self.started_at,
-            changed_at=self.started_at if self.ended_at is None else self.ended_at,
+            changed_at=self.changed_at,
             alerts=1,
             firing=int(self.state is AlertState.FIRING),
             channels=self.contributions or ((self.channel, 1.0),),
@@ -112,6 +112,11 @@ class Alert(Enveloped):
     def pages(self) -> bool:
         """Whether a person is told when it begins: all are but those of severity info."""
         return self.severity is not Severity.INFO
+
+    @property
+    def changed_at(self) -> float:
+        """When it began or, if it has, ended."""
+        return self.started_at if self.ended_at is None else self.ended_at
 
     @property
     def changed_offset(self) -> int:
@@ -135,7 +140,10 @@ class Alert(Enveloped):
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Return the CloudEvents 1.0 envelope; `id` differs between firing and resolved."""
-        instant = self.started_at if self.ended_at is None else self.ended_at
         return self.enveloped(
-            _TYPE, id=f"{self.id}-{self.state.value}", stream=self.stream, subject=self.source, at=instant
+            _TYPE,
+            id=f"{self.id}-{self.state.value}",
+            stream=self.stream,
+            subject=self.source,
+            at=self.changed_at,
         )

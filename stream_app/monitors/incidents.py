@@ -102,7 +102,7 @@ class IncidentTracker:
                 return alert.model_copy(update={"incident": alert.case})
             mine = found[0]
             del mine.firing[alert.id]
-            mine.changed_at = max(mine.changed_at, alert.ended_at or alert.started_at)
+            mine.changed_at = max(mine.changed_at, alert.changed_at)
             mine.worst = _worse(mine.worst, alert.severity)
         return alert.model_copy(update={"incident": _told(mine, alert)})
 

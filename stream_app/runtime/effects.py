@@ -156,7 +156,6 @@ def _in_incidents(ends: Sequence[Alert], firing: Sequence[Alert]) -> list[Alert]
     for end in ends:
         name = end.case.id
         del left[name][end.id]
-        at = end.started_at if end.ended_at is None else end.ended_at
-        cases[name] = cases[name].after_end(at, [alert.severity for alert in left[name].values()])
+        cases[name] = cases[name].after_end(end.changed_at, [alert.severity for alert in left[name].values()])
         told.append(end.model_copy(update={"incident": cases[name]}))
     return told

@@ -209,8 +209,13 @@ class AlertReader:
         """All alerts that are firing, oldest first."""
         async with self._store.errors("reading the firing alerts"):
             ids = await self._store.client.zrange(self._store.keys.firing, 0, -1)
-            keys = [self._store.keys.alert(each.decode(errors="replace")) for each in ids]
-            raws: list[bytes | None] = []
+        return await self.read(ids)
+
+    async def read(self, ids: Sequence[bytes]) -> list[Alert]:
+        """Return the alerts of some ids, in their order; without those that are not kept any more."""
+        keys = [self._store.keys.alert(each.decode(errors="replace")) for each in ids]
+        raws: list[bytes | None] = []
+        async with self._store.errors("reading alerts"):
             for first in range(0, len(keys), _READ_AT_ONCE):
                 async with self._store.client.pipeline(transaction=False) as pipe:
                     for key in keys[first : first + _READ_AT_ONCE]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from stream_app.core.alerting import Precision, precisions
 from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident, Severity
-from stream_app.store.alerts import AlertReader, sound_alerts
+from stream_app.store.alerts import AlertReader
 from stream_app.store.connection import Store
 
 __all__ = ["IncidentReader", "IncidentStatus", "Note", "NoteKind"]
@@ -145,17 +145,10 @@ class IncidentReader:
 
     async def alerts_of(self, incident_id: str) -> list[Alert]:
         """Return the alerts of an incident that are still kept, in the order of their beginnings."""
-        client, keys = self._store.client, self._store.keys
+        key = self._store.keys.incident_alerts(incident_id)
         async with self._store.errors("reading an incident"):
-            ids = await client.zrange(keys.incident_alerts(incident_id), 0, -1)
-            names = [keys.alert(each.decode(errors="replace")) for each in ids]
-            raws: list[bytes | None] = []
-            for first in range(0, len(names), _READ_AT_ONCE):
-                async with client.pipeline(transaction=False) as pipe:
-                    for name in names[first : first + _READ_AT_ONCE]:
-                        pipe.hget(name, "alert")
-                    raws += await pipe.execute()
-        return list(sound_alerts((raw, key) for key, raw in zip(names, raws, strict=True) if raw is not None))
+            ids = await self._store.client.zrange(key, 0, -1)
+        return await self._alerts.read(ids)
 
     async def note(self, incident: Incident, kind: NoteKind, note: Note, record: AuditRecord) -> None:
         """Write down what a person said; the last of a kind replaces those before.

@@ -25,10 +25,6 @@ _ALL = 200_000
 """More than the store keeps."""
 
 
-def _moment(alert: Alert) -> float:
-    return alert.started_at if alert.ended_at is None else alert.ended_at
-
-
 def _print(alert: Alert, *, as_json: bool) -> None:
     if as_json:
         typer.echo(alert.model_dump_json())
@@ -76,7 +72,7 @@ def tail(
     since = _beginning(from_)
 
     def wanted(alert: Alert) -> bool:
-        return is_chosen(alert, source, kind) and _moment(alert) >= (since or 0.0)
+        return is_chosen(alert, source, kind) and alert.changed_at >= (since or 0.0)
 
     async def work() -> None:
         async with AsyncExitStack() as stack:
