@@ -72,7 +72,7 @@ def _incident_row(status: IncidentStatus) -> _Row:
 def _group_row(statuses: Sequence[IncidentStatus]) -> _Row:
     cases = [status.incident for status in statuses]
     lasting = [status for status in statuses if status.incident.firing]
-    worst = max((status.severity for status in lasting or statuses), key=lambda severity: severity.rank)
+    worst = Severity.worst(status.severity for status in lasting or statuses)
     names = ", ".join(case.source for case in cases[:_NAMED])
     also = f" and {len(cases) - _NAMED:,} more" if len(cases) > _NAMED else ""
     first = cases[0]

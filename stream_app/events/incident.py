@@ -25,6 +25,11 @@ class Severity(StrEnum):
         """Place in the order from the least severe, counted from 0."""
         return list(Severity).index(self)
 
+    @classmethod
+    def worst(cls, severities: Iterable["Severity"]) -> "Severity":
+        """Return the most severe of some, at least one."""
+        return max(severities, key=lambda severity: severity.rank)
+
     @property
     def one_less(self) -> "Severity":
         """The next less severe one; itself where there is none."""
@@ -90,7 +95,7 @@ class Incident(BaseModel):
         """
         changes: dict[str, Any] = {"changed_at": max(at, self.changed_at), "firing": len(firing)}
         if firing:
-            changes["severity"] = max(firing, key=lambda severity: severity.rank)
+            changes["severity"] = Severity.worst(firing)
         else:
             changes["state"] = AlertState.RESOLVED
         return self.model_copy(update=changes)

@@ -161,7 +161,7 @@ class AlertTracker:
             began = self._firing.pop(key, None)
             if began is None:
                 return None
-            severity = max(began.severity, Severity(change.severity), key=_rank)
+            severity = Severity.worst((began.severity, Severity(change.severity)))
             return began.ended(change.ts, offset, severity=severity)
         signal = change.signal
         alert = Alert(
@@ -172,8 +172,8 @@ class AlertTracker:
             detector=signal.detector,
             channel=signal.channel,
             state=AlertState.FIRING,
-            severity=max(
-                _LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity), key=_rank
+            severity=Severity.worst(
+                (_LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity))
             ),
             started_at=change.ts,
             partition=log.partition,
@@ -227,7 +227,3 @@ class AlertTracker:
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
         self._incidents.restore(state["incidents"])
-
-
-def _rank(severity: Severity) -> int:
-    return severity.rank

@@ -200,7 +200,7 @@ def _told(one: _Open, alert: Alert) -> Incident:
         stream=alert.stream,
         source=alert.source,
         state=AlertState.FIRING if fires else AlertState.RESOLVED,
-        severity=max(fires, key=lambda severity: severity.rank) if fires else Severity(one.worst),
+        severity=Severity.worst(fires) if fires else Severity(one.worst),
         started_at=one.started_at,
         changed_at=one.changed_at,
         alerts=one.alerts,
@@ -212,4 +212,4 @@ def _told(one: _Open, alert: Alert) -> Incident:
 
 
 def _worse(one: str, other: str) -> str:
-    return max(one, other, key=lambda severity: Severity(severity).rank)
+    return Severity.worst((Severity(one), Severity(other))).value
