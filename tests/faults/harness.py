@@ -33,6 +33,9 @@ name = "ks"
 SHARED = "[streams.sensors]\nexpected_sources = 8\n"
 """Sources are not counted here: how many partitions share the budget is not known before a worker sees new ones."""
 
+_RETRIES = 40
+"""Of this process's commands, over a minute: Sentinel names a new primary up to a second after the replica became it."""
+
 
 class Harness:
     """What the workers of one scenario read and write, under names of its own.
@@ -111,7 +114,7 @@ class Harness:
             request_timeout_ms=600_000,
         )
         await self._producer.start()
-        self._store = await connect(self.settings.redis)
+        self._store = await connect(self.settings.redis, retries=_RETRIES)
 
     async def close(self) -> None:
         """Kill what runs, and let go of the servers."""
