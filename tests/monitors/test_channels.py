@@ -11,8 +11,10 @@ from stream_app.monitors.sensors import SensorMonitor
 from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.testing import reading, readings, run_monitor
 
+# Sources share the budget: where they are counted, what is said of one depends on how many there are.
 EXTRAS = SensorStream(
     warmup=30,
+    expected_sources=3,
     detectors=(DetectorSettings(name="page_hinkley", parameters={"min_instances": 3, "threshold": 3.0}),),
 )
 
