@@ -266,6 +266,7 @@ def test_names_from_events_cannot_steer_the_terminal_nor_be_taken_for_markup(cal
         assert "\x1b" not in told.out
 
 
+@pytest.mark.slow
 def test_forged_entries_are_named_on_standard_error_and_the_others_listed(spawn, story):
     firing, noted = STORY[1], STORY[3]
 

@@ -173,6 +173,7 @@ async def test_a_value_that_is_too_long_is_cut_off():
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 async def test_small_batches_that_hold_gigabytes_are_read_in_turn(kafka, make_topic):
     topic = await make_topic("bombs", 4)
     producer = AIOKafkaProducer(

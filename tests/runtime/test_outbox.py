@@ -110,6 +110,7 @@ async def test_alerts_are_published_in_order_and_removed(owner, topics, read_top
     running.cancel()
 
 
+@pytest.mark.slow
 async def test_what_an_earlier_owner_left_is_published_by_the_next_and_once(owner, topics, read_topic):
     dead = await owner().claim()
     await dead.tell(alert(1), alert(2))

@@ -57,6 +57,7 @@ def test_lines_of_any_kind_count_each_on_its_own(tmp_path, end):
 
 
 @pytest.mark.parametrize("name", ["wide.csv.gz", "wide.jsonl.gz"])
+@pytest.mark.slow
 def test_a_block_of_long_rows_has_fewer(tmp_path, peak, name):
     path = tmp_path / name
     with gzip.open(path, "wb", 1) as file:
