@@ -5,7 +5,6 @@ from stream_app.core.performance.credible import BetaBinomial
 from stream_app.core.performance.estimate import AccuracyEstimator, ClassMix, Estimate
 from stream_app.core.performance.join import JoinCounts, JoinVerdict, LabelJoin
 from stream_app.core.performance.labels import Labels
-from stream_app.core.performance.latency import LatencyWindow
 from stream_app.core.performance.newest import NewestRows
 from stream_app.core.performance.rates import Crossing, RateDetector
 from stream_app.core.performance.scores import ClassScores, calibration_error, class_scores, log_loss
@@ -22,7 +21,6 @@ __all__ = [
     "JoinVerdict",
     "LabelJoin",
     "Labels",
-    "LatencyWindow",
     "NewestRows",
     "RateDetector",
     "calibration_error",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stream_app.core.arrays import BoolArray
-from stream_app.core.performance import LatencyWindow, RateDetector
+from stream_app.core.performance import NewestRows, RateDetector
 from stream_app.monitors.predictions.columns import PredictionColumns
 from stream_app.monitors.predictions.signals import Named, rate_signal
 from stream_app.settings.predictions import PredictionStream
@@ -27,7 +27,7 @@ class ServiceLevels:
 
     def __init__(self, config: PredictionStream) -> None:
         self._config = config
-        self._latency = LatencyWindow(config.window)
+        self._latencies = NewestRows(config.window, 1)
         self._attempts = 0
         self._failed = 0
         self._detectors: dict[str, RateDetector] = {}
@@ -43,7 +43,7 @@ class ServiceLevels:
         """Take predictions; those after the place `since` of the batch are judged."""
         self._attempts += len(columns.row)
         self._failed += int(columns.failed.sum())
-        self._latency.update(columns.latency)
+        self._latencies.append(columns.latency[~np.isnan(columns.latency), np.newaxis])
         judged = columns.row > since
         found: list[Named] = []
         for name, detector in self._detectors.items():
@@ -59,19 +59,21 @@ class ServiceLevels:
 
     def features(self) -> dict[str, float | None]:
         """Live features."""
-        latencies = self._latency.quantiles(_QUANTILES)
+        latencies = self._latencies.rows[:, 0]
+        quantiles: list[float | None] = [None] * len(_QUANTILES)
+        if len(latencies):
+            quantiles = np.quantile(latencies, _QUANTILES).tolist()
+        named = zip(_QUANTILES, quantiles, strict=True)
         return {
             "failures": self._failed,
             "failure_rate": self._failed / self._attempts if self._attempts else None,
-            **{
-                f"latency.p{level * 100:g}": value for level, value in zip(_QUANTILES, latencies, strict=True)
-            },
+            **{f"latency.p{level * 100:g}": quantile for level, quantile in named},
         }
 
     def state(self) -> dict[str, Any]:
         """Plain values for `restore`."""
         return {
-            "latency": self._latency.state(),
+            "latencies": self._latencies.state(),
             "attempts": self._attempts,
             "failed": self._failed,
             "detectors": {name: detector.state() for name, detector in self._detectors.items()},
@@ -79,7 +81,7 @@ class ServiceLevels:
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
         """Restore from `state`."""
-        self._latency = LatencyWindow.from_state(state["latency"], self._config.window)
+        self._latencies = NewestRows.from_state(state["latencies"], self._config.window)
         self._attempts, self._failed = int(state["attempts"]), int(state["failed"])
         self.arm(rates or {})
         for name in self._detectors.keys() & state["detectors"].keys():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.core.performance import ClassMixDrift, Labels, LatencyWindow, NewestRows
+from stream_app.core.performance import ClassMixDrift, Labels, NewestRows
 from stream_app.core.twosample import PSI_SEVERE
 from stream_app.errors import DataError, StateError
 
@@ -29,21 +29,6 @@ def test_the_newest_rows_are_the_end_of_all_rows(sizes, capacity, cut):
         if i == cut:
             table = NewestRows.from_state(table.state(), capacity)
     assert len(table) == min(len(every), capacity)
-
-
-@given(seed=st.integers(0, 20), sizes=st.lists(st.integers(0, 40), max_size=10), capacity=st.integers(1, 30))
-@settings(max_examples=80)
-def test_latencies_have_the_quantiles_of_the_newest_known_ones(seed, sizes, capacity):
-    rng = np.random.default_rng(seed)
-    window, every = LatencyWindow(capacity), []
-    for n in sizes:
-        seconds = np.where(rng.random(n) < 0.2, np.nan, rng.exponential(size=n))
-        window.update(seconds)
-        every += seconds[~np.isnan(seconds)].tolist()
-        window = LatencyWindow.from_state(window.state(), capacity)
-    levels = (0.5, 0.95, 0.99)
-    expected = np.quantile(every[-capacity:], levels).tolist() if every else [None] * 3
-    assert window.quantiles(levels) == expected
 
 
 @given(cuts=st.lists(st.integers(1, 999), max_size=8))
@@ -72,7 +57,6 @@ def test_labels_beyond_the_limit_share_a_number():
 def test_what_has_no_room_is_refused():
     for make in (
         lambda: NewestRows(0, 1),
-        lambda: LatencyWindow(0),
         lambda: ClassMixDrift(learn=0, window=1),
     ):
         with pytest.raises(DataError):
@@ -82,7 +66,5 @@ def test_what_has_no_room_is_refused():
 def test_damaged_states_are_refused_by_name():
     with pytest.raises(StateError, match="newest rows"):
         NewestRows.from_state({"version": 1, "rows": [1.0]}, 2)
-    with pytest.raises(StateError, match="latencies"):
-        LatencyWindow.from_state({"version": 1}, 2)
     with pytest.raises(StateError, match="class mix"):
         ClassMixDrift.from_state({"version": 1, "psi": "x"}, learn=1, window=1)
