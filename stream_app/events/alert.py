@@ -88,6 +88,58 @@ class Alert(Enveloped):
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
     incident: Incident | None = None
 
+    @classmethod
+    def begun(
+        cls,
+        stream: str,
+        source: str,
+        detector: str,
+        log: LogId,
+        offset: int,
+        *,
+        channel: str = "*",
+        severity: Severity = Severity.WARNING,
+        **more: Any,
+    ) -> Self:
+        """Return a new alert, which fires.
+
+        Parameters
+        ----------
+        stream, source, detector, channel : str
+            What it is about.
+        log : LogId
+            The log of the event that fires it.
+        offset : int
+            Of that event.
+        severity : Severity
+            A warning by default.
+        **more
+            The other fields that the event does not tell.
+
+        Examples
+        --------
+        >>> alert = Alert.begun(
+        ...     "sensors", "pump", "adwin", LogId(2), 41, channel="flow", kind="drift", started_at=9.0, statistic=4.0,
+        ...     threshold=3.0, summary="flow: mean 1 → 2",
+        ... )
+        >>> alert.state.value, alert.id == alert_id("sensors", "pump", "adwin", "flow", LogId(2), 41)
+        ('firing', True)
+        """
+        return cls(
+            id=alert_id(stream, source, detector, channel, log, offset),
+            stream=stream,
+            source=source,
+            detector=detector,
+            channel=channel,
+            state=AlertState.FIRING,
+            severity=severity,
+            # Where only `LogId.number` is known, that is the partition in the identity.
+            partition=LogId.partition_of(log.partition),
+            offset=offset,
+            life=log.life,
+            **more,
+        )
+
     @property
     def case(self) -> Incident:
         """Its incident; one of its own where nobody has said."""

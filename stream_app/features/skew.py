@@ -13,7 +13,7 @@ from stream_app.core.features import FeatureView, micros
 from stream_app.core.twosample import PSI_MODERATE, PSI_SEVERE, Bins, ks_test
 from stream_app.core.twosample.reference import SortedSample
 from stream_app.errors import DataError
-from stream_app.events import ONLY_LOG, Alert, AlertState, Severity, alert_id
+from stream_app.events import ONLY_LOG, Alert, Severity
 
 __all__ = ["FeatureSkew", "judge_skew", "skew"]
 
@@ -202,19 +202,17 @@ def _begun(view: FeatureView, found: FeatureSkew, severity: Severity, at: float,
         "missing_training": found.missing_training,
         "missing_served": found.missing_served,
     }
-    return Alert(
+    return Alert.begun(
+        view.stream,
+        view.key,
+        _DETECTOR,
+        ONLY_LOG,
         # No event fires it; the moment at which it was found distinguishes it from those before.
-        id=alert_id(view.stream, view.key, _DETECTOR, found.feature, ONLY_LOG, micros(now)),
-        stream=view.stream,
-        source=view.key,
-        kind="drift",
-        detector=_DETECTOR,
+        micros(now),
         channel=found.feature,
-        state=AlertState.FIRING,
+        kind="drift",
         severity=severity,
         started_at=at,
-        partition=0,
-        offset=micros(now),
         statistic=found.psi,
         threshold=PSI_SEVERE if severity is Severity.CRITICAL else PSI_MODERATE,
         summary=f"{view.key}: {found.feature} is served unlike it was trained: PSI {found.psi:.2f}",

@@ -9,7 +9,7 @@ from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import Signal
 from stream_app.errors import StateError
-from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
+from stream_app.events import Alert, LogId, Severity
 from stream_app.monitors.incidents import IncidentTracker
 from stream_app.monitors.summaries import summarise
 
@@ -164,21 +164,18 @@ class AlertTracker:
             severity = Severity.worst((began.severity, Severity(change.severity)))
             return began.ended(change.ts, offset, severity=severity)
         signal = change.signal
-        alert = Alert(
-            id=alert_id(self._stream, batch.source, signal.detector, signal.channel, log, offset),
-            stream=self._stream,
-            source=batch.source,
-            kind=signal.kind,
-            detector=signal.detector,
+        alert = Alert.begun(
+            self._stream,
+            batch.source,
+            signal.detector,
+            log,
+            offset,
             channel=signal.channel,
-            state=AlertState.FIRING,
+            kind=signal.kind,
             severity=Severity.worst(
                 (_LEAST_SEVERITY.get(signal.kind, Severity.WARNING), Severity(change.severity))
             ),
             started_at=change.ts,
-            partition=log.partition,
-            offset=offset,
-            life=log.life,
             statistic=signal.statistic,
             threshold=signal.threshold,
             summary=self._describe(signal),

@@ -5,10 +5,13 @@ from stream_app.core.watermark import AHEAD, LATE, RETURNED
 from stream_app.events import Reason
 from stream_app.monitors.base import Refusal
 
-__all__ = ["DUPLICATE", "FUTURE", "MOST_REFUSED", "refusal", "refused_signal"]
+__all__ = ["DUPLICATE", "FUTURE", "MOST_REFUSED", "REFUSED", "refusal", "refused_signal"]
 
 FUTURE, DUPLICATE = RETURNED + 1, RETURNED + 2
 """What becomes of an event, beside the watermark's."""
+
+REFUSED = "quality.refused"
+"""Detector of events that are refused in a row."""
 
 MOST_REFUSED = 32
 """Events of a source that are refused in a row for their times before that is told."""
@@ -47,7 +50,7 @@ def refused_signal(row: int, count: int, ts: float, *, behind: float | None) -> 
         row=row,
         ts=ts,
         kind="quality",
-        detector="quality.refused",
+        detector=REFUSED,
         channel=WHOLE_SOURCE,
         statistic=float(count),
         threshold=float(MOST_REFUSED),

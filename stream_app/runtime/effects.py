@@ -105,13 +105,9 @@ class Effects:
         await self.write_alerts(partition, _in_incidents(ends, firing))
         partition.forgotten.clear()
 
-    async def firing(self, partition: Partition) -> list[Alert]:
-        """Return the alerts of a partition that are firing."""
-        return [
-            alert
-            for alert in await self._reader.firing()
-            if alert.stream == self._stream and alert.partition == partition.tp.partition
-        ]
+    async def firing(self, partition: Partition, detector: str | None = None) -> list[Alert]:
+        """Return the alerts of a partition that are firing; see `AlertReader.firing_in`."""
+        return await self._reader.firing_in(self._stream, partition.tp.partition, detector)
 
     async def write_alerts(self, partition: Partition, alerts: Sequence[Alert]) -> None:
         """Write alerts; when it returns they are safe."""

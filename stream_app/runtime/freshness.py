@@ -84,17 +84,16 @@ class FreshnessWatch:
 
     async def look(self) -> None:
         """Judge all views of topics of which a partition is here."""
-        held = {partition.tp.topic for partition in self._partitions.all()}
-        views = {view: topic for topic, some in self._views.items() if topic in held for view in some}
+        logs = {held.tp.topic: held.fence.claim.log for held in self._partitions.all()}
+        views = {view: topic for topic, some in self._views.items() if topic in logs for view in some}
         if not views:
             return
         newest = await self._store.newest(list(views))
         firing = await self._store.firing()
         now = self._clock()
-        deployment = self._partitions.claims()[0].deployment
         for (view, topic), event in zip(views.items(), newest, strict=True):
             before = firing.get(view.key)
-            alert = judge_freshness(view, event and NewestEvent(*event), before, now, deployment)
+            alert = judge_freshness(view, event and NewestEvent(*event), before, now, logs[topic])
             if alert is not None:
                 await self._publish(alert, topic, known=before is not None)
 

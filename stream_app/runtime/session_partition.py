@@ -20,6 +20,7 @@ from stream_app.events import Alert
 from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
+from stream_app.monitors.refusals import REFUSED
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.monitors.sessions import (
     LogChange,
@@ -249,6 +250,7 @@ class SessionOpener:
                 partition=tp.partition,
                 views=missing,
             )
+        firing = await self._alerts.firing_in(self._config.stream, tp.partition, REFUSED)
         return SessionPartition(
             tp,
             Fence(claim, stored),
@@ -257,7 +259,7 @@ class SessionOpener:
             log.begin if stored is None or missing else stored,
             self._clock,
             {_COVERAGE} if missing else set(),
-            RefusedRun.among(self._config.stream, tp.partition, refused, await self._alerts.firing()),
+            RefusedRun(self._config.stream, refused, firing[0] if firing else None),
         )
 
     async def _stored(self, claim: Claim) -> tuple[Mapping[str, str], int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from stream_app.events import Alert, AlertState, Severity, alert_id
+from stream_app.events import Alert
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partition import Partition
@@ -66,8 +66,8 @@ class StoreRoom:
         owner = partition.fence.claim.owner
         if owner not in self._firing:
             # One that an earlier owner began goes on.
-            firing = await self._effects.firing(partition)
-            self._firing[owner] = next((alert for alert in firing if alert.detector == _DETECTOR), None)
+            firing = await self._effects.firing(partition, _DETECTOR)
+            self._firing[owner] = firing[0] if firing else None
         firing_now = self._firing[owner]
         if firing_now is None and share >= _NEARLY_FULL:
             alert = self._alert(partition, share)
@@ -80,20 +80,15 @@ class StoreRoom:
             self._firing[owner] = None
 
     def _alert(self, partition: Partition, share: float) -> Alert:
-        recency, log, offset = partition.recency, partition.fence.claim.log, partition.next_offset - 1
-        return Alert(
-            id=alert_id(self._stream, self._stream, _DETECTOR, "*", log, offset),
-            stream=self._stream,
-            source=self._stream,
+        recency, log = partition.recency, partition.fence.claim.log
+        return Alert.begun(
+            self._stream,
+            self._stream,
+            _DETECTOR,
+            log,
+            partition.next_offset - 1,
             kind="quality",
-            detector=_DETECTOR,
-            channel="*",
-            state=AlertState.FIRING,
-            severity=Severity.WARNING,
             started_at=max(recency.clock, 0.0),
-            partition=log.partition,
-            offset=offset,
-            life=log.life,
             statistic=share,
             threshold=_NEARLY_FULL,
             summary=f"{len(recency):,} sources of partition {log.partition} take {recency.size / 1e6:.1f} of {recency.max_bytes / 1e6:.1f} MB "

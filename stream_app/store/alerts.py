@@ -211,6 +211,14 @@ class AlertReader:
             ids = await self._store.client.zrange(self._store.keys.firing, 0, -1)
         return await self.read(ids)
 
+    async def firing_in(self, stream: str, partition: int, detector: str | None = None) -> list[Alert]:
+        """Return the alerts of a stream's partition that are firing, oldest first; of one detector or of all."""
+        return [
+            alert
+            for alert in await self.firing()
+            if (alert.stream, alert.partition) == (stream, partition) and detector in {None, alert.detector}
+        ]
+
     async def read(self, ids: Sequence[bytes]) -> list[Alert]:
         """Return the alerts of some ids, in their order; without those that are not kept any more."""
         keys = [self._store.keys.alert(each.decode(errors="replace")) for each in ids]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.core.features import Feature, FeatureView, Sliding
-from stream_app.events import AlertState
+from stream_app.events import AlertState, LogId
 from stream_app.monitors.sessions import NewestEvent, judge_freshness
 
 VIEW = FeatureView("v", (Feature("n", "count", window=Sliding(60)),), freshness=30.0)
@@ -39,6 +39,16 @@ def test_an_alert_goes_on_until_an_event_comes_and_is_the_same_until_then():
         195.0,
         12,
     )
+
+
+def test_an_alert_names_the_life_of_the_topic_that_has_the_newest_event_where_that_is_the_one_of_now():
+    before, now = LogId(3, "ZsBjVgVsRyyGRMw_zDC3_g"), LogId(5, "XKnnuC0yQ8adrwYh08xuMA")
+    told = [
+        judge_freshness(VIEW, NewestEvent(100.0, 100.0, number, 7), None, 140.0, now)
+        for number in (before.number, now._replace(partition=3).number)
+    ]
+    assert [(alert.partition, alert.life) for alert in told] == [(3, ""), (3, now.life)]
+    assert told[0].id != told[1].id
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100.0), st.booleans()), max_size=30))

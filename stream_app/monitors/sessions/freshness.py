@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stream_app.core.features import FeatureView
-from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
+from stream_app.events import ONLY_LOG, Alert, LogId
 
 __all__ = ["NewestEvent", "judge_freshness"]
 
@@ -30,7 +30,7 @@ class NewestEvent(NamedTuple):
 
 
 def judge_freshness(
-    view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float, deployment: str = ""
+    view: FeatureView, newest: NewestEvent | None, firing: Alert | None, now: float, log: LogId = ONLY_LOG
 ) -> Alert | None:
     """Return whether an alert about a view fires, continues or resolves.
 
@@ -48,8 +48,8 @@ def judge_freshness(
         The alert that is firing about it.
     now : float
         The time, in epoch seconds.
-    deployment : str
-        Name of the deployment, see `LogId`.
+    log : LogId
+        Any partition of the topic, as it is now.
 
     Returns
     -------
@@ -78,19 +78,18 @@ def judge_freshness(
         return firing.ended(max(newest.event_ts, firing.started_at), newest.offset)
     if age <= view.freshness or newest.written_ts - newest.event_ts > view.freshness:
         return None
-    log = LogId(newest.partition, deployment=deployment)
-    return Alert(
-        id=alert_id(view.stream, view.key, _DETECTOR, "*", log, newest.offset),
-        stream=view.stream,
-        source=view.key,
+    log = log._replace(partition=LogId.partition_of(newest.partition))
+    if log.number != newest.partition:
+        # Its event is from before the topic was made anew.
+        log = log._replace(partition=newest.partition, life="")
+    return Alert.begun(
+        view.stream,
+        view.key,
+        _DETECTOR,
+        log,
+        newest.offset,
         kind="quality",
-        detector=_DETECTOR,
-        channel="*",
-        state=AlertState.FIRING,
-        severity=Severity.WARNING,
         started_at=newest.event_ts + view.freshness,
-        partition=LogId.partition_of(newest.partition),
-        offset=newest.offset,
         statistic=age,
         threshold=view.freshness,
         summary=f"{view.key} is stale: no event for {age:.0f} s, {view.freshness:.0f} s are allowed",

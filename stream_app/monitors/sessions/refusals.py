@@ -7,14 +7,13 @@ no question of time (a number out of its limits, an event that came twice) neith
 import math
 from collections.abc import Sequence
 
-from stream_app.events import Alert, AlertState, LogId, Reason, Severity, alert_id
+from stream_app.events import Alert, LogId, Reason
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.refusals import MOST_REFUSED
+from stream_app.monitors.refusals import MOST_REFUSED, REFUSED
 from stream_app.monitors.sessions.outcome import SessionArrivals
 
 __all__ = ["RefusedRun"]
 
-_DETECTOR = "quality.refused"
 _FOR_ITS_TIME = frozenset({Reason.TIMESTAMP, Reason.LATE})
 
 
@@ -47,16 +46,6 @@ class RefusedRun:
         self._stream = stream
         self.count = count
         self._firing = firing
-
-    @classmethod
-    def among(cls, stream: str, partition: int, count: int, alerts: Sequence[Alert]) -> "RefusedRun":
-        """Go on with a count, and with the alert about this partition if it is among those that are firing."""
-        mine = (
-            alert
-            for alert in alerts
-            if (alert.stream, alert.detector, alert.partition) == (stream, _DETECTOR, partition)
-        )
-        return cls(stream, count, next(mine, None))
 
     def update(
         self, arrivals: SessionArrivals, refusals: Sequence[Refusal], log: LogId, *, since: int = 0
@@ -107,19 +96,14 @@ class RefusedRun:
         return [firing.ended(max(at, firing.started_at), offset)]
 
     def _alert(self, at: float, refusal: Refusal, log: LogId) -> Alert:
-        return Alert(
-            id=alert_id(self._stream, self._stream, _DETECTOR, "*", log, refusal.offset),
-            stream=self._stream,
-            source=self._stream,
+        return Alert.begun(
+            self._stream,
+            self._stream,
+            REFUSED,
+            log,
+            refusal.offset,
             kind="quality",
-            detector=_DETECTOR,
-            channel="*",
-            state=AlertState.FIRING,
-            severity=Severity.WARNING,
             started_at=at,
-            partition=log.partition,
-            offset=refusal.offset,
-            life=log.life,
             statistic=float(MOST_REFUSED),
             threshold=float(MOST_REFUSED),
             summary=f"{MOST_REFUSED} events in a row refused for their times, the last because {refusal.message}: "
