@@ -7,6 +7,7 @@ from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, Featu
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
+from stream_app.store.history import History, HistoryWriter
 from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
@@ -14,6 +15,7 @@ from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
+from stream_app.store.series import Series
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
@@ -33,6 +35,8 @@ __all__ = [
     "Fence",
     "FiringAlerts",
     "FreshnessStore",
+    "History",
+    "HistoryWriter",
     "IncidentReader",
     "IncidentStatus",
     "Keys",
@@ -46,6 +50,7 @@ __all__ = [
     "Ownership",
     "Query",
     "RegisteredView",
+    "Series",
     "Store",
     "StoredEvent",
     "StoredLog",

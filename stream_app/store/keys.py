@@ -49,6 +49,10 @@ class Keys:
         """Live features of one entity: of a sensor's source (hash), or the log of a session's entity (string)."""
         return f"{self.prefix}:features:{_quoted(view)}:v{version}:{_quoted(entity)}"
 
+    def history(self, stream: str, source: str) -> str:
+        """History of one source for charts (string)."""
+        return f"{self.prefix}:history:{_quoted(stream)}:{_quoted(source)}"
+
     def quoted(self, entity: str) -> str:
         """Return how an entity stands at the end of a key, for whoever makes hundreds of them."""
         return _quoted(entity)
