@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import zip_longest
 from pathlib import Path
 
+from stream_app.backtesting.episodes import AlertEpisode
 from stream_app.backtesting.incidents import IncidentEpisode
 from stream_app.backtesting.listing import incident_rows
 from stream_app.backtesting.plot import require_matplotlib
+from stream_app.backtesting.sparkline import sparkline_svg
 from stream_app.errors import SettingsError
 from stream_app.replacing import replacing
 
@@ -72,22 +75,33 @@ def incident_table(incidents: Sequence[IncidentEpisode], most: int = MOST_INCIDE
     if not incidents:
         return ["<p>None.</p>"]
     headings, *rows = incident_rows(incidents[:most], members=True)
-    table = html_table(headings, rows, numbers=0)
+    pictures = [sparkline_svg(alert) for one in incidents[:most] for alert in _shown(one)]
+    table = html_table(headings, rows, numbers=0, pictures=pictures if any(pictures) else ())
     left = len(incidents) - most
     return [table, f"<p>{left:,} more incidents are not listed.</p>"] if left > 0 else [table]
 
 
-def html_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int) -> str:
-    """Return a table whose last `numbers` columns are numbers."""
+def _shown(incident: IncidentEpisode) -> list[AlertEpisode]:
+    """Return the alert that the line of an incident shows, and those of the lines below it."""
+    return [incident.first, *(incident.alerts if len(incident.alerts) > 1 else ())]
+
+
+def html_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int, pictures: Sequence[str] = ()
+) -> str:
+    """Return a table whose last `numbers` columns are numbers; pictures, one a row, stand before the last column."""
     first = len(headings) - numbers
 
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return "".join(
+    def line(tag: str, cells: Sequence[str], picture: str | None = None) -> str:
+        told = [
             f"<{tag}{' class=n' if i >= first else ''}>{escape(cell)}</{tag}>" for i, cell in enumerate(cells)
-        )
+        ]
+        if picture is not None:
+            told.insert(-1, f"<{tag}>{picture}</{tag}>")
+        return "".join(told)
 
-    head = f"<tr>{line('th', headings)}</tr>\n" if any(headings) else ""
-    body = "\n".join(f"<tr>{line('td', row)}</tr>" for row in rows)
+    head = f"<tr>{line('th', headings, 'values' if pictures else None)}</tr>\n" if any(headings) else ""
+    body = "\n".join(f"<tr>{line('td', row, picture)}</tr>" for row, picture in zip_longest(rows, pictures))
     return f'<div class="wide"><table>\n{head}{body}\n</table></div>'
 
 

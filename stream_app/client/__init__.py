@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnknownFeatureError,
     )
     from stream_app.events.alert import Alert
+    from stream_app.events.excerpt import Excerpt
     from stream_app.events.incident import AlertState, Incident, Severity
     from stream_app.settings import KafkaSettings, RedisSettings
 
@@ -32,6 +33,7 @@ __all__ = [
     "BrokerError",
     "BrokerUnavailableError",
     "DataError",
+    "Excerpt",
     "FeatureClient",
     "FeatureView",
     "Freshness",
@@ -59,6 +61,7 @@ _MODULES = {
     "BrokerError": "errors",
     "BrokerUnavailableError": "errors",
     "DataError": "errors",
+    "Excerpt": "events.excerpt",
     "FeatureClient": "client.features",
     "FeatureView": "core.features",
     "Freshness": "core.features",

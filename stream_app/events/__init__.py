@@ -6,6 +6,7 @@ from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
 from stream_app.events.dead_letter import DeadLetter, Header, Reason
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
+from stream_app.events.excerpt import Excerpt
 from stream_app.events.identity import ONLY_LOG, LogId
 from stream_app.events.incident import AlertState, Incident, Severity, grouped
 from stream_app.events.output import output_header, output_topic
@@ -25,6 +26,7 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "Excerpt",
     "Group",
     "Header",
     "Incident",

@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import ConfigDict
 
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
+from stream_app.events.excerpt import Excerpt
 from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import AlertState, Incident, Severity
 
@@ -57,6 +58,8 @@ class Alert(Enveloped):
         Which channels were how much to blame, largest first.
     context : dict
         Figures that help to judge, such as means before and after.
+    excerpt : Excerpt or None
+        Values around the beginning, and of a resolved one before the end, where they are of one channel; see `Excerpt`.
     incident : Incident or None
         What it belongs to, as it stands after this beginning or end; None before that is known.
 
@@ -86,6 +89,7 @@ class Alert(Enveloped):
     summary: str
     contributions: tuple[tuple[str, float], ...] = ()
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
+    excerpt: Excerpt | None = None
     incident: Incident | None = None
 
     @classmethod
@@ -164,6 +168,12 @@ class Alert(Enveloped):
     def pages(self) -> bool:
         """Whether a person is told when it begins: all are but those of severity info."""
         return self.severity is not Severity.INFO
+
+    @property
+    def usual_band(self) -> tuple[float, float] | None:
+        """Between which values the channel most to blame usually is; None where that is not known."""
+        low, high = self.context.get("usual_low"), self.context.get("usual_high")
+        return None if low is None or high is None else (low, high)
 
     @property
     def changed_at(self) -> float:

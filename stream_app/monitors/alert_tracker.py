@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.signals import Signal
+from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.errors import StateError
-from stream_app.events import Alert, LogId, Severity
+from stream_app.events import Alert, Excerpt, LogId, Severity
 from stream_app.monitors.incidents import IncidentTracker
 from stream_app.monitors.summaries import summarise
 
@@ -41,6 +41,9 @@ class _Batch(Protocol):
     @property
     def offsets(self) -> IntArray:
         """Offsets, shape (n,)."""
+
+    def course(self, channel: str, row: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return times and values of a channel in the newest rows up to one of these; None where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ class AlertTracker:
             if began is None:
                 return None
             severity = Severity.worst((began.severity, Severity(change.severity)))
-            return began.ended(change.ts, offset, severity=severity)
+            return began.ended(change.ts, offset, severity=severity, excerpt=_ended(began, batch, change.row))
         signal = change.signal
         alert = Alert.begun(
             self._stream,
@@ -181,6 +184,7 @@ class AlertTracker:
             summary=self._describe(signal),
             contributions=signal.contributions,
             context=dict(signal.context),
+            excerpt=_excerpt(signal, batch, change),
         )
         self._firing[key] = alert
         return alert
@@ -224,3 +228,20 @@ class AlertTracker:
         except ValueError as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
         self._incidents.restore(state["incidents"])
+
+
+def _excerpt(signal: Signal, batch: _Batch, change: AlertChange) -> Excerpt | None:
+    """Return the values by which an alert begins, of the channel most to blame."""
+    channel = signal.channel
+    if channel == WHOLE_SOURCE and signal.contributions:
+        channel = signal.contributions[0][0]
+    found = batch.course(channel, change.row)
+    return None if found is None else Excerpt.of(channel, *found, change.ts)
+
+
+def _ended(began: Alert, batch: _Batch, row: int) -> Excerpt | None:
+    """Return the excerpt of an alert with the values before its end."""
+    if began.excerpt is None:
+        return None
+    found = batch.course(began.excerpt.channel, row)
+    return began.excerpt if found is None else began.excerpt.then(*found, began.started_at)

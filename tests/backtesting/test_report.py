@@ -97,6 +97,9 @@ def test_a_report_has_a_page_with_figures_and_a_picture_of_each_source(tmp_path)
     f1 = backtest.figures().anomalies.f1
     assert f"<td>F1</td><td>{f1:.4f}</td>" in page
     assert page.count("<td>anomaly</td>") == backtest.figures().alerts["anomaly"]
+    # Each alert has its values around it.
+    assert page.count("<svg") >= backtest.figures().alerts["anomaly"]
+    assert "<title>f$l</title>" in page
 
 
 def test_sources_with_nothing_to_show_are_drawn_too(tmp_path):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from stream_app.embedded import free_port
-from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
+from stream_app.events import Alert, AlertState, Excerpt, LogId, Severity, alert_id
 from stream_app.settings import load_settings
 from stream_app.store import AlertWriter, connect
 
@@ -167,6 +167,24 @@ def test_show_tells_of_the_other_alerts_of_its_incident(call, joined):
     assert second.id[:8] in told
     as_json = json.loads(call("alerts", "show", second.id, "--json").out)
     assert (as_json["id"], as_json["incident"]["members"]) == (second.id, [first.id, second.id])
+
+
+def test_show_draws_the_values_around_an_alert(call, write):
+    excerpt = Excerpt(
+        channel="flow\x1b[2J", seconds=(-2.0, -1.0, 0.0, 1.0), values=(124.0, None, 61.0, 125.0)
+    )
+    one = alert(1, context={"usual_low": 120.0, "usual_high": 128.0}, excerpt=excerpt)
+    write(one)
+    told = call("alerts", "show", one.id).out
+    assert "█ ▁|█\n" in told
+    assert "from 61 to 125, usual 120 to 128; from 2 s before the beginning to 1 s after it" in told
+    assert "\x1b[2J" not in told
+    assert json.loads(call("alerts", "show", one.id, "--json").out)["excerpt"]["values"] == [
+        124.0,
+        None,
+        61.0,
+        125.0,
+    ]
 
 
 def test_without_alerts_it_says_so(call, servers):

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.text import Text
 
 from stream_app.cli.alert_lines import alert_line, alert_lines, incident_lines
 from stream_app.cli.alerts.app import (
@@ -22,6 +23,7 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, instant
+from stream_app.cli.sparkline import sparkline
 from stream_app.events import Alert, AlertState
 from stream_app.settings import Settings
 from stream_app.settings.durations import format_duration
@@ -135,6 +137,11 @@ def show(
     console.print(alert_line(alert), soft_wrap=True)
     for name, value in [*_details(alert), *_about(status)]:
         console.print(f"  {name:16} {printable(value)}", markup=False, soft_wrap=True)
+    picture = sparkline(alert)
+    if picture is not None:
+        line, words = picture
+        console.print(Text.assemble(f"  {'values':16} ", line), soft_wrap=True)
+        console.print(f"  {'':16} {printable(words)}", markup=False, soft_wrap=True)
     for one in alerts:
         if one.id != alert.id:
             console.print(f"    {alert_line(one)}", soft_wrap=True)

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.arrays import FloatArray
+from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Field, Layout
 from stream_app.core.kernel import kernel
 
-__all__ = ["RING", "window_layout", "window_push"]
+__all__ = ["RING", "window_layout", "window_places", "window_push"]
 
 RING = np.dtype([("written", np.int64), ("newest", np.float64)])
 """Rows that were written so far, and the newest event time among them."""
@@ -53,3 +53,15 @@ def window_push(
         table[place, j] = values[j]
     ring["written"] += 1
     ring["newest"] = max(ring["newest"], ts)
+
+
+def window_places(written: int, rows: int) -> IntArray:
+    """Return the places of the rows that a window of `rows` holds after so many were written, oldest first.
+
+    Examples
+    --------
+    >>> window_places(2, 3).tolist(), window_places(4, 3).tolist()
+    ([0, 1], [1, 2, 0])
+    """
+    kept = min(max(written, 0), rows)
+    return np.arange(written - kept, written) % rows

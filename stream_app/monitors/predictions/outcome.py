@@ -69,6 +69,9 @@ class PredictionBatch:
     def __len__(self) -> int:
         return len(self.ts)
 
+    def course(self, channel: str, row: int) -> None:
+        """Return None: what alerts about models tell is of many predictions, and no event has it."""
+
     @classmethod
     def of(cls, source: str, arrivals: Arrivals, rows: list[int]) -> "PredictionBatch":
         """Make a batch of some rows of arrivals."""

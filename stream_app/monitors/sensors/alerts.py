@@ -1,28 +1,20 @@
 """Alerts of one delivery, from the signals of its events."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.signals import Signal
 from stream_app.events import Alert, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
+from stream_app.monitors.sensors.bank import SourceBank
 from stream_app.monitors.sensors.intake import COUNTED
 from stream_app.monitors.sensors.placement import Piece
+from stream_app.monitors.sensors.recent import RecentRows, SourceRows
 
 __all__ = ["DeliveryAlerts"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Readings of one source that were counted, or by which its refusals were told."""
-
-    source: str
-    ts: FloatArray
-    offsets: IntArray
 
 
 class DeliveryAlerts:
@@ -40,6 +32,10 @@ class DeliveryAlerts:
         What the intake said of each reading, filled as they are taken.
     log : LogId
         Where they came from.
+    bank_of : callable
+        Returns the bank of a source.
+    recent : dict of str to RecentRows
+        Newest rows before the delivery, of sources whose windows do not hold them any more.
     """
 
     def __init__(
@@ -49,12 +45,15 @@ class DeliveryAlerts:
         readings: Readings,
         judged: Any,
         log: LogId,
+        bank_of: Callable[[str], SourceBank],
     ) -> None:
         self.readings = readings
         self._rules = rules
         self._trackers = trackers
         self._judged = judged
         self._log = log
+        self._bank_of = bank_of
+        self.recent: dict[str, RecentRows] = {}
         self._found: dict[str, list[tuple[str, Signal]]] = {}
         self._since: dict[str, int] = {}
         self._alerts: list[tuple[int, Alert]] = []
@@ -81,6 +80,7 @@ class DeliveryAlerts:
                 offset = int(self.readings.offsets[row])
                 self._alerts += [(row, alert) for alert in tracker.end(latest, offset)]
         self._since[source] = row
+        self.recent.pop(source, None)
 
     def close(self) -> list[Alert]:
         """Return the alerts that began or ended in the delivery, in the order of their events."""
@@ -101,11 +101,14 @@ class DeliveryAlerts:
         # The time of a reading that is refused for its time is not to be believed.
         times = np.where(counted, self.readings.ts[rows], self._judged["newest"][rows])
         taken = counted | np.isin(rows, [signal.row for _, signal in found])
-        rows, times = rows[taken], times[taken]
+        recent = partial(self._recent, source, int(counted.sum()))
+        rows, times, counted = rows[taken], times[taken], counted[taken]
         if not len(rows):
             return
         tracker = self._trackers.get(source) or AlertTracker(self._rules)
-        batch = _Rows(source, times, self.readings.offsets[rows])
+        batch = SourceRows(
+            source, times, self.readings.offsets[rows], rows, counted, self.readings.groups, recent
+        )
         signals = [(name, signal.at_row(int(np.searchsorted(rows, signal.row)))) for name, signal in found]
         for alert in tracker.update(signals, batch, self._log):
             row = rows[np.searchsorted(batch.offsets, alert.changed_offset)]
@@ -114,3 +117,10 @@ class DeliveryAlerts:
             self._trackers.pop(source, None)
         else:
             self._trackers[source] = tracker
+
+    def _recent(self, source: str, counted: int) -> RecentRows:
+        """Return the newest rows of a source before those of the delivery, of which so many were counted by now."""
+        now = self._bank_of(source).recent(source)
+        before = now.written - counted
+        kept = self.recent.get(source, now)
+        return kept.without(kept.written - before)

@@ -20,12 +20,13 @@ from stream_app.core.quality import (
     quality_signal,
 )
 from stream_app.core.signals import Signal
-from stream_app.core.windows import STATISTICS, summarise, window_layout
+from stream_app.core.windows import STATISTICS, summarise, window_layout, window_places
 from stream_app.events import Readings
 from stream_app.monitors.sensors.draws import DrawDetectors
 from stream_app.monitors.sensors.engine import JUDGED, budget_options, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_options
 from stream_app.monitors.sensors.process import ProcessDetectors
+from stream_app.monitors.sensors.recent import RecentRows
 from stream_app.settings.streams import SensorStream
 
 __all__ = ["Columns", "SourceBank", "record_size"]
@@ -35,6 +36,9 @@ _COMMON = ("intake", "quality.source", "quality.channel", "window", "window.ts",
 
 _OWN = ("intake", "quality.source", "window", "window.ts", "window.values")
 """Arrays that a reference does not teach."""
+
+_TOLD = 0.8
+"""Share of the window's rows of which an alert tells: a few new ones may come in before it is made."""
 
 _ROOM = 16
 """Events whose signals fit into a buffer at the least."""
@@ -78,6 +82,10 @@ class Readable(Protocol):
     def values(self) -> FloatArray:
         """The values."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether other readings of the same sources may follow in the delivery."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Reference:
@@ -86,6 +94,7 @@ class _Reference:
     sources: list[str]
     rows: IntArray
     values: FloatArray
+    partial: bool = False
 
 
 class Detectors(Protocol):
@@ -145,6 +154,8 @@ class SourceBank:
         )
         self._budget = budget_options(config.budget)
         self._expected = config.expected_sources or 1
+        self._told = max(int(_TOLD * config.window_rows), 1)
+        self._spare = config.window_rows - self._told
         self._quality = signal_buffer(_ROOM * most_signals(d))
         cell = np.zeros(1)
         self._hashing = cell, cell.view(np.uint64)
@@ -170,7 +181,7 @@ class SourceBank:
             np.zeros(n, JUDGED),
         )
         piece = _Reference([source] * n, np.arange(n), values)
-        self.advance(piece, columns, lambda *_: None, lambda *_: None)
+        self.advance(piece, columns, lambda *_: None, lambda *_: None, {})
         # When its readings came says nothing of a source's own.
         learned = [name for name in self.records.layout if name not in _OWN]
         self.records.begin_as(source, learned)
@@ -182,6 +193,7 @@ class SourceBank:
         columns: Columns,
         on_signal: Callable[[int, str, Signal], None],
         on_absence: Callable[[str, int, float], None],
+        kept: dict[str, RecentRows],
     ) -> None:
         """Take readings of sources that are here, in their order.
 
@@ -195,10 +207,18 @@ class SourceBank:
             Takes the row of an event in the delivery, the name of the detector, and what it saw.
         on_absence : callable
             Takes a source that starts cold, the row of the event by which it does, and its watermark before.
+        kept : dict of str to RecentRows
+            Takes the newest rows of sources with many readings, as they were before: these take their places.
         """
         sources, rows, values = piece.sources, piece.rows, piece.values
         records = self.records
         slots = np.array([records.slot(source) for source in sources])
+        spare = 0 if piece.partial else self._spare
+        if len(rows) > spare:
+            many = np.flatnonzero(np.bincount(slots)[slots] > spare)
+            for source in dict.fromkeys(sources[place] for place in many.tolist()):
+                if source not in kept:
+                    kept[source] = self.recent(source)
         common = tuple(records[name] for name in _COMMON)
         events = (
             slots,
@@ -223,6 +243,14 @@ class SourceBank:
                 source, slot = sources[place], int(slots[place])
                 on_absence(source, int(rows[place]), float(records["intake"][slot]["clock"]["newest"]))
                 records.reset(slot)
+
+    def recent(self, source: str) -> RecentRows:
+        """Return the newest rows of a source, which are in its window."""
+        slot = self.records.slot(source)
+        times, written = self.records["window.ts"][slot], int(self.records["window"][slot]["written"])
+        places = window_places(written, len(times))
+        values = self.records["window.values"][slot][places]
+        return RecentRows(self.channels, written, times[places], values, self._told)
 
     def features(self, sources: Iterable[str]) -> list[tuple[float, dict[str, float | None]]]:
         """Return of each source the time of its newest reading, and its live features."""

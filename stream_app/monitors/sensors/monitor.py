@@ -125,11 +125,15 @@ class SensorMonitor:
         categories = None
         if self._categories:
             readings, categories = split(readings, self._categories)
-        alerts = DeliveryAlerts(self._rules, self._trackers, readings, judged, log)
+        alerts = DeliveryAlerts(
+            self._rules, self._trackers, readings, judged, log, self._placement.__getitem__
+        )
         refusals: list[Refusal] = []
         for piece in self._placement.place(readings, refusals):
             extras = partial(self._run_extras, piece, alerts, categories, sharers)
-            piece.bank.advance(piece, columns, alerts.note, partial(self._restart, alerts, extras))
+            piece.bank.advance(
+                piece, columns, alerts.note, partial(self._restart, alerts, extras), alerts.recent
+            )
             extras()
         refusals += [
             refusal(

@@ -31,12 +31,15 @@ class Piece:
         Places in the delivery, ascending.
     values : array, shape (m, d)
         With the columns of the bank.
+    partial : bool
+        Whether other readings of the same sources may follow in the delivery.
     """
 
     bank: SourceBank
     sources: list[str]
     rows: IntArray
     values: FloatArray
+    partial: bool = False
 
 
 Part = tuple[Group, IntArray | None]
@@ -279,11 +282,13 @@ def _set_apart(
                 parts[at] = group, chosen[~np.array(theirs)]
 
 
-def _piece(readings: Readings, bank: SourceBank, rows: IntArray, values: FloatArray) -> Piece:
+def _piece(
+    readings: Readings, bank: SourceBank, rows: IntArray, values: FloatArray, *, partial: bool = False
+) -> Piece:
     names = readings.sources
     if len(rows) != len(names):
         names = [readings.sources[row] for row in rows.tolist()]
-    return Piece(bank, names, rows, values)
+    return Piece(bank, names, rows, values, partial)
 
 
 def _assembled(bank: SourceBank, parts: list[Part]) -> tuple[IntArray, FloatArray]:
@@ -314,4 +319,4 @@ def _gathered(readings: Readings, gathered: Mapping[SourceBank, list[tuple[int, 
         for i, (row, group) in enumerate(picked):
             at = int(np.searchsorted(group.rows, row))
             values[i, [column[name] for name in group.channels]] = group.values[at]
-        yield _piece(readings, bank, np.array([row for row, _ in picked]), values)
+        yield _piece(readings, bank, np.array([row for row, _ in picked]), values, partial=True)
