@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from stream_app.core.history import ClosedBuckets
 from stream_app.events import Alert, Readings
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.sensors import EventScores, SensorMonitor
@@ -18,6 +19,7 @@ class Run:
     refusals: list[Refusal] = field(default_factory=list)
     counted: dict[str, int] = field(default_factory=dict)
     scores: list[EventScores] = field(default_factory=list)
+    history: list[ClosedBuckets] = field(default_factory=list)
 
     def said(self):
         """All of it, to compare."""
@@ -28,7 +30,13 @@ class Run:
             scores.changepoint.tobytes(),
             scores.drift.tobytes(),
         )
-        return [alert.model_dump_json() for alert in self.alerts], self.refusals, self.counted, marks
+        return (
+            [alert.model_dump_json() for alert in self.alerts],
+            self.refusals,
+            self.counted,
+            marks,
+            histories(self.history),
+        )
 
 
 def run(config, rows, cuts=(), *, record_ts=None, restart=False):
@@ -42,9 +50,20 @@ def run(config, rows, cuts=(), *, record_ts=None, restart=False):
         done.refusals += outcome.refusals
         done.counted |= outcome.counted
         done.scores.append(outcome.scores)
+        done.history += outcome.history
         if restart:
             done.monitor = restored(done.monitor, config)
     return done
+
+
+def histories(closed):
+    """By source and channels, the buckets in their order, without their places in a delivery."""
+    found = {}
+    for some in closed:
+        for source, head, figures in zip(some.sources, some.heads, some.figures, strict=True):
+            mine = found.setdefault((source, some.channels), [])
+            mine.append((head.tolist()[1:], figures.tobytes()))
+    return found
 
 
 def restored(monitor, config):

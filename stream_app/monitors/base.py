@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.history import ClosedBuckets
 from stream_app.events import ONLY_LOG, Alert, LogId, Reason
 
 __all__ = ["Delivery", "EventArrivals", "Monitor", "Need", "Outcome", "Refusal"]
@@ -68,6 +69,10 @@ class Outcome(Protocol):
     def alerts(self) -> Sequence[Alert]:
         """Alert transitions, in the order of their events."""
 
+    @property
+    def history(self) -> Sequence[ClosedBuckets]:
+        """What is added to the history of sources."""
+
 
 class Monitor(Protocol):
     """Monitor of the sources of one partition."""
@@ -89,6 +94,9 @@ class Monitor(Protocol):
 
     def features_of(self, sources: Sequence[str]) -> Sequence[tuple[float, Mapping[str, float | None]]]:
         """Return of each source the time of its newest event, and its live features."""
+
+    def open_buckets(self, sources: Sequence[str]) -> Sequence[ClosedBuckets]:
+        """Return the open bucket of the history of each source, as it is now."""
 
     def forget(self, source: str) -> None:
         """Drop a source."""

@@ -122,12 +122,12 @@ class Recency:
     >>> from stream_app.monitors.sensors import SensorMonitor
     >>> from stream_app.settings import SensorStream
     >>> monitor = SensorMonitor(SensorStream())
-    >>> recency = Recency(max_bytes=10_000, ttl=60.0)
+    >>> recency = Recency(max_bytes=20_000, ttl=60.0)
     >>> delivery = Readings.of([SensorRow("a", 1.0, {"x": 1.0}), SensorRow("b", 1.0, {"x": 1.0})])
     >>> for step in recency.take(delivery, monitor):
     ...     _ = monitor.update(step.events)
     >>> list(recency), recency.size, [(refusal.offset, refusal.reason.value) for refusal in step.refusals]
-    (['a'], 7364, [(1, 'no_room')])
+    (['a'], 13658, [(1, 'no_room')])
     """
 
     def __init__(

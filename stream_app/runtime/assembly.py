@@ -35,6 +35,7 @@ from stream_app.store import (
     FeatureLogReader,
     FeatureLogWriter,
     FeatureWriter,
+    HistoryWriter,
     NoticeWriter,
     Store,
 )
@@ -199,6 +200,7 @@ def _source_agent(
         context.limit,
         effects=effects,
         features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
+        history=HistoryWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
         moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
         **context.common(),

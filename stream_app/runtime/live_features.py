@@ -15,7 +15,7 @@ from stream_app.errors import FencedError, StateError
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import Partition
 from stream_app.runtime.partitions import Partitions
-from stream_app.store import FeatureRow, FeatureWriter
+from stream_app.store import FeatureRow, FeatureWriter, HistoryWriter
 
 __all__ = ["AT_ONCE", "LiveFeatures"]
 
@@ -40,6 +40,8 @@ class LiveFeatures:
         The partitions that this worker owns.
     writer : FeatureWriter
         Writes features to Redis.
+    history : HistoryWriter
+        Writes the newest bucket of their history.
     outages : Outages
         Retries while Redis is away.
     passed_over : prometheus_client.Counter
@@ -51,6 +53,7 @@ class LiveFeatures:
         topic: str,
         partitions: Partitions,
         writer: FeatureWriter,
+        history: HistoryWriter,
         outages: Outages,
         *,
         passed_over: Counter,
@@ -58,6 +61,7 @@ class LiveFeatures:
         self._topic = topic
         self._partitions = partitions
         self._writer = writer
+        self._history = history
         self._outages = outages
         self._passed_over = passed_over
         self._round: deque[tuple[Partition, Sequence[str]]] = deque()
@@ -137,6 +141,8 @@ class LiveFeatures:
         ]
         before = self._writer.passed_over
         await self._writer.write(rows, partition.fence)
+        # What is open yet; what is closed is written before the position moves past it.
+        await self._history.write(partition.monitor.open_buckets(known), partition.fence)
         self._passed_over.inc(self._writer.passed_over - before)
         for source, offset in wanted.items():
             if partition.waiting.get(source) == offset:

@@ -12,6 +12,7 @@ from faust.types import TP
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.budget import sharers as budget_sharers
+from stream_app.core.history import ClosedBuckets
 from stream_app.monitors.base import Delivery, Monitor, Outcome, Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
@@ -224,6 +225,8 @@ class Partition:
     sharers_of: Callable[[IntArray], FloatArray] = budget_sharers
     sharers: float = 0.0
     """Sources that share the budget now; 0 until there is one."""
+    history: list[ClosedBuckets] = field(default_factory=list)
+    """What is to be added to the history of sources before the next checkpoint."""
     forgotten: list[Forgotten] = field(default_factory=list)
     """Sources whose alerts have to be ended, as no event of theirs will."""
     _sizes: SizeSample = field(default_factory=SizeSample)
@@ -311,6 +314,7 @@ class Partition:
         taken = self.monitor.take(events, self.fence.claim.log, divided)
         for outcome in taken:
             self.waiting |= outcome.counted
+            self.history += outcome.history
         # A new source of which nothing could be used has no state.
         held = {source for source in sources if source in self.monitor}
         self.gone -= held

@@ -19,12 +19,15 @@ from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import OwnedPartition, Partition
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.store_room import StoreRoom
-from stream_app.store import FeatureWriter
+from stream_app.store import FeatureWriter, HistoryWriter
 
 __all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder", "record_times"]
 
 _FORGOTTEN_AT_ONCE = 1000
 """Sources that expired and are removed by one checkpoint; the others wait for the next."""
+
+_MOST_BUCKETS = 20_000
+"""Buckets of history that wait for a checkpoint in memory, of a partition: two megabytes with eight channels."""
 
 
 @dataclass(slots=True)
@@ -107,6 +110,8 @@ class SourceAgent(StreamAgent[Partition]):
         Where alerts and dead letters go.
     features : FeatureWriter
         Where live features go.
+    history : HistoryWriter
+        Where the history of sources goes.
     moved : MovedSources
         Tells sources that come from another partition.
     """
@@ -121,6 +126,7 @@ class SourceAgent(StreamAgent[Partition]):
         decode: Decode,
         effects: Effects,
         features: FeatureWriter,
+        history: HistoryWriter,
         moved: MovedSources,
         outages: Outages,
         **rest: Any,
@@ -129,11 +135,13 @@ class SourceAgent(StreamAgent[Partition]):
         self._effects = effects
         self._decode = decode
         self._moved = moved
+        self._history = history
         self._store_room = StoreRoom(stream, effects, self._metrics)
         self._features = LiveFeatures(
             topic,
             partitions,
             features,
+            history,
             outages,
             passed_over=self._metrics.features_passed_over.labels(stream),
         )
@@ -160,10 +168,16 @@ class SourceAgent(StreamAgent[Partition]):
             await self._outages.retry_until_available(
                 lambda: self._effects.write(partition, outcomes, letters)
             )
+        if sum(map(len, partition.history)) > _MOST_BUCKETS:
+            await self._outages.retry_until_available(lambda: self._write_history(partition))
         return len(records), decoded.bad
 
     async def _write_letters(self, partition: Partition, letters: Sequence[DeadLetter]) -> None:
         await self._effects.write(partition, [], letters)
+
+    async def _write_history(self, partition: Partition) -> None:
+        await self._history.write(partition.history, partition.fence)
+        partition.history.clear()
 
     async def _prepare(self, partition: OwnedPartition) -> None:
         """Forget what is too old; its alerts end before its state is removed."""
@@ -172,6 +186,7 @@ class SourceAgent(StreamAgent[Partition]):
         self._store_room.measure(cast(list[Partition], self._mine()))
         await self._store_room.tell(mine)
         await self._effects.end_forgotten(mine)
+        await self._write_history(mine)
         # A few do not hold up anything; of many the checkpoint says that they wait.
         waiting = [source for source in mine.waiting if source in mine.monitor]
         if len(waiting) <= AT_ONCE:

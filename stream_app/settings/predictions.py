@@ -170,6 +170,8 @@ class PredictionStream(Stream):
         Time after which an alert about a moment (drift, changepoint) resolves.
     feature_ttl : duration
         How long live features of a model without events are kept.
+    history : bool
+        Whether a history of each model is kept for charts: accuracy, confidence, failures and latency.
     """
 
     kind: Literal["predictions"] = "predictions"
@@ -204,6 +206,7 @@ class PredictionStream(Stream):
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
+    history: bool = True
 
     @property
     def expected_bytes(self) -> int:

@@ -137,6 +137,8 @@ class SensorStream(Stream):
         Time after which an alert about a moment (drift, changepoint) resolves.
     feature_ttl : duration
         How long live features of a source without events are kept.
+    history : bool
+        Whether a history of each source is kept for charts: 24 KiB of Redis with eight channels.
     detectors : list of tables
         Detectors beside the default ones. They have no budget.
     """
@@ -165,6 +167,7 @@ class SensorStream(Stream):
     cooldown: Duration = 300.0
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
+    history: bool = True
     detectors: tuple[DetectorSettings, ...] = ()
 
     @model_validator(mode="before")

@@ -7,7 +7,7 @@ from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, Featu
 from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
-from stream_app.store.history import History, HistoryWriter
+from stream_app.store.history import History, HistoryWriter, Series, look_history_up
 from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind
 from stream_app.store.keys import Keys
 from stream_app.store.lookup import FeatureLookup
@@ -15,7 +15,6 @@ from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
-from stream_app.store.series import Series
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
@@ -56,6 +55,7 @@ __all__ = [
     "StoredLog",
     "ViewRegistry",
     "connect",
+    "look_history_up",
     "open_store",
     "pack_state",
     "run_query",

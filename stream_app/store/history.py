@@ -2,16 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 
-from stream_app.core.history import ClosedBuckets
+from stream_app.core.history import (
+    ABSENT,
+    ROWS,
+    ClosedBuckets,
+    Series,
+    head_of,
+    parse_history,
+    row_type,
+    writes_of,
+)
 from stream_app.errors import DataError
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
-from stream_app.store.history_format import ABSENT, ROWS, head_of, parse_history, row_type, writes_of
 from stream_app.store.keys import Keys
 from stream_app.store.rounds import Query, run_query
-from stream_app.store.series import Series
 
-__all__ = ["History", "HistoryWriter", "look_history_up"]
+__all__ = ["History", "HistoryWriter", "Series", "look_history_up"]
 
 _READ_AT_ONCE = 100
 """Histories that are read in one round trip: a few megabytes."""

@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
+from faults.history import history_difference
 from faults.log import read_topics, scan
 from logs import log_of
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.budget import sharers
+from stream_app.core.history import ClosedBuckets
 from stream_app.errors import StateError
 from stream_app.events import (
     Alert,
@@ -59,6 +61,8 @@ class Truth:
         By partition, as they are at the end.
     alerts : list of Alert
         Beginnings and ends.
+    history : dict of str to list of ClosedBuckets
+        Buckets of each source.
     letters : set of (partition, offset, reason)
         Dead letters.
     refused : Counter
@@ -73,6 +77,7 @@ class Truth:
 
     monitors: dict[int, SensorMonitor] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    history: dict[str, list[ClosedBuckets]] = field(default_factory=dict)
     letters: set[Letter] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
     ends: dict[int, int] = field(default_factory=dict)
@@ -151,6 +156,7 @@ class _Run:
         readings = Readings.of(rows, offsets, record_ts)
         outcome = self._monitor.update(readings, self._log, self._divide(np.array(known)))
         truth.alerts += outcome.alerts
+        truth.history.setdefault(source, []).extend(outcome.history)
         for refusal in outcome.refusals:
             truth.refused[refusal.reason.value] += 1
             if refusal.reason is not Reason.DUPLICATE:
@@ -247,6 +253,9 @@ async def _states(
             _state(result, monitor, restored, source, stored.get(source))
             if features:
                 _features(result, monitor, source, await reader.get(source))
+                history = await store.client.get(store.keys.history(view, source))
+                buckets = result.truth.history[source]
+                result.differences += history_difference(history, buckets, monitor, source)
         key = store.keys.state(settings.worker.group, topic, partition)
         extra = {name.decode() for name in await store.client.hkeys(key)} - set(sources)
         if extra:

@@ -50,6 +50,9 @@ async def test_the_comparison_notices_what_is_wrong(make_harness, seed):
     await noticed("states of sources that the log does not have")
     await client.hset(keys.features("sensors", 1, "pump-0"), "flow.mean", "1.5")
     await noticed("features of pump-0: flow.mean")
+    history = keys.history("sensors", "pump-0")
+    await client.setrange(history, (await client.strlen(history)) - 1, b"x")
+    await noticed("history of pump-0: rows [335]")
     await client.hincrby(position, "next", -1)
     await noticed("position of partition 0")
 

@@ -15,7 +15,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partitions import Partitions
 from stream_app.settings import SensorStream
-from stream_app.store import CheckpointStore, FeatureReader, FeatureWriter
+from stream_app.store import CheckpointStore, FeatureReader, FeatureWriter, HistoryWriter
 
 pytestmark = pytest.mark.integration
 
@@ -43,6 +43,7 @@ def features_of(store, partitions):
         TOPIC,
         partitions,
         FeatureWriter(store, "sensors"),
+        HistoryWriter(store, "sensors"),
         outages,
         passed_over=Metrics().features_passed_over.labels("s"),
     )

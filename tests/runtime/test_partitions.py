@@ -29,7 +29,7 @@ PARTITION = TP(TOPIC, 0)
 CONFIG = SensorStream(
     warmup=40, source_ttl=2000.0, lateness=100.0, channels={"flow": {"min": -5.0, "max": 50.0}}
 )
-ROOM = 3 * 7_800  # for three sources
+ROOM = 3 * 14_000  # for three sources
 LIMITS = SourceLimits(max_bytes=ROOM, ttl=1600.0)
 KEY = b"k" * 32
 

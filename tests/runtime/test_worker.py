@@ -368,7 +368,7 @@ async def test_without_room_for_it_a_new_source_is_refused_and_others_go_on(
     assert "a new source" in letters[0].message
     assert "new channels" in letters[1].message
     row = await FeatureReader(store, "sensors").get("pump")
-    assert (row.values["events"], used) == (2, 7364)
+    assert (row.values["events"], used) == (2, 13658)
     # Another worker goes on with the one alert.
     await send(producer, settings, [reading("late", ts=3.0)])
     async with working(settings):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stream_app.core.bank import Bank
-from stream_app.core.history import LENGTHS, WIDTHS, HistoryRecorder, history_layout
+from stream_app.core.history import LENGTHS, WIDTHS, history_layout
+from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.errors import DataError, StateError
 from stream_app.store import History, HistoryWriter
 

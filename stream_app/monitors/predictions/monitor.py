@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.history import ClosedBuckets
 from stream_app.events import ONLY_LOG, Alert, LogId
 from stream_app.monitors.base import Need
 from stream_app.monitors.memory import bytes_of
@@ -124,6 +125,10 @@ class PredictionMonitor:
     def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
         """Return time and live features of some sources."""
         return [self._sources[source].features() for source in sources]
+
+    def open_buckets(self, sources: Sequence[str]) -> list[ClosedBuckets]:
+        """Return the open bucket of the history of each source, as it is now."""
+        return [bucket for source in sources for bucket in self._sources[source].history.open()]
 
     def forget(self, source: str) -> None:
         """Drop a source; unless it is restored, it starts cold with its next event."""

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.history import ClosedBuckets
 from stream_app.events import Alert, PredictionRow
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
@@ -102,6 +103,8 @@ class Outcome:
         Versions of the model that came up, in the order of their events.
     labels : dict of str to int
         How many predictions and labels were joined, missed and so on in this update, by the fields of `JoinCounts`.
+    history : list of ClosedBuckets
+        What is added to the history of the model.
     """
 
     source: str
@@ -111,6 +114,7 @@ class Outcome:
     triggers: list[RetrainingTrigger] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     labels: Mapping[str, int] = field(default_factory=dict)
+    history: list[ClosedBuckets] = field(default_factory=list)
 
     @property
     def counted(self) -> Mapping[str, int]:
@@ -136,4 +140,5 @@ class Outcome:
             [trigger for part in parts for trigger in part.triggers],
             [record for part in parts for record in part.audit],
             dict(sum((Counter(part.labels) for part in parts), Counter())),
+            [buckets for part in parts for buckets in part.history],
         )

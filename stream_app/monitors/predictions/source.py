@@ -8,6 +8,7 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
+from stream_app.core.history import ClosedBuckets
 from stream_app.core.model_versions import ModelVersions
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
@@ -21,6 +22,7 @@ from stream_app.monitors.predictions.challenger import Challenger
 from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
 from stream_app.monitors.predictions.estimated_accuracy import EstimatedAccuracy
 from stream_app.monitors.predictions.fairness import Fairness
+from stream_app.monitors.predictions.history import ModelHistory
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake, Look
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
@@ -36,7 +38,7 @@ __all__ = ["SourceMonitor"]
 _PERIOD_ROWS = 32
 """Events whose median spacing turns a budget per time into one per event."""
 
-VERSION = 2
+VERSION = 3
 """Version of a source's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _BLOCK = 512
@@ -77,6 +79,7 @@ class SourceMonitor:
         self.challenger = Challenger(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
+        self.history = ModelHistory(source, config)
         self.alerts = AlertTracker(_alert_rules(stream, config), self._describe)
         self.events = 0
         self._times: list[float] = []
@@ -96,9 +99,10 @@ class SourceMonitor:
         signals: list[Named] = []
         triggers: list[RetrainingTrigger] = []
         audit: list[AuditRecord] = []
+        closed: list[ClosedBuckets] = []
         for last, block in _blocks(admitted, self.events):
             audit += self._note_versions(block, batch, log)
-            signals += self._watch(block, batch)
+            signals += self._watch(block, batch, last + 1 - len(block.rows), closed)
             self.events += len(block.rows)
             if self.events % _BLOCK == 0:
                 ts = float(batch.ts[last])
@@ -112,7 +116,7 @@ class SourceMonitor:
             alerts = self._alerts(published, admitted, arrivals, log)
         else:
             alerts = self.alerts.update(published, batch, log)
-        return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels)
+        return Outcome(self.source, batch, admitted.refusals, alerts, triggers, audit, labels, closed)
 
     def end_alerts(self, newest: float, offset: int) -> list[Alert]:
         """Resolve all firing alerts, at the newest time: the source starts cold with this event."""
@@ -139,7 +143,9 @@ class SourceMonitor:
         )
         return self.alerts.update(placed, batch, log)
 
-    def _watch(self, block: Admitted, batch: PredictionBatch) -> list[Named]:
+    def _watch(
+        self, block: Admitted, batch: PredictionBatch, begin: int, closed: list[ClosedBuckets]
+    ) -> list[Named]:
         since = self._arm(block, batch)
         known = len(self.intake.labels)
         predictions = prediction_columns(block, batch, known)
@@ -155,6 +161,7 @@ class SourceMonitor:
         self.slices.update(labelled)
         self.fairness.update(labelled)
         self.challenger.update(labelled)
+        closed += self.history.update(begin, begin + len(block.rows), batch, predictions, labelled)
         return found
 
     def _arm(self, block: Admitted, batch: PredictionBatch) -> int:
@@ -262,6 +269,7 @@ class SourceMonitor:
             "challenger": self.challenger.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
+            "history": self.history.state(),
             "alerts": self.alerts.state(),
             "events": self.events,
             "times": list(self._times),
@@ -303,6 +311,7 @@ class SourceMonitor:
         self.challenger.restore(state["challenger"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])
+        self.history.restore(state["history"])
         self.alerts.restore(state["alerts"])
 
 

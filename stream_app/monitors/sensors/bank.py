@@ -1,7 +1,7 @@
 """Sources with the same channels: their bank and the kernels that walk it."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.bank import Bank, Layout
+from stream_app.core.history import ClosedBuckets, history_layout
+from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.core.kernel import Counter, signal_buffer
 from stream_app.core.quality import (
     QualityOptions,
@@ -24,7 +26,7 @@ from stream_app.core.windows import STATISTICS, summarise, window_layout, window
 from stream_app.events import Readings
 from stream_app.monitors.sensors.draws import DrawDetectors
 from stream_app.monitors.sensors.engine import JUDGED, budget_options, named_signals
-from stream_app.monitors.sensors.intake import ABSENT, intake_layout, intake_options
+from stream_app.monitors.sensors.intake import ABSENT, COUNTED, intake_layout, intake_options
 from stream_app.monitors.sensors.process import ProcessDetectors
 from stream_app.monitors.sensors.recent import RecentRows
 from stream_app.settings.streams import SensorStream
@@ -34,7 +36,7 @@ __all__ = ["Columns", "SourceBank", "record_size"]
 _COMMON = ("intake", "quality.source", "quality.channel", "window", "window.ts", "window.values")
 """Arrays that `enter` takes."""
 
-_OWN = ("intake", "quality.source", "window", "window.ts", "window.values")
+_OWN = (*_COMMON[:2], "window", "window.ts", "window.values", *history_layout(1))
 """Arrays that a reference does not teach."""
 
 _TOLD = 0.8
@@ -159,6 +161,7 @@ class SourceBank:
         self._quality = signal_buffer(_ROOM * most_signals(d))
         cell = np.zeros(1)
         self._hashing = cell, cell.view(np.uint64)
+        self._history = HistoryRecorder(channels) if config.history else None
         self._names = tuple(f"{channel}.{name}" for channel in channels for name in STATISTICS)
         if reference is not None:
             self._learn(reference)
@@ -194,7 +197,7 @@ class SourceBank:
         on_signal: Callable[[int, str, Signal], None],
         on_absence: Callable[[str, int, float], None],
         kept: dict[str, RecentRows],
-    ) -> None:
+    ) -> list[ClosedBuckets]:
         """Take readings of sources that are here, in their order.
 
         Parameters
@@ -209,6 +212,11 @@ class SourceBank:
             Takes a source that starts cold, the row of the event by which it does, and its watermark before.
         kept : dict of str to RecentRows
             Takes the newest rows of sources with many readings, as they were before: these take their places.
+
+        Returns
+        -------
+        list of ClosedBuckets
+            What is added to their history.
         """
         sources, rows, values = piece.sources, piece.rows, piece.values
         records = self.records
@@ -232,17 +240,45 @@ class SourceBank:
             self._hashing,
         )
         place = 0
+        closed: list[ClosedBuckets] = []
         while place < len(rows):
+            begin = place
             place = self._detectors.advance(
                 records, common, self._settings, self._budget, events, place, self._quality
             )
             found = named_signals("quality", self._quality, quality_signal, columns.ts, self.channels)
             for name, signal in chain(found, self._detectors.signals(columns.ts)):
                 on_signal(signal.row, name, signal)
+            if self._history is not None:
+                counted = begin + np.flatnonzero(columns.judged["code"][rows[begin:place]] == COUNTED)
+                closed += self._record(self._history, piece, columns, slots, counted)
             if place < len(rows) and columns.judged[rows[place]]["code"] == ABSENT:
                 source, slot = sources[place], int(slots[place])
                 on_absence(source, int(rows[place]), float(records["intake"][slot]["clock"]["newest"]))
                 records.reset(slot)
+        return closed
+
+    def _record(
+        self,
+        history: HistoryRecorder,
+        piece: Readable,
+        columns: Columns,
+        slots: IntArray,
+        counted: IntArray,
+    ) -> list[ClosedBuckets]:
+        """Add readings that were counted, by their places in the piece, to the history of their sources."""
+        sources, values = piece.sources, piece.values
+        if len(counted) < len(slots):
+            sources = [sources[i] for i in counted.tolist()]
+            slots, values = slots[counted], values[counted]
+        rows = piece.rows[counted]
+        return history.record(
+            self.records, sources, slots, columns.ts[rows], values, columns.judged["score"][rows]
+        )
+
+    def open_buckets(self, sources: Sequence[str]) -> list[ClosedBuckets]:
+        """Return the open bucket of the history of each source, as it is now; nothing where no history is kept."""
+        return [] if self._history is None else [self._history.open(self.records, sources)]
 
     def recent(self, source: str) -> RecentRows:
         """Return the newest rows of a source, which are in its window."""
@@ -301,6 +337,7 @@ def _layout(channels: int, detectors: Detectors, config: SensorStream) -> Layout
         **intake_layout(),
         **quality_layout(channels, declared=0 if config.channels is None else channels),
         **detectors.layout,
+        **(history_layout(channels) if config.history else {}),
         **window_layout(channels, config.window_rows),
     }
 

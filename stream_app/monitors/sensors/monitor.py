@@ -8,6 +8,7 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import sharers as budget_sharers
+from stream_app.core.history import ClosedBuckets, history_bytes
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import ONLY_LOG, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
@@ -87,6 +88,7 @@ class SensorMonitor:
         )
         self._placement = Placement(config, reference)
         self._expected = config.expected_sources
+        self._history = config.history
         self._shown: set[str] = set()
         self._trackers: dict[str, AlertTracker] = {}
         self._extras: dict[str, ExtraDetectors] = {}
@@ -129,9 +131,10 @@ class SensorMonitor:
             self._rules, self._trackers, readings, judged, log, self._placement.__getitem__
         )
         refusals: list[Refusal] = []
+        history: list[ClosedBuckets] = []
         for piece in self._placement.place(readings, refusals):
             extras = partial(self._run_extras, piece, alerts, categories, sharers)
-            piece.bank.advance(
+            history += piece.bank.advance(
                 piece, columns, alerts.note, partial(self._restart, alerts, extras), alerts.recent
             )
             extras()
@@ -156,6 +159,7 @@ class SensorMonitor:
                 judged["changepoint"].copy(),
                 judged["drift"].copy(),
             ),
+            history,
         )
 
     def _counted_sharers(self, sources: Sequence[str]) -> FloatArray:
@@ -229,11 +233,8 @@ class SensorMonitor:
 
     def features_of(self, sources: Sequence[str]) -> list[tuple[float, Mapping[str, float | None]]]:
         """Return of each source the time of the newest reading, and its live features."""
-        by_bank: dict[SourceBank, list[int]] = {}
-        for i, source in enumerate(sources):
-            by_bank.setdefault(self._placement[source], []).append(i)
         found: list[tuple[float, Mapping[str, float | None]]] = [(0.0, {})] * len(sources)
-        for bank, members in by_bank.items():
+        for bank, members in self._by_bank(sources).items():
             for i, (ts, values) in zip(members, bank.features([sources[i] for i in members]), strict=True):
                 served = dict(values)
                 for beside in (self._extras.get(sources[i]), self._watched.get(sources[i])):
@@ -241,6 +242,20 @@ class SensorMonitor:
                         served |= beside.features()
                 found[i] = ts, served
         return found
+
+    def open_buckets(self, sources: Sequence[str]) -> list[ClosedBuckets]:
+        """Return the open bucket of the history of each source, as it is now."""
+        return [
+            bucket
+            for bank, members in self._by_bank(sources).items()
+            for bucket in bank.open_buckets([sources[i] for i in members])
+        ]
+
+    def _by_bank(self, sources: Sequence[str]) -> dict[SourceBank, list[int]]:
+        by_bank: dict[SourceBank, list[int]] = {}
+        for i, source in enumerate(sources):
+            by_bank.setdefault(self._placement[source], []).append(i)
+        return by_bank
 
     def forget(self, source: str) -> None:
         """Drop a source; it starts cold when it comes again, unless it is restored before."""
@@ -267,6 +282,7 @@ class SensorMonitor:
         return stored_bytes(
             self._placement.record_size(len(channels)) + beside,
             features=_FEATURES + _CHANNEL_FEATURES * len(channels),
+            history=history_bytes(channels) if self._history else 0,
         )
 
     def size_of(self, source: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.history import ClosedBuckets
 from stream_app.events import Alert
 from stream_app.monitors.base import Refusal
 
@@ -65,9 +66,12 @@ class Outcome:
         Alerts that began or ended, in the order of their events.
     scores : EventScores
         Judgement of each reading; zero and false of those that were refused.
+    history : list of ClosedBuckets
+        What is added to the history of sources.
     """
 
     counted: Mapping[str, int] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     scores: EventScores = field(default_factory=lambda: EventScores.quiet(0))
+    history: list[ClosedBuckets] = field(default_factory=list)

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.history import LENGTHS, WIDTHS, ClosedBuckets
+from stream_app.core.history.buckets import LENGTHS, MOST_CHANNELS, WIDTHS, ClosedBuckets
+from stream_app.core.history.series import Series
 from stream_app.errors import StateError
-from stream_app.store.series import Series
 
-__all__ = ["ABSENT", "ROWS", "head_of", "parse_history", "row_type", "writes_of"]
+__all__ = ["ABSENT", "ROWS", "head_of", "history_bytes", "parse_history", "row_type", "writes_of"]
 
 ROWS = sum(LENGTHS)
 """Rows of a history."""
@@ -51,6 +51,18 @@ def head_of(channels: Sequence[str]) -> bytes:
     """Return the beginning of the history of a source with some channels."""
     names = json.dumps(list(channels), separators=(",", ":")).encode()
     return _HEAD.pack(_MAGIC, len(names)) + names
+
+
+def history_bytes(channels: Sequence[str]) -> int:
+    """Return the bytes of the history of a source with some channels.
+
+    Examples
+    --------
+    >>> history_bytes([f"channel-{i}" for i in range(8)])
+    24297
+    """
+    kept = channels[:MOST_CHANNELS]
+    return len(head_of(kept)) + ROWS * row_type(len(kept)).itemsize
 
 
 def writes_of(closed: ClosedBuckets) -> Iterator[tuple[str, list[tuple[int, bytes]]]]:
@@ -135,7 +147,7 @@ def parse_history(blob: bytes, where: str) -> Series:
 
     Examples
     --------
-    >>> from stream_app.core.history import BUCKET
+    >>> from stream_app.core.history.buckets import BUCKET
     >>> heads = np.zeros(2, BUCKET)
     >>> heads["sequence"], heads["index"], heads["count"] = (0, 1), (7, 8), 5
     >>> figures = np.array([[[1.0, 0.0, 4.0]], [[2.0, 2.0, 2.0]]], np.float32)

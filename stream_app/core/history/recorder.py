@@ -1,4 +1,4 @@
-"""History of sources for charts: readings gathered into buckets of five widths, each level fed by the one below it.
+"""Gathering readings into buckets, each level fed by the one below it.
 
 A bucket is *open* while readings of its time come, and *closed* by the first reading behind it. Only open buckets are kept here;
 closed ones leave through a buffer and are stored elsewhere. A level keeps the last `LENGTHS` buckets that have readings, so that
@@ -8,96 +8,20 @@ Readings that reach back, within the allowed lateness, count in the bucket that 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.bank import Bank, Field, Layout
+from stream_app.core.bank import Bank
+from stream_app.core.history.buckets import BUCKET, MOST_CHANNELS, WIDTHS, ClosedBuckets
 from stream_app.core.kernel import Counter, kernel
 
-__all__ = ["LENGTHS", "MOST_CHANNELS", "WIDTHS", "ClosedBuckets", "HistoryRecorder", "history_layout"]
-
-WIDTHS = (5, 60, 600, 3_600, 43_200)
-"""Width of the buckets of each level, in seconds; each is a multiple of the one before.
-
-Eight channels shall take 24 KiB of Redis, which is 336 buckets of 72 bytes. Five levels share them about evenly: five minutes, an
-hour, twelve hours, three days and five weeks, each drawn by 60 points at least as long as readings come that often. Seconds for fifteen
-minutes, minutes for two days and hours for two months would be 5,220 buckets, or 4.7 bytes for each with its 25 numbers.
-"""
-
-LENGTHS = (60, 60, 72, 72, 72)
-"""Buckets that are kept of each level."""
-
-MOST_CHANNELS = 64
-"""Channels of a source that have a history, the first ones: one of thousands would take megabytes."""
+__all__ = ["HistoryRecorder"]
 
 _LEVELS = len(WIDTHS)
-_ROOM = 1024
 _RATIOS = tuple(wide // narrow for narrow, wide in zip((1, *WIDTHS), WIDTHS, strict=False))
-
-LEVEL = np.dtype(
-    [
-        ("index", np.int64),  # time of the open bucket, in widths since the epoch
-        ("count", np.int64),  # readings in it
-        ("closed", np.int64),  # buckets that were closed before it
-        ("score", np.float64),  # largest score in it
-    ],
-    align=True,
-)
-CHANNEL = np.dtype(
-    [("mean", np.float64), ("low", np.float32), ("high", np.float32), ("count", np.int64)], align=True
-)
-"""Of one channel in an open bucket."""
-
-BUCKET = np.dtype(
-    [
-        ("event", np.int64),  # that closed it, by its place
-        ("level", np.int64),
-        ("sequence", np.int64),  # of the level's buckets, from 0
-        ("index", np.int64),
-        ("count", np.int64),
-        ("score", np.float64),
-    ],
-    align=True,
-)
-"""A bucket on its way to the store; its channels are in an array beside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedBuckets:
-    """Buckets of sources of one bank, in the order in which they were closed.
-
-    Parameters
-    ----------
-    channels : tuple of str
-        Names of the d channels.
-    sources : list of str
-        Source of each.
-    heads : array of BUCKET, shape (n,)
-        What they have beside their channels.
-    figures : array of float32, shape (n, d, 3)
-        Mean, minimum and maximum of each channel; NaN where there was no reading.
-    """
-
-    channels: tuple[str, ...]
-    sources: list[str]
-    heads: npt.NDArray[Any]
-    figures: npt.NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-
-def history_layout(channels: int) -> Layout:
-    """Return the arrays of a bank for open buckets."""
-    kept = min(channels, MOST_CHANNELS)
-    return {
-        "history.level": Field(LEVEL, (_LEVELS,)),
-        "history.channel": Field(CHANNEL, (_LEVELS, kept)),
-    }
 
 
 class HistoryRecorder:
@@ -107,9 +31,12 @@ class HistoryRecorder:
     ----------
     channels : tuple of str
         Names of the columns.
+    room : int
+        Buckets that the buffer of a kernel holds; at least one of each level.
 
     Examples
     --------
+    >>> from stream_app.core.history.buckets import history_layout
     >>> bank = Bank(history_layout(1))
     >>> slots = np.array([bank.add("pump")] * 4)
     >>> recorder = HistoryRecorder(("flow",))
@@ -121,10 +48,10 @@ class HistoryRecorder:
     [[[9.0, 9.0, 9.0]]]
     """
 
-    def __init__(self, channels: tuple[str, ...]) -> None:
+    def __init__(self, channels: tuple[str, ...], *, room: int = 64) -> None:
         self.channels = channels[:MOST_CHANNELS]
-        self._heads = np.zeros(_ROOM, BUCKET)
-        self._figures = np.zeros((_ROOM, len(self.channels), 3), np.float32)
+        self._heads = np.zeros(room, BUCKET)
+        self._figures = np.zeros((room, len(self.channels), 3), np.float32)
         self._count = np.zeros(1, np.int64)
 
     def record(
