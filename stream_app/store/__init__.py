@@ -15,7 +15,9 @@ from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
+from stream_app.store.routes import GroupRead, RouteStore, Told, revision
 from stream_app.store.series import Series
+from stream_app.store.silences import Silence, SilenceStore
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Fence",
     "FiringAlerts",
     "FreshnessStore",
+    "GroupRead",
     "History",
     "HistoryWriter",
     "IncidentReader",
@@ -50,14 +53,19 @@ __all__ = [
     "Ownership",
     "Query",
     "RegisteredView",
+    "RouteStore",
     "Series",
+    "Silence",
+    "SilenceStore",
     "Store",
     "StoredEvent",
     "StoredLog",
+    "Told",
     "ViewRegistry",
     "connect",
     "open_store",
     "pack_state",
+    "revision",
     "run_query",
     "unpack_state",
 ]
