@@ -5,6 +5,7 @@ __all__ = [
     "BrokerError",
     "BrokerUnavailableError",
     "DataError",
+    "DeliveryError",
     "FencedError",
     "MissingExtraError",
     "OldStateError",
@@ -108,6 +109,22 @@ class StoreError(StreamgaugeError):
 
 class StoreUnavailableError(StoreError):
     """Redis cannot be reached now, or is still loading; what was asked of it may succeed later."""
+
+
+class DeliveryError(StreamgaugeError):
+    """A message of a route did not arrive; it is sent again.
+
+    Parameters
+    ----------
+    reason : str
+        Why, without any secret.
+    retry_after : float or None
+        Seconds after which the receiver wants to be asked again, where it says so.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class FencedError(StoreError):

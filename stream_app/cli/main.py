@@ -30,6 +30,7 @@ _COMMANDS = {
         "Control a running replay of images: corruption level, pause, resume, stop.",
     ),
     "worker": ("Run", "Watch the streams of the monitor file until stopped."),
+    "notify": ("Run", "Tell alerts to people, by the routes of the monitor file, until stopped."),
     "backtest": ("Run", "Run the monitor over files, without Kafka, and measure its detections."),
     "tune": ("Run", "Try settings of a stream over files, without Kafka, and compare what they tell."),
     "check": (
@@ -39,6 +40,8 @@ _COMMANDS = {
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
+    "silence": ("Look", "Silence incidents for some time, in all routes: add, list, remove."),
+    "routes": ("Look", "List the routes by which alerts reach people, or try one."),
     "budget": (
         "Look",
         "Show what the budget of each stream allows in a period, what was spent, by kind, and what is left.",

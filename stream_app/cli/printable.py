@@ -6,7 +6,6 @@ a text that is to stand on a line; standard output and standard error do it agai
 command forgot. Sequences that colour text go past that, because only the console makes them.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,20 +14,9 @@ from typing import IO, Any, TextIO, cast
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from stream_app.text import printable
+
 __all__ = ["PrintableConsole", "printable", "printable_lines", "printable_output", "unfiltered"]
-
-
-def printable(text: str) -> str:
-    r"""Spell out the characters of a text that are not printable.
-
-    Examples
-    --------
-    >>> print(printable("pump \x1b[2J\n\x9b1m\u202e"))
-    pump \u001b[2J\n\u009b1m\u202e
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def printable_lines(text: str) -> str:

@@ -6,13 +6,24 @@ from typing import Annotated, Any, Self, TypeAlias
 import msgspec
 from pydantic import BaseModel, Field
 
-__all__ = ["MAX_INSTANT", "Enveloped", "EpochSeconds"]
+__all__ = ["MAX_INSTANT", "Enveloped", "EpochSeconds", "rfc3339"]
 
 MAX_INSTANT = 253_402_300_800.0
 """The end of the year 9999 in epoch seconds: no calendar tells a later time."""
 
 EpochSeconds: TypeAlias = Annotated[float, Field(ge=0.0, lt=MAX_INSTANT)]
 """A time that can be shown; neither NaN nor infinite."""
+
+
+def rfc3339(at: float) -> str:
+    """Return a time in epoch seconds as RFC 3339 has it, in UTC.
+
+    Examples
+    --------
+    >>> rfc3339(1_700_000_000.5)
+    '2023-11-14T22:13:20.500000Z'
+    """
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
 
 
 class Enveloped(BaseModel):
@@ -54,7 +65,7 @@ class Enveloped(BaseModel):
             "source": f"/streamgauge/{stream}",
             "type": kind,
             "subject": subject,
-            "time": datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z"),
+            "time": rfc3339(at),
             "datacontenttype": "application/json",
             "data": msgspec.json.decode(self.model_dump_json()),
         }

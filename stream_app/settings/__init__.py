@@ -1,10 +1,21 @@
 """Settings: environment variables ``STREAMGAUGE_*`` over one file, ``streamgauge.toml``."""
 
+from stream_app.settings.channels import (
+    AlertmanagerChannel,
+    AppriseChannel,
+    RouteChannel,
+    WebhookChannel,
+    channel_names,
+    load_channel,
+)
 from stream_app.settings.detectors import DetectorSettings, refused_modules
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.loading import Settings, load_settings
+from stream_app.settings.maintenance import MaintenanceWindow
+from stream_app.settings.matching import Match
 from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
+from stream_app.settings.routes import InhibitSettings, RouteSettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import (
     ChannelSettings,
@@ -18,6 +29,8 @@ from stream_app.settings.views import ConditionSettings, FeatureSettings, ViewSe
 from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
+    "AlertmanagerChannel",
+    "AppriseChannel",
     "ChannelSettings",
     "ConditionSettings",
     "DetectorSettings",
@@ -25,10 +38,15 @@ __all__ = [
     "FairnessSettings",
     "FeatureSettings",
     "ImageStream",
+    "InhibitSettings",
     "KafkaSettings",
+    "MaintenanceWindow",
+    "Match",
     "PredictionStream",
     "RedisSettings",
     "RetrainingSettings",
+    "RouteChannel",
+    "RouteSettings",
     "SensorStream",
     "SessionStream",
     "Settings",
@@ -36,7 +54,10 @@ __all__ = [
     "StreamSettings",
     "TlsFiles",
     "ViewSettings",
+    "WebhookChannel",
     "WorkerSettings",
+    "channel_names",
+    "load_channel",
     "load_settings",
     "parse_duration",
     "refused_modules",

@@ -14,6 +14,7 @@ from stream_app.settings.deployment import DEFAULT_GROUP, Deployment
 from stream_app.settings.detectors import refused_modules
 from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.predictions import PredictionStream
+from stream_app.settings.routes import RouteName, RouteSettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import ImageStream, SensorStream
 from stream_app.settings.worker import WorkerSettings
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
         "images": ImageStream(),
         "predictions": PredictionStream(),
     }
+    routes: dict[RouteName, RouteSettings] = {}
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:

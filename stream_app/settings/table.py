@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = ["Stream", "Table", "TopicName"]
 
@@ -20,6 +20,9 @@ def _topic_name(name: str) -> str:
 
 TopicName = Annotated[str, AfterValidator(_topic_name)]
 """The name of a topic of Kafka."""
+
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$")]
+"""The name of a label, as Alertmanager takes it."""
 
 
 class Table(BaseModel):
@@ -40,11 +43,14 @@ class Stream(Table):
     on_bad_batch : str
         ``stop`` or ``skip``: what becomes of a batch on Kafka that cannot be read, because it is damaged, too large when
         decompressed, or of a format that is not known. One that is skipped leaves a dead letter.
+    route_labels : table
+        Names and texts by which routes choose and group its alerts, such as ``{ site = "north" }``.
     """
 
     kind: str
     topic: TopicName | None = None
     on_bad_batch: Literal["stop", "skip"] = "stop"
+    route_labels: dict[LabelName, Annotated[str, Field(max_length=256)]] = Field({})
 
     @property
     def expected_bytes(self) -> int:

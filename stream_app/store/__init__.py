@@ -15,6 +15,8 @@ from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
+from stream_app.store.routes import GroupRead, RouteStore, Told, revision
+from stream_app.store.silences import Silence, SilenceStore
 from stream_app.store.views import RegisteredView, ViewRegistry
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Fence",
     "FiringAlerts",
     "FreshnessStore",
+    "GroupRead",
     "History",
     "HistoryWriter",
     "IncidentReader",
@@ -49,15 +52,20 @@ __all__ = [
     "Ownership",
     "Query",
     "RegisteredView",
+    "RouteStore",
     "Series",
+    "Silence",
+    "SilenceStore",
     "Store",
     "StoredEvent",
     "StoredLog",
+    "Told",
     "ViewRegistry",
     "connect",
     "look_history_up",
     "open_store",
     "pack_state",
+    "revision",
     "run_query",
     "unpack_state",
 ]

@@ -105,14 +105,14 @@ class IncidentReader:
         """All incidents that are firing, oldest first."""
         async with self._store.errors("reading the firing incidents"):
             ids = await self._store.client.zrange(self._store.keys.firing_incidents, 0, -1)
-        return await self._read(each.decode(errors="replace") for each in ids)
+        return await self.read(each.decode(errors="replace") for each in ids)
 
     async def recent(self, count: int = _RECENT) -> list[IncidentStatus]:
         """Return those that are firing and those among the newest beginnings and ends of alerts, oldest first."""
         firing = await self.firing()
         known = {status.incident.id for status in firing}
         newest = dict.fromkeys(alert.case.id for alert in await self._alerts.recent(count))
-        over = await self._read(each for each in newest if each not in known)
+        over = await self.read(each for each in newest if each not in known)
         return sorted([*firing, *over], key=lambda status: (status.incident.started_at, status.incident.id))
 
     async def show(self, some_id: str) -> tuple[IncidentStatus, list[Alert]] | None:
@@ -136,7 +136,7 @@ class IncidentReader:
         alert = await self._alerts.show(some_id)
         if alert is None:
             return None
-        found = await self._read([alert.case.id])
+        found = await self.read([alert.case.id])
         if not found:
             raise StateError(
                 f"{self._store.keys.incident(alert.case.id)} is not there or damaged, though {alert.id} belongs to it"
@@ -193,7 +193,8 @@ class IncidentReader:
                 _log.warning("%s: an entry is no verdict, and is passed over: %s", key, error)
         return precisions((each.stream, *parts, each.real) for each in verdicts for parts in each.found_by)
 
-    async def _read(self, ids: Iterable[str]) -> list[IncidentStatus]:
+    async def read(self, ids: Iterable[str]) -> list[IncidentStatus]:
+        """Return the incidents of some ids, in their order; without those that are not kept any more."""
         keys = [self._store.keys.incident(each) for each in ids]
         found: list[Sequence[bytes | None]] = []
         async with self._store.errors("reading incidents"):
@@ -217,8 +218,10 @@ def _doubted(found: Iterable[Precision]) -> list[tuple[str, str, str]]:
 def _status(
     raws: Mapping[str, bytes | None], key: str, doubted: Collection[tuple[str, str, str]]
 ) -> IncidentStatus | None:
+    if raws["incident"] is None:
+        return None
     try:
-        incident = Incident.model_validate_json(raws["incident"] or b"")
+        incident = Incident.model_validate_json(raws["incident"])
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         _log.warning(

@@ -126,6 +126,36 @@ class Keys:
         """Audit records of what people did that the audit log does not have yet, oldest first (list)."""
         return f"{self.prefix}:incidents:deeds"
 
+    @property
+    def silences(self) -> str:
+        """What people silenced, by id (hash)."""
+        return f"{self.prefix}:incidents:silences"
+
+    @property
+    def dead_routes(self) -> str:
+        """Alerts that are firing about routes whose messages do not arrive (hash)."""
+        return f"{self.prefix}:routes:dead:alerts"
+
+    def route_lease(self, route: str) -> str:
+        """Name the notifier that sends the messages of a route (string)."""
+        return f"{self.prefix}:route:{_quoted(route)}:lease"
+
+    def route_message(self, route: str) -> str:
+        """Message of a route that is on its way (string)."""
+        return f"{self.prefix}:route:{_quoted(route)}:message"
+
+    def route_due(self, route: str) -> str:
+        """Name the groups of a route, by when they are looked at next (sorted set)."""
+        return f"{self.prefix}:route:{_quoted(route)}:due"
+
+    def route_group(self, route: str, group: str) -> str:
+        """Incidents of a group of a route, and a count of what came for it (hash)."""
+        return f"{self.prefix}:route:{_quoted(route)}:group:{_quoted(group)}"
+
+    def route_told(self, route: str, incident_id: str) -> str:
+        """Name what a route told last of an incident (string)."""
+        return f"{self.prefix}:route:{_quoted(route)}:told:{_quoted(incident_id)}"
+
     def notice(self, notice_id: str) -> str:
         """One retraining trigger or audit record that was recorded (string)."""
         return f"{self.prefix}:notice:{notice_id}"

@@ -26,7 +26,16 @@ from stream_app.events import (
 from stream_app.kafka import ensure_topics, start_producer
 from stream_app.kafka.publishing import event_record, publish, publish_letters
 from stream_app.settings import load_settings
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, IncidentReader, Note, connect
+from stream_app.store import (
+    AlertWriter,
+    FeatureRow,
+    FeatureWriter,
+    IncidentReader,
+    Note,
+    Silence,
+    SilenceStore,
+    connect,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -72,6 +81,7 @@ CALLS = {
     "features list": (),
     "backtest": ("plant.csv",),
     "budget": ("--config", "monitor.toml"),
+    "silence list": (),
     "fairness": ("loans.csv", "--group", "group", "--favourable", "yes"),
     "compare": ("loans.csv",),
     "slices": ("loans.csv",),
@@ -96,6 +106,9 @@ OTHERS = {
     "demo",
     "compile",
     "functions",  # names of libraries
+    "notify",  # its messages are tried in tests/routes
+    *(f"routes {word}" for word in ("list", "test")),  # names of the monitor file
+    *(f"silence {word}" for word in ("add", "remove")),  # the id alone
     "replay-control",
 }
 
@@ -128,6 +141,8 @@ def world(servers, place):
         said = AuditRecord.said(AuditKind.REAL, ALERT.case, by=HOSTILE, note=HOSTILE, at=START)
         note = Note(HOSTILE, HOSTILE, START, real=True)
         await IncidentReader(store).note(ALERT.case, "verdict", note, said)
+        silence = Silence(source=(HOSTILE,), id="0" * 8, begins=0.0, ends=9e9, by=HOSTILE, comment=HOSTILE)
+        await SilenceStore(store).add(silence)
         await FeatureWriter(store, "sensors").write([ROW])
         await store.close()
         await ensure_topics(

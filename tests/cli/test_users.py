@@ -38,6 +38,8 @@ SAYING = (
     ("alerts", "ack", "{short}", "--by", "anna"),
     ("alerts", "mute", "{short}", "--for", "1h"),
     ("alerts", "false", "{short}"),
+    ("silence", "add", "--source", "nobody", "--for", "1h"),
+    ("silence", "list"),
 )
 RARE = {"cluster|slots", "zremrangebyrank", "hincrby"}
 """On a cluster, and for more than 100,000 entities of a view."""

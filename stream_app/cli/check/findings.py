@@ -47,7 +47,7 @@ async def find(config: Path | None, kafka: str | None, redis: str | None) -> lis
         settings = settings_of(config, kafka, redis)
     except StreamgaugeError as error:
         return [Finding("settings", ok=False, problem=line) for line in str(error).splitlines()]
-    streams, broker = _streams(settings), await _kafka(settings)
+    streams, broker = [*_streams(settings), *await _routes(settings)], await _kafka(settings)
     return [*streams, broker, await _redis(settings, owned=broker.ok and all(each.ok for each in streams))]
 
 
@@ -86,6 +86,28 @@ def _check_detectors(name: str, stream: Table) -> None:
                 f"{report.failed[0]}: {report.problems[report.failed[0]]}; repair it: streamgauge detectors --check "
                 f"{detector.name} lists them all"
             )
+
+
+async def _routes(settings: Settings) -> list[Finding]:
+    """Look at templates and channels, each by itself; nothing is sent."""
+    if not settings.routes:
+        return []
+    try:
+        from stream_app.routes.route import routes_of, sample  # noqa: PLC0415 an extra, for who has routes
+
+        routes = routes_of(settings)
+    except StreamgaugeError as error:
+        return [Finding("routes", ok=False, problem=str(error))]
+    problems = []
+    for route in routes:
+        try:
+            route.renderer.check(sample(route, at=0.0, key="0"))
+            await route.open().close()
+        except StreamgaugeError as error:
+            problems.append(str(error))
+    if problems:
+        return [Finding("routes", ok=False, problem=problem) for problem in problems]
+    return [Finding("routes", ok=True, about=", ".join(settings.routes))]
 
 
 async def _kafka(settings: Settings) -> Finding:

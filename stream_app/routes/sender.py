@@ -1,0 +1,239 @@
+"""Sends the messages of one route, each until it has arrived, one after the other."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+import structlog
+
+from stream_app.backoff import backoff
+from stream_app.errors import DeliveryError, StoreUnavailableError
+from stream_app.routes.channel import Channel
+from stream_app.routes.judging import judge
+from stream_app.routes.message import Message, Telling, message_key
+from stream_app.routes.route import Route
+from stream_app.store import (
+    GroupRead,
+    IncidentReader,
+    IncidentStatus,
+    RouteStore,
+    Silence,
+    SilenceStore,
+    Store,
+    Told,
+    revision,
+)
+
+__all__ = ["Sender"]
+
+_log = structlog.get_logger(__name__)
+
+_LEASE_SECONDS = 10.0
+"""After which another notifier takes over a route whose notifier died."""
+
+_LOOK_SECONDS = 0.25
+_SEND_SECONDS = 30.0
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
+_PAUSE_EACH = 100
+_IDLE_SECONDS = 86_400.0
+"""Until a group is looked at in which nothing is to be told unless more comes."""
+
+
+class Sender:
+    """Tells what is due of a route, as long as no other notifier does.
+
+    Parameters
+    ----------
+    route : Route
+        The route.
+    store : Store
+        Connection to Redis.
+    who : str
+        Name of this notifier, unlike that of all others.
+    report : callable
+        Takes the name of the route, and why it is dead, or None when its messages arrive.
+    """
+
+    def __init__(
+        self, route: Route, store: Store, who: str, report: Callable[[str, str | None], None]
+    ) -> None:
+        self._route, self._report = route, report
+        self._owner = store.keys.owner
+        self._kept = RouteStore(store, route.name, who)
+        self._incidents, self._silences = IncidentReader(store), SilenceStore(store)
+        self._waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+
+    async def run(self) -> None:
+        """Send until cancelled; a Redis that is away is waited for.
+
+        Raises
+        ------
+        SettingsError
+            If the settings of the channel are wrong.
+        StoreError
+            If Redis refuses.
+        """
+        channel = self._route.open()
+        waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+        try:
+            while True:
+                try:
+                    await self._turn(channel)
+                except StoreUnavailableError as error:
+                    _log.warning("redis is away, waiting for it", route=self._route.name, reason=str(error))
+                    await asyncio.sleep(next(waits))
+                else:
+                    waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+        finally:
+            with contextlib.suppress(StoreUnavailableError):
+                await self._kept.release()
+            await channel.close()
+
+    async def _turn(self, channel: Channel) -> None:
+        """Do what is to be done now, or wait a moment where that is nothing."""
+        if not await self._kept.lease(_LEASE_SECONDS):
+            await asyncio.sleep(_LOOK_SECONDS)
+            return
+        raw = await self._kept.message()
+        if raw is not None:
+            await self._send(channel, raw)
+            return
+        self._report(self._route.name, None)
+        if not await self._tell_due(time.time()):
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _send(self, channel: Channel, raw: bytes) -> None:
+        try:
+            message = msgspec.json.decode(raw, type=Message)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            _log.error("what was to be sent is no message, and is left out", route=self._route.name, reason=str(error))  # fmt: skip
+            await self._kept.sent(raw)
+            return
+        try:
+            await self._keeping_the_lease(self._attempt(channel, message))
+        except DeliveryError as error:
+            wait = next(self._waits) if error.retry_after is None else error.retry_after
+            _log.warning("message did not arrive", route=self._route.name, reason=str(error), retry_in=round(wait, 1))  # fmt: skip
+            if time.time() - message.at >= self._route.settings.dead_after:
+                self._report(self._route.name, str(error))
+            await self._keeping_the_lease(asyncio.sleep(wait))
+            return
+        self._waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+        await self._kept.sent(raw)
+        _log.info("sent", route=self._route.name, message=message.key, **message.counts)
+
+    async def _attempt(self, channel: Channel, message: Message) -> None:
+        try:
+            async with asyncio.timeout(_SEND_SECONDS):
+                await channel.send(message, self._route.renderer.text(message))
+        except TimeoutError:
+            raise DeliveryError(f"the receiver does not answer within {_SEND_SECONDS:.0f} s") from None
+        except DeliveryError:
+            raise
+        except Exception as error:
+            # A channel from outside may raise anything, and its text may quote a secret.
+            raise DeliveryError(f"the channel failed: {type(error).__name__}") from error
+
+    async def _keeping_the_lease(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait((task,), timeout=_LEASE_SECONDS / 3))[0]:
+                if not await self._kept.lease(_LEASE_SECONDS):
+                    return
+            task.result()
+        finally:
+            task.cancel()
+
+    async def _tell_due(self, now: float) -> bool:
+        """Look at groups that are due, until there is a message; returns whether there is one."""
+        groups = await self._kept.due(now)
+        if not groups:
+            return False
+        silences = [each for each in await self._silences.all() if each.is_open(now)]
+        firing = await self._incidents.firing() if self._route.settings.inhibit else []
+        for group in groups:
+            if await self._tell_group(group, silences, firing, now):
+                return True
+        return False
+
+    async def _tell_group(
+        self, group: str, silences: Sequence[Silence], firing: Sequence[IncidentStatus], now: float
+    ) -> bool:
+        route, kind = self._route, self._route.kind
+        read = await self._kept.read(group)
+        tellings: list[Telling] = []
+        told: dict[str, Told] = {}
+        over: list[str] = []
+        looks: list[float] = []
+        for number, status in enumerate(await self._statuses(read)):
+            if number % _PAUSE_EACH == 0:
+                await asyncio.sleep(0)  # what else runs here is not held up by a group of thousands
+            one = status.incident.id
+            before = read.told.get(one)
+            judged = judge(
+                status,
+                before,
+                route.settings,
+                kept_back=route.keeps_back(
+                    status, read.kinds[one], silences=silences, firing=firing, now=now
+                ),
+                repeat_seconds=route.repeat_seconds,
+                keeps_alive=kind.repeat_seconds is not None,
+                now=now,
+            )
+            if judged.news is not None and len(tellings) >= kind.told_at_once:
+                looks.append(now)
+                continue
+            if judged.told is not None:
+                told[one] = judged.told
+                if judged.news is not None:
+                    worst = before.severity if before is not None else ""
+                    tellings.append(route.telling(judged.news, status, judged.told.severity, worst))
+            if judged.over:
+                over.append(one)
+            if judged.look_at is not None:
+                looks.append(judged.look_at)
+        look_at = min(looks) if looks else None if len(over) == len(read.incidents) else now + _IDLE_SECONDS
+        message = self._message(group, tellings, told, read, now) if tellings else b""
+        soon = now + route.settings.group_wait
+        done = await self._kept.tell(group, read, told, message, over=over, look_at=look_at, soon=soon)
+        return done and bool(message)
+
+    async def _statuses(self, read: GroupRead) -> list[IncidentStatus]:
+        """Return the incidents of a group as they stand, in the order of their beginnings."""
+        stored = {status.incident.id: status for status in await self._incidents.read(read.incidents)}
+        statuses = []
+        for one, seen in read.incidents.items():
+            status = stored.get(one)
+            if status is None:
+                # Redis does not have it yet, or not any more: what its alert said is what is known.
+                status = IncidentStatus(seen)
+            elif revision(status.incident) < revision(seen):
+                status = replace(status, incident=seen)
+            statuses.append(status)
+        return sorted(statuses, key=lambda status: (status.incident.started_at, status.incident.id))
+
+    def _message(
+        self, group: str, tellings: Sequence[Telling], told: dict[str, Told], read: GroupRead, now: float
+    ) -> bytes:
+        fires = {one for one, said in {**read.told, **told}.items() if said.state == "firing"}
+        route = self._route
+        key = message_key(
+            self._owner,
+            route.name,
+            group,
+            [(one.incident["id"], one.news.value, told[one.incident["id"]].count) for one in tellings],
+        )
+        message = Message.of(
+            route.name,
+            msgspec.json.decode(group, type=dict[str, str]),
+            tellings,
+            at=now,
+            key=key,
+            firing=len(fires),
+            listed=route.kind.listed,
+        )
+        return msgspec.json.encode(message)

@@ -1,0 +1,249 @@
+"""Channels of routes by name: built-in ones, and those of other packages by the entry points ``streamgauge.channels``."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    SerializeAsAny,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from stream_app.errors import PluginError
+from stream_app.plugins import find_plugin, load_object, plugins
+from stream_app.settings.secrets import one_secret
+from stream_app.settings.table import Table
+
+__all__ = [
+    "CHANNEL_GROUP",
+    "AlertmanagerChannel",
+    "AnyRouteChannel",
+    "AppriseChannel",
+    "RouteChannel",
+    "WebhookChannel",
+    "channel_names",
+    "load_channel",
+]
+
+CHANNEL_GROUP = "streamgauge.channels"
+"""Entry-point group of channels that other packages offer; see `stream_app.routes.ChannelKind`."""
+
+_OURS: Mapping[str, str] = {
+    "alertmanager": "stream_app.routes.alertmanager:ALERTMANAGER",
+    "webhook": "stream_app.routes.webhook:WEBHOOK",
+    "apprise": "stream_app.routes.apprise:APPRISE",
+}
+
+_FileName: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+_SHORTEST_SECRET = 16
+
+
+class RouteChannel(Table):
+    """Where a route sends its messages: the base of the settings of each channel.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the channel; its default is that of the model.
+    url, url_file : text
+        The address, as a value or in a file; it is a secret, since many hold a password or token.
+    """
+
+    # The input of an error may hold a secret.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: str
+    url: SecretStr | None = None
+    url_file: _FileName | None = None
+
+    _url: SecretStr | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _read_url(self) -> Self:
+        self._url = one_secret("url", self.url, self.url_file)
+        if self._url is None:
+            raise ValueError("url or url_file is needed")
+        self.check_url(self._url.get_secret_value())
+        return self
+
+    def check_url(self, url: str) -> None:
+        """See that an address can be one of this channel.
+
+        Raises
+        ------
+        ValueError
+            If it cannot; does not quote it.
+        """
+
+    @property
+    def address(self) -> str:
+        """The address, from wherever it is set; never log it."""
+        return "" if self._url is None else self._url.get_secret_value()
+
+    @property
+    def shown(self) -> str:
+        """What may be said of the address: scheme, host and port."""
+        parts = urlsplit(self.address)
+        return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+
+
+class _HttpChannel(RouteChannel):
+    """A channel that sends requests by HTTP.
+
+    Parameters
+    ----------
+    token, token_file : text
+        Shown as `Authorization: Bearer …`; as a value or in a file.
+    ca_file : str, optional
+        The only authority to trust; those of the system by default.
+    """
+
+    token: SecretStr | None = None
+    token_file: _FileName | None = None
+    ca_file: _FileName | None = None
+
+    _token: SecretStr | None = PrivateAttr(None)
+
+    def check_url(self, url: str) -> None:
+        """See that it is an address of HTTP."""
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            whole = False
+        if not whole or not url.isprintable() or " " in url:
+            raise ValueError("url: expected http://HOST:PORT/PATH or https://…")
+
+    @model_validator(mode="after")
+    def _read_token(self) -> Self:
+        self._token = one_secret("token", self.token, self.token_file)
+        if self._token is not None and not self._token.get_secret_value().isascii():
+            raise ValueError("token: only ASCII can be sent")
+        return self
+
+    @property
+    def bearer(self) -> str | None:
+        """The token, from wherever it is set; never log it."""
+        return None if self._token is None else self._token.get_secret_value()
+
+
+class AlertmanagerChannel(_HttpChannel):
+    """Settings of a channel to Alertmanager, version 2 of its API; `url` is its address without a path.
+
+    Parameters
+    ----------
+    kind : str
+        ``alertmanager``.
+    """
+
+    kind: str = "alertmanager"
+
+
+class WebhookChannel(_HttpChannel):
+    """Settings of a channel that posts CloudEvents.
+
+    Parameters
+    ----------
+    kind : str
+        ``webhook``.
+    secret, secret_file : text
+        Signs each request as Standard Webhooks has it, 16 characters or more; as a value or in a file. After `whsec_` it is base64.
+    """
+
+    kind: str = "webhook"
+    secret: SecretStr | None = None
+    secret_file: _FileName | None = None
+
+    _secret: SecretStr | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _read_secret(self) -> Self:
+        self._secret = one_secret("secret", self.secret, self.secret_file)
+        if self._secret is not None and len(self._secret.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"secret needs {_SHORTEST_SECRET} characters or more; `openssl rand -hex 32` makes one"
+            )
+        return self
+
+    @property
+    def signing_secret(self) -> str | None:
+        """The secret, from wherever it is set; never log it."""
+        return None if self._secret is None else self._secret.get_secret_value()
+
+
+class AppriseChannel(RouteChannel):
+    """Settings of a channel by Apprise: mail, Slack, Teams, Telegram, Matrix, ntfy and a hundred others, by its `url`.
+
+    Parameters
+    ----------
+    kind : str
+        ``apprise``.
+    """
+
+    kind: str = "apprise"
+
+    @property
+    def shown(self) -> str:
+        """What may be said of the address: the service alone, since any other part may be a token."""
+        return f"{self.address.partition(':')[0]}://"
+
+
+def channel_names() -> tuple[str, ...]:
+    """Return the names of all channels.
+
+    Examples
+    --------
+    >>> channel_names()[:3]
+    ('alertmanager', 'webhook', 'apprise')
+    """
+    return (*_OURS, *(plugin.name for plugin in plugins(CHANNEL_GROUP) if plugin.name not in _OURS))
+
+
+@cache
+def load_channel(name: str) -> Any:
+    """Return the `stream_app.routes.ChannelKind` of a name; ours win over those of other packages.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    PluginError
+        If it cannot be imported, or is no channel.
+    """
+    if name in _OURS:
+        return load_object(_OURS[name], f"channel {name}")
+    plugin = find_plugin(CHANNEL_GROUP, name)
+    if plugin is None:
+        raise KeyError(name)
+    kind = plugin.load()
+    model = getattr(kind, "settings", None)
+    if not (isinstance(model, type) and issubclass(model, RouteChannel)):
+        raise PluginError(
+            f"channel {name} of {plugin.package} ({plugin.reference}) is no stream_app.routes.ChannelKind with a model "
+            "derived from stream_app.settings.RouteChannel"
+        )
+    return kind
+
+
+def _parse(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    name = value.get("kind")
+    if name not in channel_names():
+        raise PydanticCustomError(
+            "kind",
+            "no such channel; there are {kinds}",
+            {"kinds": ", ".join(f'"{known}"' for known in channel_names())},
+        )
+    return load_channel(name).settings.model_validate(value)
+
+
+AnyRouteChannel: TypeAlias = Annotated[SerializeAsAny[RouteChannel], BeforeValidator(_parse)]
+"""A channel of any kind."""

@@ -1,0 +1,246 @@
+"""What a route sends: once by its key, whatever the receiver does; not what is silenced, inhibited or seen to."""
+
+import asyncio
+import time
+
+import pytest
+from conftest import eventually
+from routes.conftest import alert, ended, receiving, route_to
+
+from stream_app.events import AuditRecord, Severity
+from stream_app.events.audit import AuditKind
+from stream_app.store import AlertWriter, IncidentReader, Note, Silence, SilenceStore
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Look again soon at what is kept back."""
+    monkeypatch.setattr("stream_app.routes.judging._LOOK_AGAIN_SECONDS", 0.1)
+
+
+async def told(receiver, *expected):
+    await eventually(lambda: set(expected) <= set(receiver.incidents))
+
+
+async def test_beginning_repeat_and_end_of_an_incident(with_routes, desk, receiver):
+    desk.start(with_routes(night=route_to(receiver, repeat_interval=1.0)))
+    one = alert(1)
+    await desk.tell(one)
+    await told(receiver, ("pump-1", "began"), ("pump-1", "again"))
+    await desk.tell(ended(one))
+    await told(receiver, ("pump-1", "over"))
+    event = next(iter(receiver.taken.values()))
+    assert (event["type"], event["subject"]) == ("io.streamgauge.message.v1", "sensors")
+    assert event["data"]["subject"] == (
+        "[warning] sensors/pump-1: mean of flow 124.6 → 118.2 (1), since 2023-11-14 22:13:21 UTC"
+    )
+    assert event["data"]["counts"] == {"began": 1}
+    assert receiver.incidents["pump-1", "over"] == 1
+
+
+async def test_what_began_and_ended_before_its_message_is_told_once(with_routes, desk, receiver):
+    desk.start(with_routes(night=route_to(receiver)))
+    one = alert(1)
+    await desk.tell(one, ended(one), due=time.time() + 0.5)
+    await told(receiver, ("pump-1", "passed"))
+    # Told again by its topic, it is not told again.
+    await desk.tell(one, ended(one), alert(2, "pump-2"))
+    await told(receiver, ("pump-2", "began"))
+    assert receiver.incidents == {("pump-1", "passed"): 1, ("pump-2", "began"): 1}
+
+
+async def test_groups_by_stream_and_by_source(with_routes, desk, receiver):
+    async with receiving() as other:
+        by_source = route_to(other, group_by=["source"])
+        desk.start(with_routes(night=route_to(receiver), each=by_source))
+        due = time.time() + 0.5
+        await desk.tell(alert(1), alert(2, "pump-2"), alert(3, "valve", stream="water"), due=due)
+        await eventually(lambda: sum(receiver.incidents.values()) == sum(other.incidents.values()) == 3)
+    sizes = {event["subject"]: event["data"]["counts"] for event in receiver.taken.values()}
+    assert sizes == {"sensors": {"began": 2}, "water": {"began": 1}}
+    assert {event["subject"] for event in other.taken.values()} == {"pump-1", "pump-2", "valve"}
+
+
+async def test_a_route_takes_what_it_means(with_routes, desk, receiver):
+    match = {"source": "pump-*", "severity": "warning", "kind": ["drift"]}
+    desk.start(with_routes(night=route_to(receiver, match=match)))
+    await desk.tell(
+        alert(1, "valve"), alert(2, "pump-2", severity=Severity.INFO), alert(3, "pump-3", kind="quality"),
+        alert(4, "pump-4"), due=time.time() + 0.3,
+    )  # fmt: skip
+    await told(receiver, ("pump-4", "began"))
+    assert set(receiver.incidents) == {("pump-4", "began")}
+
+
+async def test_an_incident_that_gets_worse_is_told_again(with_routes, desk, receiver):
+    desk.start(with_routes(night=route_to(receiver)))
+    first, second = alert(1), alert(2, detector="stuck", severity=Severity.CRITICAL)
+    await desk.tell(first)
+    await told(receiver, ("pump-1", "began"))
+    worse = {"alerts": 2, "firing": 2, "severity": Severity.CRITICAL, "changed_at": second.started_at}
+    await desk.tell(second.model_copy(update={"incident": first.case.model_copy(update=worse)}))
+    await told(receiver, ("pump-1", "worse"))
+    last = list(receiver.taken.values())[-1]["data"]["incidents"]
+    assert [(one["severity"], one["before"]) for one in last] == [("critical", "warning")]
+
+
+@pytest.mark.parametrize("status", [500, 429, 301, 400])
+async def test_a_message_that_is_refused_comes_again_under_its_key(with_routes, desk, receiver, status):
+    receiver.answers, receiver.retry_after = [status, status], 0
+    desk.start(with_routes(night=route_to(receiver)))
+    await desk.tell(alert(1))
+    await told(receiver, ("pump-1", "began"))
+    assert [answer for _, _, answer in receiver.requests] == [status, status, 204]
+    assert len({key for key, _, _ in receiver.requests}) == 1
+
+
+@pytest.mark.slow
+async def test_retry_after_is_respected(with_routes, desk, receiver):
+    receiver.answers, receiver.retry_after = [429], 2
+    desk.start(with_routes(night=route_to(receiver)))
+    begin = time.monotonic()
+    await desk.tell(alert(1))
+    await told(receiver, ("pump-1", "began"))
+    assert time.monotonic() - begin >= 2.0
+
+
+async def test_a_receiver_that_hangs_is_told_of_as_dead_and_holds_up_no_other(
+    with_routes, desk, receiver, monkeypatch
+):
+    monkeypatch.setattr("stream_app.routes.sender._SEND_SECONDS", 1.2)
+    receiver.hangs = True
+    async with receiving() as other:
+        desk.start(with_routes(hung=route_to(receiver, dead_after=1.0), good=route_to(other)))
+        await desk.tell(alert(1))
+        await told(other, ("pump-1", "began"))
+        await eventually(lambda: desk.problems.get("hung"))
+        assert "does not answer" in desk.problems["hung"]
+        await desk.tell(alert(2, "pump-2"))
+        await told(other, ("pump-2", "began"))
+        assert desk.problems["good"] is None
+        receiver.hangs = False
+        receiver.released.set()
+        await told(receiver, ("pump-1", "began"), ("pump-2", "began"))
+        await eventually(lambda: desk.problems["hung"] is None)
+
+
+async def test_what_is_silenced_is_told_when_the_silence_ends(with_routes, desk, receiver, store, quick):
+    now = time.time()
+    silences = SilenceStore(store)
+    silence = Silence(source=("pump-1",), id=silences.new_id(), begins=now, ends=now + 3600, by="Ada")
+    await silences.add(silence)
+    desk.start(with_routes(night=route_to(receiver)))
+    over = alert(3)
+    await desk.tell(alert(1), over, ended(over), alert(2, "pump-2"), due=time.time() + 0.3)
+    await told(receiver, ("pump-2", "began"))
+    assert set(receiver.incidents) == {("pump-2", "began")}
+    await silences.end(silence.id, time.time())
+    await told(receiver, ("pump-1", "began"))
+    assert receiver.incidents == {("pump-2", "began"): 1, ("pump-1", "began"): 1}
+
+
+async def test_a_maintenance_window_keeps_back_what_it_means(with_routes, desk, receiver):
+    window = {"start": "2020-01-01T00:00:00Z", "end": "2120-01-01T00:00:00Z", "source": "pump-1"}
+    desk.start(with_routes(night=route_to(receiver, maintenance=[window])))
+    await desk.tell(alert(1), alert(2, "pump-2"), due=time.time() + 0.3)
+    await told(receiver, ("pump-2", "began"))
+    assert set(receiver.incidents) == {("pump-2", "began")}
+
+
+async def test_an_incident_of_the_whole_inhibits_those_of_its_parts(with_routes, desk, receiver, quick):
+    rule = {"by": {"source": "line"}, "of": {"source": "pump-*"}}
+    desk.start(with_routes(night=route_to(receiver, inhibit=[rule])))
+    whole = alert(1, "line")
+    parts = alert(2, "pump-1"), alert(3, "pump-2"), alert(4, "pump-3", stream="other")
+    await desk.tell(whole, *parts, due=time.time() + 0.3)
+    await told(receiver, ("line", "began"), ("pump-3", "began"))
+    assert set(receiver.incidents) == {("line", "began"), ("pump-3", "began")}
+    await desk.tell(ended(whole))
+    await told(receiver, ("pump-1", "began"), ("pump-2", "began"))
+
+
+async def test_acknowledged_incidents_are_not_repeated_and_muted_ones_not_told(
+    with_routes, desk, receiver, store
+):
+    seen, muted, other = alert(1), alert(2, "pump-2"), alert(3, "pump-3")
+    await AlertWriter(store).write([seen, muted])
+    reader = IncidentReader(store)
+    for one, kind in ((seen, "acknowledged"), (muted, "muted")):
+        said = AuditRecord.said(AuditKind.MUTED, one.case, by="Ada", note="", at=1.0)
+        await reader.note(one.case, kind, Note("Ada", "", 1.0), said)
+    desk.start(with_routes(night=route_to(receiver, repeat_interval=1.0)))
+    await desk.tell(seen, muted, other)
+    await eventually(lambda: receiver.incidents["pump-3", "again"] >= 2)
+    assert set(receiver.incidents) == {("pump-1", "began"), ("pump-3", "began"), ("pump-3", "again")}
+    first = [one for event in receiver.taken.values() for one in event["data"]["incidents"]]
+    assert {one["acknowledged_by"] for one in first if one["incident"]["source"] == "pump-1"} == {"Ada"}
+
+
+async def test_doubted_incidents_count_for_less(with_routes, desk, receiver, store):
+    reader = IncidentReader(store)
+    for number in range(10, 20):
+        one = alert(number)
+        said = AuditRecord.said(AuditKind.FALSE_ALARM, one.case, by="Ada", note="", at=1.0)
+        await reader.note(one.case, "verdict", Note("Ada", "", 1.0, real=False), said)
+    desk.start(with_routes(night=route_to(receiver, match={"severity": "warning"})))
+    await desk.tell(alert(1), alert(2, "pump-2", detector="stuck"), due=time.time() + 0.3)
+    await told(receiver, ("pump-2", "began"))
+    assert set(receiver.incidents) == {("pump-2", "began")}
+
+
+async def test_only_one_of_two_notifiers_sends_and_the_other_takes_over(with_routes, desk, receiver, store):
+    settings = with_routes(night=route_to(receiver))
+    desk.start(settings, "first")
+    desk.start(settings, "second")
+    for number in range(5):
+        await desk.tell(alert(number, f"pump-{number}"))
+    await eventually(lambda: sum(receiver.incidents.values()) == 5)
+    await desk.stop()
+    desk.start(settings, "third")
+    await desk.tell(alert(9, "pump-9"))
+    await told(receiver, ("pump-9", "began"))
+    assert len(receiver.requests) == len(receiver.taken)
+
+
+async def test_what_comes_while_a_group_is_told_is_told_next(with_routes, desk, receiver, store):
+    """An incident that ends and begins anew between reading its group and writing it down is not lost."""
+    desk.start(with_routes(night=route_to(receiver, group_wait=0.0)))
+    for number in range(40):
+        one = alert(number)
+        await asyncio.gather(desk.tell(one), asyncio.sleep(number % 5 / 200))
+        await desk.tell(ended(one))
+    news = ("began", "passed")
+    await eventually(lambda: sum(receiver.incidents["pump-1", one] for one in news) == 40, 60)
+
+
+async def test_nonsense_in_redis_is_passed_over(with_routes, desk, receiver, store, caplog):
+    keys = store.keys
+    group = '{"stream":"sensors"}'
+    await store.client.hset(keys.route_group("night", group), "drift nonsense", "{")
+    await store.client.set(keys.route_message("night"), b"\xff")
+    await store.client.set(keys.route_told("night", alert(1).id), b"[1]")
+    await store.client.hset(keys.silences, "x", "{}")
+    desk.start(with_routes(night=route_to(receiver)))
+    await desk.tell(alert(1))
+    await told(receiver, ("pump-1", "began"))
+    assert "is no incident" in caplog.text
+
+
+@pytest.mark.slow
+async def test_10000_alerts_become_few_messages_and_none_is_lost(with_routes, desk, receiver, store):
+    desk.start(with_routes(night=route_to(receiver, group_wait=10.0)))
+    alerts = [alert(number, f"pump-{number}") for number in range(10_000)]
+    for first in range(0, len(alerts), 500):
+        await desk.tell(*alerts[first : first + 500])
+
+    def counted():
+        return sum(event["data"]["counts"]["began"] for event in receiver.taken.values())
+
+    await eventually(lambda: counted() == 10_000, 180)
+    assert len(receiver.taken) <= 20
+    for event in receiver.taken.values():
+        data = event["data"]
+        assert len(data["incidents"]) <= 100
+        assert len(data["incidents"]) + data["left_out"] == data["counts"]["began"]
