@@ -38,6 +38,7 @@ _COMMANDS = {
     ),
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
+    "dashboard": ("Look", "Serve web pages of sources and incidents as they are now."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
     "budget": (
         "Look",

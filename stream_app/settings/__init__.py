@@ -1,5 +1,6 @@
 """Settings: environment variables ``STREAMGAUGE_*`` over one file, ``streamgauge.toml``."""
 
+from stream_app.settings.dashboard import DashboardSettings
 from stream_app.settings.detectors import DetectorSettings, refused_modules
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.kinds import StreamSettings
@@ -20,6 +21,7 @@ from stream_app.settings.worker import WorkerSettings
 __all__ = [
     "ChannelSettings",
     "ConditionSettings",
+    "DashboardSettings",
     "DetectorSettings",
     "Duration",
     "FairnessSettings",

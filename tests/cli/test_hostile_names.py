@@ -26,7 +26,7 @@ from stream_app.events import (
 from stream_app.kafka import ensure_topics, start_producer
 from stream_app.kafka.publishing import event_record, publish, publish_letters
 from stream_app.settings import load_settings
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, IncidentReader, Note, connect
+from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, IncidentReader, connect
 
 pytestmark = pytest.mark.integration
 
@@ -92,6 +92,7 @@ OTHERS = {
     "features skew",
     "features versions",
     "detectors",  # installed packages
+    "dashboard",  # prints its address; what a browser shows is tried there
     "worker",  # its log is tried below
     "demo",
     "compile",
@@ -125,9 +126,7 @@ def world(servers, place):
     async def work():
         store = await connect(settings.redis)
         await AlertWriter(store).write([ALERT])
-        said = AuditRecord.said(AuditKind.REAL, ALERT.case, by=HOSTILE, note=HOSTILE, at=START)
-        note = Note(HOSTILE, HOSTILE, START, real=True)
-        await IncidentReader(store).note(ALERT.case, "verdict", note, said)
+        await IncidentReader(store).say(ALERT.case, AuditKind.REAL, by=HOSTILE, at=START, comment=HOSTILE)
         await FeatureWriter(store, "sensors").write([ROW])
         await store.close()
         await ensure_topics(
