@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -62,10 +62,14 @@ demo: venv ## Broker, store, worker and replays in one command; ends by itself (
 # Several run at once already; threads of their own would only wait for each other.
 test: export OMP_NUM_THREADS = 1
 test: kernels ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow and not faults" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
 
 test-slow: kernels ## The slow tests, and all examples of the property tests
 	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+
+test-browser: venv ## The dashboard in a browser (Debian's chromium)
+	@command -v chromium >/dev/null || { echo "On Debian or Ubuntu: sudo apt-get install chromium" >&2; exit 1; }
+	@$(PY) -m pytest -m browser tests/dashboard $(ARGS)
 
 kafka: $(KAFKA)/.ready ## Fetch Apache Kafka for the tests
 

@@ -70,7 +70,15 @@ def run(version: str, python: str, resolution: str) -> bool:
         return True
     own = environment / "bin" / "python"
     subprocess.run([own, "-m", "stream_app", "compile"], cwd=ROOT, check=True)
-    command = [own, "-m", "pytest", "-n0", "--hypothesis-profile=quick", "-m", "not slow and not faults"]
+    command = [
+        own,
+        "-m",
+        "pytest",
+        "-n0",
+        "--hypothesis-profile=quick",
+        "-m",
+        "not slow and not faults and not browser",
+    ]
     done = subprocess.run(
         [*command, *SELECTION],
         cwd=ROOT,

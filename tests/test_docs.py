@@ -16,6 +16,7 @@ from stream_app.events import Alert, RetrainingTrigger
 from stream_app.kinds import KINDS
 from stream_app.settings import (
     ChannelSettings,
+    DashboardSettings,
     DetectorSettings,
     FairnessSettings,
     FeatureSettings,
@@ -174,6 +175,7 @@ def test_every_kind_of_stream_has_a_table_of_settings(kind):
         KafkaSettings,
         RedisSettings,
         WorkerSettings,
+        DashboardSettings,
         SensorStream,
         ChannelSettings,
         DetectorSettings,

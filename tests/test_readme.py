@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKE = {
     "demo": ".venv/bin/streamgauge demo",
-    "test": '.venv/bin/python -m pytest -m "not slow and not faults" --hypothesis-profile=quick -n auto --dist loadfile',
+    "test": '.venv/bin/python -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile',
 }
 FAULTS = ("valve_closing", "cavitation", "sensor_stuck")
 

@@ -39,6 +39,7 @@ _COMMANDS = {
     ),
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
+    "dashboard": ("Look", "Serve web pages of sources and incidents as they are now."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
     "silence": ("Look", "Silence incidents for some time, in all routes: add, list, remove."),
     "routes": ("Look", "List the routes by which alerts reach people, or try one."),

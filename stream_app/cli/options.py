@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from stream_app.errors import SettingsError
 from stream_app.events import parse_event_time
-from stream_app.settings import KafkaSettings, RedisSettings, Settings, load_settings, parse_duration
+from stream_app.settings import (
+    DashboardSettings,
+    KafkaSettings,
+    RedisSettings,
+    Settings,
+    load_settings,
+    parse_duration,
+)
 from stream_app.store import Store, connect
 
 __all__ = [
@@ -26,6 +33,7 @@ __all__ = [
     "SinceFilter",
     "beginning",
     "broker_of",
+    "changed_table",
     "delay_of",
     "settings_of",
     "store_of",
@@ -98,16 +106,23 @@ def settings_of(config: Path | None, kafka: str | None = None, redis: str | None
     settings = load_settings(config)
     changes: dict[str, Any] = {}
     if kafka is not None:
-        changes["kafka"] = _changed(settings.kafka, "--kafka", bootstrap=kafka)
+        changes["kafka"] = changed_table(settings.kafka, "--kafka", bootstrap=kafka)
     if redis is not None:
-        changes["redis"] = _changed(settings.redis, "--redis", url=redis)
+        changes["redis"] = changed_table(settings.redis, "--redis", url=redis)
     return settings.model_copy(update=changes)
 
 
-Table = TypeVar("Table", KafkaSettings, RedisSettings)
+Table = TypeVar("Table", KafkaSettings, RedisSettings, DashboardSettings)
 
 
-def _changed(table: Table, option: str, **changes: str) -> Table:
+def changed_table(table: Table, option: str, **changes: Any) -> Table:
+    """Return a table of the settings with what the command line says.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the table cannot be so; it names the option.
+    """
     try:
         return type(table).model_validate(table.model_dump() | changes)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from stream_app.settings.channels import (
     channel_names,
     load_channel,
 )
+from stream_app.settings.dashboard import DashboardSettings
 from stream_app.settings.detectors import DetectorSettings, refused_modules
 from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.kinds import StreamSettings
@@ -33,6 +34,7 @@ __all__ = [
     "AppriseChannel",
     "ChannelSettings",
     "ConditionSettings",
+    "DashboardSettings",
     "DetectorSettings",
     "Duration",
     "FairnessSettings",

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from stream_app.errors import SettingsError
+from stream_app.settings.dashboard import DashboardSettings
 from stream_app.settings.deployment import DEFAULT_GROUP, Deployment
 from stream_app.settings.detectors import refused_modules
 from stream_app.settings.kinds import StreamSettings
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     prefix: Deployment = ""
     detector_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     streams: dict[str, StreamSettings] = {
         "sensors": SensorStream(),
         "images": ImageStream(),

@@ -188,6 +188,33 @@ class FeatureReader:
                 f"{key} holds no features ({error}); has something else written to it?"
             ) from error
 
+    async def get_some(self, entities: Sequence[str]) -> list[FeatureRow | None]:
+        """Return the features of some entities in one round trip; None where there are none, or something else is stored.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        if not entities:
+            return []
+        keys = [self._store.keys.features(self._view, self._version, entity) for entity in entities]
+        async with (
+            self._store.errors("reading features"),
+            self._store.client.pipeline(transaction=False) as pipe,
+        ):
+            for key in keys:
+                pipe.hgetall(key)
+            answers = await pipe.execute()
+        return [self._sound(*each) for each in zip(entities, keys, answers, strict=True)]
+
+    def _sound(self, entity: str, key: str, found: Mapping[bytes, bytes]) -> FeatureRow | None:
+        try:
+            return _parse_row(entity, found) if found else None
+        except (KeyError, ValueError) as error:
+            _log.warning("%s holds no features (%s), and is passed over", key, error)
+            return None
+
     async def entities(self, *, limit: int = 100) -> list[tuple[str, float]]:
         """Return the entities with the newest events, newest first, with the time of those."""
         key = self._store.keys.entities(self._view)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from stream_app.core.alerting import Precision, precisions
 from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident, Severity
+from stream_app.events.audit import AuditKind
 from stream_app.store.alerts import AlertReader
 from stream_app.store.connection import Store
 
@@ -26,6 +27,15 @@ NoteKind: TypeAlias = Literal["acknowledged", "muted", "verdict"]
 """What people may say about an incident; the fields of its entry."""
 
 _FIELDS: tuple[NoteKind, ...] = ("acknowledged", "muted", "verdict")
+
+_SAID: dict[AuditKind, tuple[NoteKind, bool | None]] = {
+    AuditKind.ACKNOWLEDGED: ("acknowledged", None),
+    AuditKind.MUTED: ("muted", None),
+    AuditKind.UNMUTED: ("muted", None),
+    AuditKind.FALSE_ALARM: ("verdict", False),
+    AuditKind.REAL: ("verdict", True),
+}
+"""Where that which people say is kept, and whether it is that there was something."""
 
 _Instant: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=MAX_INSTANT)]
 
@@ -150,20 +160,40 @@ class IncidentReader:
             ids = await self._store.client.zrange(key, 0, -1)
         return await self._alerts.read(ids)
 
-    async def note(self, incident: Incident, kind: NoteKind, note: Note, record: AuditRecord) -> None:
-        """Write down what a person said; the last of a kind replaces those before.
+    async def say(
+        self,
+        incident: Incident,
+        what: AuditKind,
+        *,
+        by: str,
+        at: float,
+        comment: str = "",
+        until: float | None = None,
+    ) -> Note:
+        """Write down what a person says; the last of a kind replaces those before.
 
         Parameters
         ----------
         incident : Incident
             What they speak of.
-        kind : {"acknowledged", "muted", "verdict"}
-            What they say. A verdict counts for what found the incident, and may make that doubted, or trusted again.
-        note : Note
-            Their words.
-        record : AuditRecord
-            For the audit log; it waits in Redis until a worker appends it.
+        what : AuditKind
+            That it is acknowledged, muted, muted no more, a false alarm or real. The last two count for what found the incident, and may
+            make that doubted, or trusted again. The record for the audit log waits in Redis until a worker appends it.
+        by, comment : str
+            Who, and in what words.
+        at : float
+            When, in epoch seconds.
+        until : float, optional
+            Until when it is muted; for ever where nothing is said.
+
+        Returns
+        -------
+        Note
+            What is kept.
         """
+        kind, real = _SAID[what]
+        note = Note(by, comment, at, until=at if what is AuditKind.UNMUTED else until, real=real)
+        record = AuditRecord.said(what, incident, by=by, note=comment, at=at)
         keys, client = self._store.keys, self._store.client
         before = await self.precisions() if note.real is not None else []
         async with self._store.errors("writing a note"), client.pipeline(transaction=True) as pipe:
@@ -179,6 +209,7 @@ class IncidentReader:
             async with self._store.errors("writing a note"):
                 for one in records:
                     await client.rpush(keys.deeds, one.model_dump_json())
+        return note
 
     async def precisions(self) -> list[Precision]:
         """Return how often each detector was right in each channel, as people said."""

@@ -59,6 +59,24 @@ class Ownership:
             if found != value.encode():
                 raise self._taken(field.encode(), found, reads)
 
+    async def streams(self) -> list[tuple[str, str, str]]:
+        """Return the streams that workers of this deployment read: name, kind and topic of each.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        async with self._store.errors("looking up what this deployment reads"):
+            noted = await self._store.client.hgetall(self._store.keys.deployment)
+        found: list[tuple[str, str, str]] = []
+        for field, value in noted.items():
+            what, _, name = field.decode(errors="replace").partition(".")
+            kind, _, topic = value.decode(errors="replace").partition(" from ")
+            if what == "stream":
+                found.append((name, kind, topic))
+        return sorted(found)
+
     def _taken(self, field: bytes, noted: bytes, reads: Mapping[str, str]) -> StoreError:
         name, there = field.decode(), noted.decode(errors="replace")[:300]
         key = self._store.keys.deployment

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -28,6 +29,8 @@ _LONGEST_WAIT_SECONDS = 2.0
 _HEALTH_CHECK_SECONDS = 15
 _SHARED = ("socket_timeout", "socket_connect_timeout", "tls")
 """Options of a connection that also hold for asking where the primary is."""
+_LOST = re.compile(r"_add_writer|handler is closed")
+"""What transports say that are closed when something is written to them."""
 _LAST_WORD_SECONDS = 1.0
 """That a server has for saying why it hung up."""
 
@@ -139,15 +142,15 @@ class _Commands:
         Raises
         ------
         redis.exceptions.ConnectionError
-            If the connection is lost. From Python 3.12 on its transport raises an AttributeError when it notices that
-            while it writes (https://github.com/python/cpython/issues/136234).
+            If the connection is lost. Where its transport notices that while it writes, that of Python 3.12 and later raises an
+            AttributeError (https://github.com/python/cpython/issues/136234), that of uvloop a RuntimeError.
         """
         task = asyncio.current_task()
         before = 0 if task is None else task.cancelling()
         try:
             await super().send_packed_command(*args, **options)  # type: ignore[misc]  # redis-py's
-        except AttributeError as error:
-            if "_add_writer" not in str(error):
+        except (AttributeError, RuntimeError) as error:
+            if not _LOST.search(str(error)):
                 raise
             await self.disconnect(nowait=True)
             raise RedisConnectionError("the connection was lost while a command was sent") from error

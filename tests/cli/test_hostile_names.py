@@ -31,7 +31,6 @@ from stream_app.store import (
     FeatureRow,
     FeatureWriter,
     IncidentReader,
-    Note,
     Silence,
     SilenceStore,
     connect,
@@ -102,6 +101,7 @@ OTHERS = {
     "features skew",
     "features versions",
     "detectors",  # installed packages
+    "dashboard",  # prints its address; what a browser shows is tried there
     "worker",  # its log is tried below
     "demo",
     "compile",
@@ -138,9 +138,7 @@ def world(servers, place):
     async def work():
         store = await connect(settings.redis)
         await AlertWriter(store).write([ALERT])
-        said = AuditRecord.said(AuditKind.REAL, ALERT.case, by=HOSTILE, note=HOSTILE, at=START)
-        note = Note(HOSTILE, HOSTILE, START, real=True)
-        await IncidentReader(store).note(ALERT.case, "verdict", note, said)
+        await IncidentReader(store).say(ALERT.case, AuditKind.REAL, by=HOSTILE, at=START, comment=HOSTILE)
         silence = Silence(source=(HOSTILE,), id="0" * 8, begins=0.0, ends=9e9, by=HOSTILE, comment=HOSTILE)
         await SilenceStore(store).add(silence)
         await FeatureWriter(store, "sensors").write([ROW])

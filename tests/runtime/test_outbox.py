@@ -21,7 +21,6 @@ from stream_app.store import (
     CheckpointStore,
     Fence,
     IncidentReader,
-    Note,
     NoticeWriter,
     OutboxStore,
 )
@@ -240,8 +239,7 @@ async def test_what_people_did_reaches_the_audit_log_once_and_is_removed(
     await ensure_topics(kafka, {topics.audit: 1}, create=True)
     reader, case = IncidentReader(store), alert(1).case
     for number, who in enumerate(("Ada", "Ben")):
-        record = AuditRecord.said(AuditKind.ACKNOWLEDGED, case, by=who, note="", at=float(number))
-        await reader.note(case, "acknowledged", Note(who, "", float(number)), record)
+        await reader.say(case, AuditKind.ACKNOWLEDGED, by=who, at=float(number))
     worker = owner()
     await worker.outbox.drain()
     await worker.outbox.drain()

@@ -44,6 +44,13 @@ async def test_an_entity_without_features_is_none(reader):
     assert await reader.entities() == []
 
 
+async def test_some_come_back_together_without_those_that_are_none(writer, reader, store):
+    await writer.write([row()])
+    await store.client.hset(store.keys.features("sensors", 1, "forged"), "_offset", "x")
+    assert await reader.get_some(["none", "pump", "forged"]) == [None, row(), None]
+    assert await reader.get_some([]) == []
+
+
 async def test_only_later_events_overwrite(writer, reader):
     assert await writer.write([row(offset=5)]) == 1
     assert await writer.write([row(offset=4), row(offset=5, **{"flow.mean": -1.0})]) == 0

@@ -3,7 +3,7 @@
 import pytest
 from store.test_alerts import alert, resolved
 
-from stream_app.events import AlertState, AuditRecord, Severity
+from stream_app.events import AlertState, Severity
 from stream_app.events.audit import AuditKind
 from stream_app.store import AlertWriter, IncidentReader, Note, OutboxStore
 
@@ -81,18 +81,22 @@ async def test_an_alert_without_an_incident_is_one_of_its_own(writer, reader):
     assert await reader.firing() == []
 
 
-def record(incident, kind=AuditKind.ACKNOWLEDGED):
-    return AuditRecord.said(kind, incident, by="Ada", note="", at=7.5)
-
-
-async def test_what_people_said_stays_with_the_incident_and_waits_for_the_audit_log(store, reader, story):
+async def test_what_people_said_stays_with_the_incident_and_waits_for_the_audit_log(
+    store, writer, reader, story
+):
     first, second = story
     status, _ = await reader.show(first.id)
-    assert (status.acknowledged, status.muted, status.verdict) == (None, None, None)
-    seen = Note("Ada", "valve “3” — known", 7.5)
-    muted, false = Note("Ada", "", 8.0, until=100.0), Note("Ben", "", 9.0, real=False)
-    for kind, note in (("acknowledged", seen), ("muted", muted), ("verdict", false)):
-        await reader.note(status.incident, kind, note, record(status.incident))
+    case = status.incident
+    seen = await reader.say(case, AuditKind.ACKNOWLEDGED, by="Ada", at=10.0, comment="on it")
+    muted = await reader.say(case, AuditKind.MUTED, by="Ben", at=11.0, until=100.0)
+    false = await reader.say(case, AuditKind.FALSE_ALARM, by="Ada", at=12.0, comment="a test")
+    assert (seen, muted, false) == (
+        Note("Ada", "on it", 10.0),
+        Note("Ben", "", 11.0, until=100.0),
+        Note("Ada", "a test", 12.0, real=False),
+    )
+    # It goes on, and what they said stays.
+    await writer.write([in_case(alert(4), first, alerts=3, firing=3)])
     status, _ = await reader.show(second.id)
     assert (status.acknowledged, status.muted, status.verdict) == (seen, muted, false)
     assert (status.is_muted(99.0), status.is_muted(100.0)) == (True, False)
@@ -100,9 +104,16 @@ async def test_what_people_said_stays_with_the_incident_and_waits_for_the_audit_
     assert (counted.detector, counted.channel, counted.real, counted.false) == ("adwin", "flow", 0, 1)
     outbox = OutboxStore(store)
     waiting = await outbox.deeds(count=10)
-    assert waiting == [record(status.incident)] * 3
+    assert [(one.kind, one.by, one.subject, one.note) for one in waiting] == [
+        (AuditKind.ACKNOWLEDGED, "Ada", first.id, "on it"),
+        (AuditKind.MUTED, "Ben", first.id, ""),
+        (AuditKind.FALSE_ALARM, "Ada", first.id, "a test"),
+    ]
+    await reader.say(case, AuditKind.UNMUTED, by="Ben", at=13.0)
+    status, _ = await reader.show(first.id)
+    assert not status.is_muted(13.0)
     await outbox.remove_deeds(waiting[:2])
-    assert await outbox.deeds(count=10) == waiting[2:]
+    assert (await outbox.deeds(count=10))[:1] == waiting[2:]
 
 
 @pytest.mark.parametrize(
@@ -139,11 +150,8 @@ async def test_incidents_of_a_detector_that_was_mostly_wrong_are_one_less_severe
     await writer.write(worst)
 
     async def say(number, *, real):
-        case = worst[number].case
-        note = Note("Ada", "", float(number), real=real)
-        await reader.note(
-            case, "verdict", note, record(case, AuditKind.REAL if real else AuditKind.FALSE_ALARM)
-        )
+        what = AuditKind.REAL if real else AuditKind.FALSE_ALARM
+        await reader.say(worst[number].case, what, by="Ada", at=float(number))
 
     async def severities():
         return {status.severity.value for status in await reader.firing()}
@@ -167,8 +175,7 @@ async def test_an_incident_that_something_else_found_too_stays_as_severe(writer,
     first = alert(1, severity=Severity.CRITICAL)
     await writer.write([first])
     for number in range(10, 17):
-        case = alert(number).case
-        await reader.note(case, "verdict", Note("Ada", "", 1.0, real=False), record(case))
+        await reader.say(alert(number).case, AuditKind.FALSE_ALARM, by="Ada", at=1.0)
     found_by = (*first.case.found_by, ("quality.stuck", "flow"))
     await writer.write(
         [in_case(alert(2), first, alerts=2, firing=2, severity=Severity.CRITICAL, found_by=found_by)]

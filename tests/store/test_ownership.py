@@ -31,3 +31,11 @@ async def test_something_else_is_refused_and_leaves_nothing(store, field):
     assert len(await store.client.hgetall(store.keys.deployment)) == 2
     await store.client.hdel(store.keys.deployment, field)
     await Ownership(store).take(other)
+
+
+async def test_the_streams_that_are_read_can_be_listed(store):
+    await Ownership(store).take(READS | {"stream.a.b": "images from plant.frames"})
+    assert await Ownership(store).streams() == [
+        ("a.b", "images", "plant.frames"),
+        ("pumps", "sensors", "pumps"),
+    ]

@@ -1,8 +1,10 @@
-"""A task that talks to Redis can be cancelled at any instant."""
+"""A task that talks to Redis can be cancelled at any instant, and a connection lost at any."""
 
 import asyncio
 
 import pytest
+
+from stream_app.store import connect
 
 pytestmark = pytest.mark.integration
 
@@ -26,3 +28,20 @@ async def test_no_cancellation_is_lost(store, steps):
         assert done
         assert task.cancelled()
     assert await store.client.ping()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_connection_that_is_closed_when_a_command_is_sent_is_made_anew(redis_settings, loop):
+    factory = pytest.importorskip(loop).new_event_loop
+
+    async def work():
+        store = await connect(redis_settings)
+        try:
+            for connection in store.client.connection_pool._available_connections:
+                connection._writer.transport.abort()
+            return await store.client.ping()
+        finally:
+            await store.close()
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        assert runner.run(work())

@@ -16,10 +16,9 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, RedisOption, settings_of, store_of
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, instant
-from stream_app.events import AuditRecord
 from stream_app.events.audit import AuditKind
 from stream_app.settings import parse_duration
-from stream_app.store import IncidentReader, Note, NoteKind
+from stream_app.store import IncidentReader
 
 CommentOption = Annotated[
     str, typer.Option("--comment", "-m", metavar="TEXT", help="Comment for others.", show_default=False)
@@ -39,8 +38,7 @@ def ack(
     by: ByOption = None,
 ) -> None:
     """Acknowledge an incident: you have seen it, and see to it."""
-    note = Note(by or _user(), comment, time.time())
-    _say(some_id, config, redis, "acknowledged", note, AuditKind.ACKNOWLEDGED, "acknowledged")
+    _say(some_id, config, redis, AuditKind.ACKNOWLEDGED, "acknowledged", by=by, comment=comment)
 
 
 @command()
@@ -65,13 +63,12 @@ def mute(
         seconds = None if for_ is None else parse_duration(for_)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--for") from None
-    now = time.time()
-    note = Note(by or _user(), comment, now, until=None if seconds is None else now + seconds)
+    until = None if seconds is None else time.time() + seconds
     if seconds == 0.0:
-        _say(some_id, config, redis, "muted", note, AuditKind.UNMUTED, "unmuted")
+        _say(some_id, config, redis, AuditKind.UNMUTED, "unmuted", by=by, comment=comment)
     else:
-        until = "until it is resolved" if note.until is None else f"until {instant(note.until)}"
-        _say(some_id, config, redis, "muted", note, AuditKind.MUTED, f"muted {until}:")
+        done = f"muted {'until it is resolved' if until is None else f'until {instant(until)}'}:"
+        _say(some_id, config, redis, AuditKind.MUTED, done, by=by, comment=comment, until=until)
 
 
 @command("false")
@@ -83,8 +80,7 @@ def false_(
     by: ByOption = None,
 ) -> None:
     """Say that an incident was a false alarm."""
-    note = Note(by or _user(), comment, time.time(), real=False)
-    _say(some_id, config, redis, "verdict", note, AuditKind.FALSE_ALARM, "called a false alarm:")
+    _say(some_id, config, redis, AuditKind.FALSE_ALARM, "called a false alarm:", by=by, comment=comment)
 
 
 @command()
@@ -96,18 +92,19 @@ def real(
     by: ByOption = None,
 ) -> None:
     """Say that there was something: an incident was no false alarm."""
-    note = Note(by or _user(), comment, time.time(), real=True)
-    _say(some_id, config, redis, "verdict", note, AuditKind.REAL, "called real:")
+    _say(some_id, config, redis, AuditKind.REAL, "called real:", by=by, comment=comment)
 
 
 def _say(
     some_id: str,
     config: ConfigOption,
     redis: RedisOption,
-    kind: NoteKind,
-    note: Note,
-    audited: AuditKind,
+    what: AuditKind,
     done: str,
+    *,
+    by: str | None,
+    comment: str,
+    until: float | None = None,
 ) -> None:
     settings = settings_of(config, redis=redis)
 
@@ -115,8 +112,9 @@ def _say(
         async with AsyncExitStack() as stack:
             reader = IncidentReader(await store_of(settings, stack))
             status, _ = await found(reader, some_id)
-            record = AuditRecord.said(audited, status.incident, by=note.by, note=note.comment, at=note.at)
-            await reader.note(status.incident, kind, note, record)
+            await reader.say(
+                status.incident, what, by=by or _user(), at=time.time(), comment=comment, until=until
+            )
             return status.incident.id
 
     console.print(f"{done} {printable(run(work()))}", markup=False)

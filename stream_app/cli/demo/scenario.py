@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -16,16 +17,24 @@ from producers.replay import Replay
 from producers.replay import run as run_replay
 from producers.sources import Simulated, WaterFlow
 from producers.water_loop import Fault, WaterLoop
+from stream_app.cli.dashboard import dashboard_server
 from stream_app.cli.demo.digits import IMAGE_STREAMS, MODEL, cause, digits_replay, digits_table, findings
 from stream_app.cli.demo.judging import UNKNOWN, Part, cause_in, judge
 from stream_app.cli.demo.screen import Replaying, Screen, alerts_table, faults_table, replays_table
 from stream_app.cli.features import features_table
 from stream_app.cli.show import console
-from stream_app.embedded import EmbeddedBroker, EmbeddedStore
+from stream_app.embedded import EmbeddedBroker, EmbeddedStore, free_port
 from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.runtime.worker import Worker
-from stream_app.settings import KafkaSettings, RedisSettings, SensorStream, Settings, WorkerSettings
+from stream_app.settings import (
+    DashboardSettings,
+    KafkaSettings,
+    RedisSettings,
+    SensorStream,
+    Settings,
+    WorkerSettings,
+)
 from stream_app.store import AlertReader, FeatureReader, Store, connect
 
 __all__ = ["EVENTS", "FAULTS", "play"]
@@ -73,7 +82,7 @@ async def play(*, serve: bool, seed: int) -> None:
         # Python would end at once and leave the servers running.
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         broker, redis = EmbeddedBroker(), EmbeddedStore()
         stack.callback(broker.stop)
         stack.callback(redis.stop)
@@ -90,6 +99,8 @@ async def play(*, serve: bool, seed: int) -> None:
                 f"Caught up on {BURST_EVENTS:,} events of {BURST_PUMPS} pumps that were waiting: "
                 f"[bold]{rate:,.0f} events a second[/bold] from Kafka to Redis."
             )
+            if serve:
+                await stack.enter_async_context(_dashboard(settings))
             missed = await _show(settings, worker, store, digits, seed)
             console.print(f"\nDone in {time.monotonic() - begin:.0f} s.")
             if serve:
@@ -110,7 +121,15 @@ def _settings(kafka: str, redis: str) -> Settings:
             **IMAGE_STREAMS,
         },
         worker=WorkerSettings(group="demo", session_timeout=10.0),
+        dashboard=DashboardSettings(port=_dashboard_port()),
     )
+
+
+def _dashboard_port() -> int:
+    """Return the usual port, or a free one where another program listens there."""
+    usual = DashboardSettings().port
+    with socket.socket() as probe:
+        return free_port() if probe.connect_ex(("127.0.0.1", usual)) == 0 else usual
 
 
 async def _fill(settings: Settings, seed: int) -> None:
@@ -200,6 +219,31 @@ def _digits(settings: Settings, seed: int) -> Replay | None:
     except MissingExtraError as error:
         console.print(f"Without the part on images and predictions: {escape(str(error))}")
         return None
+
+
+@contextlib.asynccontextmanager
+async def _dashboard(settings: Settings) -> AsyncIterator[None]:
+    """Serve the pages where the packages for them are installed; say what is missing where they are not."""
+    try:
+        server = dashboard_server()
+    except MissingExtraError as error:
+        console.print(f"Without the dashboard: {escape(str(error))}")
+        yield
+        return
+    ready = asyncio.Event()
+    serving = asyncio.create_task(server.serve(settings, actions=True, ready=ready.set))
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if serving.done():
+        serving.result()
+    console.print(f"[bold]Dashboard on {settings.dashboard.address}[/bold]")
+    try:
+        yield
+    finally:
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
 
 
 async def _serve(settings: Settings, seed: int) -> None:

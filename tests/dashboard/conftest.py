@@ -1,0 +1,105 @@
+"""A dashboard in a process of its own over a store with sources and incidents in it, and a browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from seeded import PATIENCE, Seeded
+from servers.proxy import Proxy
+
+from stream_app.embedded import free_port
+from stream_app.settings import RedisSettings
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def proxy(store_url):
+    """The way to the store, which a test can cut."""
+    with Proxy(int(store_url.rpartition(":")[2].partition("/")[0])) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def seeded(store_url):
+    found = Seeded(RedisSettings(url=store_url, prefix="dashboard"))
+    found.fill()
+    return found
+
+
+@pytest.fixture(scope="session")
+def address(seeded, proxy, tmp_path_factory):
+    """Where the dashboard is."""
+    port = free_port()
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stream_app", "dashboard", "--port", str(port), "--allow-actions"],
+        cwd=tmp_path_factory.mktemp("dashboard"),
+        env=os.environ
+        | {
+            "PYTHONPATH": str(root),
+            "STREAMGAUGE_REDIS": f"redis://127.0.0.1:{proxy.port}/0",
+            "STREAMGAUGE_PREFIX": "dashboard",
+        },
+    )
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 3 * PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=PATIENCE).close()
+            break
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    yield url
+    process.terminate()
+    process.wait(PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser, address):
+    """A tab of a desk's size; whatever fails in it or is asked of elsewhere fails the test."""
+    context = browser.new_context(
+        base_url=address, viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin"
+    )
+    context.set_default_timeout(1000 * PATIENCE)
+    wrong = []
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    tab.on(
+        "request",
+        lambda request: (
+            request.url.startswith((address, address.replace("http", "ws"), "data:"))
+            or wrong.append(f"asked elsewhere: {request.url}")
+        ),
+    )
+    yield tab
+    context.close()
+    assert wrong == []
