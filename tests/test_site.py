@@ -18,6 +18,7 @@ import typer
 import stream_app as sg
 from stream_app import client
 from stream_app.cli.main import program
+from stream_app.core.registry import detector_names, detector_type
 from stream_app.events import (
     AlertState,
     AuditKind,
@@ -29,9 +30,13 @@ from stream_app.events import (
     TriggerReason,
 )
 from stream_app.kinds import KINDS
+from stream_app.monitors import summaries
+from stream_app.monitors.predictions import signals
 from stream_app.store.keys import Keys
 
 ROOT = Path(__file__).resolve().parent.parent
+WRITTEN_OUT = re.compile(r"(?:_DETECTOR = |performance_signal\(\s*)\"([\w.]+)\"")
+"""Names of detectors that stand in the code, in no table of it."""
 ALERT = sg.Alert(
     id="6f0c", stream="pumps", source="pump-1", kind="drift", detector="drift.level", channel="flow",
     state=AlertState.FIRING, severity=Severity.WARNING, started_at=1769854473.0, partition=0, offset=4711,
@@ -66,6 +71,19 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round(tmp_path):
 )  # fmt: skip
 def test_links_lead_to_the_same_page_from_its_place_in_the_site(page, place, link, there):
     assert make_site.relinked(f"see [it]({link}).", ROOT / page, Path(place)) == f"see [it]({there})."
+
+
+def test_the_runbook_has_every_alert_by_its_name():
+    page = (ROOT / "docs" / "how-to" / "runbook.md").read_text()
+    headings = [line for line in page.split("\n") if line.startswith("### ")]
+    named = [name for line in headings for name in re.findall(r"`([^`]+)`", line)]
+    files = (ROOT / "stream_app").rglob("*.py")
+    written = {name for file in files for name in WRITTEN_OUT.findall(file.read_text(encoding="utf-8"))}
+    extra = {name for name in detector_names() if not detector_type(name).always}
+    rules = set(re.findall(r"- alert: (\w+)", (ROOT / "deploy/prometheus/alerts.yml").read_text()))
+    assert written >= {"quality.store_room", "slice", "fairness"}
+    assert len(named) == len(set(named))
+    assert set(named) == {*summaries._WORDS, *signals._WORDS, *written, *extra, *rules, "errors.NAME"}
 
 
 def test_what_a_page_loads_from_another_server_is_found(tmp_path):
