@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -128,6 +128,9 @@ lint: venv ## ruff: rules and format; import-linter: layers
 
 types: venv ## mypy --strict
 	@$(VENV)/bin/mypy
+
+docs: venv ## The documentation as a site (build/site), strictly: a link that leads nowhere is an error
+	@$(PY) docs/make_site.py
 
 audit: venv ## Known vulnerabilities of the locked packages (needs the network)
 	@$(PY) .ci/audit.py requirements/run.txt requirements/dev.txt

@@ -65,6 +65,8 @@ class AnomalyConfig:
     def options(self) -> npt.NDArray[Any]:
         """Return the settings as an array of one record, for a kernel.
 
+        Examples
+        --------
         >>> int(AnomalyConfig().options()[0]["warmup"])
         400
         """
@@ -73,6 +75,8 @@ class AnomalyConfig:
     def calendar(self) -> tuple[npt.NDArray[Any], FloatArray, IntArray, npt.NDArray[Any]]:
         """Return the seasons' calendar, for a kernel; see `calendar_options`.
 
+        Examples
+        --------
         >>> AnomalyConfig(periods=(86400, 604800)).calendar()[0]["bins"].tolist()
         [48, 168]
         """
