@@ -71,7 +71,7 @@ class Keys:
         return f"{self.prefix}:views"
 
     def view(self, name: str) -> str:
-        """Registered versions of a feature view (hash)."""
+        """Name the registered versions of a feature view (hash)."""
         return f"{self.prefix}:views:{_quoted(name)}"
 
     @property

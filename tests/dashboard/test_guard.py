@@ -107,7 +107,7 @@ async def test_the_password_opens_a_session_and_others_do_not(monkeypatch):
     assert (await ask(Guard(app, HASH), "/", cookie=session))["status"] == 303
 
 
-@pytest.mark.parametrize("hashed", ["$argon2id$nonsense", HASH])
+@pytest.mark.parametrize("hashed", ["$argon2id$nonsense", HASH], ids=["damaged", "whole"])
 async def test_long_bodies_and_damaged_hashes_let_nobody_in(hashed):
     body = b"password=" + b"x" * 100_000
     answer = await ask(Guard(app, hashed), "/login", method="POST", origin="http://localhost:8080", body=body)
