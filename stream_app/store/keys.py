@@ -71,7 +71,7 @@ class Keys:
         return f"{self.prefix}:views"
 
     def view(self, name: str) -> str:
-        """Name the registered versions of a feature view (hash)."""
+        """Versions of a feature view that are registered (hash)."""
         return f"{self.prefix}:views:{_quoted(name)}"
 
     @property
@@ -137,7 +137,7 @@ class Keys:
         return f"{self.prefix}:routes:dead:alerts"
 
     def route_lease(self, route: str) -> str:
-        """Name the notifier that sends the messages of a route (string)."""
+        """Notifier that sends the messages of a route (string)."""
         return f"{self.prefix}:route:{_quoted(route)}:lease"
 
     def route_message(self, route: str) -> str:
