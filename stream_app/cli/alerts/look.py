@@ -169,6 +169,11 @@ def _details(alert: Alert) -> list[tuple[str, str]]:
             if ended is None
             else instant(ended) + ("" if offset is None else f", at offset {offset}"),
         ),
+        *(
+            []
+            if alert.escalated_at is None
+            else [("critical", f"since {instant(alert.escalated_at)}, at offset {alert.escalated_offset}")]
+        ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]
     rows += [(f"  {name.replace('_', ' ')}", f"{value:.6g}") for name, value in alert.context.items()]
