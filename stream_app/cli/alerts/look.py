@@ -80,11 +80,9 @@ async def _incidents(
         if source is not None:
             statuses = [status for status in statuses if status.incident.source == source]
         if kind is not None:
-            statuses = [
-                status
-                for status in statuses
-                if any(alert.kind == kind for alert in await reader.alerts_of(status.incident.id))
-            ]
+            alerts = await reader.alerts_of([status.incident.id for status in statuses])
+            chosen = {alert.case.id for alert in alerts if alert.kind == kind}
+            statuses = [status for status in statuses if status.incident.id in chosen]
         return statuses
 
 
