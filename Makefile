@@ -153,7 +153,7 @@ bench-detection: venv ## Detection: labelled data, false alarms, delays, cost, b
 	$(PY) benchmarks/detection/power.py || missed=1; \
 	exit $$missed
 
-bench-alarms: venv ## Alarms where nothing is faulty, within the budget; incidents of single faults, and whom they blame (DATA=DIR with smd)
+bench-alarms: venv ## Alarms where nothing is faulty, within the budget; incidents of single faults, and whom they blame (DATA=DIR with smd, petshop)
 	@code=0; $(PY) benchmarks/detection/incidents.py "$(DATA)" || code=1; \
 		$(PY) benchmarks/detection/alarms.py $(ARGS) || code=1; exit $$code
 

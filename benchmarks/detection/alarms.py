@@ -19,7 +19,7 @@ from scoring import allowed
 from tables import show
 
 from producers.water_loop import CHANNELS, WaterLoop, simulate
-from stream_app.events import Alert, AlertState
+from stream_app.events import Alert
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.settings import SensorStream
 from stream_app.tables.rows import InputRows
@@ -51,7 +51,7 @@ def told(
         part = InputRows(names, source[rows], ts[rows], channels, values[rows])
         alerts = monitor.update(part.readings(first)).alerts
         for alert in alerts:
-            if alert.state is AlertState.FIRING and alert.pages:
+            if alert.begins and alert.pages:
                 begun.setdefault(alert.case.id, alert)
     return list(begun.values())
 

@@ -7,7 +7,6 @@ from scoring import Verdict
 from series import Series
 
 from stream_app.backtesting import InputRows
-from stream_app.events import AlertState
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.settings import SensorStream
 
@@ -29,7 +28,7 @@ def monitored(series: Series, budget: str) -> Verdict:
         outcome = monitor.update(part.readings(first))
         scores.append(outcome.scores)
         for alert in outcome.alerts:
-            if alert.state is not AlertState.FIRING:
+            if not alert.begins:
                 continue
             if alert.kind in TELLS:
                 alarms.append(alert.offset)

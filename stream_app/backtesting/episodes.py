@@ -1,7 +1,7 @@
 """The alerts of a backtest from their beginnings to their ends, a row each."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,6 +65,8 @@ class AlertEpisode:
         Whether rows have times of their own; else they are counted, and a time says nothing to a reader.
     false : bool or None
         Whether it is a false alarm; None where no truth is known.
+    escalated : Alert or None
+        The same as it became critical; None where it began so, or did not.
     """
 
     began: Alert
@@ -72,6 +74,7 @@ class AlertEpisode:
     place: str = ""
     timed: bool = True
     false: bool | None = None
+    escalated: Alert | None = None
 
     @property
     def channel(self) -> str:
@@ -109,8 +112,8 @@ class AlertEpisode:
 
     @property
     def severity(self) -> str:
-        """How severe it was at its end."""
-        return (self.ended or self.began).severity.value
+        """How severe it was at its end, or was last."""
+        return (self.ended or self.escalated or self.began).severity.value
 
     def values(self) -> tuple[Any, ...]:
         """Return one value for each of `EPISODE_COLUMNS`; times are `datetime`, UTC, rows are counted from 0."""
@@ -144,10 +147,12 @@ def episodes_of(alerts: Iterable[Alert]) -> list[AlertEpisode]:
     """Join beginnings and ends, which come in their order; episodes stand in the order in which they began."""
     found: dict[str, AlertEpisode] = {}
     for alert in alerts:
-        if alert.state is AlertState.FIRING:
+        if alert.begins:
             found[alert.id] = AlertEpisode(alert)
         elif alert.id in found:
-            found[alert.id] = AlertEpisode(found[alert.id].began, alert)
+            before = found[alert.id]
+            ends = alert.state is AlertState.RESOLVED
+            found[alert.id] = replace(before, ended=alert) if ends else replace(before, escalated=alert)
     return list(found.values())
 
 

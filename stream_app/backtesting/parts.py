@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray
-from stream_app.events import Alert, AlertState
+from stream_app.events import Alert
 from stream_app.monitors.sensors import EventScores, Outcome
 from stream_app.tables import InputRows
 
@@ -56,7 +56,7 @@ def by_source(rows: InputRows, judged: Outcome, first: int) -> Iterator[SourcePa
     """Cut a block into its sources, in the order of their first rows; `first` is the block's first row in the input."""
     begun: defaultdict[int, list[tuple[int, Alert]]] = defaultdict(list)
     for alert in judged.alerts:
-        if alert.state is AlertState.FIRING:
+        if alert.begins:
             row = alert.changed_offset - first
             begun[int(rows.source[row])].append((row, alert))
     refused: defaultdict[int, list[str]] = defaultdict(list)

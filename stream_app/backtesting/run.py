@@ -10,7 +10,7 @@ from stream_app.backtesting.figures import Figures, measure
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
-from stream_app.events import Alert, AlertState, Readings
+from stream_app.events import Alert, Readings
 from stream_app.monitors.sensors import Outcome, SensorMonitor
 from stream_app.settings import SensorStream
 from stream_app.tables import InputRows, InputTable
@@ -104,7 +104,7 @@ class Backtest:
                 told = f"{self._place(refusal.offset, place)}: {refusal.message}"
                 self.first_refusals[refusal.reason.value] = told
         for alert in judged.alerts:
-            if alert.state is AlertState.FIRING:
+            if alert.begins:
                 self._places[alert.offset] = self._place(alert.offset, place)
         for part in by_source(rows, judged, self.rows):
             tally = self._tallies.setdefault(part.name, SourceTally(self._scored_after, self._streams))

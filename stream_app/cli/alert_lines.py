@@ -113,7 +113,9 @@ def _lines(rows: Sequence[_Row]) -> list[Text]:
 
 
 def _summary(alert: Alert) -> str:
-    """Return what it says; of one that is over, also how long it lasted."""
+    """Return what it says; of one that is over or became critical, also how long it lasted by then."""
+    if alert.ended_at is None and alert.escalated_at is not None:
+        return f"{alert.summary} (critical after {format_duration(alert.escalated_at - alert.started_at)})"
     if alert.ended_at is None:
         return alert.summary
     return f"{alert.summary} (for {format_duration(alert.ended_at - alert.started_at)})"

@@ -21,6 +21,7 @@ __all__ = [
     "PredictionOptions",
     "SessionOptions",
     "TableOptions",
+    "TruthOptions",
     "delimiter_of",
     "names",
 ]
@@ -64,6 +65,26 @@ def delimiter_of(text: str | None) -> str | None:
     ('\t', ';')
     """
     return "\t" if text == "\\t" else text
+
+
+@dataclass(frozen=True, slots=True)
+class TruthOptions:
+    """Options for the columns with the truth."""
+
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the truth, 1 in an anomaly; by default anomaly or label, of predictions label or y_true.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
+    changepoint_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the truth, 1 where the process changes; by default changepoint.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -29,6 +30,7 @@ __all__ = [
     "LabelDelayOption",
     "LastOption",
     "NewestOption",
+    "PrintingOptions",
     "RedisOption",
     "SinceFilter",
     "beginning",
@@ -76,6 +78,18 @@ LabelDelayOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintingOptions:
+    """Options for what a run over files prints."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel="Output")] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel="Output")
+    ] = False
+
+
 NewestOption = Annotated[
     int, typer.Option("--limit", "-n", metavar="N", min=0, help="Number of newest entries; 0 is all.")
 ]

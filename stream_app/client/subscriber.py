@@ -317,7 +317,7 @@ class AlertSubscriber:
                     for record in records:
                         alert = _read_alert(record.value) if record.offset < until else None
                         if isinstance(alert, Alert):
-                            self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0)
+                            self._memory[tp].see((alert.id, alert.transition), record.timestamp / 1000.0)
             for tp, until in list(self._filling.items()):
                 if tp not in self._consumer.assignment():
                     del self._filling[tp]
@@ -338,7 +338,7 @@ class AlertSubscriber:
                 "%s/%d, offset %d is no alert, left out: %s", tp.topic, tp.partition, record.offset, alert
             )
             return None
-        if not self._memory[tp].see((alert.id, alert.state), record.timestamp / 1000.0):
+        if not self._memory[tp].see((alert.id, alert.transition), record.timestamp / 1000.0):
             self.repeated += 1
             return None
         if self._kinds is not None and alert.kind not in self._kinds:

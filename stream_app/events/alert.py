@@ -1,6 +1,6 @@
 """Alerts on the wire: CloudEvents 1.0, structured JSON."""
 
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import ConfigDict
 
@@ -9,7 +9,9 @@ from stream_app.events.excerpt import Excerpt
 from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import AlertState, Incident, Severity
 
-__all__ = ["Alert", "alert_id"]
+__all__ = ["Alert", "Transition", "alert_id"]
+
+Transition: TypeAlias = Literal["firing", "escalated", "resolved"]
 
 _TYPE = "io.streamgauge.alert.v1"
 
@@ -46,8 +48,10 @@ class Alert(Enveloped):
         Severity of the alert.
     started_at, ended_at : float
         Event times in epoch seconds; `ended_at` is None while firing.
-    partition, offset, end_offset : int
-        The events that fired and resolved it.
+    escalated_at : float or None
+        When its severity rose to critical; None where it began so, or has not.
+    partition, offset, escalated_offset, end_offset : int
+        The events that fired it, made it critical and resolved it.
     life : str
         Id of the topic that has the first of them, see `LogId`; empty where it has none.
     statistic, threshold : float
@@ -79,9 +83,11 @@ class Alert(Enveloped):
     state: AlertState
     severity: Severity
     started_at: EpochSeconds
+    escalated_at: EpochSeconds | None = None
     ended_at: EpochSeconds | None = None
     partition: int
     offset: int
+    escalated_offset: int | None = None
     end_offset: int | None = None
     life: str = ""
     statistic: float
@@ -176,14 +182,33 @@ class Alert(Enveloped):
         return None if low is None or high is None else (low, high)
 
     @property
+    def transition(self) -> Transition:
+        """What has become of it, each at most once: it fires, its severity rises to critical, it resolves."""
+        if self.state is AlertState.RESOLVED:
+            return "resolved"
+        return "firing" if self.escalated_at is None else "escalated"
+
+    @property
+    def begins(self) -> bool:
+        """Whether this is its beginning."""
+        return self.transition == "firing"
+
+    @property
     def changed_at(self) -> float:
-        """When it began or, if it has, ended."""
-        return self.started_at if self.ended_at is None else self.ended_at
+        """When it began or, if it has, escalated or ended."""
+        return next(at for at in (self.ended_at, self.escalated_at, self.started_at) if at is not None)
 
     @property
     def changed_offset(self) -> int:
-        """Offset of the event at which it began or, if it has, ended; in a backtest offsets count the rows."""
-        return self.offset if self.end_offset is None else self.end_offset
+        """Offset of the event by which it changed; in a backtest offsets count the rows."""
+        if self.ended_at is not None:
+            return self.offset if self.end_offset is None else self.end_offset
+        return self.offset if self.escalated_offset is None else self.escalated_offset
+
+    def escalated(self, at: float, offset: int, **more: Any) -> Self:
+        """Return this alert as critical from now on; for the parameters see `ended`."""
+        rise = {"severity": Severity.CRITICAL, "escalated_at": at, "escalated_offset": offset}
+        return self.model_copy(update=rise | more)
 
     def ended(self, at: float, offset: int | None = None, **more: Any) -> Self:
         """Return this alert as resolved.
@@ -201,10 +226,10 @@ class Alert(Enveloped):
         return self.model_copy(update=end | more)
 
     def to_cloudevent(self) -> dict[str, Any]:
-        """Return the CloudEvents 1.0 envelope; `id` differs between firing and resolved."""
+        """Return the CloudEvents 1.0 envelope; `id` differs between its transitions."""
         return self.enveloped(
             _TYPE,
-            id=f"{self.id}-{self.state.value}",
+            id=f"{self.id}-{self.transition}",
             stream=self.stream,
             subject=self.source,
             at=self.changed_at,

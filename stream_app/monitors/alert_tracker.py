@@ -1,15 +1,17 @@
 """Alerts of one source: policies applied to signals, identities, summaries and incidents."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from stream_app.core.alerting import AlertChange, AlertPolicy, ConsecutivePolicy, EveryPolicy
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.signals import WHOLE_SOURCE, Signal
+from stream_app.core.signals import WHOLE_SOURCE, Kind, Signal
 from stream_app.errors import StateError
 from stream_app.events import Alert, Excerpt, LogId, Severity
+from stream_app.monitors.escalation import first_look, has_grown, next_look
 from stream_app.monitors.incidents import IncidentTracker
 from stream_app.monitors.summaries import summarise
 
@@ -118,8 +120,10 @@ class AlertTracker:
             for name, rule in rules.extra.items()
             if rule.alert
         }
+        self._lasting = {_EPISODES, *(name for name, rule in rules.extra.items() if rule.lasting)}
         self._silent = {name for name, rule in rules.extra.items() if not rule.alert}
         self._firing: dict[str, Alert] = {}
+        self._looks: dict[str, float] = {}
         # As long as an alert stays calm afterwards, another one is about the same.
         self._incidents = IncidentTracker(max(rules.cooldown, rules.resolve_after))
 
@@ -141,31 +145,73 @@ class AlertTracker:
         log : LogId
             Where they came from.
         """
-        alerts: list[tuple[int, Alert]] = []
         routed: dict[str, list[Signal]] = {name: [] for name in self._policies}
         for detector, signal in sorted(signals, key=lambda pair: pair[1].row):
             if detector not in self._silent:
                 routed[detector if detector in routed else _POLICY_OF_KIND[signal.kind]].append(signal)
+        # Of one row, what signals bring comes first.
+        alerts: list[tuple[int, str, Alert]] = []
+        since = dict.fromkeys(self._looks, 0)
         for name, policy in self._policies.items():
             for change in policy.update(routed[name], batch.ts):
-                alert = self._alert(name, change, batch, log)
+                key = f"{name}:{change.alert_key}"
+                if change.state == "resolved" and key in since:
+                    alerts += self._look_again(key, since.pop(key), change.row, batch)
+                alert = self._alert(key, change, batch, log)
                 if alert is not None:
-                    alerts.append((change.row, alert))
-        alerts.sort(key=lambda pair: pair[0])
-        told = [self._incidents.take(alert) for _, alert in alerts]
+                    alerts.append((change.row, "", alert))
+                if change.state == "firing" and name in self._lasting:
+                    self._looks[key] = first_look(self._firing[key])
+                    since[key] = change.row + 1
+        for key, row in since.items():
+            alerts += self._look_again(key, row, len(batch.ts), batch)
+        alerts.sort(key=lambda one: one[:2])
+        told = [self._incidents.take(alert) for *_, alert in alerts]
         if len(batch.ts):
             self._incidents.pass_time(float(batch.ts[-1]))
         return told
 
-    def _alert(self, policy: str, change: AlertChange, batch: _Batch, log: LogId) -> Alert | None:
-        key = f"{policy}:{change.alert_key}"
+    def _look_again(self, key: str, begin: int, stop: int, batch: _Batch) -> Iterator[tuple[int, str, Alert]]:
+        """Yield an alert that goes on in some rows where it becomes critical, with the row."""
+        while self._looks[key] < math.inf:
+            late = (batch.ts[begin:stop] >= self._looks[key]).nonzero()[0]
+            if not len(late):
+                return
+            begin += int(late[0])
+            alert, ts = self._firing[key], float(batch.ts[begin])
+            excerpt = alert.excerpt
+            course = None if excerpt is None else batch.course(excerpt.channel, begin)
+            context = has_grown(alert, ts, course)
+            if context is not None:
+                alert = self._escalated(key, ts, int(batch.offsets[begin]), context)
+                yield begin, key, alert
+            self._looks[key] = next_look(alert, ts)
+
+    def _escalated(self, key: str, ts: float, offset: int, context: Mapping[str, float]) -> Alert:
+        before = self._firing[key]
+        alert = before.escalated(ts, offset, context=dict(context))
+        if context != before.context:
+            alert = alert.model_copy(update={"summary": self._describe(_signal(alert))})
+        self._firing[key] = alert
+        return alert
+
+    def _alert(self, key: str, change: AlertChange, batch: _Batch, log: LogId) -> Alert | None:
         offset = int(batch.offsets[change.row])
         if change.state == "resolved":
+            self._looks.pop(key, None)
             began = self._firing.pop(key, None)
             if began is None:
                 return None
             severity = Severity.worst((began.severity, Severity(change.severity)))
             return began.ended(change.ts, offset, severity=severity, excerpt=_ended(began, batch, change.row))
+        if change.state == "escalated":
+            began = self._firing.get(key)
+            rises = (
+                change.severity == "critical"
+                and began is not None
+                and began.severity is not Severity.CRITICAL
+            )
+            return self._escalated(key, change.ts, offset, dict(change.signal.context)) if rises else None
         signal = change.signal
         alert = Alert.begun(
             self._stream,
@@ -200,6 +246,7 @@ class AlertTracker:
             Of the event by which that was noticed.
         """
         firing, self._firing = self._firing, {}
+        self._looks.clear()
         ends = [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
         return [self._incidents.take(alert) for alert in ends]
 
@@ -209,6 +256,7 @@ class AlertTracker:
             "policies": {name: policy.state() for name, policy in self._policies.items()},
             # In the order of their names: that in which they came in differs by where batches end.
             "firing": {key: alert.model_dump(mode="json") for key, alert in sorted(self._firing.items())},
+            "looks": dict(sorted(self._looks.items())),
             "incidents": self._incidents.state(),
         }
 
@@ -225,7 +273,8 @@ class AlertTracker:
                 policy.restore(state["policies"][name])
         try:
             self._firing = {key: Alert.model_validate(alert) for key, alert in state["firing"].items()}
-        except ValueError as error:
+            self._looks = {key: float(state["looks"][key]) for key in self._firing if key in state["looks"]}
+        except (TypeError, ValueError) as error:
             raise StateError(f"the stored alerts are damaged: {error}") from error
         self._incidents.restore(state["incidents"])
 
@@ -245,3 +294,18 @@ def _ended(began: Alert, batch: _Batch, row: int) -> Excerpt | None:
         return None
     found = batch.course(began.excerpt.channel, row)
     return began.excerpt if found is None else began.excerpt.then(*found, began.started_at)
+
+
+def _signal(alert: Alert) -> Signal:
+    """Return the signal of an alert, to be put into words."""
+    return Signal(
+        row=0,
+        ts=alert.changed_at,
+        kind=cast(Kind, alert.kind),
+        detector=alert.detector,
+        channel=alert.channel,
+        statistic=alert.statistic,
+        threshold=alert.threshold,
+        contributions=alert.contributions,
+        context=tuple(alert.context.items()),
+    )

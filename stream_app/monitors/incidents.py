@@ -40,6 +40,11 @@ class _Open:
     found_by: list[tuple[str, str]] = field(default_factory=list)
     performance: bool = False
 
+    def lead(self, alert: Alert) -> None:
+        """Take what an alert says if it is more severe than the one that said it so far."""
+        if _worse(self.leading, alert.severity) != self.leading:
+            self.leading, self.summary = alert.severity.value, alert.summary
+
     @property
     def channels(self) -> dict[str, float]:
         """Share of each channel, largest first; the whole source only where nothing else is blamed."""
@@ -93,7 +98,7 @@ class IncidentTracker:
 
     def take(self, alert: Alert) -> Alert:
         """Return an alert that begins or ends, with its incident as it stands afterwards."""
-        if alert.state is AlertState.FIRING:
+        if alert.begins:
             mine = self._begin(alert)
         else:
             # Of two alerts with one id, as offsets that were given twice make them, the first end is that of both.
@@ -101,7 +106,11 @@ class IncidentTracker:
             if not found:
                 return alert.model_copy(update={"incident": alert.case})
             mine = found[0]
-            del mine.firing[alert.id]
+            if alert.state is AlertState.FIRING:
+                mine.firing[alert.id] = alert.severity.value
+                mine.lead(alert)
+            else:
+                del mine.firing[alert.id]
             mine.changed_at = max(mine.changed_at, alert.changed_at)
             mine.worst = _worse(mine.worst, alert.severity)
         return alert.model_copy(update={"incident": _told(mine, alert)})
@@ -134,8 +143,7 @@ class IncidentTracker:
             mine.found_by.append(found_by)
             mine.blamed["/".join(found_by)] = shares
         mine.performance |= alert.kind == _PERFORMANCE
-        if _worse(mine.leading, alert.severity) != mine.leading:
-            mine.leading, mine.summary = alert.severity.value, alert.summary
+        mine.lead(alert)
         mine.worst = _worse(mine.worst, alert.severity)
         return mine
 

@@ -10,7 +10,7 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, AlertState, DeadLetter, Incident, LogId, Topics
+from stream_app.events import Alert, DeadLetter, Incident, LogId, Topics
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.base import Outcome
 from stream_app.monitors.recency import Forgotten
@@ -114,7 +114,7 @@ class Effects:
         are_new = await self._alerts.write(alerts, partition.fence)
         self._outbox.added(sum(are_new))
         for alert, new in zip(alerts, are_new, strict=True):
-            if new and alert.state is AlertState.FIRING:
+            if new and alert.begins:
                 self._metrics.alert_began(alert)
 
 

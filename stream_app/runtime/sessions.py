@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, AlertState, DeadLetter, Rejected, SessionRow, decode_sessions
+from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, decode_sessions
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
@@ -102,7 +102,7 @@ class SessionEffects:
         are_new = await self._alerts.write(alerts, partition.fence)
         self._outbox.added(sum(are_new))
         for alert, new in zip(alerts, are_new, strict=True):
-            if new and alert.state is AlertState.FIRING:
+            if new and alert.begins:
                 self._metrics.alerts.labels(alert.stream, alert.kind).inc()
 
     async def write_logs(self, partition: SessionPartition, *, force: bool) -> None:

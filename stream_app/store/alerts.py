@@ -99,7 +99,7 @@ class AlertWriter:
                     args=[
                         *pipe.owner,
                         alert.id,
-                        alert.state.value,
+                        alert.transition,
                         alert.started_at,
                         alert.model_dump_json(),
                         _KEPT_SECONDS,

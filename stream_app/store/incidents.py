@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -151,13 +152,18 @@ class IncidentReader:
             raise StateError(
                 f"{self._store.keys.incident(alert.case.id)} is not there or damaged, though {alert.id} belongs to it"
             )
-        return found[0], await self.alerts_of(alert.case.id)
+        return found[0], await self.alerts_of([alert.case.id])
 
-    async def alerts_of(self, incident_id: str) -> list[Alert]:
-        """Return the alerts of an incident that are still kept, in the order of their beginnings."""
-        key = self._store.keys.incident_alerts(incident_id)
-        async with self._store.errors("reading an incident"):
-            ids = await self._store.client.zrange(key, 0, -1)
+    async def alerts_of(self, incident_ids: Sequence[str]) -> list[Alert]:
+        """Return the alerts of incidents that are still kept, those of each in the order of their beginnings."""
+        keys = [self._store.keys.incident_alerts(each) for each in incident_ids]
+        ids: list[bytes] = []
+        async with self._store.errors("reading incidents"):
+            for first in range(0, len(keys), _READ_AT_ONCE):
+                async with self._store.client.pipeline(transaction=False) as pipe:
+                    for key in keys[first : first + _READ_AT_ONCE]:
+                        pipe.zrange(key, 0, -1)
+                    ids += chain.from_iterable(await pipe.execute())
         return await self._alerts.read(ids)
 
     async def say(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from stream_app.core.budget import Budget
-from stream_app.events import Alert, AlertState
+from stream_app.events import Alert
 from stream_app.store.alerts import sound_alerts
 from stream_app.store.connection import Store
 
@@ -77,11 +77,7 @@ def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, en
     kinds, notes = dict[str, str](), set[str]()
     for alert in alerts:
         case = alert.case
-        if (
-            alert.stream != stream
-            or alert.state is not AlertState.FIRING
-            or not begin <= case.started_at < end
-        ):
+        if alert.stream != stream or not alert.begins or not begin <= case.started_at < end:
             continue
         if alert.pages:
             kinds.setdefault(case.id, alert.kind)
@@ -118,7 +114,7 @@ async def read_begun(store: Store, begin: float) -> list[Alert]:
         while True:
             entries = await store.client.xrange(key, min=first, count=_READ_AT_ONCE)
             found = sound_alerts((fields.get(b"alert"), key) for _, fields in entries)
-            alerts += [alert for alert in found if alert.state is AlertState.FIRING]
+            alerts += [alert for alert in found if alert.begins]
             if len(entries) < _READ_AT_ONCE:
                 return alerts
             first = f"({entries[-1][0].decode()}"

@@ -69,20 +69,21 @@ async def nothing_more(subscriber):
 
 
 async def test_each_beginning_and_each_end_comes_once(subscriber, tell):
-    end = alert(1, state=AlertState.RESOLVED)
-    await tell(1, 2, 1, end, 2, end, 3)
+    end, grown = alert(1, state=AlertState.RESOLVED), alert(1).escalated(1060.0, 9)
+    await tell(1, 2, grown, 1, end, 2, grown, end, 3)
     async with subscriber(start="earliest") as alerts:
-        found = [await anext(alerts) for _ in range(4)]
-        assert [(a.offset, a.state.value) for a in found] == [
+        found = [await anext(alerts) for _ in range(5)]
+        assert [(a.offset, a.transition) for a in found] == [
             (1, "firing"),
             (2, "firing"),
+            (1, "escalated"),
             (1, "resolved"),
             (3, "firing"),
         ]
-        assert found[2] == end
+        assert found[2:4] == [grown, end]
         await tell(4)
         assert await take(alerts, 1) == [4]
-        assert alerts.repeated == 3
+        assert alerts.repeated == 4
 
 
 async def test_latest_begins_when_it_is_entered_and_knows_what_was_told_before(subscriber, tell):

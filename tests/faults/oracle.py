@@ -319,7 +319,7 @@ async def _alerts_in_redis(result: Comparison, store: Store) -> None:
         Alert.model_validate_json(fields[b"alert"])
         for _, fields in await store.client.xrange(store.keys.alerts)
     ]
-    twice = [key for key, count in Counter((a.id, a.state) for a in told).items() if count > 1]
+    twice = [key for key, count in Counter((a.id, a.transition) for a in told).items() if count > 1]
     if twice:
         result.duplicated += len(twice)
         result.differences.append(f"{len(twice)} alerts are in Redis twice")
@@ -352,8 +352,8 @@ async def _alerts_in_kafka(result: Comparison, settings: Settings, kafka: str) -
 
 
 def _alerts(result: Comparison, told: Sequence[Alert], place: str) -> None:
-    wanted = {(alert.id, alert.state): alert for alert in result.truth.alerts}
-    found = {(alert.id, alert.state): alert for alert in told}
+    wanted = {(alert.id, alert.transition): alert for alert in result.truth.alerts}
+    found = {(alert.id, alert.transition): alert for alert in told}
     missing, extra = wanted.keys() - found.keys(), found.keys() - wanted.keys()
     result.lost += len(missing)
     other = [key for key in wanted.keys() & found.keys() if wanted[key] != found[key]]

@@ -131,7 +131,7 @@ async def in_pieces(store, log, cuts, stores, restarts):
             position = partitions.get(PARTITION).next_offset
             if position < end:
                 for alert in await deliver(partitions, log[position:end]):
-                    assert alerts.setdefault((alert.id, alert.state), alert) == alert
+                    assert alerts.setdefault((alert.id, alert.transition), alert) == alert
         if begin in stores:
             partitions.get(PARTITION).expire(2)
             await partitions.checkpoint(TOPIC)

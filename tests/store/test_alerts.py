@@ -67,6 +67,16 @@ async def test_a_resolved_alert_does_not_fire_again(writer, reader):
     assert len(await reader.recent(10)) == 2
 
 
+async def test_an_alert_that_becomes_critical_is_told_once_and_fires_on(writer, reader):
+    began, end = alert(), resolved()
+    grown = began.escalated(began.started_at + 60.0, 5)
+    assert await writer.write([began, grown, began, grown]) == [True, True, False, False]
+    assert await reader.recent(10) == [began, grown]
+    assert await reader.firing() == [grown]
+    assert await writer.write([end, grown]) == [True, False]
+    assert await reader.firing() == []
+
+
 async def test_nothing_to_write_is_nothing_written(writer, reader):
     assert await writer.write([]) == []
     assert await reader.recent(10) == []

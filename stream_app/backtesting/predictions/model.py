@@ -111,12 +111,12 @@ class ModelTally:
 
     def tell(self, alert: Alert) -> None:
         """Take an alert that began or ended."""
-        begins = alert.state is AlertState.FIRING
+        begins = alert.begins
         self.alerts[alert.detector] += begins
         if alert.detector == "slice":
             if begins:
                 self._weak[alert.id] = alert.summary
-            else:
+            elif alert.state is AlertState.RESOLVED:
                 self._weak.pop(alert.id, None)
 
     def figures(

@@ -129,7 +129,7 @@ def _draw_told(axis: Any, timeline: Timeline, period: float | None) -> None:
         for alert in timeline.alerts
         if alert.state is AlertState.RESOLVED and alert.ended_at is not None
     }
-    begun = [alert for alert in timeline.alerts if alert.state is AlertState.FIRING]
+    begun = [alert for alert in timeline.alerts if alert.begins]
     for number, alert in enumerate(begun):
         at = axis_times([alert.started_at], period)[0]
         axis.axvline(at, color=FOUND, lw=1.2, label="alert, until it ends" if number == 0 else None)

@@ -9,7 +9,7 @@ from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
-from stream_app.events import Alert, AlertState, PredictionRow, Rejected, RetrainingTrigger
+from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.predictions.source import SourceMonitor
 from stream_app.settings import PredictionStream
@@ -121,7 +121,7 @@ class PredictionBacktest:
                 self.first_refusals.setdefault(
                     refusal.reason.value, f"{which(refusal.offset)}: {refusal.message}"
                 )
-            begun = [alert for alert in judged.alerts if alert.state is AlertState.FIRING]
+            begun = [alert for alert in judged.alerts if alert.begins]
             self._places |= {alert.id: which(alert.offset) for alert in begun}
             self._places |= {trigger.id: which(trigger.offset) for trigger in judged.triggers}
             all_judged.add(judged)

@@ -80,11 +80,9 @@ async def _incidents(
         if source is not None:
             statuses = [status for status in statuses if status.incident.source == source]
         if kind is not None:
-            statuses = [
-                status
-                for status in statuses
-                if any(alert.kind == kind for alert in await reader.alerts_of(status.incident.id))
-            ]
+            alerts = await reader.alerts_of([status.incident.id for status in statuses])
+            chosen = {alert.case.id for alert in alerts if alert.kind == kind}
+            statuses = [status for status in statuses if status.incident.id in chosen]
         return statuses
 
 
@@ -168,6 +166,11 @@ def _details(alert: Alert) -> list[tuple[str, str]]:
             "not yet"
             if ended is None
             else instant(ended) + ("" if offset is None else f", at offset {offset}"),
+        ),
+        *(
+            []
+            if alert.escalated_at is None
+            else [("critical", f"since {instant(alert.escalated_at)}, at offset {alert.escalated_offset}")]
         ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]

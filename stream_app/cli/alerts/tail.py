@@ -64,7 +64,7 @@ def tail(
     follow: FollowOption = True,
     json: JsonOption = False,
 ) -> None:
-    """Print the newest alert transitions (firing, resolved), and new ones as they come.
+    """Print the newest alert transitions (firing, escalated, resolved), and new ones as they come.
 
     Ctrl-C ends it, with exit code 0.
     """
@@ -84,10 +84,10 @@ def tail(
             for alert in shown if since is not None else shown[len(shown) - min(last, len(shown)) :]:
                 _print(alert, as_json=json)
             # One that came between the two looks is in both.
-            told = {(alert.id, alert.state) for alert in known}
+            told = {(alert.id, alert.transition) for alert in known}
             if follow:
                 async for new in reader.follow(position):
-                    if new is not None and wanted(new) and (new.id, new.state) not in told:
+                    if new is not None and wanted(new) and (new.id, new.transition) not in told:
                         _print(new, as_json=json)
 
     try:

@@ -8,14 +8,14 @@ import typer
 from stream_app.cli.backtest.call import Call
 from stream_app.cli.backtest.stream import BACKTESTED, choose_stream, prepare
 from stream_app.cli.file_columns import (
-    TABLE,
     PathsArgument,
     PeriodOption,
     PredictionOptions,
     TableOptions,
+    TruthOptions,
     names,
 )
-from stream_app.cli.options import ConfigOption, LabelDelayOption, delay_of, settings_of
+from stream_app.cli.options import ConfigOption, LabelDelayOption, PrintingOptions, delay_of, settings_of
 from stream_app.errors import SettingsError
 
 __all__ = ["EXAMPLES", "backtest"]
@@ -36,20 +36,7 @@ def backtest(
     paths: PathsArgument,
     *,
     table: TableOptions,
-    label_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with the truth, 1 in an anomaly; by default anomaly or label, of predictions label or y_true.",
-            rich_help_panel=TABLE,
-        ),
-    ] = None,
-    changepoint_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with the truth, 1 where the process changes; by default changepoint.",
-            rich_help_panel=TABLE,
-        ),
-    ] = None,
+    truth: TruthOptions,
     period: PeriodOption = None,
     answers: PredictionOptions,
     label_delay: LabelDelayOption = None,
@@ -116,12 +103,7 @@ def backtest(
         Path | None,
         typer.Option(metavar="DIR", help="Directory for plots and a summary.html.", rich_help_panel=OUTPUT),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON.", rich_help_panel=OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-    ] = False,
+    printing: PrintingOptions,
 ) -> None:
     """Run the monitor over files, without Kafka, and measure its detections.
 
@@ -133,9 +115,9 @@ def backtest(
         call = Call(
             paths=tuple(paths),
             columns=table.columns(period=period),
-            predictions=answers.columns(table, label=label_column),
-            label=label_column,
-            changepoint=changepoint_column,
+            predictions=answers.columns(table, label=truth.label_column),
+            label=truth.label_column,
+            changepoint=truth.changepoint_column,
             warmup=warmup,
             budget=budget,
             reference=reference,
@@ -144,8 +126,8 @@ def backtest(
             events=events,
             alerts=alerts,
             report=report,
-            as_json=as_json,
-            quiet=quiet,
+            as_json=printing.as_json,
+            quiet=printing.quiet,
         )
         name, said = choose_stream(settings_of(config), stream, kind)
         # Statistics take a second to import: help does not wait for them.

@@ -13,7 +13,7 @@ from producers.pacing import Pace
 from producers.remote import Remote
 from producers.replay import Replay
 from stream_app.cli.demo.judging import FALSE
-from stream_app.events import Alert, AlertState, Topics
+from stream_app.events import Alert, Topics
 from stream_app.settings import (
     ImageStream,
     PredictionStream,
@@ -100,7 +100,7 @@ def cause(alert: Alert) -> str:
 
 def findings(alerts: Sequence[Alert]) -> list[Finding]:
     """Look up what was told of the pixels, and what of the model."""
-    began = sorted((a for a in alerts if a.state is AlertState.FIRING), key=lambda alert: alert.started_at)
+    began = sorted((a for a in alerts if a.begins), key=lambda alert: alert.started_at)
     out = []
     for name, source, kind, detector in (
         ("drift, from the pixels", CAMERA, "drift", ""),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from producers.water_loop import Fault
-from stream_app.events import Alert, AlertState
+from stream_app.events import Alert
 
 __all__ = ["FALSE", "RECOVERY_SECONDS", "UNKNOWN", "Part", "Verdict", "cause_in", "judge"]
 
@@ -57,7 +57,7 @@ class Part:
 
     def begun(self, alerts: Iterable[Alert]) -> list[Alert]:
         """Return the beginnings of its alerts, in their order."""
-        return [a for a in alerts if a.source in self.sources and a.state is AlertState.FIRING]
+        return [a for a in alerts if a.source in self.sources and a.begins]
 
 
 def judge(alerts: Sequence[Alert], faults: Sequence[Fault], *, source: str, start: float) -> list[Verdict]:
@@ -74,7 +74,7 @@ def judge(alerts: Sequence[Alert], faults: Sequence[Fault], *, source: str, star
     start : float
         Event time of its first event.
     """
-    began = sorted((a for a in alerts if a.state is AlertState.FIRING), key=lambda alert: alert.started_at)
+    began = sorted((a for a in alerts if a.begins), key=lambda alert: alert.started_at)
     verdicts = []
     for fault in faults:
         first = next(

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli.file_columns import TABLE, PathsArgument, PeriodOption, TableOptions
-from stream_app.cli.options import ConfigOption, settings_of
+from stream_app.cli.file_columns import PathsArgument, PeriodOption, TableOptions, TruthOptions
+from stream_app.cli.options import ConfigOption, PrintingOptions, settings_of
 from stream_app.errors import SettingsError
 
 __all__ = ["EXAMPLES", "tune"]
@@ -27,19 +27,7 @@ def tune(
     paths: PathsArgument,
     *,
     table: TableOptions,
-    label_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with the truth, 1 in an anomaly; by default anomaly or label.", rich_help_panel=TABLE
-        ),
-    ] = None,
-    changepoint_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Column with the truth, 1 where the process changes; by default changepoint.",
-            rich_help_panel=TABLE,
-        ),
-    ] = None,
+    truth: TruthOptions,
     period: PeriodOption = None,
     budget: Annotated[
         list[str] | None,
@@ -83,10 +71,7 @@ def tune(
             metavar="DIR", help="Directory for a summary.html with a picture.", rich_help_panel=OUTPUT
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-    ] = False,
+    printing: PrintingOptions,
 ) -> None:
     """Try settings of a stream over files, without Kafka, and compare what they tell.
 
@@ -101,14 +86,14 @@ def tune(
         call = Call(
             paths=tuple(paths),
             columns=table.columns(period=period),
-            label=label_column,
-            changepoint=changepoint_column,
+            label=truth.label_column,
+            changepoint=truth.changepoint_column,
             budgets=tuple(budget or ()),
             warmups=tuple(warmup or ()),
             detectors=tuple(detector or ()),
             report=report,
-            as_json=as_json,
-            quiet=quiet,
+            as_json=printing.as_json,
+            quiet=printing.quiet,
         )
         work = prepare(settings_of(config), stream, call)
     except SettingsError as error:

@@ -7,6 +7,7 @@ from stream_app.core.alerting.changes import (
     Severity,
     alert_key,
     severity_of,
+    severity_of_mean,
 )
 from stream_app.core.alerting.feedback import Precision, precisions
 from stream_app.core.alerting.policies import ConsecutivePolicy, EveryPolicy
@@ -22,4 +23,5 @@ __all__ = [
     "alert_key",
     "precisions",
     "severity_of",
+    "severity_of_mean",
 ]

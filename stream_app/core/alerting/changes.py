@@ -7,9 +7,17 @@ from typing import Any, Literal, Protocol, TypeAlias
 from stream_app.core.arrays import FloatArray
 from stream_app.core.signals import Signal
 
-__all__ = ["AlertChange", "AlertPolicy", "AlertState", "Severity", "alert_key", "severity_of"]
+__all__ = [
+    "AlertChange",
+    "AlertPolicy",
+    "AlertState",
+    "Severity",
+    "alert_key",
+    "severity_of",
+    "severity_of_mean",
+]
 
-AlertState: TypeAlias = Literal["firing", "resolved"]
+AlertState: TypeAlias = Literal["firing", "escalated", "resolved"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 
 _FAR_OUT = 3.0
@@ -19,14 +27,14 @@ _BLIND = frozenset({"quality.silence"})
 
 @dataclass(frozen=True, slots=True)
 class AlertChange:
-    """A transition of an alert: it fires or resolves.
+    """A transition of an alert: it fires, its severity rises, or it resolves.
 
     Parameters
     ----------
     alert_key : str
         Detector and channel, ``"drift.level/flow"``: the alert's identity within its source.
-    state : {'firing', 'resolved'}
-        What it is from now on.
+    state : {'firing', 'escalated', 'resolved'}
+        What has become of it.
     severity : {'info', 'warning', 'critical'}
         The worst of its signals so far.
     row : int
@@ -105,6 +113,11 @@ def severity_of(signal: Signal) -> Severity:
     figures = dict(signal.context)
     if signal.kind == "performance":
         return _of_performance(signal, figures)
+    return severity_of_mean(figures)
+
+
+def severity_of_mean(figures: Mapping[str, float]) -> Severity:
+    """Return the severity of a mean by its distance from the usual band; see `severity_of`."""
     out = _distance(figures)
     return "info" if out is None or out <= 1.0 else "critical" if out >= _FAR_OUT else "warning"
 

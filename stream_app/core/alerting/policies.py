@@ -32,8 +32,8 @@ class _Alert:
 class EveryPolicy:
     """Fire at the first signal; resolve when the condition ends or has been silent for a while.
 
-    While an alert fires, further signals of the same detector and channel only raise its count and
-    severity. O(signals + firing alerts) per batch.
+    While an alert fires, further signals of the same detector and channel raise its count and may raise its
+    severity, which is told. O(signals + firing alerts) per batch.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class EveryPolicy:
             return
         if alert is None:
             alert = self._alerts[key] = _Alert(last=signal, severity="info", since_ts=signal.ts)
-        fresh = alert.count == 0
+        fresh, before = alert.count == 0, alert.severity
         alert.severity = (
             severity_of(signal) if fresh else max(alert.severity, severity_of(signal), key=_ORDER.index)
         )
@@ -140,6 +140,8 @@ class EveryPolicy:
         alert.count += 1
         if not alert.fired and self._may_fire(alert, signal.ts):
             self._fire(key, alert, signal.row, signal.ts, changes)
+        elif alert.fired and alert.severity != before:
+            changes.append(_change(key, alert, "escalated", signal.row, signal.ts))
 
     def _end(self, key: str, alert: _Alert, row: int, ts: float, changes: list[AlertChange]) -> None:
         """Resolve what fired; keep in mind how long it must stay calm."""

@@ -1,7 +1,7 @@
--- Record the beginning or the end of an alert once, however often it is told.
+-- Record the beginning, the rise or the end of an alert once, however often it is told.
 -- KEYS: alert, stream of alerts, firing, incident, its alerts, firing incidents, and for an owner of a partition: outbox,
 -- position.
--- ARGV: epoch, owner, id, state, ordering time, JSON, TTL seconds after the end, stream length, channel, then of its incident:
+-- ARGV: epoch, owner, id, transition (firing, escalated, resolved), ordering time, JSON, TTL seconds after the end, stream length, channel, then of its incident:
 -- id, state, ordering time, JSON.
 -- Answers {1, 0} when it was new, {0, 0} when it was known, or a refusal.
 if KEYS[8] then
@@ -12,7 +12,7 @@ if KEYS[8] then
   redis.call('XLEN', KEYS[7])
 end
 local told = redis.call('HGET', KEYS[1], 'state')
-if told == ARGV[4] or told == 'resolved' then
+if told == ARGV[4] or told == 'resolved' or (told and ARGV[4] == 'firing') then
   return {0, 0}
 end
 -- A key of another type is noticed here and above, before anything is written.
@@ -25,7 +25,7 @@ if KEYS[8] then
   redis.call('XADD', KEYS[7], '*', 'alert', ARGV[6])
 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*', 'id', ARGV[3], 'state', ARGV[4], 'alert', ARGV[6])
-if ARGV[4] == 'firing' then
+if ARGV[4] ~= 'resolved' then
   redis.call('ZADD', KEYS[3], ARGV[5], ARGV[3])
 else
   redis.call('ZREM', KEYS[3], ARGV[3])
@@ -43,7 +43,7 @@ else
 end
 -- By this it counts as told, so it comes after all that a refusal could leave out.
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'alert', ARGV[6])
-if ARGV[4] ~= 'firing' then
+if ARGV[4] == 'resolved' then
   redis.call('EXPIRE', KEYS[1], ARGV[7])
 end
 redis.call('PUBLISH', ARGV[9], ARGV[6])

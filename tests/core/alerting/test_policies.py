@@ -41,10 +41,14 @@ def seen(changes):
 def test_an_alert_fires_once_and_resolves_after_silence():
     policy = EveryPolicy(resolve_after=5.0)
     changes = policy.update([signal(1), signal(2, ratio=3.0), signal(4)], np.arange(12.0))
-    assert seen(changes) == [("ks/flow", "firing", 1), ("ks/flow", "resolved", 9)]
-    assert [change.count for change in changes] == [1, 3]
-    assert [change.severity for change in changes] == ["info", "critical"]
-    assert changes[1].since_ts == 1.0
+    assert seen(changes) == [
+        ("ks/flow", "firing", 1),
+        ("ks/flow", "escalated", 2),
+        ("ks/flow", "resolved", 9),
+    ]
+    assert [change.count for change in changes] == [1, 2, 3]
+    assert [change.severity for change in changes] == ["info", "critical", "critical"]
+    assert changes[2].since_ts == 1.0
 
 
 def test_the_end_of_a_condition_resolves_at_once():
