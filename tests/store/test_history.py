@@ -6,8 +6,8 @@ import pytest
 from stream_app.core.bank import Bank
 from stream_app.core.history import LENGTHS, WIDTHS, history_layout
 from stream_app.core.history.recorder import HistoryRecorder
-from stream_app.errors import DataError, StateError
-from stream_app.store import History, HistoryWriter
+from stream_app.errors import DataError, FencedError, StateError
+from stream_app.store import CheckpointStore, Fence, History, HistoryWriter
 
 pytestmark = pytest.mark.integration
 
@@ -100,6 +100,20 @@ async def test_a_source_that_names_a_new_channel_keeps_its_history(store):
     # A new source counts its buckets from the first place on; what is behind them stays.
     assert series.mean[0].tolist() == pytest.approx([10.5, np.nan], nan_ok=True)
     assert series.mean[-1].tolist() == [1.0, 1.0]
+
+
+async def test_what_its_sender_gave_up_and_comes_late_changes_nothing(store):
+    claim = await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    source, fence = Source(store), Fence(claim, 0)
+    await source.take(BEGIN + np.arange(2.0), [1.0, 1.0])
+    old = [source.recorder.open(source.bank, ["pump"])]
+    await source.take(BEGIN + np.arange(2.0, 4.0), [1.0, 1.0])
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    await source.writer.write(old, Fence(claim, 0))
+    assert (await History(store).read("sensors", "pump")).count.tolist() == [4]
+    await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    with pytest.raises(FencedError):
+        await source.writer.write(old, fence)
 
 
 async def test_history_expires_with_its_source(store):

@@ -2,11 +2,14 @@
 -- KEYS: history, and for an owner of a partition: position.
 -- ARGV: epoch, owner, TTL seconds, head, number of rows, bytes of a row, an absent channel, then place in the rows, bytes,
 -- place, bytes, ...
--- Answers {1, 0}, or a refusal.
+-- Answers {1, 0}, {0, 0} when a later call of the owner has written, or a refusal.
 if KEYS[2] then
-  local refused = refusal(KEYS[2], ARGV[1], ARGV[2])
+  local refused, late = refusal(KEYS[2], ARGV[1], ARGV[2])
   if refused then
     return refused
+  end
+  if late then
+    return {0, 0}
   end
 end
 local head = ARGV[4]
