@@ -66,6 +66,9 @@ class HistoryWriter:
             return
         owned = [] if fence is None else [self._store.keys.offsets(*fence.claim.parts)]
         async with self._store.errors("writing history"), fenced_pipeline(self._store, fence) as pipe:
+            number = 0
+            if fence is not None:
+                number = fence.history = fence.history + 1
             for some in buckets:
                 head, size = head_of(some.channels), row_type(len(some.channels)).itemsize
                 for source, writes in writes_of(some):
@@ -73,7 +76,7 @@ class HistoryWriter:
                     flat = [part for write in writes for part in write]
                     await self._write(
                         keys=[key, *owned],
-                        args=[*pipe.owner, self._ttl, head, ROWS, size, ABSENT, *flat],
+                        args=[*pipe.owner, number, self._ttl, head, ROWS, size, ABSENT, *flat],
                         client=pipe.client,
                     )
             await pipe.execute()

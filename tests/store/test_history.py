@@ -108,12 +108,27 @@ async def test_what_its_sender_gave_up_and_comes_late_changes_nothing(store):
     await source.take(BEGIN + np.arange(2.0), [1.0, 1.0])
     old = [source.recorder.open(source.bank, ["pump"])]
     await source.take(BEGIN + np.arange(2.0, 4.0), [1.0, 1.0])
-    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    for _ in range(2):
+        await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    # As the first of those two calls would have been.
     await source.writer.write(old, Fence(claim, 0))
     assert (await History(store).read("sensors", "pump")).count.tolist() == [4]
     await CheckpointStore(store, "group").claim("sensor.readings", 0)
     with pytest.raises(FencedError):
         await source.writer.write(old, fence)
+
+
+async def test_what_follows_a_call_that_was_given_up_is_written(store):
+    claim = await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    source, fence = Source(store), Fence(claim, 0)
+    await source.take(BEGIN + np.arange(2.0), [1.0, 1.0])
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    # Redis has it, and the worker, which was being stopped, never heard so.
+    fence.writes -= 1
+    await source.take(BEGIN + np.arange(2.0, 4.0), [1.0, 1.0])
+    await store.client.delete(store.keys.history("sensors", "pump"))
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    assert (await History(store).read("sensors", "pump")).count.tolist() == [4]
 
 
 async def test_history_expires_with_its_source(store):

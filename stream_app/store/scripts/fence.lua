@@ -2,8 +2,7 @@
 -- The epoch may be followed by a colon and the number of pipelines of effects that must be there: without those that
 -- the store has lost, later ones must not be written, or they would be told in the wrong order when all is read again.
 -- Answers {-1, epoch} for another owner, {-3, epoch} where the store went back to before the claim, {-4, pipelines}
--- where effects were lost. Beside nothing it says whether a later pipeline was written already: what was given up by its sender
--- may still come, behind what was sent in its place.
+-- where effects were lost.
 local function refusal(position, epoch, owner)
   local colon = string.find(epoch, ':', 1, true)
   local wanted = colon and tonumber(string.sub(epoch, colon + 1)) or 0
@@ -12,7 +11,7 @@ local function refusal(position, epoch, owner)
   if found[1] == epoch and found[2] == owner then
     -- What is no number, from whoever wrote it, is none: the write is refused.
     local writes = tonumber(found[3]) or 0
-    return writes < wanted and {-4, writes} or nil, writes > wanted
+    return writes < wanted and {-4, writes} or nil
   end
   local stored = tonumber(found[1]) or 0
   return {stored < tonumber(epoch) and -3 or -1, stored}
