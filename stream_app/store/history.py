@@ -69,7 +69,7 @@ class HistoryWriter:
             number = 0
             if fence is not None:
                 number = fence.history = fence.history + 1
-            for some in buckets:
+            for some in ClosedBuckets.joined(buckets):
                 head, size = head_of(some.channels), row_type(len(some.channels)).itemsize
                 for source, writes in writes_of(some):
                     key = self._store.keys.history(self._stream, source)

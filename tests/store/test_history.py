@@ -85,6 +85,20 @@ async def test_months_are_drawn_in_hours_and_the_last_minutes_in_seconds(store):
     assert day.time[0] >= ts[-1] - 86_400 - 3600
 
 
+async def test_many_closed_buckets_leave_the_open_one_that_was_written_before_them(store):
+    source = Source(store)
+    slots = np.zeros(1500, dtype=np.int64)
+    closed = source.recorder.record(
+        source.bank, ["pump"] * 1500, slots, BEGIN + np.arange(1500.0), np.ones((1500, 1)), np.zeros(1500)
+    )
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])])
+    await source.writer.write(closed)
+    assert (await History(store).read("sensors", "pump", BEGIN + 1490)).time.tolist()[-2:] == [
+        BEGIN + 1490,
+        BEGIN + 1495,
+    ]
+
+
 async def test_late_readings_count_in_the_open_bucket(store):
     await Source(store).take(BEGIN + np.array([0.0, 7.0, 3.0, 8.0]), [1.0, 2.0, 9.0, 2.0])
     series = await History(store).read("sensors", "pump")
