@@ -140,9 +140,9 @@ class LiveFeatures:
             for source, (event_ts, values) in zip(known, partition.monitor.features_of(known), strict=True)
         ]
         before = self._writer.passed_over
-        await self._writer.write(rows, partition.fence)
         # What is open yet; what is closed is written before the position moves past it.
         await self._history.write(partition.monitor.open_buckets(known), partition.fence)
+        await self._writer.write(rows, partition.fence)
         self._passed_over.inc(self._writer.passed_over - before)
         for source, offset in wanted.items():
             if partition.waiting.get(source) == offset:

@@ -94,6 +94,8 @@ class Fence:
         The stored position.
     writes : int
         Pipelines of effects that were written under the claim.
+    history : int
+        Calls that wrote history under the claim, those that failed among them.
     turn : asyncio.Lock
         Held while a pipeline of effects is under way: their numbers say their order.
     """
@@ -101,6 +103,7 @@ class Fence:
     claim: Claim
     position: int | None
     writes: int = 0
+    history: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False, repr=False)
 
 

@@ -1,6 +1,6 @@
 """History of sources in Redis: what workers write of it, and what charts read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from stream_app.core.history import (
     ABSENT,
@@ -43,12 +43,12 @@ class HistoryWriter:
         self._ttl = max(1, int(ttl))
         self._write = store.function("write_history")
 
-    async def write(self, buckets: Iterable[ClosedBuckets], fence: Fence | None = None) -> None:
+    async def write(self, buckets: Sequence[ClosedBuckets], fence: Fence | None = None) -> None:
         """Write buckets in one round trip; writing them again changes nothing.
 
         Parameters
         ----------
-        buckets : iterable of ClosedBuckets
+        buckets : sequence of ClosedBuckets
             In the order in which they were closed.
         fence : Fence, optional
             The partition they come from; without it they are not fenced.
@@ -62,16 +62,21 @@ class HistoryWriter:
         StoreError
             If Redis cannot be reached or refuses the write.
         """
+        if not buckets:
+            return
         owned = [] if fence is None else [self._store.keys.offsets(*fence.claim.parts)]
         async with self._store.errors("writing history"), fenced_pipeline(self._store, fence) as pipe:
-            for some in buckets:
+            number = 0
+            if fence is not None:
+                number = fence.history = fence.history + 1
+            for some in ClosedBuckets.joined(buckets):
                 head, size = head_of(some.channels), row_type(len(some.channels)).itemsize
                 for source, writes in writes_of(some):
                     key = self._store.keys.history(self._stream, source)
                     flat = [part for write in writes for part in write]
                     await self._write(
                         keys=[key, *owned],
-                        args=[*pipe.owner, self._ttl, head, ROWS, size, ABSENT, *flat],
+                        args=[*pipe.owner, number, self._ttl, head, ROWS, size, ABSENT, *flat],
                         client=pipe.client,
                     )
             await pipe.execute()

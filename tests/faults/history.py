@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from stream_app.core.history import ROWS, ClosedBuckets, head_of, row_type, writes_of
 from stream_app.monitors.sensors import SensorMonitor
+from stream_app.store import Store
 
 __all__ = ["history_difference"]
 
 
-def history_difference(
-    stored: bytes | None, closed: Sequence[ClosedBuckets], monitor: SensorMonitor, source: str
+async def history_difference(
+    store: Store, stream: str, source: str, closed: Sequence[ClosedBuckets], monitor: SensorMonitor
 ) -> list[str]:
     """Compare the stored history of a source with what its monitor gave, byte for byte."""
     buckets = [*closed, *monitor.open_buckets([source])]
@@ -21,6 +22,7 @@ def history_difference(
     for some in buckets:
         for place, written in dict(writes_of(some)).get(source, []):
             rows[place : place + len(written)] = written
+    stored = await store.client.get(store.keys.history(stream, source))
     if stored is None:
         return [f"{source} has no history"]
     found = stored.removeprefix(head_of(channels))

@@ -61,10 +61,10 @@ class Truth:
         By partition, as they are at the end.
     alerts : list of Alert
         Beginnings and ends.
-    history : dict of str to list of ClosedBuckets
-        Buckets of each source.
     letters : set of (partition, offset, reason)
         Dead letters.
+    history : dict of str to list of ClosedBuckets
+        Buckets of each source.
     refused : Counter
         Refused events by reason; duplicates too, which are no dead letters.
     ends : dict of int to int
@@ -253,9 +253,8 @@ async def _states(
             _state(result, monitor, restored, source, stored.get(source))
             if features:
                 _features(result, monitor, source, await reader.get(source))
-                history = await store.client.get(store.keys.history(view, source))
-                buckets = result.truth.history[source]
-                result.differences += history_difference(history, buckets, monitor, source)
+                closed = result.truth.history[source]
+                result.differences += await history_difference(store, view, source, closed, monitor)
         key = store.keys.state(settings.worker.group, topic, partition)
         extra = {name.decode() for name in await store.client.hkeys(key)} - set(sources)
         if extra:

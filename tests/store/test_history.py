@@ -6,8 +6,8 @@ import pytest
 from stream_app.core.bank import Bank
 from stream_app.core.history import LENGTHS, WIDTHS, history_layout
 from stream_app.core.history.recorder import HistoryRecorder
-from stream_app.errors import DataError, StateError
-from stream_app.store import History, HistoryWriter
+from stream_app.errors import DataError, FencedError, StateError
+from stream_app.store import CheckpointStore, Fence, History, HistoryWriter
 
 pytestmark = pytest.mark.integration
 
@@ -85,6 +85,20 @@ async def test_months_are_drawn_in_hours_and_the_last_minutes_in_seconds(store):
     assert day.time[0] >= ts[-1] - 86_400 - 3600
 
 
+async def test_many_closed_buckets_leave_the_open_one_that_was_written_before_them(store):
+    source = Source(store)
+    slots = np.zeros(1500, dtype=np.int64)
+    closed = source.recorder.record(
+        source.bank, ["pump"] * 1500, slots, BEGIN + np.arange(1500.0), np.ones((1500, 1)), np.zeros(1500)
+    )
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])])
+    await source.writer.write(closed)
+    assert (await History(store).read("sensors", "pump", BEGIN + 1490)).time.tolist()[-2:] == [
+        BEGIN + 1490,
+        BEGIN + 1495,
+    ]
+
+
 async def test_late_readings_count_in_the_open_bucket(store):
     await Source(store).take(BEGIN + np.array([0.0, 7.0, 3.0, 8.0]), [1.0, 2.0, 9.0, 2.0])
     series = await History(store).read("sensors", "pump")
@@ -100,6 +114,35 @@ async def test_a_source_that_names_a_new_channel_keeps_its_history(store):
     # A new source counts its buckets from the first place on; what is behind them stays.
     assert series.mean[0].tolist() == pytest.approx([10.5, np.nan], nan_ok=True)
     assert series.mean[-1].tolist() == [1.0, 1.0]
+
+
+async def test_what_its_sender_gave_up_and_comes_late_changes_nothing(store):
+    claim = await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    source, fence = Source(store), Fence(claim, 0)
+    await source.take(BEGIN + np.arange(2.0), [1.0, 1.0])
+    old = [source.recorder.open(source.bank, ["pump"])]
+    await source.take(BEGIN + np.arange(2.0, 4.0), [1.0, 1.0])
+    for _ in range(2):
+        await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    # As the first of those two calls would have been.
+    await source.writer.write(old, Fence(claim, 0))
+    assert (await History(store).read("sensors", "pump")).count.tolist() == [4]
+    await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    with pytest.raises(FencedError):
+        await source.writer.write(old, fence)
+
+
+async def test_what_follows_a_call_that_was_given_up_is_written(store):
+    claim = await CheckpointStore(store, "group").claim("sensor.readings", 0)
+    source, fence = Source(store), Fence(claim, 0)
+    await source.take(BEGIN + np.arange(2.0), [1.0, 1.0])
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    # Redis has it, and the worker, which was being stopped, never heard so.
+    fence.writes -= 1
+    await source.take(BEGIN + np.arange(2.0, 4.0), [1.0, 1.0])
+    await store.client.delete(store.keys.history("sensors", "pump"))
+    await source.writer.write([source.recorder.open(source.bank, ["pump"])], fence)
+    assert (await History(store).read("sensors", "pump")).count.tolist() == [4]
 
 
 async def test_history_expires_with_its_source(store):

@@ -1,5 +1,6 @@
 """Buckets of a source's history: five widths, and how many of each are kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,22 @@ class ClosedBuckets:
 
     def __len__(self) -> int:
         return len(self.sources)
+
+    @classmethod
+    def joined(cls, parts: Sequence["ClosedBuckets"]) -> list["ClosedBuckets"]:
+        """Put together those that have the same channels, in their order."""
+        together: dict[tuple[str, ...], list[ClosedBuckets]] = {}
+        for part in parts:
+            together.setdefault(part.channels, []).append(part)
+        return [
+            cls(
+                channels,
+                [source for one in some for source in one.sources],
+                np.concatenate([one.heads for one in some]),
+                np.concatenate([one.figures for one in some]),
+            )
+            for channels, some in together.items()
+        ]
 
 
 def history_layout(channels: int) -> Layout:

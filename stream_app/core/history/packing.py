@@ -82,11 +82,11 @@ def writes_of(closed: ClosedBuckets) -> Iterator[tuple[str, list[tuple[int, byte
     lengths = np.array(LENGTHS)[level]
     place = _FIRST[level] + sequence % lengths
     # Buckets that follow each other in a ring are written together.
-    # The last of each level and source, as many as it keeps.
+    # The last of each level and source, as many as it keeps; of the lowest one less, because the open one may be there already.
     group = (who * len(LENGTHS) + level)[order]
     ends = np.append(np.flatnonzero(np.diff(group)), len(group) - 1)
     left = ends[np.searchsorted(ends, np.arange(len(group)))] - np.arange(len(group))
-    order = order[left < lengths[order]]
+    order = order[left < lengths[order] - (level[order] == 0)]
     who, level, place = who[order], level[order], place[order]
     packed = rows[order]
     follows = (who[1:] == who[:-1]) & (level[1:] == level[:-1]) & (place[1:] == place[:-1] + 1)
