@@ -6,6 +6,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Histogram, generate_latest
 
 from producers.pacing import parse_speed
 from stream_app.cli.replay.sensors import MadeOptions, sensor_source
@@ -454,3 +455,23 @@ def test_ci_tries_versions_with_every_extra_and_python_and_with_tests_that_are_t
         project["classifiers"]
     )
     assert [path for path in tried["SELECTION"] if not (ROOT / path).exists()] == []
+
+
+def promtool(*arguments, text=None):
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed; on Debian: apt-get install prometheus")
+    ran = subprocess.run(
+        [found, *map(str, arguments)], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_prometheus_takes_our_rules_and_configurations(tmp_path):
+    promtool("check", "rules", PROMETHEUS / "alerts.yml")
+    for name in ("prometheus.yml", "exposed.yml"):
+        promtool("check", "config", "--syntax-only", PROMETHEUS / name)
+
+
+def test_prometheus_takes_our_metrics_and_finds_nothing_to_mend():
+    promtool("check", "metrics", text=generate_latest(Metrics().registry).decode())

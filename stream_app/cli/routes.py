@@ -13,6 +13,7 @@ from stream_app.cli.options import ConfigOption, JsonOption, settings_of
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, help_of, print_columns
 from stream_app.errors import DeliveryError, SettingsError, StreamgaugeError
+from stream_app.settings import RouteChannel
 from stream_app.settings.durations import format_duration
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def list_(config: ConfigOption = None, *, json: JsonOption = False) -> None:
     if json:
         for name, route in routes.items():
             said = route.match.model_dump(mode="json", exclude_defaults=True)
-            row = {"route": name, "channel": route.channel.kind, "to": route.channel.shown, "match": said}
+            row = {"route": name, "channel": route.channel.kind, "to": _to(route.channel), "match": said}
             typer.echo(json_module.dumps(row))
         return
     if not routes:
@@ -42,8 +43,13 @@ def list_(config: ConfigOption = None, *, json: JsonOption = False) -> None:
         said = route.match.model_dump(mode="json", exclude_defaults=True)
         takes = ", ".join(f"{key} {_words(value)}" for key, value in said.items()) or "all"
         waits = format_duration(route.group_wait), format_duration(route.repeat_interval)
-        rows.append((name, route.channel.kind, route.channel.shown, ", ".join(route.group_by), *waits, takes))
+        rows.append((name, route.channel.kind, _to(route.channel), ", ".join(route.group_by), *waits, takes))
     print_columns(rows)
+
+
+def _to(channel: RouteChannel) -> str:
+    # Who lists routes need not be able to read their secrets.
+    return channel.url_file or channel.shown
 
 
 def _words(value: object) -> str:

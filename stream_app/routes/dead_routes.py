@@ -6,7 +6,7 @@ import time
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from stream_app.errors import BrokerUnavailableError, StoreUnavailableError
+from stream_app.errors import BrokerError, StoreUnavailableError
 from stream_app.events import Alert, LogId, Severity, Topics
 from stream_app.runtime.kept_alerts import KeptAlerts
 from stream_app.store import Store
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 _DETECTOR = "quality.dead_route"
 _STREAM = "routes"
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS, _AGAIN_SECONDS = 0.5, 5.0
 
 
 class DeadRoutes:
@@ -48,8 +48,8 @@ class DeadRoutes:
 
         Raises
         ------
-        StoreError, BrokerError
-            If a server refuses.
+        StoreError
+            If Redis refuses.
         """
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -58,8 +58,10 @@ class DeadRoutes:
                     continue
                 try:
                     await self._publish(route, problem)
-                except (StoreUnavailableError, BrokerUnavailableError) as error:
+                except (StoreUnavailableError, BrokerError) as error:
+                    # Also where Kafka refuses: messages of the other routes go on.
                     _log.warning("cannot tell of a route now", route=route, reason=str(error))
+                    await asyncio.sleep(_AGAIN_SECONDS)
                 else:
                     self._published[route] = problem is not None
 

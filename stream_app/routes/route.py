@@ -35,7 +35,7 @@ class Route:
     labels : mapping of str to (mapping of str to str)
         The labels of each stream.
     page : str
-        Address of the page of an incident, with ``{}`` for its id; empty where there is none.
+        Address of the page of an incident, but for its id; empty where there is none.
     """
 
     name: str
@@ -141,7 +141,7 @@ class Route:
             before=before,
             labels=dict(self.labels.get(case.stream, {})),
             acknowledged_by=status.acknowledged.by if status.acknowledged else "",
-            link=self.page.format(case.id) if self.page else "",
+            link=f"{self.page}{case.id}" if self.page else "",
         )
 
 
@@ -193,5 +193,5 @@ def sample(route: Route, *, at: float, key: str) -> Message:
 
 
 def _page(settings: Settings) -> str:
-    url = getattr(getattr(settings, "dashboard", None), "url", None)
-    return f"{url.rstrip('/').replace('{', '{{').replace('}', '}}')}/incidents/{{}}" if url else ""
+    url = settings.dashboard.url.rstrip("/")
+    return f"{url}/incidents/" if url else ""

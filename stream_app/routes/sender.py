@@ -64,7 +64,7 @@ class Sender:
         self._owner = store.keys.owner
         self._kept = RouteStore(store, route.name, who)
         self._incidents, self._silences = IncidentReader(store), SilenceStore(store)
-        self._waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+        self._waits, self._failures = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS), 0
 
     async def run(self) -> None:
         """Send until cancelled; a Redis that is away is waited for.
@@ -117,11 +117,13 @@ class Sender:
         except DeliveryError as error:
             wait = next(self._waits) if error.retry_after is None else error.retry_after
             _log.warning("message did not arrive", route=self._route.name, reason=str(error), retry_in=round(wait, 1))  # fmt: skip
-            if time.time() - message.at >= self._route.settings.dead_after:
+            self._failures += 1
+            # One failure after a long stop of all notifiers says nothing yet.
+            if self._failures > 1 and time.time() - message.at >= self._route.settings.dead_after:
                 self._report(self._route.name, str(error))
             await self._keeping_the_lease(asyncio.sleep(wait))
             return
-        self._waits = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS)
+        self._waits, self._failures = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS), 0
         await self._kept.sent(raw)
         _log.info("sent", route=self._route.name, message=message.key, **message.counts)
 

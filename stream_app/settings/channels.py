@@ -9,14 +9,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PrivateAttr,
     SecretStr,
     SerializeAsAny,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from stream_app.errors import PluginError
+from stream_app.errors import PluginError, SettingsError
 from stream_app.plugins import find_plugin, load_object, plugins
 from stream_app.settings.secrets import one_secret
 from stream_app.settings.table import Table
@@ -45,8 +44,23 @@ _FileName: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
 _SHORTEST_SECRET = 16
 
 
+def _said_once(name: str, value: SecretStr | None, path: str | None) -> None:
+    if value is not None and path is not None:
+        raise ValueError(f"{name} and {name}_file are both set; leave one out")
+
+
+def _secret(name: str, value: SecretStr | None, path: str | None) -> str | None:
+    try:
+        secret = one_secret(name, value, path)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    return None if secret is None else secret.get_secret_value()
+
+
 class RouteChannel(Table):
     """Where a route sends its messages: the base of the settings of each channel.
+
+    Files of secrets are read when the channel is opened: workers need not be able to read them.
 
     Parameters
     ----------
@@ -63,14 +77,13 @@ class RouteChannel(Table):
     url: SecretStr | None = None
     url_file: _FileName | None = None
 
-    _url: SecretStr | None = PrivateAttr(None)
-
     @model_validator(mode="after")
-    def _read_url(self) -> Self:
-        self._url = one_secret("url", self.url, self.url_file)
-        if self._url is None:
+    def _has_url(self) -> Self:
+        _said_once("url", self.url, self.url_file)
+        if self.url is None and self.url_file is None:
             raise ValueError("url or url_file is needed")
-        self.check_url(self._url.get_secret_value())
+        if self.url is not None:
+            self.check_url(self.url.get_secret_value())
         return self
 
     def check_url(self, url: str) -> None:
@@ -84,12 +97,23 @@ class RouteChannel(Table):
 
     @property
     def address(self) -> str:
-        """The address, from wherever it is set; never log it."""
-        return "" if self._url is None else self._url.get_secret_value()
+        """The address, from wherever it is set; never log it.
+
+        Raises
+        ------
+        SettingsError
+            If its file cannot be used.
+        """
+        address = _secret("url", self.url, self.url_file) or ""
+        try:
+            self.check_url(address)
+        except ValueError as error:
+            raise SettingsError(f"url_file: {error}") from None
+        return address
 
     @property
     def shown(self) -> str:
-        """What may be said of the address: scheme, host and port."""
+        """What may be said of the address: scheme, host and port. Raises as `address`."""
         parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
 
@@ -109,8 +133,6 @@ class _HttpChannel(RouteChannel):
     token_file: _FileName | None = None
     ca_file: _FileName | None = None
 
-    _token: SecretStr | None = PrivateAttr(None)
-
     def check_url(self, url: str) -> None:
         """See that it is an address of HTTP."""
         try:
@@ -122,16 +144,23 @@ class _HttpChannel(RouteChannel):
             raise ValueError("url: expected http://HOST:PORT/PATH or https://…")
 
     @model_validator(mode="after")
-    def _read_token(self) -> Self:
-        self._token = one_secret("token", self.token, self.token_file)
-        if self._token is not None and not self._token.get_secret_value().isascii():
-            raise ValueError("token: only ASCII can be sent")
+    def _has_one_token(self) -> Self:
+        _said_once("token", self.token, self.token_file)
         return self
 
     @property
     def bearer(self) -> str | None:
-        """The token, from wherever it is set; never log it."""
-        return None if self._token is None else self._token.get_secret_value()
+        """The token, from wherever it is set; never log it.
+
+        Raises
+        ------
+        SettingsError
+            If its file cannot be used, or it cannot be sent.
+        """
+        token = _secret("token", self.token, self.token_file)
+        if token is not None and not token.isascii():
+            raise SettingsError("token: only ASCII can be sent")
+        return token
 
 
 class AlertmanagerChannel(_HttpChannel):
@@ -161,21 +190,26 @@ class WebhookChannel(_HttpChannel):
     secret: SecretStr | None = None
     secret_file: _FileName | None = None
 
-    _secret: SecretStr | None = PrivateAttr(None)
-
     @model_validator(mode="after")
-    def _read_secret(self) -> Self:
-        self._secret = one_secret("secret", self.secret, self.secret_file)
-        if self._secret is not None and len(self._secret.get_secret_value()) < _SHORTEST_SECRET:
-            raise ValueError(
-                f"secret needs {_SHORTEST_SECRET} characters or more; `openssl rand -hex 32` makes one"
-            )
+    def _has_one_secret(self) -> Self:
+        _said_once("secret", self.secret, self.secret_file)
         return self
 
     @property
     def signing_secret(self) -> str | None:
-        """The secret, from wherever it is set; never log it."""
-        return None if self._secret is None else self._secret.get_secret_value()
+        """The secret, from wherever it is set; never log it.
+
+        Raises
+        ------
+        SettingsError
+            If its file cannot be used, or it is too short.
+        """
+        secret = _secret("secret", self.secret, self.secret_file)
+        if secret is not None and len(secret) < _SHORTEST_SECRET:
+            raise SettingsError(
+                f"secret needs {_SHORTEST_SECRET} characters or more; `openssl rand -hex 32` makes one"
+            )
+        return secret
 
 
 class AppriseChannel(RouteChannel):

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from conftest import eventually
 from security.real import needs_redis
 from servers.redis import RedisServer
 from whole_deployment import SOURCE, fill, settings_of
 
 from stream_app.client import FeatureClient
 from stream_app.events import Topics
-from stream_app.settings import PredictionStream, RedisSettings, SensorStream, SessionStream
+from stream_app.routes.notifier import notify
+from stream_app.settings import PredictionStream, RedisSettings, SensorStream, SessionStream, Settings
 from stream_app.store import AlertReader, connect
 from stream_app.store.functions import library
 
@@ -123,6 +125,7 @@ def test_documented_users_suffice_and_have_no_more(call, servers, prefix, admin,
     look(call, (*LOOKING, *SAYING), short, redis, prefix)
     # Appends to the audit log what was said.
     asyncio.run(fill(settings))
+    asyncio.run(notified(settings, admin, prefix))
     assert call("check").code == 0
     assert admin.acl_log() == [], "nothing was tried that is not allowed"
     assert allowed("streamgauge") - called(admin) <= RARE
@@ -140,6 +143,24 @@ def test_documented_users_suffice_and_have_no_more(call, servers, prefix, admin,
     assert admin.acl_log() == []
     assert allowed("streamgauge-reader") - called(admin) <= RARE
     assert call("alerts", "ack", short).failed("permission")
+
+
+async def notified(settings, admin, prefix):
+    """Let a notifier make a message of the alerts that there are, and try to send it."""
+    channel = {"kind": "webhook", "url": "http://127.0.0.1:1/"}
+    routes = {
+        "night": {
+            "channel": channel,
+            "group_wait": 0.1,
+            "dead_after": 1.0,
+            "inhibit": [{"by": {"source": "x"}}],
+        }
+    }
+    work = asyncio.create_task(notify(Settings.model_validate(settings.model_dump() | {"routes": routes})))
+    await eventually(lambda: work.done() or admin.hlen(f"{prefix}:routes:dead:alerts"), 60)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert admin.exists(f"{prefix}:route:night:message")
 
 
 def show(call, short):

@@ -7,9 +7,9 @@ import pytest
 from conftest import eventually
 from routes.conftest import alert, ended, receiving, route_to
 
-from stream_app.events import AuditRecord, Severity
+from stream_app.events import Severity
 from stream_app.events.audit import AuditKind
-from stream_app.store import AlertWriter, IncidentReader, Note, Silence, SilenceStore
+from stream_app.store import AlertWriter, IncidentReader, Silence, SilenceStore
 
 pytestmark = pytest.mark.integration
 
@@ -167,9 +167,8 @@ async def test_acknowledged_incidents_are_not_repeated_and_muted_ones_not_told(
     seen, muted, other = alert(1), alert(2, "pump-2"), alert(3, "pump-3")
     await AlertWriter(store).write([seen, muted])
     reader = IncidentReader(store)
-    for one, kind in ((seen, "acknowledged"), (muted, "muted")):
-        said = AuditRecord.said(AuditKind.MUTED, one.case, by="Ada", note="", at=1.0)
-        await reader.note(one.case, kind, Note("Ada", "", 1.0), said)
+    for one, what in ((seen, AuditKind.ACKNOWLEDGED), (muted, AuditKind.MUTED)):
+        await reader.say(one.case, what, by="Ada", at=1.0)
     desk.start(with_routes(night=route_to(receiver, repeat_interval=1.0)))
     await desk.tell(seen, muted, other)
     await eventually(lambda: receiver.incidents["pump-3", "again"] >= 2)
@@ -181,9 +180,7 @@ async def test_acknowledged_incidents_are_not_repeated_and_muted_ones_not_told(
 async def test_doubted_incidents_count_for_less(with_routes, desk, receiver, store):
     reader = IncidentReader(store)
     for number in range(10, 20):
-        one = alert(number)
-        said = AuditRecord.said(AuditKind.FALSE_ALARM, one.case, by="Ada", note="", at=1.0)
-        await reader.note(one.case, "verdict", Note("Ada", "", 1.0, real=False), said)
+        await reader.say(alert(number).case, AuditKind.FALSE_ALARM, by="Ada", at=1.0)
     desk.start(with_routes(night=route_to(receiver, match={"severity": "warning"})))
     await desk.tell(alert(1), alert(2, "pump-2", detector="stuck"), due=time.time() + 0.3)
     await told(receiver, ("pump-2", "began"))

@@ -12,8 +12,10 @@ if ARGV[6] ~= '' then
   if found[2] then
     return -1
   end
-  redis.call('SET', KEYS[2], ARGV[6])
+  redis.call('SET', KEYS[2], ARGV[6], 'EX', ARGV[7])
 end
+redis.call('EXPIRE', KEYS[3], ARGV[7])
+redis.call('EXPIRE', KEYS[4], ARGV[7])
 local over = tonumber(ARGV[8])
 for i = 5, #KEYS do
   redis.call('SET', KEYS[i], ARGV[8 + over + i - 4], 'EX', ARGV[7])
