@@ -7,9 +7,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from stream_app.dashboard.snapshot import EMPTY, Live, Snapshot, Source, SourceKey, StreamRead
 from stream_app.errors import StreamgaugeError
-from stream_app.store import AlertReader, FeatureReader, FeatureRow, IncidentReader, IncidentStatus, Store
+from stream_app.store import (
+    AlertReader,
+    FeatureReader,
+    FeatureRow,
+    History,
+    IncidentReader,
+    IncidentStatus,
+    Series,
+    Store,
+)
 from stream_app.store.ownership import Ownership
 
 __all__ = ["Feed"]
@@ -24,6 +35,7 @@ _LEAST_PAUSE_SECONDS = 0.25
 """Between two readings, however many alerts come."""
 _LISTED_SOURCES = 100_000
 _TRAIL = 60
+_ALL_POINTS = 100_000
 _LEADING = ("accuracy", "estimated_accuracy")
 """Figures of models; sources of readings are led by a channel."""
 
@@ -51,6 +63,7 @@ class Feed:
         self.snapshot = EMPTY
         self._incidents = IncidentReader(store)
         self._alerts = AlertReader(store)
+        self._history = History(store)
         self._subscribers: dict[int, _Subscriber] = {}
         self._trails: dict[SourceKey, deque[float]] = {}
         self._wake = asyncio.Event()
@@ -167,18 +180,21 @@ class Feed:
         for stream in {stream for stream, _ in wanted}:
             names = [name for of, name in wanted if of == stream]
             rows = await FeatureReader(self.store, stream).get_some(names)
+            fresh = [name for name in names if (stream, name) not in self._trails]
+            pasts = await self._history.read_many(stream, fresh, points=_ALL_POINTS)
             for name, row in zip(names, rows, strict=True):
                 if row is not None:
-                    live[stream, name] = self._tile((stream, name), row, blamed.get((stream, name), ""))
+                    key = (stream, name)
+                    live[key] = self._tile(key, row, blamed.get(key, ""), pasts.get(name))
         return live
 
-    def _tile(self, key: SourceKey, row: FeatureRow, blamed: str) -> Live:
+    def _tile(self, key: SourceKey, row: FeatureRow, blamed: str, past: Series | None) -> Live:
         measure = _measure(row, blamed)
         last = row.values.get(measure) if measure in _LEADING else row.values.get(f"{measure}.last")
-        trail = self._trails.setdefault(key, deque(maxlen=_TRAIL))
         known = self.snapshot.live.get(key)
-        if known is not None and known.measure != measure:
-            trail.clear()
+        trail = self._trails.get(key)
+        if trail is None or (known is not None and known.measure != measure):
+            trail = self._trails[key] = deque(_past(past, measure), maxlen=_TRAIL)
         if last is not None and (known is None or known.written_ts != row.written_ts):
             trail.append(last)
         missing, there = (_sum(row, end) for end in (".missing", ".count"))
@@ -192,6 +208,15 @@ class Feed:
             last=last,
             trail=tuple(trail),
         )
+
+
+def _past(series: Series | None, measure: str) -> list[float]:
+    """Return the newest values of a measure that are kept, oldest first."""
+    if series is None or measure not in series.channels:
+        return []
+    mean = series.mean[:, series.channels.index(measure)]
+    values: list[float] = mean[np.isfinite(mean)][-_TRAIL:].tolist()
+    return values
 
 
 def _sum(row: FeatureRow, end: str) -> float:

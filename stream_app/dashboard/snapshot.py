@@ -91,7 +91,7 @@ class Live:
     last : float or None
         Its newest value.
     trail : sequence of float
-        Its values since the page is open, oldest first.
+        Its newest values, oldest first: those that are kept, and those since some page shows them.
     """
 
     event_ts: float
