@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from stream_app.core.bank import Bank
-from stream_app.core.history import HistoryRecorder, history_layout
+from stream_app.core.history import history_layout
+from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter, connect
 from stream_app.store.ownership import Ownership
