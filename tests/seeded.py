@@ -4,8 +4,13 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
+from stream_app.core.bank import Bank
+from stream_app.core.history import history_layout
+from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, connect
+from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter, connect
 from stream_app.store.ownership import Ownership
 
 PATIENCE = 20.0
@@ -47,6 +52,20 @@ STORY = (
         for i in range(4)
     ),
 )
+
+
+async def keep_history(store, name):
+    """Write three hours of a source, of which the flow falls in the last hundred seconds."""
+    rng = np.random.default_rng(7)
+    ts = BEGIN - 10_600.0 + np.arange(10_800.0)
+    values = np.column_stack([rng.normal(125.0, 0.5, len(ts)), rng.normal(4.0, 0.05, len(ts))])
+    values[ts >= BEGIN + 100.0, 0] -= 60.0
+    bank = Bank(history_layout(2))
+    bank.add(name)
+    recorder, names = HistoryRecorder(("flow", "pressure")), [name] * len(ts)
+    slots = np.full(len(ts), bank.slot(name))
+    closed = recorder.record(bank, names, slots, ts, values, np.zeros(len(ts)))
+    await HistoryWriter(store, "pumps").write([*closed, recorder.open(bank, [name])])
 
 
 class Seeded:
@@ -95,7 +114,8 @@ class Seeded:
             names = {f"pump-{i}": BEGIN + i for i in range(MANY)}
             await store.client.zadd(store.keys.entities("pumps"), names)
             await AlertWriter(store).write(STORY)
+            await keep_history(store, "pump-7")
 
         self.do(work)
         for i in range(1, 9):
-            self.beat(f"pump-{i}", 120.0 + i, warmup_left=88.0 if i == 3 else 0.0)
+            self.beat(f"pump-{i}", 120.0 + i, warmup_left=88.0 if i in {3, 5} else 0.0)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from stream_app.events import Severity
@@ -91,7 +91,7 @@ class Live:
     last : float or None
         Its newest value.
     trail : sequence of float
-        Its values since the page is open, oldest first.
+        Its newest values, oldest first: those that are kept, and those since some page shows them.
     """
 
     event_ts: float
@@ -148,6 +148,7 @@ class Snapshot:
         return lasting[::-1]
 
 
+@lru_cache(maxsize=131_072)
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a key by which ``pump-2`` comes before ``pump-10``."""
     parts = _NUMBER.split(name.casefold())

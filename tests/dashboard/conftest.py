@@ -45,11 +45,13 @@ def seeded(store_url):
 @pytest.fixture(scope="session")
 def address(seeded, proxy, tmp_path_factory):
     """Where the dashboard is."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    (folder / "streamgauge.toml").write_text('[streams.pumps]\nkind = "sensors"\n', encoding="utf-8")
     port = free_port()
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(
         [sys.executable, "-m", "stream_app", "dashboard", "--port", str(port), "--allow-actions"],
-        cwd=tmp_path_factory.mktemp("dashboard"),
+        cwd=folder,
         env=os.environ
         | {
             "PYTHONPATH": str(root),

@@ -13,7 +13,7 @@ from stream_app.store import IncidentReader
 pytestmark = pytest.mark.browser
 
 FAULTS = (Path(__file__).parent / "faults.js").read_text(encoding="utf-8")
-PAGES = ["/", "/incidents?all=1", "/incidents/{id}"]
+PAGES = ["/", "/incidents?all=1", "/incidents/{id}", "/source?stream=pumps&name=pump-7"]
 
 
 def status(seeded, incident_id):
@@ -100,6 +100,38 @@ def test_one_incident_shows_why_and_people_say_what_they_think(tab, seeded):
     tab.get_by_role("button", name="False alarm").click()
     tab.locator(".sg-chip", has_text="False alarm").wait_for()
     assert status(seeded, began.id).verdict.real is False
+
+
+def test_a_source_shows_its_channels_over_their_usual_band(tab):
+    tab.goto("/?search=pump-7")
+    tab.locator(".sg-tile a").first.click()
+    flow = tab.locator("figure", has_text="flow")
+    flow.get_by_text("usual 123").wait_for()
+    assert flow.locator(".sg-mean").get_attribute("d").startswith("M")
+    assert flow.locator("rect.sg-alarm.is-warning").count() == 1
+    assert "pressure" in tab.locator("figure").nth(1).inner_text()
+    tab.get_by_text("· 1 h, following").wait_for()
+    tab.get_by_role("button", name="5 min").click()
+    tab.get_by_text("· 5 min, following").wait_for()
+    tab.get_by_role("button", name="All").click()
+    tab.get_by_text(re.compile(r"· 3 h( \d+ min)?, following$")).wait_for()
+    picture = flow.locator("svg").bounding_box()
+    tab.mouse.move(picture["x"] + picture["width"] / 2, picture["y"] + 20)
+    tab.mouse.down()
+    tab.mouse.move(picture["x"] + picture["width"] / 4, picture["y"] + 20)
+    tab.mouse.up()
+    tab.get_by_text(re.compile(r"· 4\d min( \d+ s)?$")).wait_for()
+    tab.get_by_role("button", name="Show").click()
+    tab.get_by_role("link", name=alert("pump-7", 100).summary).click()
+    tab.wait_for_url("**/incidents/*")
+
+
+def test_a_source_that_learns_says_how_far_it_is_and_one_that_is_not_there_is_none(tab):
+    tab.goto("/source?stream=pumps&name=pump-5")
+    tab.get_by_text("learning: 312 of 400").wait_for()
+    tab.get_by_text("No history").wait_for()
+    tab.goto("/source?stream=pumps&name=<b>nobody")
+    tab.get_by_text("Nothing is known of <b>nobody in pumps").wait_for()
 
 
 def test_without_redis_the_page_says_so_and_comes_back(tab, proxy, seeded):

@@ -19,12 +19,12 @@ export function theme() {
 
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
 
-// In the viewer's zone; with the day unless it is today.
-export function clock(ts) {
+// In the viewer's zone; with the day unless it is that of another time, by default today.
+export function clock(ts, beside = Date.now() / 1000) {
   if (!Number.isFinite(ts)) return "–";
   const at = new Date(ts * 1000);
   const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-  if (sameDay(at, new Date())) return time;
+  if (sameDay(at, new Date(beside * 1000))) return time;
   const thisYear = at.getFullYear() === new Date().getFullYear();
   const day = { month: "short", day: "numeric", ...(thisYear ? {} : { year: "numeric" }) };
   return `${at.toLocaleDateString([], day)}, ${time}`;

@@ -15,7 +15,7 @@ export default {
           <span v-if="news.acknowledged" class="sg-chip">Acknowledged</span><span v-if="muted" class="sg-chip">Muted</span>
           <span v-if="news.verdict" class="sg-chip">{{ news.verdict.real ? "Real" : "False alarm" }}</span></div>
         <h1>{{ news.summary }}</h1>
-        <p class="sg-lead"><a :href="'/?' + query({ search: news.source, stream: news.stream })">{{ news.source }}</a> in {{ news.stream }} ·
+        <p class="sg-lead"><a :href="'/source?' + query({ stream: news.stream, name: news.source })">{{ news.source }}</a> in {{ news.stream }} ·
           since <time :datetime="iso(news.began)">{{ clock(news.began) }}</time> <span class="sg-sub">(event {{ utc(news.began) }})</span> ·
           {{ news.firing ? "lasting " : "lasted " }}{{ duration(news.changed - news.began) }}{{ news.firing ? " so far in events told" : "" }}</p>
       </header>

@@ -78,7 +78,7 @@ export default {
       this.$emit("ask", { search: this.search, stream: this.stream, order: this.order, page });
     },
     link(one) {
-      return "/incidents?" + new URLSearchParams({ source: one.name, stream: one.stream, all: 1 });
+      return "/source?" + new URLSearchParams({ stream: one.stream, name: one.name });
     },
     // Of a replay of the past there is none that means something.
     lag(one) {
