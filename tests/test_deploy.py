@@ -175,7 +175,10 @@ def test_our_services_settings_are_settings(name, monkeypatch, tmp_path):
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     before = load_settings()
-    for variable, value in SERVICES[name]["environment"].items():
+    mounted = {there: file for file, there, *_ in (one.split(":") for one in SERVICES[name]["volumes"])}
+    environment = SERVICES[name]["environment"]
+    here = {"STREAMGAUGE_CONFIG": str(ROOT / mounted[environment["STREAMGAUGE_CONFIG"]])}
+    for variable, value in (environment | here).items():
         monkeypatch.setenv(variable, value)
         now = load_settings()
         assert now != before, f"{variable} changes nothing"
@@ -435,12 +438,14 @@ def test_ci_is_a_script_that_stops_at_the_first_failure():
     assert called == [
         "test",
         slow,
+        "test-browser",
         "test-kafka",
         "test-kafka-older",
         "lowest",
         "newest",
         "lint",
         "types",
+        "docs",
         "audit",
         "sbom",
     ]

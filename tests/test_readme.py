@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream_app.events import decode_readings
@@ -81,10 +82,24 @@ def plant(tmp_path, monkeypatch):
 
 def test_the_settings_load(plant):
     settings = load_settings()
-    assert settings.kafka.servers == ["localhost:9092"]
+    assert settings.kafka.servers == ["localhost:9094"]
     assert settings.redis.url.get_secret_value() == "redis://localhost:6379/0"
     (stream,) = settings.streams.values()
     assert stream.topic == "pumps"
+
+
+def test_the_compose_file_has_the_servers_and_a_worker_of_the_stream(plant):
+    settings = load_settings()
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    ports = {
+        name: services[name]["ports"][0].rpartition(":")[0].rpartition(":")[2] for name in ("kafka", "redis")
+    }
+    assert [f"localhost:{ports['kafka']}"] == settings.kafka.servers
+    assert settings.redis.url.get_secret_value() == f"redis://localhost:{ports['redis']}/0"
+    (mounted,) = services["worker"]["volumes"]
+    file, there, _ = mounted.split(":")
+    assert services["worker"]["environment"]["STREAMGAUGE_CONFIG"] == there
+    assert load_settings(ROOT / file).streams == settings.streams
 
 
 @pytest.fixture
