@@ -201,7 +201,6 @@ class IncidentReader:
         note = Note(by, comment, at, until=at if what is AuditKind.UNMUTED else until, real=real)
         record = AuditRecord.said(what, incident, by=by, note=comment, at=at)
         keys, client = self._store.keys, self._store.client
-        before = await self.precisions() if note.real is not None else []
         async with self._store.errors("writing a note"), client.pipeline(transaction=True) as pipe:
             pipe.hset(keys.incident(incident.id), kind, msgspec.json.encode(note))
             if note.real is not None:
@@ -210,12 +209,40 @@ class IncidentReader:
             pipe.rpush(keys.deeds, record.model_dump_json())
             await pipe.execute()
         if note.real is not None:
-            changes = set(_doubted(before)) ^ set(_doubted(await self.precisions()))
-            records = [AuditRecord.doubted(*parts, by=note.by, at=note.at) for parts in sorted(changes)]
-            async with self._store.errors("writing a note"):
-                for one in records:
-                    await client.rpush(keys.deeds, one.model_dump_json())
+            await self._doubt(note)
         return note
+
+    async def _doubt(self, note: Note) -> None:
+        """Keep which detectors are doubted after a verdict: so lists need not read all verdicts."""
+        keys = self._store.keys
+        now = {(one.stream, one.detector, one.channel) for one in await self.precisions() if one.doubted}
+        changes = sorted(now ^ await self._doubted())
+        if not changes:
+            return
+        async with (
+            self._store.errors("writing a note"),
+            self._store.client.pipeline(transaction=True) as pipe,
+        ):
+            for parts in changes:
+                pipe.hset(keys.doubted, msgspec.json.encode(parts), b"1" if parts in now else b"0")
+                record = AuditRecord.doubted(*parts, by=note.by, at=note.at)
+                pipe.rpush(keys.deeds, record.model_dump_json())
+            await pipe.execute()
+
+    async def _doubted(self) -> set[tuple[str, str, str]]:
+        key = self._store.keys.doubted
+        async with self._store.errors("reading which detectors are doubted"):
+            found = await self._store.client.hgetall(key)
+        doubted: set[tuple[str, str, str]] = set()
+        for raw, value in found.items():
+            try:
+                parts = msgspec.json.decode(raw, type=tuple[str, str, str])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                _log.warning("%s: an entry names no detector, and is passed over: %s", key, error)
+                continue
+            if value == b"1":
+                doubted.add(parts)
+        return doubted
 
     async def precisions(self) -> list[Precision]:
         """Return how often each detector was right in each channel, as people said."""
@@ -240,16 +267,12 @@ class IncidentReader:
                     for key in keys[first : first + _READ_AT_ONCE]:
                         pipe.hmget(key, "incident", *_FIELDS)
                     found += await pipe.execute()
-        doubted = set(_doubted(await self.precisions()))
+        doubted = await self._doubted() if keys else set()
         statuses = (
             _status(dict(zip(("incident", *_FIELDS), raws, strict=True)), key, doubted)
             for key, raws in zip(keys, found, strict=True)
         )
         return [status for status in statuses if status is not None]
-
-
-def _doubted(found: Iterable[Precision]) -> list[tuple[str, str, str]]:
-    return [(one.stream, one.detector, one.channel) for one in found if one.doubted]
 
 
 def _status(

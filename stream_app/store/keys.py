@@ -122,6 +122,11 @@ class Keys:
         return f"{self.prefix}:incidents:verdicts"
 
     @property
+    def doubted(self) -> str:
+        """Which detectors are doubted in which channel, 1 or 0, by stream, detector and channel as JSON (hash)."""
+        return f"{self.prefix}:incidents:doubted"
+
+    @property
     def deeds(self) -> str:
         """Audit records of what people did that the audit log does not have yet, oldest first (list)."""
         return f"{self.prefix}:incidents:deeds"

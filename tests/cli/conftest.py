@@ -103,7 +103,7 @@ class Process:
             time.sleep(0.02)
         return self
 
-    def end(self, number=signal.SIGTERM, timeout=5.0):
+    def end(self, number=signal.SIGTERM, timeout=30.0):
         """Send a signal and wait for the end."""
         self._process.send_signal(number)
         return self.wait(timeout)
