@@ -342,7 +342,7 @@ async def test_without_room_for_it_a_new_source_is_refused_and_others_go_on(
     settings, store, producer, make_topic, read_topic
 ):
     await make_topic("sensor.readings")
-    stream = SensorStream(max_store_bytes=9_000)
+    stream = SensorStream(max_store_bytes=16_700)
     settings = settings.model_copy(update={"streams": {"sensors": stream}})
     async with working(settings) as (worker, _):
         sent = [
