@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stream_app.client.positions import Start
     from stream_app.client.subscriber import AlertSubscriber
     from stream_app.core.features import FeatureView, Freshness, OnlineFeatures, OnlineValue
+    from stream_app.core.history import Series
     from stream_app.errors import (
         BrokerError,
         BrokerUnavailableError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from stream_app.events.excerpt import Excerpt
     from stream_app.events.incident import AlertState, Incident, Severity
     from stream_app.settings import KafkaSettings, RedisSettings
+    from stream_app.store import FeatureRow
 
 __all__ = [
     "Alert",
@@ -35,6 +37,7 @@ __all__ = [
     "DataError",
     "Excerpt",
     "FeatureClient",
+    "FeatureRow",
     "FeatureView",
     "Freshness",
     "Incident",
@@ -43,6 +46,7 @@ __all__ = [
     "OnlineFeatures",
     "OnlineValue",
     "RedisSettings",
+    "Series",
     "SettingsError",
     "Severity",
     "Start",
@@ -63,6 +67,7 @@ _MODULES = {
     "DataError": "errors",
     "Excerpt": "events.excerpt",
     "FeatureClient": "client.features",
+    "FeatureRow": "store",
     "FeatureView": "core.features",
     "Freshness": "core.features",
     "Incident": "events.incident",
@@ -71,6 +76,7 @@ _MODULES = {
     "OnlineFeatures": "core.features",
     "OnlineValue": "core.features",
     "RedisSettings": "settings",
+    "Series": "core.history",
     "SettingsError": "errors",
     "Severity": "events.incident",
     "Start": "client.positions",

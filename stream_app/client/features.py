@@ -11,7 +11,18 @@ from pydantic import ValidationError
 from stream_app.core.features import FeatureView, OnlineFeatures
 from stream_app.errors import DataError, SettingsError
 from stream_app.settings import RedisSettings
-from stream_app.store import BlockingStore, FeatureLookup, Query, Store, open_store, run_query
+from stream_app.store import (
+    BlockingStore,
+    FeatureLookup,
+    FeatureRow,
+    Query,
+    Series,
+    Store,
+    look_history_up,
+    look_live_up,
+    open_store,
+    run_query,
+)
 
 __all__ = ["AsyncFeatureClient", "FeatureClient", "Instant"]
 
@@ -20,6 +31,7 @@ Instant = float | datetime | None
 
 _RETRIES = 1
 _READING, _LISTING, _VIEWS = "reading features", "listing entities", "listing feature views"
+_HISTORY = "reading history"
 
 
 class FeatureClient:
@@ -141,6 +153,56 @@ class FeatureClient:
         query = self._lookup.online(features, entities, _epoch(at), now=time.time())
         return self._store.run_query(query, _READING)
 
+    def get_live_features(self, stream: str, sources: Sequence[str]) -> dict[str, FeatureRow]:
+        """Read the newest live features of sensors, cameras or models.
+
+        Parameters
+        ----------
+        stream : str
+            Name of their stream.
+        sources : sequence of str
+            Whose; those that are not known are left out.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached (`StoreUnavailableError`) or refuses.
+        StateError
+            If what is stored is damaged.
+        """
+        return self._store.run_query(look_live_up(self._store.keys, stream, sources), _READING)
+
+    def get_history(
+        self, stream: str, source: str, begin: Instant = None, end: Instant = None, *, points: int = 300
+    ) -> Series:
+        """Read a sensor, camera or model over time, for a chart.
+
+        Parameters
+        ----------
+        stream, source : str
+            Names of the stream and the source.
+        begin, end : float or datetime, optional
+            Event times (UTC where they say nothing); all that is known where not given.
+        points : int
+            Most points.
+
+        Returns
+        -------
+        Series
+            Minimum, mean and maximum of each channel, and the score; empty where nothing is known.
+
+        Raises
+        ------
+        DataError
+            If an instant is none, or no point is asked for.
+        StoreError
+            If Redis cannot be reached (`StoreUnavailableError`) or refuses.
+        StateError
+            If what is stored is damaged.
+        """
+        query = look_history_up(self._store.keys, stream, [source], _epoch(begin), _epoch(end), points)
+        return self._store.run_query(query, _HISTORY)[source]
+
     def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""
         return [one.view for one in self._store.run_query(self._lookup.views(), _VIEWS)]
@@ -215,6 +277,17 @@ class AsyncFeatureClient:
         """Read features of entities as they are at an instant; see `FeatureClient.get_online_features`."""
         query = self._lookup.online(features, entities, _epoch(at), now=time.time())
         return await run_query(self._store, query, _READING)
+
+    async def get_live_features(self, stream: str, sources: Sequence[str]) -> dict[str, FeatureRow]:
+        """Read the newest live features of sensors, cameras or models; see `FeatureClient.get_live_features`."""
+        return await run_query(self._store, look_live_up(self._store.keys, stream, sources), _READING)
+
+    async def get_history(
+        self, stream: str, source: str, begin: Instant = None, end: Instant = None, *, points: int = 300
+    ) -> Series:
+        """Read a sensor, camera or model over time, for a chart; see `FeatureClient.get_history`."""
+        query = look_history_up(self._store.keys, stream, [source], _epoch(begin), _epoch(end), points)
+        return (await run_query(self._store, query, _HISTORY))[source]
 
     async def list_views(self) -> list[FeatureView]:
         """Return all versions of all views, by name and version."""

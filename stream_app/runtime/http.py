@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from stream_app.errors import SettingsError
 from stream_app.runtime.health import Health
 from stream_app.runtime.http_features import BODY_BYTES, FeaturePages
+from stream_app.runtime.http_watch import WatchPages
 from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import Store
@@ -72,7 +73,9 @@ async def start_http(worker: ServedWorker, store: Store | None = None) -> Callab
     app.on_response_prepare.append(_sign)
     app.add_routes(_health_routes(worker))
     if store is not None:
-        app.add_routes(FeaturePages(store, secured=secured).routes())
+        watch = WatchPages(store)
+        app.add_routes([*FeaturePages(store, secured=secured).routes(), *watch.routes()])
+        app.on_shutdown.append(watch.close)
     runner = _Runner(
         app,
         access_log=None,

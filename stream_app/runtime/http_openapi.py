@@ -11,7 +11,21 @@ from msgspec import Meta
 from stream_app.events import MAX_INSTANT
 from stream_app.version import __version__
 
-__all__ = ["Entities", "Entity", "Problem", "Query", "Selection", "as_page", "document"]
+__all__ = [
+    "OF_A_BODY",
+    "TEXT_OF_TIME",
+    "Entities",
+    "Entity",
+    "EntityName",
+    "Problem",
+    "Query",
+    "Selection",
+    "as_page",
+    "document",
+    "parameter",
+    "ref",
+    "responses_of",
+]
 
 _MAX_ENTITIES = 1000
 _MAX_FEATURES = 512
@@ -23,7 +37,7 @@ _DAY = (
 """Days of the years 1971 to 2089: an offset leads to none that is refused."""
 _RFC_3339 = rf"{_DAY}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{{1,6}})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
 _SECONDS = r"[0-3]?\d{1,9}(\.\d{1,6})?"
-_TEXT_OF_TIME = {"pattern": rf"^({_RFC_3339}|{_SECONDS})$"}
+TEXT_OF_TIME = {"pattern": rf"^({_RFC_3339}|{_SECONDS})$"}
 """What is told to whoever asks; what is close to it is understood, too, so this is not checked."""
 
 _Instant: TypeAlias = Annotated[
@@ -31,7 +45,7 @@ _Instant: TypeAlias = Annotated[
 ]
 _Asked: TypeAlias = Annotated[
     Annotated[float, Meta(ge=0, lt=MAX_INSTANT)]
-    | Annotated[str, Meta(extra_json_schema=_TEXT_OF_TIME)]
+    | Annotated[str, Meta(extra_json_schema=TEXT_OF_TIME)]
     | None,
     Meta(description="Epoch seconds or RFC 3339; now where not given."),
 ]
@@ -42,7 +56,7 @@ _Incomplete: TypeAlias = Annotated[
     list[str],
     Meta(description="Features that are null because events of their window are not kept any more."),
 ]
-_EntityName: TypeAlias = Annotated[
+EntityName: TypeAlias = Annotated[
     str,
     Meta(
         min_length=1,
@@ -70,7 +84,7 @@ class Selection(msgspec.Struct, forbid_unknown_fields=True):
         Meta(
             description="Epoch seconds or RFC 3339; else now.",
             examples=["2011-12-09T12:50:00Z"],
-            extra_json_schema=_TEXT_OF_TIME,
+            extra_json_schema=TEXT_OF_TIME,
         ),
     ] = msgspec.UNSET
 
@@ -86,7 +100,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
             description="view:feature or view:v2:feature; * is every feature.",
         ),
     ]
-    entities: Annotated[list[_EntityName], Meta(max_length=_MAX_ENTITIES)]
+    entities: Annotated[list[EntityName], Meta(max_length=_MAX_ENTITIES)]
     at: _Asked = None
 
 
@@ -101,7 +115,7 @@ class ViewFreshness(msgspec.Struct, forbid_unknown_fields=True):
 class Entity(ViewFreshness, forbid_unknown_fields=True):
     """Features of one entity in one view."""
 
-    entity: _EntityName
+    entity: EntityName
     view: Annotated[str, Meta(description="Name and version.")]
     at: _Instant
     values: _Values
@@ -111,7 +125,7 @@ class Entity(ViewFreshness, forbid_unknown_fields=True):
 class Row(msgspec.Struct, forbid_unknown_fields=True):
     """Features of one entity of a batch."""
 
-    entity: _EntityName
+    entity: EntityName
     values: _Values
     views: Annotated[dict[str, ViewFreshness], Meta(description="By name and version of the view.")]
     incomplete: _Incomplete
@@ -138,6 +152,7 @@ _PROBLEMS = {
     "bad-request": (400, "A name, an instant or the body is unusable; the detail says which."),
     "unauthorized": (401, "The worker's http_token is expected: Authorization: Bearer TOKEN."),
     "unknown-feature": (404, "No such view, version or feature; the detail names the nearest."),
+    "unknown-source": (404, "Nothing is known of a source of this name in a stream of this name."),
     "too-slow": (408, "The body did not come in time."),
     "too-large": (413, "The body is too large."),
     "not-json": (415, "The body is to be sent as application/json."),
@@ -146,7 +161,8 @@ _PROBLEMS = {
 }
 """Kinds of problems: the status, and what it means."""
 
-_OF_A_BODY = frozenset({"too-slow", "too-large", "not-json"})
+OF_A_BODY = frozenset({"too-slow", "too-large", "not-json"})
+_OF_A_SOURCE = frozenset({"unknown-source"})
 
 
 def document(*, secured: bool) -> dict[str, Any]:
@@ -163,9 +179,9 @@ def document(*, secured: bool) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Streamgauge: live features",
+            "title": "Streamgauge",
             "version": __version__,
-            "description": "Features of entities, right at the instant they are asked for.",
+            "description": "Features, history, alerts and incidents of what is watched.",
         },
         "paths": {
             "/features/{view}/{entity}": {"get": _get(secured)},
@@ -187,45 +203,46 @@ def _get(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
             examples=["purchases:v2"],
         ),
     ]
-    entity = Annotated[_EntityName, Meta(description="The entity, percent-encoded.", examples=["17850"])]
+    entity = Annotated[EntityName, Meta(description="The entity, percent-encoded.", examples=["17850"])]
     fields = get_type_hints(Selection, include_extras=True)
     return {
         "operationId": "getFeatures",
         "summary": "Features of one entity",
         "parameters": [
-            _parameter("view", "path", view),
-            _parameter("entity", "path", entity),
-            *(_parameter(name, "query", kind) for name, kind in fields.items()),
+            parameter("view", "path", view),
+            parameter("entity", "path", entity),
+            *(parameter(name, "query", kind) for name, kind in fields.items()),
         ],
-        "responses": _responses("Entity", secured=secured, without=_OF_A_BODY),
+        "responses": responses_of("Entity", secured=secured, without=OF_A_BODY | _OF_A_SOURCE),
     }
 
 
 def _post(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     example = {"features": ["purchases:spent_30m", "purchases:v2:*"], "entities": ["17850", "13047"]}
-    content = {"application/json": {"schema": _ref("Query"), "example": example}}
+    content = {"application/json": {"schema": ref("Query"), "example": example}}
     return {
         "operationId": "queryFeatures",
         "summary": f"Features of up to {_MAX_ENTITIES:,} entities",
         "requestBody": {"required": True, "content": content},
-        "responses": _responses("Entities", secured=secured),
+        "responses": responses_of("Entities", secured=secured, without=_OF_A_SOURCE),
     }
 
 
-def _responses(schema: str, *, secured: bool, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    found = {"description": "Found, or missing.", "content": {"application/json": {"schema": _ref(schema)}}}
+def responses_of(schema: str, *, secured: bool, without: frozenset[str]) -> dict[str, Any]:
+    """Describe what is answered: a body, and the problems but for some."""
+    found = {"description": "Found, or missing.", "content": {"application/json": {"schema": ref(schema)}}}
     responses: dict[str, Any] = {"200": found}
     for kind, (status, means) in _PROBLEMS.items():
         if kind == "unauthorized":
             if secured:
                 responses[str(status)] = {"description": means}
         elif kind not in without:
-            content = {"application/problem+json": {"schema": _ref("Problem")}}
+            content = {"application/problem+json": {"schema": ref("Problem")}}
             responses[str(status)] = {"description": means, "content": content}
     return responses
 
 
-def _parameter(name: str, place: str, kind: Any) -> dict[str, Any]:
+def parameter(name: str, place: str, kind: Any) -> dict[str, Any]:
     """Describe a parameter by its type, whose metadata have its description and an example."""
     schema = msgspec.json.schema(kind)
     about, (example,) = schema.pop("description"), schema.pop("examples")
@@ -239,7 +256,8 @@ def _parameter(name: str, place: str, kind: Any) -> dict[str, Any]:
     }
 
 
-def _ref(schema: str) -> dict[str, str]:
+def ref(schema: str) -> dict[str, str]:
+    """Refer to a schema of the document."""
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
@@ -305,7 +323,7 @@ def _parameters(parameters: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
     if parameters:
         yield "<table>"
         for one in parameters:
-            about = f"{escape(one['description'])} <code>{escape(one['example'])}</code>"
+            about = f"{escape(one['description'])} <code>{escape(str(one['example']))}</code>"
             yield f"<tr><td><code>{one['name']}</code></td><td>{one['in']}</td><td>{about}</td></tr>"
         yield "</table>"
 
@@ -317,5 +335,6 @@ def _body(body: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _schema(response: Mapping[str, Any]) -> str:
-    names = [content["schema"]["$ref"].rpartition("/")[2] for content in response.get("content", {}).values()]
+    schemas = [content["schema"] for content in response.get("content", {}).values()]
+    names = [schema["$ref"].rpartition("/")[2] for schema in schemas if "$ref" in schema]
     return "".join(f' <a href="#{name}">{name}</a>' for name in names)

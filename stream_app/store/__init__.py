@@ -4,7 +4,7 @@ from stream_app.store.alerts import AlertReader, AlertWriter, Notice, NoticeWrit
 from stream_app.store.checkpoints import Checkpoint, CheckpointStore, LastSeen
 from stream_app.store.connection import Store, connect, open_store
 from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
-from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter
+from stream_app.store.features import FeatureReader, FeatureRow, FeatureWriter, look_live_up
 from stream_app.store.fence import Claim, Fence
 from stream_app.store.firing import FiringAlerts, FreshnessStore, StoredEvent
 from stream_app.store.history import History, HistoryWriter, Series, look_history_up
@@ -63,6 +63,7 @@ __all__ = [
     "ViewRegistry",
     "connect",
     "look_history_up",
+    "look_live_up",
     "open_store",
     "pack_state",
     "revision",

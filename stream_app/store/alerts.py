@@ -245,7 +245,14 @@ class AlertReader:
         return newest[0][0].decode() if newest else "0"
 
     async def follow(self, start: str, *, block_ms: int = 1000) -> AsyncIterator[Alert | None]:
-        """Yield alerts as they come, and None whenever nothing came for a while.
+        """Yield alerts as they come, and None whenever nothing came for a while; see `follow_entries`."""
+        async for found in self.follow_entries(start, block_ms=block_ms):
+            yield None if found is None else found[1]
+
+    async def follow_entries(
+        self, start: str, *, block_ms: int = 1000
+    ) -> AsyncIterator[tuple[str, Alert] | None]:
+        """Yield alerts as they come, each with where one may go on behind it, and None whenever nothing came for a while.
 
         Parameters
         ----------
@@ -265,7 +272,7 @@ class AlertReader:
             for entry, fields in entries:
                 last = entry.decode()
                 for alert in sound_alerts([(fields.get(b"alert"), key)]):
-                    yield alert
+                    yield last, alert
 
 
 def parse_alert(raw: bytes | None, key: str) -> Alert:

@@ -16,8 +16,10 @@ from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT, LogId
 from stream_app.store.connection import Store
 from stream_app.store.fence import Fence, fenced_pipeline
+from stream_app.store.keys import Keys
+from stream_app.store.rounds import Query, run_query
 
-__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "sound_entities"]
+__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "look_live_up", "sound_entities"]
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ _WRITTEN, _LATER = 1, 2
 
 _WARNING_SECONDS = 60.0
 
+_READ_AT_ONCE = 500
 _ENTITIES = 100_000
 """Entities of a view that are listed, those with the newest events."""
 
@@ -176,17 +179,8 @@ class FeatureReader:
         StoreError
             If Redis cannot be reached or refuses.
         """
-        key = self._store.keys.features(self._view, self._version, entity)
-        async with self._store.errors("reading features"):
-            found = await self._store.client.hgetall(key)
-        if not found:
-            return None
-        try:
-            return _parse_row(entity, found)
-        except (KeyError, ValueError) as error:
-            raise StateError(
-                f"{key} holds no features ({error}); has something else written to it?"
-            ) from error
+        query = look_live_up(self._store.keys, self._view, [entity], version=self._version)
+        return (await run_query(self._store, query, "reading features")).get(entity)
 
     async def get_some(self, entities: Sequence[str]) -> list[FeatureRow | None]:
         """Return the features of some entities in one round trip; None where there are none, or something else is stored.
@@ -221,6 +215,28 @@ class FeatureReader:
         async with self._store.errors("listing entities"):
             found = await self._store.client.zrevrange(key, 0, limit - 1, withscores=True)
         return sound_entities(found, key)
+
+
+def look_live_up(
+    keys: Keys, view: str, entities: Sequence[str], *, version: int = 1
+) -> Query[dict[str, FeatureRow]]:
+    """Look the features of some entities up, for blocking and asynchronous clients; what is not known is left out."""
+    found: dict[str, FeatureRow] = {}
+    for first in range(0, len(entities), _READ_AT_ONCE):
+        some = entities[first : first + _READ_AT_ONCE]
+        names = [keys.features(view, version, entity) for entity in some]
+        answers = yield [("HGETALL", name) for name in names]
+        for entity, key, answer in zip(some, names, answers, strict=True):
+            # As a mapping where the client knows the command's answer, else as names and values in turn.
+            fields = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+            if fields:
+                try:
+                    found[entity] = _parse_row(entity, fields)
+                except (KeyError, ValueError) as error:
+                    raise StateError(
+                        f"{key} holds no features ({error}); has something else written to it?"
+                    ) from error
+    return found
 
 
 def _parse_row(entity: str, found: Mapping[bytes, bytes]) -> FeatureRow:

@@ -124,7 +124,7 @@ class History:
         Raises
         ------
         DataError
-            If there is no time between `begin` and `end`, or no point is asked for.
+            If no point is asked for.
         StateError
             If what is stored is damaged; it names the key.
         StoreError
@@ -151,8 +151,6 @@ def look_history_up(
     """Look histories up, for blocking and asynchronous clients; see `History.read`."""
     first = float("-inf") if begin is None else begin
     last = float("inf") if end is None else end
-    if not first < last:
-        raise DataError(f"begin {first:g} must be before end {last:g}")
     if points < 1:
         raise DataError(f"points: {points}; ask for one at least")
     found: dict[str, Series] = {}

@@ -286,7 +286,15 @@ class Links(HTMLParser):
 async def test_the_document_and_the_page_describe_what_there_is(ask):
     _, _, document = await ask("/openapi.json")
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {"/features/{view}/{entity}", "/features"}
+    assert set(document["paths"]) == {
+        "/features/{view}/{entity}",
+        "/features",
+        "/live/{stream}/{source}",
+        "/history/{stream}/{source}",
+        "/alerts",
+        "/alerts/stream",
+        "/incidents",
+    }
     schemas = document["components"]["schemas"]
     for name in re.findall(r"#/components/schemas/(\w+)", json.dumps(document)):
         assert name in schemas

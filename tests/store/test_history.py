@@ -157,9 +157,9 @@ async def test_damaged_history_is_named(store, stored):
         await History(store).read("sensors", "pump")
 
 
-async def test_no_time_and_no_points_are_refused(store):
-    with pytest.raises(DataError):
-        await History(store).read("sensors", "pump", 2.0, 1.0)
+async def test_no_time_has_no_points_and_no_points_are_refused(store):
+    await Source(store).take(BEGIN + np.arange(12.0), np.arange(12.0))
+    assert len(await History(store).read("sensors", "pump", BEGIN + 9, BEGIN + 1)) == 0
     with pytest.raises(DataError):
         await History(store).read("sensors", "pump", points=0)
 
