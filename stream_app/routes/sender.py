@@ -113,19 +113,29 @@ class Sender:
             await self._kept.sent(raw)
             return
         try:
-            await self._keeping_the_lease(self._attempt(channel, message))
+            if not await self._keeping_the_lease(self._attempt(channel, message)):
+                return
         except DeliveryError as error:
-            wait = next(self._waits) if error.retry_after is None else error.retry_after
-            _log.warning("message did not arrive", route=self._route.name, reason=str(error), retry_in=round(wait, 1))  # fmt: skip
-            self._failures += 1
-            # One failure after a long stop of all notifiers says nothing yet.
-            if self._failures > 1 and time.time() - message.at >= self._route.settings.dead_after:
-                self._report(self._route.name, str(error))
-            await self._keeping_the_lease(asyncio.sleep(wait))
+            await self._failed(message, error)
             return
         self._waits, self._failures = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS), 0
-        await self._kept.sent(raw)
-        _log.info("sent", route=self._route.name, message=message.key, **message.counts)
+        if await self._kept.sent(raw):
+            _log.info("sent", route=self._route.name, message=message.key, **message.counts)
+
+    async def _failed(self, message: Message, error: DeliveryError) -> None:
+        """Wait before the next attempt, and tell when the route counts as dead."""
+        wait = next(self._waits) if error.retry_after is None else error.retry_after
+        _log.warning("message did not arrive", route=self._route.name, reason=str(error), retry_in=round(wait, 1))  # fmt: skip
+        self._failures += 1
+        # One failure after a long stop of all notifiers says nothing yet.
+        known_since = message.at if self._failures > 1 else time.time()
+        dead_in = known_since + self._route.settings.dead_after - time.time()
+        if dead_in <= wait:
+            if not await self._keeping_the_lease(asyncio.sleep(max(dead_in, 0.0))):
+                return
+            self._report(self._route.name, str(error))
+            wait -= max(dead_in, 0.0)
+        await self._keeping_the_lease(asyncio.sleep(wait))
 
     async def _attempt(self, channel: Channel, message: Message) -> None:
         try:
@@ -139,15 +149,17 @@ class Sender:
             # A channel from outside may raise anything, and its text may quote a secret.
             raise DeliveryError(f"the channel failed: {type(error).__name__}") from error
 
-    async def _keeping_the_lease(self, work: Awaitable[None]) -> None:
+    async def _keeping_the_lease(self, work: Awaitable[None]) -> bool:
+        """Do some work to its end; returns False where the route became another notifier's before."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait((task,), timeout=_LEASE_SECONDS / 3))[0]:
                 if not await self._kept.lease(_LEASE_SECONDS):
-                    return
+                    return False
             task.result()
         finally:
             task.cancel()
+        return True
 
     async def _tell_due(self, now: float) -> bool:
         """Look at groups that are due, until there is a message; returns whether there is one."""

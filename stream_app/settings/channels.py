@@ -263,6 +263,11 @@ def load_channel(name: str) -> Any:
             f"channel {name} of {plugin.package} ({plugin.reference}) is no stream_app.routes.ChannelKind with a model "
             "derived from stream_app.settings.RouteChannel"
         )
+    default = model.model_fields["kind"].default
+    if default != name:
+        raise PluginError(
+            f"channel {name} of {plugin.package}: the default of {model.__name__}.kind is {default!r}, expected {name!r}"
+        )
     return kind
 
 

@@ -27,14 +27,15 @@ _GROUPS_AT_ONCE = 100
 _COUNT = b"count"
 
 
-def revision(incident: Incident) -> tuple[float, int, int]:
+def revision(incident: Incident) -> tuple[float, int, int, int]:
     """Return what grows with each transition of an incident.
 
     Notes
     -----
-    Beginnings raise the number of alerts, ends lower the number of those that fire, and neither turns the time back.
+    A beginning raises the number of alerts, an end lowers the number of those that fire, an escalation raises the severity and
+    leaves both; none turns the time back.
     """
-    return incident.changed_at, incident.alerts, -incident.firing
+    return incident.changed_at, incident.alerts, -incident.firing, incident.severity.rank
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -148,9 +148,14 @@ class Desk:
         self.problems = {}
         self._routes, self._tasks = {}, []
 
-    def start(self, settings, who="first"):
+    def plan(self, settings):
+        """Take alerts for the routes, and send nothing yet."""
         for route in routes_of(settings):
-            self._routes[route.name] = route, RouteStore(self.store, route.name, who)
+            self._routes[route.name] = route, RouteStore(self.store, route.name, "desk")
+
+    def start(self, settings, who="first"):
+        self.plan(settings)
+        for route, _ in self._routes.values():
             sender = Sender(route, self.store, who, self.problems.__setitem__)
             self._tasks.append(asyncio.create_task(sender.run()))
 

@@ -107,10 +107,11 @@ def test_beginnings_and_ends_alternate_and_are_never_told_twice(steps):
 
 def test_each_transition_of_an_incident_has_a_higher_revision():
     joined = CASE.model_copy(update={"alerts": 2, "firing": 2})
-    one_over = joined.after_end(CASE.changed_at, [Severity.WARNING])
+    risen = joined.model_copy(update={"severity": Severity.CRITICAL})
+    one_over = risen.after_end(CASE.changed_at, [Severity.WARNING])
     over = one_over.after_end(CASE.changed_at, [])
     anew = over.model_copy(update={"alerts": 3, "firing": 1})
-    found = [revision(one) for one in (CASE, joined, one_over, over, anew)]
+    found = [revision(one) for one in (CASE, joined, risen, one_over, over, anew)]
     assert sorted(set(found)) == found
 
 

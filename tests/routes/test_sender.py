@@ -5,11 +5,14 @@ import time
 
 import pytest
 from conftest import eventually
-from routes.conftest import alert, ended, receiving, route_to
+from routes.conftest import Desk, alert, ended, receiving, route_to
+from security.real import needs_redis
+from servers.redis import RedisServer
 
 from stream_app.events import Severity
 from stream_app.events.audit import AuditKind
-from stream_app.store import AlertWriter, IncidentReader, Silence, SilenceStore
+from stream_app.settings import RedisSettings
+from stream_app.store import AlertWriter, IncidentReader, Silence, SilenceStore, connect
 
 pytestmark = pytest.mark.integration
 
@@ -53,10 +56,10 @@ async def test_what_began_and_ended_before_its_message_is_told_once(with_routes,
 
 async def test_groups_by_stream_and_by_source(with_routes, desk, receiver):
     async with receiving() as other:
-        by_source = route_to(other, group_by=["source"])
-        desk.start(with_routes(night=route_to(receiver), each=by_source))
-        due = time.time() + 0.5
-        await desk.tell(alert(1), alert(2, "pump-2"), alert(3, "valve", stream="water"), due=due)
+        settings = with_routes(night=route_to(receiver), each=route_to(other, group_by=["source"]))
+        desk.plan(settings)
+        await desk.tell(alert(1), alert(2, "pump-2"), alert(3, "valve", stream="water"))
+        desk.start(settings)
         await eventually(lambda: sum(receiver.incidents.values()) == sum(other.incidents.values()) == 3)
     sizes = {event["subject"]: event["data"]["counts"] for event in receiver.taken.values()}
     assert sizes == {"sensors": {"began": 2}, "water": {"began": 1}}
@@ -104,6 +107,40 @@ async def test_retry_after_is_respected(with_routes, desk, receiver):
     await desk.tell(alert(1))
     await told(receiver, ("pump-1", "began"))
     assert time.monotonic() - begin >= 2.0
+
+
+@pytest.mark.slow
+async def test_a_route_is_dead_also_while_its_receiver_wants_to_be_asked_much_later(
+    with_routes, desk, receiver
+):
+    receiver.answers, receiver.retry_after = [429], 3600
+    desk.start(with_routes(night=route_to(receiver, dead_after=1.0)))
+    await desk.tell(alert(1))
+    await eventually(lambda: desk.problems.get("night"))
+    assert "429" in desk.problems["night"]
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.slow
+@needs_redis
+async def test_a_redis_that_is_restarted_is_waited_for(with_routes, receiver, tmp_path, prefix):
+    server = RedisServer(tmp_path / "redis")
+    settings = RedisSettings(url=server.start(), prefix=prefix)
+    store = await connect(settings)
+    desk = Desk(store)
+    try:
+        desk.start(with_routes(night=route_to(receiver)))
+        await desk.tell(alert(1))
+        await told(receiver, ("pump-1", "began"))
+        server.stop()
+        server.start()
+        await desk.tell(alert(2, "pump-2"))
+        await told(receiver, ("pump-2", "began"))
+        assert receiver.incidents == {("pump-1", "began"): 1, ("pump-2", "began"): 1}
+    finally:
+        await desk.stop()
+        await store.close()
+        server.stop()
 
 
 async def test_a_receiver_that_hangs_is_told_of_as_dead_and_holds_up_no_other(
