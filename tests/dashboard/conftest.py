@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 
 import pytest
-from seeded import PATIENCE, Seeded
+from seeded import OPERATOR, PASSWORD, PATIENCE, Seeded
 from servers.proxy import Proxy
 
 from stream_app.embedded import free_port
@@ -37,7 +38,7 @@ def proxy(store_url):
 
 @pytest.fixture(scope="session")
 def seeded(store_url):
-    found = Seeded(RedisSettings(url=store_url, prefix="dashboard"))
+    found = Seeded(RedisSettings(url=store_url, prefix=f"d{uuid.uuid4().hex[:10]}"))
     found.fill()
     return found
 
@@ -56,7 +57,9 @@ def address(seeded, proxy, tmp_path_factory):
         | {
             "PYTHONPATH": str(root),
             "STREAMGAUGE_REDIS": f"redis://127.0.0.1:{proxy.port}/0",
-            "STREAMGAUGE_PREFIX": "dashboard",
+            "STREAMGAUGE_REDIS__USERNAME": OPERATOR,
+            "STREAMGAUGE_REDIS__PASSWORD": PASSWORD,
+            "STREAMGAUGE_PREFIX": seeded.settings.prefix,
         },
     )
     url = f"http://127.0.0.1:{port}"
