@@ -1,8 +1,10 @@
 """A store with thousands of sources and some incidents in it, for the tests of the dashboard."""
 
 import asyncio
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -68,6 +70,17 @@ async def keep_history(store, name):
     await HistoryWriter(store, "pumps").write([*closed, recorder.open(bank, [name])])
 
 
+OPERATIONS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
+OPERATOR, RULES = re.findall(r"^user (\S+-operator) on >PASSWORD (.*)$", OPERATIONS, re.MULTILINE)[0]
+PASSWORD = "word-of-it"
+
+
+async def make_operator(store):
+    """Make the documented user of Redis for people who act."""
+    rules = RULES.replace("sg:", f"{store.keys.prefix}:").split()
+    await store.client.execute_command("ACL", "SETUSER", OPERATOR, "reset", "on", f">{PASSWORD}", *rules)
+
+
 class Seeded:
     """A store that tests write to."""
 
@@ -115,6 +128,7 @@ class Seeded:
             await store.client.zadd(store.keys.entities("pumps"), names)
             await AlertWriter(store).write(STORY)
             await keep_history(store, "pump-7")
+            await make_operator(store)
 
         self.do(work)
         for i in range(1, 9):

@@ -10,6 +10,7 @@ A page is one module of `stream_app.dashboard.pages` with a constant ``PAGE``, l
   needs, so that the first paint shows data; the heading, the menu and the line that tells a lost connection are there already.
 - ``view.on_news(refresh)`` calls ``refresh(snapshot)`` after each reading as long as the page is open. Elements are changed in place
   (``label.set_text``, ``element.show(...)``): what is made anew loses the focus of the keyboard.
+- ``await view.soon(reading)`` waits for the first reading of a page's own, but only for a moment: no page may keep people waiting.
 - ``await view.load(reading)`` waits for a reading of Redis of the page's own and returns None after showing why it failed.
   ``view.store`` is the connection; what is read often, and by every open page, belongs into the feed.
 - ``view.path`` and ``view.query`` are the parts and the query of the address, ``view.settings`` the monitor file.

@@ -31,7 +31,8 @@ _POLICY = (
 _HEADERS = {
     b"content-security-policy": _POLICY.encode(),
     b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
+    # "no-referrer" would make browsers send forms with the origin "null".
+    b"referrer-policy": b"same-origin",
     b"server": b"streamgauge",
 }
 _OPEN = ("/assets/style.css", "/assets/theme.js")

@@ -1,10 +1,11 @@
 """What a page is, and what it is given when somebody opens it."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 
 from stream_app.dashboard.feed import Feed
 from stream_app.dashboard.snapshot import Snapshot, SourceKey
@@ -15,6 +16,8 @@ from stream_app.store import Store
 __all__ = ["Page", "View"]
 
 T = TypeVar("T")
+
+_MOMENT_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,10 @@ class View:
                     refresh(snapshot)
 
         self.client.on_delete(self.feed.subscribe(told, wanted))
+
+    async def soon(self, reading: Coroutine[Any, Any, None]) -> None:
+        """Wait a moment for a reading, so that the first paint shows it; one that takes longer goes on meanwhile."""
+        await asyncio.wait((background_tasks.create(reading),), timeout=_MOMENT_SECONDS)
 
     async def load(self, reading: Awaitable[T]) -> T | None:
         """Wait for a reading; where it fails, show why and return None."""

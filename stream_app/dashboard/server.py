@@ -25,6 +25,8 @@ __all__ = ["serve"]
 _ASSETS = Path(__file__).parent / "assets"
 _HEAD = '<script src="/assets/theme.js"></script><link rel="stylesheet" href="/assets/style.css">'
 _PATIENCE_SECONDS = 2.0
+_PAGE_SECONDS = 30.0
+"""Most that a page may take to be built, which is milliseconds on a machine that has time."""
 
 
 async def serve(
@@ -127,4 +129,4 @@ def _add(page: Page, feed: Feed, settings: Settings, *, actions: bool) -> None:
         with ui.element("div").props("id=content tabindex=-1").classes("sg-main"):
             await page.build(view)
 
-    ui.page(page.path, title=f"{page.title} · Streamgauge")(show)
+    ui.page(page.path, title=f"{page.title} · Streamgauge", response_timeout=_PAGE_SECONDS)(show)

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from seeded import PATIENCE, Seeded
+from seeded import OPERATOR, PASSWORD, PATIENCE, Seeded
 from servers.proxy import Proxy
 
 from stream_app.embedded import free_port
 from stream_app.settings import RedisSettings
 
+ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
 QUIET = [
     "--headless=new",
@@ -37,41 +40,53 @@ def proxy(store_url):
 
 @pytest.fixture(scope="session")
 def seeded(store_url):
-    found = Seeded(RedisSettings(url=store_url, prefix="dashboard"))
+    found = Seeded(RedisSettings(url=store_url, prefix=f"d{uuid.uuid4().hex[:10]}"))
     found.fill()
     return found
 
 
+@contextmanager
+def serving(folder, *options, **environment):
+    """Run the dashboard of a folder with a monitor file; yield its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stream_app", "dashboard", "--port", str(port), *options],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+    )
+    deadline = time.monotonic() + 3 * PATIENCE
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=PATIENCE).close()
+                break
+            except OSError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
 @pytest.fixture(scope="session")
-def address(seeded, proxy, tmp_path_factory):
+def redis_as_operator(seeded, proxy):
+    return {
+        "STREAMGAUGE_REDIS": f"redis://127.0.0.1:{proxy.port}/0",
+        "STREAMGAUGE_REDIS__USERNAME": OPERATOR,
+        "STREAMGAUGE_REDIS__PASSWORD": PASSWORD,
+        "STREAMGAUGE_PREFIX": seeded.settings.prefix,
+    }
+
+
+@pytest.fixture(scope="session")
+def address(redis_as_operator, tmp_path_factory):
     """Where the dashboard is."""
     folder = tmp_path_factory.mktemp("dashboard")
     (folder / "streamgauge.toml").write_text('[streams.pumps]\nkind = "sensors"\n', encoding="utf-8")
-    port = free_port()
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stream_app", "dashboard", "--port", str(port), "--allow-actions"],
-        cwd=folder,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(root),
-            "STREAMGAUGE_REDIS": f"redis://127.0.0.1:{proxy.port}/0",
-            "STREAMGAUGE_PREFIX": "dashboard",
-        },
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 3 * PATIENCE
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=PATIENCE).close()
-            break
-        except OSError:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    yield url
-    process.terminate()
-    process.wait(PATIENCE)
+    with serving(folder, "--allow-actions", **redis_as_operator) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

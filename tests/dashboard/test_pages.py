@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from seeded import MANY, PATIENCE, alert
@@ -124,6 +125,7 @@ def test_a_source_shows_its_channels_over_their_usual_band(tab):
     tab.get_by_role("button", name="Show").click()
     tab.get_by_role("link", name=alert("pump-7", 100).summary).click()
     tab.wait_for_url("**/incidents/*")
+    tab.locator("figure", has_text="flow").get_by_text("usual 123").wait_for()
 
 
 def test_a_source_that_learns_says_how_far_it_is_and_one_that_is_not_there_is_none(tab):
@@ -132,6 +134,20 @@ def test_a_source_that_learns_says_how_far_it_is_and_one_that_is_not_there_is_no
     tab.get_by_text("No history").wait_for()
     tab.goto("/source?stream=pumps&name=<b>nobody")
     tab.get_by_text("Nothing is known of <b>nobody in pumps").wait_for()
+
+
+def test_hostile_names_are_text(tab, seeded):
+    hostile = "<img src=x onerror=alert(1)>{{ 7 * 7 }}</script>"
+    seeded.write(alert(hostile, 9000, summary=hostile, contributions=((hostile, 1.0),)))
+    for path in (
+        "/",
+        "/incidents",
+        f"/incidents/{alert(hostile, 9000).id}",
+        f"/source?stream=pumps&name={quote(hostile)}",
+    ):
+        tab.goto(path)
+        tab.get_by_text(hostile).first.wait_for()
+        assert tab.locator("#content img").count() == 0
 
 
 def test_without_redis_the_page_says_so_and_comes_back(tab, proxy, seeded):

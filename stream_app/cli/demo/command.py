@@ -20,7 +20,8 @@ def demo(
     serve: Annotated[
         bool,
         typer.Option(
-            "--serve", help="Keep running afterwards until Ctrl-C, and print commands to look around."
+            "--serve",
+            help="Serve the dashboard, keep running afterwards until Ctrl-C, and print commands to look around.",
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated water loops.")] = 1,

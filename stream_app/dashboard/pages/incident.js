@@ -1,8 +1,10 @@
+import { Chart } from "/assets/chart.js";
 import { clock, duration, iso, now, number, percent, plural, utc } from "/assets/words.js";
 
 const WORDS = { critical: "Critical", warning: "Warning", info: "Note" };
 
 export default {
+  components: { SgChart: Chart },
   template: `
     <div v-if="news.state === 'loading'" class="sg-empty" role="status"><h1>Incident</h1><p>{{ news.problem || "Reading …" }}</p></div>
     <div v-else-if="news.state === 'none'" class="sg-empty"><h1>There is no such incident</h1>
@@ -17,8 +19,13 @@ export default {
         <h1>{{ news.summary }}</h1>
         <p class="sg-lead"><a :href="'/source?' + query({ stream: news.stream, name: news.source })">{{ news.source }}</a> in {{ news.stream }} ·
           since <time :datetime="iso(news.began)">{{ clock(news.began) }}</time> <span class="sg-sub">(event {{ utc(news.began) }})</span> ·
-          {{ news.firing ? "lasting " : "lasted " }}{{ duration(news.changed - news.began) }}{{ news.firing ? " so far in events told" : "" }}</p>
+          {{ news.firing ? "still firing" : "lasted " + duration(news.changed - news.began) }}</p>
       </header>
+      <section v-if="news.chart && news.chart.time.length" class="sg-card" @mouseleave="at = null"><h2>Channels to blame, over their usual band
+          <a class="sg-sub" :href="'/source?' + query({ stream: news.stream, name: news.source })">all channels</a></h2>
+        <div class="sg-charts"><sg-chart v-for="one in news.chart.channels" :key="one.name" :one="one" :shown="news.chart" :at="at" @point="at = $event"></sg-chart></div>
+        <p v-if="at !== null" class="sg-sub"><time :datetime="iso(news.chart.time[at])">{{ clock(news.chart.time[at]) }}</time> (event {{ utc(news.chart.time[at]) }})</p>
+      </section>
       <div class="sg-columns">
         <section class="sg-card" v-if="changes.length"><h2>From → to</h2>
           <div v-for="one in changes" :key="one.key" class="sg-change">
@@ -45,7 +52,7 @@ export default {
           <p v-if="news.doubted" class="sg-sub">What found it was mostly wrong before, as people said; its severity is one less.</p>
         </section>
         <section v-if="actions || said.length" class="sg-card"><h2>What people say</h2>
-          <ul class="sg-said"><li v-for="one in said" :key="one.word"><b>{{ one.word }}</b> by {{ one.by }}, {{ clock(one.at) }}
+          <ul v-if="said.length" class="sg-said"><li v-for="one in said" :key="one.word"><b>{{ one.word }}</b> by {{ one.by }}, {{ clock(one.at) }}
             <span v-if="one.comment">: {{ one.comment }}</span></li></ul>
           <form v-if="actions" class="sg-form" @submit.prevent>
             <label>Your name<input v-model="by" maxlength="100" autocomplete="name" @change="remember"></label>
@@ -75,7 +82,12 @@ export default {
   `,
   props: { news: Object, actions: Boolean },
   emits: ["say"],
-  data: () => ({ words: WORDS, by: localStorage.getItem("streamgauge-name") || "", comment: "", hours: 8 }),
+  data: () => ({ words: WORDS, by: localStorage.getItem("streamgauge-name") || "", comment: "", hours: 8, at: null }),
+  watch: {
+    news(news) {
+      if (news.chart && this.at >= news.chart.time.length) this.at = null;
+    },
+  },
   computed: {
     muted() {
       const note = this.news.muted;

@@ -7,13 +7,14 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from stream_app.dashboard.charts import drawn, happened
 from stream_app.dashboard.page import Page, View
 from stream_app.dashboard.pages.incidents import as_row
 from stream_app.dashboard.snapshot import Snapshot
 from stream_app.errors import DataError, StreamgaugeError
 from stream_app.events import Alert
 from stream_app.events.audit import AuditKind
-from stream_app.store import IncidentReader, IncidentStatus
+from stream_app.store import History, IncidentReader, IncidentStatus
 
 __all__ = ["PAGE"]
 
@@ -27,6 +28,10 @@ _WORDS = {
 """What people may say, by the word of the button."""
 
 _ALERTS = 200
+_BLAMED = 4
+"""Channels that are drawn, those that are most to blame."""
+_LEAST_AROUND = 300.0
+"""Seconds that are drawn before and after an incident, at least."""
 _COMMENT = 1000
 _LONGEST_MUTE = 366 * 86_400.0
 
@@ -66,9 +71,25 @@ class Case(ui.element, component="incident.js"):
         status, alerts = answer
         self._known = status
         members = sorted(alerts, key=lambda alert: (alert.started_at, alert.id))
-        self._tell(
-            {"state": "there", **as_row(status), "members": [_member(one) for one in members[:_ALERTS]]}
+        news = {"state": "there", **as_row(status), "members": [_member(one) for one in members[:_ALERTS]]}
+        self._tell(news | {"chart": await self._chart(status, members)})
+
+    async def _chart(self, status: IncidentStatus, members: list[Alert]) -> dict[str, Any] | None:
+        """Return the blamed channels over their usual band, from some time before it on; None where there is no history."""
+        case = status.incident
+        whole = await self._view.load(
+            History(self._view.store).read(case.stream, case.source, points=100_000)
         )
+        blamed = [name for name, _ in case.channels if whole is not None and name in whole.channels]
+        if whole is None or not blamed:
+            return None
+        last = float(whole.time[-1] + whole.width[-1])
+        until = last if case.firing else case.changed_at
+        around = max(0.5 * (until - case.started_at), _LEAST_AROUND)
+        units = getattr(self._view.settings.streams.get(case.stream), "units", {})
+        begin, end = case.started_at - around, min(until + around, max(last, until))
+        shown = drawn(whole, begin, end, incidents=[status], units=units, only=blamed[:_BLAMED])
+        return {**shown, **happened([status], members)}
 
     def _tell(self, news: dict[str, Any]) -> None:
         if self._props["news"] != news:
@@ -128,7 +149,7 @@ def _member(alert: Alert) -> dict[str, Any]:
 
 async def _build(view: View) -> None:
     case = Case(view, view.path["incident_id"])
-    await case.read()
+    await view.soon(case.read())
 
 
 PAGE = Page("/incidents/{incident_id}", "Incident", _build, menu=False)

@@ -1,12 +1,11 @@
+import { Chart } from "/assets/chart.js";
 import { ago, clock, duration, iso, now, number, plural, utc } from "/assets/words.js";
 
 const WORDS = { critical: "Critical", warning: "Warning", info: "Note", fine: "Fine" };
 const SPANS = [["5 min", 300], ["1 h", 3600], ["12 h", 43200], ["3 d", 259200], ["All", null]];
-const WIDTH = 1000;
-const HEIGHT = 96;
-const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000];
 
 export default {
+  components: { SgChart: Chart },
   template: `
     <div v-if="news.state === 'loading'" class="sg-empty" role="status"><h1>Source</h1><p>{{ news.problem || "Reading …" }}</p></div>
     <div v-else-if="news.state === 'none'" class="sg-empty"><h1>There is no such source</h1>
@@ -37,22 +36,7 @@ export default {
       <div v-if="!news.time.length" class="sg-empty"><h2>No history</h2>
         <p>Workers write it while events come, unless the stream has <code>history = false</code>.</p></div>
       <div v-else class="sg-charts" @mouseleave="at = null">
-        <figure v-for="one in drawn" :key="one.name" class="sg-card sg-chart">
-          <figcaption><b>{{ one.name }}</b>
-            <span v-if="at !== null">{{ number(one.mean[at]) }} {{ one.unit }}<span v-if="one.min && one.min[at] !== null" class="sg-sub"> {{ number(one.min[at]) }} to {{ number(one.max[at]) }}</span></span>
-            <span v-else-if="one.last !== null && one.last !== undefined">{{ number(one.last) }} {{ one.unit }}</span>
-            <span class="sg-sub" v-if="one.usual">usual {{ number(one.usual[0]) }} to {{ number(one.usual[1]) }}</span></figcaption>
-          <svg :viewBox="'0 0 ' + W + ' ' + H" preserveAspectRatio="none" role="img" :aria-label="describe(one)" @mousemove="move" @mousedown="press" @mouseup="release"
-            @touchstart.passive="move($event.touches[0], $event.currentTarget)" @dblclick="choose(chosen)">
-            <rect v-for="span in one.spans" :key="span.id" :class="'sg-alarm is-' + span.severity" :x="span.x" y="0" :width="span.width" :height="H"/>
-            <rect v-if="one.band" class="sg-usual" x="0" :y="one.band[0]" :width="W" :height="one.band[1]"/>
-            <path class="sg-range" :d="one.area"/><path class="sg-mean" :d="one.line" vector-effect="non-scaling-stroke"/>
-            <line v-for="mark in one.marks" :key="mark.id" class="sg-change-mark" :x1="mark.x" :x2="mark.x" y1="0" :y2="H" vector-effect="non-scaling-stroke"/>
-            <line v-if="at !== null" class="sg-cross" :x1="x(news.time[at])" :x2="x(news.time[at])" y1="0" :y2="H" vector-effect="non-scaling-stroke"/>
-            <rect v-if="drag" class="sg-drag" :x="Math.min(...drag)" y="0" :width="Math.abs(drag[1] - drag[0])" :height="H"/>
-          </svg>
-          <div class="sg-axis" aria-hidden="true"><span v-for="tick in ticks" :key="tick.at" :style="{ left: tick.left + '%' }">{{ tick.text }}</span></div>
-        </figure>
+        <sg-chart v-for="one in channels" :key="one.name" class="sg-card" :one="one" :shown="news" :at="at" @point="at = $event" @zoom="ask"></sg-chart>
         <p class="sg-legend sg-sub"><span><i class="is-line"></i>mean</span><span><i class="is-range"></i>least to most</span>
           <span><i class="is-usual"></i>usual: 98 % of what is kept, incidents left out</span><span><i class="is-alarm"></i>incident</span>
           <span><i class="is-mark"></i>drift or change</span><span v-if="at !== null"><time :datetime="iso(news.time[at])">{{ clock(news.time[at]) }}</time> (event {{ utc(news.time[at]) }})</span></p>
@@ -65,78 +49,23 @@ export default {
   `,
   props: { news: Object },
   emits: ["ask"],
-  data: () => ({ words: WORDS, spans: SPANS, chosen: 3600, zoomed: false, at: null, drag: null, W: WIDTH, H: HEIGHT }),
+  data: () => ({ words: WORDS, spans: SPANS, chosen: 3600, zoomed: false, at: null }),
   computed: {
     clockNow: () => now.value,
-    drawn() {
+    channels() {
       const { channels, score } = this.news;
-      const all = channels.map((one) => ({ ...one }));
-      if (score.some((value) => value)) all.push({ name: "score", unit: "decades", mean: score, min: null, max: null, usual: null, last: null, positive: true });
-      return all.map((one) => this.shape(one));
+      const scores = { name: "score", unit: "decades", mean: score, min: null, max: null, usual: null, last: null, score: true };
+      return score.some((value) => value) ? [...channels, scores] : channels;
     },
-    ticks() {
-      const { begin, end } = this.news;
-      const step = TICKS.find((size) => (end - begin) / size <= 5) || TICKS.at(-1);
-      const zone = new Date(begin * 1000).getTimezoneOffset() * 60;
-      const first = Math.ceil((begin - zone) / step) * step + zone;
-      const found = [];
-      for (let at = first; at < end; at += step) {
-        const left = (100 * (at - begin)) / (end - begin);
-        const date = new Date(at * 1000);
-        const text = step >= 86400 ? date.toLocaleDateString([], { month: "short", day: "numeric" })
-          : date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(step < 60 ? { second: "2-digit" } : {}) });
-        if (left > 3 && left < 97) found.push({ at, left, text });
-      }
-      return found;
+  },
+  watch: {
+    news(news) {
+      if (news.time && this.at >= news.time.length) this.at = null;
     },
   },
   methods: {
     ago, clock, duration, iso, number, plural, utc,
     query: (parts) => new URLSearchParams(parts).toString(),
-    x(ts) {
-      const { begin, end } = this.news;
-      return (WIDTH * (ts - begin)) / (end - begin || 1);
-    },
-    shape(one) {
-      const { time, width, incidents, marks, end } = this.news;
-      const there = [...(one.min || one.mean), ...(one.max || one.mean)].filter((value) => value !== null);
-      let low = Math.min(...there), high = Math.max(...there);
-      // The usual band is drawn as far as it leaves room for what is there.
-      const room = high - low;
-      if (one.usual) [low, high] = [Math.min(low, Math.max(one.usual[0], low - room)), Math.max(high, Math.min(one.usual[1], high + room))];
-      if (one.positive) low = 0;
-      if (!(high > low)) [low, high] = [low - 1, high + 1];
-      const pad = 0.06 * (high - low);
-      const y = (value) => HEIGHT - (HEIGHT * (value - low + pad)) / (high - low + 2 * pad);
-      // No line across gaps: where readings are further apart than three of the points beside them.
-      const parts = [];
-      time.forEach((ts, i) => {
-        if (one.mean[i] === null) return;
-        const part = parts.at(-1);
-        const before = part && part.at(-1);
-        const gap = before !== undefined && ts - time[before] > 3 * Math.max(width[i], width[before]);
-        if (!part || gap) parts.push([i]);
-        else part.push(i);
-      });
-      const path = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
-      const line = parts.map((part) => path(part.length > 1 ? part.map((i) => [this.x(time[i]), y(one.mean[i])])
-        : [[this.x(time[part[0]]) - 1, y(one.mean[part[0]])], [this.x(time[part[0]]) + 1, y(one.mean[part[0]])]])).join("");
-      const area = one.min ? parts.map((part) => path([...part.map((i) => [this.x(time[i]), y(one.max[i] ?? one.mean[i])]),
-        ...part.toReversed().map((i) => [this.x(time[i]), y(one.min[i] ?? one.mean[i])])]) + "Z").join("") : "";
-      const about = (channels) => one.positive || !channels.length || channels.includes("*") || channels.includes(one.name);
-      const spans = incidents.filter(({ channels }) => about(channels)).map(({ id, begin: from, end: to, severity }) => {
-        const left = Math.max(0, this.x(from)), right = Math.min(WIDTH, this.x(to === null ? end : to));
-        return { id, severity, x: left, width: Math.max(right - left, 2), seen: right >= 0 && left <= WIDTH };
-      }).filter(({ seen, width: wide, x }) => seen && x + wide >= 0 && x <= WIDTH);
-      const seen = marks.filter(({ channel }) => about([channel])).map((mark) => ({ ...mark, x: this.x(mark.at) })).filter(({ x }) => x >= 0 && x <= WIDTH);
-      const band = one.usual ? [y(one.usual[1]), Math.max(1, y(one.usual[0]) - y(one.usual[1]))] : null;
-      return { ...one, line, area, spans, marks: seen, band };
-    },
-    describe(one) {
-      const usual = one.usual ? `, usually ${number(one.usual[0])} to ${number(one.usual[1])}` : "";
-      const alarms = one.spans.length ? `; ${plural(one.spans.length, "incident")} in this time` : "";
-      return `${one.name}${one.unit ? " in " + one.unit : ""}: ${number(one.mean.findLast((value) => value !== null) ?? null)} at the end${usual}${alarms}`;
-    },
     choose(span) {
       this.chosen = span;
       this.zoomed = false;
@@ -160,30 +89,6 @@ export default {
     shift(part) {
       const { begin, end } = this.news;
       this.ask(begin + part * (end - begin), end + part * (end - begin));
-    },
-    place(event, target = event.currentTarget) {
-      const box = target.getBoundingClientRect();
-      return (WIDTH * Math.min(Math.max(event.clientX - box.left, 0), box.width)) / box.width;
-    },
-    move(event, target) {
-      const at = this.place(event, target instanceof Element ? target : event.currentTarget);
-      if (this.drag) this.drag = [this.drag[0], at];
-      let best = null, least = Infinity;
-      this.news.time.forEach((ts, i) => {
-        const away = Math.abs(this.x(ts) - at);
-        if (away < least) [best, least] = [i, away];
-      });
-      this.at = best;
-    },
-    press(event) {
-      event.preventDefault();
-      this.drag = [this.place(event), this.place(event)];
-    },
-    release() {
-      const [a, b] = (this.drag || [0, 0]).map((place) => this.news.begin + (place / WIDTH) * (this.news.end - this.news.begin)).sort((p, q) => p - q);
-      const wide = this.drag && Math.abs(this.drag[1] - this.drag[0]) > 8;
-      this.drag = null;
-      if (wide) this.ask(a, b);
     },
   },
 };

@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
+from stream_app.dashboard.charts import drawn, happened
 from stream_app.dashboard.page import Page, View
 from stream_app.dashboard.snapshot import Snapshot
 from stream_app.errors import StreamgaugeError
@@ -17,17 +17,9 @@ from stream_app.store import FeatureReader, FeatureRow, History, IncidentReader,
 
 __all__ = ["PAGE"]
 
-_POINTS = 400
-"""Most points of a chart: about one for two or three pixels."""
-_LEAST_POINTS = 60
 _EVERY_SECONDS = 5.0
 """Width of the shortest buckets of a history: more often nothing is new."""
-_USUAL = (0.01, 0.99)
-_LEAST_USUAL = 20
-"""Points outside of incidents that a usual band needs."""
-_CHANNELS = 64
 _INCIDENTS = 40
-_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +29,15 @@ class _Range:
     span: float | None = 3600.0
     begin: float | None = None
     end: float | None = None
+
+    def of(self, whole: Series) -> tuple[float, float]:
+        """Return the beginning and the end in a history."""
+        if self.begin is not None and self.end is not None:
+            return self.begin, self.end
+        if not len(whole):
+            return 0.0, 0.0
+        first, last = float(whole.time[0]), float(whole.time[-1] + whole.width[-1])
+        return first if self.span is None else max(first, last - self.span), last
 
 
 class Charts(ui.element, component="source.js"):
@@ -106,6 +107,11 @@ class Charts(ui.element, component="source.js"):
         if row is None and not len(whole) and not mine:
             return {"state": "none", "stream": stream, "source": source}
         settings = self._view.settings.streams.get(stream)
+        units = getattr(settings, "units", {})
+        begin, end = self._range.of(whole)
+        shown = drawn(whole, begin, end, incidents=mine, units=units)
+        for one in shown["channels"]:
+            one["last"] = None if row is None else row.values.get(f"{one['name']}.last")
         return {
             "state": "there",
             "stream": stream,
@@ -114,76 +120,12 @@ class Charts(ui.element, component="source.js"):
                 (one.severity for one in mine if one.incident.firing), key=lambda s: s.rank, default="fine"
             ),
             "live": None if row is None else _live(row, getattr(settings, "warmup", None)),
-            "incidents": [_incident(one) for one in mine[::-1]],
-            "marks": [_mark(alert) for alert in self._alerts if alert.kind in {"drift", "changepoint"}],
-            **_charts(whole, self._range, mine, getattr(settings, "units", {}), row),
+            "kept": [float(whole.time[0]), float(whole.time[-1] + whole.width[-1])]
+            if len(whole)
+            else [0.0, 0.0],
+            **happened(mine, self._alerts),
+            **shown,
         }
-
-
-def _charts(
-    whole: Series,
-    asked: _Range,
-    incidents: list[IncidentStatus],
-    units: dict[str, str],
-    row: FeatureRow | None,
-) -> dict[str, Any]:
-    """Return what the charts draw."""
-    if not len(whole):
-        return {"time": [], "channels": [], "score": [], "begin": 0.0, "end": 0.0, "kept": [0.0, 0.0]}
-    first, last = float(whole.time[0]), float(whole.time[-1] + whole.width[-1])
-    begin, end = first, last
-    if asked.begin is not None and asked.end is not None:
-        begin, end = asked.begin, asked.end
-    elif asked.span is not None:
-        begin = max(first, last - asked.span)
-    quiet = np.ones(len(whole), bool)
-    for one in incidents:
-        until = math.inf if one.incident.firing else one.incident.changed_at
-        quiet &= (whole.time + whole.width < one.incident.started_at) | (whole.time > until)
-    drawn = _even(whole.between(begin, end))
-    values = {} if row is None else row.values
-    channels = [
-        {
-            "name": name,
-            "unit": units.get(name, ""),
-            "mean": _list(drawn.mean[:, i]),
-            "min": _list(drawn.min[:, i]),
-            "max": _list(drawn.max[:, i]),
-            "usual": _usual(whole, i, quiet),
-            "last": values.get(f"{name}.last"),
-        }
-        for i, name in enumerate(whole.channels[:_CHANNELS])
-    ]
-    return {
-        "time": (drawn.time + drawn.width / 2.0).tolist(),
-        "width": drawn.width.tolist(),
-        "channels": channels,
-        "score": _list(drawn.score),
-        "begin": begin,
-        "end": end,
-        "kept": [first, last],
-    }
-
-
-def _even(part: Series) -> Series:
-    """Return points of about one width: older ones stand for more, and the newest would look as if they varied more."""
-    if not len(part):
-        return part
-    length = float(part.time[-1] + part.width[-1] - part.time[0])
-    return part.thinned(int(min(max(length / float(part.width.max()), _LEAST_POINTS), _POINTS)))
-
-
-def _usual(whole: Series, channel: int, quiet: Any) -> list[float] | None:
-    """Return the band in which nearly all is that is kept and outside of incidents."""
-    low, high = whole.min[quiet, channel], whole.max[quiet, channel]
-    low, high = low[np.isfinite(low)], high[np.isfinite(high)]
-    if len(low) < _LEAST_USUAL:
-        return None
-    return [float(np.quantile(low, _USUAL[0])), float(np.quantile(high, _USUAL[1]))]
-
-
-def _list(values: Any) -> list[float | None]:
-    return [float(f"{value:.6g}") if math.isfinite(value) else None for value in values.tolist()]
 
 
 def _live(row: FeatureRow, warmup: int | None) -> dict[str, Any]:
@@ -198,35 +140,13 @@ def _live(row: FeatureRow, warmup: int | None) -> dict[str, Any]:
     }
 
 
-def _incident(status: IncidentStatus) -> dict[str, Any]:
-    case = status.incident
-    return {
-        "id": case.id,
-        "begin": case.started_at,
-        "end": None if case.firing else case.changed_at,
-        "severity": status.severity.value,
-        "summary": case.summary,
-        "channels": [channel for channel, _ in case.channels],
-    }
-
-
-def _mark(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": alert.id,
-        "at": alert.started_at,
-        "channel": alert.channel,
-        "summary": alert.summary,
-        "kind": alert.kind,
-    }
-
-
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 async def _build(view: View) -> None:
     charts = Charts(view, view.query.get("stream", "")[:256], view.query.get("name", "")[:256])
-    await charts.read()
+    await view.soon(charts.read())
 
 
 PAGE = Page("/source", "Source", _build, menu=False)
