@@ -1,7 +1,7 @@
 """Make the pictures of the documentation anew: ``.venv/bin/python docs/make_pictures.py``.
 
 ``images/demo.svg`` is what `streamgauge demo` printed: the demo runs, which takes about a minute, and its closing output
-becomes the picture. Nothing in it is written by hand; look at it before committing it.
+becomes the picture. Nothing in it is written by hand; look at it before committing it. The test that runs the demo tells when it is old.
 """
 
 import io

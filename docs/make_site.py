@@ -77,7 +77,7 @@ def lay_out(folder: Path) -> None:
         place = file.relative_to(HERE)
         if file.suffix == ".md":
             _write(folder / place, relinked(file.read_text(encoding="utf-8"), file, place))
-        elif file.suffix == ".svg":
+        elif file.suffix in {".svg", ".css"}:
             _write(folder / place, file.read_text(encoding="utf-8"))
     for name, there in TOP.items():
         text = (ROOT / name).read_text(encoding="utf-8")
