@@ -17,7 +17,7 @@ makes: a constant that flickers by its last digit would drown everything else.
 import math
 from typing import Any
 
-from stream_app.core.anomaly.forecast import BOUND, learn_forecasts, nearer, start_channel, wanders
+from stream_app.core.anomaly.forecast import BOUND, MEMORY, learn_forecasts, nearer, start_channel, wanders
 from stream_app.core.anomaly.records import MAGNITUDE, OFFSET, RANKS, SHIFT, SPREAD, STATISTICS, SURPRISE
 from stream_app.core.anomaly.tails import (
     clipped,
@@ -56,6 +56,8 @@ STALE = 16
 LARGEST_PROGRESS = 30.0
 LARGEST_BET = 5.0
 """Most evidence that one value brings to the progress: what is rarer speaks by itself."""
+CLUSTERED = 2.72
+"""Mean square over squared mean of the lengths of the runs in which an exponential mean of 16 independent values keeps its sign (simulated)."""
 
 
 @kernel
@@ -135,15 +137,32 @@ def _surprise(c: Any, residual: float, tested: float, learned: bool) -> None:  #
 
 
 @kernel
+def _independent(c: Any) -> float:
+    """Return how many independent values an event of a smoothed channel is worth: one for each run of a sign, as a value meets it.
+
+    A value lies in a long run more likely than in a short one: the run about it has the mean square over the mean of all lengths. A slow wander
+    below fast noise has many short runs about zero and few long ones, so that its mean run would say that it is quick.
+    """
+    return min(1.0, CLUSTERED / max(float(c["met"]), 1.0))
+
+
+@kernel
+def _end_run(c: Any) -> None:
+    """Take a run of one sign of the offset into the mean that each of its values meets."""
+    length = float(c["run"])
+    c["met"] += (length - c["met"]) * min(length / min(c["count"], MEMORY), 1.0)
+    c["run"] = 0
+
+
+@kernel
 def _progress(c: Any, e: float) -> None:
-    """Add a bet on smoothed evidence; a geometric mean of interleaved bets, as values between two turns depend on each other.
+    """Add a bet on smoothed evidence; a geometric mean of interleaved bets, as values of one run depend on each other.
 
     The geometric mean of e-processes is at most their arithmetic mean, hence an e-process (Vovk and Wang 2021).
     """
-    turns = max(c["turns"][OFFSET], 1.0)
-    worth = min(e, LARGEST_BET, math.log(1.0 + turns))
+    worth = min(e, LARGEST_BET, math.log(1.0 + c["turns"][OFFSET]))
     kept = c["progress"] if e > 1.0 else 0.9 * c["progress"]
-    bet = (LOG_BET + (1.0 - BET) * worth) * turns / c["count"]
+    bet = (LOG_BET + (1.0 - BET) * worth) * _independent(c)
     c["progress"] = min(max(kept + bet, 0.0), LARGEST_PROGRESS)
 
 
@@ -203,8 +222,8 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
         deviation = WANDER * 1.25 * c["size"]
         floor = (RANGE_FLOOR * span) ** 2 + 0.25 * rounding * rounding + 1e-24 * middle * middle + 1e-300
         least = 0.3 * c["step"] + 0.002 * span + 1e-300
-        gain = 1.0 / min(count, 5000)
-        kurtosis_gain = 1.0 / min(learned + 30.0, 5000.0)
+        gain = 1.0 / min(count, MEMORY)
+        kurtosis_gain = 1.0 / min(learned + 30.0, MEMORY)
         squares, turns, kurtosis = c["square"], c["turns"], c["kurtosis"]
         largest = 0.0
         for k in range(SURPRISE):
@@ -245,12 +264,15 @@ def channel_step(  # noqa: C901, PLR0912, PLR0915 one formula after the other
                 if k != OFFSET and (e > 4.0 or c["peak"][k] > 0.0):
                     note_peak(e, k, c["peak"], c["quiet"], c["clusters"], c["excess"])
             sign = 1 if t > 0.0 else -1
+            if k == OFFSET:
+                c["run"] += 1
             if sign != c["sign"][k]:
                 turns[k] += 1.0
                 c["sign"][k] = sign
                 if k == OFFSET:
                     kurtosis[k] = max(1.0, kurtosis[k] + c["heavier"])
                     c["heavier"] = 0.0
+                    _end_run(c)
             square = t * t
             if count > 64 and squares[k] > 0.0:
                 square = min(square, 9.0 * squares[k])

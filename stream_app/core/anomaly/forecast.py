@@ -13,6 +13,7 @@ from stream_app.core.kernel import kernel
 
 __all__ = [
     "BOUND",
+    "MEMORY",
     "forecast_seasons",
     "learn_forecasts",
     "nearer",
@@ -22,6 +23,7 @@ __all__ = [
 
 BOUND = 1e100
 MEMORY = 5_000
+"""Values over which the mean and the statistics of a channel forget."""
 FOLLOW = 201
 BETTER = 0.75
 """Share of the mean's error that the follower's must stay below: it adapts to anything, so it has to be worth it."""

@@ -26,6 +26,8 @@ EVERY = 4
 """Events between two that the correlation learns from: smoothed values are alike."""
 REFRESH = 512
 """Events between inversions."""
+ROUNDED = 0.99
+"""Share of the least pivot that rounding leaves."""
 SWEEPS = 8
 """Passes of Gauss and Seidel's method over the channels that take no part."""
 
@@ -46,7 +48,11 @@ def learn_correlation(correlation: Any, channels: Any, learned: float) -> None:
 
 @kernel
 def invert(correlation: Any, inverse: Any, independent: float) -> None:
-    """Invert the shrunk second moments, by Gauss and Jordan: of a positive definite matrix no pivot is zero."""
+    """Invert the shrunk second moments, by Gauss and Jordan.
+
+    Each is learned from the events at which both channels are there. Where values are missing now of one and now of another channel, these
+    are different events, and the moments may be those of no variables at all: they are shrunk further until they are.
+    """
     d = inverse.shape[0]
     uncertain = 0.0
     square = 0.0
@@ -56,12 +62,27 @@ def invert(correlation: Any, inverse: Any, independent: float) -> None:
             uncertain += (1.0 - r * r) ** 2 / independent
             square += r * r
     shrink = min(1.0, max(0.05, uncertain / max(square, 1e-12)))
+    while not _inverted(correlation, inverse, shrink) and shrink < 1.0:
+        shrink = min(1.0, 2.0 * shrink)
+
+
+@kernel
+def _inverted(correlation: Any, inverse: Any, shrink: float) -> bool:
+    """Invert the second moments, those of two channels shrunk; return whether they can be those of any variables.
+
+    Where they can, no pivot is below the shrinkage times the least second moment of a channel: a pivot is at least the least eigenvalue.
+    """
+    d = inverse.shape[0]
+    least = math.inf
     for i in range(d):
         inverse[i, i] = max(correlation[i, i], 0.2)
+        least = min(least, inverse[i, i])
         for j in range(i):
             inverse[i, j] = inverse[j, i] = (1.0 - shrink) * correlation[i, j]
     for p in range(d):
-        pivot = max(inverse[p, p], 1e-6)
+        pivot = inverse[p, p]
+        if not pivot >= ROUNDED * shrink * least:
+            return False
         inverse[p, p] = 1.0
         for j in range(d):
             inverse[p, j] /= pivot
@@ -71,6 +92,7 @@ def invert(correlation: Any, inverse: Any, independent: float) -> None:
                 inverse[i, p] = 0.0
                 for j in range(d):
                     inverse[i, j] -= factor * inverse[p, j]
+    return True
 
 
 @kernel

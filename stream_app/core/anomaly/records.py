@@ -64,6 +64,8 @@ CHANNEL = np.dtype(
         ("kurtosis", np.float32, (SURPRISE,)),
         ("heavier", np.float32),  # by how much the offset's kurtosis grows when its stretch is over
         ("turns", np.float32, (SURPRISE,)),  # changes of sign
+        ("run", np.int32),  # values since the offset changed its sign
+        ("met", np.float32),  # mean length of its runs of one sign, as a value meets them
         ("clusters", np.float32, (STATISTICS,)),  # of large evidence, see tails
         ("excess", np.float32, (STATISTICS,)),
         ("peak", np.float32, (STATISTICS,)),
@@ -80,13 +82,13 @@ CHANNEL = np.dtype(
         ("segment", np.float64),  # level since the last changepoint, and its values
         ("segment_count", np.int32),
         ("settle", np.int16),
-        ("depth", np.int8),  # so many seasons are taken off
         ("stale", np.int16),  # values until it takes part in the joint statistics again
-        ("change", np.float32),  # largest one of the episode, in units
-        ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
+        ("depth", np.int8),  # so many seasons are taken off
         ("member", np.bool_),  # of the episode
         ("founder", np.bool_),
         ("moved", np.bool_),  # a level was adopted
+        ("change", np.float32),  # largest one of the episode, in units
+        ("changes", np.float32, (2,)),  # the two largest of past episodes, fading
         ("departure", np.float64),  # largest one in the episode
         ("known", np.float64),  # level before the one that was adopted last
         ("anchor", np.float64),  # level at which the channel stays

@@ -55,6 +55,16 @@ def test_the_inverse_is_that_of_numpy():
     np.testing.assert_allclose(inverse, np.linalg.inv(shrunk), rtol=1e-3, atol=1e-3)
 
 
+def test_moments_of_pairs_that_belong_to_no_variables_are_inverted_as_if_they_did():
+    # The second and the third were never there at one time, so that nothing is known of how they go together.
+    moments = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, 0.0], [0.9, 0.0, 1.0]])
+    assert np.linalg.eigvalsh(moments).min() < 0.0
+    inverse = np.zeros((3, 3), dtype=np.float32)
+    invert(np.tril(moments).astype(np.float32), inverse, 1e12)
+    assert np.linalg.eigvalsh(inverse).min() > 0.0
+    assert np.linalg.eigvalsh(inverse).max() < 20.0
+
+
 def test_the_plain_form_of_the_kernel_gives_the_same():
     values = np.random.default_rng(2).normal(size=(160, 2))
     values[120:130, 0] += 25.0
