@@ -46,7 +46,8 @@ def dashboard(
     without one. Ctrl-C ends it.
     """
     if hash_password:
-        hasher = _needed("argon2").PasswordHasher()
+        _check_extra()
+        hasher = importlib.import_module("argon2").PasswordHasher()
         typer.echo(hasher.hash(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
         return
     settings = settings_of(config, redis=redis)
@@ -79,19 +80,11 @@ def dashboard_server() -> Any:
     MissingExtraError
         If the extra is not installed.
     """
-    for package in ("nicegui", "argon2"):
-        _needed(package)
+    _check_extra()
     return importlib.import_module("stream_app.dashboard.server")
 
 
-def _needed(package: str) -> Any:
-    """Import a package of the extra.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
-    if importlib.util.find_spec(package) is None:
-        raise MissingExtraError("the dashboard needs", package, "dashboard")
-    return importlib.import_module(package)
+def _check_extra() -> None:
+    for package in ("nicegui", "argon2"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError("the dashboard needs", package, "dashboard")
