@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections import Counter
 
@@ -18,6 +19,9 @@ from stream_app.routes.route import routes_of
 from stream_app.routes.sender import Sender
 from stream_app.settings import Settings
 from stream_app.store import AlertWriter, RouteStore
+
+FULL = os.environ.get("STREAMGAUGE_TEST_FAULTS") == "full"
+"""Whether to test at the scale that was promised; else at one that CI has time for."""
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -1,20 +1,19 @@
 """The notifier as a whole, over Kafka: killed again and again, and when a route is dead."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 
 import pytest
 from conftest import REAL, eventually
-from routes.conftest import SECRET, alert, ended, receiving, route_to
+from routes.conftest import FULL, SECRET, alert, ended, receiving, route_to
 
 from stream_app.store import AlertReader
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-KILLS = 10 if os.environ.get("STREAMGAUGE_TEST_FAULTS") == "full" else 3
+KILLS = 10 if FULL else 3
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from conftest import eventually
-from routes.conftest import Desk, alert, ended, receiving, route_to
+from routes.conftest import FULL, Desk, alert, ended, receiving, route_to
 from security.real import needs_redis
 from servers.redis import RedisServer
 
@@ -208,7 +208,7 @@ async def test_acknowledged_incidents_are_not_repeated_and_muted_ones_not_told(
         await reader.say(one.case, what, by="Ada", at=1.0)
     desk.start(with_routes(night=route_to(receiver, repeat_interval=1.0)))
     await desk.tell(seen, muted, other)
-    await eventually(lambda: receiver.incidents["pump-3", "again"] >= 2)
+    await eventually(lambda: receiver.incidents["pump-3", "again"])
     assert set(receiver.incidents) == {("pump-1", "began"), ("pump-3", "began"), ("pump-3", "again")}
     first = [one for event in receiver.taken.values() for one in event["data"]["incidents"]]
     assert {one["acknowledged_by"] for one in first if one["incident"]["source"] == "pump-1"} == {"Ada"}
@@ -263,16 +263,16 @@ async def test_nonsense_in_redis_is_passed_over(with_routes, desk, receiver, sto
 
 
 @pytest.mark.slow
-async def test_10000_alerts_become_few_messages_and_none_is_lost(with_routes, desk, receiver, store):
-    desk.start(with_routes(night=route_to(receiver, group_wait=10.0)))
-    alerts = [alert(number, f"pump-{number}") for number in range(10_000)]
+async def test_a_flood_of_alerts_becomes_few_messages_and_none_is_lost(with_routes, desk, receiver):
+    desk.start(with_routes(night=route_to(receiver, group_wait=10.0 if FULL else 3.0)))
+    alerts = [alert(number, f"pump-{number}") for number in range(10_000 if FULL else 2_000)]
     for first in range(0, len(alerts), 500):
         await desk.tell(*alerts[first : first + 500])
 
     def counted():
         return sum(event["data"]["counts"]["began"] for event in receiver.taken.values())
 
-    await eventually(lambda: counted() == 10_000, 180)
+    await eventually(lambda: counted() == len(alerts), 180)
     assert len(receiver.taken) <= 20
     for event in receiver.taken.values():
         data = event["data"]
