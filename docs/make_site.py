@@ -77,8 +77,9 @@ def lay_out(folder: Path) -> None:
         place = file.relative_to(HERE)
         if file.suffix == ".md":
             _write(folder / place, relinked(file.read_text(encoding="utf-8"), file, place))
-        elif file.suffix in {".svg", ".css"}:
-            _write(folder / place, file.read_text(encoding="utf-8"))
+        elif file.suffix in {".css", ".png", ".svg"}:
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / place)
     for name, there in TOP.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         _write(folder / there, relinked(text, ROOT / name, Path(there)))
