@@ -157,6 +157,7 @@ def _member(alert: Alert) -> dict[str, Any]:
         "threshold": alert.threshold if math.isfinite(alert.threshold) else None,
         "contributions": [list(pair) for pair in alert.contributions[:8]],
         "context": context,
+        "excerpt": None if alert.excerpt is None else alert.excerpt.model_dump(mode="json"),
         "partition": alert.partition,
         "offset": alert.offset,
     }
