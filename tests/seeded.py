@@ -12,6 +12,7 @@ from stream_app.core.bank import Bank
 from stream_app.core.history import history_layout
 from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.events import Alert, AlertState, LogId, Severity, alert_id
+from stream_app.events.excerpt import Excerpt
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter, connect
 from stream_app.store.ownership import Ownership
 
@@ -44,8 +45,9 @@ def alert(source, offset, state=AlertState.FIRING, **changes):
     return Alert(**(fields | changes))
 
 
+EXCERPT = Excerpt(channel="flow", seconds=(-2.0, -1.0, 0.0), values=(124.9, None, 61.2))
 STORY = (
-    alert("pump-7", 100, severity=Severity.WARNING),
+    alert("pump-7", 100, severity=Severity.WARNING, excerpt=EXCERPT),
     alert("pump-1234", 200),
     alert("pump-8", 300),
     alert("pump-8", 300, AlertState.RESOLVED),

@@ -125,7 +125,8 @@ def test_a_source_shows_its_channels_over_their_usual_band(tab):
     tab.get_by_role("button", name="Show").click()
     tab.get_by_role("link", name=alert("pump-7", 100).summary).click()
     tab.wait_for_url("**/incidents/*")
-    tab.locator("figure", has_text="flow").get_by_text("usual 123").wait_for()
+    tab.locator("figure", has_text="flow").get_by_text("usual 122 to 127.8").wait_for()
+    assert tab.get_by_role("img", name="flow around the beginning").locator("polyline").count() == 1
 
 
 def test_a_source_that_learns_says_how_far_it_is_and_one_that_is_not_there_is_none(tab):

@@ -31,6 +31,11 @@ export default {
           <div v-for="one in changes" :key="one.key" class="sg-change">
             <p><b>{{ one.name }}</b> <span class="sg-sub">{{ one.what }}</span></p>
             <p class="sg-big">{{ number(one.before) }} <span aria-hidden="true">→</span><span class="sg-hidden">to</span> {{ number(one.after) }}</p>
+            <svg v-if="one.rows" class="sg-excerpt" viewBox="0 0 300 56" preserveAspectRatio="none" role="img" :aria-label="one.name + ' around the beginning'">
+              <rect v-if="one.rows.band" class="sg-usual" x="0" :y="one.rows.band[0]" width="300" :height="one.rows.band[1]"/>
+              <line class="sg-change-mark" :x1="one.rows.begin" :x2="one.rows.begin" y1="0" y2="56" vector-effect="non-scaling-stroke"/>
+              <polyline class="sg-mean" :points="one.rows.points" vector-effect="non-scaling-stroke"/>
+            </svg>
             <svg v-if="one.scale" class="sg-band" viewBox="0 0 300 34" role="img" :aria-label="'usually ' + number(one.low) + ' to ' + number(one.high)">
               <rect class="is-band" :x="one.scale(one.low)" y="8" :width="Math.max(2, one.scale(one.high) - one.scale(one.low))" height="12" rx="3"/>
               <line x1="0" x2="300" y1="14" y2="14"/><circle class="is-before" :cx="one.scale(one.before)" cy="14" r="4"/>
@@ -114,7 +119,7 @@ export default {
           const usual = low !== undefined && high !== undefined;
           const [least, most] = [Math.min(before, after, low ?? before), Math.max(before, after, high ?? before)];
           const scale = usual && most > least ? (x) => 10 + (280 * (x - least)) / (most - least) : null;
-          return { key: one.id, name, what: "mean", before, after, low, high, scale };
+          return { key: one.id, name, what: "mean", before, after, low, high, scale, rows: this.excerpt(one.excerpt, low, high) };
         });
     },
   },
@@ -132,6 +137,21 @@ export default {
       const whole = end - begin || 1;
       const left = (100 * (one.began - begin)) / whole;
       return { left: `${Math.min(left, 99)}%`, width: `${Math.max(1, (100 * ((one.ended ?? end) - one.began)) / whole)}%` };
+    },
+    // Rows before the beginning and before the end, one beside the other; the dashed line is the beginning.
+    excerpt(rows, low, high) {
+      const known = rows ? rows.values.map((value, i) => [i, value]).filter(([, value]) => value !== null) : [];
+      if (known.length < 2) return null;
+      const values = [...known.map(([, value]) => value), low, high].filter((value) => value !== undefined);
+      const least = Math.min(...values), room = Math.max(...values) - least || 1;
+      const y = (value) => 52 - (48 * (value - least)) / room;
+      const x = (i) => (300 * i) / (rows.values.length - 1);
+      const after = rows.seconds.findIndex((second) => second > 0);
+      return {
+        points: known.map(([i, value]) => `${x(i).toFixed(1)},${y(value).toFixed(1)}`).join(" "),
+        begin: x((after < 0 ? rows.seconds.length : after) - 1),
+        band: low === undefined || high === undefined ? null : [y(high), Math.max(1, y(low) - y(high))],
+      };
     },
     remember() {
       localStorage.setItem("streamgauge-name", this.by);

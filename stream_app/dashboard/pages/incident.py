@@ -88,7 +88,11 @@ class Case(ui.element, component="incident.js"):
         around = max(0.5 * (until - case.started_at), _LEAST_AROUND)
         units = getattr(self._view.settings.streams.get(case.stream), "units", {})
         begin, end = case.started_at - around, min(until + around, max(last, until))
-        shown = drawn(whole, begin, end, incidents=[status], units=units, only=blamed[:_BLAMED])
+        others = [one for one in self._view.snapshot.incidents if one.incident.source == case.source]
+        shown = drawn(whole, begin, end, incidents=[*others, status], units=units, only=blamed[:_BLAMED])
+        said = _usual(members)
+        for one in shown["channels"]:
+            one["usual"] = said.get(one["name"], one["usual"])
         return {**shown, **happened([status], members)}
 
     def _tell(self, news: dict[str, Any]) -> None:
@@ -127,6 +131,17 @@ class Case(ui.element, component="incident.js"):
         }[what]
 
 
+def _usual(members: list[Alert]) -> dict[str, list[float]]:
+    """Return the usual bands that alerts name, by channel: what a detector has learned is better than what is kept."""
+    bands: dict[str, list[float]] = {}
+    for alert in members:
+        named = alert.contributions[0][0] if alert.channel == "*" and alert.contributions else alert.channel
+        band = [alert.context.get(name, math.nan) for name in ("usual_low", "usual_high")]
+        if all(map(math.isfinite, band)):
+            bands.setdefault(named, band)
+    return bands
+
+
 def _member(alert: Alert) -> dict[str, Any]:
     context = {name: value for name, value in alert.context.items() if math.isfinite(value)}
     return {
@@ -142,6 +157,7 @@ def _member(alert: Alert) -> dict[str, Any]:
         "threshold": alert.threshold if math.isfinite(alert.threshold) else None,
         "contributions": [list(pair) for pair in alert.contributions[:8]],
         "context": context,
+        "excerpt": None if alert.excerpt is None else alert.excerpt.model_dump(mode="json"),
         "partition": alert.partition,
         "offset": alert.offset,
     }
