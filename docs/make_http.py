@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stream_app.runtime.http_openapi import document
+from stream_app.runtime.http_watch_openapi import port_document
 
 HEAD = """# HTTP
 
@@ -14,7 +14,7 @@ Made from the [OpenAPI document](openapi.json), which a worker serves as `/opena
 
 def described() -> dict[str, Any]:
     """Return the OpenAPI document of a worker that asks for a token."""
-    return document(secured=True)
+    return port_document(secured=True)
 
 
 def page() -> str:
@@ -42,7 +42,8 @@ def _operation(operation: Mapping[str, Any]) -> Iterator[str]:
         yield f"```json\n{json.dumps(body['content']['application/json']['example'], indent=2)}\n```"
     lines = ["| status | meaning | body |", "|---|---|---|"]
     for status, response in operation["responses"].items():
-        names = [one["schema"]["$ref"].rpartition("/")[2] for one in response.get("content", {}).values()]
+        schemas = [one["schema"] for one in response.get("content", {}).values()]
+        names = [schema["$ref"].rpartition("/")[2] for schema in schemas if "$ref" in schema]
         links = " ".join(f"[{name}](#{name.lower()})" for name in names)
         lines.append(f"| {status} | {response['description']} | {links} |")
     yield "\n".join(lines)

@@ -57,9 +57,12 @@ class Watch:
         return Run(events, seconds, used, resident_kib(os.getpid(), "VmHWM"))
 
 
-async def worker(place: Place, topic: str, events: int, *, detectors: tuple[str, ...] = ()) -> Run:
+async def worker(
+    place: Place, topic: str, events: int, *, detectors: tuple[str, ...] = (), history: bool = True
+) -> Run:
     """Run the worker with its defaults until everything is stored."""
-    stream = SensorStream(topic=topic, detectors=tuple(DetectorSettings(name=name) for name in detectors))
+    extra = tuple(DetectorSettings(name=name) for name in detectors)
+    stream = SensorStream(topic=topic, detectors=extra, history=history)
     settings = Settings(kafka=place.kafka, redis=place.redis, prefix=place.name, streams={"sensors": stream})
     settings = settings.model_copy(
         update={"worker": settings.worker.model_copy(update={"group": place.name})}
@@ -84,6 +87,11 @@ async def worker(place: Place, topic: str, events: int, *, detectors: tuple[str,
     if stored != events:
         raise SystemExit(f"{stored} of {events} events are stored")
     return done
+
+
+async def worker_without_history(place: Place, topic: str, events: int) -> Run:
+    """Run the worker without a history for charts."""
+    return await worker(place, topic, events, history=False)
 
 
 async def worker_and_river(place: Place, topic: str, events: int) -> Run:
@@ -125,6 +133,7 @@ Contestant = Callable[[Place, str, int], Awaitable[Run]]
 
 CONTESTANTS: dict[str, Contestant] = {
     "worker, defaults": worker,
+    "worker, without history": worker_without_history,
     "worker, and River's ADWIN and Page-Hinkley": worker_and_river,
     "Faust agent with River's, well written": faust_agent,
     "bare aiokafka loop, counting": bare_loop,

@@ -225,6 +225,7 @@ class StreamAgent(ABC, Generic[P]):
         left = records[count:]
         partition.next_offset = left[0].offset if left else batch.last + 1
         self._events.inc(count)
+        self._metrics.last_event.labels(self.stream).set_to_current_time()
         self._limit.count(bad)
         if not left:
             return None

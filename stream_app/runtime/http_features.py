@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from stream_app.core.features import OnlineFeatures
-from stream_app.runtime.http_openapi import Query, Selection, as_page, document
+from stream_app.runtime.http_openapi import Query, Selection, as_page
 from stream_app.runtime.http_problems import (
     ProblemError,
     answering,
@@ -23,7 +23,7 @@ from stream_app.runtime.http_problems import (
     names_of,
     parameters_of,
 )
-from stream_app.runtime.http_watch_openapi import watch_document
+from stream_app.runtime.http_watch_openapi import port_document
 from stream_app.store import FeatureLookup, Store, run_query
 
 __all__ = ["BODY_BYTES", "FeaturePages"]
@@ -54,10 +54,7 @@ class FeaturePages:
         self._store = store
         self._lookup = FeatureLookup(store.keys)
         self._turn = asyncio.Semaphore(_AT_ONCE)
-        described = document(secured=secured)
-        paths, schemas = watch_document(secured=secured)
-        described["paths"] |= paths
-        described["components"]["schemas"] |= schemas
+        described = port_document(secured=secured)
         self._openapi = msgspec.json.encode(described)
         self._page = as_page(described)
 

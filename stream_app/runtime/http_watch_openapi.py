@@ -11,6 +11,7 @@ from stream_app.runtime.http_openapi import (
     OF_A_BODY,
     TEXT_OF_TIME,
     EntityName,
+    document,
     parameter,
     ref,
     responses_of,
@@ -23,7 +24,7 @@ __all__ = [
     "HistorySelection",
     "IncidentSelection",
     "LiveFeatures",
-    "watch_document",
+    "port_document",
 ]
 
 _Instant: TypeAlias = Annotated[
@@ -131,8 +132,8 @@ class Incidents(msgspec.Struct, forbid_unknown_fields=True):
     incidents: list[IncidentLine]
 
 
-def watch_document(*, secured: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the paths and the schemas for a document of OpenAPI.
+def port_document(*, secured: bool) -> dict[str, Any]:
+    """Return the OpenAPI document of all that a worker serves.
 
     Parameters
     ----------
@@ -185,7 +186,10 @@ def watch_document(*, secured: bool) -> tuple[dict[str, Any], dict[str, Any]]:
         "/incidents": get("Incidents", "getIncidents", "Incidents", _query(IncidentSelection), of_a_list),
         "/alerts/stream": following,
     }
-    return paths, schemas
+    described = document(secured=secured)
+    described["paths"] |= paths
+    described["components"]["schemas"] |= schemas
+    return described
 
 
 def _path(name: str, about: str, example: str) -> dict[str, Any]:

@@ -32,6 +32,18 @@ class Metrics:
         self.alerts = Counter(
             "streamgauge_alerts", "Alerts that began to fire.", ["stream", "kind"], registry=self.registry
         )
+        self.firing = Gauge(
+            "streamgauge_alerts_firing",
+            "Alerts that fire, in the whole deployment: each worker of a stream says the same.",
+            ["stream", "kind", "severity"],
+            registry=self.registry,
+        )
+        self.last_event = Gauge(
+            "streamgauge_last_event_timestamp_seconds",
+            "When this worker processed the last event of a stream, in epoch seconds.",
+            ["stream"],
+            registry=self.registry,
+        )
         self.allowed = Gauge(
             "streamgauge_alert_budget_allowed",
             "False alarms a day that the stream's budget allows; not there where it counts events.",

@@ -25,6 +25,7 @@ from stream_app.runtime.assembly import WorkerContext, load_kernels, make_agent,
 from stream_app.runtime.delivery import BatchTransport, batched_topic
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
+from stream_app.runtime.firing_watch import FiringWatch
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
@@ -174,8 +175,11 @@ class Worker:
                 views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
             )
             self.metrics.set_budgets(self.settings)
-            filling = asyncio.create_task(self._keep(StoreMemoryWatch(store, self.metrics).run()))
-            stack.callback(filling.cancel)
+            for watch in (
+                StoreMemoryWatch(store, self.metrics),
+                FiringWatch(store, self.settings.streams, self.metrics),
+            ):
+                stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _check_topics(self) -> None:
