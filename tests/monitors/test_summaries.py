@@ -75,7 +75,7 @@ def told():
         values = healthy(rng)
         fault(values, rng)
         stream = SensorStream(
-            units=UNITS, channels={"flow": {"min": 0.0}, "pressure": {}}, budget="1 per week"
+            units=UNITS, channels={"flow": {"min": 0.0}, "pressure": {}}, budget="1 per day"
         )
         done = run(
             stream,

@@ -224,7 +224,7 @@ async def test_a_worker_of_sessions_runs_as_the_documented_user_over_tls(setting
 
 
 REFUSED = [
-    ("get", "sg:x"), ("keys", "*"), ("flushall",), ("flushdb",), ("config", "get", "*"), ("config", "set", "dir", "/"),
+    ("get", "other"), ("getdel", "sg:x"), ("keys", "*"), ("flushall",), ("flushdb",), ("config", "get", "*"), ("config", "set", "dir", "/"),
     ("acl", "list"), ("acl", "whoami"), ("eval", "return 1", "0"), ("evalsha", "0" * 40, "0"), ("script", "flush"),
     ("script", "load", "return 1"), ("script", "kill"), ("scan", "0"), ("function", "load", "x"), ("function", "flush"), ("slaveof", "h", "1"), ("replicaof", "h", "1"),
     ("shutdown", "nosave"), ("save",), ("bgsave",), ("monitor",), ("migrate", "h", "1", "k", "0", "1"), ("client", "list"),
