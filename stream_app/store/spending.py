@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from stream_app.core.budget import Budget
 from stream_app.events import Alert
+from stream_app.settings import Settings
 from stream_app.store.alerts import sound_alerts
 from stream_app.store.connection import Store
 
-__all__ = ["Spending", "read_begun", "spending"]
+__all__ = ["Spending", "budgets_of", "read_begun", "spending"]
 
 _READ_AT_ONCE = 1000
 
@@ -49,6 +50,12 @@ class Spending:
     def left(self) -> float | None:
         """What the budget still allows in the period; below 0 where more was spent."""
         return None if self.allowed is None else self.allowed - self.spent
+
+
+def budgets_of(settings: Settings) -> list[tuple[str, str]]:
+    """Return names and budgets of the streams that have one."""
+    budgets = {name: getattr(stream, "budget", None) for name, stream in settings.streams.items()}
+    return [(name, text) for name, text in budgets.items() if text is not None]
 
 
 def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, end: float) -> Spending:
