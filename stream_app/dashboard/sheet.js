@@ -34,7 +34,7 @@ export default {
         <template v-for="tool in news.tools" :key="tool.name">
           <select v-if="tool.kind === 'select'" :value="tool.options[place(tool)][0]" :aria-label="tool.label" @change="asked[tool.name] = $event.target.value; ask()">
             <option v-for="[value, text] in tool.options" :key="value" :value="value">{{ text }}</option></select>
-          <label v-else-if="tool.kind === 'range'" class="sg-range">{{ tool.label }}
+          <label v-else-if="tool.kind === 'range'" class="sg-slide">{{ tool.label }}
             <input type="range" min="0" :max="tool.options.length - 1" step="1" :value="place(tool)" :aria-valuetext="tool.options[place(tool)][1]"
               @input="asked[tool.name] = tool.options[$event.target.value][0]; ask()"><output>{{ tool.options[place(tool)][1] }}</output></label>
           <input v-else :type="tool.kind" v-model="asked[tool.name]" :placeholder="tool.label" :aria-label="tool.label" autocomplete="off" @change="ask">

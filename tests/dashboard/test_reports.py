@@ -5,6 +5,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dashboard.conftest import serving
 from seeded_pages import HOSTILE, MONITOR_FILE, fill_store, fill_topics
@@ -107,10 +108,36 @@ def test_a_dead_letter_says_why_and_is_sent_back_once(tab):
     assert tab.get_by_role("button", name="Send back").count() == 0
 
 
-@pytest.mark.parametrize("path", ["/budget", "/models", "/entities", "/letters", "/letters?id=0:1"])
+def test_a_file_is_tried_with_a_warm_up_and_a_budget(tab, tmp_path):
+    rng = np.random.default_rng(7)
+    flow = rng.normal(32.0, 0.4, 1500)
+    flow[1200:1300] -= 3.0
+    rows = "".join(f"{1_700_000_000 + i},{value:.3f}\n" for i, value in enumerate(flow))
+    (tmp_path / "pump<b>.csv").write_text("when,flow\n" + rows)
+    (tmp_path / "broken.csv").write_text("when,flow\nyesterday,1\n")
+    tab.goto("/try")
+    tab.get_by_label("File", exact=True).set_input_files(tmp_path / "broken.csv")
+    tab.get_by_role("alert").get_by_text("broken: no column looks like the event time").wait_for()
+    tab.get_by_label("File", exact=True).set_input_files(tmp_path / "pump<b>.csv")
+    tab.get_by_label("Time column").fill("when")
+    tab.keyboard.press("Enter")
+    understood = tab.get_by_role("region", name="Understood")
+    understood.get_by_text("1500").wait_for()
+    assert "when" in understood.inner_text()
+    alerts = tab.get_by_role("region", name="Alerts")
+    alerts.get_by_text("flow").first.wait_for()
+    assert tab.locator(".sg-trial .is-mark").count() > 0
+    for width in (1440, 390):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate(FAULTS) == []
+    tab.get_by_role("slider", name="Warm-up").fill("6")
+    tab.get_by_text("the warm-up takes all rows").wait_for()
+
+
+@pytest.mark.parametrize("path", ["/try", "/budget", "/models", "/entities", "/letters", "/letters?id=0:1"])
 def test_reports_can_be_read_by_all(tab, path):
     tab.goto(path)
-    tab.locator(".sg-card").first.wait_for()
+    tab.locator(".sg-card, .sg-drop").first.wait_for()
     for width in (1440, 390):
         tab.set_viewport_size({"width": width, "height": 900})
         for theme in ("light", "dark"):

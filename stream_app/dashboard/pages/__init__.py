@@ -1,7 +1,17 @@
 """The pages, in the order of the menu; see `stream_app.dashboard` for what a page is."""
 
 from stream_app.dashboard.page import Page
-from stream_app.dashboard.pages import budget, entity, incident, incidents, letters, models, now, source
+from stream_app.dashboard.pages import (
+    budget,
+    entity,
+    incident,
+    incidents,
+    letters,
+    models,
+    now,
+    source,
+    try_file,
+)
 
 __all__ = ["PAGES"]
 
@@ -14,4 +24,5 @@ PAGES: tuple[Page, ...] = (
     entity.PAGE,
     budget.PAGE,
     letters.PAGE,
+    try_file.PAGE,
 )
