@@ -116,12 +116,14 @@ async def read_begun(store: Store, begin: float) -> list[Alert]:
     StoreError
         If Redis cannot be reached or refuses.
     """
-    key, first, alerts = store.keys.alerts, f"{max(int(begin * 1000.0), 0)}", list[Alert]()
+    # Who only reads may not read it the other way round.
+    key, first, last = store.keys.alerts, f"{max(int(begin * 1000.0), 0)}", "+"
+    alerts: list[Alert] = []
     async with store.errors("reading alerts"):
         while True:
-            entries = await store.client.xrange(key, min=first, count=_READ_AT_ONCE)
+            entries = await store.client.xrevrange(key, max=last, min=first, count=_READ_AT_ONCE)
             found = sound_alerts((fields.get(b"alert"), key) for _, fields in entries)
             alerts += [alert for alert in found if alert.begins]
             if len(entries) < _READ_AT_ONCE:
-                return alerts
-            first = f"({entries[-1][0].decode()}"
+                return alerts[::-1]
+            last = f"({entries[-1][0].decode()}"
