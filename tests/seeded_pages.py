@@ -3,6 +3,7 @@
 import time
 
 import msgspec
+from seeded import PASSWORD, RULES
 from serving import Shop, bought, purchases
 
 from stream_app.events import Alert, AlertState, AuditRecord, DeadLetter, LogId, Reason, Severity, Topics
@@ -10,6 +11,7 @@ from stream_app.kafka import ensure_topics, start_producer
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, connect
 from stream_app.store.ownership import Ownership
 
+USER = "reports"
 HOSTILE = "<img src=x onerror=alert(1)>"
 MONITOR_FILE = """
 [streams.pumps]
@@ -57,6 +59,9 @@ async def fill_store(settings):
     """Write alerts of which one is rare enough for a week's budget, a model with a weak slice, and a customer."""
     store = await connect(settings)
     now = time.time()
+    # As documented, for another prefix than that of the other pages' tests.
+    rules = RULES.replace("sg:", f"{store.keys.prefix}:").split()
+    await store.client.execute_command("ACL", "SETUSER", USER, "reset", "on", f">{PASSWORD}", *rules)
     await Ownership(store).take(
         {"stream.pumps": "sensors from readings", "stream.models": "predictions from predictions"}
     )
