@@ -13,8 +13,8 @@ from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settin
 from stream_app.cli.show import instant, print_columns
 from stream_app.core.budget import Budget
 from stream_app.events import Alert, parse_event_time
-from stream_app.settings import Settings, parse_duration
-from stream_app.store.spending import Spending, read_begun, spending
+from stream_app.settings import parse_duration
+from stream_app.store.spending import Spending, budgets_of, read_begun, spending
 
 __all__ = ["budget"]
 
@@ -50,7 +50,7 @@ def budget(
     """
     settings = settings_of(config, redis=redis)
     end, length = _end(until), _length(over)
-    periods = {name: length or Budget.parse(text).seconds or _DAY for name, text in _budgets(settings)}
+    periods = {name: length or Budget.parse(text).seconds or _DAY for name, text in budgets_of(settings)}
 
     async def work() -> list[Alert]:
         async with AsyncExitStack() as stack:
@@ -58,7 +58,7 @@ def budget(
             return await read_begun(store, end - max(periods.values(), default=0.0))
 
     alerts = run(work())
-    found = [spending(alerts, name, text, end - periods[name], end) for name, text in _budgets(settings)]
+    found = [spending(alerts, name, text, end - periods[name], end) for name, text in budgets_of(settings)]
     if json:
         for one in found:
             typer.echo(_as_json(one))
@@ -66,12 +66,6 @@ def budget(
         print_columns([("stream", "budget", "since", "allowed", "spent", "left", "of"), *map(_row, found)])
     else:
         typer.echo("No stream has a budget.")
-
-
-def _budgets(settings: Settings) -> list[tuple[str, str]]:
-    """Names and budgets of the streams that have one."""
-    budgets = {name: getattr(stream, "budget", None) for name, stream in settings.streams.items()}
-    return [(name, text) for name, text in budgets.items() if text is not None]
 
 
 def _end(text: str | None) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, RedisOption, changed_table, settings_of
+from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, changed_table, settings_of
 from stream_app.cli.show import console
 from stream_app.errors import MissingExtraError, SettingsError
 
@@ -17,6 +17,7 @@ __all__ = ["dashboard", "dashboard_server"]
 def dashboard(
     config: ConfigOption = None,
     redis: RedisOption = None,
+    kafka: KafkaOption = None,
     host: Annotated[
         str | None,
         typer.Option(
@@ -33,7 +34,7 @@ def dashboard(
     ] = None,
     *,
     allow_actions: Annotated[
-        bool, typer.Option("--allow-actions", help="Let people acknowledge, mute and judge incidents.")
+        bool, typer.Option("--allow-actions", help="Let people judge incidents and send dead letters back.")
     ] = False,
     hash_password: Annotated[
         bool,
@@ -50,7 +51,7 @@ def dashboard(
         hasher = importlib.import_module("argon2").PasswordHasher()
         typer.echo(hasher.hash(typer.prompt("Password", hide_input=True, confirmation_prompt=True)))
         return
-    settings = settings_of(config, redis=redis)
+    settings = settings_of(config, redis=redis, kafka=kafka)
     if not settings.redis.url.get_secret_value():
         raise SettingsError(
             "no store: set STREAMGAUGE_REDIS=redis://HOST:PORT/0, or redis in streamgauge.toml, or --redis"

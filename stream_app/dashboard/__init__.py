@@ -17,7 +17,7 @@ A page is one module of `stream_app.dashboard.pages` with a constant ``PAGE``, l
 - ``view.actions`` says whether people may change something (``--allow-actions``); whatever changes something checks
   ``view.may_act()`` on the server, too.
 
-`elements` has what pages share (a moment, a severity, tables, states). What needs a drawing of its own is a Vue component beside the
+Facts and tables with controls above them are a `sheet.Sheet`, which reads and refreshes itself. What needs a drawing of its own is a Vue component beside the
 page (``tiles.js`` beside ``now.py``), which imports ``/assets/words.js`` for times and numbers. Colours are the variables of
 ``assets/style.css``, never literals; they have enough contrast in light and dark.
 

@@ -2,6 +2,7 @@
 
 from stream_app.kafka.clients import ATTEMPTS, reach, start_producer
 from stream_app.kafka.cluster import cluster_id
+from stream_app.kafka.event_tail import CloudEvent, EventTail
 from stream_app.kafka.groups import check_group, group_refusal
 from stream_app.kafka.options import client_options, consumer_options
 from stream_app.kafka.reading import TopicReader, reading
@@ -10,6 +11,8 @@ from stream_app.kafka.topics import ensure_topics
 
 __all__ = [
     "ATTEMPTS",
+    "CloudEvent",
+    "EventTail",
     "TopicReader",
     "check_group",
     "client_options",

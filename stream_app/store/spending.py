@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from stream_app.core.budget import Budget
 from stream_app.events import Alert
+from stream_app.settings import Settings
 from stream_app.store.alerts import sound_alerts
 from stream_app.store.connection import Store
 
-__all__ = ["Spending", "read_begun", "spending"]
+__all__ = ["Spending", "budgets_of", "read_begun", "spending"]
 
 _READ_AT_ONCE = 1000
 
@@ -49,6 +50,12 @@ class Spending:
     def left(self) -> float | None:
         """What the budget still allows in the period; below 0 where more was spent."""
         return None if self.allowed is None else self.allowed - self.spent
+
+
+def budgets_of(settings: Settings) -> list[tuple[str, str]]:
+    """Return names and budgets of the streams that have one."""
+    budgets = {name: getattr(stream, "budget", None) for name, stream in settings.streams.items()}
+    return [(name, text) for name, text in budgets.items() if text is not None]
 
 
 def spending(alerts: Iterable[Alert], stream: str, budget: str, begin: float, end: float) -> Spending:
@@ -109,12 +116,14 @@ async def read_begun(store: Store, begin: float) -> list[Alert]:
     StoreError
         If Redis cannot be reached or refuses.
     """
-    key, first, alerts = store.keys.alerts, f"{max(int(begin * 1000.0), 0)}", list[Alert]()
+    # Who only reads may not read it the other way round.
+    key, first, last = store.keys.alerts, f"{max(int(begin * 1000.0), 0)}", "+"
+    alerts: list[Alert] = []
     async with store.errors("reading alerts"):
         while True:
-            entries = await store.client.xrange(key, min=first, count=_READ_AT_ONCE)
+            entries = await store.client.xrevrange(key, max=last, min=first, count=_READ_AT_ONCE)
             found = sound_alerts((fields.get(b"alert"), key) for _, fields in entries)
             alerts += [alert for alert in found if alert.begins]
             if len(entries) < _READ_AT_ONCE:
-                return alerts
-            first = f"({entries[-1][0].decode()}"
+                return alerts[::-1]
+            last = f"({entries[-1][0].decode()}"

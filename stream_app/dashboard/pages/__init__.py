@@ -1,8 +1,28 @@
 """The pages, in the order of the menu; see `stream_app.dashboard` for what a page is."""
 
 from stream_app.dashboard.page import Page
-from stream_app.dashboard.pages import incident, incidents, now, source
+from stream_app.dashboard.pages import (
+    budget,
+    entity,
+    incident,
+    incidents,
+    letters,
+    models,
+    now,
+    source,
+    try_file,
+)
 
 __all__ = ["PAGES"]
 
-PAGES: tuple[Page, ...] = (now.PAGE, incidents.PAGE, incident.PAGE, source.PAGE)
+PAGES: tuple[Page, ...] = (
+    now.PAGE,
+    incidents.PAGE,
+    incident.PAGE,
+    source.PAGE,
+    models.PAGE,
+    entity.PAGE,
+    budget.PAGE,
+    letters.PAGE,
+    try_file.PAGE,
+)
