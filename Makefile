@@ -67,7 +67,7 @@ test: kernels ## The fast tests, with the embedded broker and store
 test-slow: kernels ## The slow tests, and all examples of the property tests
 	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
-test-browser: venv ## The dashboard in a browser (Debian's chromium)
+test-browser: kernels ## The dashboard in a browser (Debian's chromium)
 	@command -v chromium >/dev/null || { echo "On Debian or Ubuntu: sudo apt-get install chromium" >&2; exit 1; }
 	@$(PY) -m pytest -m browser tests/dashboard $(ARGS)
 
