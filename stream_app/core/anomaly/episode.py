@@ -36,9 +36,10 @@ YOUNG = 400
 
 
 @kernel
-def _join(c: Any, length: int) -> None:
+def _join(s: Any, c: Any) -> None:
     c["member"] = True
-    c["founder"] = length <= FOUNDING
+    # A channel that leaves the level that was adopted for it meanwhile follows from nothing.
+    c["founder"] = s["length"] <= FOUNDING or (s["adopted"] and c["moved"])
     c["departure"] = 0.0
     c["anchor"] = c["fast"]
     c["still"] = 0
@@ -156,7 +157,7 @@ def episode_step(  # noqa: C901
     for j in range(d):
         c = channels[j]
         if not c["member"] and (c["evidence"] >= mark or is_gross(c) or (jointly and weight[j] >= share)):
-            _join(c, s["length"])
+            _join(s, c)
         fresh = fresh or (is_gross(c) and c["far"] < STAYED)
         if not c["member"]:
             continue

@@ -60,6 +60,10 @@ def watched(values: np.ndarray, rate: float = 1e-4, gap: float = 60.0, warmup: i
     kind="constant", seed=0, length=833, gross=True, rate=0.01, up=False,
     faults=[(0.486328125, 700, 3.0), (0.203125, 700, 3.0)],
 )  # fmt: skip
+# A fault just after the level of an episode was adopted, and before the episode was over.
+@example(
+    kind="white", seed=0, length=923, gross=False, rate=0.01, up=False, faults=[(0.5, 700, -50.0)],
+)  # fmt: skip
 def test_whoever_goes_far_beyond_anything_he_ever_did_is_marked_and_alarmed(
     kind, seed, length, gross, rate, up, faults
 ):
