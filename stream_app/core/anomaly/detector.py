@@ -115,7 +115,7 @@ class AnomalyDetector:
     >>> flow[600:650] -= 3.0
     >>> result = AnomalyDetector(("flow",), rate=1e-4).update(np.arange(800.0), flow)
     >>> [(s.row, s.ended) for s in result.signals if s.kind == "anomaly"][0]
-    (600, False)
+    (601, False)
     >>> AnomalyDetector(("flow",)).update_one(0.0, flow=32.1).marked
     False
     """
