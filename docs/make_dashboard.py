@@ -69,11 +69,10 @@ def draw(browser: Browser, address: str, theme: str, size: str) -> None:
             page.locator(shown).first.click()
             page.locator(".sg-card").first.wait_for()
         page.wait_for_timeout(1000)
-        # Few colours are used: a palette makes a picture a third as large, and nobody sees it.
+        # Few colours are used: a palette makes a picture a third as large. Maximum coverage keeps those of a few dots, too.
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-        shot.quantize(256, dither=Image.Dither.NONE).save(
-            IMAGES / f"{name}-{size}-{theme}.png", optimize=True
-        )
+        few = shot.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
+        few.save(IMAGES / f"{name}-{size}-{theme}.png", optimize=True)
     context.close()
 
 
