@@ -9,7 +9,7 @@ from producers.batch import Batch, Source
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_TS
 
-__all__ = ["limited", "looped"]
+__all__ = ["after", "limited", "looped"]
 
 B = TypeVar("B", bound=Batch)
 
@@ -41,6 +41,15 @@ def looped(source: Source) -> Iterator[Batch]:
         if not np.isfinite(low):
             raise SourceError("--loop: the source has no events")
         shift += high - low + step
+
+
+def after(count: int, batches: Iterator[B]) -> Iterator[B]:
+    """Begin after `count` events."""
+    left = count
+    for batch in batches:
+        if left < len(batch):
+            yield batch.take(slice(left, None)) if left else batch
+        left = max(0, left - len(batch))
 
 
 def limited(batches: Iterator[B], limit: int | None) -> Iterator[B]:

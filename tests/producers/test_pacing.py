@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from producers.batch import Readings
 from producers.pacing import Pace, Schedule, TokenBucket, WallClock, paced, parse_speed
-from producers.passes import limited, looped
+from producers.passes import after, limited, looped
 from stream_app.errors import SettingsError, SourceError
 
 
@@ -183,6 +183,13 @@ def test_a_loop_ends_before_times_that_the_worker_would_refuse():
 def test_an_empty_source_does_not_loop_for_ever():
     with pytest.raises(SourceError, match="no events"):
         list(looped(Given()))
+
+
+@given(sizes=st.lists(st.integers(0, 5), max_size=6), count=st.integers(0, 20))
+def test_what_comes_after_some_events_is_all_that_the_first_ones_leave(sizes, count):
+    times = np.split(np.arange(float(sum(sizes))), np.cumsum(sizes)[:-1]) if sizes else []
+    out = [ts for some in after(count, (batch(each) for each in times)) for ts in some.ts.tolist()]
+    assert out == list(range(count, sum(sizes)))
 
 
 @given(sizes=st.lists(st.integers(0, 5), max_size=6), limit=st.one_of(st.none(), st.integers(0, 20)))

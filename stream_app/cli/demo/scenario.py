@@ -7,12 +7,14 @@ import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
 
 from producers.images.source import CAMERA
 from producers.pacing import Pace
+from producers.passes import after
 from producers.replay import Replay
 from producers.replay import run as run_replay
 from producers.sources import Simulated, WaterFlow
@@ -260,14 +262,14 @@ async def _serve(settings: Settings, seed: int) -> None:
     ):
         console.print(f"  {command}")
     console.print("Ctrl-C ends it.")
-    faults = tuple(Fault("cavitation", start=600.0 * (k + 1), duration=120.0) for k in range(6))
-    start = WaterLoop().start + EVENTS
+    later = (Fault("cavitation", start=EVENTS + 600.0 * (k + 1), duration=120.0) for k in range(6))
     pumps = [
-        Simulated(WaterLoop(start=start), seed + 10, faults, name="pump-1"),
-        Simulated(WaterLoop(start=start), seed + 11, name="pump-2"),
+        Simulated(WaterLoop(), seed, (*FAULTS, *later), name="pump-1"),
+        Simulated(WaterLoop(), seed + 1, name="pump-2"),
     ]
+    topics = (Topics(settings.prefix).sensors,)
     replays = [
-        Replay(pump, settings.kafka, (Topics(settings.prefix).sensors,), pace=Pace(speed=1.0))
+        Replay(pump, settings.kafka, topics, pace=Pace(speed=1.0), change=lambda: partial(after, EVENTS))
         for pump in pumps
     ]
     await asyncio.gather(*(run_replay(replay) for replay in replays))
