@@ -1,5 +1,6 @@
 """Objects from outside the package: entry points of installed packages, and what is named ``module:attribute``."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -8,7 +9,7 @@ from typing import Any
 
 from stream_app.errors import PluginError
 
-__all__ = ["Plugin", "find_plugin", "load_object", "plugins"]
+__all__ = ["Plugin", "find_plugin", "load_object", "names_with_plugins", "plugins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,18 @@ def plugins(group: str) -> tuple[Plugin, ...]:
         for one in entry_points(group=group)
     }
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.package)))
+
+
+def names_with_plugins(ours: Iterable[str], group: str) -> tuple[str, ...]:
+    """Return names of ours, and those that only the entry points of a group have behind them.
+
+    Examples
+    --------
+    >>> names_with_plugins(("ours",), "streamgauge.no-such-group")
+    ('ours',)
+    """
+    known = tuple(ours)
+    return (*known, *(plugin.name for plugin in plugins(group) if plugin.name not in known))
 
 
 def find_plugin(group: str, name: str) -> Plugin | None:

@@ -14,7 +14,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.class_detector import ClassDetector, detector_class
 from stream_app.core.river_adapter.catalogue import SHORT_NAMES
 from stream_app.errors import DataError
-from stream_app.plugins import find_plugin, load_object, plugins
+from stream_app.plugins import find_plugin, load_object, names_with_plugins
 
 __all__ = ["DETECTOR_GROUP", "Detector", "DetectorType", "detector_names", "detector_type", "type_of_class"]
 
@@ -92,8 +92,7 @@ def detector_names() -> tuple[str, ...]:
     >>> {"adwin", "ks", "drift"} <= set(detector_names())
     True
     """
-    ours = (*_ALWAYS, *_WINDOWED, *SHORT_NAMES)
-    return (*ours, *(plugin.name for plugin in plugins(DETECTOR_GROUP) if plugin.name not in ours))
+    return names_with_plugins((*_ALWAYS, *_WINDOWED, *SHORT_NAMES), DETECTOR_GROUP)
 
 
 def detector_type(name: str) -> DetectorType:

@@ -1,6 +1,5 @@
 """Channels of routes by name: built-in ones, and those of other packages by the entry points ``streamgauge.channels``."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Self, TypeAlias
 from urllib.parse import urlsplit
@@ -13,10 +12,9 @@ from pydantic import (
     SerializeAsAny,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
-from stream_app.errors import PluginError, SettingsError
-from stream_app.plugins import find_plugin, load_object, plugins
+from stream_app.errors import SettingsError
+from stream_app.settings.registry import Registry
 from stream_app.settings.secrets import one_secret
 from stream_app.settings.table import Table
 
@@ -33,12 +31,6 @@ __all__ = [
 
 CHANNEL_GROUP = "streamgauge.channels"
 """Entry-point group of channels that other packages offer; see `stream_app.routes.ChannelKind`."""
-
-_OURS: Mapping[str, str] = {
-    "alertmanager": "stream_app.routes.alertmanager:ALERTMANAGER",
-    "webhook": "stream_app.routes.webhook:WEBHOOK",
-    "apprise": "stream_app.routes.apprise:APPRISE",
-}
 
 _FileName: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
 _SHORTEST_SECRET = 16
@@ -229,6 +221,20 @@ class AppriseChannel(RouteChannel):
         return f"{self.address.partition(':')[0]}://"
 
 
+_CHANNELS = Registry(
+    noun="channel",
+    unknown="no such channel",
+    group=CHANNEL_GROUP,
+    ours={
+        "alertmanager": "stream_app.routes.alertmanager:ALERTMANAGER",
+        "webhook": "stream_app.routes.webhook:WEBHOOK",
+        "apprise": "stream_app.routes.apprise:APPRISE",
+    },
+    expected="stream_app.routes.ChannelKind",
+    model=RouteChannel,
+)
+
+
 def channel_names() -> tuple[str, ...]:
     """Return the names of all channels.
 
@@ -237,7 +243,7 @@ def channel_names() -> tuple[str, ...]:
     >>> channel_names()[:3]
     ('alertmanager', 'webhook', 'apprise')
     """
-    return (*_OURS, *(plugin.name for plugin in plugins(CHANNEL_GROUP) if plugin.name not in _OURS))
+    return _CHANNELS.names()
 
 
 @cache
@@ -251,37 +257,11 @@ def load_channel(name: str) -> Any:
     PluginError
         If it cannot be imported, or is no channel.
     """
-    if name in _OURS:
-        return load_object(_OURS[name], f"channel {name}")
-    plugin = find_plugin(CHANNEL_GROUP, name)
-    if plugin is None:
-        raise KeyError(name)
-    kind = plugin.load()
-    model = getattr(kind, "settings", None)
-    if not (isinstance(model, type) and issubclass(model, RouteChannel)):
-        raise PluginError(
-            f"channel {name} of {plugin.package} ({plugin.reference}) is no stream_app.routes.ChannelKind with a model "
-            "derived from stream_app.settings.RouteChannel"
-        )
-    default = model.model_fields["kind"].default
-    if default != name:
-        raise PluginError(
-            f"channel {name} of {plugin.package}: the default of {model.__name__}.kind is {default!r}, expected {name!r}"
-        )
-    return kind
+    return _CHANNELS.load(name)
 
 
 def _parse(value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    name = value.get("kind")
-    if name not in channel_names():
-        raise PydanticCustomError(
-            "kind",
-            "no such channel; there are {kinds}",
-            {"kinds": ", ".join(f'"{known}"' for known in channel_names())},
-        )
-    return load_channel(name).settings.model_validate(value)
+    return _CHANNELS.parse(value, load_channel)
 
 
 AnyRouteChannel: TypeAlias = Annotated[SerializeAsAny[RouteChannel], BeforeValidator(_parse)]
