@@ -6,7 +6,6 @@ import json
 import re
 import tracemalloc
 import zlib
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -14,6 +13,7 @@ import aiohttp
 import msgspec
 import pytest
 from conftest import eventually
+from http_port import TOKEN, Watched
 from serving import NOW, Shop, bought, purchases
 from yarl import URL
 
@@ -21,26 +21,13 @@ from stream_app.client import AsyncFeatureClient
 from stream_app.embedded import EmbeddedStore, free_port
 from stream_app.errors import UnknownFeatureError
 from stream_app.events import Topics
-from stream_app.runtime.health import Health
 from stream_app.runtime.http import start_http
 from stream_app.runtime.http_openapi import Entities, Entity, Problem
-from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import RedisSettings, SessionStream, Settings, WorkerSettings
 from stream_app.store import open_store
 
 pytestmark = pytest.mark.integration
-
-TOKEN = "0123456789abcdef-token"
-
-
-@dataclass
-class Watched:
-    settings: Settings
-    metrics: Metrics = field(default_factory=Metrics)
-
-    def health(self):
-        return Health(ok=True, ready=True)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 
 import aiohttp
 import numpy as np
 import pytest
+from http_port import TOKEN, Watched
 from store.test_alerts import alert, resolved
 
 from stream_app.core.bank import Bank
@@ -14,24 +14,11 @@ from stream_app.core.history import history_layout
 from stream_app.core.history.recorder import HistoryRecorder
 from stream_app.embedded import free_port
 from stream_app.events import Severity
-from stream_app.runtime.health import Health
 from stream_app.runtime.http import start_http
-from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter
 
 pytestmark = pytest.mark.integration
-
-TOKEN = "0123456789abcdef-token"
-
-
-@dataclass
-class Watched:
-    settings: Settings
-    metrics: Metrics = field(default_factory=Metrics)
-
-    def health(self):
-        return Health(ok=True, ready=True)
 
 
 async def record_history(store, source="pump/1"):

@@ -2,32 +2,19 @@
 
 import asyncio
 import shutil
-from dataclasses import dataclass, field
 
 import pytest
+from http_port import TOKEN, Watched
 from runtime.test_http_watch import record_history
 from serving import NOW, Shop, bought
 from store.test_alerts import alert, resolved
 
 from stream_app.embedded import free_port
-from stream_app.runtime.health import Health
 from stream_app.runtime.http import start_http
-from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import AlertWriter, FeatureRow, FeatureWriter
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-TOKEN = "0123456789abcdef-token"
-
-
-@dataclass
-class Watched:
-    settings: Settings
-    metrics: Metrics = field(default_factory=Metrics)
-
-    def health(self):
-        return Health(ok=True, ready=True)
 
 
 async def test_what_is_documented_is_what_is_answered(redis_settings, store, tmp_path):
