@@ -13,11 +13,38 @@ from stream_app.errors import DataError, StreamgaugeError
 from stream_app.settings import Settings
 from stream_app.store import Store
 
-__all__ = ["Page", "View"]
+__all__ = ["OneAtATime", "Page", "View"]
 
 T = TypeVar("T")
 
 _MOMENT_SECONDS = 0.3
+
+
+class OneAtATime:
+    """Runs something for all who ask, never twice at once: whoever asks while it runs lets it run once more.
+
+    Parameters
+    ----------
+    run : callable
+        What is run; an error of it reaches the one who began.
+    """
+
+    def __init__(self, run: Callable[[], Awaitable[None]]) -> None:
+        self._run = run
+        self._running = self._due = False
+
+    async def __call__(self) -> None:
+        """Run it, or have it run once more."""
+        self._due = True
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._due:
+                self._due = False
+                await self._run()
+        finally:
+            self._running = False
 
 
 @dataclass(frozen=True, slots=True)

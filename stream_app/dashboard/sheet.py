@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from stream_app.dashboard.page import View
+from stream_app.dashboard.page import OneAtATime, View
 from stream_app.dashboard.snapshot import Snapshot
 from stream_app.errors import StreamgaugeError
 
@@ -56,7 +56,7 @@ class Sheet(ui.element, component="sheet.js"):
         self._view, self._read, self._controls, self._title, self._act = view, read, controls, title, act
         self._every = every
         self._asked = self._sound(view.query)
-        self._reading = self._due = False
+        self._refresh = OneAtATime(self._read_once)
         self._read_at = 0.0
         self._props["question"] = dict(self._asked)
         self._props["news"] = {"state": "loading", "title": title}
@@ -88,19 +88,16 @@ class Sheet(ui.element, component="sheet.js"):
 
     async def read(self) -> None:
         """Read what is shown; where that fails, say why and keep what was read before."""
-        self._due = True
-        if self._reading:
-            # Whoever reads does so once more.
-            return
-        self._reading = True
         try:
-            while self._due:
-                self._due = False
-                self._put(news={"title": self._title, **await self._read(self._asked)})
+            await self._refresh()
         except StreamgaugeError as error:
             self._put(news={**self._props["news"], "problem": str(error)})
+
+    async def _read_once(self) -> None:
+        try:
+            self._put(news={"title": self._title, **await self._read(self._asked)})
         finally:
-            self._reading, self._read_at = False, time.monotonic()
+            self._read_at = time.monotonic()
 
     def _put(self, **props: object) -> None:
         if any(self._props.get(name) != value for name, value in props.items()):

@@ -9,7 +9,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from stream_app.dashboard.charts import drawn, happened
-from stream_app.dashboard.page import Page, View
+from stream_app.dashboard.page import OneAtATime, Page, View
 from stream_app.dashboard.snapshot import Snapshot
 from stream_app.errors import StreamgaugeError
 from stream_app.events import Alert
@@ -48,7 +48,7 @@ class Charts(ui.element, component="source.js"):
         self._view, self._key = view, (stream, source)
         self._range = _Range()
         self._read_at = 0.0
-        self._reading = self._due = False
+        self._refresh = OneAtATime(self._read_once)
         self._known: list[IncidentStatus] = []
         self._alerts: list[Alert] = []
         self._props["news"] = {"state": "loading"}
@@ -74,21 +74,15 @@ class Charts(ui.element, component="source.js"):
 
     async def read(self) -> None:
         """Read what is drawn, and show it; where Redis is away, the head of the page says so."""
-        self._due = True
-        if self._reading:
-            # Whoever reads does so once more.
-            return
-        self._reading = True
         try:
-            while self._due:
-                self._due = False
-                self._show(await self._read())
-                self._read_at = time.monotonic()
+            await self._refresh()
         except StreamgaugeError as error:
             if self._props["news"]["state"] == "loading":
                 self._show({"state": "loading", "problem": str(error)})
-        finally:
-            self._reading = False
+
+    async def _read_once(self) -> None:
+        self._show(await self._read())
+        self._read_at = time.monotonic()
 
     def _show(self, news: dict[str, Any]) -> None:
         if self._props["news"] != news:
