@@ -90,6 +90,12 @@ class _Figures:
         return "" if events is None else f" over the last {events:,.0f} events"
 
     @property
+    def usual(self) -> str:
+        """The usual band, as the end of a sentence."""
+        low, high = self.get("usual_low"), self.get("usual_high")
+        return "" if low is None or high is None else f", usually {_number(low)} to {_number(high)}"
+
+    @property
     def others(self) -> str:
         """The other channels that have a notable share."""
         rest = [
@@ -114,7 +120,6 @@ def _anomaly(x: _Figures) -> str | None:
         return None
     low, high = x.get("usual_low"), x.get("usual_high")
     noise, usual_noise = x.get("noise_after"), x.get("noise_before")
-    usual = "" if low is None or high is None else f", usually {_number(low)} to {_number(high)}"
     inside = low is not None and high is not None and low <= x.values["mean_after"] <= high
     if inside and noise is not None and usual_noise is not None and usual_noise > 0.0:
         ratio = noise / usual_noise
@@ -125,13 +130,13 @@ def _anomaly(x: _Figures) -> str | None:
                 f"{x.where} varies {factor} times {direction} than usual, at {x.text('mean_after')}{x.others}"
             )
     if not inside:
-        return f"{x.where} {x.mean}{usual}{x.others}"
+        return f"{x.where} {x.mean}{x.usual}{x.others}"
     moved = x.values["mean_after"] - x.values["mean_before"]
     if abs(moved) < _NEAR * (x.values["usual_high"] - x.values["usual_low"]):
         how = "does not go with the other channels as usual" if x.others else "is unusual"
         return f"{x.where} {how}, at {x.text('mean_after')}{x.others}"
     direction = "lower" if moved < 0.0 else "higher"
-    return f"mean of {x.where} {direction} than usual, {x.mean}; single events {usual.removeprefix(', ')}{x.others}"
+    return f"mean of {x.where} {direction} than usual, {x.mean}; single events {x.usual.removeprefix(', ')}{x.others}"
 
 
 def _variation(ratio: float) -> str:
@@ -143,7 +148,9 @@ def _variation(ratio: float) -> str:
 
 
 def _mean_shift(x: _Figures) -> str | None:
-    return f"{x.where} at a new level: {x.mean}" if x.has("mean_before", "mean_after") else None
+    if not x.has("mean_before", "mean_after"):
+        return None
+    return f"{x.where} at a new level: {x.mean}{x.usual}"
 
 
 def _level(x: _Figures) -> str | None:

@@ -19,7 +19,15 @@ from stream_app.core.anomaly.channel import level_unit
 from stream_app.core.anomaly.records import SHIFT
 from stream_app.core.kernel import kernel
 
-__all__ = ["CHANGED", "fade_changes", "is_news", "level_changed", "settle_change", "size_of_change"]
+__all__ = [
+    "CHANGED",
+    "fade_changes",
+    "is_news",
+    "level_changed",
+    "note_level",
+    "settle_change",
+    "size_of_change",
+]
 
 CHANGED = 5.0
 """Units that a level is left by at a change."""
@@ -55,6 +63,7 @@ def level_changed(c: Any, watching: bool) -> bool:  # noqa: FBT001 a kernel take
     if c["count"] < YOUNGEST:
         c["segment"] = c["slow"]
         c["segment_count"] = YOUNGEST
+        c["levels"][:] = c["slow"]
         return False
     if c["settle"] > 0:
         c["settle"] -= 1
@@ -74,6 +83,13 @@ def level_changed(c: Any, watching: bool) -> bool:  # noqa: FBT001 a kernel take
         return False
     c["settle"] = SETTLING
     return True
+
+
+@kernel
+def note_level(c: Any) -> None:
+    """Take the level for one of those that the channel has outside of episodes."""
+    c["levels"][0] = min(c["levels"][0], c["slow"])
+    c["levels"][1] = max(c["levels"][1], c["slow"])
 
 
 @kernel

@@ -59,6 +59,9 @@ LARGEST_BET = 5.0
 CLUSTERED = 2.72
 """Mean square over squared mean of the lengths of the runs in which an exponential mean of 16 independent values keeps its sign (simulated)."""
 
+LONGEST_RUN = 30_000
+"""Values in a row far off that are counted."""
+
 
 @kernel
 def is_gross(c: Any) -> bool:
@@ -91,11 +94,11 @@ def _watch_range(
     if learned:
         # What wanders leaves a range that a few hundred values showed, slowly; a fault leaves its latest 200 values, too.
         near = wandering and abs(x - c["season"] - c["follower"]) <= 1.5 * unit
-        c["far"] = c["far"] + 1 if away > 3.0 * unit and not near else 0
+        c["far"] = min(c["far"] + 1, LONGEST_RUN) if away > 3.0 * unit and not near else 0
         # Far beyond the excursion, too: another one, which must not be taken for the one that may become usual.
         if abs(x - 0.5 * (c["highest"] + c["lowest"])) > 1.5 * max(c["highest"] - c["lowest"], 2.0 * unit):
             c["far"] = min(c["far"], 1)
-        c["farther"] = c["farther"] + 1 if away > 10.0 * unit else 0
+        c["farther"] = min(c["farther"] + 1, LONGEST_RUN) if away > 10.0 * unit else 0
     c["lowest"] = min(c["lowest"], x)
     c["highest"] = max(c["highest"], x)
     if c["far"] == 0 and not c["member"]:

@@ -44,8 +44,6 @@ CHANNEL = np.dtype(
         ("high", np.float64),
         ("lowest", np.float64),  # range with it
         ("highest", np.float64),
-        ("far", np.int32),  # values in a row beyond 3 half ranges, and beyond 10
-        ("farther", np.int32),
         ("mean", np.float64),  # of all the past, at most 5,000 values
         ("follower", np.float64),  # exponential mean of 200 values
         ("trailer", np.float64),  # the same of the follower
@@ -71,6 +69,7 @@ CHANNEL = np.dtype(
         ("peak", np.float32, (STATISTICS,)),
         ("quiet", np.int16, (STATISTICS,)),
         ("sign", np.int8, (SURPRISE,)),
+        ("stale", np.int16),  # values until it takes part in the joint statistics again
         ("surprise", np.float32),  # evidence of the latest ranks
         ("progress", np.float32),  # sequential evidence
         ("ranks", np.float32, (RANKS,)),
@@ -80,9 +79,11 @@ CHANNEL = np.dtype(
         ("spread_evidence", np.float32),
         ("normal", np.float32),  # signed normal equivalent of the shift, for the joint statistics
         ("segment", np.float64),  # level since the last changepoint, and its values
-        ("segment_count", np.int32),
+        ("levels", np.float32, (2,)),  # least and largest mean of 16 values outside of episodes
+        ("segment_count", np.int16),
         ("settle", np.int16),
-        ("stale", np.int16),  # values until it takes part in the joint statistics again
+        ("far", np.int16),  # values in a row beyond 3 half ranges, and beyond 10
+        ("farther", np.int16),
         ("depth", np.int8),  # so many seasons are taken off
         ("member", np.bool_),  # of the episode
         ("founder", np.bool_),

@@ -11,6 +11,7 @@ from stream_app.core.anomaly.changes import (
     fade_changes,
     is_news,
     level_changed,
+    note_level,
     settle_change,
     size_of_change,
 )
@@ -157,7 +158,11 @@ def _tell(s: Any, channels: Array, row: int, ended: bool, signals: Array, count:
 
 @kernel
 def _changes(s: Any, channels: Array, judged: bool, row: int, signals: Array, count: Counter) -> None:  # noqa: FBT001
-    """Find changes of level, and tell the largest that is news where no alarm tells of it."""
+    """Find changes of level, and tell the largest that is news where no alarm tells of it.
+
+    The usual band reaches from the lowest to the highest level that the channel had outside of episodes, and beyond as far as
+    single values do: what alternates between levels is at none of them out of the ordinary.
+    """
     largest, before, at = 0.0, 0.0, -1
     watching = s["active"] or not judged
     for j in range(channels.shape[0]):
@@ -169,12 +174,18 @@ def _changes(s: Any, channels: Array, judged: bool, row: int, signals: Array, co
             s["changepoint"] = judged
         if c["change"] > 0.0 and not watching:
             settle_change(c)
+        if not s["active"]:
+            note_level(c)
     if at >= 0:
         signal = emit(signals, count, row, MEAN_SHIFT, at, False, largest, CHANGED)  # noqa: FBT003
         signal["blamed"][0] = at
         signal["share"][0] = 1.0
+        c = channels[at]
+        usual = _usual(c)
         signal["figures"][0] = before
-        signal["figures"][1] = channels[at]["fast"]
+        signal["figures"][1] = c["fast"]
+        signal["figures"][2] = min(before, c["levels"][0]) - usual
+        signal["figures"][3] = max(before, c["levels"][1]) + usual
 
 
 @kernel

@@ -1,7 +1,9 @@
 """Changes of level: which are told, and which are routine."""
 
 import numpy as np
+import pytest
 
+from stream_app.core.alerting import severity_of
 from stream_app.core.anomaly import AnomalyDetector
 
 
@@ -48,14 +50,30 @@ def test_an_alarm_tells_of_its_changes():
     assert not told(result)
 
 
-def test_a_change_says_from_where_to_where():
-    # The alarm of the first one, far higher, leaves no budget for an alarm of the second.
+def after_an_alarm(change):
+    """Return what is told of a change of 100 events, to which the alarm of an excursion to 60 has left no budget for an alarm."""
     values = np.random.default_rng(10).normal(size=6000)
     values[1000:1060] += 60.0
-    values[3000:3100] += 12.0
-    result = watched(values, rate=1e-6)
-    (change,) = told(result)
-    assert 3000 <= change.row < 3020
-    figures = dict(change.context)
+    values[3000:3100] += change
+    (told_of,) = told(watched(values, rate=1e-6))
+    assert 3000 <= told_of.row < 3020
+    return told_of
+
+
+def test_a_change_says_from_where_to_where():
+    figures = dict(after_an_alarm(12.0).context)
     assert abs(figures["mean_before"]) < 1.0
     assert 8.0 < figures["mean_after"] < 14.0
+
+
+@pytest.mark.parametrize(("change", "severity"), [(16.0, "critical"), (-7.0, "warning")])
+def test_a_change_pages_that_leaves_the_levels_of_the_past(change, severity):
+    assert severity_of(after_an_alarm(change)) == severity
+
+
+def test_a_change_between_levels_of_the_past_pages_nobody():
+    values = np.random.default_rng(12).normal(size=12_000)
+    values[np.arange(12_000) // 1000 % 2 == 1] += 30.0
+    found = told(watched(values, rate=1e-6))
+    assert found
+    assert {severity_of(signal) for signal in found[1:]} <= {"info"}
