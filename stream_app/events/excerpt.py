@@ -57,7 +57,7 @@ class Excerpt(BaseModel):
             The channel.
         ts, values : array, shape (n,)
             Event times of the newest rows, in epoch seconds, the last by which the alert begins; and their values, NaN where
-            there is none.
+            there is none. Rows whose time is no number, as in a damaged record, are left out.
         beginning : float
             When it begins, in epoch seconds.
 
@@ -79,8 +79,12 @@ class Excerpt(BaseModel):
 def _points(
     ts: FloatArray, values: FloatArray, beginning: float
 ) -> tuple[tuple[float, ...], tuple[float | None, ...]]:
+    with np.errstate(over="ignore"):
+        away = ts - beginning
+    timed = np.isfinite(away)
+    away, values = away[timed], values[timed]
     kept = _telling(values)
-    seconds = tuple(map(_rounded, (ts[kept] - beginning).tolist()))
+    seconds = tuple(map(_rounded, away[kept].tolist()))
     return seconds, tuple(_rounded(x) if math.isfinite(x) else None for x in values[kept].tolist())
 
 

@@ -91,3 +91,11 @@ def test_it_is_small_whatever_the_values_are_and_shows_the_one_that_is_farthest_
 def test_one_that_no_monitor_wrote_is_refused(forged):
     with pytest.raises(ValidationError):
         Excerpt.model_validate({"channel": "x"} | forged)
+
+
+def test_rows_of_a_damaged_record_that_have_no_time_are_left_out():
+    ts = np.array([math.nan, -math.inf, 1.0, -1.7e308, 2.0])
+    excerpt = Excerpt.of("x", ts, np.arange(5.0), 2.0)
+    assert (excerpt.seconds, excerpt.values) == ((-1.0, -1.7e308, 0.0), (2.0, 3.0, 4.0))
+    assert excerpt.then(np.array([math.inf, 3.0]), np.array([5.0, 6.0]), 2.0).values == (2.0, 3.0, 4.0, 6.0)
+    assert Excerpt.of("x", ts, np.arange(5.0), math.inf).seconds == ()
