@@ -9,14 +9,14 @@ import typer
 from pydantic import ValidationError
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
+from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport, unjudged
 from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
 from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
-from stream_app.errors import SettingsError
+from stream_app.errors import DataError, SettingsError
 from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream
 from stream_app.tables.columns import check_known
@@ -74,11 +74,14 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             alert_file.write(run.episodes())
         if call.as_json:
             typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
-            return
-        print_predictions(run, source, seconds, members=call.alerts is not None)
-        for written in (call.alerts, page):
-            if written is not None:
-                typer.echo(f"written: {written}")
+        else:
+            print_predictions(run, source, seconds, members=call.alerts is not None)
+            for written in (call.alerts, page):
+                if written is not None:
+                    typer.echo(f"written: {written}")
+        problem = unjudged(run, run.models(), source.left.counts)
+        if problem is not None:
+            raise DataError(problem)
 
     return work
 
