@@ -15,6 +15,7 @@ from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.result import BacktestResult
 from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.trace import Trace
+from stream_app.backtesting.understood import understand
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import DataError
 from stream_app.events import Readings
@@ -177,7 +178,7 @@ def backtest(
 
     def watch(part: SourcePart) -> None:
         if part.name in traces or len(traces) < MOST_PICTURES:
-            traces.setdefault(part.name, Trace(config.warmup)).update(part)
+            traces.setdefault(part.name, Trace(run.warmup)).update(part)
 
     when_compiling(lambda: _log.warning("compiling the detection kernels, up to a minute, once"))
     window = ChangeWindow.parse(changepoint_window)
@@ -187,23 +188,30 @@ def backtest(
         blocks = [block for table in tables for block in sweep(run, table)]
         sources = [source for block in blocks for source in block.sources]
         times = [cell for block in blocks for cell in block.times]
-        _refuse_silence(run)
+        notes = _notes(run)
         scores = score_columns(sources, times, _joined(blocks))
-        return BacktestResult(alert_columns(run.alerts()), scores, run, traces)
+        return BacktestResult(alert_columns(run.alerts()), scores, run, traces, understand(tables[0]), notes)
     frame = narwhals_frame(data)
     table = open_table(frame_source(frame, columns, "frame"), anomaly=label, changepoint=changepoint)
     found = _joined(list(sweep(run, table)))
-    _refuse_silence(run)
+    notes = _notes(run)
     kept = [column for column in (table.time, table.source_column) if column is not None]
-    return BacktestResult(
-        alert_frame(run.alerts(), frame, table.time), score_frame(frame, kept, found), run, traces
-    )
+    alerts, scores_frame = alert_frame(run.alerts(), frame, table.time), score_frame(frame, kept, found)
+    return BacktestResult(alerts, scores_frame, run, traces, understand(table), notes)
 
 
-def _refuse_silence(run: Backtest) -> None:
-    problem = run.verdict(_KEYWORDS).problem
-    if problem is not None:
-        raise DataError(problem)
+def _notes(run: Backtest) -> tuple[str, ...]:
+    """Return what no figure counts.
+
+    Raises
+    ------
+    DataError
+        If nothing or nearly nothing was judged.
+    """
+    verdict = run.verdict(_KEYWORDS)
+    if verdict.problem is not None:
+        raise DataError(verdict.problem)
+    return verdict.notes
 
 
 def _joined(blocks: Sequence[JudgedBlock]) -> EventScores:

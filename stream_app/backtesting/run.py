@@ -153,6 +153,11 @@ class Backtest:
         return incidents_of(self.alerts(), last_states(self._alerts))
 
     @property
+    def warmup(self) -> int:
+        """First accepted rows of a source that this monitor does not judge."""
+        return self._warmup
+
+    @property
     def judged(self) -> int:
         """Accepted rows after the warm-up of this monitor."""
         return sum(tally.judged for tally in self._tallies.values())

@@ -134,7 +134,8 @@ def test_a_file_that_begins_with_its_newest_row_is_no_all_clear_until_it_is_sort
         code, _, err = streamgauge(command, "newest.csv")
         assert code == 1
         assert "of 1,000 rows were refused; the rows are not in order of time: --sort sorts them" in err
-    code, out, err = streamgauge("backtest", "newest.csv", "--json")
+    code, out, err = streamgauge("backtest", "newest.csv", "--json", "--report", "report")
+    assert "were refused; the rows are not in order of time" in (tmp_path / "report/summary.html").read_text()
     assert (code, json.loads(out)["problem"]) == (1, err.strip().removeprefix("streamgauge: "))
     in_order, sorted_ = (
         json.loads(streamgauge("backtest", *call, "--alerts", f"{call[0]}.alerts.csv", "--json")[1])

@@ -69,7 +69,8 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         seconds = perf_counter() - begin
         seen = [version for model in run.models().values() for version in model.versions]
         check_known("--versions", call.versions, seen, "version")
-        page = report.write(run, ", ".join(call.paths)) if report else None
+        problem = unjudged(run, run.models(), source.left.counts)
+        page = report.write(run, ", ".join(call.paths), problem) if report else None
         if alert_file is not None:
             alert_file.write(run.episodes())
         if call.as_json:
@@ -79,7 +80,6 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             for written in (call.alerts, page):
                 if written is not None:
                     typer.echo(f"written: {written}")
-        problem = unjudged(run, run.models(), source.left.counts)
         if problem is not None:
             raise DataError(problem)
 
