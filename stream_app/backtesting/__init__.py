@@ -1,5 +1,6 @@
 """Backtests: the monitor of a stream over rows of a table, without Kafka, and how good it was."""
 
+from stream_app.backtesting.change_window import ChangeWindow
 from stream_app.backtesting.episodes import EPISODE_COLUMNS, AlertEpisode, Change, episodes_of
 from stream_app.backtesting.event_file import EventFile
 from stream_app.backtesting.figures import Delays, Figures, measure
@@ -10,6 +11,8 @@ from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.scoring import PROFILES, Confusion, NabProfile, NabScore, nab_score
 from stream_app.backtesting.show import figure_rows
 from stream_app.backtesting.tally import SourceTally
+from stream_app.backtesting.understood import Understood, understand, understood_rows
+from stream_app.backtesting.verdict import Verdict
 from stream_app.tables import InputRows
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "AlertEpisode",
     "Backtest",
     "Change",
+    "ChangeWindow",
     "Confusion",
     "Delays",
     "EventFile",
@@ -30,9 +34,13 @@ __all__ = [
     "Report",
     "SourcePart",
     "SourceTally",
+    "Understood",
+    "Verdict",
     "episodes_of",
     "figure_rows",
     "measure",
     "nab_score",
     "sweep",
+    "understand",
+    "understood_rows",
 ]

@@ -53,12 +53,14 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a backtest measured. Rows of the warm-up are in `events` and `alerts` and in nothing else.
+    """What a backtest measured.
+
+    Rows of the warm-up are in `events`, `accepted` and `alerts` and in nothing else, refused ones in `events` and `refused`.
 
     Parameters
     ----------
     sources, events, scored : int
-        Sources; rows; rows after the warm-up.
+        Sources; rows; accepted rows after the warm-up.
     refused : mapping of str to int
         Rows that the intake set aside, by reason.
     alerts : mapping of str to int
@@ -82,7 +84,11 @@ class Figures:
     false_alarms : mapping of str to int, or None
         Alerts that began in normal rows, by kind; None without labels.
     normal : int
-        Rows after the warm-up that are truly normal.
+        Scored rows that are truly normal.
+    unseen : mapping of str to int
+        Rows of true anomalies and changepoints that no figure counts: in the ``warm-up``, or ``refused``.
+    period : float or None
+        Usual distance of rows in seconds, the median over sources; None where no source has two.
     allowance : Allowance or None
         What the budget allows over all sources; None of one source, as the budget is that of the stream.
     """
@@ -102,12 +108,19 @@ class Figures:
     alert_delays: Delays | None = None
     false_alarms: Mapping[str, int] | None = None
     normal: int = 0
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    period: float | None = None
     allowance: Allowance | None = None
 
     @property
+    def accepted(self) -> int:
+        """Rows that the monitor took."""
+        return self.events - sum(self.refused.values())
+
+    @property
     def alerts_per_100k(self) -> float | None:
-        """Alerts of any kind per 100,000 rows."""
-        return 1e5 * sum(self.alerts.values()) / self.events if self.events else None
+        """Alerts of any kind per 100,000 accepted rows."""
+        return 1e5 * sum(self.alerts.values()) / self.accepted if self.accepted else None
 
     @property
     def false_alarms_per_100k(self) -> float | None:
@@ -131,8 +144,11 @@ class Figures:
         return {
             "sources": self.sources,
             "events": self.events,
+            "accepted": self.accepted,
             "scored": self.scored,
             "refused": dict(self.refused),
+            "unseen": dict(self.unseen),
+            "period": self.period,
             "alerts": dict(self.alerts),
             "scored_alerts": dict(self.scored_alerts),
             "scored_incidents": self.scored_incidents,
@@ -162,6 +178,7 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
     labelled = [source for source in sources if source.with_truth]
     events = [event for source in labelled for event in source.events()]
     onsets = [event.onset for event in events]
+    periods = [source.period for source in sources if source.period is not None]
     return Figures(
         sources=len(sources),
         events=sum(source.rows for source in sources),
@@ -179,7 +196,10 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
         else None,
         changepoints={
             name: sum(
-                (nab_score(s.true_changepoints, s.found_changepoints, profile) for s in with_changes),
+                (
+                    nab_score(s.true_changepoints, s.found_changepoints, profile, s.window_seconds)
+                    for s in with_changes
+                ),
                 NabScore(),
             )
             for name, profile in PROFILES.items()
@@ -191,6 +211,8 @@ def measure(tallies: Iterable[SourceTally], budget: str | None = None) -> Figure
         if labelled
         else None,
         normal=sum(source.normal for source in labelled),
+        unseen=_add(source.unseen for source in labelled),
+        period=float(np.median(periods)) if periods else None,
         allowance=None if budget is None else _allowance(sources, budget),
     )
 

@@ -8,12 +8,14 @@ from typing import Any, TypeAlias, overload
 
 from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
+from stream_app.backtesting.change_window import ChangeWindow
 from stream_app.backtesting.frames import PlainColumns, alert_columns, alert_frame, score_columns, score_frame
 from stream_app.backtesting.page import MOST_PICTURES
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.result import BacktestResult
 from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.trace import Trace
+from stream_app.backtesting.understood import understand
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import DataError
 from stream_app.events import Readings
@@ -37,6 +39,9 @@ _KEYWORDS = OptionNames(
     labels="label=",
     changepoint="changepoint=",
     period="period=",
+    warmup="warmup=",
+    reference="reference=",
+    sort="sort them first",
 )
 
 
@@ -48,6 +53,7 @@ def backtest(
     source: str | None = ...,
     label: str | None = ...,
     changepoint: str | None = ...,
+    changepoint_window: str | None = ...,
     channels: Sequence[str] = ...,
     name: str | None = ...,
     period: float | None = ...,
@@ -66,6 +72,7 @@ def backtest(
     source: str | None = ...,
     label: str | None = ...,
     changepoint: str | None = ...,
+    changepoint_window: str | None = ...,
     channels: Sequence[str] = ...,
     name: str | None = ...,
     period: float | None = ...,
@@ -83,6 +90,7 @@ def backtest(
     source: str | None = None,
     label: str | None = None,
     changepoint: str | None = None,
+    changepoint_window: str | None = None,
     channels: Sequence[str] = (),
     name: str | None = None,
     period: float | None = None,
@@ -107,6 +115,9 @@ def backtest(
         Column with the truth, 1 in an anomaly; else the one called anomaly or label. The monitor never sees it.
     changepoint : str, optional
         Column with the truth, 1 where the process changes; else the one called changepoint.
+    changepoint_window : str, optional
+        How long after a true changepoint a detection counts as one of it: ``"5 min"``, or ``"60 rows"``, the default, at the
+        usual distance of a source's rows.
     channels : sequence of str, optional
         Columns to watch; else all numeric ones.
     name : str, optional
@@ -134,6 +145,9 @@ def backtest(
         If the table cannot be read, has no rows, lacks a column that is named, or has a cell that makes no sense.
     SettingsError
         If a setting makes no sense.
+    DataError
+        If nothing or nearly nothing was judged: no row was scored, more rows were refused than accepted, or more than half
+        of the sources have no scored row.
 
     Examples
     --------
@@ -164,24 +178,40 @@ def backtest(
 
     def watch(part: SourcePart) -> None:
         if part.name in traces or len(traces) < MOST_PICTURES:
-            traces.setdefault(part.name, Trace(config.warmup)).update(part)
+            traces.setdefault(part.name, Trace(run.warmup)).update(part)
 
     when_compiling(lambda: _log.warning("compiling the detection kernels, up to a minute, once"))
-    run = Backtest(config, watch, learned, name="backtest", period=period)
+    window = ChangeWindow.parse(changepoint_window)
+    run = Backtest(config, watch, learned, name="backtest", period=period, window=window)
     if _is_path(data):
         tables = open_files(_paths(data), columns, anomaly=label, changepoint=changepoint)
         blocks = [block for table in tables for block in sweep(run, table)]
         sources = [source for block in blocks for source in block.sources]
         times = [cell for block in blocks for cell in block.times]
+        notes = _notes(run)
         scores = score_columns(sources, times, _joined(blocks))
-        return BacktestResult(alert_columns(run.alerts()), scores, run, traces)
+        return BacktestResult(alert_columns(run.alerts()), scores, run, traces, understand(tables[0]), notes)
     frame = narwhals_frame(data)
     table = open_table(frame_source(frame, columns, "frame"), anomaly=label, changepoint=changepoint)
     found = _joined(list(sweep(run, table)))
+    notes = _notes(run)
     kept = [column for column in (table.time, table.source_column) if column is not None]
-    return BacktestResult(
-        alert_frame(run.alerts(), frame, table.time), score_frame(frame, kept, found), run, traces
-    )
+    alerts, scores_frame = alert_frame(run.alerts(), frame, table.time), score_frame(frame, kept, found)
+    return BacktestResult(alerts, scores_frame, run, traces, understand(table), notes)
+
+
+def _notes(run: Backtest) -> tuple[str, ...]:
+    """Return what no figure counts.
+
+    Raises
+    ------
+    DataError
+        If nothing or nearly nothing was judged.
+    """
+    verdict = run.verdict(_KEYWORDS)
+    if verdict.problem is not None:
+        raise DataError(verdict.problem)
+    return verdict.notes
 
 
 def _joined(blocks: Sequence[JudgedBlock]) -> EventScores:

@@ -21,6 +21,7 @@ __all__ = [
     "incident_table",
     "open_directory",
     "picture_name",
+    "told_first",
     "write_page",
 ]
 
@@ -84,6 +85,18 @@ def incident_table(incidents: Sequence[IncidentEpisode], most: int = MOST_INCIDE
 def _shown(incident: IncidentEpisode) -> list[AlertEpisode]:
     """Return the alert that the line of an incident shows, and those of the lines below it."""
     return [incident.first, *(incident.alerts if len(incident.alerts) > 1 else ())]
+
+
+def told_first(problem: str | None, notes: Sequence[str] = ()) -> list[str]:
+    """Return as HTML why a run is no verdict, and what else no figure counts.
+
+    Examples
+    --------
+    >>> told_first("nothing was judged", ["first refused as late: <b>"])
+    ['<p><strong>nothing was judged</strong></p>', '<p>first refused as late: &lt;b&gt;</p>']
+    """
+    strong = [] if problem is None else [f"<p><strong>{escape(problem)}</strong></p>"]
+    return [*strong, *(f"<p>{escape(note)}</p>" for note in notes)]
 
 
 def html_table(

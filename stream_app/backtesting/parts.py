@@ -1,7 +1,7 @@
 """One source's share of a block: its rows, what was said of them, and the truth."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,8 @@ class SourcePart:
         What was said of each row.
     begun : list of (row, Alert)
         Alerts that began, with their rows among these n.
-    refused : list of str
-        Reasons of the rows that were refused.
+    refused : mapping of int to str
+        Rows that were refused, each with the reason; the others are accepted.
     anomaly, changepoint : array of bool, shape (n,), or None
         Labels of the rows; None where the table has none.
     """
@@ -44,12 +44,19 @@ class SourcePart:
     values: FloatArray
     scores: EventScores
     begun: list[tuple[int, Alert]]
-    refused: list[str]
+    refused: Mapping[int, str]
     anomaly: BoolArray | None
     changepoint: BoolArray | None
 
     def __len__(self) -> int:
         return len(self.ts)
+
+    @property
+    def accepted(self) -> BoolArray:
+        """Which rows the monitor took."""
+        taken = np.ones(len(self), dtype=np.bool_)
+        taken[list(self.refused)] = False
+        return taken
 
 
 def by_source(rows: InputRows, judged: Outcome, first: int) -> Iterator[SourcePart]:
@@ -59,9 +66,10 @@ def by_source(rows: InputRows, judged: Outcome, first: int) -> Iterator[SourcePa
         if alert.begins:
             row = alert.changed_offset - first
             begun[int(rows.source[row])].append((row, alert))
-    refused: defaultdict[int, list[str]] = defaultdict(list)
+    refused: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
     for refusal in judged.refusals:
-        refused[int(rows.source[refusal.offset - first])].append(refusal.reason.value)
+        row = refusal.offset - first
+        refused[int(rows.source[row])].append((row, refusal.reason.value))
     scores = judged.scores
     for code in dict.fromkeys(rows.source.tolist()):
         mine = np.flatnonzero(rows.source == code)
@@ -74,7 +82,7 @@ def by_source(rows: InputRows, judged: Outcome, first: int) -> Iterator[SourcePa
                 scores.score[mine], scores.anomaly[mine], scores.changepoint[mine], scores.drift[mine]
             ),
             [(int(np.searchsorted(mine, row)), alert) for row, alert in begun[code]],
-            refused[code],
+            {int(np.searchsorted(mine, row)): reason for row, reason in refused[code]},
             None if rows.anomaly is None else rows.anomaly[mine],
             None if rows.changepoint is None else rows.changepoint[mine],
         )

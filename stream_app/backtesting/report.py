@@ -11,6 +11,7 @@ from stream_app.backtesting.page import (
     incident_table,
     open_directory,
     picture_name,
+    told_first,
     write_page,
 )
 from stream_app.backtesting.parts import SourcePart
@@ -72,14 +73,16 @@ class Report:
         config = backtest.config
         lead = (
             f"stream {backtest.name}, budget {config.budget}; "
-            f"the first {config.warmup:,} rows of each source are learned from and not scored"
+            f"the first {backtest.warmup:,} rows of each source are learned from and not scored"
         )
         return write_page(self._directory, f"Backtest of {title}", lead, self._body(backtest, pictures))
 
     def _body(self, backtest: Backtest, pictures: Mapping[str, str]) -> list[str]:
         figures, by_source = backtest.figures(), backtest.figures_by_source()
         left_out = len(by_source) - len(pictures)
+        verdict = backtest.verdict()
         body = [
+            *told_first(verdict.problem, verdict.notes),
             html_table(("", ""), figure_rows(figures), numbers=0),
             "<h2>Sources</h2>",
             html_table(

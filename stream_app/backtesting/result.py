@@ -9,12 +9,13 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stream_app.backtesting.figures import Figures
-from stream_app.backtesting.page import html_table, incident_table
+from stream_app.backtesting.page import html_table, incident_table, told_first
 from stream_app.backtesting.plot import draw_source, require_matplotlib
 from stream_app.backtesting.report import source_line
 from stream_app.backtesting.run import Backtest
 from stream_app.backtesting.show import figure_rows, listed, number
 from stream_app.backtesting.trace import Trace
+from stream_app.backtesting.understood import Understood, understood_rows
 from stream_app.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,12 +45,16 @@ class BacktestResult(Generic[Table]):
     scores : frame or dict of lists
         A row per event, in the order of the input: its time and source, ``score``, and whether it lies in an
         ``anomaly``, is a ``changepoint``, shows ``drift``.
+    notes : tuple of str
+        What no figure counts: the first refused row of each reason, sources that are too short, true events in the warm-up.
     """
 
     alerts: Table
     scores: Table
     _run: Backtest
     _traces: Mapping[str, Trace]
+    _understood: Understood
+    notes: tuple[str, ...]
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -116,12 +121,11 @@ class BacktestResult(Generic[Table]):
         return f"<BacktestResult: {'; '.join(parts)}>"
 
     def _repr_html_(self) -> str:
+        understood = understood_rows([self._understood], self._figures.period)
         parts = [
-            html_table(("", ""), figure_rows(self._figures), numbers=0),
+            html_table(("", ""), [*understood, *figure_rows(self._figures)], numbers=0),
+            *told_first(None, self.notes),
             *incident_table(self._run.incidents(), _LISTED_INCIDENTS),
-        ]
-        parts += [
-            f"<p>refused as {escape(reason)}: {escape(told)}</p>" for reason, told in self.refused.items()
         ]
         if find_spec("matplotlib") is None:
             return "\n".join([*parts, "<p>Pictures need matplotlib.</p>"])

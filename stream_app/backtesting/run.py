@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
+from stream_app.backtesting.change_window import ChangeWindow
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.figures import Figures, measure
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
+from stream_app.backtesting.verdict import Verdict, verdict_of
 from stream_app.events import Alert, Readings
 from stream_app.monitors.sensors import Outcome, SensorMonitor
 from stream_app.settings import SensorStream
-from stream_app.tables import InputRows, InputTable
+from stream_app.tables import InputRows, InputTable, OptionNames
 
 __all__ = ["Backtest", "JudgedBlock", "sweep"]
 
@@ -37,7 +39,10 @@ class Backtest:
     period : float, optional
         Seconds between rows that have no times of their own; alerts are then told by the places of their rows.
     scored_after : int, optional
-        First rows of each source that are not scored; those of the warm-up where nothing is said.
+        First rows of each source that are not scored; those of the warm-up where nothing is said. Rows of the reference
+        take their place.
+    window : ChangeWindow, optional
+        How long after a true changepoint a detection counts as one of it.
 
     Examples
     --------
@@ -60,10 +65,14 @@ class Backtest:
         name: str = "sensors",
         period: float | None = None,
         scored_after: int | None = None,
+        window: ChangeWindow | None = None,
     ) -> None:
         self.name = name
         self.period = period
-        self._scored_after = config.warmup if scored_after is None else scored_after
+        learned = 0 if reference is None else len(reference)
+        self._warmup = max(config.warmup - learned, 0)
+        self._scored_after = self._warmup if scored_after is None else max(scored_after - learned, 0)
+        self._window = window or ChangeWindow()
         self.config = config
         self._reference = reference
         self.seconds = 0.0
@@ -107,7 +116,12 @@ class Backtest:
             if alert.begins:
                 self._places[alert.offset] = self._place(alert.offset, place)
         for part in by_source(rows, judged, self.rows):
-            tally = self._tallies.setdefault(part.name, SourceTally(self._scored_after, self._streams))
+            tally = self._tallies.get(part.name) or self._tallies.setdefault(
+                part.name,
+                SourceTally(
+                    self._scored_after, self._streams, self._window, self._warmup, self.config.source_ttl
+                ),
+            )
             tally.update(part)
             if self._watch is not None:
                 self._watch(part)
@@ -139,9 +153,18 @@ class Backtest:
         return incidents_of(self.alerts(), last_states(self._alerts))
 
     @property
+    def warmup(self) -> int:
+        """First accepted rows of a source that this monitor does not judge."""
+        return self._warmup
+
+    @property
     def judged(self) -> int:
-        """Rows after the warm-up."""
-        return sum(max(tally.rows - self.config.warmup, 0) for tally in self._tallies.values())
+        """Accepted rows after the warm-up of this monitor."""
+        return sum(tally.judged for tally in self._tallies.values())
+
+    def verdict(self, options: OptionNames = OptionNames()) -> Verdict:  # noqa: B008 it is frozen
+        """Say whether so much was judged that the figures say anything; `options` names the remedies."""
+        return verdict_of(self._tallies, self._warmup, self.config, self.first_refusals, options)
 
     def beginnings(self) -> list[Beginning]:
         """Return the beginnings of alerts after the warm-up, source by source."""

@@ -8,10 +8,7 @@ import numpy as np
 
 from stream_app.core.arrays import BoolArray
 
-__all__ = ["PROFILES", "WINDOW_SECONDS", "Confusion", "NabProfile", "NabScore", "nab_score"]
-
-WINDOW_SECONDS = 60.0
-"""How long after a true changepoint a detection counts as one of it."""
+__all__ = ["PROFILES", "Confusion", "NabProfile", "NabScore", "nab_score"]
 
 _STEPS = 1000
 
@@ -104,11 +101,10 @@ class NabScore:
         return 100.0 * (self.points - self.silent) / span if span else None
 
 
-def nab_score(truth: Sequence[float], found: Sequence[float], profile: NabProfile) -> NabScore:
+def nab_score(truth: Sequence[float], found: Sequence[float], profile: NabProfile, window: float) -> NabScore:
     """Score the changepoints of one source.
 
-    Every true changepoint opens a window of `WINDOW_SECONDS`; where it would overlap the one before, it begins at
-    that one's end. The first detection in a window earns points that fall with its delay along a tanh from
+    Every true changepoint opens a window; where it would overlap the one before, it begins at that one's end. The first detection in a window earns points that fall with its delay along a tanh from
     `hit` to `false_alarm`; more detections in a window earn nothing; each one outside of all windows costs
     `false_alarm`, and each window without a detection `miss`.
 
@@ -118,6 +114,8 @@ def nab_score(truth: Sequence[float], found: Sequence[float], profile: NabProfil
         Times of the true and of the found changepoints, in seconds.
     profile : NabProfile
         Weights of detections, misses and false alarms.
+    window : float
+        Its length in seconds, see `ChangeWindow`.
 
     Returns
     -------
@@ -130,16 +128,16 @@ def nab_score(truth: Sequence[float], found: Sequence[float], profile: NabProfil
 
     Examples
     --------
-    >>> nab_score([100.0], [100.0], PROFILES["standard"]).percent
+    >>> nab_score([100.0], [100.0], PROFILES["standard"], 60.0).percent
     100.0
-    >>> nab_score([100.0], [], PROFILES["standard"]).percent
+    >>> nab_score([100.0], [], PROFILES["standard"], 60.0).percent
     0.0
     """
     hits = np.asarray(found, dtype=np.float64)
     outside = np.ones(len(hits), dtype=np.bool_)
     points, earlier_end = 0.0, float("-inf")
     for changepoint in truth:
-        begin, end = max(changepoint, earlier_end), changepoint + WINDOW_SECONDS
+        begin, end = max(changepoint, earlier_end), changepoint + window
         earlier_end = end
         inside = (hits >= begin) & (hits <= end)
         outside &= ~inside

@@ -123,7 +123,7 @@ class Trace:
     Parameters
     ----------
     warmup : int
-        First rows of the source, from which the monitor learns.
+        First accepted rows of the source, from which the monitor learns.
     """
 
     warmup: int
@@ -140,20 +140,22 @@ class Trace:
     _open: Bins = field(default_factory=Bins.none)
 
     def update(self, part: SourcePart) -> None:
-        """Add rows of the source."""
-        ts, scores = part.ts, part.scores
+        """Add rows of the source; those that were refused are left out."""
+        taken, scores = part.accepted, part.scores
+        ts = part.ts[taken]
         self.labelled |= part.anomaly is not None
         self.with_changepoints |= part.changepoint is not None
         self.alerts += [alert for _, alert in part.begun]
-        self.found_changes += ts[scores.changepoint].tolist()
-        self.drifts += ts[scores.drift].tolist()
+        self.found_changes += part.ts[scores.changepoint].tolist()
+        self.drifts += part.ts[scores.drift].tolist()
         if part.changepoint is not None:
-            self.true_changes += ts[part.changepoint].tolist()
-        truth = np.zeros(len(ts), dtype=np.bool_) if part.anomaly is None else part.anomaly
+            self.true_changes += ts[part.changepoint[taken]].tolist()
+        truth = np.zeros(len(ts), dtype=np.bool_) if part.anomaly is None else part.anomaly[taken]
         learning = np.arange(self._rows, self._rows + len(ts)) < self.warmup
         self._rows += len(ts)
-        values = self._aligned(part.channels, part.values)
-        self._open = self._open.then(Bins(ts, values, values, scores.score, scores.anomaly, truth, learning))
+        values = self._aligned(part.channels, part.values[taken])
+        score, found = scores.score[taken], scores.anomaly[taken]
+        self._open = self._open.then(Bins(ts, values, values, score, found, truth, learning))
         full, self._open = self._open.split(len(self._open) // self._width * self._width)
         self._closed = self._closed.then(full.gathered(self._width))
         while len(self._closed) > max(_CELLS // max(len(self.channels), 1), _FEWEST_BINS):

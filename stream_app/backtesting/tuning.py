@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy.stats import poisson
 
+from stream_app.backtesting.change_window import ChangeWindow
 from stream_app.backtesting.figures import Figures
 from stream_app.backtesting.run import Backtest
 from stream_app.backtesting.show import count
@@ -221,6 +222,7 @@ def try_settings(
     name: str = "sensors",
     period: float | None = None,
     reference: Readings | None = None,
+    window: ChangeWindow | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[Trial], list[Setting]]:
     """Run a monitor for each setting over files, which are read once.
@@ -239,6 +241,8 @@ def try_settings(
         Seconds between rows that have no times of their own.
     reference : Readings, optional
         Normal operation of one source.
+    window : ChangeWindow, optional
+        How long after a true changepoint a detection counts as one of it.
     progress : callable, optional
         Told how many rows were judged.
 
@@ -252,7 +256,7 @@ def try_settings(
     Raises
     ------
     DataError
-        If the shortest warm-up takes all rows: nothing was judged.
+        If nothing or nearly nothing was judged with the shortest warm-up; see `Verdict`.
     SettingsError
         If the stream cannot have a setting.
     SourceError
@@ -260,18 +264,24 @@ def try_settings(
     """
     shortest = min(one.warmup for one in settings)
     runs = [
-        Backtest(one.applied(name, stream), None, reference, name=name, period=period, scored_after=shortest)
+        Backtest(
+            one.applied(name, stream),
+            None,
+            reference,
+            name=name,
+            period=period,
+            scored_after=shortest,
+            window=window,
+        )
         for one in settings
     ]
     for done in _sweep(runs, files):
         if progress is not None:
             progress(done)
+    problem = runs[[one.warmup for one in settings].index(shortest)].verdict().problem
+    if problem is not None:
+        raise DataError(problem)
     trials = [Trial(*each, each[1].figures()) for each in zip(settings, runs, strict=True) if each[1].judged]
-    if not trials:
-        raise DataError(
-            f"nothing was judged: no source has more rows than the shortest warm-up, {shortest:,}; "
-            "give more data, or a shorter one by --warmup"
-        )
     tried = {trial.setting for trial in trials}
     return trials, [one for one in settings if one not in tried]
 

@@ -11,8 +11,8 @@ from stream_app.cli.file_columns import TABLE, LabelledOptions, PathsArgument, n
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, print_columns
 from stream_app.core.challenger import Comparison, Decision
-from stream_app.errors import SettingsError
-from stream_app.tables.columns import check_known
+from stream_app.errors import DataError, SettingsError
+from stream_app.tables.columns import check_known, listed
 from stream_app.tables.predictions import VERSION_NAMES, PredictedRows
 
 __all__ = ["EXAMPLES", "compare"]
@@ -77,6 +77,11 @@ def compare(
         typer.echo(msgspec.json.encode(asdict(decision)).decode())
     else:
         _print(decision)
+    missing = [version for version, n in zip(decision.versions, decision.n, strict=True) if not n]
+    if missing:
+        raise DataError(
+            f"nothing was compared: no answer of {listed(missing)} has its truth; name its column with --label-column"
+        )
 
 
 def _feed(comparison: Comparison, rows: PredictedRows) -> None:

@@ -12,7 +12,7 @@ from stream_app.cli.file_columns import LabelledOptions, PathsArgument, names
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, print_columns
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
-from stream_app.errors import SettingsError
+from stream_app.errors import DataError, SettingsError
 from stream_app.tables.columns import check_known
 
 __all__ = ["EXAMPLES", "fairness"]
@@ -100,6 +100,12 @@ def fairness(
         typer.echo(msgspec.json.encode(asdict(report) | {"without_prediction": rows.left_out}).decode())
     else:
         _print(report)
+    judged = len(report.groups) - len(report.too_small)
+    if judged < 2:
+        raise DataError(
+            f"nothing was judged: {judged:,} of {len(report.groups):,} groups have {minimum:,} predictions or more; "
+            "lower --minimum, or give more data"
+        )
     if check and report.violations:
         raise typer.Exit(_FOUND)
 

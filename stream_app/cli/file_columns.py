@@ -14,12 +14,14 @@ from stream_app.tables.predictions import PredictedRows, read_predicted
 __all__ = [
     "PREDICTIONS",
     "TABLE",
+    "ChangeWindowOption",
     "DelimiterOption",
     "LabelledOptions",
     "PathsArgument",
     "PeriodOption",
     "PredictionOptions",
     "SessionOptions",
+    "SortOption",
     "TableOptions",
     "TruthOptions",
     "delimiter_of",
@@ -42,6 +44,23 @@ DelimiterOption = Annotated[
 PeriodOption = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Seconds between rows without a time.", rich_help_panel=TABLE),
+]
+
+SortOption = Annotated[
+    bool,
+    typer.Option(
+        "--sort", help="Sort the rows by time first, with all of a file in memory.", rich_help_panel=TABLE
+    ),
+]
+ChangeWindowOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WINDOW",
+        help='How long after a true changepoint a detection counts: "60 rows" at the file\'s own period, or "5 min". By default '
+        "60 rows.",
+        rich_help_panel=TABLE,
+        show_default=False,
+    ),
 ]
 
 

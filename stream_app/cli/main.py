@@ -24,6 +24,8 @@ __all__ = ["main", "program"]
 
 _COMMANDS = {
     "demo": ("Start here", "Run a demo for about a minute: embedded broker and store, replays, a worker."),
+    "look": ("Start here", "Say what is in files, and the command that runs the monitor over them."),
+    "init": ("Start here", "Write a monitor file for a file of readings, with the reason of each setting."),
     "replay": ("Run", "Replay a stream into Kafka: files, a data set or a simulation."),
     "replay-control": (
         "Run",

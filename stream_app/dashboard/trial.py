@@ -11,6 +11,7 @@ import numpy as np
 from stream_app.backtesting.parts import SourcePart
 from stream_app.backtesting.run import Backtest, sweep
 from stream_app.backtesting.trace import Trace
+from stream_app.backtesting.understood import understand, understood_rows
 from stream_app.core.arrays import FloatArray
 from stream_app.errors import StreamgaugeError
 from stream_app.kinds.sensors import changed_stream
@@ -22,7 +23,15 @@ __all__ = ["try_file"]
 _CPU_SECONDS = 120
 _ADDRESS_BYTES = 6 << 30
 """Compiled kernels and pyarrow map much more than they use."""
-_FIELDS = OptionNames(time="the field for it", period="streamgauge backtest --period")
+_FIELDS = OptionNames(
+    time="the field for it",
+    source="streamgauge backtest --source-column",
+    channels="streamgauge backtest --channels",
+    period="streamgauge backtest --period",
+    warmup="a warm-up of",
+    reference="streamgauge backtest --reference",
+    sort="streamgauge backtest --sort sorts them",
+)
 _SOURCES = 12
 _BINS = 500
 _ALERTS = 200
@@ -62,17 +71,15 @@ def try_file(path: str, name: str, *, time: str | None, budget: str, warmup: int
     (table,) = open_files([path], Columns(name=name, time=time, option_names=_FIELDS))
     for _ in sweep(run, table):
         pass
-    figures, episodes = run.figures(), run.alerts()
+    figures, episodes, verdict = run.figures(), run.alerts(), run.verdict(_FIELDS)
     allowance = figures.allowance
     return {
-        "understood": {
-            "rows": run.rows,
-            "time": table.time,
-            "source": table.source_column,
-            "truth": table.anomaly,
-            "refused": dict(run.first_refusals),
-        },
-        "judged": run.judged > 0,
+        "understood": [
+            ("rows", f"{run.rows:,}, {figures.scored:,} scored"),
+            *understood_rows([understand(table)], figures.period),
+        ],
+        "notes": verdict.notes,
+        "unjudged": verdict.problem,
         "allowed": None if allowance is None else allowance.false_alarms,
         "paging": figures.paging,
         "told": len(episodes),

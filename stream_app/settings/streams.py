@@ -190,6 +190,11 @@ class SensorStream(Stream):
             )
         return self
 
+    @classmethod
+    def least_warmup(cls) -> int:
+        """Return the shortest warm-up that such a stream can have."""
+        return next(int(rule.ge) for rule in cls.model_fields["warmup"].metadata if hasattr(rule, "ge"))
+
     @property
     def channel_names(self) -> tuple[str, ...] | None:
         """The declared channels of numbers, or None where they are learned."""

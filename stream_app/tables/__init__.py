@@ -6,6 +6,7 @@ from stream_app.tables.labelled import InputTable, open_files, open_table
 from stream_app.tables.readings import Columns
 from stream_app.tables.references import read_reference, reference_of
 from stream_app.tables.rows import InputRows
+from stream_app.tables.sorting import sorted_by_time
 
 __all__ = [
     "Columns",
@@ -18,4 +19,5 @@ __all__ = [
     "open_table",
     "read_reference",
     "reference_of",
+    "sorted_by_time",
 ]

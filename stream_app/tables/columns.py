@@ -37,6 +37,9 @@ class OptionNames:
     labels: str = "--label-column"
     changepoint: str = "--changepoint-column"
     period: str = "--period"
+    warmup: str = "--warmup"
+    reference: str = "--reference"
+    sort: str = "--sort sorts them"
 
 
 COMMAND_LINE = OptionNames()

@@ -134,7 +134,8 @@ def test_a_reference_teaches_before_the_first_row():
     columns = plant()
     healthy = {name: cells[:800] for name, cells in columns.items()}
     faulty = {name: cells[850:] for name, cells in columns.items()}
-    assert not sg.backtest(as_polars(faulty)).scores["anomaly"].any()
+    with pytest.raises(DataError, match=r"350 rows; warmup=175 fits"):
+        sg.backtest(as_polars(faulty))
     assert sg.backtest(as_polars(faulty), reference=as_polars(healthy)).scores["anomaly"].any()
 
 

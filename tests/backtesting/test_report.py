@@ -16,7 +16,7 @@ def part(begin, n, channels=("flow",), values=None):
     scores.score[:] = np.arange(begin, begin + n)
     values = np.arange(float(begin), begin + n)[:, None] if values is None else values
     ts = np.arange(float(begin), begin + n)
-    return SourcePart("a", ts, channels, values, scores, [], [], np.arange(begin, begin + n) == 500, None)
+    return SourcePart("a", ts, channels, values, scores, [], {}, np.arange(begin, begin + n) == 500, None)
 
 
 def test_a_short_course_is_kept_row_by_row():
@@ -48,7 +48,7 @@ def test_nothing_is_drawn_across_a_gap():
     ts = np.arange(600.0)
     ts[300:] += 604_800.0
     trace = Trace(warmup=0)
-    rows = SourcePart("a", ts, ("flow",), np.ones((600, 1)), quiet, [], [], np.ones(600, dtype=bool), None)
+    rows = SourcePart("a", ts, ("flow",), np.ones((600, 1)), quiet, [], {}, np.ones(600, dtype=bool), None)
     trace.update(rows)
     bins = trace.bins().broken()
     assert len(bins) == 601

@@ -34,25 +34,25 @@ def points_by_definition(truth, found, profile):
 
 @given(moments, moments, st.sampled_from(sorted(PROFILES)))
 def test_points_are_those_of_the_definition(truth, found, name):
-    score = nab_score(truth, found, PROFILES[name])
+    score = nab_score(truth, found, PROFILES[name], 60.0)
     assert score.points == pytest.approx(points_by_definition(truth, found, PROFILES[name]))
 
 
 @given(moments.filter(bool), st.sampled_from(sorted(PROFILES)))
 def test_perfection_is_100_and_silence_0(truth, name):
     apart = [t + 1000 * i for i, t in enumerate(truth)]
-    assert nab_score(apart, apart, PROFILES[name]).percent == pytest.approx(100.0)
-    assert nab_score(apart, [], PROFILES[name]).percent == pytest.approx(0.0)
+    assert nab_score(apart, apart, PROFILES[name], 60.0).percent == pytest.approx(100.0)
+    assert nab_score(apart, [], PROFILES[name], 60.0).percent == pytest.approx(0.0)
 
 
 def test_a_late_detection_is_worth_less_and_one_outside_costs():
     profile = PROFILES["standard"]
-    at_once, late, missed = (nab_score([100], [t], profile).percent for t in (100, 150, 161))
+    at_once, late, missed = (nab_score([100], [t], profile, 60.0).percent for t in (100, 150, 161))
     assert at_once > late > 0 > missed
 
 
 def test_the_score_of_nothing_to_find_is_unknown():
-    assert nab_score([], [5.0], PROFILES["standard"]).percent is None
+    assert nab_score([], [5.0], PROFILES["standard"], 60.0).percent is None
     assert NabScore().percent is None
 
 

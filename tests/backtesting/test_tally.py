@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.backtesting import SourcePart, SourceTally, measure
+from stream_app.backtesting import ChangeWindow, SourcePart, SourceTally, measure
 from stream_app.events import Alert, AlertState, Severity
 from stream_app.monitors.sensors import EventScores
 
@@ -26,7 +26,7 @@ def alert(row, kind):
 
 
 def tallied(warmup, cuts, *, said, beginnings=(), anomaly=None, changes=None, found=None):
-    tally = SourceTally(warmup)
+    tally = SourceTally(warmup, window=ChangeWindow(length=60.0))
     ts = 10.0 * np.arange(N)
     nothing = np.zeros(N, dtype=bool)
     found = nothing if found is None else found
@@ -41,7 +41,7 @@ def tallied(warmup, cuts, *, said, beginnings=(), anomaly=None, changes=None, fo
                 np.zeros((end - begin, 1)),
                 EventScores(np.zeros(end - begin), said[rows], found[rows], nothing[rows]),
                 [(row - begin, alert(row, kind)) for row, kind in beginnings if begin <= row < end],
-                [],
+                {},
                 None if anomaly is None else anomaly[rows],
                 None if changes is None else changes[rows],
             )

@@ -127,6 +127,59 @@ def test_refused_rows_have_their_row_and_are_told(streamgauge, tmp_path):
     assert "first refused as late: late.csv:601: " in out
 
 
+def test_a_file_that_begins_with_its_newest_row_is_no_all_clear_until_it_is_sorted(streamgauge, tmp_path):
+    header, *rows = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    (tmp_path / "newest.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
+    for command in ("backtest", "tune"):
+        code, _, err = streamgauge(command, "newest.csv")
+        assert code == 1
+        assert "of 1,000 rows were refused; the rows are not in order of time: --sort sorts them" in err
+    code, out, err = streamgauge("backtest", "newest.csv", "--json", "--report", "report")
+    assert "were refused; the rows are not in order of time" in (tmp_path / "report/summary.html").read_text()
+    assert (code, json.loads(out)["problem"]) == (1, err.strip().removeprefix("streamgauge: "))
+    in_order, sorted_ = (
+        json.loads(streamgauge("backtest", *call, "--alerts", f"{call[0]}.alerts.csv", "--json")[1])
+        for call in (["0.csv"], ["newest.csv", "--sort"])
+    )
+    assert [sorted_[name] for name in ("f1", "nab", "scored")] == [
+        in_order[name] for name in ("f1", "nab", "scored")
+    ]
+    assert [row["started_at"] for row in read(tmp_path / "newest.csv.alerts.csv")] == [
+        row["started_at"] for row in read(tmp_path / "0.csv.alerts.csv")
+    ]
+    # The place is the line in the file as it is.
+    (first, *_) = read(tmp_path / "newest.csv.alerts.csv")
+    assert first["place"] == f"newest.csv:{N + 1 - int(first['row'])}"
+
+
+def test_files_of_one_log_are_sorted_by_their_first_rows(streamgauge, tmp_path):
+    header, *rows = [
+        line.replace(";", ";pump;", 1) for line in write_skab(tmp_path / "0.csv").read_text().splitlines()
+    ]
+    header = header.replace("pump", "source")
+    (tmp_path / "a-later.csv").write_text("\n".join([header, *rows[:599:-1]]) + "\n")
+    (tmp_path / "b-first.csv").write_text("\n".join([header, *rows[599::-1]]) + "\n")
+    code, out, _ = streamgauge("backtest", "a-later.csv", "b-first.csv", "--sort", "--json")
+    assert code == 0
+    assert (json.loads(out)["accepted"], json.loads(out)["scored"]) == (N, N - 400)
+
+
+def test_the_first_lines_say_what_was_understood(streamgauge, tmp_path):
+    header, *rows = write_skab(tmp_path / "0.csv").read_text().splitlines()
+    text = "\n".join([f"{header};note;code", *(f"{row};ok;" for row in rows)])
+    (tmp_path / "notes.csv").write_text(text + "\n")
+    code, out, _ = streamgauge("backtest", "notes.csv")
+    assert code == 0
+    assert "no row has a reading of 'code': nothing was looked at there" in out
+    assert [" ".join(line.split()) for line in out.splitlines()[:5]] == [
+        "time datetime; a row every 1 s",
+        "source no column, each file is one",
+        "channels flow, level, code",
+        "truth anomaly, changepoint, which the monitor does not see",
+        "left out note (no number: 'ok')",
+    ]
+
+
 def test_settings_of_the_stream_hold_and_the_call_wins(streamgauge, tmp_path):
     write_skab(tmp_path / "0.csv")
     (tmp_path / "streamgauge.toml").write_text(

@@ -50,9 +50,10 @@ def table(place):
 def told(call):
     """Run a backtest of predictions; gives what it prints as JSON."""
 
-    def run(*arguments):
+    def run(*arguments, unjudged=False):
         ended = call("backtest", *arguments, *PREDICTIONS, "--json")
-        assert ended.code == 0, ended
+        assert ended.code == int(unjudged), ended
+        assert ended.err.startswith("streamgauge: nothing was judged: ") == unjudged
         return json.loads(ended.out)
 
     return run
@@ -120,7 +121,7 @@ def test_the_truth_may_come_later_as_an_event_of_its_own(told, table):
         return next(one["started_at"] for one in figures["alerts"] if one["detector"] == "accuracy")
 
     assert accuracy(later) == accuracy(at_once) + 300.0
-    too_late = told(table, "--label-delay", "7200")["by_source"]["answers"]
+    too_late = told(table, "--label-delay", "7200", unjudged=True)["by_source"]["answers"]
     assert (too_late["labels"]["joined"], too_late["labels"]["missing"]) == (0, N)
 
 
@@ -158,7 +159,7 @@ def test_events_as_they_are_on_the_wire(told, place):
         '{"source": "m", "ts": 1700000001, "id": "b", "error": "timeout", "latency": 2.5}\n'
         '{"source": "m", "ts": 1700000600, "id": "a", "label": 7}\n'
     )
-    figures = told("own.jsonl")["by_source"]["m"]
+    figures = told("own.jsonl", unjudged=True)["by_source"]["m"]
     assert figures["labels"]["joined"] == 1
     assert figures["versions"] == ["v1"]
     features = figures["features"]
@@ -238,7 +239,7 @@ def test_what_came_with_the_rows_does_not_steer_the_terminal(call, place):
         f"ts,model,version,prediction,label\n{START},[red]m,[bold]v\x1b[2J,a,a\n{START},[red]m,[bold]w,a,a\n"
     )
     ended = call("backtest", "odd.csv", *PREDICTIONS, "--id-column", "prediction")
-    assert ended.code == 0
+    assert ended.code == 1
     assert "\x1b[2J" not in ended.out
     assert "first refused as duplicate: [red]m, id 'a': " in ended.out
     assert any(line.startswith("[red]m  ") for line in ended.lines)

@@ -11,6 +11,7 @@ from stream_app.backtesting.predictions.show import (
     summary_rows,
     trigger_rows,
 )
+from stream_app.backtesting.predictions.verdict import unjudged
 
 __all__ = [
     "Challenge",
@@ -24,4 +25,5 @@ __all__ = [
     "model_rows",
     "summary_rows",
     "trigger_rows",
+    "unjudged",
 ]

@@ -11,6 +11,7 @@ from stream_app.backtesting.page import (
     incident_table,
     open_directory,
     picture_name,
+    told_first,
     write_page,
 )
 from stream_app.backtesting.predictions.model import ModelFigures
@@ -54,8 +55,8 @@ class PredictionReport:
         if model in self._timelines or len(self._timelines) < MOST_PICTURES:
             self._timelines.setdefault(model, Timeline()).look(ts, features)
 
-    def write(self, backtest: PredictionBacktest, title: str) -> Path:
-        """Draw the pictures and write the page.
+    def write(self, backtest: PredictionBacktest, title: str, problem: str | None = None) -> Path:
+        """Draw the pictures and write the page; `problem` is why nothing was judged, see `unjudged`.
 
         Returns
         -------
@@ -85,7 +86,8 @@ class PredictionReport:
             )
         config = backtest.config
         lead = f"stream {backtest.name}, budget {config.budget}; the first {config.baseline:,} labelled predictions of each model are its baseline"
-        body = [html_table(("", ""), summary_rows(backtest, models), numbers=0), *_alerts(backtest)]
+        summary = html_table(("", ""), summary_rows(backtest, models), numbers=0)
+        body = [*told_first(problem), summary, *_alerts(backtest)]
         for name, figures in models.items():
             body += _model(name, figures, backtest, pictures.get(name))
         return write_page(self._directory, f"Backtest of {title}", lead, body)

@@ -25,6 +25,10 @@ class Call:
         Meaning of their columns, for predictions.
     label, changepoint : str or None
         Columns with the truth.
+    window : str or None
+        How long after a true changepoint a detection counts; the default where nothing is said.
+    sort : bool
+        Whether rows are sorted by time.
     warmup : int or None
         First rows of a source, which are learned from.
     budget : str or None
@@ -46,6 +50,8 @@ class Call:
     predictions: PredictionColumns
     label: str | None = None
     changepoint: str | None = None
+    window: str | None = None
+    sort: bool = False
     warmup: int | None = None
     budget: str | None = None
     reference: Path | None = None

@@ -8,9 +8,11 @@ import typer
 from stream_app.cli.backtest.call import Call
 from stream_app.cli.backtest.stream import BACKTESTED, choose_stream, prepare
 from stream_app.cli.file_columns import (
+    ChangeWindowOption,
     PathsArgument,
     PeriodOption,
     PredictionOptions,
+    SortOption,
     TableOptions,
     TruthOptions,
     names,
@@ -37,7 +39,9 @@ def backtest(
     *,
     table: TableOptions,
     truth: TruthOptions,
+    changepoint_window: ChangeWindowOption = None,
     period: PeriodOption = None,
+    sort: SortOption = False,
     answers: PredictionOptions,
     label_delay: LabelDelayOption = None,
     kind: Annotated[
@@ -109,7 +113,8 @@ def backtest(
 
     The monitor, its settings and its defaults are those of a worker. Each file starts afresh, unless a column names
     the sources. Columns called anomaly, changepoint or label are the truth to score by; the monitor of readings never
-    sees them. With --kind predictions a row is what a model answered, with its truth beside it.
+    sees them. With --kind predictions a row is what a model answered, with its truth beside it. Where nothing or nearly
+    nothing was judged, it ends with 1 and says what to do.
     """
     try:
         call = Call(
@@ -118,6 +123,8 @@ def backtest(
             predictions=answers.columns(table, label=truth.label_column),
             label=truth.label_column,
             changepoint=truth.changepoint_column,
+            window=changepoint_window,
+            sort=sort,
             warmup=warmup,
             budget=budget,
             reference=reference,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +10,14 @@ from typing import Any, Self
 from rich.markup import escape
 from rich.table import Table
 
-from stream_app.backtesting import Backtest, EventFile, figure_rows
+from stream_app.backtesting import (
+    Backtest,
+    EventFile,
+    Understood,
+    Verdict,
+    figure_rows,
+    understood_rows,
+)
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console
 from stream_app.errors import SettingsError
@@ -81,12 +89,13 @@ class EventFiles:
         self._all.__exit__(kind, error, trace)
 
 
-def print_figures(backtest: Backtest, seconds: float) -> None:
-    """Print the figures: a table on a terminal, plain lines elsewhere."""
-    rows = figure_rows(backtest.figures())
+def print_figures(backtest: Backtest, found: Sequence[Understood], verdict: Verdict, seconds: float) -> None:
+    """Print what was understood and the figures: a table on a terminal, plain lines elsewhere; and what was not judged."""
+    figures = backtest.figures()
+    rows = [*understood_rows(found, figures.period), *figure_rows(figures)]
     rows.append(("events a second", speed(backtest.rows, backtest.seconds, seconds)))
     print_pairs(rows)
-    print_notes([f"first refused as {reason}: {told}" for reason, told in backtest.first_refusals.items()])
+    print_notes(verdict.notes)
 
 
 def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
@@ -121,11 +130,16 @@ def rates(events: int, monitor_seconds: float, seconds: float) -> tuple[float, f
     return events / max(monitor_seconds, 1e-9), events / max(seconds, 1e-9)
 
 
-def figures_json(backtest: Backtest, seconds: float) -> dict[str, Any]:
-    """Return all figures as plain values, pooled and by source."""
+def figures_json(
+    backtest: Backtest, found: Sequence[Understood], verdict: Verdict, seconds: float
+) -> dict[str, Any]:
+    """Return what was understood and all figures as plain values, pooled and by source."""
     monitor, whole = rates(backtest.rows, backtest.seconds, seconds)
     return backtest.figures().to_dict() | {
         "stream": backtest.name,
+        "problem": verdict.problem,
+        "notes": list(verdict.notes),
+        "understood": asdict(found[0]),
         "warmup": backtest.config.warmup,
         "events_per_second": round(monitor, 1),
         "events_per_second_overall": round(whole, 1),

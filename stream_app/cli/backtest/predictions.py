@@ -9,14 +9,14 @@ import typer
 from pydantic import ValidationError
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
+from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport, unjudged
 from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
 from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
-from stream_app.errors import SettingsError
+from stream_app.errors import DataError, SettingsError
 from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream
 from stream_app.tables.columns import check_known
@@ -25,6 +25,8 @@ __all__ = ["prepare"]
 
 _REASONS = {
     "--changepoint-column": "predictions have one truth, the label; name its column with --label-column",
+    "--changepoint-window": "predictions have one truth, the label",
+    "--sort": "answers are judged in the order in which the model gave them; sort the file",
     "--reference": "the first labelled predictions of a model are its baseline",
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
@@ -45,6 +47,8 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     refuse(
         {
             "--changepoint-column": call.changepoint,
+            "--changepoint-window": call.window,
+            "--sort": call.sort,
             "--warmup": call.warmup,
             "--reference": call.reference,
             "--events": call.events,
@@ -65,16 +69,19 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         seconds = perf_counter() - begin
         seen = [version for model in run.models().values() for version in model.versions]
         check_known("--versions", call.versions, seen, "version")
-        page = report.write(run, ", ".join(call.paths)) if report else None
+        problem = unjudged(run, run.models(), source.left.counts)
+        page = report.write(run, ", ".join(call.paths), problem) if report else None
         if alert_file is not None:
             alert_file.write(run.episodes())
         if call.as_json:
             typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
-            return
-        print_predictions(run, source, seconds, members=call.alerts is not None)
-        for written in (call.alerts, page):
-            if written is not None:
-                typer.echo(f"written: {written}")
+        else:
+            print_predictions(run, source, seconds, members=call.alerts is not None)
+            for written in (call.alerts, page):
+                if written is not None:
+                    typer.echo(f"written: {written}")
+        if problem is not None:
+            raise DataError(problem)
 
     return work
 

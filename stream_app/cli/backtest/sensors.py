@@ -10,16 +10,17 @@ import msgspec
 import typer
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting import Backtest, Report, sweep
+from stream_app.backtesting import Backtest, ChangeWindow, Report, sweep, understand
 from stream_app.cli.backtest.alert_output import AlertFile, print_incidents
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.output import EventFiles, figures_json, print_figures
 from stream_app.cli.show import error_console
 from stream_app.core.kernel_cache import when_compiling
+from stream_app.errors import DataError
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.settings import SensorStream
-from stream_app.tables import InputTable, open_files, read_reference
+from stream_app.tables import InputTable, open_files, read_reference, sorted_by_time
 
 __all__ = ["prepare"]
 
@@ -49,15 +50,20 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
     config = changed_stream(name, stream, changes, option="--{}")
     # A stream that declares its channels names the columns, too.
     columns = replace(call.columns, channels=config.channel_names or ())
+    window = ChangeWindow.parse(call.window, "--changepoint-window")
     files = open_files(call.paths, columns, anomaly=call.label, changepoint=call.changepoint)
+    found = [understand(file) for file in files]
+    files = sorted_by_time(files) if call.sort else files
     event_files = None if call.events is None else EventFiles(call.events, files)
     taken: list[str | Path] = [file.label for file in files]
     taken += [] if call.events is None else [call.events]
     alert_file = None if call.alerts is None else AlertFile(call.alerts, taken)
-    pictures = None if call.report is None else Report(call.report, config.warmup)
     named = call.reference or stream.reference
     reference = None if named is None else read_reference(str(named), columns)
-    run = Backtest(config, pictures.watch if pictures else None, reference, name=name, period=columns.period)
+    learned = 0 if reference is None else len(reference)
+    pictures = None if call.report is None else Report(call.report, max(config.warmup - learned, 0))
+    watch = pictures.watch if pictures else None
+    run = Backtest(config, watch, reference, name=name, period=columns.period, window=window)
 
     def work() -> None:
         when_compiling(lambda: typer.echo("compiling the detection kernels, up to a minute, once", err=True))
@@ -69,14 +75,17 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         page = pictures.write(run, ", ".join(call.paths)) if pictures else None
         if alert_file is not None:
             alert_file.write(run.alerts())
+        verdict = run.verdict()
         if call.as_json:
-            typer.echo(msgspec.json.encode(figures_json(run, seconds)).decode())
-            return
-        print_figures(run, seconds)
-        print_incidents(run.incidents(), members=call.alerts is not None)
-        for written in (event_files.told if event_files else None, call.alerts, page):
-            if written is not None:
-                typer.echo(f"written: {written}")
+            typer.echo(msgspec.json.encode(figures_json(run, found, verdict, seconds)).decode())
+        else:
+            print_figures(run, found, verdict, seconds)
+            print_incidents(run.incidents(), members=call.alerts is not None)
+            for written in (event_files.told if event_files else None, call.alerts, page):
+                if written is not None:
+                    typer.echo(f"written: {written}")
+        if verdict.problem is not None:
+            raise DataError(verdict.problem)
 
     return work
 

@@ -11,6 +11,7 @@ from stream_app.cli.features.app import FeatureOption, ViewArgument, command
 from stream_app.cli.file_columns import SessionOptions
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
+from stream_app.errors import DataError
 
 __all__ = ["history"]
 
@@ -103,6 +104,11 @@ def history(
         err=True,
     )
     _tell(recording.left_out.items())
+    if missing == len(rows):
+        raise DataError(
+            f"{instants}: no event of these entities comes before its instant, so every row is empty: are entities and times "
+            "those of the events?"
+        )
 
 
 def _and(count: int, what: str) -> str:

@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from stream_app.cli.file_columns import PathsArgument, PeriodOption, TableOptions, TruthOptions
+from stream_app.cli.file_columns import (
+    ChangeWindowOption,
+    PathsArgument,
+    PeriodOption,
+    SortOption,
+    TableOptions,
+    TruthOptions,
+)
 from stream_app.cli.options import ConfigOption, PrintingOptions, settings_of
 from stream_app.errors import SettingsError
 
@@ -28,7 +35,9 @@ def tune(
     *,
     table: TableOptions,
     truth: TruthOptions,
+    changepoint_window: ChangeWindowOption = None,
     period: PeriodOption = None,
+    sort: SortOption = False,
     budget: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,6 +97,8 @@ def tune(
             columns=table.columns(period=period),
             label=truth.label_column,
             changepoint=truth.changepoint_column,
+            window=changepoint_window,
+            sort=sort,
             budgets=tuple(budget or ()),
             warmups=tuple(warmup or ()),
             detectors=tuple(detector or ()),

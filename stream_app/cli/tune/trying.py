@@ -10,10 +10,11 @@ import msgspec
 import typer
 
 from producers.progress import progress_for
+from stream_app.backtesting import ChangeWindow, Understood, understand, understood_rows
 from stream_app.backtesting.page import open_directory
 from stream_app.backtesting.tuning import Choice, Setting, Trial, choose, settings_to_try, try_settings
 from stream_app.backtesting.tuning_report import trial_rows, write_tuning_page
-from stream_app.cli.backtest.output import print_notes
+from stream_app.cli.backtest.output import print_notes, print_pairs
 from stream_app.cli.backtest.stream import choose_stream
 from stream_app.cli.show import console, error_console, print_columns
 from stream_app.core.kernel_cache import when_compiling
@@ -23,7 +24,7 @@ from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.settings import SensorStream, Settings
 from stream_app.settings.durations import format_duration
-from stream_app.tables import Columns, InputTable, open_files, read_reference
+from stream_app.tables import Columns, InputTable, open_files, read_reference, sorted_by_time
 
 __all__ = ["Call", "prepare"]
 
@@ -43,6 +44,10 @@ class Call:
         Meaning of their columns, but for the truth.
     label, changepoint : str or None
         Columns with the truth.
+    window : str or None
+        How long after a true changepoint a detection counts; the default where nothing is said.
+    sort : bool
+        Whether rows are sorted by time.
     budgets, detectors : tuple of str
         What to try; see `settings_to_try`.
     warmups : tuple of int
@@ -57,6 +62,8 @@ class Call:
     columns: Columns
     label: str | None
     changepoint: str | None
+    window: str | None
+    sort: bool
     budgets: tuple[str, ...]
     warmups: tuple[int, ...]
     detectors: tuple[str, ...]
@@ -82,7 +89,10 @@ def prepare(settings: Settings, stream: str | None, call: Call) -> Callable[[], 
     columns = replace(call.columns, channels=chosen.channel_names or ())
     to_try = settings_to_try(chosen, call.budgets, call.warmups, call.detectors)
     _check(to_try, name, chosen)
+    window = ChangeWindow.parse(call.window, "--changepoint-window")
     files = open_files(call.paths, columns, anomaly=call.label, changepoint=call.changepoint)
+    understood = [understand(file) for file in files]
+    files = sorted_by_time(files) if call.sort else files
     reference = None if chosen.reference is None else read_reference(chosen.reference, columns)
     if call.report is not None:
         open_directory(call.report)
@@ -101,26 +111,39 @@ def prepare(settings: Settings, stream: str | None, call: Call) -> Callable[[], 
                 name=name,
                 period=columns.period,
                 reference=reference,
+                window=window,
                 progress=progress.update,
             )
         finally:
             progress.end()
-        _tell(call, name, trials, left_out, perf_counter() - begin)
+        _tell(call, name, understood, trials, left_out, perf_counter() - begin)
 
     return work
 
 
 def _tell(
-    call: Call, name: str, trials: Sequence[Trial], left_out: Sequence[Setting], seconds: float
+    call: Call,
+    name: str,
+    understood: Sequence[Understood],
+    trials: Sequence[Trial],
+    left_out: Sequence[Setting],
+    seconds: float,
 ) -> None:
     choice = choose(trials)
-    notes = [f"left out, as its warm-up takes all rows: {setting}" for setting in left_out]
+    notes = list(choice.trial.run.verdict().notes)
+    notes += [f"left out, as its warm-up takes all rows: {setting}" for setting in left_out]
     page = None
     if call.report is not None:
         page = write_tuning_page(call.report, ", ".join(call.paths), trials, choice, notes, name)
     if call.as_json:
-        typer.echo(msgspec.json.encode(_plain(name, trials, choice, left_out, seconds)).decode())
+        plain = {
+            "understood": asdict(understood[0]),
+            "notes": notes,
+            **_plain(name, trials, choice, left_out, seconds),
+        }
+        typer.echo(msgspec.json.encode(plain).decode())
         return
+    print_pairs(understood_rows(understood, choice.trial.figures.period))
     _print(name, trials, choice, notes, seconds)
     if page is not None:
         typer.echo(f"\nwritten: {page}")
@@ -152,7 +175,7 @@ def _total(files: Sequence[InputTable]) -> int | None:
 def _print(name: str, trials: Sequence[Trial], choice: Choice, notes: Sequence[str], seconds: float) -> None:
     figures = choice.trial.figures
     console.print(
-        f"{len(trials)} settings over {figures.events:,} events of {figures.sources:,} source{'s' * (figures.sources != 1)}, "
+        f"\n{len(trials)} settings over {figures.events:,} events of {figures.sources:,} source{'s' * (figures.sources != 1)}, "
         f"{figures.scored:,} after the shortest warm-up, in {format_duration(seconds)}\n",
         soft_wrap=True,
     )

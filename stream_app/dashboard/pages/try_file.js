@@ -27,14 +27,10 @@ export default {
       <template v-if="news.state === 'there'">
         <div class="sg-parts">
           <section class="sg-card" aria-label="Understood"><h2>Understood</h2><dl class="sg-facts">
-            <dt>Rows</dt><dd>{{ number(news.understood.rows, 9) }}</dd>
-            <dt>Time</dt><dd>{{ news.understood.time || "no column: a row a second" }}</dd>
-            <dt>Source</dt><dd>{{ news.understood.source || "no column: the file is one" }}</dd>
-            <dt>Channels</dt><dd>{{ news.course.channels.map((one) => one.name).join(", ") }}</dd>
-            <template v-if="news.understood.truth"><dt>Truth</dt><dd>{{ news.understood.truth }}, which the monitor does not see</dd></template>
-            <template v-for="(place, why) in news.understood.refused" :key="why"><dt>Left out</dt><dd>{{ why }}: first {{ place }}</dd></template></dl></section>
+            <template v-for="[name, text] in news.understood" :key="name"><dt>{{ name }}</dt><dd>{{ text }}</dd></template></dl>
+            <p v-for="note in news.notes" :key="note" class="sg-sub">{{ note }}</p></section>
           <section class="sg-card" aria-label="Found"><h2>Found</h2>
-            <p v-if="!news.judged" class="is-warning-text">Nothing was judged: the warm-up takes all rows.</p><dl v-else class="sg-facts">
+            <p v-if="news.unjudged" class="is-warning-text" role="alert">{{ news.unjudged }}</p><dl v-else class="sg-facts">
             <dt>Alerts</dt><dd>{{ plural(news.told, "alert") }}</dd>
             <dt>Would page</dt><dd>{{ plural(news.paging, "incident") }}</dd>
             <dt>Allowed</dt><dd>{{ number(news.allowed) }} false alarms over these rows</dd></dl></section>

@@ -115,7 +115,10 @@ class Trial(ui.element, component="try_file.js"):
                 "sources": list(found["courses"]),
                 "course": found["courses"][source],
                 "alerts": [alert for alert in found["alerts"] if alert["source"] == source],
-                **{name: found[name] for name in ("understood", "judged", "allowed", "paging", "told")},
+                **{
+                    name: found[name]
+                    for name in ("understood", "notes", "unjudged", "allowed", "paging", "told")
+                },
             }
         )
 

@@ -1,0 +1,181 @@
+"""``streamgauge look``: what is in files, and the command that would run the monitor over them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import typer
+
+from stream_app.backtesting.look import ColumnLook, TableLook, look_at
+from stream_app.backtesting.proposal import command_line, propose
+from stream_app.backtesting.show import duration
+from stream_app.cli.backtest.output import print_notes, print_pairs
+from stream_app.cli.file_columns import PathsArgument, PeriodOption, TableOptions, TruthOptions
+from stream_app.cli.options import JsonOption
+from stream_app.cli.show import console, instant, print_columns
+from stream_app.settings import SensorStream
+from stream_app.tables import Columns, open_files
+from stream_app.tables.columns import listed
+
+__all__ = ["EXAMPLES", "look", "look_notes", "looks_of", "said_options"]
+
+EXAMPLES = """
+Examples:
+
+streamgauge look plant.csv
+
+streamgauge look plant.csv --source-column pump --json
+"""
+
+_SOURCES = 8
+"""Sources that are named."""
+
+_LONGEST = 24
+"""Characters of a cell that are shown."""
+
+
+def look(
+    context: typer.Context,
+    paths: PathsArgument,
+    *,
+    table: TableOptions,
+    truth: TruthOptions,
+    period: PeriodOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is in files, and the command that runs the monitor over them.
+
+    What each column is taken for, what it holds, which words are missing values; how the rows lie in time, and of which
+    sources they are. Nothing is judged and nothing is written.
+    """
+    said = said_options(context)
+    for one, added in looks_of(paths, table.columns(period=period), truth):
+        command = command_line(propose(one), one.label, [*said, *added])
+        notes = look_notes(one, added)
+        if as_json:
+            typer.echo(msgspec.json.encode(_plain(one, notes, command)).decode())
+        else:
+            _print(one, notes, command)
+
+
+def looks_of(
+    paths: Sequence[str], columns: Columns, truth: TruthOptions
+) -> Iterator[tuple[TableLook, list[str]]]:
+    """Look at files; where a column that nobody named likely has the sources, with that.
+
+    Yields
+    ------
+    TableLook
+    list of str
+        Options beside the user's by which the look was taken.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be read.
+    """
+    named = {"anomaly": truth.label_column, "changepoint": truth.changepoint_column}
+    for table in open_files(paths, columns, **named):
+        found, added = look_at(table), []
+        source = found.likely_source
+        if source is not None and columns.name is None:
+            (again,) = open_files([table.label], replace(columns, source=source), **named)
+            found, added = look_at(again), ["--source-column", source]
+        yield found, added
+
+
+def look_notes(look: TableLook, added: Sequence[str] = ()) -> list[str]:
+    """Return what should be seen to before a run; `added` are the options by which the look was taken beside the user's."""
+    notes = [f"{added[1]!r} is taken as the source: without it many rows share their time"] if added else []
+    if look.latest > SensorStream().lateness:
+        notes.append(
+            f"{look.late:,} rows are older than the newest before them, by {duration(look.latest)} at most: sort them with --sort"
+        )
+    if look.same_time:
+        notes.append(
+            f"{look.same_time:,} rows have the source and time of another, {look.repeated:,} of them its readings too: those are "
+            "refused as duplicates"
+        )
+    empty = [column.name for column in look.columns if column.meaning == "channel" and not column.numbers]
+    if empty:
+        notes.append(f"without any number: {listed(empty)}")
+    if propose(look).warmup is None:
+        notes.append(
+            f"too few rows to judge any: {max(look.sources.values()):,}, and {2 * SensorStream.least_warmup()} are needed"
+        )
+    return notes
+
+
+def _print(look: TableLook, notes: Sequence[str], command: str) -> None:
+    named = listed(list(look.sources)[:_SOURCES])
+    order = "in order of time" if not look.late else f"{look.late:,} rows out of order"
+    print_pairs(
+        [
+            ("file", look.label),
+            ("rows", f"{look.rows:,}, {order}"),
+            ("time", f"{instant(look.first)} to {instant(look.last)}"),
+            ("period", "-" if look.period is None else f"a row every {duration(look.period)} of a source"),
+            ("sources", f"{len(look.sources):,}: {named}" + (", …" if len(look.sources) > _SOURCES else "")),
+        ]
+    )
+    console.print()
+    heading = ("column", "taken as", "holds", "unit", "missing", "first", "last", "range")
+    print_columns([heading, *map(_row, look.columns)])
+    print_notes(notes)
+    console.print(f"\n{command}\n", markup=False, soft_wrap=True)
+
+
+def _row(column: ColumnLook) -> tuple[str, ...]:
+    words = " ".join(repr(word) if word else "empty" for word in column.missing)
+    missing = f"{column.missing.total():,} ({words})" if column.missing else "-"
+    ends = (column.first[:_LONGEST] or "-", column.last[:_LONGEST] or "-")
+    spread = f"{column.low:g} to {column.high:g}" if column.numbers else "-"
+    if column.texts:
+        spread = f"{len(column.texts):,} text{'s' * (len(column.texts) != 1)}"
+    return (column.name, column.meaning, column.kind, column.unit or "-", missing, *ends, spread)
+
+
+def _plain(look: TableLook, notes: Sequence[str], command: str) -> dict[str, Any]:
+    return {
+        "file": look.label,
+        "rows": look.rows,
+        "sources": dict(look.sources),
+        "first": look.first,
+        "last": look.last,
+        "period": look.period,
+        "late": look.late,
+        "same_time": look.same_time,
+        "repeated": look.repeated,
+        "columns": [
+            {
+                "name": column.name,
+                "taken_as": column.meaning,
+                "holds": column.kind,
+                "unit": column.unit,
+                "missing": dict(column.missing),
+                "first": column.first,
+                "last": column.last,
+                "low": column.low if column.numbers else None,
+                "high": column.high if column.numbers else None,
+                "texts": len(column.texts),
+            }
+            for column in look.columns
+        ],
+        "notes": notes,
+        "command": command,
+    }
+
+
+def said_options(context: typer.Context, without: Collection[str] = ("as_json",)) -> list[str]:
+    """Return the options of a call as the user gave them, but some by their parameters' names."""
+    words: list[str] = []
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        if one.param_type_name != "option" or one.name in without or source is None:
+            continue
+        if source.name == "COMMANDLINE":
+            value, option = context.params[one.name or ""], one.opts[0]
+            flag = isinstance(value, bool)
+            words += [option] if flag else [option, str(value)]
+    return words

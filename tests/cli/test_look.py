@@ -1,0 +1,114 @@
+"""``streamgauge look`` and ``init``: what is in a file, a command and a monitor file that run it."""
+
+import json
+import shlex
+import tomllib
+
+import numpy as np
+import pytest
+
+from stream_app.settings import load_settings
+
+ROWS = 300
+
+
+def write(path, *, step=10.0, newest_first=False, pumps=("p1", "p2"), name="flow [m3/h]"):
+    rng = np.random.default_rng(5)
+    rows = []
+    for i in range(ROWS):
+        for pump in pumps:
+            level = "NA" if i % 50 == 3 else f"{rng.random():.3f}"
+            rows.append(f"{1_700_000_000 + step * i:.0f},{pump},{rng.normal(32.0, 0.4):.2f},{level},ok")
+    rows = rows[::-1] if newest_first else rows
+    path.write_text("\n".join([f"time,pump,{name},level,note", *rows]) + "\n")
+    return path.name
+
+
+def run(call, command):
+    program, *words = shlex.split(command)
+    assert program == "streamgauge"
+    return call(*words)
+
+
+def test_each_column_is_told_and_the_command_runs(call, place):
+    told = json.loads(call("look", write(place / "plant.csv"), "--json").out)
+    assert (told["rows"], told["sources"], told["period"]) == (2 * ROWS, {"p1": ROWS, "p2": ROWS}, 10.0)
+    by_name = {column["name"]: column for column in told["columns"]}
+    assert {name: column["taken_as"] for name, column in by_name.items()} == {
+        "time": "time", "pump": "source", "flow [m3/h]": "channel", "level": "channel", "note": "left out",
+    }  # fmt: skip
+    assert (by_name["flow [m3/h]"]["unit"], by_name["level"]["missing"]) == ("m3/h", {"NA": 12})
+    assert by_name["flow [m3/h]"]["low"] > 30.0
+    assert told["notes"] == ["'pump' is taken as the source: without it many rows share their time"]
+    ended = run(call, told["command"])
+    assert ended.code == 0
+    assert "events                     600 (300 scored)" in ended.lines
+
+
+def test_what_hinders_a_run_is_told_with_what_helps(call, place):
+    name = write(place / "newest.csv", newest_first=True, pumps=("p1",))
+    ended = call("look", name)
+    assert ended.code == 0
+    assert "rows     300, 299 rows out of order" in ended.lines
+    assert "sort them with --sort" in ended.out
+    assert run(call, ended.lines[-2]).code == 0
+    (place / "twice.csv").write_text("time,flow\n" + "1700000000,1\n" * 3 + "1700000000,2\n")
+    told = json.loads(call("look", "twice.csv", "--json").out)
+    assert (told["same_time"], told["repeated"]) == (3, 2)
+    assert told["notes"][-1] == "too few rows to judge any: 4, and 60 are needed"
+
+
+def test_options_are_those_of_a_run_and_stay(call, place):
+    write(place / "plant.csv")
+    (place / "bare.csv").write_text("".join(line.split(",", 1)[1] for line in (place / "plant.csv").open()))
+    ended = call("look", "bare.csv", "--period", "60", "--channels", "level", "--source-column", "pump")
+    command = ended.lines[-2]
+    assert command.startswith("streamgauge backtest bare.csv ")
+    for option in ("--period 60", "--channels level", "--source-column pump"):
+        assert option in command
+    assert run(call, command).code == 0
+
+
+def test_a_monitor_file_is_written_that_a_run_takes(call, place):
+    ended = call("init", write(place / "plant.csv"), "--stream", "pumps")
+    assert ended.code == 0
+    text = (place / "streamgauge.toml").read_text()
+    (stream,) = load_settings(place / "streamgauge.toml").streams.values()
+    assert (stream.channel_names, stream.warmup, stream.expected_sources) == (
+        ("flow [m3/h]", "level"),
+        150,
+        2,
+    )
+    assert stream.units == {"flow [m3/h]": "m3/h"}
+    assert "half of the 300 rows of the longest source" in text
+    assert "# Left out: note ('ok')." in text
+    told = run(call, ended.lines[-1].removeprefix("try it:  "))
+    assert told.code == 0
+    before = text
+    assert call("init", "plant.csv").failed("streamgauge.toml is there; --force overwrites it")
+    assert (place / "streamgauge.toml").read_text() == before
+    assert call("init", "plant.csv", "--force", "--out", "streamgauge.toml").code == 0
+    assert "[streams.sensors]" in (place / "streamgauge.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("step", "budget"), [(10.0, "1 per day"), (900.0, "1 per week"), (86_400.0, "1 per month")]
+)
+def test_the_budget_fits_the_rows(call, place, step, budget):
+    call("init", write(place / "plant.csv", step=step))
+    (stream,) = load_settings(place / "streamgauge.toml").streams.values()
+    assert stream.budget == budget
+
+
+def test_names_are_texts_whatever_is_in_them(call, place):
+    name = 'a"b\\ # \x7f [x]'
+    write(place / "odd.csv", name='"a""b\\ # \x7f [x]"')
+    assert call("init", "odd.csv", "--stream", "my stream").code == 0
+    parsed = tomllib.loads((place / "streamgauge.toml").read_text())["streams"]["my stream"]
+    assert parsed["channels"] == [name, "level"]
+
+
+def test_a_source_whose_rows_are_weeks_apart_is_not_forgotten_between_them(call, place):
+    call("init", write(place / "slow.csv", step=20 * 86_400.0, pumps=("p1",)))
+    (stream,) = load_settings(place / "streamgauge.toml").streams.values()
+    assert stream.source_ttl == 200 * 86_400.0
