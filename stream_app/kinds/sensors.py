@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Readings
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.layouts import sensor_layout
 from stream_app.settings import SensorStream
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def check_stream(name: str, stream: SensorStream) -> None:
     from stream_app.monitors.extra_detectors import ExtraDetector
 
     _check_names(name, stream)
+    sensor_layout(name, stream)
     try:
         Budget.parse(stream.budget)
         for settings in stream.detectors:

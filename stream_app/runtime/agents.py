@@ -385,9 +385,12 @@ class StreamAgent(ABC, Generic[P]):
             self._metrics.refused.labels(self.stream, problem.reason.value).inc()
         if refusals:
             by_offset = {record.offset: record for record in records}
+            told: set[int] = set()
             for refusal in refusals:
                 self._metrics.refused.labels(self.stream, refusal.reason.value).inc()
-                # A duplicate says nothing that is not known already: counted, not kept.
-                if refusal.reason is not Reason.DUPLICATE:
+                # A duplicate says nothing that is not known already: counted, not kept. Of the events of one message the first
+                # that is refused has it kept.
+                if refusal.reason is not Reason.DUPLICATE and refusal.offset not in told:
+                    told.add(refusal.offset)
                     letters.append(DeadLetter.of(by_offset[refusal.offset], refusal.reason, refusal.message))
         return letters
