@@ -323,8 +323,8 @@ class SessionOptions:
         ),
     ] = False
 
-    def columns(self) -> SessionColumns:
-        """Return the columns of session events."""
+    def columns(self, entity_field: str = "entity") -> SessionColumns:
+        """Return the columns of session events, whose entity is sent under a name."""
         return SessionColumns(
             entity=self.entity_column,
             time=self.time_column,
@@ -336,4 +336,5 @@ class SessionOptions:
             delimiter=delimiter_of(self.delimiter),
             anonymous=self.anonymous,
             sort=self.sort,
+            entity_field=entity_field,
         )

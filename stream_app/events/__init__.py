@@ -4,7 +4,7 @@ from stream_app.events.alert import Alert, alert_id
 from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
 from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
-from stream_app.events.dead_letter import DeadLetter, Header, Reason
+from stream_app.events.dead_letter import DeadLetter, Header, Reason, record_times
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.excerpt import Excerpt
 from stream_app.events.formats import JSON, Format
@@ -70,5 +70,6 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "record_times",
     "trigger_id",
 ]

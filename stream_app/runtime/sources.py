@@ -1,6 +1,5 @@
 """The agent of a stream whose sources are monitored independently: decoding, restoring, monitoring, writing."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from stream_app.events import JSON, SENSOR_LAYOUT, DeadLetter, Format, Layout, ReadingDecoder, Rejected
+from stream_app.events import (
+    JSON,
+    SENSOR_LAYOUT,
+    DeadLetter,
+    Format,
+    Layout,
+    ReadingDecoder,
+    Rejected,
+    record_times,
+)
 from stream_app.monitors.base import Delivery
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
@@ -21,7 +29,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.store_room import StoreRoom
 from stream_app.store import FeatureWriter, HistoryWriter
 
-__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder", "record_times"]
+__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder"]
 
 _FORGOTTEN_AT_ONCE = 1000
 """Sources that expired and are removed by one checkpoint; the others wait for the next."""
@@ -104,12 +112,6 @@ def reading_decoder(
         return Decoded(events, [(records[place], why) for place, why in rejected], bad)
 
     return decode
-
-
-def record_times(records: list[Any]) -> list[float]:
-    """Return the times of records in epoch seconds."""
-    # Very old records have no time of their own: nothing then is too far in the future.
-    return [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
 
 
 class SourceAgent(StreamAgent[Partition]):

@@ -34,6 +34,7 @@ from stream_app.runtime.missing_events import MissingEvents
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.progress_log import ProgressLog
 from stream_app.runtime.store_memory import StoreMemoryWatch
 from stream_app.runtime.watchdog import ReadingProgress, Watchdog
 from stream_app.settings import Settings
@@ -178,6 +179,7 @@ class Worker:
             for watch in (
                 StoreMemoryWatch(store, self.metrics),
                 FiringWatch(store, self.settings.streams, self.metrics),
+                ProgressLog(self._streams, self.metrics),
             ):
                 stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
