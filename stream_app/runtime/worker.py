@@ -187,9 +187,15 @@ class Worker:
     async def _check_topics(self) -> None:
         kafka, worker = self.settings.kafka, self.settings.worker
         wanted = dict.fromkeys(self._streams, worker.partitions) | dict.fromkeys(self._outputs, 1)
-        await ensure_topics(kafka, wanted, create=worker.create_topics, kept={self.topics.audit})
+        await ensure_topics(
+            kafka, wanted, create=worker.create_topics, kept={self.topics.audit}, note=self._tell_made
+        )
         await check_group(kafka, worker.group, worker.session_timeout)
         await self._missing.check_policies(kafka)
+
+    def _tell_made(self, topic: str, nearest: str | None) -> None:
+        if topic in self._streams:
+            _log.warning("the topic of a stream was not there, and is made", topic=topic, nearest=nearest)
 
     @property
     def _outputs(self) -> tuple[str, ...]:
