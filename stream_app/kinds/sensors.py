@@ -14,7 +14,7 @@ from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import SensorStream
 
 if TYPE_CHECKING:
-    from stream_app.monitors.sensors import SensorMonitor
+    from stream_app.monitors.base import Monitor
 
 __all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor", "sample_readings"]
 
@@ -111,14 +111,15 @@ def _check_names(name: str, stream: SensorStream) -> None:
             )
 
 
-def make_monitor(
-    name: str, stream: SensorStream, reference: Readings | None
-) -> "Callable[[], SensorMonitor]":
+def make_monitor(name: str, stream: SensorStream, reference: Readings | None) -> "Callable[[], Monitor]":
     """Return what makes the monitor of a partition."""
-    from stream_app.monitors.sensors import SensorMonitor
+    from stream_app.monitors.sensors import AssembledMonitor, SensorMonitor
 
     check_stream(name, stream)
-    return partial(SensorMonitor, stream, reference, name=name)
+    make = partial(SensorMonitor, stream, reference, name=name)
+    if stream.mapping is None or stream.mapping.channel is None:
+        return make
+    return lambda: AssembledMonitor(make(), stream)
 
 
 def sample_readings(name: str, stream: SensorStream) -> ReadSample:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from stream_app.settings.durations import Duration
 from stream_app.settings.table import Table
 
 __all__ = ["EventMapping", "PlaceName", "SensorMapping", "TimeZone"]
@@ -81,13 +82,19 @@ class SensorMapping(EventMapping):
         A table of channels to values, or the place of each channel, such as ``{ flow = "data.q", load = "data.p" }``. In the
         event itself (``"."``) are the declared channels, or all numbers that are nothing else where none are declared.
     channel, value : place, optional
-        Name of the channel and its value, of messages that have one each.
+        Name of the channel and its value, of messages that have one each. Readings are assembled from them by time.
+    within : duration
+        How far apart in time the values of an assembled reading may be.
+    most_open : int
+        Readings of a source that wait for channels at once; beyond, the first of them is taken without those that are missing.
     """
 
     source: PlaceName = "source"
     values: _Tables = "values"
     channel: PlaceName | None = None
     value: PlaceName | None = None
+    within: Annotated[Duration, Field(le=86_400.0)] = 1.0
+    most_open: Annotated[int, Field(ge=1, le=64)] = 2
 
     @model_validator(mode="after")
     def _one_or_a_table(self) -> Self:

@@ -12,7 +12,7 @@ from producers.sessions import SessionFiles, SessionInjector
 from stream_app.cli.file_columns import PathsArgument, SessionOptions
 from stream_app.cli.replay.options import CHANGE, ReplayOptions, SeedOption
 from stream_app.cli.replay.run import Change, Opened, absolute, replay
-from stream_app.settings import SessionStream, Stream
+from stream_app.settings import Stream
 
 __all__ = ["EXAMPLES", "sessions"]
 
@@ -50,7 +50,7 @@ def sessions(
         return partial(map, SessionInjector(parse_schedule(drift), seed).apply) if drift else None
 
     def opened(_: Pace, __: Progress, stream: Stream | None) -> Opened:
-        entity_field = stream.entity_field if isinstance(stream, SessionStream) else "entity"
+        entity_field = getattr(stream, "entity_field", "entity")
         return Opened(
             source=SessionFiles.find(paths, columns.columns(entity_field), columns.preset),
             kinds=("sessions",),
