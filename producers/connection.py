@@ -1,6 +1,6 @@
 """The topic of a replay: made where it is missing, and with the partitions that were asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stream_app import kafka as broker
 from stream_app.errors import BrokerError
@@ -16,7 +16,11 @@ def kafka_settings(kafka: KafkaSettings | str) -> KafkaSettings:
     return kafka if isinstance(kafka, KafkaSettings) else KafkaSettings(bootstrap=kafka)
 
 
-async def ensure_topics(kafka: KafkaSettings | str, topics: Mapping[str, int | None]) -> dict[str, int]:
+async def ensure_topics(
+    kafka: KafkaSettings | str,
+    topics: Mapping[str, int | None],
+    note: Callable[[str], None] = lambda _: None,
+) -> dict[str, int]:
     """Create the topics that are missing; those that are there stay as they are.
 
     Parameters
@@ -25,6 +29,8 @@ async def ensure_topics(kafka: KafkaSettings | str, topics: Mapping[str, int | N
         Settings or ``host:port``.
     topics : mapping of topic to partitions
         None is whatever the topic has, and 4 for a new one.
+    note : callable
+        Told of each that is made.
 
     Returns
     -------
@@ -36,7 +42,12 @@ async def ensure_topics(kafka: KafkaSettings | str, topics: Mapping[str, int | N
         When no broker answers, one refuses, or a topic has another number of partitions than asked for.
     """
     wanted = {name: count or _PARTITIONS for name, count in topics.items()}
-    found = await broker.ensure_topics(kafka_settings(kafka), wanted, create=True)
+
+    def made(topic: str, nearest: str | None) -> None:
+        hint = f"; is it {nearest} that is meant?" if nearest else ""
+        note(f"made the topic {topic}, which was not there{hint}")
+
+    found = await broker.ensure_topics(kafka_settings(kafka), wanted, create=True, note=made)
     for name, count in topics.items():
         if count is not None and found[name] != count:
             raise BrokerError(

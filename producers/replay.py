@@ -178,7 +178,7 @@ async def run(
         When a replay cannot be resumed, or is running already.
     """
     progress, stop = progress or Silent(), stop or asyncio.Event()
-    found = await ensure_topics(replay.kafka, dict.fromkeys(replay.topics, replay.partitions))
+    found = await ensure_topics(replay.kafka, dict.fromkeys(replay.topics, replay.partitions), progress.note)
     topics = {topic: found[topic] for topic in replay.topics}
     with ExitStack() as stack:
         path, state = await _begin(replay, topics, stack, progress)

@@ -18,12 +18,14 @@ from stream_app.settings import (
     ChannelSettings,
     DashboardSettings,
     DetectorSettings,
+    EventMapping,
     FairnessSettings,
     FeatureSettings,
     KafkaSettings,
     PredictionStream,
     RedisSettings,
     RetrainingSettings,
+    SensorMapping,
     SensorStream,
     SessionStream,
     Settings,
@@ -187,6 +189,8 @@ def test_every_kind_of_stream_has_a_table_of_settings(kind):
         SessionStream,
         ViewSettings,
         FeatureSettings,
+        EventMapping,
+        SensorMapping,
     ],
 )
 def test_every_setting_is_documented(table: type[BaseModel]):

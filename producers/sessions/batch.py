@@ -1,7 +1,8 @@
 """Session events on their way to Kafka, as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import repeat
 from typing import Any, Self, TypeAlias
 
@@ -40,6 +41,8 @@ class SessionEvents:
         NaN where there is none; it is left out on the wire.
     attributes : mapping of str to ndarray of object (n,)
         Texts; None is left out on the wire.
+    entity_field : str
+        Name of the field that holds the entity, on the wire.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class SessionEvents:
     channels: tuple[str, ...]
     values: FloatArray
     attributes: Mapping[str, LabelColumn] = field(default_factory=dict)
+    entity_field: str = "entity"
 
     @classmethod
     def none(cls) -> Self:
@@ -112,19 +116,23 @@ class SessionEvents:
             self.ids.tolist(),
             strict=True,
         )
-        encode = msgspec.json.Encoder().encode
+        encode, event = msgspec.json.Encoder().encode, _event_type(self.entity_field)
         return [
-            encode(_Event(who, ts, kind, values(*row), more, id_)) for who, ts, kind, row, more, id_ in rows
+            encode(event(who, ts, kind, values(*row), more, id_)) for who, ts, kind, row, more, id_ in rows
         ]
 
 
-class _Event(msgspec.Struct, gc=False, omit_defaults=True):
-    entity: str
-    ts: float
-    type: str | None = None
-    values: msgspec.Struct | None = None
-    attributes: msgspec.Struct | None = None
-    id: str | None = None
+@lru_cache(maxsize=16)
+def _event_type(entity_field: str) -> Callable[..., msgspec.Struct]:
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+        ("entity", str),
+        ("ts", float),
+        ("type", str | None, None),
+        ("values", msgspec.Struct | None, None),
+        ("attributes", msgspec.Struct | None, None),
+        ("id", str | None, None),
+    ]
+    return msgspec.defstruct("Event", fields, rename={"entity": entity_field}, gc=False, omit_defaults=True)
 
 
 def _cells(values: FloatArray) -> list[list[Any]]:

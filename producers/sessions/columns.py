@@ -44,6 +44,8 @@ class SessionColumns:
         Entity of rows that have none. Left out: these rows are left out.
     sort : bool
         Sort all events by their time first.
+    entity_field : str
+        Name of the field that holds the entity in what is sent. A column of this name is the entity.
     """
 
     entity: str | None = None
@@ -56,6 +58,7 @@ class SessionColumns:
     delimiter: str | None = None
     anonymous: str | None = None
     sort: bool = False
+    entity_field: str = "entity"
 
     @property
     def mapped(self) -> bool:
@@ -110,7 +113,8 @@ def find_session_layout(
     (Value(name='amount', factors=('units', 'price')),)
     """
     _require(options, sample, file)
-    entity = options.entity or one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
+    own = options.entity_field if options.entity_field in sample else None
+    entity = options.entity or own or one_of(ENTITY_NAMES, sample, file, "the entity", "--entity-column")
     if entity is None:
         raise SourceError(
             f"{file}: no column looks like the entity; name it with --entity-column (has: {listed(sample)})"

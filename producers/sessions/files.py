@@ -108,7 +108,8 @@ class SessionTable:
             )
         ids = read.ids(self.name, layout.id)
         channels = tuple(value.name for value in layout.values)
-        events = SessionEvents(names, source, ts, types, ids, channels, values, attributes)
+        sent_as = self.columns.entity_field
+        events = SessionEvents(names, source, ts, types, ids, channels, values, attributes, sent_as)
         return events if read.kept.all() else events.take(read.kept)
 
     @staticmethod
@@ -237,4 +238,5 @@ def _joined(batches: Sequence[SessionEvents]) -> SessionEvents:
         channels,
         np.concatenate(tables),
         attributes,
+        batches[0].entity_field,
     )

@@ -342,8 +342,8 @@ class SessionOptions:
         ),
     ] = False
 
-    def columns(self) -> SessionColumns:
-        """Return the columns of session events."""
+    def columns(self, entity_field: str = "entity") -> SessionColumns:
+        """Return the columns of session events, whose entity is sent under a name."""
         return SessionColumns(
             entity=self.entity_column,
             time=self.time_column,
@@ -355,4 +355,5 @@ class SessionOptions:
             delimiter=delimiter_of(self.delimiter),
             anonymous=self.anonymous,
             sort=self.sort,
+            entity_field=entity_field,
         )

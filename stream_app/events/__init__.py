@@ -4,33 +4,44 @@ from stream_app.events.alert import Alert, alert_id
 from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
 from stream_app.events.categories import category_code, category_name
 from stream_app.events.cloudevent import MAX_INSTANT
-from stream_app.events.dead_letter import DeadLetter, Header, Reason
+from stream_app.events.dead_letter import DeadLetter, Header, Reason, record_times
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.excerpt import Excerpt
+from stream_app.events.formats import JSON, Format
 from stream_app.events.identity import ONLY_LOG, LogId
 from stream_app.events.incident import AlertState, Incident, Severity, grouped
+from stream_app.events.layout import SENSOR_LAYOUT, Layout
 from stream_app.events.output import output_header, output_topic
+from stream_app.events.places import Envelope, Place
 from stream_app.events.prediction import PredictionEvent, PredictionRow, decode_prediction, decode_predictions
 from stream_app.events.readings import Group, ReadingDecoder, Readings
+from stream_app.events.rejection import MessageError
 from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.session import SessionEvent, SessionRow, decode_session, decode_sessions
 from stream_app.events.topics import Topics
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
 
 __all__ = [
+    "JSON",
     "MAX_INSTANT",
     "MONITOR",
     "ONLY_LOG",
+    "SENSOR_LAYOUT",
     "Alert",
     "AlertState",
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "Envelope",
     "Excerpt",
+    "Format",
     "Group",
     "Header",
     "Incident",
+    "Layout",
     "LogId",
+    "MessageError",
+    "Place",
     "PredictionEvent",
     "PredictionRow",
     "ReadingDecoder",
@@ -59,5 +70,6 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "record_times",
     "trigger_id",
 ]

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from stream_app.events.rejection import MAX_EVENT_BYTES
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["category_code", "category_name", "encode_categories"]
+__all__ = ["category_code", "category_name", "code_categories", "encode_categories"]
 
 
 def category_code(text: str) -> float:
@@ -65,11 +66,27 @@ def encode_categories(raw: bytes | None, categories: Sequence[str], names: dict[
     values = event.get("values") if isinstance(event, dict) else None
     if not isinstance(values, dict):
         return raw
+    return msgspec.json.encode({**event, "values": code_categories(values, categories, names)})
+
+
+def code_categories(values: Any, categories: Sequence[str], names: dict[float, str]) -> Any:
+    """Return values whose categories are codes; what is no table of values comes back as it is.
+
+    Parameters
+    ----------
+    values : dict of str to value
+        Values of a reading by channel.
+    categories, names
+        As for `encode_categories`.
+    """
+    if not isinstance(values, dict):
+        return values
+    coded = dict(values)
     for channel in categories:
         value = values.get(channel)
         text = str(value).lower() if isinstance(value, bool) else value
         if isinstance(text, str) and 0 < len(text) <= MAX_NAME:
             code = category_code(text)
-            values[channel] = code
+            coded[channel] = code
             names[code] = text
-    return msgspec.json.encode(event)
+    return coded

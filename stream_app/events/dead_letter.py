@@ -5,6 +5,7 @@ The headers follow Kafka Connect's dead letter queue (``__connect.errors.*`` in
 headers that the event came with, which are kept.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from stream_app.errors import BadBatchError, DataError
 
-__all__ = ["OUTPUT_HEADER", "DeadLetter", "Header", "Reason"]
+__all__ = ["OUTPUT_HEADER", "DeadLetter", "Header", "Reason", "record_times"]
 
 Header = tuple[str, bytes | None]
 """Name and value of a record's header."""
@@ -93,6 +94,11 @@ class Record(Protocol):
     @property
     def headers(self) -> Iterable[Header]:
         """Its headers."""
+
+
+def record_times(records: Iterable[Record]) -> list[float]:
+    """Return the times of records in epoch seconds; infinite where a record has none, as very old ones."""
+    return [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
 
 
 @dataclass(frozen=True, slots=True)

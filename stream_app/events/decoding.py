@@ -5,6 +5,7 @@ given to :class:`SensorReading`, which either accepts it after all (a text as ti
 or says in words what is wrong.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -14,10 +15,23 @@ from pydantic import ValidationError
 from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, SensorReading
 
-__all__ = ["MAX_EVENT_BYTES", "Rejected", "SensorRow", "decode_reading", "decode_readings", "plain_labels"]
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "Number",
+    "Rejected",
+    "SensorRow",
+    "decode_reading",
+    "decode_readings",
+    "plain_labels",
+    "read_reading",
+]
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-_Values = Annotated[dict[_Name, float | None], msgspec.Meta(min_length=1, max_length=MAX_CHANNELS)]
+_LARGEST = sys.float_info.max
+Number = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+"""A finite number: formats other than JSON have NaN and infinity."""
+
+_Values = Annotated[dict[_Name, Number | None], msgspec.Meta(min_length=1, max_length=MAX_CHANNELS)]
 
 
 # Unknown fields would be skipped without a look, also where they are not UTF-8: pydantic looks at them.
@@ -93,6 +107,29 @@ def plain_labels(labels: Any) -> bool:
     return isinstance(labels, Mapping) and all(
         value is None or isinstance(value, str | float | int | bool) for value in labels.values()
     )
+
+
+def read_reading(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) -> SensorRow | Rejected:
+    """Validate a reading whose parts were found already.
+
+    Parameters
+    ----------
+    parts : mapping of str to value
+        ``source``, ``ts`` and ``values``, and those of the others that are there.
+    renamed : mapping of str to str
+        Names of the parts as the producer has them.
+    """
+    try:
+        row = msgspec.convert(parts, SensorRow)
+    except (msgspec.ValidationError, RecursionError):
+        row = None
+    if row is not None and row.labels is None:
+        return row
+    try:
+        reading = SensorReading.model_validate(parts)
+    except ValidationError as error:
+        return refused(error, renamed=renamed)
+    return SensorRow(reading.source, reading.ts, dict(reading.values), reading.labels, reading.id)
 
 
 def _judge(raw: bytes) -> SensorRow | Rejected:

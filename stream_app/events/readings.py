@@ -1,24 +1,26 @@
 """Sensor readings as columns, the input of a monitor.
 
-JSON is decoded into a struct that is made for the names of the channels that the source had last, a field a channel.
-Such structs lie side by side as a table without a look at names. Any other event is decoded name by name, which takes
-twice as long, once; and what is no good is refused in the words of `decoding`.
+Messages are decoded into structs that are made for the form that the source's readings had last, a field a channel; see `shapes`. Any
+other event is decoded name by name, which takes longer, once; and what is no good is refused in the words of `decoding`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
-from operator import attrgetter, itemgetter
-from typing import Annotated, Any, Self
+from typing import Any, NamedTuple, Self
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.events.categories import encode_categories
-from stream_app.events.decoding import SensorRow, decode_reading, plain_labels
-from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, unread
-from stream_app.events.sensor import MAX_NAME, MAX_TS
+from stream_app.events.categories import code_categories, encode_categories
+from stream_app.events.dead_letter import Header
+from stream_app.events.decoding import SensorRow, decode_reading, read_reading
+from stream_app.events.formats import JSON, Format
+from stream_app.events.layout import SENSOR_LAYOUT, Layout
+from stream_app.events.places import Envelope
+from stream_app.events.rejection import MAX_EVENT_BYTES, MessageError, Rejected, unread
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.shapes import Columns, Form, Shape
 
 __all__ = ["Group", "ReadingDecoder", "Readings"]
 
@@ -31,9 +33,6 @@ _MOST_SHAPES = 64
 _MOST_KEYS = 100_000
 _LONGEST_KEY = 4 * MAX_NAME
 """In bytes: a source's name in UTF-8 is no longer."""
-
-_UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
-"""Characters that no field of a struct may have in its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,49 +144,17 @@ class Readings:
         )
 
 
-class _Shape:
-    """Structs for readings that name certain channels, all of them and no others."""
-
-    def __init__(self, channels: tuple[str, ...]) -> None:
-        self.channels = channels
-        names = [f"c{j}" for j in range(len(channels))]
-        values = msgspec.defstruct(
-            "Values",
-            [(name, float | None) for name in names],
-            rename=dict(zip(names, channels, strict=True)),
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-        row = msgspec.defstruct(
-            "Row",
-            [
-                ("source", Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]),
-                ("ts", Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TS)]),
-                ("values", values),
-                ("labels", Any, None),
-                ("id", Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None, None),
-            ],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-        self.decode = msgspec.json.Decoder(row).decode
-
-    def read(self, raw: bytes) -> Any | None:
-        """Decode an event; None where it is not of this shape, or no good."""
-        try:
-            row = self.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return row if _ordinary(row) else None
-
-
 class ReadingDecoder:
-    """Decodes deliveries of readings, and remembers which channels each source names.
+    """Decodes deliveries of readings, and remembers the form of each source's.
 
     Parameters
     ----------
     categories : sequence of str
         Channels whose values may be texts.
+    layout : Layout
+        Where the parts of readings are in a message.
+    wire : Format
+        What decodes bytes.
 
     Examples
     --------
@@ -198,11 +165,16 @@ class ReadingDecoder:
     ([[2.0, nan]], [7], [1])
     """
 
-    def __init__(self, categories: Sequence[str] = ()) -> None:
+    def __init__(
+        self, categories: Sequence[str] = (), *, layout: Layout = SENSOR_LAYOUT, wire: Format = JSON
+    ) -> None:
         self._categories = tuple(categories)
-        self._shapes: dict[tuple[str, ...], _Shape] = {}
-        self._by_key: dict[bytes | None, _Shape] = {}
-        self._last: _Shape | None = None
+        self._layout = layout
+        self._format = wire
+        self._plain = layout.default and wire is JSON
+        self._shapes: dict[Any, Shape] = {}
+        self._by_key: dict[bytes | None, Shape] = {}
+        self._last: Shape | None = None
 
     def decode(
         self,
@@ -210,6 +182,7 @@ class ReadingDecoder:
         keys: Sequence[bytes | None],
         offsets: Sequence[int],
         record_ts: Sequence[float],
+        headers: Sequence[Iterable[Header]] | None = None,
     ) -> tuple[Readings, list[tuple[int, Rejected]]]:
         """Decode and validate a delivery; one bad event never spoils its neighbours.
 
@@ -221,6 +194,8 @@ class ReadingDecoder:
             Offsets of the records.
         record_ts : sequence of float
             Their times in epoch seconds.
+        headers : sequence of headers, optional
+            Their headers.
 
         Returns
         -------
@@ -229,68 +204,106 @@ class ReadingDecoder:
         rejected : list of (int, Rejected)
             The others, by their place in the delivery.
         """
-        if self._categories:
-            names: dict[float, str] = {}
-            coded = [encode_categories(raw, self._categories, names) for raw in raws]
-            readings, rejected = self._decode(coded, keys, offsets, record_ts)
-            return replace(readings, names=names), rejected
-        return self._decode(raws, keys, offsets, record_ts)
+        envelopes: Sequence[Envelope | None] = [None] * len(raws)
+        if self._layout.reads_records or headers is not None:
+            every = headers or [()] * len(raws)
+            envelopes = [Envelope(*one) for one in zip(keys, record_ts, every, strict=True)]
+        names: dict[float, str] = {}
+        parts, rejected = self._decode(raws, keys, envelopes, names)
+        return _table(parts, offsets, record_ts, names), rejected
 
     def _decode(
         self,
         raws: Sequence[bytes | None],
         keys: Sequence[bytes | None],
-        offsets: Sequence[int],
-        record_ts: Sequence[float],
-    ) -> tuple[Readings, list[tuple[int, Rejected]]]:
-        whole = self._alike(raws)
+        envelopes: Sequence[Envelope | None],
+        names: dict[float, str],
+    ) -> "tuple[list[_Part], list[tuple[int, Rejected]]]":
+        whole = self._alike(raws, envelopes)
         if whole is not None:
-            return _table({whole[0]: (range(len(raws)), whole[1])}, [], offsets, record_ts), []
-        shaped: dict[_Shape, tuple[list[int], list[Any]]] = {}
+            return [whole], []
+        shaped: dict[Shape, tuple[list[int], list[Any]]] = {}
         named: list[tuple[int, SensorRow]] = []
         rejected: list[tuple[int, Rejected]] = []
         shape = self._last
-        for place, (raw, key) in enumerate(zip(raws, keys, strict=True)):
+        for place, (raw, key, envelope) in enumerate(zip(raws, keys, envelopes, strict=True)):
             if raw is None or len(raw) > MAX_EVENT_BYTES:
                 rejected.append((place, unread(raw)))
                 continue
             shape = self._by_key.get(key, shape)
-            row = None if shape is None else shape.read(raw)
+            row = None if shape is None else shape.read(raw, envelope)
             if shape is not None and row is not None:
                 places, rows = shaped.setdefault(shape, ([], []))
                 places.append(place)
                 rows.append(row)
                 continue
-            other = decode_reading(raw)
-            if isinstance(other, Rejected):
-                rejected.append((place, other))
-            else:
-                named.append((place, other))
-                shape = self._learn(key, tuple(other.values)) or shape
+            found = self._by_name(raw, envelope, names)
+            if isinstance(found, Rejected):
+                rejected.append((place, found))
+                continue
+            named += [(place, one) for one in found]
+            if len(found) == 1 and not self._categories:
+                shape = self._learn(key, tuple(found[0].values), raw, envelope) or shape
         self._last = shape
-        return _table(shaped, named, offsets, record_ts), rejected
+        parts = [
+            _Part.of(one, places, rows, [envelopes[place] for place in places])
+            for one, (places, rows) in shaped.items()
+        ]
+        return ([*parts, _Part.named(named)] if named or not parts else parts), rejected
 
-    def _alike(self, raws: Sequence[bytes | None]) -> tuple[_Shape, list[Any]] | None:
-        """Decode a delivery in which all events name the channels of the last one, as nearly always; None where they do not."""
+    def _alike(self, raws: Sequence[bytes | None], envelopes: Sequence[Envelope | None]) -> "_Part | None":
+        """Decode a delivery in which all events have the form of the last one, as nearly always; None where they do not."""
         shape = self._last
-        if shape is None:
+        if shape is None or not raws:
             return None
         try:
             # Flat, and with nothing but the decoder in it, because it runs for every event.
             decode = shape.decode
             rows = [decode(raw) for raw in raws]  # type: ignore[arg-type] # a None is a TypeError
-            small = max(map(len, raws)) <= MAX_EVENT_BYTES  # type: ignore[arg-type] # a None was no JSON
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, ValueError):
-            return None
-        return (shape, rows) if small and all(map(_ordinary, rows)) else None
-
-    def _learn(self, key: bytes | None, channels: tuple[str, ...]) -> _Shape | None:
-        """Remember the channels that a key's readings name; None where there are too many sets of them, or no struct can have them."""
-        shape = self._shapes.get(channels)
-        if shape is None:
-            if len(self._shapes) >= _MOST_SHAPES or not _UNNAMEABLE.isdisjoint("".join(channels)):
+            if max(map(len, raws)) > MAX_EVENT_BYTES:  # type: ignore[arg-type] # a None was no message
                 return None
-            shape = self._shapes[channels] = _Shape(channels)
+            return _Part.of(shape, range(len(raws)), rows, envelopes)
+        except (ValueError, RecursionError, TypeError):
+            return None
+
+    def _by_name(
+        self, raw: bytes, envelope: Envelope | None, names: dict[float, str]
+    ) -> list[SensorRow] | Rejected:
+        """Decode the readings of a message name by name; one that is no good spoils those beside it."""
+        if self._plain:
+            row = decode_reading(encode_categories(raw, self._categories, names) if self._categories else raw)
+            return row if isinstance(row, Rejected) else [row]
+        try:
+            message = self._format.plain(raw, () if envelope is None else envelope.headers)
+            events = self._layout.events(message, envelope)
+        except MessageError as error:
+            return error.rejected
+        rows: list[SensorRow] = []
+        for event in events:
+            if self._categories:
+                event["values"] = code_categories(event.get("values"), self._categories, names)
+            row = read_reading(event, self._layout.renamed)
+            if isinstance(row, Rejected):
+                return row
+            rows.append(row)
+        return rows
+
+    def _learn(
+        self, key: bytes | None, channels: tuple[str, ...], raw: bytes, envelope: Envelope | None
+    ) -> Shape | None:
+        """Remember the form of a key's readings; None where there are too many forms, or no struct can have it."""
+        example = self._format.plain(raw, () if envelope is None else envelope.headers)
+        form = Form.of(self._layout, channels, example)
+        if form is None:
+            return None
+        shape = self._shapes.get(form.key)
+        if shape is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                return None
+            try:
+                shape = self._shapes[form.key] = Shape(form, self._format.typed)
+            except ValueError:
+                return None
         if key is not None and len(key) <= _LONGEST_KEY:
             if len(self._by_key) >= _MOST_KEYS:
                 self._by_key.clear()
@@ -298,50 +311,57 @@ class ReadingDecoder:
         return shape
 
 
-_values = attrgetter("values")
+class _Part(NamedTuple):
+    """Some of the readings of a delivery: their places in it, and what they say. A place may be there several times."""
 
+    places: Sequence[int]
+    columns: Columns
+    groups: list[Group]
 
-def _ordinary(row: Any) -> bool:
-    # Labels are the producer's own remarks: looked at only where there are any, as most events have none.
-    return row.labels is None or plain_labels(row.labels)
+    @classmethod
+    def of(
+        cls, shape: Shape, places: Sequence[int], rows: Sequence[Any], envelopes: Sequence[Envelope | None]
+    ) -> Self:
+        """Lay structs of one shape side by side; a `ValueError` says that one of them is no good."""
+        columns = shape.columns(rows, envelopes)
+        return cls(places, columns, [Group(shape.channels, np.arange(len(rows)), shape.cells(rows))])
+
+    @classmethod
+    def named(cls, rows: Sequence[tuple[int, SensorRow]]) -> Self:
+        """Lay readings side by side that were decoded name by name."""
+        found = [row for _, row in rows]
+        columns = Columns([row.source for row in found], [row.ts for row in found], [row.id for row in found])
+        return cls([place for place, _ in rows], columns, _grouped(list(enumerate(found))))
 
 
 def _table(
-    shaped: Mapping[_Shape, tuple[Sequence[int], list[Any]]],
-    named: list[tuple[int, SensorRow]],
-    offsets: Sequence[int],
-    record_ts: Sequence[float],
+    parts: Sequence[_Part], offsets: Sequence[int], record_ts: Sequence[float], names: dict[float, str]
 ) -> Readings:
-    """Lay decoded events side by side, in the order of their places in the delivery."""
-    pairs = list(named)
-    for found, rows in shaped.values():
-        pairs += zip(found, rows, strict=True)
-    if len(shaped) + len(named) > 1:
-        pairs.sort(key=itemgetter(0))
-    places = [place for place, _ in pairs]
-    events = [row for _, row in pairs]
-    numbers = np.empty(len(offsets), dtype=np.int64)
-    numbers[places] = np.arange(len(places))
-    groups = [
-        Group(shape.channels, numbers[found], _cells(rows, len(shape.channels)))
-        for shape, (found, rows) in shaped.items()
-    ]
-    groups += _grouped([(int(numbers[place]), row) for place, row in named])
-    ids = [row.id for row in events]
+    """Lay the parts of a delivery side by side, in the order of their places in it."""
+    places = np.concatenate([np.asarray(part.places, dtype=np.int64) for part in parts])
+    order = np.argsort(places, kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    sources = list(chain.from_iterable(part.columns.sources for part in parts))
+    ids = list(chain.from_iterable(part.columns.ids or [None] * len(part.places) for part in parts))
+    ts = np.concatenate([np.array(part.columns.ts, dtype=np.float64) for part in parts])
+    groups, begin = list[Group](), 0
+    for part in parts:
+        mine = rank[begin : begin + len(part.places)]
+        groups += [Group(group.channels, mine[group.rows], group.values) for group in part.groups]
+        begin += len(part.places)
+    if len(parts) > 1:
+        sources = [sources[row] for row in order.tolist()]
+        ids = [ids[row] for row in order.tolist()]
     return Readings(
-        [row.source for row in events],
-        np.array([row.ts for row in events], dtype=np.float64),
-        np.asarray(offsets, dtype=np.int64)[places],
-        np.asarray(record_ts, dtype=np.float64)[places],
+        sources,
+        ts[order],
+        np.asarray(offsets, dtype=np.int64)[places[order]],
+        np.asarray(record_ts, dtype=np.float64)[places[order]],
         groups,
         ids if ids.count(None) < len(ids) else [],
+        names,
     )
-
-
-def _cells(rows: Sequence[Any], columns: int) -> FloatArray:
-    """Return the values of structs of one shape; numpy makes NaN of None."""
-    cells = list(chain.from_iterable(map(msgspec.structs.astuple, map(_values, rows))))
-    return np.array(cells, dtype=np.float64).reshape(len(rows), columns)
 
 
 def _grouped(rows: Sequence[tuple[int, SensorRow]]) -> list[Group]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from stream_app.events.dead_letter import Reason
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["MAX_EVENT_BYTES", "Rejected", "refused", "unread"]
+__all__ = ["MAX_EVENT_BYTES", "MessageError", "Rejected", "refused", "unread"]
 
 MAX_EVENT_BYTES = 262_144
 """Events over this size are refused before they are parsed."""
@@ -23,6 +23,22 @@ class Rejected:
 
     reason: Reason
     message: str
+
+
+class MessageError(ValueError):
+    """A message out of which no event can be had.
+
+    Parameters
+    ----------
+    reason : Reason
+        Reason of the refusal.
+    message : str
+        In words.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.rejected = Rejected(reason, message)
 
 
 def unread(raw: bytes | None) -> Rejected:
@@ -65,7 +81,7 @@ def refused(error: ValidationError, *, renamed: Mapping[int | str, str] = _AS_TH
     reason = Reason.SCHEMA
     if kind == "finite_number":
         reason = Reason.NOT_FINITE
-    elif where == "ts" and kind != "missing":
+    elif loc == ("ts",) and kind != "missing":
         reason = Reason.TIMESTAMP
     elif "probabilities" in (kind, *loc[:1]):
         # The schema names its error so where they don't hang together: then no field alone is to blame.

@@ -1,12 +1,14 @@
 """The sensor reading: values of some channels of one source at one instant."""
 
+import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 __all__ = [
+    "FIRST_SMALL_TS",
     "MAX_CHANNELS",
     "MAX_NAME",
     "MAX_TS",
@@ -26,17 +28,24 @@ MAX_CHANNELS = 512
 MAX_TS = 4_102_444_800.0
 """2100-01-01 in epoch seconds. Larger numbers are nearly always milliseconds by mistake."""
 
+FIRST_SMALL_TS = 31_536_000.0
+"""1971-01-01 in epoch seconds. Smaller times in smaller units are nearly always seconds by mistake."""
+
 
 _LEAP_SECOND = re.compile(r"(.*T\d\d:\d\d:)60(.*)")
 
 
-def parse_event_time(value: Any) -> float:
-    """Turn epoch seconds or an RFC 3339 text into epoch seconds.
+def parse_event_time(value: Any, *, per_second: float = 1.0, zone: tzinfo = UTC) -> float:
+    """Turn a time of an event into epoch seconds.
 
     Parameters
     ----------
     value : float, int or str
-        Seconds since 1970 or a text such as ``2020-03-09T10:14:33Z``. A text without an offset is UTC.
+        A number since 1970 or a text such as ``2020-03-09T10:14:33Z``.
+    per_second : float
+        Units of a number in a second, such as 1000 for milliseconds.
+    zone : tzinfo
+        Time zone of a text without an offset.
 
     Returns
     -------
@@ -46,12 +55,12 @@ def parse_event_time(value: Any) -> float:
     Raises
     ------
     ValueError
-        If it is neither, or outside the years 1970 to 2099.
+        If it is neither, or outside the years 1970 to 2099; in units other than seconds, 1971 to 2099.
 
     Examples
     --------
-    >>> parse_event_time("1970-01-01T00:01:00Z")
-    60.0
+    >>> parse_event_time("1970-01-01T00:01:00Z"), parse_event_time(1583748873500, per_second=1000.0)
+    (60.0, 1583748873.5)
     >>> parse_event_time(1583748873000)
     Traceback (most recent call last):
     ValueError: the time 1583748873000 is after the year 2099; seconds are expected, are these milliseconds?
@@ -60,24 +69,31 @@ def parse_event_time(value: Any) -> float:
         raise ValueError("a time is a number of epoch seconds or an RFC 3339 text")  # noqa: TRY004 pydantic reports ValueErrors
     if isinstance(value, str):
         try:
-            stamp = _instant(value.upper())  # RFC 3339 allows t and z
-        except ValueError:
+            stamp = _instant(value.upper(), zone)  # RFC 3339 allows t and z
+        except (ValueError, OverflowError):
             raise ValueError(f"the time {value[:40]!r} is not RFC 3339, like 2020-03-09T10:14:33Z") from None
-        value = stamp.timestamp()
-    if not value >= 0:
+        seconds = stamp.timestamp()
+    else:
+        try:
+            seconds = value / per_second
+        except OverflowError:
+            seconds = math.inf if value > 0 else -math.inf
+        if per_second > 1.0 and 0.0 <= seconds < FIRST_SMALL_TS:
+            raise ValueError(f"the time {value} is before 1971; are these seconds? see time_unit")
+    if not seconds >= 0:
         raise ValueError(f"the time {value} is before 1970")
-    if value >= MAX_TS:
-        raise ValueError(
-            f"the time {value} is after the year 2099; seconds are expected, are these milliseconds?"
-        )
-    return float(value)
+    if seconds >= MAX_TS:
+        # The unit that is expected is the stream's, so only for seconds it is plain what was sent.
+        hint = "; seconds are expected, are these milliseconds?" if per_second == 1.0 else ""
+        raise ValueError(f"the time {value} is after the year 2099{hint}")
+    return float(seconds)
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, zone: tzinfo) -> datetime:
     """Read an RFC 3339 text; a leap second is the second after it, as in POSIX time."""
     leap = _LEAP_SECOND.fullmatch(text)
     stamp = datetime.fromisoformat(f"{leap[1]}59{leap[2]}" if leap else text)
-    stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    stamp = stamp if stamp.tzinfo else stamp.replace(tzinfo=zone)
     if leap is None:
         return stamp
     stamp = stamp.astimezone(UTC)

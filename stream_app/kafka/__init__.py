@@ -7,7 +7,8 @@ from stream_app.kafka.groups import check_group, group_refusal
 from stream_app.kafka.options import client_options, consumer_options
 from stream_app.kafka.reading import TopicReader, reading
 from stream_app.kafka.refusal import refusal
-from stream_app.kafka.topics import ensure_topics
+from stream_app.kafka.sampling import newest_records
+from stream_app.kafka.topics import ensure_topics, nearest_topic
 
 __all__ = [
     "ATTEMPTS",
@@ -20,6 +21,8 @@ __all__ = [
     "consumer_options",
     "ensure_topics",
     "group_refusal",
+    "nearest_topic",
+    "newest_records",
     "reach",
     "reading",
     "refusal",

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.kafka.clients import reach
 from stream_app.kafka.options import consumer_options
-from stream_app.kafka.topics import ensure_topics
+from stream_app.kafka.topics import ensure_topics, nearest_topic
 from stream_app.settings import KafkaSettings
 
 __all__ = ["TopicReader", "reading"]
@@ -38,6 +38,17 @@ class TopicReader:
         self._consumer = consumer
         self._partitions: dict[str, int] = {}
 
+    async def topics(self) -> set[str]:
+        """Return the names of all topics.
+
+        Raises
+        ------
+        BrokerError
+            If Kafka cannot be reached or refuses.
+        """
+        with _kafka_errors(self.kafka, "topics cannot be listed"):
+            return set(await self._consumer.topics())
+
     async def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has.
 
@@ -47,11 +58,12 @@ class TopicReader:
             If it is not there.
         """
         if topic not in self._partitions:
-            with _kafka_errors(self.kafka, topic):
-                known = await self._consumer.topics()
+            known = await self.topics()
             if topic not in known:
+                near = nearest_topic(topic, known)
                 raise BrokerError(
-                    f"Kafka at {self.kafka.bootstrap} has no topic {topic}; is the prefix right?"
+                    f"Kafka at {self.kafka.bootstrap} has no topic {topic}; is "
+                    + (f"it {near}, or is the prefix right?" if near else "the prefix right?")
                 )
             self._partitions |= await ensure_topics(self.kafka, {topic: 1}, create=False)
         return self._partitions[topic]
@@ -59,7 +71,7 @@ class TopicReader:
     async def spans(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return the first offset of each partition, and the one after its last."""
         tps = [TopicPartition(topic, p) for p in range(await self.partitions(topic))]
-        with _kafka_errors(self.kafka, topic):
+        with _kafka_errors(self.kafka, f"topic {topic} cannot be read"):
             begins = await self._consumer.beginning_offsets(tps)
             ends = await self._consumer.end_offsets(tps)
         return {tp.partition: (begins[tp], ends[tp]) for tp in tps}
@@ -80,7 +92,7 @@ class TopicReader:
             self._consumer.seek(tp, spans[tp.partition][0])
         behind, heard = set(ends), time.monotonic()
         while behind:
-            with _kafka_errors(self.kafka, topic):
+            with _kafka_errors(self.kafka, f"topic {topic} cannot be read"):
                 found = await self._consumer.getmany(*behind, timeout_ms=_POLL_MS)
                 # Not every offset holds a record: the end is where the position says so.
                 behind = {tp for tp in behind if await self._consumer.position(tp) < ends[tp]}
@@ -97,13 +109,13 @@ class TopicReader:
 
 
 @contextmanager
-def _kafka_errors(kafka: KafkaSettings, topic: str) -> Iterator[None]:
+def _kafka_errors(kafka: KafkaSettings, what: str) -> Iterator[None]:
     """Turn errors of the client into ours."""
     try:
         yield
     except KafkaError as error:
         kind = BrokerUnavailableError if error.retriable else BrokerError
-        raise kind(f"Kafka at {kafka.bootstrap}: topic {topic} cannot be read: {error}") from error
+        raise kind(f"Kafka at {kafka.bootstrap}: {what}: {error}") from error
 
 
 @asynccontextmanager

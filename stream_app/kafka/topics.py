@@ -1,7 +1,8 @@
 """Topics that must be there."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
@@ -11,15 +12,37 @@ from stream_app.kafka.clients import admin_client
 from stream_app.kafka.refusal import refusal
 from stream_app.settings import KafkaSettings
 
-__all__ = ["ensure_topics"]
+__all__ = ["ensure_topics", "nearest_topic"]
 
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _SHOWN_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
+def nearest_topic(name: str, known: Collection[str]) -> str | None:
+    """Return the topic whose name is most like one that is not there, if any is like it.
+
+    Examples
+    --------
+    >>> nearest_topic("sensor.reading", ["sensor.readings", "alerts"]), nearest_topic("a", ["alerts"])
+    ('sensor.readings', None)
+    """
+    # Names differ in a letter, in case, or by a prefix that was left out.
+    folded = {one.casefold(): one for one in sorted(known)}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.8)
+    ending = [
+        one for one in folded if one.endswith(f".{name.casefold()}") or name.casefold().endswith(f".{one}")
+    ]
+    return folded[(close or ending)[0]] if close or ending else None
+
+
 async def ensure_topics(
-    settings: KafkaSettings, wanted: Mapping[str, int], *, create: bool, kept: Collection[str] = ()
+    settings: KafkaSettings,
+    wanted: Mapping[str, int],
+    *,
+    create: bool,
+    kept: Collection[str] = (),
+    note: Callable[[str, str | None], None] = lambda _topic, _nearest: None,
 ) -> dict[str, int]:
     """See that topics are there; those that are stay as they are.
 
@@ -33,6 +56,8 @@ async def ensure_topics(
         Make those that are missing; else they are an error.
     kept : collection of str
         Those that never lose a record, if they must be made: without a limit of age or size, whatever the broker's are.
+    note : callable
+        Told of each that is made, with the topic that has the nearest name, if any is like it.
 
     Returns
     -------
@@ -47,10 +72,12 @@ async def ensure_topics(
     async with admin_client(settings) as admin:
         try:
             # Describing a topic that is missing would create it on many brokers, so look at the list first.
-            missing = sorted(set(wanted) - set(await admin.list_topics()))
+            known = set(await admin.list_topics())
+            missing = sorted(set(wanted) - known)
             if missing and not create:
+                hints = [_with_nearest(name, known) for name in missing]
                 raise BrokerError(
-                    f"Kafka at {settings.bootstrap} has no topic {', '.join(missing)}; "
+                    f"Kafka at {settings.bootstrap} has no topic {', '.join(hints)}; "
                     "create it, or set worker.create_topics = true"
                 )
             if missing:
@@ -66,6 +93,8 @@ async def ensure_topics(
                         raise BrokerError(
                             f"Kafka at {settings.bootstrap} refuses to make the topic {topic}: {reason}"
                         )
+                for name in missing:
+                    note(name, nearest_topic(name, known))
             return await _partitions(settings, admin, list(wanted)) if wanted else {}
         except (KafkaError, OSError) as error:
             refused = await refusal(settings)
@@ -74,6 +103,11 @@ async def ensure_topics(
             raise BrokerError(
                 f"Kafka at {settings.bootstrap}: cannot look up topics {', '.join(wanted)}: {error}"
             ) from error
+
+
+def _with_nearest(name: str, known: Collection[str]) -> str:
+    near = nearest_topic(name, known)
+    return f"{name} (is it {near}?)" if near else name
 
 
 async def _partitions(

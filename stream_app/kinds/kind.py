@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from stream_app.events import Readings, Topics
+from stream_app.kinds.sample import ReadSample
 from stream_app.plugins import load_object
 from stream_app.settings import Settings, Stream
 
@@ -42,6 +43,8 @@ class Kind(Generic[S]):
     features : {'source', 'entity'}
         Whether live features are those of a source, served under the stream's name, or those of an entity, served under
         the name of a feature view.
+    sample : callable, optional
+        Takes name and settings of a stream; returns what decodes some of its records, for a look at its topic.
     backtest : str, optional
         Prepares a backtest over files: ``(name, settings, call) -> callable``.
     """
@@ -53,6 +56,7 @@ class Kind(Generic[S]):
     monitor: "Callable[[str, S, Readings | None], Callable[[], Monitor]] | None" = None
     outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
     features: Literal["source", "entity"] = "source"
+    sample: Callable[[str, S], ReadSample] | None = None
     backtest: str | None = None
 
     @property

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import Readings
+from stream_app.events import Readings, decode_predictions
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import PredictionStream
 
 if TYPE_CHECKING:
@@ -64,12 +65,23 @@ def _make_monitor(
     return partial(PredictionMonitor, stream, name=name)
 
 
+def sample_predictions(_name: str, _stream: PredictionStream) -> ReadSample:
+    """Return what decodes some records of a stream."""
+
+    def read(records: list[Any]) -> Sample:
+        rows = decode_predictions([record.value for record in records])
+        return Sample.of_rows(records, rows, lambda row: (row.source, row.features))
+
+    return read
+
+
 PREDICTIONS = Kind(
     settings=PredictionStream,
     topic=lambda topics: topics.predictions,
     check=check_stream,
     agent="stream_app.runtime.assembly:prediction_agent",
     monitor=_make_monitor,
+    sample=sample_predictions,
     outputs=lambda topics: (topics.triggers, topics.audit),
     backtest="stream_app.cli.backtest.predictions:prepare",
 )

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import Readings
+from stream_app.events import ReadingDecoder, Readings, record_times
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.layouts import sensor_layout
+from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import SensorStream
 
 if TYPE_CHECKING:
-    from stream_app.monitors.sensors import SensorMonitor
+    from stream_app.monitors.base import Monitor
 
-__all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor"]
+__all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor", "sample_readings"]
 
 
 def check_stream(name: str, stream: SensorStream) -> None:
@@ -37,6 +39,7 @@ def check_stream(name: str, stream: SensorStream) -> None:
     from stream_app.monitors.extra_detectors import ExtraDetector
 
     _check_names(name, stream)
+    sensor_layout(name, stream)
     try:
         Budget.parse(stream.budget)
         for settings in stream.detectors:
@@ -108,14 +111,46 @@ def _check_names(name: str, stream: SensorStream) -> None:
             )
 
 
-def make_monitor(
-    name: str, stream: SensorStream, reference: Readings | None
-) -> "Callable[[], SensorMonitor]":
+def make_monitor(name: str, stream: SensorStream, reference: Readings | None) -> "Callable[[], Monitor]":
     """Return what makes the monitor of a partition."""
-    from stream_app.monitors.sensors import SensorMonitor
+    from stream_app.monitors.sensors import AssembledMonitor, SensorMonitor
 
     check_stream(name, stream)
-    return partial(SensorMonitor, stream, reference, name=name)
+    make = partial(SensorMonitor, stream, reference, name=name)
+    if stream.mapping is None or stream.mapping.channel is None:
+        return make
+    return lambda: AssembledMonitor(make(), stream)
+
+
+def sample_readings(name: str, stream: SensorStream) -> ReadSample:
+    """Return what decodes some records of a stream.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stream.
+    stream : SensorStream
+        Settings of the stream.
+    """
+    decoder = ReadingDecoder(stream.categories, layout=sensor_layout(name, stream))
+
+    def read(records: list[Any]) -> Sample:
+        readings, rejected = decoder.decode(
+            [record.value for record in records],
+            [record.key for record in records],
+            [record.offset for record in records],
+            record_times(records),
+            [record.headers for record in records],
+        )
+        return Sample(
+            readings.sources,
+            readings.ts.tolist(),
+            readings.record_ts.tolist(),
+            [(records[place], why) for place, why in rejected],
+            tuple(dict.fromkeys(name for group in readings.groups for name in group.channels)),
+        )
+
+    return read
 
 
 SENSORS = Kind(
@@ -124,5 +159,6 @@ SENSORS = Kind(
     check=check_stream,
     agent="stream_app.runtime.assembly:reading_agent",
     monitor=make_monitor,
+    sample=sample_readings,
     backtest="stream_app.cli.backtest.sensors:prepare",
 )

@@ -1,10 +1,12 @@
 """Streams of what entities do, and their feature views."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import DataError, SettingsError
+from stream_app.events import decode_sessions
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import SessionStream, Settings
 
 if TYPE_CHECKING:
@@ -97,10 +99,21 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
         raise SettingsError(f"streams.{name}.views: {error}") from error
 
 
+def sample_sessions(_name: str, stream: SessionStream) -> ReadSample:
+    """Return what decodes some records of a stream."""
+
+    def read(records: list[Any]) -> Sample:
+        rows = decode_sessions([record.value for record in records], key=stream.entity_field)
+        return Sample.of_rows(records, rows, lambda row: (row.entity, row.values))
+
+    return read
+
+
 SESSIONS = Kind(
     settings=SessionStream,
     topic=lambda topics: topics.sessions,
     check=session_config,
     agent="stream_app.runtime.assembly:session_agent",
+    sample=sample_sessions,
     features="entity",
 )

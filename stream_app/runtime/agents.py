@@ -29,6 +29,7 @@ from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import REDIS, Outages, WaitInterruptedError
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.progress_log import RefusalLog
 
 __all__ = ["StreamAgent"]
 
@@ -104,6 +105,7 @@ class StreamAgent(ABC, Generic[P]):
         self._reminded_at = -math.inf
         self._room = asyncio.Event()
         self._upkeep = asyncio.Lock()
+        self._refusals = RefusalLog(stream, metrics)
         self._events = metrics.events.labels(stream)
         self._batch_seconds = metrics.batch_seconds.labels(stream)
 
@@ -381,13 +383,16 @@ class StreamAgent(ABC, Generic[P]):
     ) -> list[DeadLetter]:
         """Make the dead letters of a delivery, and count what was refused."""
         letters = [DeadLetter.of(record, problem.reason, problem.message) for record, problem in rejected]
-        for _, problem in rejected:
-            self._metrics.refused.labels(self.stream, problem.reason.value).inc()
+        for record, problem in rejected:
+            self._refusals.note(record, problem.reason, problem.message)
         if refusals:
             by_offset = {record.offset: record for record in records}
+            told: set[int] = set()
             for refusal in refusals:
-                self._metrics.refused.labels(self.stream, refusal.reason.value).inc()
-                # A duplicate says nothing that is not known already: counted, not kept.
-                if refusal.reason is not Reason.DUPLICATE:
+                self._refusals.note(by_offset[refusal.offset], refusal.reason, refusal.message)
+                # A duplicate says nothing that is not known already: counted, not kept. Of the events of one message the first
+                # that is refused has it kept.
+                if refusal.reason is not Reason.DUPLICATE and refusal.offset not in told:
+                    told.add(refusal.offset)
                     letters.append(DeadLetter.of(by_offset[refusal.offset], refusal.reason, refusal.message))
         return letters

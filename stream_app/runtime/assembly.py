@@ -11,6 +11,7 @@ import structlog
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import Readings, Topics
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
+from stream_app.kinds.layouts import sensor_layout
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
@@ -171,7 +172,8 @@ def reading_agent(name: str, topic: str, context: WorkerContext, decode: Decode 
     """Make the agent of a stream of readings: sensors, images, or a kind with a `decode` of its own."""
     effects = Effects(*_for_effects(name, context), metrics=context.metrics)
     if decode is None:
-        decode = reading_decoder(categories=SENSORS.streams(context.settings)[name].categories)
+        stream = SENSORS.streams(context.settings)[name]
+        decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream))
     return _source_agent(name, topic, context, effects, decode)
 
 

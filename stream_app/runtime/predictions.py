@@ -6,14 +6,14 @@ A worker without such streams does not load it, which takes a tenth of its start
 from collections.abc import Sequence
 from typing import Any, cast
 
-from stream_app.events import DeadLetter, PredictionRow, Rejected, decode_predictions
+from stream_app.events import DeadLetter, PredictionRow, Rejected, decode_predictions, record_times
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors import base
 from stream_app.monitors.predictions import Arrivals, Outcome
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.partition import Partition
-from stream_app.runtime.sources import Decoded, record_times
+from stream_app.runtime.sources import Decoded
 from stream_app.store import Notice, NoticeWriter
 
 __all__ = ["PredictionEffects", "decode_answers"]

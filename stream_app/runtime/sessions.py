@@ -4,7 +4,6 @@ Events go into the logs in memory at once. The logs are written a few times a se
 events came, and always before a checkpoint; what was not written when a worker dies is read from the topic again.
 """
 
-import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, decode_sessions
+from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, decode_sessions, record_times
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
@@ -149,10 +148,8 @@ def _decode(records: list[Any], entity_field: str) -> _Decoded:
         decoded.rejected = [(record, row) for record, row in pairs if isinstance(row, Rejected)]
         records = [record for record, row in pairs if not isinstance(row, Rejected)]
         rows = [row for row in rows if not isinstance(row, Rejected)]
-    # Very old records have no time of their own: nothing then is too far in the future.
-    times = [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
     decoded.arrivals = SessionArrivals(
-        cast(list[SessionRow], rows), [record.offset for record in records], times
+        cast(list[SessionRow], rows), [record.offset for record in records], record_times(records)
     )
     return decoded
 

@@ -1,6 +1,5 @@
 """The agent of a stream whose sources are monitored independently: decoding, restoring, monitoring, writing."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from stream_app.events import DeadLetter, ReadingDecoder, Rejected
+from stream_app.events import (
+    JSON,
+    SENSOR_LAYOUT,
+    DeadLetter,
+    Format,
+    Layout,
+    ReadingDecoder,
+    Rejected,
+    record_times,
+)
 from stream_app.monitors.base import Delivery
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
@@ -21,7 +29,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.store_room import StoreRoom
 from stream_app.store import FeatureWriter, HistoryWriter
 
-__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder", "record_times"]
+__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder"]
 
 _FORGOTTEN_AT_ONCE = 1000
 """Sources that expired and are removed by one checkpoint; the others wait for the next."""
@@ -50,10 +58,15 @@ class Decoded:
 
     def cut(self, records: list[Any], events: int) -> "tuple[list[Any], Decoded]":
         """Return the records before the valid one that so many precede, and what is decoded of them."""
-        end = int(self.events.offsets[events])
+        # A record may have several events, which stay together; of the first record all are taken, however many.
+        end = max(int(self.events.offsets[events]), int(self.events.offsets[0]) + 1)
         before = [record for record in records if record.offset < end]
         rejected = [(record, why) for record, why in self.rejected if record.offset < end]
-        return before, Decoded(self.events.at(np.arange(events)), rejected, self.bad[: len(before)])
+        return before, Decoded(
+            self.events.at(np.flatnonzero(np.asarray(self.events.offsets) < end)),
+            rejected,
+            self.bad[: len(before)],
+        )
 
 
 Decode = Callable[[list[Any]], Decoded]
@@ -61,7 +74,11 @@ Decode = Callable[[list[Any]], Decoded]
 
 
 def reading_decoder(
-    translate: Callable[[bytes | None], bytes | None] | None = None, *, categories: Sequence[str] = ()
+    translate: Callable[[bytes | None], bytes | None] | None = None,
+    *,
+    categories: Sequence[str] = (),
+    layout: Layout = SENSOR_LAYOUT,
+    wire: Format = JSON,
 ) -> Decode:
     """Make what decodes readings of sensors; it remembers the channels that each source names.
 
@@ -72,8 +89,13 @@ def reading_decoder(
         is rejected. Dead letters hold the record as it came.
     categories : sequence of str
         Channels whose values may be texts.
+    layout : Layout
+        Where the parts of readings are in a message.
+    wire : Format
+        What decodes the bytes of a message.
     """
-    decoder = ReadingDecoder(categories)
+    decoder = ReadingDecoder(categories, layout=layout, wire=wire)
+    with_headers = layout.reads_records or wire is not JSON
 
     def decode(records: list[Any]) -> Decoded:
         values = [record.value for record in records]
@@ -82,6 +104,7 @@ def reading_decoder(
             [record.key for record in records],
             [record.offset for record in records],
             record_times(records),
+            [record.headers for record in records] if with_headers else None,
         )
         bad = [False] * len(records)
         for place, _ in rejected:
@@ -89,12 +112,6 @@ def reading_decoder(
         return Decoded(events, [(records[place], why) for place, why in rejected], bad)
 
     return decode
-
-
-def record_times(records: list[Any]) -> list[float]:
-    """Return the times of records in epoch seconds."""
-    # Very old records have no time of their own: nothing then is too far in the future.
-    return [record.timestamp / 1000.0 if record.timestamp >= 0 else math.inf for record in records]
 
 
 class SourceAgent(StreamAgent[Partition]):

@@ -34,6 +34,7 @@ from stream_app.runtime.missing_events import MissingEvents
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
 from stream_app.runtime.partitions import Partitions
+from stream_app.runtime.progress_log import ProgressLog
 from stream_app.runtime.store_memory import StoreMemoryWatch
 from stream_app.runtime.watchdog import ReadingProgress, Watchdog
 from stream_app.settings import Settings
@@ -178,6 +179,7 @@ class Worker:
             for watch in (
                 StoreMemoryWatch(store, self.metrics),
                 FiringWatch(store, self.settings.streams, self.metrics),
+                ProgressLog(self._streams, self.metrics),
             ):
                 stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
@@ -185,9 +187,15 @@ class Worker:
     async def _check_topics(self) -> None:
         kafka, worker = self.settings.kafka, self.settings.worker
         wanted = dict.fromkeys(self._streams, worker.partitions) | dict.fromkeys(self._outputs, 1)
-        await ensure_topics(kafka, wanted, create=worker.create_topics, kept={self.topics.audit})
+        await ensure_topics(
+            kafka, wanted, create=worker.create_topics, kept={self.topics.audit}, note=self._tell_made
+        )
         await check_group(kafka, worker.group, worker.session_timeout)
         await self._missing.check_policies(kafka)
+
+    def _tell_made(self, topic: str, nearest: str | None) -> None:
+        if topic in self._streams:
+            _log.warning("the topic of a stream was not there, and is made", topic=topic, nearest=nearest)
 
     @property
     def _outputs(self) -> tuple[str, ...]:

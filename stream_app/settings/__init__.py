@@ -14,6 +14,7 @@ from stream_app.settings.durations import Duration, parse_duration
 from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.loading import Settings, load_settings
 from stream_app.settings.maintenance import MaintenanceWindow
+from stream_app.settings.mapping import EventMapping, SensorMapping
 from stream_app.settings.matching import Match
 from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
 from stream_app.settings.routes import InhibitSettings, RouteSettings
@@ -37,6 +38,7 @@ __all__ = [
     "DashboardSettings",
     "DetectorSettings",
     "Duration",
+    "EventMapping",
     "FairnessSettings",
     "FeatureSettings",
     "ImageStream",
@@ -49,6 +51,7 @@ __all__ = [
     "RetrainingSettings",
     "RouteChannel",
     "RouteSettings",
+    "SensorMapping",
     "SensorStream",
     "SessionStream",
     "Settings",

@@ -2,13 +2,13 @@
 
 import re
 from typing import Annotated, Any, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.holidays import holiday_dates
+from stream_app.settings.mapping import SensorMapping, TimeZone
 from stream_app.settings.table import Stream, Table, TopicName
 from stream_app.settings.views import ViewSettings
 
@@ -48,14 +48,6 @@ def _named(value: Any) -> Any:
 
 
 _V = TypeVar("_V", str, float)
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"no time zone is named {name!r}; expected a name like Europe/Berlin") from None
-    return name
 
 
 def _holidays(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,6 +133,8 @@ class SensorStream(Stream):
         Whether a history of each source is kept for charts: 24 KiB of Redis with eight channels.
     detectors : list of tables
         Detectors beside the default ones. They have no budget.
+    mapping : table, optional
+        Where the parts of a reading are in a message, where they are not in our own places; see below.
     """
 
     kind: Literal["sensors", "images"] = "sensors"
@@ -154,7 +148,7 @@ class SensorStream(Stream):
     periods: Annotated[tuple[_Period, ...], Field(min_length=1, max_length=4), AfterValidator(_each_once)] = (
         86_400.0,
     )
-    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    timezone: TimeZone = "UTC"
     holidays: Annotated[tuple[str, ...], AfterValidator(_holidays)] = ()
     window: Annotated[Duration | None, BeforeValidator(_window)] = 60.0
     window_rows: Annotated[int, Field(ge=2, le=100_000)] = 120
@@ -169,6 +163,7 @@ class SensorStream(Stream):
     feature_ttl: Duration = 604_800.0
     history: bool = True
     detectors: tuple[DetectorSettings, ...] = ()
+    mapping: SensorMapping | None = None
 
     @model_validator(mode="before")
     @classmethod

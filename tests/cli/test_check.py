@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import math
+import time
 
 import pytest
 import redis
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from conftest import REAL
 
+from stream_app.cli.check.topics import look_into
 from stream_app.embedded import EmbeddedStore
+from stream_app.kinds.sample import Sample
 
 pytestmark = pytest.mark.integration
 
@@ -19,13 +24,16 @@ def findings(ended):
     return {found["check"]: found for found in map(json.loads, ended.lines)}
 
 
-def test_all_is_right(call, servers, place):
-    (place / "streamgauge.toml").write_text(FILE)
+def test_all_is_right(call, servers, place, prefix):
+    # A name that none of the topics of other tests is like.
+    topic = f"{prefix[::-1]}_{prefix}"
+    (place / "streamgauge.toml").write_text(f"[streams.pumps]\ntopic = '{topic}'\n")
     ended = call("check")
     assert ended.code == 0
     assert ended.lines == [
-        "ok    settings pumps from pumps",
+        f"ok    settings pumps from {topic}",
         f"ok    Kafka    {servers['STREAMGAUGE_KAFKA']}",
+        f"look  topic    pumps: there is no topic {topic}; the worker will make it, and wait for its first event",
         f"ok    Redis    {servers['STREAMGAUGE_REDIS'].removesuffix('/0')}",
     ]
     assert ended.err == ""
@@ -84,6 +92,63 @@ def test_a_topic_that_nobody_makes_is_told(call, servers, place, prefix):
     assert ended.code == 1
     assert f"has no topic {prefix}-no" in ended.out
     assert "worker.create_topics = true" in ended.out
+
+
+def send(servers, topic, values):
+    async def send_all():
+        async with AIOKafkaProducer(bootstrap_servers=servers["STREAMGAUGE_KAFKA"]) as producer:
+            for value in values:
+                await producer.send(topic, value=value, key=b"k")
+
+    asyncio.run(send_all())
+
+
+def test_the_newest_events_of_a_topic_are_looked_at(call, servers, place, prefix):
+    topic, now = f"{prefix}.site.telemetry", time.time()
+    flat = [
+        json.dumps({"device": f"d{i % 3}", "t": int(1000 * (now - 60 + i)), "q": i}).encode()
+        for i in range(60)
+    ]
+    send(servers, topic, flat)
+    (place / "streamgauge.toml").write_text(f"[streams.plant]\ntopic = '{topic}'\n")
+    ended = call("check")
+    assert ended.code == 1
+    (wrong,) = [line for line in ended.lines if line.startswith("wrong")]
+    assert f"plant from {topic}, " in wrong
+    assert (
+        "60 of the newest 60 events cannot be used, the first for schema: source: Field required (part"
+        in wrong
+    )
+    assert "mapping" in wrong
+    mapping = "mapping = { source = 'device', time = 't', time_unit = 'ms', values = '.' }\n"
+    (place / "streamgauge.toml").write_text(f"[streams.plant]\ntopic = '{topic}'\n{mapping}")
+    ended = call("check", "--json")
+    assert ended.code == 0
+    assert (
+        "the newest 60 can be used; 3 sources, each every 3 s, written 3" in findings(ended)["topic"]["about"]
+    )
+    send(servers, topic, [b"{"])
+    doubt = findings(call("check", "--json"))["topic"]["doubt"]
+    assert "1 of the newest 61 events cannot be used, the first for not_json: Invalid JSON" in doubt
+    assert "3 sources, each every 3 s" in doubt
+
+
+def test_a_topic_that_is_not_there_is_told_with_the_nearest_name(call, servers, place, prefix):
+    send(servers, f"{prefix}.pump.readings", [b"{}"])
+    (place / "streamgauge.toml").write_text(f"[streams.pumps]\ntopic = '{prefix}.pumps.reading'\n")
+    doubt = findings(call("check", "--json"))["topic"]["doubt"]
+    assert f"there is no topic {prefix}.pumps.reading; is it {prefix}.pump.readings?" in doubt
+
+
+def test_figures_are_those_of_the_sample():
+    late = Sample(["a", "a", "b"], [0.0, 86_400.0, 0.0], [864_000.0, 950_400.0, 864_000.0])
+    found = look_into("plant from t, 1 partition", late, 3, now=864_000.0, lateness=60.0)
+    assert found.doubt == (
+        "plant from t, 1 partition: the newest 3 can be used; 2 sources, each every 24 h, written 10 days after their time, "
+        "the newest of 9 days ago; so the records were written long after their events"
+    )
+    few = look_into("x", Sample(["a"], [10.0], [math.inf]), 1, now=5.0)
+    assert few.about == "x: the newest 1 can be used; 1 source, the newest of 5 s ahead"
 
 
 @pytest.mark.skipif(not REAL, reason="the embedded broker does not compact")

@@ -1,5 +1,6 @@
 """``streamgauge replay`` as a person or a script uses it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -122,6 +123,40 @@ def test_the_topic_is_that_of_the_only_stream_of_the_file(
     assert json.loads(result.stdout)["topics"] == {topic.format(prefix): 4}
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", "--json", "--topic", f"{prefix}.said")
     assert json.loads(result.stdout)["topics"] == {f"{prefix}.said": 4}
+
+
+def test_a_stream_that_expects_another_form_is_not_sent_ours(tmp_path):
+    text = '[streams.meters]\ntopic = "plant"\nmapping = { source = "device" }\n'
+    (tmp_path / "streamgauge.toml").write_text(text)
+    result = call("sensors", "--dataset", "waterflow", "--limit", "3", *NOWHERE)
+    assert result.exit_code == 2
+    assert "stream meters reads messages of another form from plant" in " ".join(
+        result.output.replace("\u2502", " ").split()
+    )
+
+
+@pytest.mark.integration
+def test_sessions_have_the_entity_under_the_name_that_the_stream_expects(
+    broker_address, prefix, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("STREAMGAUGE_KAFKA", broker_address)
+    view = '[[streams.shop.views]]\nname = "v"\nfeatures = { n = { count = "*", window = "1h" } }\n'
+    (tmp_path / "streamgauge.toml").write_text(
+        f'[streams.shop]\nkind = "sessions"\ntopic = "{prefix}.shop"\nentity_field = "customer"\n{view}'
+    )
+    (tmp_path / "orders.csv").write_text("customer,ts,amount\nalice,10,2.5\n")
+    result = call("sessions", "orders.csv", "--json")
+    assert json.loads(result.stdout)["events"] == 1
+
+    async def sent():
+        tps = [TopicPartition(f"{prefix}.shop", number) for number in range(4)]
+        async with AIOKafkaConsumer(
+            bootstrap_servers=broker_address, auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign(tps)
+            return json.loads((await consumer.getone()).value)
+
+    assert asyncio.run(sent())["customer"] == "alice"
 
 
 PROGRAM = """

@@ -27,7 +27,7 @@ from producers.sessions import SessionColumns, SessionFiles, SessionInjector
 from stream_app.cli.replay import replay_app
 from stream_app.errors import SettingsError, SourceError
 from stream_app.events import SessionEvent
-from stream_app.events.session import SessionRow, decode_session
+from stream_app.events.session import SessionRow, decode_session, decode_sessions
 
 ORDERS = """customer,date,units,price,kind,note
 a,2011-12-09 12:50:00,2,3.5,buy,x
@@ -511,3 +511,17 @@ def test_cdnow_read_whole_equals_a_naive_reading():
     ]
     assert values == {"units": [float(row[2]) for row in rows], "dollars": [float(row[3]) for row in rows]}
     assert set(types) == {"purchase"}
+
+
+def test_the_entity_has_the_name_that_the_stream_expects(write):
+    text = "customer,buyer,ts,amount\nalice,b,10,2.5\nbob,b,20,3\n"
+    for said in ({}, {"entity": "customer"}, {"sort": True}):
+        columns = SessionColumns(entity_field="customer", **said)
+        source = SessionFiles.find([write("a.csv", text)], columns)
+        raw = [event for batch in source.batches() for event in batch.encode()]
+        assert [json.loads(event)["customer"] for event in raw] == ["alice", "bob"]
+        rows = decode_sessions(raw, key="customer")
+        assert [(row.entity, row.values) for row in rows] == [
+            ("alice", {"amount": 2.5}),
+            ("bob", {"amount": 3.0}),
+        ]

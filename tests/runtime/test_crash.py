@@ -18,13 +18,14 @@ from logs import life_of
 
 from producers.water_loop import Fault, WaterLoop, simulate
 from stream_app.core.budget import sharers
-from stream_app.events import Alert, LogId, Topics, decode_prediction, decode_reading
+from stream_app.events import Alert, LogId, SensorRow, Topics, decode_prediction, decode_reading
 from stream_app.events.audit import AuditRecord
 from stream_app.events.readings import Readings
 from stream_app.events.trigger import RetrainingTrigger
+from stream_app.kinds.layouts import sensor_layout
 from stream_app.monitors.predictions import Arrivals as Answers
 from stream_app.monitors.predictions import PredictionMonitor
-from stream_app.monitors.sensors import SensorMonitor
+from stream_app.monitors.sensors import AssembledMonitor, SensorMonitor
 from stream_app.settings import PredictionStream, SensorStream
 from stream_app.store import FeatureReader, pack_state, unpack_state
 
@@ -47,6 +48,7 @@ class Case:
     arrivals: Callable
     batch: int
     checkpoint_interval: float
+    streams: str = ""
 
 
 def readings():
@@ -83,6 +85,50 @@ def answers():
             yield model % PARTITIONS, msgspec.json.encode(event)
 
 
+def messages():
+    """Three pumps whose channels come one by one, in no order, some of them twice or never; their times are a little apart."""
+    chance = random.Random(5)
+    faults = [Fault("cavitation", 420, 100), Fault("sensor_stuck", 560, 100, channel="flow")]
+    recordings = [simulate(WaterLoop(), 700, seed, faults if seed else ()) for seed in range(3)]
+    for i in range(700):
+        for pump, recording in enumerate(recordings):
+            pairs = list(zip(recording.channels, recording.values[i].tolist(), strict=True))
+            chance.shuffle(pairs)
+            for channel, value in pairs[chance.random() < 0.02 :]:
+                event = {"unit": f"pump-{pump}", "t": int(1000 * (recording.ts[i] + chance.uniform(0, 0.2)))}
+                raw = msgspec.json.encode(event | {"metric": channel, "value": value})
+                for _ in range(1 + (chance.random() < 0.02)):
+                    yield pump % PARTITIONS, raw
+
+
+MAPPED = SensorStream(
+    warmup=100,
+    mapping={
+        "source": "unit", "time": "t", "time_unit": "ms", "channel": "metric", "value": "value", "within": "300ms"
+    },
+)  # fmt: skip
+
+
+def decode_message(raw):
+    (parts,) = sensor_layout("sensors", MAPPED).events(msgspec.json.decode(raw))
+    return SensorRow(**parts)
+
+
+MESSAGES = Case(
+    "sensors",
+    "sensor.readings",
+    messages,
+    lambda: AssembledMonitor(SensorMonitor(MAPPED), MAPPED),
+    decode_message,
+    Readings.of,
+    300,
+    0.05,
+    """
+[streams.sensors]
+warmup = 100
+mapping = { source = "unit", time = "t", time_unit = "ms", channel = "metric", value = "value", within = "300ms" }
+""",
+)
 SENSORS = Case(
     "sensors",
     "sensor.readings",
@@ -131,14 +177,15 @@ def same(a, b):
     return a == b
 
 
-@pytest.mark.parametrize("case", [SENSORS, PREDICTIONS], ids=lambda case: case.kind)
+@pytest.mark.parametrize("case", [SENSORS, MESSAGES, PREDICTIONS], ids=["sensors", "messages", "predictions"])
 async def test_kill_at_random_instants_changes_nothing(
     case, settings, store, producer, make_topic, read_topic, tmp_path
 ):
     topic = await make_topic(case.topic, PARTITIONS)
     # Brokers refuse records from the future and forget old ones.
-    begin = int(time.time() * 1000) - EVENTS
-    events = [(partition, value, begin + i) for i, (partition, value) in enumerate(case.events())]
+    made = list(case.events())
+    begin = int(time.time() * 1000) - len(made)
+    events = [(partition, value, begin + i) for i, (partition, value) in enumerate(made)]
     log = [
         [(value, record_ts / 1000) for partition, value, record_ts in events if partition == p]
         for p in range(PARTITIONS)
@@ -157,6 +204,9 @@ async def test_kill_at_random_instants_changes_nothing(
         "STREAMGAUGE_WORKER__CHECKPOINT_INTERVAL": str(case.checkpoint_interval),
         "STREAMGAUGE_WORKER__MAX_BATCH": str(case.batch),
     }
+    if case.streams:
+        (tmp_path / "streamgauge.toml").write_text(case.streams)
+        env["STREAMGAUGE_CONFIG"] = str(tmp_path / "streamgauge.toml")
     chance = random.Random(1)
     keys = [store.keys.offsets(settings.worker.group, topic, p) for p in range(PARTITIONS)]
 
@@ -217,7 +267,7 @@ async def check(kind, settings, store, topic, monitors, outcomes):
             wanted = unpack_state(pack_state(monitor.state(source)), "oracle")
             assert same(unpack_state(blob, source), wanted), source
             row = await reader.get(source)
-            event_ts, values = monitor.features(source)
+            ((event_ts, values),) = monitor.features_of([source])
             assert row.event_ts == event_ts
             assert row.values == values
 

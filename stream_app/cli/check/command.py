@@ -22,7 +22,7 @@ def check(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Validate the monitor file and reach the servers; each problem is one line."""
+    """Validate the monitor file, reach the servers and look into the topics; each problem is one line."""
     from stream_app.cli.check.findings import find  # noqa: PLC0415 - the worker's modules: help does not wait for them
 
     configure_logging(quiet=True)
@@ -31,8 +31,14 @@ def check(
         if json:
             typer.echo(json_module.dumps(asdict(finding)))
         else:
-            mark = ("ok   ", "green") if finding.ok else ("wrong", "red")
-            told = printable(finding.about if finding.problem is None else finding.problem)
+            mark = (
+                ("look ", "yellow")
+                if finding.doubt
+                else ("ok   ", "green")
+                if finding.ok
+                else ("wrong", "red")
+            )
+            told = printable(finding.problem or finding.doubt or finding.about)
             console.print(Text.assemble(mark, f" {finding.check:8} ", told), soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from stream_app.cli.check.finding import Finding
+from stream_app.cli.check.topics import topic_findings
 from stream_app.cli.options import settings_of
 from stream_app.core.registry import detector_type
 from stream_app.errors import SettingsError, StreamgaugeError
@@ -20,19 +21,9 @@ from stream_app.settings.table import Table
 from stream_app.store import Ownership, connect
 from stream_app.testing.detectors import examine_detector
 
-__all__ = ["Finding", "find"]
+__all__ = ["find"]
 
 _PATIENCE_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: what it is, and what is wrong with it, if anything."""
-
-    check: str
-    ok: bool
-    about: str = ""
-    problem: str | None = None
 
 
 async def find(config: Path | None, kafka: str | None, redis: str | None) -> list[Finding]:
@@ -48,7 +39,9 @@ async def find(config: Path | None, kafka: str | None, redis: str | None) -> lis
     except StreamgaugeError as error:
         return [Finding("settings", ok=False, problem=line) for line in str(error).splitlines()]
     streams, broker = [*_streams(settings), *await _routes(settings)], await _kafka(settings)
-    return [*streams, broker, await _redis(settings, owned=broker.ok and all(each.ok for each in streams))]
+    well = broker.ok and all(each.ok for each in streams)
+    topics = await _topics(settings) if well else []
+    return [*streams, broker, *topics, await _redis(settings, owned=well)]
 
 
 def _streams(settings: Settings) -> list[Finding]:
@@ -126,6 +119,17 @@ async def _kafka(settings: Settings) -> Finding:
         problem = f"Kafka at {settings.kafka.bootstrap} does not answer within {_PATIENCE_SECONDS:.0f} s"
         return Finding("Kafka", ok=False, problem=problem)
     return Finding("Kafka", ok=True, about=settings.kafka.bootstrap)
+
+
+async def _topics(settings: Settings) -> list[Finding]:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS + len(settings.streams)):
+            return await topic_findings(settings)
+    except StreamgaugeError as error:
+        return [Finding("topic", ok=False, problem=str(error))]
+    except TimeoutError:
+        problem = f"Kafka at {settings.kafka.bootstrap} does not show events within {_PATIENCE_SECONDS:.0f} s"
+        return [Finding("topic", ok=False, problem=problem)]
 
 
 async def _redis(settings: Settings, *, owned: bool) -> Finding:

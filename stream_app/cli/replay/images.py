@@ -133,7 +133,7 @@ def images(
     """
     remote = Remote(pictures.source)
 
-    def opened(pace: Pace, progress: Progress) -> Opened:
+    def opened(pace: Pace, progress: Progress, _: object) -> Opened:
         if pictures.period <= 0.0:
             raise SettingsError(f"--period {pictures.period:g}: expected more than 0 seconds")
         said = _image_options(pictures, model, pace)

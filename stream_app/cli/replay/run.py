@@ -23,8 +23,8 @@ from stream_app.cli.replay.options import ReplayOptions
 from stream_app.cli.show import error_console
 from stream_app.errors import SettingsError
 from stream_app.events import Topics
-from stream_app.kinds import KINDS
-from stream_app.settings import KafkaSettings, Settings
+from stream_app.kinds import KINDS, input_topic
+from stream_app.settings import KafkaSettings, Settings, Stream
 
 __all__ = ["Change", "Opened", "absolute", "replay"]
 
@@ -69,16 +69,18 @@ class Opened:
     remote: Remote | None = None
 
 
-def replay(options: ReplayOptions, kind: str, open_source: Callable[[Pace, Progress], Opened]) -> None:
+def replay(
+    options: ReplayOptions, kind: str, open_source: Callable[[Pace, Progress, Stream | None], Opened]
+) -> None:
     """Replay, print a summary, and exit with 130 where Ctrl-C has ended it.
 
     Parameters
     ----------
     options : ReplayOptions
     kind : str
-        For messages.
+        Kind of the stream that the events are of.
     open_source : callable
-        Finds what is to be replayed.
+        Finds what is to be replayed, for the stream that reads it if there is one.
 
     Raises
     ------
@@ -92,7 +94,7 @@ def replay(options: ReplayOptions, kind: str, open_source: Callable[[Pace, Progr
     try:
         pace = Pace(parse_speed(options.speed), options.rate, options.max_gap)
         servers = broker_of(settings)
-        opened = open_source(pace, progress)
+        opened = open_source(pace, progress, _reader(options.topic or _topic(kind, settings), settings))
         plan = _plan(options, settings, servers, pace, opened)
         opened.change()  # mistakes in the schedule are reported before anything is sent
     except SettingsError as error:
@@ -138,6 +140,26 @@ def _topic(kind: str, settings: Settings) -> str:
     streams = [stream for stream in settings.streams.values() if stream.kind == kind]
     named = streams[0].topic if len(streams) == 1 else None
     return named or KINDS[kind].topic(Topics(settings.prefix))
+
+
+def _reader(topic: str, settings: Settings) -> Stream | None:
+    """Return the stream of the monitor file that reads a topic.
+
+    Raises
+    ------
+    SettingsError
+        If it expects messages of another form than those that are sent.
+    """
+    for name, stream in settings.streams.items():
+        if input_topic(stream, Topics(settings.prefix)) != topic:
+            continue
+        if getattr(stream, "mapping", None) is not None:
+            raise SettingsError(
+                f"stream {name} reads messages of another form from {topic} (streams.{name}.mapping), and would refuse what a "
+                "replay sends; name another --topic, or the monitor file of another stream with --config"
+            )
+        return stream
+    return None
 
 
 def absolute(paths: Sequence[str]) -> list[str]:

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from producers.drift import parse_schedule
+from producers.pacing import Pace
+from producers.progress import Progress
 from producers.sessions import SessionFiles, SessionInjector
 from stream_app.cli.file_columns import PathsArgument, SessionOptions
 from stream_app.cli.replay.options import CHANGE, ReplayOptions, SeedOption
 from stream_app.cli.replay.run import Change, Opened, absolute, replay
+from stream_app.settings import Stream
 
 __all__ = ["EXAMPLES", "sessions"]
 
@@ -46,9 +49,10 @@ def sessions(
     def change() -> Change | None:
         return partial(map, SessionInjector(parse_schedule(drift), seed).apply) if drift else None
 
-    def opened(*_: object) -> Opened:
+    def opened(_: Pace, __: Progress, stream: Stream | None) -> Opened:
+        entity_field = getattr(stream, "entity_field", "entity")
         return Opened(
-            source=SessionFiles.find(paths, columns.columns(), columns.preset),
+            source=SessionFiles.find(paths, columns.columns(entity_field), columns.preset),
             kinds=("sessions",),
             keys=("entity", "entities"),
             place=absolute(paths),

@@ -223,6 +223,10 @@ class SensorMonitor:
     def __len__(self) -> int:
         return len(self._placement)
 
+    def channels_of(self, source: str) -> tuple[str, ...] | None:
+        """Return the channels of a source; None where it is not here."""
+        return self._placement[source].channels if source in self._placement else None
+
     def sources(self) -> list[str]:
         """Names of all sources seen."""
         return list(self._placement)
@@ -269,13 +273,14 @@ class SensorMonitor:
         """Return for each reading, by its place, whose source is not here or names new channels, what that would then take."""
         if self._categories:
             readings, _ = split(readings, self._categories)
-        return self._placement.needs(readings, self._stored_size)
+        return self._placement.needs(readings, self.size_with)
 
     def stored_size(self, source: str) -> int:
         """Return the bytes that a source takes in the store, with its features."""
-        return self._stored_size(self._placement[source].channels)
+        return self.size_with(self._placement[source].channels)
 
-    def _stored_size(self, channels: tuple[str, ...]) -> int:
+    def size_with(self, channels: tuple[str, ...]) -> int:
+        """Return the bytes that a source of some channels takes in the store, with its features."""
         beside = (
             sum(one.most_bytes(channels) for one in self._detectors) + len(self._categories) * _CATEGORY_BYTES
         )

@@ -1,0 +1,80 @@
+"""The layouts of messages that settings of streams say."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from stream_app.errors import SettingsError
+from stream_app.events import SENSOR_LAYOUT, Layout, Place
+from stream_app.settings import EventMapping, SensorStream
+
+__all__ = ["sensor_layout"]
+
+_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def sensor_layout(name: str, stream: SensorStream) -> Layout:
+    """Return where the parts of a stream's readings are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stream.
+    stream : SensorStream
+        Settings of the stream.
+
+    Raises
+    ------
+    SettingsError
+        If its mapping makes no sense.
+
+    Examples
+    --------
+    >>> layout = sensor_layout("pumps", SensorStream(mapping={"source": "device", "time": "t", "values": "."}))
+    >>> layout.events({"device": "p1", "t": 1770000000, "flow": 1.5})
+    [{'source': 'p1', 'ts': 1770000000.0, 'values': {'flow': 1.5}}]
+    """
+    mapping = stream.mapping
+    if mapping is None:
+        return SENSOR_LAYOUT
+    single = mapping.channel is not None
+    return _layout(
+        name,
+        mapping,
+        {"source": mapping.source, "ts": mapping.time, "id": mapping.id},
+        {} if single else {"values": mapping.values},
+        names=None
+        if stream.channels is None
+        else tuple(dict.fromkeys([*stream.channels, *stream.categories])),
+        categories=frozenset(stream.categories),
+        channel=None if mapping.channel is None else Place.parse(mapping.channel),
+        value=None if mapping.value is None else Place.parse(mapping.value),
+    )
+
+
+def _layout(
+    name: str, mapping: EventMapping, fields: dict[str, Any], tables: dict[str, Any], **rest: Any
+) -> Layout:
+    places = {field: Place.parse(said) for field, said in fields.items() if said is not None}
+    seen: dict[Place, str] = {}
+    for field, place in places.items():
+        if not place.path and place.part == "event":
+            raise SettingsError(f'streams.{name}.mapping: {field} cannot be the event itself, "."')
+        if place.part == "message" and mapping.each is None:
+            raise SettingsError(f"streams.{name}.mapping: {place} is for events of an array; set each")
+        other = seen.setdefault(place, field)
+        if other != field:
+            raise SettingsError(f"streams.{name}.mapping: {other} and {field} are at the same place, {place}")
+    return Layout(
+        fields=places,
+        tables={
+            table: {key: Place.parse(one) for key, one in said.items()}
+            if isinstance(said, dict)
+            else Place.parse(said)
+            for table, said in tables.items()
+        },
+        ignore=frozenset(mapping.ignore),
+        each=None if mapping.each is None else Place.parse(mapping.each),
+        per_second=_PER_SECOND[mapping.time_unit],
+        zone=ZoneInfo(mapping.time_zone),
+        **rest,
+    )
