@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from stream_app.labels import label_text
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.table import Stream, Table, TopicName
@@ -25,11 +26,18 @@ def _texts(value: Any) -> Any:
     ]
 
 
+def _labels(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return [label_text(item) if isinstance(item, str | int | float) else item for item in value]
+
+
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 OptionalShare = Annotated[Share | None, BeforeValidator(_off)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_off)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_texts)]
+LabelNames = Annotated[tuple[Name, ...], BeforeValidator(_labels)]
 
 
 class FairnessSettings(Table):
@@ -57,7 +65,7 @@ class FairnessSettings(Table):
         Most groups of a category that are compared; predictions about others are ignored.
     """
 
-    favourable: Annotated[Names, Field(min_length=1)]
+    favourable: Annotated[LabelNames, Field(min_length=1)]
     groups: Annotated[Names, Field(min_length=1)]
     window: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     reference: Annotated[str, Field(max_length=256)] = ""
@@ -176,7 +184,7 @@ class PredictionStream(Stream):
 
     kind: Literal["predictions"] = "predictions"
     topic: TopicName | None = None
-    labels: Names | None = None
+    labels: LabelNames | None = None
     label_within: Annotated[Duration, Field(gt=0)] = 3600.0
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     window: Annotated[int, Field(ge=10, le=1_000_000)] = 1000

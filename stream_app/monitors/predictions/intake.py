@@ -3,7 +3,8 @@
 The checks, in their order, are the stated policy:
 
 1. future: an event more than `max_future` after its record's own time is refused;
-2. labels: where they are declared, an event that names another one is refused;
+2. labels: where they are declared, an event that names another one is refused; else one that names a number with a
+   fraction, which is a value and no class;
 3. ahead and late: a prediction or a failure that is far ahead of the model's watermark is refused until others agree with
    it, and so is one more than `lateness` older (`stream_app.core.watermark`). A label on its own is neither, and makes none
    late: it is judged by whether its prediction still waits;
@@ -24,6 +25,7 @@ from stream_app.core.signals import Signal
 from stream_app.core.versions import expect_version
 from stream_app.core.watermark import ON_TIME
 from stream_app.events import PredictionRow, Reason
+from stream_app.labels import has_fraction
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.predictions.clocks import (
     follow,
@@ -43,8 +45,8 @@ MAX_LABELS = 1024
 
 _VERSION = 2
 
-_UNDECLARED = -1
-"""Beside the codes of `refusals`: an event that names a label that is not declared."""
+_LABEL = -1
+"""Beside the codes of `refusals`: an event that names a label that is none."""
 
 
 class Unlabelled(NamedTuple):
@@ -158,13 +160,8 @@ class Intake:
         ts = arrivals.ts
         record_ts = np.array(arrivals.record_ts, dtype=np.float64)
         codes = np.where(ts > record_ts + config.max_future, FUTURE, ON_TIME)
-        if self._declared is not None:
-            codes[
-                [
-                    code == ON_TIME and self._undeclared(row) is not None
-                    for code, row in zip(codes, rows, strict=True)
-                ]
-            ] = _UNDECLARED
+        odd = [self._odd_label(row) is not None for row in rows]
+        codes[np.array(odd) & (codes == ON_TIME)] = _LABEL
         only_label = np.array([row.prediction is None and not row.failed for row in rows])
         before, times = self.newest, np.empty(len(ts))
         taken = follow(
@@ -177,10 +174,8 @@ class Intake:
         admitted = Admitted()
         for i, (row, code) in enumerate(zip(arrivals.rows, look.codes, strict=True)):
             offset, record_ts, before = arrivals.offsets[i], arrivals.record_ts[i], look.times[i]
-            if code == _UNDECLARED:
-                unknown, known = (self._undeclared(row) or "")[:80], len(self._declared or ())
-                message = f"the label {unknown!r} is not among the {known} declared ones"
-                admitted.refusals.append(Refusal(offset, Reason.LABEL, message))
+            if code == _LABEL:
+                admitted.refusals.append(Refusal(offset, Reason.LABEL, self._odd_label(row) or ""))
             elif code != ON_TIME:
                 admitted.refusals.append(refusal(code, offset, row.ts, record_ts, before))
                 self._refuse(i, row.ts, before if math.isfinite(before) else record_ts, admitted)
@@ -231,10 +226,17 @@ class Intake:
             admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
         return _repeated(row, "label") if verdict is JoinVerdict.DUPLICATE else None
 
-    def _undeclared(self, row: PredictionRow) -> str | None:
+    def _odd_label(self, row: PredictionRow) -> str | None:
+        """Say what is wrong with the labels of an event, if anything is."""
         named = [label for label in (row.prediction, row.label) if label is not None]
+        if self._declared is None:
+            value = next((label for label in named if has_fraction(label)), None)
+            return None if value is None else f"{value} is a number with a fraction, and no class"
         named += [label for label, _ in row.probabilities or ()]
-        return next((label for label in named if label not in (self._declared or ())), None)
+        unknown = next((label for label in named if label not in self._declared), None)
+        if unknown is None:
+            return None
+        return f"the label {unknown[:80]!r} is not among the {len(self._declared)} declared ones"
 
     def _unlabelled(self, row: PredictionRow, predicted: str) -> Unlabelled:
         columns: tuple[int, ...] = ()

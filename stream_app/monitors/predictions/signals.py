@@ -119,6 +119,10 @@ def _class_mix(signal: Signal, _: Mapping[str, float]) -> str:
     return f"the mix of predicted classes has moved: PSI {signal.statistic:.2f}"
 
 
+def _labels(signal: Signal, _: Mapping[str, float]) -> str:
+    return "predicted and true labels do not meet" if signal.statistic else "predicted and true labels meet"
+
+
 _WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
     "accuracy": _accuracy,
     "estimated_accuracy": _accuracy,
@@ -126,4 +130,5 @@ _WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
     "failures": _share("failed"),
     "latency": _share("were slow"),
     "class_mix": _class_mix,
+    "labels": _labels,
 }

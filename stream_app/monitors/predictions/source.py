@@ -25,6 +25,7 @@ from stream_app.monitors.predictions.fairness import Fairness
 from stream_app.monitors.predictions.history import ModelHistory
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake, Look
+from stream_app.monitors.predictions.label_sets import LabelSets
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
 from stream_app.monitors.predictions.retraining import Retraining
 from stream_app.monitors.predictions.service_levels import ServiceLevels
@@ -38,7 +39,7 @@ __all__ = ["SourceMonitor"]
 _PERIOD_ROWS = 32
 """Events whose median spacing turns a budget per time into one per event."""
 
-VERSION = 3
+VERSION = 4
 """Version of a source's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _BLOCK = 512
@@ -76,6 +77,12 @@ class SourceMonitor:
         self.inputs = Inputs(config)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
+        self.label_sets = LabelSets()
+        self._told: dict[str, Slices | Fairness | LabelSets] = {
+            "slice": self.slices,
+            "fairness": self.fairness,
+            "labels": self.label_sets,
+        }
         self.challenger = Challenger(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
@@ -90,8 +97,8 @@ class SourceMonitor:
         before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals, look)
         labels = {name: count - before[name] for name, count in asdict(self.intake.join.counts).items()}
-        self.slices.summaries.clear()
-        self.fairness.summaries.clear()
+        for part in self._told.values():
+            part.summaries.clear()
         if not admitted.rows:
             alerts = self._alerts([], admitted, arrivals, log) if admitted.signals else []
             return Outcome(self.source, None, admitted.refusals, alerts, labels=labels)
@@ -130,10 +137,8 @@ class SourceMonitor:
         rows = sorted({*admitted.rows, *told})
         place = {row: i for i, row in enumerate(rows)}
         places = [place[row] for row in admitted.rows]
-        for summaries in (self.slices.summaries, self.fairness.summaries):
-            moved = {(channel, places[row]): text for (channel, row), text in summaries.items()}
-            summaries.clear()
-            summaries.update(moved)
+        for part in self._told.values():
+            part.summaries = {(channel, places[row]): text for (channel, row), text in part.summaries.items()}
         placed = [(name, signal.at_row(places[signal.row])) for name, signal in signals]
         placed += [(signal.detector, signal.at_row(place[signal.row])) for signal in admitted.signals]
         batch = PredictionBatch(
@@ -158,6 +163,7 @@ class SourceMonitor:
             since, first = max(since, learned[0]), learned[1]
             self.estimated_accuracy.learn(first)
         found += self.estimated_accuracy.update(predictions, since)
+        found += self.label_sets.update(labelled)
         self.slices.update(labelled)
         self.fairness.update(labelled)
         self.challenger.update(labelled)
@@ -232,10 +238,8 @@ class SourceMonitor:
 
     def _describe(self, signal: Signal) -> str:
         where = signal.channel, signal.row
-        summaries = {"slice": self.slices.summaries, "fairness": self.fairness.summaries}.get(
-            signal.detector, {}
-        )
-        return summaries[where] if where in summaries else describe(signal)
+        part = self._told.get(signal.detector)
+        return part.summaries[where] if part and where in part.summaries else describe(signal)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
@@ -266,6 +270,7 @@ class SourceMonitor:
             "inputs": self.inputs.state(),
             "slices": self.slices.state(),
             "fairness": self.fairness.state(),
+            "label_sets": self.label_sets.state(),
             "challenger": self.challenger.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
@@ -308,6 +313,7 @@ class SourceMonitor:
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
         self.fairness.restore(state["fairness"])
+        self.label_sets.restore(state["label_sets"])
         self.challenger.restore(state["challenger"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])
