@@ -21,7 +21,9 @@ from stream_app.tables.predictions import (
 
 __all__ = ["PredictionColumns", "PredictionLayout", "find_prediction_layout"]
 
-_GROUPS = ("probabilities", "features", "categories")
+_GROUPS = ("probabilities", "quantiles", "features", "categories")
+_QUANTILES = ("q_", "quantile_")
+"""Beginnings of the names of columns with a quantile each, such as ``q_0.95``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class PredictionColumns:
 
 @dataclass(frozen=True, slots=True)
 class PredictionLayout:
-    """What every column of one table means; `probabilities` are pairs of label and column.
+    """What every column of one table means; `probabilities` are pairs of label and column, `quantiles` of level and column.
 
     `groups` are columns that hold an object each, and what it is of.
     """
@@ -86,6 +88,7 @@ class PredictionLayout:
     latency: str | None
     error: str | None
     probabilities: tuple[tuple[str, str], ...]
+    quantiles: tuple[tuple[str, str], ...]
     features: tuple[str, ...]
     categories: tuple[str, ...]
     groups: tuple[str, ...]
@@ -143,9 +146,10 @@ def find_prediction_layout(
             f"{file}: --probabilities: no column of shares or percents begins with {options.probabilities!r}; "
             f"the table has {listed(sample)}"
         )
+    quantiles = tuple((level, name) for name in sample if (level := _level(name)) is not None)
     groups = tuple(group for group in _GROUPS if group in sample)
     taken = {prediction, label, error, version, ident, latency, source, time, *groups}
-    taken |= {*options.categories, *(column for _, column in probabilities)}
+    taken |= {*options.categories, *(column for _, column in (*probabilities, *quantiles))}
     rest = {name: cells for name, cells in sample.items() if name not in taken}
     features = options.features or tuple(name for name, cells in rest.items() if _first(cells, numeric=True))
     categories = options.categories or tuple(
@@ -165,6 +169,7 @@ def find_prediction_layout(
         latency,
         error,
         probabilities,
+        quantiles,
         features,
         categories,
         groups,
@@ -198,6 +203,12 @@ def _probabilities(named: str | None, sample: Mapping[str, Sequence[Any]]) -> tu
         if all(_in_percent(row) for row in rows):
             shares = columns
     return tuple((column.removeprefix(named), column) for column in shares)
+
+
+def _level(name: str) -> str | None:
+    """Return the level of a column of quantiles."""
+    text = next((name.removeprefix(prefix) for prefix in _QUANTILES if name.startswith(prefix)), "")
+    return text if text and is_number(text) and 0.0 < float(text) < 1.0 else None
 
 
 def _within(cells: Sequence[Any], most: float) -> bool:

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from stream_app.events.probabilities import PERCENT, SUM_WITHIN, read_probabilities
+from stream_app.events.quantiles import MAX_QUANTILES, read_quantiles
 from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, ChannelName, EventTime, SourceName
 from stream_app.events.session import MAX_NUMBER, Amount
@@ -64,6 +65,11 @@ def _some_label(labels: dict[str, float]) -> dict[str, float]:
     return labels
 
 
+def _levels(quantiles: dict[str, float]) -> dict[str, float]:
+    read_quantiles(quantiles)
+    return quantiles
+
+
 _Text = StringConstraints(min_length=1, max_length=MAX_NAME, strict=True)
 Label = Annotated[str, _Text, BeforeValidator(_label)]
 Ident = Annotated[str, _Text, BeforeValidator(_ident)]
@@ -90,8 +96,10 @@ class PredictionEvent(BaseModel):
         The predicted label.
     probabilities : dict of str to float, optional
         Of each label; they sum to 1 or, in percent, to 100, but for rounding, and the predicted label is among them.
+    quantiles : dict of str to float, optional
+        Of a predicted value: the value of each level, such as ``{"0.05": 9.5, "0.95": 14.0}``.
     label : str, number or bool, optional
-        True label.
+        True label, or true value.
     features : dict of str to float or None
         Numbers that the model was given.
     categories : dict of str to str or None
@@ -120,6 +128,9 @@ class PredictionEvent(BaseModel):
     probabilities: (
         Annotated[dict[ChannelName, Probability], Field(max_length=MAX_LABELS), AfterValidator(_some_label)]
         | None
+    ) = None
+    quantiles: (
+        Annotated[dict[ChannelName, Amount], Field(max_length=MAX_QUANTILES), AfterValidator(_levels)] | None
     ) = None
     label: Label | None = None
     features: Annotated[dict[ChannelName, Amount | None], Field(max_length=MAX_CHANNELS)] = {}
@@ -158,6 +169,7 @@ class _Wire(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     probabilities: (
         Annotated[dict[_Name, _Probability], msgspec.Meta(min_length=1, max_length=MAX_LABELS)] | None
     ) = None
+    quantiles: Annotated[dict[_Name, _Number], msgspec.Meta(max_length=MAX_QUANTILES)] | None = None
     label: _Name | int | float | bool | None = None
     features: Annotated[dict[_Name, _Number | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     categories: Annotated[dict[_Name, _Word | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
@@ -184,6 +196,8 @@ class PredictionRow(msgspec.Struct, gc=False):
         Seconds; NaN if the event has none.
     failed : bool
         Whether the model failed to answer.
+    quantiles : tuple of (level, value), or None
+        Of a predicted value, by level.
     """
 
     source: str
@@ -197,6 +211,7 @@ class PredictionRow(msgspec.Struct, gc=False):
     categories: dict[str, str | None] = {}
     latency: float = math.nan
     failed: bool = False
+    quantiles: tuple[tuple[float, float], ...] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -264,12 +279,14 @@ def _row(event: _Wire | PredictionEvent) -> PredictionRow | None:
         return None
     if type(ident) is not str:
         ident = as_text(ident)
-    probabilities = None
-    if event.probabilities is not None:
-        try:
+    probabilities = quantiles = None
+    try:
+        if event.probabilities is not None:
             probabilities = read_probabilities(predicted, event.probabilities)
-        except ValueError:
-            return None
+        if event.quantiles:
+            quantiles = read_quantiles(event.quantiles)
+    except ValueError:
+        return None
     return PredictionRow(
         event.source,
         event.ts,
@@ -282,6 +299,7 @@ def _row(event: _Wire | PredictionEvent) -> PredictionRow | None:
         event.categories,
         math.nan if event.latency is None else event.latency,
         bool(event.error),
+        quantiles,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stream_app.errors import SourceError
 from stream_app.labels import LEAST, apart, has_fraction
-from stream_app.tables.cells import as_text
+from stream_app.tables.cells import as_text, is_number
 from stream_app.tables.whole import read_whole
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "TRUTH_NAMES",
     "VERSION_NAMES",
     "PredictedRows",
+    "are_values",
     "check_comparable",
     "join_truth",
     "read_predicted",
@@ -85,18 +86,26 @@ def join_truth(
     ]
 
 
-def check_comparable(
-    predicted: Sequence[str | None], truth: Sequence[str | None], file: str, *, classes: bool = True
-) -> None:
-    """See that predictions can be held against their truth.
+def are_values(predicted: Sequence[str | None], truth: Sequence[str | None]) -> bool:
+    """Whether predictions and truths are values: all are numbers, and some have fractions.
+
+    Examples
+    --------
+    >>> are_values(["1.5", "2"], ["2", None]), are_values(["1", "2"], ["2", "1"]), are_values(["1.5"], ["a"])
+    (True, False, False)
+    """
+    there = {label for label in (*predicted, *truth) if label is not None}
+    return any(map(has_fraction, there)) and all(map(is_number, there))
+
+
+def check_comparable(predicted: Sequence[str | None], truth: Sequence[str | None], file: str) -> None:
+    """See that predicted classes can be held against their truth.
 
     Parameters
     ----------
     predicted, truth : sequence of str or None, length n
     file : str
         For messages.
-    classes : bool
-        Whether numbers with fractions are refused.
 
     Raises
     ------
@@ -106,7 +115,7 @@ def check_comparable(
     pairs = [pair for pair in zip(predicted, truth, strict=True) if None not in pair]
     answers, true = {str(answer) for answer, _ in pairs}, {str(label) for _, label in pairs}
     value = next((label for label in sorted(answers | true) if has_fraction(label)), None)
-    if classes and value is not None:
+    if value is not None:
         raise SourceError(
             f"{file}: {value} is a number with a fraction, so these are values of a regression and no classes; "
             "see 'streamgauge backtest --kind predictions --task regression'"

@@ -57,10 +57,10 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         },
         _REASONS,
     )
-    config = _config(name, stream, call)
     source = PredictionInput(
         call.paths, call.predictions, period=call.columns.period, label_delay=call.label_delay
     )
+    config = _config(name, stream, call, source)
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
     run = PredictionBacktest(config, report.watch if report else None, name=name, period=call.columns.period)
@@ -133,9 +133,13 @@ def _sweep(run: PredictionBacktest, source: PredictionInput, progress: Progress,
         progress.end()
 
 
-def _config(name: str, stream: PredictionStream, call: Call) -> PredictionStream:
-    """Return the settings of a stream; the command line wins over the file."""
+def _config(name: str, stream: PredictionStream, call: Call, source: PredictionInput) -> PredictionStream:
+    """Return the settings of a stream; the command line wins over the file, and what either says over the data."""
     changes: dict[str, Any] = {}
+    if call.task is not None:
+        changes["task"] = call.task
+    elif not stream.model_fields_set & {"task", "labels"} and source.has_values():
+        changes["task"] = "regression"
     if call.budget is not None:
         Budget.parse(call.budget)
         changes["budget"] = call.budget

@@ -23,6 +23,7 @@ from stream_app.tables.predictions import (
     SOURCE_NAMES,
     TRUTH_NAMES,
     VERSION_NAMES,
+    are_values,
     check_comparable,
     join_truth,
 )
@@ -90,6 +91,8 @@ class LabelledTable:
         Whether the model was wrong.
     left_out : int
         Rows without truth or without prediction.
+    large : float or None
+        Of values: the absolute error above which a prediction counts as wrong.
     """
 
     numeric: tuple[str, ...]
@@ -98,6 +101,7 @@ class LabelledTable:
     cells: npt.NDArray[np.object_]
     wrong: BoolArray
     left_out: int
+    large: float | None = None
 
 
 def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
@@ -110,6 +114,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     """
     rows = read_whole(paths, said.delimiter, spread=GROUPS, source=_SOURCE)
     if said.wrong is not None:
+        large = None
         column = rows.need(said.wrong, (), "--wrong-column", "the mistakes")
         roles: set[str | None] = {column}
         flags = _flags(rows, column)
@@ -117,7 +122,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
         known = np.array([flag is not None for flag in flags], np.bool_)
         asked = np.ones(len(told), np.bool_)
     else:
-        roles, known, asked, told = _compared(rows, said)
+        roles, known, asked, told, large = _compared(rows, said)
     asked = asked & (rows.positions() >= said.skip)
     left_out = int((asked & ~known).sum())
     known = asked & known
@@ -135,13 +140,14 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
         np.array(texts, dtype=object).reshape(len(categorical), count).T,
         told[known],
         left_out,
+        large,
     )
 
 
 def _compared(
     rows: WholeTable, said: SliceColumns
-) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray]:
-    """Return the columns of prediction and truth, and of each row: are both known, is it asked for, do they differ."""
+) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray, float | None]:
+    """Return the columns of prediction and truth; of each row: are both known, is it asked for, do they differ; by how much."""
     truth_names = ("anomaly", "label") if said.events else (*TRUTH_NAMES, "anomaly")
     otherwise = ", or say where the model was wrong with --wrong-column"
     label = rows.need(said.label, truth_names, "--label-column", "the truth", otherwise)
@@ -155,7 +161,8 @@ def _compared(
     ident = rows.find(None, ID_NAMES, "a single column for the id")
     if ident is not None:
         truth = join_truth([as_text(cell) for cell in rows.columns[ident]], predicted, truth)
-    if said.events is None:
+    values = said.events is None and are_values(predicted, truth)
+    if said.events is None and not values:
         check_comparable(predicted, truth, rows.files[0])
     among = None if said.among is None else label_text(said.among)
     if among is not None:
@@ -171,7 +178,21 @@ def _compared(
         for prefix in PROBABILITY_PREFIXES
         if column.startswith(prefix) and label_text(column.removeprefix(prefix) or prefix) in named
     }
-    return {prediction, label, *probabilities}, known, asked, np.array([p != t for p, t in pairs], np.bool_)
+    roles = {prediction, label, *probabilities}
+    if values:
+        told, large = _large_errors(pairs)
+        return roles, known, asked, told, large
+    return roles, known, asked, np.array([p != t for p, t in pairs], np.bool_), None
+
+
+def _large_errors(pairs: Sequence[tuple[str | None, str | None]]) -> tuple[BoolArray, float]:
+    """Return which absolute errors of values are larger than nine in ten of all, and how large these are."""
+    nan = float("nan")
+    cells = [(float(nan if p is None else p), float(nan if t is None else t)) for p, t in pairs]
+    errors = np.abs(np.subtract(*np.array(cells).T))
+    known = errors[~np.isnan(errors)]
+    large = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    return errors > large, large
 
 
 def _truths(rows: WholeTable, column: str) -> list[str | None]:
