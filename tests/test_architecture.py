@@ -66,6 +66,7 @@ def test_the_contracts_of_the_layers_hold(monkeypatch, capsys):
                 "stream_app.core",
                 "stream_app.errors",
                 "stream_app.events",
+                "stream_app.labels",
                 "stream_app.monitors",
                 "stream_app.settings",
             },

@@ -11,6 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 SAYS = {
     "faust_batches.py": ["the share of shipping changed from 0.100 to 0.1", "4,000 orders"],
+    "forecast_errors.py": [
+        "demand: firing, values are too low: mean error -",
+        "predictions after the change",
+    ],
     "frame_in_a_notebook.py": [
         "<BacktestResult: 3 sources; 10,800 events",
         "pump-2",

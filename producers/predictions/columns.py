@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream_app.errors import SourceError
+from stream_app.events.probabilities import PERCENT, whole_of
 from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.columns import find_time, listed, one_of, require
 from stream_app.tables.predictions import (
@@ -12,6 +13,7 @@ from stream_app.tables.predictions import (
     ID_NAMES,
     LATENCY_NAMES,
     PREDICTION_NAMES,
+    PROBABILITY_PREFIXES,
     SOURCE_NAMES,
     TRUTH_NAMES,
     VERSION_NAMES,
@@ -19,8 +21,9 @@ from stream_app.tables.predictions import (
 
 __all__ = ["PredictionColumns", "PredictionLayout", "find_prediction_layout"]
 
-_PREFIX = "p_"
-_GROUPS = ("probabilities", "features", "categories")
+_GROUPS = ("probabilities", "quantiles", "features", "categories")
+_QUANTILES = ("q_", "quantile_")
+"""Beginnings of the names of columns with a quantile each, such as ``q_0.95``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class PredictionColumns:
     prediction, label, version, id, latency, time, source : str or None
         Columns. Left out: that of the usual name, where there is one; of `id`, else the row's number.
     probabilities : str
-        Beginning of the names of columns that hold a label's probability each, such as ``p_`` of ``p_cat``. A column
-        ``probabilities`` holds all of them, as an object of JSON.
+        Beginning of the names of columns that hold a label's probability each, such as ``p_`` of ``p_cat``. Left out:
+        the usual one that is there, ``p_``, ``y_pred_proba_`` and the like. A column ``probabilities`` holds all of
+        them, as an object of JSON.
     features : tuple of str
         Numbers to send. Left out: every numeric column that is nothing else, or those in ``features``.
     categories : tuple of str
@@ -51,7 +55,7 @@ class PredictionColumns:
     latency: str | None = None
     time: str | None = None
     source: str | None = None
-    probabilities: str = _PREFIX
+    probabilities: str | None = None
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     delimiter: str | None = None
@@ -64,13 +68,13 @@ class PredictionColumns:
             "--prediction-column": self.prediction,
             "--version-column": self.version,
             "--latency-column": self.latency,
-            "--probabilities": self.probabilities != _PREFIX,
+            "--probabilities": self.probabilities,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionLayout:
-    """What every column of one table means; `probabilities` are pairs of label and column.
+    """What every column of one table means; `probabilities` are pairs of label and column, `quantiles` of level and column.
 
     `groups` are columns that hold an object each, and what it is of.
     """
@@ -84,6 +88,7 @@ class PredictionLayout:
     latency: str | None
     error: str | None
     probabilities: tuple[tuple[str, str], ...]
+    quantiles: tuple[tuple[str, str], ...]
     features: tuple[str, ...]
     categories: tuple[str, ...]
     groups: tuple[str, ...]
@@ -135,20 +140,16 @@ def find_prediction_layout(
     if source is None and options.name is None:
         source = one_of(SOURCE_NAMES, sample, file, "the model", "--source-column")
     time = options.time or find_time(sample, file)
-    begin = options.probabilities
-    probabilities = tuple(
-        (column.removeprefix(begin), column)
-        for column in sample
-        if begin and column.startswith(begin) and len(column) > len(begin) and _shares(sample[column])
-    )
-    if begin not in {"", _PREFIX} and not probabilities:
+    probabilities = _probabilities(options.probabilities, sample)
+    if options.probabilities and not probabilities:
         raise SourceError(
-            f"{file}: --probabilities: no column of shares from 0 to 1 begins with {begin!r}; "
+            f"{file}: --probabilities: no column of shares or percents begins with {options.probabilities!r}; "
             f"the table has {listed(sample)}"
         )
+    quantiles = tuple((level, name) for name in sample if (level := _level(name)) is not None)
     groups = tuple(group for group in _GROUPS if group in sample)
     taken = {prediction, label, error, version, ident, latency, source, time, *groups}
-    taken |= {*options.categories, *(column for _, column in probabilities)}
+    taken |= {*options.categories, *(column for _, column in (*probabilities, *quantiles))}
     rest = {name: cells for name, cells in sample.items() if name not in taken}
     features = options.features or tuple(name for name, cells in rest.items() if _first(cells, numeric=True))
     categories = options.categories or tuple(
@@ -168,6 +169,7 @@ def find_prediction_layout(
         latency,
         error,
         probabilities,
+        quantiles,
         features,
         categories,
         groups,
@@ -189,9 +191,34 @@ def _require(options: PredictionColumns, sample: Mapping[str, Sequence[Any]], fi
     require(by_option, sample, file)
 
 
-def _shares(cells: Sequence[Any]) -> bool:
-    """Whether all cells lie between 0 and 1: a column p_in may hold pressures."""
-    return all(is_missing(cell) or (is_number(cell) and 0.0 <= float(cell) <= 1.0) for cell in cells)
+def _probabilities(named: str | None, sample: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, str], ...]:
+    """Return the label and the column of each probability, by the beginning that was named, else by the first usual one."""
+    if named is None:
+        found = (_probabilities(prefix, sample) for prefix in PROBABILITY_PREFIXES)
+        return next(filter(None, found), ())
+    columns = [name for name in sample if named and name.startswith(named) and len(name) > len(named)]
+    shares = [name for name in columns if _within(sample[name], 1.0)]
+    if not shares and all(_within(sample[name], PERCENT) for name in columns):
+        rows = zip(*(sample[name] for name in columns), strict=True)
+        if all(_in_percent(row) for row in rows):
+            shares = columns
+    return tuple((column.removeprefix(named), column) for column in shares)
+
+
+def _level(name: str) -> str | None:
+    """Return the level of a column of quantiles."""
+    text = next((name.removeprefix(prefix) for prefix in _QUANTILES if name.startswith(prefix)), "")
+    return text if text and is_number(text) and 0.0 < float(text) < 1.0 else None
+
+
+def _within(cells: Sequence[Any], most: float) -> bool:
+    """Whether all cells lie between 0 and the most: a column p_in may hold pressures."""
+    return all(is_missing(cell) or (is_number(cell) and 0.0 <= float(cell) <= most) for cell in cells)
+
+
+def _in_percent(row: Sequence[Any]) -> bool:
+    there = {str(i): float(cell) for i, cell in enumerate(row) if not is_missing(cell)}
+    return not there or whole_of(there) == PERCENT
 
 
 def _first(cells: Sequence[Any], *, numeric: bool) -> bool:

@@ -134,6 +134,7 @@ class PredictionTable:
             "version": _read(layout.version, read.plain_texts),
             "prediction": _read(layout.prediction, read.plain_texts),
             "probabilities": read.group(layout.probabilities, read.plain_numbers),
+            "quantiles": read.group(layout.quantiles, read.plain_numbers),
             "label": _read(layout.label, read.plain_texts),
             "features": read.group([(name, name) for name in layout.features], read.plain_numbers),
             "categories": read.group([(name, name) for name in layout.categories], read.plain_texts),

@@ -62,7 +62,9 @@ def compare(
 
     Answers of two versions to the same id are compared in pairs, which tells more than as many answers to different ones.
     """
-    rows = table.read(paths, by=version_column, by_option="--version-column", usual_by=VERSION_NAMES)
+    rows = table.read(
+        paths, by=version_column, by_option="--version-column", usual_by=VERSION_NAMES, share_truth=True
+    )
     there = tuple(dict.fromkeys(version for version in rows.by if version is not None))
     chosen = names(versions) or there
     check_known("--versions", chosen, there, "version")

@@ -13,6 +13,7 @@ from stream_app.cli.printable import printable
 from stream_app.cli.show import console, print_columns
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
 from stream_app.errors import DataError, SettingsError
+from stream_app.labels import label_text
 from stream_app.tables.columns import check_known
 
 __all__ = ["EXAMPLES", "fairness"]
@@ -88,7 +89,7 @@ def fairness(
     except SettingsError as error:
         raise typer.BadParameter(f"--{str(error).replace('_', '-', 1)}") from None
     rows = table.read(paths, by=group, by_option="--group")
-    good = names(favourable)
+    good = tuple(map(label_text, names(favourable)))
     check_known("--favourable", good, [*rows.predicted, *rows.truth], "label")
     if reference:
         check_known("--reference", [reference], rows.by, "group")

@@ -178,13 +178,13 @@ class PredictionOptions:
         ),
     ] = None
     probabilities: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="PREFIX",
-            help="Prefix of the columns with a label's probability each, as in p_cat.",
+            help="Prefix of the columns with a label's probability each; by default p_, y_pred_proba_ or the like.",
             rich_help_panel=PREDICTIONS,
         ),
-    ] = PredictionColumns().probabilities
+    ] = None
     id_column: Annotated[
         str | None,
         typer.Option(
@@ -251,7 +251,13 @@ class LabelledOptions:
     delimiter: DelimiterOption = None
 
     def read(
-        self, paths: Sequence[str], *, by: str | None, by_option: str, usual_by: Iterable[str] = ()
+        self,
+        paths: Sequence[str],
+        *,
+        by: str | None,
+        by_option: str,
+        usual_by: Iterable[str] = (),
+        share_truth: bool = False,
     ) -> PredictedRows:
         """Read files; see `stream_app.tables.predictions.read_predicted`."""
         return read_predicted(
@@ -259,6 +265,7 @@ class LabelledOptions:
             by=by,
             by_option=by_option,
             usual_by=usual_by,
+            share_truth=share_truth,
             prediction=self.prediction_column,
             label=self.label_column,
             delimiter=delimiter_of(self.delimiter),

@@ -34,10 +34,14 @@ class Evidence:
         Version of the model that answers now; empty where events name none.
     samples : int
         Labelled predictions that came since the evidence before.
-    accuracy, limit : float
-        Accuracy now, and what it must not fall below; NaN where unknown.
-    dropped : bool
-        Whether accuracy is credibly below its limit, as judged by whoever measures it.
+    measure : str
+        What performance is measured by.
+    performance, limit : float
+        It now, and what it must not fall below, or rise above; NaN where unknown.
+    is_least : bool
+        Whether it must not fall below its limit.
+    worse : bool
+        Whether it is credibly beyond its limit, as judged by whoever measures it.
     drifted : tuple of str
         Features that are in drift now.
     psi : tuple of (str, float)
@@ -49,9 +53,11 @@ class Evidence:
     ts: float
     version: str = ""
     samples: int = 0
-    accuracy: float = math.nan
+    measure: str = "accuracy"
+    performance: float = math.nan
     limit: float = math.nan
-    dropped: bool = False
+    is_least: bool = True
+    worse: bool = False
     drifted: tuple[str, ...] = ()
     psi: tuple[tuple[str, float], ...] = ()
     concept_drift: tuple[str, ...] = ()
@@ -229,9 +235,10 @@ class RetrainingPolicy:
     def _holding(self, evidence: Evidence) -> Iterator[Reason]:
         """Reasons that hold now, whether they lasted or not."""
         config = self.config
-        if config.performance and evidence.dropped:
-            summary = f"accuracy {evidence.accuracy:.3g}, below {evidence.limit:.3g}"
-            yield self._reason("performance", evidence.accuracy, evidence.limit, (), summary)
+        if config.performance and evidence.worse:
+            side = "below" if evidence.is_least else "above"
+            summary = f"{evidence.measure} {evidence.performance:.3g}, {side} {evidence.limit:.3g}"
+            yield self._reason("performance", evidence.performance, evidence.limit, (), summary)
         drifted = tuple(sorted(set(evidence.drifted)))
         if config.drifted_features is not None and len(drifted) >= config.drifted_features:
             many = "features" if len(drifted) > 1 else "feature"

@@ -17,67 +17,46 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from stream_app.events.probabilities import PERCENT, SUM_WITHIN, read_probabilities
+from stream_app.events.quantiles import MAX_QUANTILES, read_quantiles
 from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, ChannelName, EventTime, SourceName
 from stream_app.events.session import MAX_NUMBER, Amount
+from stream_app.labels import label_text
 
 __all__ = [
     "MAX_LABELS",
-    "SUM_WITHIN",
     "PredictionEvent",
     "PredictionRow",
     "as_text",
     "decode_prediction",
     "decode_predictions",
-    "odd_probabilities",
 ]
 
 MAX_LABELS = 1024
 """Most labels with a probability in one prediction: they wait in the worker's memory until the truth comes."""
 
-SUM_WITHIN = 1e-3
-"""How far the sum of probabilities may be from one: models round."""
 
-
-def as_text(label: str | int) -> str:
-    """Return a label or an id as it is kept: as text, booleans in JSON's words.
+def as_text(ident: str | int) -> str:
+    """Return an id as it is kept: as text, booleans in JSON's words.
 
     Examples
     --------
     >>> as_text(7), as_text("7"), as_text(True)
     ('7', '7', 'true')
     """
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)
-
-
-def odd_probabilities(predicted: str | None, probabilities: dict[str, float]) -> str | None:
-    """Say what is wrong with probabilities that are each between 0 and 1, if anything is.
-
-    Parameters
-    ----------
-    predicted : str or None
-        The predicted label.
-    probabilities : dict of str to float
-        Probability of each label.
-    """
-    if predicted is None:
-        return "probabilities belong to a prediction, and there is none"
-    total = sum(probabilities.values())
-    if abs(total - 1.0) > SUM_WITHIN:
-        return f"they sum to {total:.6g}, not to 1"
-    if predicted not in probabilities:
-        return f"the predicted label {predicted[:80]!r} has none"
-    return None
+    if isinstance(ident, bool):
+        return "true" if ident else "false"
+    return str(ident)
 
 
 def _label(value: Any) -> Any:
-    return as_text(value) if isinstance(value, int) else value
+    whole = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+    return label_text(value) if whole or (isinstance(value, str) and len(value) <= MAX_NAME) else value
 
 
 def _ident(value: Any) -> Any:
-    return value if isinstance(value, bool) else _label(value)
+    return as_text(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _some_label(labels: dict[str, float]) -> dict[str, float]:
@@ -86,17 +65,22 @@ def _some_label(labels: dict[str, float]) -> dict[str, float]:
     return labels
 
 
+def _levels(quantiles: dict[str, float]) -> dict[str, float]:
+    read_quantiles(quantiles)
+    return quantiles
+
+
 _Text = StringConstraints(min_length=1, max_length=MAX_NAME, strict=True)
 Label = Annotated[str, _Text, BeforeValidator(_label)]
 Ident = Annotated[str, _Text, BeforeValidator(_ident)]
-Probability = Annotated[Amount, Field(ge=0.0, le=1.0 + SUM_WITHIN)]
+Probability = Annotated[Amount, Field(ge=0.0, le=PERCENT * (1.0 + SUM_WITHIN))]
 
 
 class PredictionEvent(BaseModel):
     """An answer of a model, its failure to answer, or the true label; an event may have answer and truth together.
 
-    Unknown top-level fields are kept. A label is a text, an integer or a boolean, and is kept as its text: ``7`` and
-    ``"7"`` are the same one.
+    Unknown top-level fields are kept. A label is a text, a number or a boolean, and is kept as `label_text` gives it:
+    ``7``, ``7.0`` and ``"7"`` are the same one, and so are ``"Yes"`` and ``"yes"``.
 
     Parameters
     ----------
@@ -108,12 +92,14 @@ class PredictionEvent(BaseModel):
         What is judged; the label that comes later has the same.
     version : str, optional
         Version of the model.
-    prediction : str, int or bool, optional
+    prediction : str, number or bool, optional
         The predicted label.
     probabilities : dict of str to float, optional
-        Of each label; they sum to one, and the predicted label is among them.
-    label : str, int or bool, optional
-        True label.
+        Of each label; they sum to 1 or, in percent, to 100, but for rounding, and the predicted label is among them.
+    quantiles : dict of str to float, optional
+        Of a predicted value: the value of each level, such as ``{"0.05": 9.5, "0.95": 14.0}``.
+    label : str, number or bool, optional
+        True label, or true value.
     features : dict of str to float or None
         Numbers that the model was given.
     categories : dict of str to str or None
@@ -143,6 +129,9 @@ class PredictionEvent(BaseModel):
         Annotated[dict[ChannelName, Probability], Field(max_length=MAX_LABELS), AfterValidator(_some_label)]
         | None
     ) = None
+    quantiles: (
+        Annotated[dict[ChannelName, Amount], Field(max_length=MAX_QUANTILES), AfterValidator(_levels)] | None
+    ) = None
     label: Label | None = None
     features: Annotated[dict[ChannelName, Amount | None], Field(max_length=MAX_CHANNELS)] = {}
     categories: Annotated[
@@ -157,16 +146,17 @@ class PredictionEvent(BaseModel):
         if self.prediction is None and self.label is None and not self.error:
             raise ValueError("one of prediction, label, error is expected")
         if self.probabilities is not None:
-            problem = odd_probabilities(self.prediction, self.probabilities)
-            if problem:
-                raise PydanticCustomError("probabilities", "{problem}", {"problem": problem})
+            try:
+                read_probabilities(self.prediction, self.probabilities)
+            except ValueError as problem:
+                raise PydanticCustomError("probabilities", "{problem}", {"problem": str(problem)}) from None
         return self
 
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 _Number = Annotated[float, msgspec.Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
-_Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0 + SUM_WITHIN)]
+_Probability = Annotated[float, msgspec.Meta(ge=0.0, le=PERCENT * (1.0 + SUM_WITHIN))]
 
 
 # Unknown fields would be skipped without a look, also where they are not UTF-8: pydantic looks at them.
@@ -175,11 +165,12 @@ class _Wire(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ts: Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TS)]
     id: _Name | int
     version: _Word | None = None
-    prediction: _Name | int | bool | None = None
+    prediction: _Name | int | float | bool | None = None
     probabilities: (
         Annotated[dict[_Name, _Probability], msgspec.Meta(min_length=1, max_length=MAX_LABELS)] | None
     ) = None
-    label: _Name | int | bool | None = None
+    quantiles: Annotated[dict[_Name, _Number], msgspec.Meta(max_length=MAX_QUANTILES)] | None = None
+    label: _Name | int | float | bool | None = None
     features: Annotated[dict[_Name, _Number | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     categories: Annotated[dict[_Name, _Word | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     latency: Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)] | None = None
@@ -205,6 +196,8 @@ class PredictionRow(msgspec.Struct, gc=False):
         Seconds; NaN if the event has none.
     failed : bool
         Whether the model failed to answer.
+    quantiles : tuple of (level, value), or None
+        Of a predicted value, by level.
     """
 
     source: str
@@ -218,6 +211,7 @@ class PredictionRow(msgspec.Struct, gc=False):
     categories: dict[str, str | None] = {}
     latency: float = math.nan
     failed: bool = False
+    quantiles: tuple[tuple[float, float], ...] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Wire)
@@ -240,7 +234,7 @@ def decode_prediction(raw: bytes | None) -> PredictionRow | Rejected:
     --------
     >>> row = decode_prediction(b'{"source": "m", "ts": 1, "id": "a", "prediction": true, "label": false}')
     >>> row.prediction, row.label, row.failed
-    ('true', 'false', False)
+    ('1', '0', False)
     >>> decode_prediction(
     ...     b'{"source": "m", "ts": 1, "id": "a", "prediction": "x", "probabilities": {"x": 0.4}}'
     ... ).message
@@ -278,17 +272,20 @@ def decode_predictions(raws: Sequence[bytes | None]) -> list[PredictionRow | Rej
 
 def _row(event: _Wire | PredictionEvent) -> PredictionRow | None:
     """Return the row of an event, unless what it says does not hang together."""
-    predicted, label, ident = event.prediction, event.label, event.id
-    if predicted is not None and type(predicted) is not str:
-        predicted = as_text(predicted)
-    if label is not None and type(label) is not str:
-        label = as_text(label)
-    elif label is None and predicted is None and not event.error:
+    predicted = None if event.prediction is None else label_text(event.prediction)
+    label = None if event.label is None else label_text(event.label)
+    ident = event.id
+    if label is None and predicted is None and not event.error:
         return None
     if type(ident) is not str:
         ident = as_text(ident)
-    probabilities = event.probabilities
-    if probabilities is not None and odd_probabilities(predicted, probabilities):
+    probabilities = quantiles = None
+    try:
+        if event.probabilities is not None:
+            probabilities = read_probabilities(predicted, event.probabilities)
+        if event.quantiles:
+            quantiles = read_quantiles(event.quantiles)
+    except ValueError:
         return None
     return PredictionRow(
         event.source,
@@ -296,12 +293,13 @@ def _row(event: _Wire | PredictionEvent) -> PredictionRow | None:
         ident,
         event.version or "",
         predicted,
-        None if probabilities is None else tuple(probabilities.items()),
+        probabilities,
         label,
         event.features,
         event.categories,
         math.nan if event.latency is None else event.latency,
         bool(event.error),
+        quantiles,
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from stream_app.labels import label_text
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.table import Stream, Table, TopicName
@@ -25,11 +26,18 @@ def _texts(value: Any) -> Any:
     ]
 
 
+def _labels(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return value
+    return [label_text(item) if isinstance(item, str | int | float) else item for item in value]
+
+
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 OptionalShare = Annotated[Share | None, BeforeValidator(_off)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_off)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_texts)]
+LabelNames = Annotated[tuple[Name, ...], BeforeValidator(_labels)]
 
 
 class FairnessSettings(Table):
@@ -37,7 +45,7 @@ class FairnessSettings(Table):
 
     Parameters
     ----------
-    favourable : list of str, int or bool
+    favourable : list of str, number or bool
         Labels that benefit the person they are given to.
     groups : list of str
         Categories of the events, such as region, whose groups are compared.
@@ -57,7 +65,7 @@ class FairnessSettings(Table):
         Most groups of a category that are compared; predictions about others are ignored.
     """
 
-    favourable: Annotated[Names, Field(min_length=1)]
+    favourable: Annotated[LabelNames, Field(min_length=1)]
     groups: Annotated[Names, Field(min_length=1)]
     window: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     reference: Annotated[str, Field(max_length=256)] = ""
@@ -109,7 +117,9 @@ class PredictionStream(Stream):
     ----------
     topic : str, optional
         The topic to read; by default ``predictions`` under the prefix.
-    labels : list of str, int or bool, optional
+    task : {"classification", "regression"}
+        Whether answers are classes, or values: numbers whose distance from the truth counts.
+    labels : list of str, number or bool, optional
         Valid labels; events with another one are dead letters. Any label by default.
     label_within : duration
         How long a prediction waits for its label, in event time; then the label is missing.
@@ -125,6 +135,14 @@ class PredictionStream(Stream):
         An alert fires if accuracy is credibly more than this below the baseline.
     max_overconfidence : float or false
         An alert fires if confidence exceeds accuracy credibly by more than this above the baseline's excess.
+    max_error_rise : float
+        Of values: an alert fires if the mean absolute error is credibly more than this share above the baseline's.
+    max_bias : float
+        Of values: an alert fires if the mean error is credibly further from the baseline's than this many of the
+        baseline's mean absolute errors.
+    max_undercoverage : float or false
+        Of values with quantiles: an alert fires if credibly this many more truths than promised lie outside of the interval
+        from the lowest to the highest quantile.
     class_mix : {"stable", "free"}
         Whether the accuracy estimate without labels assumes a stable mix of true classes.
     max_failures : float or false
@@ -176,7 +194,8 @@ class PredictionStream(Stream):
 
     kind: Literal["predictions"] = "predictions"
     topic: TopicName | None = None
-    labels: Names | None = None
+    task: Literal["classification", "regression"] = "classification"
+    labels: LabelNames | None = None
     label_within: Annotated[Duration, Field(gt=0)] = 3600.0
     max_waiting: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     window: Annotated[int, Field(ge=10, le=1_000_000)] = 1000
@@ -184,6 +203,9 @@ class PredictionStream(Stream):
     baseline_accuracy: OptionalShare = None
     max_drop: Share = 0.05
     max_overconfidence: OptionalShare = 0.1
+    max_error_rise: Annotated[float, Field(gt=0.0)] = 0.2
+    max_bias: Annotated[float, Field(gt=0.0)] = 0.5
+    max_undercoverage: OptionalShare = 0.05
     class_mix: Literal["stable", "free"] = "stable"
     max_failures: OptionalShare = 0.05
     max_latency: Annotated[Annotated[Duration, Field(gt=0)] | None, BeforeValidator(_off)] = None
@@ -222,6 +244,10 @@ class PredictionStream(Stream):
             )
         if self.versions and (len(self.versions) < 2 or len(set(self.versions)) < len(self.versions)):
             raise ValueError("versions: two or more different ones are compared, or none")
+        if self.task == "regression":
+            classes = ("labels", "fairness", "versions", "baseline_accuracy")
+            for name in (name for name in classes if getattr(self, name)):
+                raise ValueError(f"{name}: a regression has values and no classes; leave it out")
         if self.labels is not None and len(set(self.labels)) < 2:
             raise ValueError("labels: two or more different ones are expected")
         return self

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from stream_app.errors import SourceError
@@ -18,6 +19,7 @@ __all__ = [
     "check_known",
     "find_time",
     "listed",
+    "nearest",
     "one_of",
     "require",
 ]
@@ -98,13 +100,28 @@ def require(
     for option, names in options.items():
         for name in names:
             if name is not None and name not in sample:
-                raise SourceError(f"{file}: {option}: no column {name!r}; the table has {listed(sample)}")
+                there = listed(nearest(name, sample))
+                raise SourceError(f"{file}: {option}: no column {name!r}; the table has {there}")
 
 
 def listed(names: Sequence[str] | Mapping[str, Any]) -> str:
     """Return names for a message; of many, the first."""
     shown = [repr(name) for name in list(names)[:12]]
     return ", ".join(shown) + (", …" if len(names) > 12 else "")
+
+
+def nearest(name: str, there: Iterable[str]) -> list[str]:
+    """Return names, those that are most like one of another spelling first.
+
+    Examples
+    --------
+    >>> nearest("Preasure", ["flow", "level", "pressure"])
+    ['pressure', 'flow', 'level']
+    """
+    rest = list(dict.fromkeys(there))
+    folded = {one.casefold(): one for one in reversed(rest)}
+    close = [folded[one] for one in get_close_matches(name.casefold(), folded, n=3)]
+    return [*close, *(one for one in rest if one not in close)]
 
 
 def check_known(option: str, named: Iterable[str], known: Iterable[str | None], what: str) -> None:
@@ -127,14 +144,16 @@ def check_known(option: str, named: Iterable[str], known: Iterable[str | None], 
 
     Examples
     --------
-    >>> check_known("--reference", ["nord"], ["south", None, "north"], "group")
+    >>> check_known("--reference", ["nord"], ["east", None, "north"], "group")
     Traceback (most recent call last):
-    stream_app.errors.SourceError: --reference: no group 'nord'; there is 'north', 'south'
+    stream_app.errors.SourceError: --reference: no group 'nord'; there is 'north', 'east'
     """
     there = {name for name in known if name is not None}
     for name in named:
         if name not in there:
-            raise SourceError(f"{option}: no {what} {name!r}; there is {listed(sorted(there)) or 'none'}")
+            raise SourceError(
+                f"{option}: no {what} {name!r}; there is {listed(nearest(name, sorted(there))) or 'none'}"
+            )
 
 
 def one_of(

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import Label, LabelColumn, Where
-from stream_app.tables.columns import LABEL_NAMES, listed
+from stream_app.tables.cells import Label, LabelColumn, Where, labels, read_each
+from stream_app.tables.columns import LABEL_NAMES, listed, nearest
 from stream_app.tables.files import distinct_names, find_tables
 from stream_app.tables.readings import Columns, ReadingTable, find_layout
 from stream_app.tables.rows import InputRows
-from stream_app.tables.table import Block, first_rows
+from stream_app.tables.table import BLOCK, Block, first_rows
+from stream_app.tables.truth import ODD_TRUTH, is_marked, marks_outliers
 
 __all__ = ["InputTable", "open_files", "open_table"]
 
@@ -22,7 +23,6 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 _ANOMALY_NAMES = ("anomaly", "label")
 _CHANGEPOINT_NAMES = ("changepoint",)
-_TRUE, _FALSE = frozenset({"true", "yes", "anomaly", "1"}), frozenset({"false", "no", "normal", "0", ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class InputTable:
         Columns with the event time and with the name of each row's source; without the latter the table is one source.
     anomaly, changepoint : str or None
         Columns with the truth.
+    outliers : frozenset of str
+        Those of them where -1 marks an anomaly and 1 a normal row.
     """
 
     source: ReadingTable
@@ -44,6 +46,7 @@ class InputTable:
     source_column: str | None
     anomaly: str | None
     changepoint: str | None
+    outliers: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -89,11 +92,12 @@ class InputTable:
             return None
         cells = labels[column.removeprefix("labels.")]
         truth = np.zeros(len(cells), dtype=np.bool_)
-        for row, cell in enumerate(cells.tolist()):
-            answer = _yes(cell)
+        outliers = column in self.outliers
+        said = read_each(cells.tolist(), lambda cell: is_marked(cell, outliers=outliers))
+        for row, answer in enumerate(said):
             if answer is None:
                 where = f"{self._place(block, row)}: column {column!r}"
-                raise SourceError(f"{where}: {str(cell)[:40]!r} is neither 0 nor 1, true nor false")
+                raise SourceError(f"{where}: {str(cells[row])[:40]!r} {ODD_TRUTH}")
             truth[row] = answer
         return truth
 
@@ -157,7 +161,15 @@ def open_table(
     ]
     options = replace(options, labels=tuple(dict.fromkeys(c for c in truth if c not in options.channels)))
     layout = find_layout(options, first.sample, label)
-    return InputTable(replace(source, columns=options), layout.time, layout.source, *found)
+    outliers = frozenset(column for column in found if column is not None and _marks_outliers(source, column))
+    return InputTable(replace(source, columns=options), layout.time, layout.source, *found, outliers)
+
+
+def _marks_outliers(source: ReadingTable, column: str) -> bool:
+    def cells(block: Block) -> list[Label]:
+        return labels(block.column(column), column, lambda row: source.table.place(block.lines[row]))
+
+    return marks_outliers(map(cells, source.table.blocks(BLOCK)))
 
 
 def _column(block: Block, named: str | None, usual: Sequence[str], option: str, label: str) -> str | None:
@@ -166,16 +178,8 @@ def _column(block: Block, named: str | None, usual: Sequence[str], option: str, 
         for name in (named, f"labels.{named}"):
             if name in block.columns:
                 return name
-        raise SourceError(f"{label}: {option}: no column {named!r}; there is {listed(block.columns)}")
+        raise SourceError(
+            f"{label}: {option}: no column {named!r}; there is {listed(nearest(named, block.columns))}"
+        )
     folded = {column.casefold().removeprefix("labels."): column for column in block.columns}
     return next((folded[name] for name in usual if name in folded), None)
-
-
-def _yes(cell: Label) -> bool | None:
-    """Return what a cell of truth says; a missing one says no, and None is for what says neither."""
-    if cell is None:
-        return False
-    if isinstance(cell, str):
-        text = cell.strip().casefold()
-        return True if text in _TRUE else False if text in _FALSE else None
-    return bool(cell)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import as_text
+from stream_app.labels import LEAST, apart, has_fraction
+from stream_app.tables.cells import as_text, is_number
 from stream_app.tables.whole import read_whole
 
 __all__ = [
@@ -13,16 +14,21 @@ __all__ = [
     "ID_NAMES",
     "LATENCY_NAMES",
     "PREDICTION_NAMES",
+    "PROBABILITY_PREFIXES",
     "SOURCE_NAMES",
     "TRUTH_NAMES",
     "VERSION_NAMES",
     "PredictedRows",
+    "are_values",
+    "check_comparable",
     "join_truth",
     "read_predicted",
 ]
 
 PREDICTION_NAMES = frozenset({"prediction", "predicted", "y_pred"})
 TRUTH_NAMES = frozenset({"label", "truth", "y_true", "target"})
+PROBABILITY_PREFIXES = ("p_", "proba_", "prob_", "probability_", "y_proba_", "y_prob_", "y_pred_proba_")
+"""Usual beginnings of the names of columns that hold a label's probability each."""
 VERSION_NAMES = frozenset({"version", "model_version"})
 ID_NAMES = frozenset({"id", "prediction_id", "event_id"})
 LATENCY_NAMES = frozenset({"latency"})
@@ -33,14 +39,19 @@ GROUPS = ("features", "categories")
 
 
 def join_truth(
-    ids: Sequence[str | None], predicted: Sequence[str | None], truth: Sequence[str | None]
+    ids: Sequence[str | None],
+    predicted: Sequence[str | None],
+    truth: Sequence[str | None],
+    by: Sequence[str | None] | None = None,
 ) -> list[str | None]:
-    """Give predictions the truth that came in a row of its own, with the same id.
+    """Give predictions the truth that stands in another row with the same id: one of its own, or one of another version.
 
     Parameters
     ----------
     ids, predicted, truth : sequence of str or None, length n
         None where a row has none.
+    by : sequence of str or None, length n, optional
+        Version that gave each answer; one takes the truth beside the answer of another to the same id.
 
     Returns
     -------
@@ -51,16 +62,67 @@ def join_truth(
     --------
     >>> join_truth(["a", "b", "a"], ["cat", "dog", None], [None, "dog", "cow"])
     ['cow', 'dog', 'cow']
+    >>> join_truth(["a", "a"], ["cat", "dog"], [None, "dog"], ["v1", "v2"])
+    ['dog', 'dog']
     """
-    late = {
-        ident: label
-        for ident, answer, label in zip(ids, predicted, truth, strict=True)
-        if ident is not None and answer is None and label is not None
-    }
+    late: dict[str, str] = {}
+    beside: dict[str, dict[str, str]] = {}
+    for ident, answer, label, version in zip(ids, predicted, truth, by or [None] * len(ids), strict=True):
+        if ident is None or label is None:
+            continue
+        if answer is None:
+            late[ident] = label
+        elif version is not None:
+            beside.setdefault(ident, {})[version] = label
+
+    def of_others(ident: str, version: str | None) -> str | None:
+        told = {label for other, label in beside.get(ident, {}).items() if other != version}
+        # Ids that are not of one question each have several truths, of which none is this one's.
+        return told.pop() if len(told) == 1 and version is not None else None
+
     return [
-        late.get(ident) if label is None and ident is not None else label
-        for ident, label in zip(ids, truth, strict=True)
+        label if label is not None or ident is None else late.get(ident) or of_others(ident, version)
+        for ident, label, version in zip(ids, truth, by or [None] * len(ids), strict=True)
     ]
+
+
+def are_values(predicted: Sequence[str | None], truth: Sequence[str | None]) -> bool:
+    """Whether predictions and truths are values: all are numbers, and some have fractions.
+
+    Examples
+    --------
+    >>> are_values(["1.5", "2"], ["2", None]), are_values(["1", "2"], ["2", "1"]), are_values(["1.5"], ["a"])
+    (True, False, False)
+    """
+    there = {label for label in (*predicted, *truth) if label is not None}
+    return any(map(has_fraction, there)) and all(map(is_number, there))
+
+
+def check_comparable(predicted: Sequence[str | None], truth: Sequence[str | None], file: str) -> None:
+    """See that predicted classes can be held against their truth.
+
+    Parameters
+    ----------
+    predicted, truth : sequence of str or None, length n
+    file : str
+        For messages.
+
+    Raises
+    ------
+    SourceError
+        If no predicted label is among the true ones, or labels are values of a regression.
+    """
+    pairs = [pair for pair in zip(predicted, truth, strict=True) if None not in pair]
+    answers, true = {str(answer) for answer, _ in pairs}, {str(label) for _, label in pairs}
+    value = next((label for label in sorted(answers | true) if has_fraction(label)), None)
+    if value is not None:
+        raise SourceError(
+            f"{file}: {value} is a number with a fraction, so these are values of a regression and no classes; "
+            "see 'streamgauge backtest --kind predictions --task regression'"
+        )
+    problem = apart(answers, true) if len(pairs) >= LEAST else None
+    if problem is not None:
+        raise SourceError(f"{file}: {problem}; write both sides alike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +156,7 @@ def read_predicted(
     by: str | None,
     usual_by: Iterable[str] = (),
     by_option: str,
+    share_truth: bool = False,
     prediction: str | None = None,
     label: str | None = None,
     delimiter: str | None = None,
@@ -108,6 +171,8 @@ def read_predicted(
         Column to read beside predictions, also inside the objects ``categories`` and ``features`` of prediction events.
     usual_by, by_option
         Its usual names, taken where `by` is None, and the option that names it.
+    share_truth : bool
+        Whether rows of one id that differ in `by` are answers to the same question, with one truth.
     prediction, label : str or None
         Their columns; those of the usual names where None.
     delimiter : str or None
@@ -128,11 +193,11 @@ def read_predicted(
     ids = [None] * len(rows) if named is None else [as_text(cell) for cell in rows.columns[named]]
     # Rows that bring only a truth are used, not left out.
     left_out = sum(answer is None and known is None for answer, known in zip(predicted, truth, strict=True))
+    truth = join_truth(ids, predicted, truth, others if share_truth else None)
+    check_comparable(predicted, truth, rows.files[0])
     kept = [
         (answer, known, other, ident)
-        for answer, known, other, ident in zip(
-            predicted, join_truth(ids, predicted, truth), others, ids, strict=True
-        )
+        for answer, known, other, ident in zip(predicted, truth, others, ids, strict=True)
         if answer is not None
     ]
     if not kept:

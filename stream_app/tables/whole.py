@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import as_object, as_text, labels
-from stream_app.tables.columns import listed
+from stream_app.labels import label_text
+from stream_app.tables.cells import as_object, labels
+from stream_app.tables.columns import listed, nearest
 from stream_app.tables.files import find_tables
 from stream_app.tables.table import BLOCK
 
@@ -54,7 +55,7 @@ class WholeTable:
         if named is not None:
             if named not in self.columns:
                 raise SourceError(
-                    f"{self.files[0]}: {option}: no column {named!r}; there is {listed(self.columns)}"
+                    f"{self.files[0]}: {option}: no column {named!r}; there is {listed(nearest(named, self.columns))}"
                 )
             return named
         found = [name for name in sorted(usual) if name in self.columns]
@@ -92,14 +93,17 @@ class WholeTable:
         return found
 
     def labels(self, column: str) -> list[str | None]:
-        """Return a column as the texts that labels have on the wire, None where there is none.
+        """Return a column as labels, None where there is none; see `stream_app.labels.label_text`.
 
         Raises
         ------
         SourceError
             At a cell that is a list or an object.
         """
-        return [as_text(cell) for cell in labels(self.columns[column], column, self.where)]
+        return [
+            None if cell is None else label_text(cell)
+            for cell in labels(self.columns[column], column, self.where)
+        ]
 
     def positions(self) -> npt.NDArray[np.int64]:
         """Return how many rows of its file are before each row, shape (n,)."""

@@ -234,6 +234,46 @@ def test_a_report_is_written(call, table, place):
     assert "retrain answers" in page
 
 
+def demand(path, *, digits=2, change=1400):
+    """Write forecasts with intervals of 90 % that are too low from a row on, and what came true."""
+    rng = np.random.default_rng(6)
+    rows = ["ts,prediction,label,q_0.05,q_0.95,region"]
+    for i, (true, error) in enumerate(zip(rng.uniform(100, 200, N), rng.normal(0, 5, N), strict=True)):
+        forecast = true + error - 15 * (i >= change)
+        cells = (forecast, true, forecast - 8.2, forecast + 8.2)
+        rows.append(",".join([str(START + i), *(f"{cell:.{digits}f}" for cell in cells), "ns"[i % 2]]))
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_values_are_judged_by_their_errors(call, place):
+    (place / "streamgauge.toml").write_text(BASELINE)
+    ended = call("backtest", demand(place / "demand.csv"), *PREDICTIONS, "--config", "streamgauge.toml")
+    assert ended.code == 0
+    said = {line[:26].strip(): line[26:].split() for line in ended.lines}
+    assert float(said["mean absolute error"][0]) == pytest.approx(4.0, rel=0.1)
+    assert float(said["mean absolute error"][-1]) == pytest.approx(15.0, rel=0.1)
+    assert float(said["coverage of 90 % intervals"][0]) == pytest.approx(90.0, abs=5.0)
+    assert "alerts               3 (1 bias, 1 coverage, 1 error)" in ended.lines
+    assert "retrain demand: " in ended.out
+
+
+def test_whole_numbers_are_values_where_that_is_said(call, place):
+    path = demand(place / "demand.csv", digits=0)
+    call_it = ("backtest", path, *PREDICTIONS, "--json")
+    assert "mae" not in json.loads(call(*call_it).out)["by_source"]["demand"]["features"]
+    told = json.loads(call(*call_it, "--task", "regression").out)
+    assert told["by_source"]["demand"]["features"]["baseline.mae"] == pytest.approx(4.0, rel=0.1)
+    assert call(*call_it, "--task", "regression", "--versions", "a,b").code == 2
+
+
+def test_a_report_draws_the_errors_of_values(call, place):
+    ended = call("backtest", demand(place / "demand.csv"), *PREDICTIONS, "--report", "report")
+    assert ended.code == 0
+    assert (place / "report" / "01-demand.png").read_bytes().startswith(b"\x89PNG")
+    assert "mean absolute error" in (place / "report" / "summary.html").read_text()
+
+
 def test_what_came_with_the_rows_does_not_steer_the_terminal(call, place):
     (place / "odd.csv").write_text(
         f"ts,model,version,prediction,label\n{START},[red]m,[bold]v\x1b[2J,a,a\n{START},[red]m,[bold]w,a,a\n"

@@ -295,6 +295,18 @@ def test_without_a_broker_or_files_that_is_said(call, recorded, place):
     assert ended.failed("no broker: name --events FILE, or --kafka HOST:PORT")
 
 
+def test_who_was_not_known_yet_at_a_time_is_no_row_without_a_value(call, served, place):
+    served.sell(*(bought(f"later{i}", NOW + 60, 1.0) for i in range(200)))
+    training(place, 0, 10)
+    call_it = ("features", "skew", "purchases", "--training", "rows.csv", "--json", "--at")
+    found = [json.loads(line) for line in call(*call_it, NOW).lines]
+    assert {one["feature"]: (one["level"], one["missing_served"]) for one in found} == {
+        "spent_30d": ("none", 0.0),
+        "lines_30m": ("none", 0.0),
+    }
+    assert call(*call_it, NOW - 3600).failed("no entity is served at that time")
+
+
 @pytest.fixture
 def served(shop):
     """A hundred customers, each with one purchase of 0 to 10."""

@@ -215,3 +215,12 @@ def test_options_that_make_no_sense_are_a_mistake_in_the_call(place, call, optio
     ended = call("slices", "a.csv", *options)
     assert ended.code == 2
     assert told in ended.err
+
+
+def test_slices_of_values_are_those_with_large_errors(call, place):
+    rows = [f"{100 + (i % 7) * (3 if i % 4 == 0 else 0.5)},100,{'nesw'[i % 4]}" for i in range(2000)]
+    (place / "demand.csv").write_text("\n".join(["prediction,label,site", *rows]))
+    told = json.loads(call("slices", "demand.csv", "--json").out)
+    assert told["large"] == pytest.approx(12.0)
+    assert [one["rule"] for one in told["slices"]] == ['site = "n"']
+    assert "with errors above 12: " in call("slices", "demand.csv").lines[0]

@@ -20,9 +20,9 @@ EVIDENCE = st.builds(
     ts=st.floats(0, 500).map(round),
     version=st.sampled_from(["", "v1", "v2"]),
     samples=st.integers(0, 40),
-    accuracy=st.just(0.7),
+    performance=st.just(0.7),
     limit=st.just(0.9),
-    dropped=st.booleans(),
+    worse=st.booleans(),
     drifted=st.lists(st.sampled_from(FEATURES), unique=True).map(tuple),
     psi=st.lists(st.tuples(st.sampled_from(FEATURES), st.sampled_from([0.1, 0.2, 0.25, 0.5]))).map(tuple),
     concept_drift=st.sampled_from([(), (), (), ("adwin",), ("ddm", "adwin")]),
@@ -48,7 +48,7 @@ def kinds(trigger: Trigger) -> list[str]:
 def conditions(config: RetrainingConfig, evidence: Evidence) -> dict[str, bool]:
     """What an evidence says by itself."""
     return {
-        "performance": evidence.dropped,
+        "performance": evidence.worse,
         "features": config.drifted_features is not None and len(evidence.drifted) >= config.drifted_features,
         "psi": config.psi is not None and max([value for _, value in evidence.psi], default=0.0) > config.psi,
     }
@@ -121,9 +121,9 @@ def test_each_reason_has_its_figures() -> None:
             ts=5.0,
             version="v3",
             samples=1200,
-            accuracy=0.71,
+            performance=0.71,
             limit=0.87,
-            dropped=True,
+            worse=True,
             drifted=("ink", "pc1", "edges"),
             psi=(("ink", 0.31), ("pc1", 0.7), ("edges", 0.2)),
             concept_drift=("adwin",),
@@ -155,7 +155,7 @@ def test_a_change_found_while_it_is_quiet_is_told_afterwards() -> None:
     told = run(
         policy,
         [
-            Evidence(ts=0.0, dropped=True),
+            Evidence(ts=0.0, worse=True),
             Evidence(ts=10.0, concept_drift=("adwin",)),
             Evidence(ts=99.0),
             Evidence(ts=100.0),
@@ -179,7 +179,7 @@ def test_a_new_version_starts_the_count_again_and_taking_turns_does_not() -> Non
 
 def test_nothing_is_told_of_a_model_that_is_well() -> None:
     policy = RetrainingPolicy()
-    calm = [Evidence(ts=60.0 * i, samples=500, accuracy=0.95, limit=0.9) for i in range(1000)]
+    calm = [Evidence(ts=60.0 * i, samples=500, performance=0.95, limit=0.9) for i in range(1000)]
     assert run(policy, calm) == []
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from stream_app.events import Reason, Rejected
 from stream_app.events.decoding import MAX_EVENT_BYTES
 from stream_app.events.prediction import MAX_LABELS, PredictionEvent, decode_prediction, decode_predictions
+from stream_app.events.probabilities import read_probabilities
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS
 
 GOOD = {
@@ -71,7 +72,8 @@ def test_the_fast_path_takes_what_pydantic_takes_with_equal_values(document):
         assert getattr(row, name) == getattr(event, name)
     assert row.version == (event.version or "")
     assert row.failed == bool(event.error)
-    assert row.probabilities == (event.probabilities and tuple(event.probabilities.items()))
+    told = event.probabilities and read_probabilities(event.prediction, event.probabilities)
+    assert row.probabilities == told
     assert row.latency == event.latency or (math.isnan(row.latency) and event.latency is None)
 
 
@@ -87,19 +89,20 @@ def test_the_fast_path_takes_what_pydantic_takes_with_equal_values(document):
         ({"id": ""}, Reason.SCHEMA, "id: String should have at least 1 character"),
         ({"id": True}, Reason.SCHEMA, "id: Input should be a valid string"),
         ({"id": None}, Reason.SCHEMA, "id: Input should be a valid string"),
-        ({"prediction": 7.5}, Reason.SCHEMA, "prediction: Input should be a valid string"),
         ({"prediction": ["7"]}, Reason.SCHEMA, "prediction: Input should be a valid string"),
         ({"prediction": None}, Reason.SCHEMA, "one of prediction, label, error"),
         ({"prediction": None, "error": ""}, Reason.SCHEMA, "one of prediction, label, error"),
-        ({"label": 0.0}, Reason.SCHEMA, "label: Input should be a valid string"),
+        ({"label": float("inf")}, Reason.SCHEMA, "label: Input should be a valid string"),
         ({"prediction": "3"}, Reason.PROBABILITIES, "probabilities: the predicted label '3' has none"),
         ({"prediction": None, "label": "7"}, Reason.PROBABILITIES, "belong to a prediction"),
         (
-            {"probabilities": {"7": 0.5, "1": 0.4}},
+            {"probabilities": {"7": 0.5, "1": 0.25}},
             Reason.PROBABILITIES,
-            "probabilities: they sum to 0.9, not to 1",
+            "probabilities: they sum to 0.75, not to 1",
         ),
-        ({"probabilities": {"7": 1.5, "1": -0.5}}, Reason.PROBABILITIES, "probabilities.7"),
+        ({"probabilities": {"7": 1.5, "1": -0.5}}, Reason.PROBABILITIES, "probabilities.1"),
+        ({"probabilities": {"7": 1.5}}, Reason.PROBABILITIES, "they sum to 1.5, not to 1"),
+        ({"probabilities": {"7": 0.5, "7.0": 0.5}}, Reason.PROBABILITIES, "two spellings of one label"),
         ({"probabilities": {}}, Reason.PROBABILITIES, "no label"),
         ({"probabilities": [0.5, 0.5]}, Reason.PROBABILITIES, "probabilities: Input should be an object"),
         ({"probabilities": {"7": "1.0"}}, Reason.PROBABILITIES, "a number is expected"),
@@ -134,9 +137,13 @@ def test_one_bad_event_does_not_spoil_its_neighbours():
 
 
 @pytest.mark.parametrize(
-    ("label", "kept"), [(7, "7"), ("7", "7"), (True, "true"), ("true", "true"), (-1, "-1")]
+    ("label", "kept"),
+    [
+        *((7, "7"), ("7", "7"), (7.0, "7"), ("7.0", "7"), (-1, "-1"), (0.5, "0.5")),
+        *((True, "1"), ("True", "1"), (" Yes ", "yes"), (">50K.", ">50k")),
+    ],
 )
-def test_labels_are_the_same_as_numbers_and_as_texts(label, kept):
+def test_labels_are_the_same_however_they_are_spelled(label, kept):
     event = {
         "source": "m",
         "ts": 1,
@@ -147,6 +154,21 @@ def test_labels_are_the_same_as_numbers_and_as_texts(label, kept):
     }
     row = decode_prediction(json.dumps(event).encode())
     assert (row.id, row.prediction, row.label, row.probabilities) == ("12", kept, kept, ((kept, 1.0),))
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"a": 0.33, "b": 0.33, "c": 0.33}, {"a": 1 / 3, "b": 1 / 3, "c": 1 / 3}),
+        ({"a": 67, "b": 33}, {"a": 0.67, "b": 0.33}),
+        ({"A": 99.9, "b": 0.05}, {"a": 99.9 / 99.95, "b": 0.05 / 99.95}),
+        ({"a": 0.5005, "b": 0.5}, {"a": 0.5005, "b": 0.5}),
+    ],
+)
+def test_probabilities_may_be_rounded_and_in_percent(given, read):
+    event = {"source": "m", "ts": 1, "id": 1, "prediction": "a", "probabilities": given}
+    row = decode_prediction(json.dumps(event).encode())
+    assert dict(row.probabilities) == pytest.approx(read)
 
 
 def test_a_truth_and_a_failure_stand_alone():

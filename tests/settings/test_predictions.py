@@ -36,7 +36,7 @@ def test_all_of_it_reaches_the_monitor(load):
         slices = false
         versions = ["v1", "v2"]
         feature_alerts = true
-        fairness = { favourable = [1, true], groups = ["sex", "site"], window = 5000, impact = 0.9 }
+        fairness = { favourable = [2, true], groups = ["sex", "site"], window = 5000, impact = 0.9 }
         detectors = [{ name = "ddm", alert = true, parameters = { warm_start = 100 } }]
         retraining = { psi = false, drifted_features = 5, new_samples = 10000, cool_down = "1 week" }
         """
@@ -45,7 +45,7 @@ def test_all_of_it_reaches_the_monitor(load):
     assert isinstance(stream, PredictionStream)
     assert stream.topic == "answers"
     check_stream("models", stream)
-    assert stream.labels == ("0", "1", "true", "maybe")
+    assert stream.labels == ("0", "1", "1", "maybe")
     assert stream.label_within == 172_800.0
     assert (stream.window, stream.baseline, stream.baseline_accuracy) == (500, 2000, 0.97)
     assert (stream.max_drop, stream.max_overconfidence, stream.max_failures) == (0.1, None, None)
@@ -54,7 +54,7 @@ def test_all_of_it_reaches_the_monitor(load):
     assert not stream.slices
     assert stream.versions == ("v1", "v2")
     assert stream.feature_alerts
-    assert (stream.fairness.favourable, stream.fairness.groups) == (("1", "true"), ("sex", "site"))
+    assert (stream.fairness.favourable, stream.fairness.groups) == (("2", "1"), ("sex", "site"))
     assert (stream.fairness.window, stream.fairness.impact, stream.fairness.minimum) == (5000, 0.9, 30)
     (detector,) = stream.detectors
     assert (detector.name, detector.alert, detector.parameters) == ("ddm", True, {"warm_start": 100})
@@ -72,7 +72,7 @@ def test_all_of_it_reaches_the_monitor(load):
         ('label_within = "0s"', "streams.models.label_within: Input should be greater than 0"),
         ("baseline = 10", "streams.models.baseline: Input should be greater than or equal to 100"),
         ('class_mix = "odd"', "streams.models.class_mix: Input should be 'stable' or 'free'"),
-        ("labels = [0.5, 1.5]", "streams.models.labels.0: Input should be a valid string"),
+        ("labels = [[0], [1]]", "streams.models.labels.0: Input should be a valid string"),
         ('labels = ["a", "a"]', "streams.models: labels: two or more different ones"),
         ('versions = ["v1"]', "streams.models: versions: two or more different ones"),
         ('source_ttl = "1 min"', "streams.models: source_ttl 60 s must not be below"),

@@ -1,4 +1,4 @@
-"""The picture of one model: how often it was right, what that was held against, and what was told."""
+"""The picture of one model: how often it was right or how far off, what that was held against, and what was told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,10 @@ from stream_app.settings import PredictionStream
 
 __all__ = ["Timeline", "plot_model"]
 
-_SHOWN = ("accuracy", "accuracy.low", "accuracy.high", "estimated_accuracy", "baseline.accuracy")
+_SHOWN = (
+    *("accuracy", "accuracy.low", "accuracy.high", "estimated_accuracy", "baseline.accuracy"),
+    *("mae", "baseline.mae"),
+)
 """Live features that are kept."""
 
 _MANY_ALERTS = 12
@@ -69,7 +72,7 @@ def plot_model(
     timeline : Timeline
         What to draw.
     config : PredictionStream
-        What its accuracy is held against.
+        What its performance is held against.
     path : Path
         Where to; ends in ``.png``.
     told : str
@@ -79,9 +82,10 @@ def plot_model(
     """
     figure = import_module("matplotlib.figure").Figure(figsize=(12.0, 4.2), layout="constrained")
     axis = figure.subplots()
-    _draw_accuracy(axis, timeline, config, period)
+    draw = _draw_error if config.task == "regression" else _draw_accuracy
+    draw(axis, timeline, config, period)
     _draw_told(axis, timeline, period)
-    _finish(axis, period)
+    _finish(axis, period, shares=config.task == "classification")
     put_title(axis, name, told)
     handles, labels = axis.get_legend_handles_labels()
     if handles:
@@ -95,11 +99,7 @@ def plot_model(
 def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream, period: float | None) -> None:
     if not timeline.ts:
         return
-    looked = np.array(timeline.ts)
-    # Nothing is drawn across a gap.
-    at = gaps(looked) + 1
-    ts = axis_times(np.insert(looked, at, looked[at - 1]), period)
-    figures = {name: np.insert(np.array(column), at, np.nan) for name, column in timeline.figures.items()}
+    ts, figures = _with_gaps(timeline, period)
     axis.fill_between(ts, figures["accuracy.low"], figures["accuracy.high"], color=LINE, alpha=0.15, lw=0)
     label = f"accuracy of the last {config.window:,}, with its 95 % interval"
     axis.plot(ts, figures["accuracy"], color=LINE, lw=1.6, label=label)
@@ -120,6 +120,28 @@ def _draw_accuracy(axis: Any, timeline: Timeline, config: PredictionStream, peri
             ls=":",
             label=f"baseline less {100 * config.max_drop:g} points",
         )
+
+
+def _draw_error(axis: Any, timeline: Timeline, config: PredictionStream, period: float | None) -> None:
+    if not timeline.ts:
+        return
+    ts, figures = _with_gaps(timeline, period)
+    label = f"mean absolute error of the last {config.window:,}"
+    axis.plot(ts, figures["mae"], color=LINE, lw=1.6, label=label)
+    expected = figures["baseline.mae"]
+    if not np.isnan(expected).all():
+        axis.plot(ts, expected, color=LEARNING, lw=1.0, label="baseline")
+        limit = expected * (1.0 + config.max_error_rise)
+        label = f"baseline and {100 * config.max_error_rise:g} %"
+        axis.plot(ts, limit, color=LEARNING, lw=1.0, ls=":", label=label)
+
+
+def _with_gaps(timeline: Timeline, period: float | None) -> tuple[Any, dict[str, Any]]:
+    """Return times and figures; nothing is drawn across a gap."""
+    looked = np.array(timeline.ts)
+    at = gaps(looked) + 1
+    ts = axis_times(np.insert(looked, at, looked[at - 1]), period)
+    return ts, {name: np.insert(np.array(column), at, np.nan) for name, column in timeline.figures.items()}
 
 
 def _draw_told(axis: Any, timeline: Timeline, period: float | None) -> None:
@@ -158,10 +180,13 @@ def _draw_told(axis: Any, timeline: Timeline, period: float | None) -> None:
         )
 
 
-def _finish(axis: Any, period: float | None) -> None:
+def _finish(axis: Any, period: float | None, *, shares: bool) -> None:
     ticker = import_module("matplotlib.ticker")
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
     set_axis(axis, period)
-    axis.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=None))
-    axis.set_ylim(top=min(axis.get_ylim()[1], 1.02))
+    if shares:
+        axis.yaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=None))
+        axis.set_ylim(top=min(axis.get_ylim()[1], 1.02))
+    else:
+        axis.set_ylim(bottom=0.0)

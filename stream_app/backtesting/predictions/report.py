@@ -104,7 +104,9 @@ def _alerts(backtest: PredictionBacktest) -> list[str]:
 def _model(name: str, figures: ModelFigures, backtest: PredictionBacktest, picture: str | None) -> list[str]:
     body = [f"<h2>{escape(name)}</h2>"]
     if picture is not None:
-        body.append(f'<img src="{escape(picture)}" alt="{escape(name)}: accuracy over time" loading="lazy">')
+        body.append(
+            f'<img src="{escape(picture)}" alt="{escape(name)}: performance over time" loading="lazy">'
+        )
     headings = ("", *model_headings(name, backtest.config)[1:])
     body.append(html_table(headings, model_rows(figures), numbers=3))
     if figures.challenge is not None:

@@ -54,6 +54,15 @@ def model_rows(figures: ModelFigures) -> list[tuple[str, str, str, str]]:
     f = figures.features
     rows = [
         ("labelled", _count(f, "baseline.n"), _count(f, "labelled"), "-"),
+        *(_value_rows(f) if "mae" in f else _class_rows(f)),
+        ("failures", "-", _percent(f, "failure_rate") if f["failures"] else "-", "-"),
+        ("latency p50, p95, p99", "-", "-", _latency(f)),
+    ]
+    return [row for row in rows if set(row[1:]) != {"-"}]
+
+
+def _class_rows(f: _Features) -> list[tuple[str, str, str, str]]:
+    return [
         ("accuracy", _baseline_accuracy(f), _percent(f, "all.accuracy"), _with_interval(f)),
         ("estimated without labels", "-", "-", _percent(f, "estimated_accuracy")),
         ("the same, where labelled", "-", "-", _held_against_truth(f)),
@@ -62,10 +71,22 @@ def model_rows(figures: ModelFigures) -> list[tuple[str, str, str, str]]:
         ("F1", _percent(f, "baseline.f1"), "-", _percent(f, "f1")),
         ("log loss", _number(f, "baseline.log_loss"), _number(f, "all.log_loss"), _number(f, "log_loss")),
         ("calibration error", _percent(f, "baseline.ece"), "-", _percent(f, "ece")),
-        ("failures", "-", _percent(f, "failure_rate") if f["failures"] else "-", "-"),
-        ("latency p50, p95, p99", "-", "-", _latency(f)),
     ]
-    return [row for row in rows if set(row[1:]) != {"-"}]
+
+
+def _value_rows(f: _Features) -> list[tuple[str, str, str, str]]:
+    def each(name: str, before: str = "-") -> tuple[str, str, str]:
+        return _digits(f, f"baseline.{name}"), before, _digits(f, name)
+
+    promised = f.get("coverage.promised")
+    coverage = "coverage" if promised is None else f"coverage of {100.0 * promised:g} % intervals"
+    return [
+        ("mean absolute error", *each("mae", _digits(f, "all.mae"))),
+        ("root mean squared error", *each("rmse")),
+        ("bias (predicted less true)", *each("bias")),
+        ("R²", *each("r2")),
+        (coverage, _percent(f, "baseline.coverage"), "-", _percent(f, "coverage")),
+    ]
 
 
 def challenge_rows(challenge: Challenge) -> list[tuple[str, ...]]:
@@ -100,6 +121,11 @@ def _count(f: _Features, name: str) -> str:
 
 def _number(f: _Features, name: str) -> str:
     return number(f.get(name), 3)
+
+
+def _digits(f: _Features, name: str) -> str:
+    value = f.get(name)
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _percent(f: _Features, name: str) -> str:

@@ -37,6 +37,8 @@ class Call:
         A file of normal operation; that of the stream where none is named.
     label_delay : float
         Seconds from a prediction to its label.
+    task : str or None
+        Whether answers are classes or values; found out if None.
     versions : tuple of str
         Versions of a model to compare.
     events, alerts, report : Path or None
@@ -56,6 +58,7 @@ class Call:
     budget: str | None = None
     reference: Path | None = None
     label_delay: float = 0.0
+    task: str | None = None
     versions: tuple[str, ...] = ()
     events: Path | None = None
     alerts: Path | None = None

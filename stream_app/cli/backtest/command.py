@@ -1,5 +1,6 @@
 """The options of ``streamgauge backtest``, and what they set going."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,14 @@ streamgauge backtest plant.csv --report report
 
 streamgauge backtest answers.csv --kind predictions --label-delay 1h
 """
+
+
+class Task(StrEnum):
+    """What predictions are."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
 
 MONITOR = "The monitor"
 OUTPUT = "Output"
@@ -75,6 +84,13 @@ def backtest(
         typer.Option(
             metavar="FILE",
             help="File of normal operation of one source, learned before the first row. Not for predictions.",
+            rich_help_panel=MONITOR,
+        ),
+    ] = None,
+    task: Annotated[
+        Task | None,
+        typer.Option(
+            help="Whether predictions are classes or values; by default values where they have fractions.",
             rich_help_panel=MONITOR,
         ),
     ] = None,
@@ -129,6 +145,7 @@ def backtest(
             budget=budget,
             reference=reference,
             label_delay=delay_of(label_delay),
+            task=None if task is None else task.value,
             versions=names(versions),
             events=events,
             alerts=alerts,

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TypeAlias
 
 from producers.predictions import LabelDelay, PredictionColumns, PredictionEvents, PredictionFiles
 from producers.predictions.files import PredictionTable
 from stream_app.errors import SettingsError
 from stream_app.events import PredictionRow, Rejected, decode_predictions
+from stream_app.labels import has_fraction, label_text
+from stream_app.tables.cells import as_text, is_number
 from stream_app.tables.columns import COUNTED, find_time
 from stream_app.tables.files import distinct_names, find_tables
 from stream_app.tables.left_out import LeftOut
-from stream_app.tables.table import COUNTED_TIME, CountedTable, first_rows
+from stream_app.tables.table import BLOCK, COUNTED_TIME, CountedTable, first_rows
 
 __all__ = ["Piece", "PredictionInput"]
 
@@ -89,6 +92,19 @@ class PredictionInput:
     def rows(self) -> int:
         """How many were read so far, those that are no events among them."""
         return self._taken + sum(self.left.counts.values())
+
+    def has_values(self) -> bool:
+        """Whether answers and truths are numbers, some of them with fractions: the first rows tell."""
+        found = False
+        for table in self._files.tables:
+            for block in islice(table.table.blocks(BLOCK), 1):
+                layout = table.layout(block)
+                names = [name for name in (layout.prediction, layout.label) if name is not None]
+                texts = {as_text(cell) for name in names for cell in block.column(name)} - {None}
+                if not all(map(is_number, texts)):
+                    return False
+                found = found or any(has_fraction(label_text(text)) for text in texts if text)
+        return found
 
     def pieces(self) -> Iterator[Piece]:
         """Read from the beginning.

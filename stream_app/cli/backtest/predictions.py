@@ -1,6 +1,7 @@
 """A backtest of predictions: what the call asks for, and the way to what a worker would tell."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
@@ -16,12 +17,17 @@ from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
 from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
-from stream_app.errors import DataError, SettingsError
+from stream_app.errors import DataError, SettingsError, SourceError
+from stream_app.events import AlertState, PredictionRow, Rejected
 from stream_app.kinds.predictions import check_stream
 from stream_app.settings import PredictionStream
+from stream_app.settings.predictions import FairnessSettings
 from stream_app.tables.columns import check_known
 
 __all__ = ["prepare"]
+
+_MOST_GROUPS = 10_000
+"""Of a category; texts that are different in each row are no groups."""
 
 _REASONS = {
     "--changepoint-column": "predictions have one truth, the label; name its column with --label-column",
@@ -55,20 +61,23 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         },
         _REASONS,
     )
-    config = _config(name, stream, call)
     source = PredictionInput(
         call.paths, call.predictions, period=call.columns.period, label_delay=call.label_delay
     )
+    config = _config(name, stream, call, source)
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
     run = PredictionBacktest(config, report.watch if report else None, name=name, period=call.columns.period)
 
     def work() -> None:
         begin = perf_counter()
-        _sweep(run, source, progress_for(error_console, "backtest", quiet=call.quiet or call.as_json))
+        named = _Named()
+        _sweep(run, source, progress_for(error_console, "backtest", quiet=call.quiet or call.as_json), named)
         seconds = perf_counter() - begin
         seen = [version for model in run.models().values() for version in model.versions]
         check_known("--versions", call.versions, seen, "version")
+        _check_labels(run)
+        named.check(f"streams.{name}.fairness", config.fairness)
         problem = unjudged(run, run.models(), source.left.counts)
         page = report.write(run, ", ".join(call.paths), problem) if report else None
         if alert_file is not None:
@@ -86,20 +95,58 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     return work
 
 
-def _sweep(run: PredictionBacktest, source: PredictionInput, progress: Progress) -> None:
+def _check_labels(run: PredictionBacktest) -> None:
+    """See that the accuracy of each model says something."""
+    last = {alert.source: alert for alert in run.alerts if alert.detector == "labels"}
+    for name, alert in last.items():
+        if alert.state is not AlertState.RESOLVED:
+            raise SourceError(f"{name}: {alert.summary}; write both sides alike")
+
+
+class _Named:
+    """Labels, categories and groups that events name."""
+
+    def __init__(self) -> None:
+        self.labels: set[str] = set()
+        self.groups: defaultdict[str, set[str]] = defaultdict(set)
+
+    def update(self, events: Iterable[PredictionRow | Rejected]) -> None:
+        for event in events:
+            if isinstance(event, PredictionRow):
+                self.labels.update(filter(None, (event.prediction, event.label)))
+                for category, group in event.categories.items():
+                    if group is not None and len(self.groups[category]) < _MOST_GROUPS:
+                        self.groups[category].add(group)
+
+    def check(self, where: str, fairness: FairnessSettings | None) -> None:
+        """See that the data have what the settings of fairness name."""
+        if fairness is None:
+            return
+        check_known(f"{where}.favourable", fairness.favourable, self.labels, "label")
+        check_known(f"{where}.groups", fairness.groups, self.groups, "category")
+        for category in fairness.groups if fairness.reference else ():
+            check_known(f"{where}.reference", [fairness.reference], self.groups[category], "group")
+
+
+def _sweep(run: PredictionBacktest, source: PredictionInput, progress: Progress, named: _Named) -> None:
     """Give all events to the monitor."""
     progress.begin(source.total, 0)
     try:
         for events, which in source.pieces():
             run.update(events, which)
+            named.update(events)
             progress.update(source.rows)
     finally:
         progress.end()
 
 
-def _config(name: str, stream: PredictionStream, call: Call) -> PredictionStream:
-    """Return the settings of a stream; the command line wins over the file."""
+def _config(name: str, stream: PredictionStream, call: Call, source: PredictionInput) -> PredictionStream:
+    """Return the settings of a stream; the command line wins over the file, and what either says over the data."""
     changes: dict[str, Any] = {}
+    if call.task is not None:
+        changes["task"] = call.task
+    elif not stream.model_fields_set & {"task", "labels"} and source.has_values():
+        changes["task"] = "regression"
     if call.budget is not None:
         Budget.parse(call.budget)
         changes["budget"] = call.budget

@@ -42,6 +42,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         "--id-column": said.id,
         "--attributes": said.categories,
         "--label-delay": call.label_delay or None,
+        "--task": call.task,
         "--versions": call.versions,
     }
     refuse(own, dict.fromkeys(own, _WHY))

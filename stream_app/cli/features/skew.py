@@ -96,9 +96,14 @@ def skew(
         raise SettingsError("--alert needs a broker: set STREAMGAUGE_KAFKA=HOST:PORT, or --kafka")
     wanted, served = run(_served(settings, view, limit, instant_of(at)))
     trained = read_training(training, wanted)
-    if len(served) < 1:
-        raise DataError(f"{wanted.key}: no entity is served yet, so there is nothing to compare")
-    table = dict(zip((name.rpartition(":")[2] for name in served.features), served.to_numpy().T, strict=True))
+    # What had no event yet at that time is not served without a value: it was not there.
+    known = [reading.event_ts is not None for reading in served.views[0].readings]
+    if not any(known):
+        raise DataError(
+            f"{wanted.key}: no entity is served {'at that time' if known else 'yet'}, so there is nothing to compare"
+        )
+    rows = served.to_numpy()[known]
+    table = dict(zip((name.rpartition(":")[2] for name in served.features), rows.T, strict=True))
     found = compare(trained, {name: table[name] for name in trained})
     if json:
         for one in found:

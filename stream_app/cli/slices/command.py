@@ -134,6 +134,7 @@ def slices(
 
     Searches all intervals of numbers, all categories, missing values, and all pairs of these. Files hold a prediction
     and its truth in each row, beside any features; or predictions as events, with the truth in an event of the same id.
+    Where these are numbers with fractions, a model is wrong where its error is one of the largest tenth.
     For an anomaly detector, rows that a backtest wrote are held against the truth in its input.
     """
     if wrong_column is not None and (prediction_column or label_column or events or among is not None):
@@ -188,6 +189,7 @@ def _told(table: LabelledTable, limits: SliceConfig, window: int) -> dict[str, A
         "wrong": int(wrong.sum()),
         "overall": float(wrong.mean()),
         "left_out": table.left_out,
+        "large": table.large,
         "numeric": list(table.numeric),
         "categorical": list(table.categorical),
         "slices": [_plain(one) for one in finder.find()],
@@ -220,14 +222,15 @@ def _condition(part: Any) -> dict[str, Any]:
 
 def _print(told: dict[str, Any]) -> None:
     left_out = f"; {told['left_out']:,} rows without prediction or truth" if told["left_out"] else ""
+    what = "wrong" if told["large"] is None else f"with errors above {told['large']:.4g}"
     console.print(
-        f"{told['rows']:,} rows, {told['wrong']:,} wrong: {told['overall']:.1%} overall{left_out}",
+        f"{told['rows']:,} rows, {told['wrong']:,} {what}: {told['overall']:.1%} overall{left_out}",
         soft_wrap=True,
     )
     if not told["slices"]:
         console.print("no slice is significantly worse")
         return
-    rows = [("wrong", "95 % interval", "rows", "p", "slice")]
+    rows = [("wrong" if told["large"] is None else "large errors", "95 % interval", "rows", "p", "slice")]
     rows += [
         (
             f"{one['metric']:.1%}",

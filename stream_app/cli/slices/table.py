@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.errors import SourceError
-from stream_app.tables.cells import as_text, is_missing, is_number, numbers
+from stream_app.labels import label_text
+from stream_app.tables.cells import as_text, is_missing, is_number, labels, numbers
 from stream_app.tables.columns import LABEL_NAMES, TIME_NAMES, check_known, listed
 from stream_app.tables.predictions import (
     ERROR_NAMES,
@@ -18,11 +19,15 @@ from stream_app.tables.predictions import (
     ID_NAMES,
     LATENCY_NAMES,
     PREDICTION_NAMES,
+    PROBABILITY_PREFIXES,
     SOURCE_NAMES,
     TRUTH_NAMES,
     VERSION_NAMES,
+    are_values,
+    check_comparable,
     join_truth,
 )
+from stream_app.tables.truth import ODD_TRUTH, is_marked, marks_outliers
 from stream_app.tables.whole import WholeTable, read_whole
 
 __all__ = ["LabelledTable", "SliceColumns", "read_table"]
@@ -33,7 +38,6 @@ _NAMES = SOURCE_NAMES | VERSION_NAMES
 
 _ABOUT = TIME_NAMES | ID_NAMES | ERROR_NAMES | LATENCY_NAMES | TRUTH_NAMES | LABEL_NAMES | {"probabilities"}
 _PREFIXES = ("labels.", "probabilities.")
-_RIGHT = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class LabelledTable:
         Whether the model was wrong.
     left_out : int
         Rows without truth or without prediction.
+    large : float or None
+        Of values: the absolute error above which a prediction counts as wrong.
     """
 
     numeric: tuple[str, ...]
@@ -95,6 +101,7 @@ class LabelledTable:
     cells: npt.NDArray[np.object_]
     wrong: BoolArray
     left_out: int
+    large: float | None = None
 
 
 def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
@@ -107,12 +114,15 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     """
     rows = read_whole(paths, said.delimiter, spread=GROUPS, source=_SOURCE)
     if said.wrong is not None:
+        large = None
         column = rows.need(said.wrong, (), "--wrong-column", "the mistakes")
         roles: set[str | None] = {column}
-        told = _flags(rows, column)
-        known = asked = np.ones(len(told), np.bool_)
+        flags = _flags(rows, column)
+        told = np.array([bool(flag) for flag in flags], np.bool_)
+        known = np.array([flag is not None for flag in flags], np.bool_)
+        asked = np.ones(len(told), np.bool_)
     else:
-        roles, known, asked, told = _compared(rows, said)
+        roles, known, asked, told, large = _compared(rows, said)
     asked = asked & (rows.positions() >= said.skip)
     left_out = int((asked & ~known).sum())
     known = asked & known
@@ -130,13 +140,14 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
         np.array(texts, dtype=object).reshape(len(categorical), count).T,
         told[known],
         left_out,
+        large,
     )
 
 
 def _compared(
     rows: WholeTable, said: SliceColumns
-) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray]:
-    """Return the columns of prediction and truth, and of each row: are both known, is it asked for, do they differ."""
+) -> tuple[set[str | None], BoolArray, BoolArray, BoolArray, float | None]:
+    """Return the columns of prediction and truth; of each row: are both known, is it asked for, do they differ; by how much."""
     truth_names = ("anomaly", "label") if said.events else (*TRUTH_NAMES, "anomaly")
     otherwise = ", or say where the model was wrong with --wrong-column"
     label = rows.need(said.label, truth_names, "--label-column", "the truth", otherwise)
@@ -146,18 +157,48 @@ def _compared(
     else:
         prediction = rows.need(said.prediction, PREDICTION_NAMES, "--prediction-column", "the prediction")
         predicted = rows.labels(prediction)
-    truth = rows.labels(label)
+    truth = rows.labels(label) if said.events is None else _truths(rows, label)
     ident = rows.find(None, ID_NAMES, "a single column for the id")
     if ident is not None:
         truth = join_truth([as_text(cell) for cell in rows.columns[ident]], predicted, truth)
-    if said.among is not None:
-        check_known("--among", [said.among], truth, "label")
+    values = said.events is None and are_values(predicted, truth)
+    if said.events is None and not values:
+        check_comparable(predicted, truth, rows.files[0])
+    among = None if said.among is None else label_text(said.among)
+    if among is not None:
+        check_known("--among", [among], truth, "label")
     pairs = list(zip(predicted, truth, strict=True))
     known = np.array([p is not None and t is not None for p, t in pairs], np.bool_)
-    asked = np.array([said.among is None or t == said.among for t in truth], np.bool_)
+    asked = np.array([among is None or t == among for t in truth], np.bool_)
     # A column p_cat is the probability of the label cat; p_in, where no label is "in", is a pressure, say.
-    probabilities = {f"p_{text}" for text in {*predicted, *truth}}
-    return {prediction, label, *probabilities}, known, asked, np.array([p != t for p, t in pairs], np.bool_)
+    named = {*predicted, *truth}
+    probabilities = {
+        column
+        for column in rows.columns
+        for prefix in PROBABILITY_PREFIXES
+        if column.startswith(prefix) and label_text(column.removeprefix(prefix) or prefix) in named
+    }
+    roles = {prediction, label, *probabilities}
+    if values:
+        told, large = _large_errors(pairs)
+        return roles, known, asked, told, large
+    return roles, known, asked, np.array([p != t for p, t in pairs], np.bool_), None
+
+
+def _large_errors(pairs: Sequence[tuple[str | None, str | None]]) -> tuple[BoolArray, float]:
+    """Return which absolute errors of values are larger than nine in ten of all, and how large these are."""
+    nan = float("nan")
+    cells = [(float(nan if p is None else p), float(nan if t is None else t)) for p, t in pairs]
+    errors = np.abs(np.subtract(*np.array(cells).T))
+    known = errors[~np.isnan(errors)]
+    large = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    return errors > large, large
+
+
+def _truths(rows: WholeTable, column: str) -> list[str | None]:
+    """Return what is true of each row, as a backtest writes its marks."""
+    outliers = marks_outliers([labels(rows.columns[column], column, rows.where)])
+    return [None if flag is None else str(int(flag)) for flag in _flags(rows, column, outliers=outliers)]
 
 
 def _marks(events: Path, rows: WholeTable, said: SliceColumns) -> list[str | None]:
@@ -203,15 +244,14 @@ def _numeric(cells: Sequence[Any]) -> bool:
     return all(is_number(cell) and not isinstance(cell, bool) for cell in cells)
 
 
-def _flags(rows: WholeTable, column: str) -> BoolArray:
-    said = [_RIGHT.get((as_text(cell) or "").casefold()) for cell in rows.columns[column]]
-    for row, flag in enumerate(said):
-        if flag is None:
-            cell = str(rows.columns[column][row])[:40]
-            raise SourceError(
-                f"{rows.where(row)}: column {column!r}: {cell!r} is neither 0 nor 1, true nor false"
-            )
-    return np.array(said, np.bool_)
+def _flags(rows: WholeTable, column: str, *, outliers: bool = False) -> list[bool | None]:
+    """Return what each cell of a column of yes and no says, None where there is none."""
+    cells = labels(rows.columns[column], column, rows.where)
+    flags = [None if cell is None else is_marked(cell, outliers=outliers) for cell in cells]
+    for row, (cell, flag) in enumerate(zip(cells, flags, strict=True)):
+        if cell is not None and flag is None:
+            raise SourceError(f"{rows.where(row)}: column {column!r}: {str(cell)[:40]!r} {ODD_TRUTH}")
+    return flags
 
 
 def _among(said: SliceColumns) -> str:

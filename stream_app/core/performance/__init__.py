@@ -7,6 +7,7 @@ from stream_app.core.performance.join import JoinCounts, JoinVerdict, LabelJoin
 from stream_app.core.performance.labels import Labels
 from stream_app.core.performance.newest import NewestRows
 from stream_app.core.performance.rates import Crossing, RateDetector
+from stream_app.core.performance.residuals import ErrorScale, ErrorScores, error_scores
 from stream_app.core.performance.scores import ClassScores, calibration_error, class_scores, log_loss
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "ClassMixDrift",
     "ClassScores",
     "Crossing",
+    "ErrorScale",
+    "ErrorScores",
     "Estimate",
     "JoinCounts",
     "JoinVerdict",
@@ -25,5 +28,6 @@ __all__ = [
     "RateDetector",
     "calibration_error",
     "class_scores",
+    "error_scores",
     "log_loss",
 ]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,11 @@ from stream_app.core.performance import (
     class_scores,
     log_loss,
 )
-from stream_app.core.registry import Detector
-from stream_app.core.signals import WHOLE_SOURCE, Signal
-from stream_app.monitors.extra_detectors import ExtraDetector, restore_detector, stored_detector
 from stream_app.monitors.predictions.columns import LabelledColumns
 from stream_app.monitors.predictions.signals import Named, performance_signal
-from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.predictions import PredictionStream
 
-__all__ = ["Accuracy", "Baseline", "error_detector_name"]
+__all__ = ["Accuracy", "Baseline"]
 
 _CREDIBLE = 0.95
 _DEVIATIONS = 1.645
@@ -34,15 +30,8 @@ _DEVIATIONS = 1.645
 TRUTH, PREDICTED, RIGHT, CONFIDENCE, P_TRUE, FIRST_P = range(6)
 """Columns of a table of labelled predictions."""
 
-_ERRORS = (WHOLE_SOURCE,)
-"""Channels of a detector of errors."""
-
 _CLASSES_TOLD = 20
 """Models of more classes have no live features of each class: readers could not use them."""
-
-
-_USUAL_DETECTORS = (DetectorSettings(name="adwin", alert=False),)
-"""Counted, without alerts: of River's detectors the one that raises fewest false alarms on steady errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +79,7 @@ class Accuracy:
         self._rates: Mapping[str, float] = {}
         self._accuracy: RateDetector | None = None
         self._calibration: RateDetector | None = None
-        self._extras = {error_detector_name(extra): extra for extra in error_detectors(config)}
-        self._errors: dict[str, Detector] = {
-            name: extra.build(_ERRORS) for name, extra in self._extras.items()
-        }
-        self._drifts = dict.fromkeys(self._errors, 0)
         self.baseline: Baseline | None = None
-        self.cold: list[str] = []
-        """Why detectors of errors started cold when the state was restored."""
 
     @property
     def labelled(self) -> int:
@@ -123,11 +105,6 @@ class Accuracy:
         """The newest labelled predictions."""
         return self._window.rows
 
-    @property
-    def drifts(self) -> Mapping[str, int]:
-        """Drifts of the errors so far, by detector."""
-        return self._drifts
-
     def arm(self, rates: Mapping[str, float]) -> None:
         """Start the tests, with these false-alarm rates per event."""
         self._rates = rates
@@ -149,7 +126,7 @@ class Accuracy:
         """
         table = _table(columns)
         self._count(table)
-        found = self._watch_errors(columns)
+        found: list[Named] = []
         learned = None
         if self._first is not None:
             wanted = self._first.capacity - len(self._first)
@@ -173,18 +150,6 @@ class Accuracy:
         # One after the other, so that the sum is the same wherever batches end.
         self._loss = float(np.cumsum(np.concatenate(([self._loss], losses)))[-1])
         self._lossy += len(losses)
-
-    def _watch_errors(self, columns: LabelledColumns) -> list[Named]:
-        found: list[Named] = []
-        wrong = (~columns.right).astype(np.float64)[:, None]
-        for name, detector in self._errors.items():
-            for signal in detector.update(columns.ts, wrong):
-                if signal.detector.endswith(".warning") or not (signal.ended or _is_worse(signal)):
-                    continue
-                self._drifts[name] += not signal.ended
-                row = int(columns.row[signal.row])
-                found.append((name, replace(signal, row=row, kind="performance", detector=name)))
-        return found
 
     def _learn(self, first: FloatArray) -> None:
         n, right = len(first), int(first[:, RIGHT].sum())
@@ -283,7 +248,6 @@ class Accuracy:
         values |= _class_features(rows, labels)
         if self.baseline is not None:
             values |= {f"baseline.{name}": value for name, value in asdict(self.baseline).items()}
-        values |= {f"{name}.signals": count for name, count in self._drifts.items()}
         return {name: None if value is None or math.isnan(value) else value for name, value in values.items()}
 
     def state(self) -> dict[str, Any]:
@@ -298,10 +262,6 @@ class Accuracy:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "accuracy": None if self._accuracy is None else self._accuracy.state(),
             "calibration": None if self._calibration is None else self._calibration.state(),
-            "errors": {
-                name: stored_detector(self._extras[name], detector) for name, detector in self._errors.items()
-            },
-            "drifts": dict(self._drifts),
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
@@ -327,30 +287,6 @@ class Accuracy:
         ):
             if detector is not None and stood is not None:
                 detector.resume(stood)
-        for name in self._errors.keys() & state["errors"].keys():
-            self._drifts[name] = int(state["drifts"][name])
-            restored, reason = restore_detector(self._extras[name], _ERRORS, state["errors"][name])
-            self._errors[name] = restored
-            if reason is not None:
-                self.cold.append(reason)
-
-
-def error_detectors(config: PredictionStream) -> tuple[ExtraDetector, ...]:
-    """Return the detectors on the errors of each model of a stream."""
-    wanted = _USUAL_DETECTORS if config.detectors is None else config.detectors
-    return tuple(ExtraDetector.of(detector) for detector in wanted)
-
-
-def error_detector_name(extra: ExtraDetector) -> str:
-    """Return the name of a detector that watches errors, as in alerts."""
-    return f"errors.{extra.name}"
-
-
-def _is_worse(signal: Signal) -> bool:
-    """Whether errors rose; some detectors tell when they fall, too."""
-    figures = dict(signal.context)
-    before, after = figures.get("mean_before"), figures.get("mean_after")
-    return before is None or after is None or after > before
 
 
 def _limit(rate: float) -> float:

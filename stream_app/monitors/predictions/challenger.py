@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stream_app.core.challenger import Comparison
-from stream_app.monitors.predictions.columns import LabelledColumns
+from stream_app.monitors.predictions.columns import Labelled
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Challenger"]
@@ -22,7 +22,7 @@ class Challenger:
     def __init__(self, config: PredictionStream) -> None:
         self._comparison = Comparison(config.versions) if config.versions else None
 
-    def update(self, columns: LabelledColumns) -> None:
+    def update(self, columns: Labelled) -> None:
         """Take labelled predictions."""
         if self._comparison is not None:
             for item, right in zip(columns.items, columns.right.tolist(), strict=True):

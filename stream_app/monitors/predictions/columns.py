@@ -6,10 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
-from stream_app.monitors.predictions.intake import Admitted, Unlabelled
+from stream_app.monitors.predictions.answers import Unlabelled
+from stream_app.monitors.predictions.intake import Admitted
 from stream_app.monitors.predictions.outcome import PredictionBatch
 
-__all__ = ["MAX_CLASSES", "LabelledColumns", "PredictionColumns", "labelled_columns", "prediction_columns"]
+__all__ = [
+    "MAX_CLASSES",
+    "Labelled",
+    "LabelledColumns",
+    "PredictionColumns",
+    "labelled_columns",
+    "prediction_columns",
+]
 
 MAX_CLASSES = 100
 """Labels whose probabilities are kept all; models with more are judged, but not estimated without labels."""
@@ -50,42 +58,52 @@ class PredictionColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledColumns:
-    """Predictions that were labelled in one delivery.
+class Labelled:
+    """Predictions whose truth came in one delivery.
 
     Parameters
     ----------
     row : array of int, shape (n,)
-        Places in the batch of the events that brought the labels.
+        Places in the batch of the events that brought the truth.
     ts : array, shape (n,)
         Event times, seconds.
-    truth, predicted : array of int, shape (n,)
-        Numbers of the labels.
     right : array of bool, shape (n,)
-        Whether the prediction was.
-    confidence, p_true : array, shape (n,)
-        Probability of the predicted and of the true label; NaN without probabilities.
-    p : array, shape (n, k)
-        All probabilities; zeros where there are none.
+        Whether the prediction was; of a value, whether its error was none of the large ones.
     items : sequence of Unlabelled
         The predictions themselves.
     truths : sequence of str
-        The true labels.
+        What is true.
     """
 
     row: IntArray
     ts: FloatArray
-    truth: IntArray
-    predicted: IntArray
     right: BoolArray
-    confidence: FloatArray
-    p_true: FloatArray
-    p: FloatArray
     items: Sequence[Unlabelled]
     truths: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledColumns(Labelled):
+    """Predicted classes whose truth came in one delivery.
+
+    Parameters
+    ----------
+    truth, predicted : array of int, shape (n,)
+        Numbers of the labels.
+    confidence, p_true : array, shape (n,)
+        Probability of the predicted and of the true label; NaN without probabilities.
+    p : array, shape (n, k)
+        All probabilities; zeros where there are none.
+    """
+
+    truth: IntArray
+    predicted: IntArray
+    confidence: FloatArray
+    p_true: FloatArray
+    p: FloatArray
 
 
 def prediction_columns(admitted: Admitted, batch: PredictionBatch, labels: int) -> PredictionColumns:
@@ -113,9 +131,11 @@ def labelled_columns(admitted: Admitted, batch: PredictionBatch, labels: int) ->
     return LabelledColumns(
         row,
         batch.ts[row],
+        np.array([one.item.predicted == one.truth for one in judged], dtype=np.bool_),
+        items,
+        [one.truth for one in judged],
         np.array([one.code for one in judged], dtype=np.int64),
         np.array([item.code for item in items], dtype=np.int64),
-        np.array([one.item.predicted == one.truth for one in judged], dtype=np.bool_),
         np.array(
             [item.values[item.columns.index(item.code)] if item.values else nan for item in items], np.float64
         ),
@@ -130,8 +150,6 @@ def labelled_columns(admitted: Admitted, batch: PredictionBatch, labels: int) ->
             np.float64,
         ),
         _probabilities(items, labels),
-        items,
-        [one.truth for one in judged],
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stream_app.core.fairness import FairnessOptions, GroupOutcomes, Violation
-from stream_app.monitors.predictions.columns import LabelledColumns
+from stream_app.monitors.predictions.columns import Labelled
 from stream_app.monitors.predictions.signals import Named, performance_signal
 from stream_app.settings.predictions import FairnessSettings, PredictionStream
 
@@ -43,7 +43,7 @@ class Fairness:
     def _fresh(self, settings: FairnessSettings) -> GroupOutcomes:
         return GroupOutcomes(settings.favourable, window=settings.window, options=self._options)
 
-    def update(self, columns: LabelledColumns) -> None:
+    def update(self, columns: Labelled) -> None:
         """Take labelled predictions."""
         if self._fairness is None or not len(columns):
             return

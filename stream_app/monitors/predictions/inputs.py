@@ -9,8 +9,8 @@ import numpy as np
 from stream_app.core.arrays import FloatArray
 from stream_app.core.performance import ClassMixDrift
 from stream_app.core.twosample import PSI_SEVERE, WindowedTest, WindowedTestOptions
+from stream_app.monitors.predictions.answers import Unlabelled
 from stream_app.monitors.predictions.columns import PredictionColumns
-from stream_app.monitors.predictions.intake import Unlabelled
 from stream_app.monitors.predictions.signals import Named, performance_signal
 from stream_app.settings.predictions import PredictionStream
 
@@ -41,7 +41,8 @@ class Inputs:
         self._numeric: dict[str, None] = {}
         self._categorical: dict[str, None] = {}
         self._test: WindowedTest | None = None
-        self._mix = ClassMixDrift(learn=self._learn, window=config.feature_window)
+        classes = config.task == "classification"
+        self._mix = ClassMixDrift(learn=self._learn, window=config.feature_window) if classes else None
         self._mixed = False
 
     @property
@@ -109,6 +110,8 @@ class Inputs:
         self._first = []
 
     def _watch_classes(self, columns: PredictionColumns) -> list[Named]:
+        if self._mix is None:
+            return []
         found: list[Named] = []
         for at, psi in self._mix.update(columns.predicted):
             if psi >= PSI_SEVERE or self._mixed:
@@ -125,9 +128,10 @@ class Inputs:
     def features(self) -> dict[str, float | None]:
         """Live features."""
         values: dict[str, float | None] = {
-            "class_mix.psi": self._mix.psi,
             "drifted_features": len(self.drifted),
         }
+        if self._mix is not None:
+            values["class_mix.psi"] = self._mix.psi
         return values | {f"{name}.psi": value for name, value in self.psi}
 
     def state(self) -> dict[str, Any]:
@@ -138,7 +142,7 @@ class Inputs:
             "categorical": list(self._categorical),
             "left": self._left,
             "test": None if self._test is None else self._test.state(),
-            "mix": self._mix.state(),
+            "mix": None if self._mix is None else self._mix.state(),
             "mixed": self._mixed,
         }
 
@@ -149,9 +153,10 @@ class Inputs:
         self._categorical = dict.fromkeys(state["categorical"])
         self._left = min(int(state["left"]), self._learn)
         self._test = None if state["test"] is None else WindowedTest.from_state(state["test"])
-        self._mix = ClassMixDrift.from_state(
-            state["mix"], learn=self._learn, window=self._config.feature_window
-        )
+        if self._mix is not None and state["mix"] is not None:
+            self._mix = ClassMixDrift.from_state(
+                state["mix"], learn=self._learn, window=self._config.feature_window
+            )
         self._mixed = bool(state["mixed"])
 
 

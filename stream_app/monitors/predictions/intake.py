@@ -3,7 +3,7 @@
 The checks, in their order, are the stated policy:
 
 1. future: an event more than `max_future` after its record's own time is refused;
-2. labels: where they are declared, an event that names another one is refused;
+2. labels: an event whose answer or truth is none is refused (`stream_app.monitors.predictions.answers`);
 3. ahead and late: a prediction or a failure that is far ahead of the model's watermark is refused until others agree with
    it, and so is one more than `lateness` older (`stream_app.core.watermark`). A label on its own is neither, and makes none
    late: it is judged by whether its prediction still waits;
@@ -25,6 +25,7 @@ from stream_app.core.versions import expect_version
 from stream_app.core.watermark import ON_TIME
 from stream_app.events import PredictionRow, Reason
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.predictions.answers import Unlabelled, answers_of
 from stream_app.monitors.predictions.clocks import (
     follow,
     fresh_clocks,
@@ -36,43 +37,12 @@ from stream_app.monitors.predictions.outcome import Arrivals
 from stream_app.monitors.refusals import FUTURE, MOST_REFUSED, refusal, refused_signal
 from stream_app.settings.predictions import PredictionStream
 
-__all__ = ["MAX_LABELS", "Admitted", "Intake", "Judged", "Look", "Unlabelled"]
-
-MAX_LABELS = 1024
-"""Labels of a source that are counted each on its own; all others are counted as one."""
+__all__ = ["Admitted", "Intake", "Judged", "Look"]
 
 _VERSION = 2
 
-_UNDECLARED = -1
-"""Beside the codes of `refusals`: an event that names a label that is not declared."""
-
-
-class Unlabelled(NamedTuple):
-    """A prediction that waits for its label; a tuple, because one is made for every event.
-
-    Parameters
-    ----------
-    version : str
-        Version of the model.
-    predicted : str
-        The predicted label.
-    code : int
-        Code of the predicted label.
-    columns : tuple of int
-        Numbers of the labels that have a probability; empty without any.
-    values : tuple of float
-        Probabilities of the labels.
-    features, categories : mapping
-        What the model saw.
-    """
-
-    version: str
-    predicted: str
-    code: int
-    columns: tuple[int, ...]
-    values: tuple[float, ...]
-    features: Mapping[str, float | None]
-    categories: Mapping[str, str | None]
+_LABEL = -1
+"""Beside the codes of `refusals`: an event that names a label that is none."""
 
 
 class Judged(NamedTuple):
@@ -141,11 +111,15 @@ class Intake:
 
     def __init__(self, config: PredictionStream) -> None:
         self._config = config
-        self._declared = None if config.labels is None else frozenset(config.labels)
-        self.labels = Labels(MAX_LABELS)
+        self.answers = answers_of(config)
         self.join: LabelJoin[Unlabelled] = LabelJoin(within=config.label_within, capacity=config.max_waiting)
         self._clocks = fresh_clocks()
         self._refused = 0
+
+    @property
+    def labels(self) -> Labels:
+        """Codes of the classes."""
+        return self.answers.labels
 
     @property
     def newest(self) -> float:
@@ -158,13 +132,8 @@ class Intake:
         ts = arrivals.ts
         record_ts = np.array(arrivals.record_ts, dtype=np.float64)
         codes = np.where(ts > record_ts + config.max_future, FUTURE, ON_TIME)
-        if self._declared is not None:
-            codes[
-                [
-                    code == ON_TIME and self._undeclared(row) is not None
-                    for code, row in zip(codes, rows, strict=True)
-                ]
-            ] = _UNDECLARED
+        odd = [self.answers.odd(row) is not None for row in rows]
+        codes[np.array(odd) & (codes == ON_TIME)] = _LABEL
         only_label = np.array([row.prediction is None and not row.failed for row in rows])
         before, times = self.newest, np.empty(len(ts))
         taken = follow(
@@ -177,10 +146,8 @@ class Intake:
         admitted = Admitted()
         for i, (row, code) in enumerate(zip(arrivals.rows, look.codes, strict=True)):
             offset, record_ts, before = arrivals.offsets[i], arrivals.record_ts[i], look.times[i]
-            if code == _UNDECLARED:
-                unknown, known = (self._undeclared(row) or "")[:80], len(self._declared or ())
-                message = f"the label {unknown!r} is not among the {known} declared ones"
-                admitted.refusals.append(Refusal(offset, Reason.LABEL, message))
+            if code == _LABEL:
+                admitted.refusals.append(Refusal(offset, Reason.LABEL, self.answers.odd(row) or ""))
             elif code != ON_TIME:
                 admitted.refusals.append(refusal(code, offset, row.ts, record_ts, before))
                 self._refuse(i, row.ts, before if math.isfinite(before) else record_ts, admitted)
@@ -214,7 +181,7 @@ class Intake:
         if row.prediction is None:
             self.join.fail(row.id, time)
         else:
-            item = self._unlabelled(row, row.prediction)
+            item = self.answers.unlabelled(row, row.prediction)
             _, truth = self.join.predict(row.id, time, item, row.label)
             admitted.predictions.append((at, item))
             if truth is not None:
@@ -230,20 +197,6 @@ class Intake:
         if item is not None:
             admitted.judged.append(Judged(at, item, truth, self.labels.code(truth)))
         return _repeated(row, "label") if verdict is JoinVerdict.DUPLICATE else None
-
-    def _undeclared(self, row: PredictionRow) -> str | None:
-        named = [label for label in (row.prediction, row.label) if label is not None]
-        named += [label for label, _ in row.probabilities or ()]
-        return next((label for label in named if label not in (self._declared or ())), None)
-
-    def _unlabelled(self, row: PredictionRow, predicted: str) -> Unlabelled:
-        columns: tuple[int, ...] = ()
-        values: tuple[float, ...] = ()
-        if row.probabilities:
-            names, values = zip(*row.probabilities, strict=True)
-            columns = self.labels.columns(names)
-        code = self.labels.code(predicted)
-        return Unlabelled(row.version, predicted, code, columns, values, row.features, row.categories)
 
     def state(self) -> dict[str, Any]:
         """State as plain values, for `from_state`."""
@@ -266,7 +219,7 @@ class Intake:
         """
         expect_version(state, _VERSION, "the intake")
         intake = cls(config)
-        intake.labels = Labels(MAX_LABELS, [str(name) for name in state["labels"]])
+        intake.answers = answers_of(config, [str(name) for name in state["labels"]])
         intake._clocks = unpack_clocks(state["clocks"])
         intake._refused = int(state["refused"])
         intake.join = LabelJoin.from_state(

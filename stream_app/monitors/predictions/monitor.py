@@ -172,4 +172,4 @@ class PredictionMonitor:
         self._sources[source] = restored = SourceMonitor.from_state(
             state, source, self._config, stream=self._name
         )
-        return restored.accuracy.cold
+        return restored.performance.cold

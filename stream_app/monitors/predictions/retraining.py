@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stream_app.core.retraining import Evidence, RetrainingConfig, RetrainingPolicy, Trigger
-from stream_app.monitors.predictions.accuracy import Accuracy
 from stream_app.monitors.predictions.inputs import Inputs
+from stream_app.monitors.predictions.performance import Performance
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Retraining"]
@@ -26,19 +26,21 @@ class Retraining:
         self._labelled = 0
         self._drifts: dict[str, int] = {}
 
-    def look(self, ts: float, version: str, accuracy: Accuracy, inputs: Inputs) -> tuple[Trigger, ...]:
+    def look(self, ts: float, version: str, performance: Performance, inputs: Inputs) -> tuple[Trigger, ...]:
         """Evaluate the reasons at the end of a block."""
-        samples, self._labelled = accuracy.labelled - self._labelled, accuracy.labelled
-        changed = tuple(name for name, n in accuracy.drifts.items() if n > self._drifts.get(name, 0))
-        self._drifts = dict(accuracy.drifts)
-        now, limit = accuracy.standing()
+        samples, self._labelled = performance.labelled - self._labelled, performance.labelled
+        changed = tuple(name for name, n in performance.drifts.items() if n > self._drifts.get(name, 0))
+        self._drifts = dict(performance.drifts)
+        standing = performance.standing()
         evidence = Evidence(
             ts=ts,
             version=version,
             samples=samples,
-            accuracy=now,
-            limit=limit,
-            dropped=accuracy.below,
+            measure=standing.measure,
+            performance=standing.value,
+            limit=standing.limit,
+            is_least=standing.is_least,
+            worse=standing.beyond,
             drifted=inputs.drifted,
             psi=inputs.psi,
             concept_drift=changed,

@@ -119,6 +119,32 @@ def _class_mix(signal: Signal, _: Mapping[str, float]) -> str:
     return f"the mix of predicted classes has moved: PSI {signal.statistic:.2f}"
 
 
+def _labels(signal: Signal, _: Mapping[str, float]) -> str:
+    return "predicted and true labels do not meet" if signal.statistic else "predicted and true labels meet"
+
+
+def _error(signal: Signal, figures: Mapping[str, float]) -> str:
+    return (
+        f"mean absolute error {figures['error']:.4g} over the last {figures['events']:,.0f} labelled predictions, "
+        f"{signal.statistic:.0%} above the baseline of {figures['baseline']:.4g}"
+    )
+
+
+def _bias(_: Signal, figures: Mapping[str, float]) -> str:
+    side = "high" if figures["bias"] > figures["baseline"] else "low"
+    return (
+        f"values are too {side}: mean error {figures['bias']:+.4g} over the last {figures['events']:,.0f} labelled "
+        f"predictions, {figures['baseline']:+.4g} in the baseline"
+    )
+
+
+def _coverage(_: Signal, figures: Mapping[str, float]) -> str:
+    return (
+        f"{_percent(figures['coverage'])} of the last {figures['events']:,.0f} true values are within the predicted "
+        f"interval, {_percent(figures['promised'])} are promised"
+    )
+
+
 _WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
     "accuracy": _accuracy,
     "estimated_accuracy": _accuracy,
@@ -126,4 +152,8 @@ _WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
     "failures": _share("failed"),
     "latency": _share("were slow"),
     "class_mix": _class_mix,
+    "labels": _labels,
+    "error": _error,
+    "bias": _bias,
+    "coverage": _coverage,
 }

@@ -6,12 +6,16 @@ from typing import Any
 import numpy as np
 
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
-from stream_app.monitors.predictions.columns import LabelledColumns
+from stream_app.monitors.predictions.columns import Labelled
 from stream_app.monitors.predictions.inputs import Inputs, numbers
 from stream_app.monitors.predictions.signals import Named, performance_signal
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["Slices"]
+
+
+_FIGURES = {"classification": "error rate", "regression": "share of large errors"}
+"""What slices are weak by: large errors are those that a tenth of the baseline's exceed."""
 
 
 class Slices:
@@ -24,6 +28,7 @@ class Slices:
     """
 
     def __init__(self, config: PredictionStream) -> None:
+        self._figure = _FIGURES[config.task]
         self._every = config.slice_every if config.slices else 0
         self._window = config.slice_window
         self._finder: SliceFinder | None = None
@@ -33,7 +38,7 @@ class Slices:
         self.summaries: dict[tuple[str, int], str] = {}
         """Summaries of this delivery's signals, by the names of the features and the place in the batch."""
 
-    def update(self, columns: LabelledColumns) -> None:
+    def update(self, columns: Labelled) -> None:
         """Take labelled predictions; those before `begin` do not count."""
         if self._finder is None:
             return
@@ -74,7 +79,7 @@ class Slices:
         ]
         self._firing = {name: one.rule for name, one in weak.items()}
         self.summaries |= {
-            (name, row): f"error rate {one.metric:.1%} where {one.rule}, {one.overall:.1%} overall"
+            (name, row): f"{self._figure} {one.metric:.1%} where {one.rule}, {one.overall:.1%} overall"
             for name, one in weak.items()
         }
         return sorted(found, key=lambda named: named[1].channel)

@@ -17,19 +17,21 @@ from stream_app.events import Alert, LogId
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
-from stream_app.monitors.predictions.accuracy import Accuracy, error_detector_name, error_detectors
 from stream_app.monitors.predictions.challenger import Challenger
-from stream_app.monitors.predictions.columns import labelled_columns, prediction_columns
-from stream_app.monitors.predictions.estimated_accuracy import EstimatedAccuracy
+from stream_app.monitors.predictions.class_performance import ClassPerformance
+from stream_app.monitors.predictions.columns import prediction_columns
+from stream_app.monitors.predictions.error_detectors import error_detector_name, error_detectors
 from stream_app.monitors.predictions.fairness import Fairness
 from stream_app.monitors.predictions.history import ModelHistory
 from stream_app.monitors.predictions.inputs import Inputs
 from stream_app.monitors.predictions.intake import Admitted, Intake, Look
 from stream_app.monitors.predictions.outcome import Arrivals, Outcome, PredictionBatch
+from stream_app.monitors.predictions.performance import Performance, Summaries
 from stream_app.monitors.predictions.retraining import Retraining
 from stream_app.monitors.predictions.service_levels import ServiceLevels
 from stream_app.monitors.predictions.signals import Named, describe
 from stream_app.monitors.predictions.slices import Slices
+from stream_app.monitors.predictions.value_performance import ValuePerformance
 from stream_app.monitors.restore_errors import restore_errors
 from stream_app.settings.predictions import PredictionStream
 
@@ -38,15 +40,14 @@ __all__ = ["SourceMonitor"]
 _PERIOD_ROWS = 32
 """Events whose median spacing turns a budget per time into one per event."""
 
-VERSION = 3
+VERSION = 4
 """Version of a source's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
 where batches end."""
 
-_WEIGHTS = {"accuracy": 2.0, "estimated_accuracy": 1.0, "calibration": 1.0, "failures": 1.0, "latency": 1.0}
-"""By which they share the budget; the one that is sure of itself gets most."""
+_START_ANEW = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _LARGEST_RATE = 0.001
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
@@ -70,28 +71,34 @@ class SourceMonitor:
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
-        self.accuracy = Accuracy(config)
-        self.estimated_accuracy = EstimatedAccuracy(config)
+        self.performance = self._performance()
         self.service_levels = ServiceLevels(config)
         self.inputs = Inputs(config)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
+        self._told: dict[str, Summaries] = {"slice": self.slices, "fairness": self.fairness}
+        self._told |= self.performance.told
         self.challenger = Challenger(config)
         self.retraining = Retraining(config)
         self.versions = ModelVersions()
-        self.history = ModelHistory(source, config)
+        self.history = ModelHistory(source, config, self.performance.channels)
         self.alerts = AlertTracker(_alert_rules(stream, config), self._describe)
         self.events = 0
         self._times: list[float] = []
         self._period: float | None = None
+
+    def _performance(self) -> Performance:
+        if self.config.task == "regression":
+            return ValuePerformance(self.config)
+        return ClassPerformance(self.config, self.intake.labels)
 
     def update(self, arrivals: Arrivals, look: Look, log: LogId) -> Outcome:
         """Take events of this source, in the order of their offsets, whose times the intake has looked at."""
         before = asdict(self.intake.join.counts)
         admitted = self.intake.admit(arrivals, look)
         labels = {name: count - before[name] for name, count in asdict(self.intake.join.counts).items()}
-        self.slices.summaries.clear()
-        self.fairness.summaries.clear()
+        for part in self._told.values():
+            part.summaries.clear()
         if not admitted.rows:
             alerts = self._alerts([], admitted, arrivals, log) if admitted.signals else []
             return Outcome(self.source, None, admitted.refusals, alerts, labels=labels)
@@ -109,7 +116,7 @@ class SourceMonitor:
                 signals += self.slices.search(last, ts)
                 self.slices.begin(self.inputs)
                 signals += self.fairness.judge(last, ts)
-                due = self.retraining.look(ts, self.versions.newest, self.accuracy, self.inputs)
+                due = self.retraining.look(ts, self.versions.newest, self.performance, self.inputs)
                 triggers += [self._trigger(one, int(batch.offsets[last]), log) for one in due]
         published = self._published(signals)
         if admitted.signals:
@@ -130,10 +137,8 @@ class SourceMonitor:
         rows = sorted({*admitted.rows, *told})
         place = {row: i for i, row in enumerate(rows)}
         places = [place[row] for row in admitted.rows]
-        for summaries in (self.slices.summaries, self.fairness.summaries):
-            moved = {(channel, places[row]): text for (channel, row), text in summaries.items()}
-            summaries.clear()
-            summaries.update(moved)
+        for part in self._told.values():
+            part.summaries = {(channel, places[row]): text for (channel, row), text in part.summaries.items()}
         placed = [(name, signal.at_row(places[signal.row])) for name, signal in signals]
         placed += [(signal.detector, signal.at_row(place[signal.row])) for signal in admitted.signals]
         batch = PredictionBatch(
@@ -147,21 +152,14 @@ class SourceMonitor:
         self, block: Admitted, batch: PredictionBatch, begin: int, closed: list[ClosedBuckets]
     ) -> list[Named]:
         since = self._arm(block, batch)
-        known = len(self.intake.labels)
-        predictions = prediction_columns(block, batch, known)
-        labelled = labelled_columns(block, batch, known)
+        predictions = prediction_columns(block, batch, len(self.intake.labels))
         found = self.service_levels.update(predictions, since)
         found += self.inputs.update(predictions)
-        judged, learned = self.accuracy.update(labelled, since)
-        found += judged
-        if learned is not None:
-            since, first = max(since, learned[0]), learned[1]
-            self.estimated_accuracy.learn(first)
-        found += self.estimated_accuracy.update(predictions, since)
-        self.slices.update(labelled)
-        self.fairness.update(labelled)
-        self.challenger.update(labelled)
-        closed += self.history.update(begin, begin + len(block.rows), batch, predictions, labelled)
+        judgement = self.performance.update(block, batch, predictions, since)
+        found += judgement.signals
+        for part in (self.slices, self.fairness, self.challenger):
+            part.update(judgement.labelled)
+        closed += self.history.update(begin, begin + len(block.rows), batch, predictions, judgement)
         return found
 
     def _arm(self, block: Admitted, batch: PredictionBatch) -> int:
@@ -174,8 +172,8 @@ class SourceMonitor:
                 self._period = _median_spacing(self._times)
                 self._times = []
                 rates = self._rates(self._period)
-                for part in (self.accuracy, self.estimated_accuracy, self.service_levels):
-                    part.arm(rates)
+                self.performance.arm(rates)
+                self.service_levels.arm(rates)
                 return at
         return len(batch)
 
@@ -183,16 +181,9 @@ class SourceMonitor:
         """Share the budget; false alarms per event by detector."""
         config = self.config
         rate = Budget.parse(config.budget).rate_per_event(config.expected_sources / period)
-        off = {
-            name
-            for name, limit in (
-                ("calibration", config.max_overconfidence),
-                ("failures", config.max_failures),
-                ("latency", config.max_latency),
-            )
-            if limit is None
-        }
-        shares = split_rate(rate, {name: weight for name, weight in _WEIGHTS.items() if name not in off})
+        limits = {"failures": config.max_failures, "latency": config.max_latency}
+        weights = {name: 1.0 for name, limit in limits.items() if limit is not None}
+        shares = split_rate(rate, {**self.performance.weights, **weights})
         return {name: min(share, _LARGEST_RATE) for name, share in shares.items()}
 
     def _note_versions(self, block: Admitted, batch: PredictionBatch, log: LogId) -> list[AuditRecord]:
@@ -232,10 +223,8 @@ class SourceMonitor:
 
     def _describe(self, signal: Signal) -> str:
         where = signal.channel, signal.row
-        summaries = {"slice": self.slices.summaries, "fairness": self.fairness.summaries}.get(
-            signal.detector, {}
-        )
-        return summaries[where] if where in summaries else describe(signal)
+        part = self._told.get(signal.detector)
+        return part.summaries[where] if part and where in part.summaries else describe(signal)
 
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
@@ -249,9 +238,14 @@ class SourceMonitor:
             "unmatched_labels": join.counts.unmatched_labels,
             "duplicates": join.counts.duplicate_predictions + join.counts.duplicate_labels,
         }
-        values |= self.accuracy.features(self.intake.labels.names)
-        values |= self.estimated_accuracy.features(self.accuracy.rows)
-        for part in (self.service_levels, self.inputs, self.slices, self.fairness, self.challenger):
+        for part in (
+            self.performance,
+            self.service_levels,
+            self.inputs,
+            self.slices,
+            self.fairness,
+            self.challenger,
+        ):
             values |= part.features()
         return self.intake.newest, values
 
@@ -260,8 +254,8 @@ class SourceMonitor:
         return {
             "version": VERSION,
             "intake": self.intake.state(),
-            "accuracy": self.accuracy.state(),
-            "estimated_accuracy": self.estimated_accuracy.state(),
+            "task": self.config.task,
+            "performance": self.performance.state(),
             "service_levels": self.service_levels.state(),
             "inputs": self.inputs.state(),
             "slices": self.slices.state(),
@@ -285,11 +279,15 @@ class SourceMonitor:
         Raises
         ------
         OldStateError
-            If it is of an older version.
+            If it is of an older version, or of another task.
         StateError
             If it is of a newer version or damaged.
         """
         _check_version(state.get("version"), source)
+        if state.get("task", config.task) != config.task:
+            raise OldStateError(
+                f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {_START_ANEW}"
+            )
         monitor = cls(source, config, stream=stream)
         with restore_errors(source):
             monitor._restore(state)
@@ -302,8 +300,9 @@ class SourceMonitor:
         self.intake = Intake.from_state(state["intake"], self.config)
         # The budget may be another one now.
         rates = None if self._period is None else self._rates(self._period)
-        self.accuracy.restore(state["accuracy"], rates)
-        self.estimated_accuracy.restore(state["estimated_accuracy"], rates)
+        self.performance = self._performance()
+        self.performance.restore(state["performance"], rates)
+        self._told |= self.performance.told
         self.service_levels.restore(state["service_levels"], rates)
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
@@ -322,8 +321,7 @@ def _check_version(version: object, source: str) -> None:
         )
     if version < VERSION:
         raise OldStateError(
-            f"state of {source}: version {version}, this program reads {VERSION}; "
-            'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
+            f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
         )
 
 

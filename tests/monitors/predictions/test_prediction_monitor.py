@@ -331,8 +331,7 @@ def test_a_state_of_another_version_or_a_damaged_one_is_refused(whole):
         monitor.restore("m", {**state, "version": 99})
     for part in (
         "intake",
-        "accuracy",
-        "estimated_accuracy",
+        "performance",
         "inputs",
         "slices",
         "period",
