@@ -9,7 +9,7 @@ from routes.conftest import FULL, Desk, alert, ended, receiving, route_to
 from security.real import needs_redis
 from servers.redis import RedisServer
 
-from stream_app.events import Severity
+from stream_app.events import Severity, TraceContext
 from stream_app.events.audit import AuditKind
 from stream_app.settings import RedisSettings
 from stream_app.store import AlertWriter, IncidentReader, Silence, SilenceStore, connect
@@ -52,6 +52,29 @@ async def test_what_began_and_ended_before_its_message_is_told_once(with_routes,
     await desk.tell(one, ended(one), alert(2, "pump-2"))
     await told(receiver, ("pump-2", "began"))
     assert receiver.incidents == {("pump-1", "passed"): 1, ("pump-2", "began"): 1}
+
+
+async def test_the_trace_of_an_alert_goes_on_to_the_receiver(with_routes, desk, receiver):
+    route = route_to(receiver, group_by=["stream"])
+    desk.start(with_routes(desk=route))
+    one, other = (
+        TraceContext(traceparent=f"00-{'a' * 32}-{digit * 16}-01", tracestate="shop=1") for digit in "bc"
+    )
+    await desk.tell(alert(1, stream="one", trace=one), alert(2, stream="two", trace=one))
+    await desk.tell(alert(3, "pump-2", stream="two", trace=other), alert(4, stream="three"))
+    await eventually(lambda: len(receiver.taken) == 3)
+    events = {event["subject"]: event for event in receiver.taken.values()}
+    assert {name: event.get("traceparent") for name, event in events.items()} == {
+        "one": one.traceparent,
+        "two": None,  # two traces: each is beside its incident
+        "three": None,
+    }
+    assert events["one"]["tracestate"] == "shop=1"
+    assert sorted(filter(None, receiver.traces)) == [one.traceparent]
+    told = {
+        each["incident"]["source"]: each["incident"]["trace"] for each in events["two"]["data"]["incidents"]
+    }
+    assert told == {"pump-1": one.model_dump(), "pump-2": other.model_dump()}
 
 
 async def test_groups_by_stream_and_by_source(with_routes, desk, receiver):
