@@ -60,6 +60,9 @@ ENVELOPE = {
     "datacontenttype": {"const": "application/json"},
 }
 
+_TRACE = {"traceparent": {"type": "string"}, "tracestate": {"type": "string"}}
+"""Attributes of the extension Distributed Tracing, where an alert has a trace."""
+
 
 def document() -> dict[str, Any]:
     """Return the AsyncAPI document."""
@@ -104,7 +107,8 @@ def _message(model: type[BaseModel]) -> dict[str, Any]:
     payload: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
     if issubclass(model, Enveloped):
         properties = ENVELOPE | {"data": payload}
-        payload = {"type": "object", "properties": properties, "required": list(properties)}
+        traced = _TRACE if issubclass(model, Alert) else {}
+        payload = {"type": "object", "properties": properties | traced, "required": list(properties)}
     said = {"name": model.__name__, "summary": (model.__doc__ or "").split("\n")[0], "payload": payload}
     return said | ({"contentType": "application/cloudevents+json"} if issubclass(model, Enveloped) else {})
 

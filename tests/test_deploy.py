@@ -18,6 +18,7 @@ from prometheus_client import Counter, Histogram, generate_latest
 
 from producers.pacing import parse_speed
 from stream_app.cli.replay.sensors import MadeOptions, sensor_source
+from stream_app.routes.metrics import RouteMetrics
 from stream_app.runtime.metrics import Metrics
 from stream_app.settings import load_settings
 from stream_app.tables import Columns
@@ -61,6 +62,7 @@ def test_the_services_and_their_profiles():
         "kafka": [],
         "redis": [],
         "worker": [],
+        "notify": ["routes"],
         "replay": ["replay"],
         "prometheus": ["monitoring"],
         "grafana": ["monitoring"],
@@ -264,7 +266,7 @@ def test_the_image_holds_the_versions_that_are_tested(name):
 def metric_names():
     """Names as Prometheus sees them, each with its labels."""
     names = {"up": {"job", "instance"}}
-    for metric in vars(Metrics()).values():
+    for metric in (vars(Metrics()) | vars(RouteMetrics())).values():
         labels = {*getattr(metric, "_labelnames", ()), "job", "instance"}
         if isinstance(metric, Counter):
             names[f"{metric._name}_total"] = labels
@@ -327,9 +329,13 @@ def test_rules_have_a_severity_and_a_summary():
 
 def test_prometheus_scrapes_the_port_that_the_worker_opens():
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
-    (job,) = config["scrape_configs"]
+    worker, notifier = config["scrape_configs"]
     port = SERVICES["worker"]["environment"]["STREAMGAUGE_WORKER__METRICS_PORT"]
-    assert job["static_configs"][0]["targets"] == [f"127.0.0.1:{port}"]
+    assert worker["static_configs"][0]["targets"] == [f"127.0.0.1:{port}"]
+    _, options = parsed(SERVICES["notify"]["command"])
+    assert notifier["static_configs"][0]["targets"] == [f"notify:{options['port']}"]
+    assert f"127.0.0.1:{options['port']}/readyz" in SERVICES["notify"]["healthcheck"]["test"][-1]
+    assert "ports" not in SERVICES["notify"], "it answers anybody who reaches it"
     assert f"127.0.0.1:{port}/" in SERVICES["worker"]["healthcheck"]["test"][-1]
     assert SERVICES["prometheus"]["network_mode"] == "service:worker"
     assert all((PROMETHEUS / name).exists() for name in config["rule_files"])
@@ -340,13 +346,16 @@ def test_workers_elsewhere_are_scraped_with_their_token():
         yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8"))
         for name in ("prometheus.yml", "exposed.yml")
     )
-    (job,) = far.pop("scrape_configs")
+    jobs = far.pop("scrape_configs")
     assert far | {"scrape_configs": near["scrape_configs"]} == near
-    assert job["job_name"] == near["scrape_configs"][0]["job_name"]
-    assert job["authorization"].keys() == {"type", "credentials_file"}, "never a token in the file itself"
-    assert job["authorization"]["type"] == "Bearer"
-    ports = {target.split(":")[1] for target in job["static_configs"][0]["targets"]}
-    assert ports == {SERVICES["worker"]["environment"]["STREAMGAUGE_WORKER__METRICS_PORT"]}
+    for job, same in zip(jobs, near["scrape_configs"], strict=True):
+        assert job["job_name"] == same["job_name"]
+        assert job["authorization"].keys() == {"type", "credentials_file"}, "never a token in the file itself"
+        assert job["authorization"]["type"] == "Bearer"
+        ports, expected = (
+            {target.split(":")[1] for target in one["static_configs"][0]["targets"]} for one in (job, same)
+        )
+        assert ports == expected
 
 
 def test_the_image_runs_as_nobody_in_particular_and_without_its_build():
@@ -479,4 +488,40 @@ def test_prometheus_takes_our_rules_and_configurations(tmp_path):
 
 
 def test_prometheus_takes_our_metrics_and_finds_nothing_to_mend():
-    promtool("check", "metrics", text=generate_latest(Metrics().registry).decode())
+    for metrics in (Metrics(), RouteMetrics(["night"])):
+        promtool("check", "metrics", text=generate_latest(metrics.registry).decode())
+
+
+def test_rules_about_notifiers_fire_when_they_should(tmp_path):
+    """A notifier that ends; one that never ran; a route that is dead; a route that none of two notifiers has, and one that one has."""
+    up = 'up{job="streamgauge-notify", instance="%s"}'
+    series = {
+        up % "ended": "1x5 0x10",
+        up % "never": "0x15",
+        'streamgauge_route_dead{route="night", instance="a"}': "0x5 1x10",
+        'streamgauge_route_held{route="night", instance="a"}': "0x15",
+        'streamgauge_route_held{route="night", instance="b"}': "1x15",
+        'streamgauge_route_held{route="desk", instance="a"}': "0x15",
+        'streamgauge_route_held{route="desk", instance="b"}': "1x5 0x10",
+    }
+    expected = {
+        "StreamgaugeNotifierDown": {"job": "streamgauge-notify", "instance": "ended"},
+        "StreamgaugeRouteDead": {"route": "night"},
+        "StreamgaugeRouteUnheld": {"route": "desk"},
+    }
+
+    def told(alert, minute):
+        labels = [{"exp_labels": {**expected[alert], "severity": "critical"}}] if minute > 7 else []
+        return {"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": labels}
+
+    (rules,) = [group["rules"] for group in RULES["groups"]]
+    bare = [{key: each[key] for key in ("alert", "expr", "for", "labels")} for each in rules]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": bare}]}))
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [told(alert, minute) for alert in expected for minute in (5, 9)],
+    }
+    file = tmp_path / "tests.yml"
+    file.write_text(yaml.safe_dump({"rule_files": ["rules.yml"], "tests": [test]}))
+    promtool("test", "rules", file)

@@ -48,6 +48,8 @@ class Stage:
         Of noise and missing labels.
     remote : Remote
         Its level holds from the next images on, once it has one.
+    first : int
+        Number of the first image.
     """
 
     camera: str
@@ -57,12 +59,14 @@ class Stage:
     changes: Sequence[Change]
     seed: int
     remote: Remote
+    first: int = 0
     _corruptor: Corruptor = field(init=False)
-    _number: int = 0
+    _number: int = field(init=False)
     _first: float | None = None
     _waiting: deque[tuple[float, str, str]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
+        self._number = self.first
         self._corruptor = Corruptor(self.seed, self.options.corruption)
 
     def __call__(self, batches: Iterator[Frames]) -> Iterator[ImageEvents]:

@@ -2,12 +2,21 @@
 
 import asyncio
 import signal
+from typing import Annotated
 
 import structlog
+import typer
 
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
-from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, broker_of, settings_of
+from stream_app.cli.options import (
+    ConfigOption,
+    KafkaOption,
+    RedisOption,
+    broker_of,
+    changed_table,
+    settings_of,
+)
 from stream_app.errors import SettingsError
 
 __all__ = ["notify"]
@@ -15,7 +24,19 @@ __all__ = ["notify"]
 _log = structlog.get_logger(__name__)
 
 
-def notify(config: ConfigOption = None, kafka: KafkaOption = None, redis: RedisOption = None) -> None:
+def notify(
+    config: ConfigOption = None,
+    kafka: KafkaOption = None,
+    redis: RedisOption = None,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port of /livez, /readyz, /healthz and /metrics, on worker.http_host; 0 is off.",
+        ),
+    ] = 0,
+) -> None:
     """Tell alerts to people, by the routes of the monitor file, until stopped.
 
     Each message arrives at least once, and has the same key when it comes again. What is told and what was told is kept in Redis: after a
@@ -23,6 +44,9 @@ def notify(config: ConfigOption = None, kafka: KafkaOption = None, redis: RedisO
     """
     configure_logging()
     settings = settings_of(config, kafka, redis)
+    # That of the monitor file is the worker's own.
+    served = changed_table(settings.worker, "--port", metrics_port=port)
+    settings = settings.model_copy(update={"worker": served})
     broker_of(settings)
     if not settings.redis.url.get_secret_value():
         raise SettingsError(

@@ -17,6 +17,7 @@ from stream_app.settings import (
     KafkaSettings,
     RedisSettings,
     Settings,
+    WorkerSettings,
     load_settings,
     parse_duration,
 )
@@ -126,7 +127,7 @@ def settings_of(config: Path | None, kafka: str | None = None, redis: str | None
     return settings.model_copy(update=changes)
 
 
-Table = TypeVar("Table", KafkaSettings, RedisSettings, DashboardSettings)
+Table = TypeVar("Table", DashboardSettings, KafkaSettings, RedisSettings, WorkerSettings)
 
 
 def changed_table(table: Table, option: str, **changes: Any) -> Table:

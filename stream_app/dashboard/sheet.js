@@ -37,6 +37,9 @@ export default {
           <label v-else-if="tool.kind === 'range'" class="sg-slide">{{ tool.label }}
             <input type="range" min="0" :max="tool.options.length - 1" step="1" :value="place(tool)" :aria-valuetext="tool.options[place(tool)][1]"
               @input="asked[tool.name] = tool.options[$event.target.value][0]; ask()"><output>{{ tool.options[place(tool)][1] }}</output></label>
+          <label v-else-if="tool.kind === 'slider'" class="sg-slide">{{ tool.label }}
+            <input type="range" min="0" :max="tool.options.length - 1" step="1" :value="moved[tool.name] ?? tool.place" :aria-valuetext="tool.options[moved[tool.name] ?? tool.place]"
+              @input="moved[tool.name] = Number($event.target.value)" @change="act({ what: tool.name, id: String($event.target.value) })"><output>{{ tool.options[moved[tool.name] ?? tool.place] }}</output></label>
           <input v-else :type="tool.kind" v-model="asked[tool.name]" :placeholder="tool.label" :aria-label="tool.label" autocomplete="off" @change="ask">
         </template>
         <span v-if="news.found" class="sg-sub" role="status">{{ news.found }}</span>
@@ -49,6 +52,8 @@ export default {
           <p v-if="part.note" class="sg-sub">{{ part.note }}</p>
           <dl v-if="part.facts" class="sg-facts"><template v-for="[name, value] in part.facts" :key="name"><dt>{{ name }}</dt>
             <dd><Cell :value="value" :busy="busy" @act="act"/></dd></template></dl>
+          <template v-else-if="part.pictures"><figure v-for="[caption, some] in part.pictures" :key="caption" class="sg-pictures">
+            <figcaption class="sg-sub">{{ caption }}</figcaption><img v-for="(one, i) in some" :key="i" :src="one" alt=""></figure></template>
           <div v-else class="sg-table"><table v-if="part.rows.length">
             <thead><tr><th v-for="head in part.heads" :key="head" scope="col">{{ head }}</th></tr></thead>
             <tbody><tr v-for="(row, i) in part.rows" :key="i"><td v-for="(value, j) in row" :key="j" :data-head="part.heads[j]">
@@ -61,7 +66,13 @@ export default {
   props: { news: Object, question: Object, busy: Boolean },
   emits: ["ask", "act"],
   data() {
-    return { asked: { ...this.question } };
+    return { asked: { ...this.question }, moved: {} };
+  },
+  watch: {
+    // Once what was set is so, the slider shows again what is.
+    news({ tools = [] }) {
+      for (const { name, place } of tools) if (this.moved[name] === place) delete this.moved[name];
+    },
   },
   methods: {
     place(tool) {

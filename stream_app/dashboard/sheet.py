@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -13,7 +13,21 @@ from stream_app.dashboard.page import OneAtATime, View
 from stream_app.dashboard.snapshot import Snapshot
 from stream_app.errors import StreamgaugeError
 
-__all__ = ["Asked", "Cell", "Sheet", "empty", "facts", "link", "n", "seconds", "select", "share", "table"]
+__all__ = [
+    "Asked",
+    "Cell",
+    "Sheet",
+    "empty",
+    "facts",
+    "link",
+    "n",
+    "pictures",
+    "seconds",
+    "select",
+    "share",
+    "slider",
+    "table",
+]
 
 Asked: TypeAlias = Mapping[str, str]
 """What the controls say, by their names."""
@@ -38,6 +52,8 @@ class Sheet(ui.element, component="sheet.js"):
         The heading until something was read.
     act : callable, optional
         Takes the name of a deed and of what it is done to, and returns what was done.
+    sliders : collection of str
+        Deeds that may be asked for again while they are done, see `slider`.
     every : float
         Seconds between two readings.
     """
@@ -50,11 +66,12 @@ class Sheet(ui.element, component="sheet.js"):
         title: str,
         *,
         act: Callable[[str, str], Awaitable[str]] | None = None,
+        sliders: Collection[str] = (),
         every: float = _EVERY_SECONDS,
     ) -> None:
         super().__init__()
         self._view, self._read, self._controls, self._title, self._act = view, read, controls, title, act
-        self._every = every
+        self._sliders, self._every = sliders, every
         self._asked = self._sound(view.query)
         self._refresh = OneAtATime(self._read_once)
         self._read_at = 0.0
@@ -73,7 +90,7 @@ class Sheet(ui.element, component="sheet.js"):
 
     async def _do(self, event: GenericEventArguments) -> None:
         said = event.args if isinstance(event.args, dict) else {}
-        if self._act is None or self._props.get("busy"):
+        if self._act is None or (self._props.get("busy") and said.get("what") not in self._sliders):
             return
         self._put(busy=True)
         done = await self._view.load(self._act(str(said.get("what")), str(said.get("id"))[:_LONGEST]))
@@ -132,6 +149,17 @@ def select(name: str, label: str, options: Sequence[tuple[str, str]]) -> dict[st
     return {"kind": "select", "name": name, "label": label, "options": [list(pair) for pair in options]}
 
 
+def slider(name: str, label: str, values: Iterable[object], place: int) -> dict[str, Any]:
+    """Return a control that sets something to one of some values, which is now that at a place: moving it is a deed."""
+    return {
+        "kind": "slider",
+        "name": name,
+        "label": label,
+        "options": [str(value) for value in values],
+        "place": place,
+    }
+
+
 def facts(title: str, pairs: Mapping[str, Cell], note: str = "") -> dict[str, Any]:
     """Return a part with a value a name; what has no value is left out."""
     known = [[name, value] for name, value in pairs.items() if value is not None]
@@ -149,6 +177,11 @@ def table(
         "rows": [list(row) for row in rows],
         "nothing": nothing,
     }
+
+
+def pictures(title: str, rows: Sequence[tuple[str, Sequence[str]]], *, note: str = "") -> dict[str, Any]:
+    """Return a part with rows of small pictures, each row with its caption, by their addresses."""
+    return {"title": title, "note": note, "pictures": [[caption, list(some)] for caption, some in rows]}
 
 
 def empty(title: str, why: str, tools: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from stream_app.events.dead_letter import DeadLetter, Header, Reason, record_tim
 from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
 from stream_app.events.excerpt import Excerpt
 from stream_app.events.formats import JSON, Format
-from stream_app.events.identity import ONLY_LOG, LogId
+from stream_app.events.identity import ONLY_LOG, LogId, TracedLog
 from stream_app.events.incident import AlertState, Incident, Severity, grouped
 from stream_app.events.layout import SENSOR_LAYOUT, Layout
 from stream_app.events.output import output_header, output_topic
@@ -19,6 +19,7 @@ from stream_app.events.rejection import MessageError
 from stream_app.events.sensor import SensorReading, parse_event_time
 from stream_app.events.session import SessionEvent, SessionRow, decode_session, decode_sessions
 from stream_app.events.topics import Topics
+from stream_app.events.trace import TraceContext
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
 
 __all__ = [
@@ -55,6 +56,8 @@ __all__ = [
     "SessionRow",
     "Severity",
     "Topics",
+    "TraceContext",
+    "TracedLog",
     "TriggerKind",
     "TriggerReason",
     "alert_id",

@@ -8,6 +8,7 @@ from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.excerpt import Excerpt
 from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import AlertState, Incident, Severity
+from stream_app.events.trace import TraceContext
 
 __all__ = ["Alert", "Transition", "alert_id"]
 
@@ -66,6 +67,8 @@ class Alert(Enveloped):
         Values around the beginning, and of a resolved one before the end, where they are of one channel; see `Excerpt`.
     incident : Incident or None
         What it belongs to, as it stands after this beginning or end; None before that is known.
+    trace : TraceContext or None
+        The trace of the event that fired it, where its headers name one.
 
     Notes
     -----
@@ -97,6 +100,7 @@ class Alert(Enveloped):
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
     excerpt: Excerpt | None = None
     incident: Incident | None = None
+    trace: TraceContext | None = None
 
     @classmethod
     def begun(
@@ -147,6 +151,7 @@ class Alert(Enveloped):
             partition=LogId.partition_of(log.partition),
             offset=offset,
             life=log.life,
+            trace=log.trace(offset),
             **more,
         )
 
@@ -168,6 +173,7 @@ class Alert(Enveloped):
             channels=self.contributions or ((self.channel, 1.0),),
             found_by=((self.detector, self.channel),),
             summary=self.summary,
+            trace=self.trace,
         )
 
     @property
@@ -227,10 +233,11 @@ class Alert(Enveloped):
 
     def to_cloudevent(self) -> dict[str, Any]:
         """Return the CloudEvents 1.0 envelope; `id` differs between its transitions."""
-        return self.enveloped(
+        envelope = self.enveloped(
             _TYPE,
             id=f"{self.id}-{self.transition}",
             stream=self.stream,
             subject=self.source,
             at=self.changed_at,
         )
+        return envelope if self.trace is None else envelope | self.trace.attributes()

@@ -2,11 +2,15 @@
 
 import hashlib
 import zlib
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Self
 
 import msgspec
 
-__all__ = ["ONLY_LOG", "LogId", "identity"]
+from stream_app.events.dead_letter import Header
+from stream_app.events.trace import TraceContext
+
+__all__ = ["ONLY_LOG", "LogId", "TracedLog", "identity"]
 
 _PARTITIONS = 1 << 16
 
@@ -47,10 +51,34 @@ class LogId(NamedTuple):
         # What is empty adds nothing, from the end on.
         return parts if self.deployment else parts[:3] if self.life else parts[:2]
 
+    def trace(self, offset: int) -> TraceContext | None:  # noqa: ARG002 see `TracedLog`
+        """Return the trace that an event belongs to; None where nothing is known of it."""
+        return None
+
     @classmethod
     def partition_of(cls, number: int) -> int:
         """Return the partition in what `number` gave."""
         return number % _PARTITIONS
+
+
+class TracedLog(LogId):
+    """A log some of whose events have headers, which may name the traces that they belong to.
+
+    Headers are read where an alert begins, so that they cost nothing else.
+    """
+
+    headers: Mapping[int, Iterable[Header]]
+
+    @classmethod
+    def of(cls, log: LogId, headers: Mapping[int, Iterable[Header]]) -> Self:
+        """Return a log with the headers of its events, by their offsets."""
+        traced = cls(*log)
+        traced.headers = headers
+        return traced
+
+    def trace(self, offset: int) -> TraceContext | None:
+        """Return the trace that an event belongs to; None where its headers name none."""
+        return TraceContext.of(self.headers.get(offset, ()))
 
 
 ONLY_LOG = LogId()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from stream_app.events.cloudevent import EpochSeconds
+from stream_app.events.trace import TraceContext
 
 __all__ = ["AlertState", "Incident", "Severity", "grouped"]
 
@@ -66,6 +67,8 @@ class Incident(BaseModel):
         What found it, in the order in which they did.
     summary : str
         What its leading alert says: the first of the most severe.
+    trace : TraceContext or None
+        That of its first alert.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,6 +85,7 @@ class Incident(BaseModel):
     channels: tuple[tuple[str, float], ...] = ()
     found_by: tuple[tuple[str, str], ...] = ()
     summary: str
+    trace: TraceContext | None = None
 
     def after_end(self, at: float, firing: Sequence[Severity]) -> Self:
         """Return the incident after one of its alerts ended.

@@ -38,8 +38,10 @@ class Event(Protocol):
 
 def event_record(topic: str, event: Event) -> OutRecord:
     """Return an event as it stands on its topic, keyed by its source."""
+    envelope = event.to_cloudevent()
     headers = [("content-type", b"application/cloudevents+json"), output_header(topic)]
-    return OutRecord(topic, event.source.encode(), msgspec.json.encode(event.to_cloudevent()), headers)
+    headers += [(name, envelope[name].encode()) for name in ("traceparent", "tracestate") if name in envelope]
+    return OutRecord(topic, event.source.encode(), msgspec.json.encode(envelope), headers)
 
 
 async def publish(producer: AIOKafkaProducer, records: Iterable[OutRecord], *, what: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from stream_app.core.signals import WHOLE_SOURCE
 from stream_app.core.versions import expect_version
 from stream_app.errors import StateError
-from stream_app.events import Alert, AlertState, Incident, Severity
+from stream_app.events import Alert, AlertState, Incident, Severity, TraceContext
 
 __all__ = ["IncidentTracker"]
 
@@ -39,6 +39,8 @@ class _Open:
     """Shares of channels, by what found them: a detector that fires again and again counts once."""
     found_by: list[tuple[str, str]] = field(default_factory=list)
     performance: bool = False
+    trace: dict[str, str] | None = None
+    """See `TraceContext`, as plain values."""
 
     def lead(self, alert: Alert) -> None:
         """Take what an alert says if it is more severe than the one that said it so far."""
@@ -132,6 +134,7 @@ class IncidentTracker:
                 summary=alert.summary,
                 leading=severity,
                 worst=severity,
+                trace=None if alert.trace is None else alert.trace.model_dump(),
             )
             self._open.append(mine)
         mine.alerts += 1
@@ -216,6 +219,7 @@ def _told(one: _Open, alert: Alert) -> Incident:
         channels=tuple(list(one.channels.items())[:_TOLD_CHANNELS]),
         found_by=tuple(one.found_by),
         summary=one.summary,
+        trace=None if one.trace is None else TraceContext(**one.trace),
     )
 
 

@@ -96,6 +96,13 @@ class Message(msgspec.Struct, frozen=True):
         """Incidents that it tells of and does not list."""
         return sum(self.counts.values()) - len(self.tellings)
 
+    @property
+    def trace(self) -> dict[str, str]:
+        """What names the trace that all its incidents belong to; empty where they have none in common."""
+        traces = [telling.incident.get("trace") or {} for telling in self.tellings]
+        common = traces[0] if traces and not self.left_out and all(one == traces[0] for one in traces) else {}
+        return {name: value for name, value in common.items() if value}
+
     @classmethod
     def of(
         cls,

@@ -97,7 +97,7 @@ class Route:
         silences : sequence of Silence
             All that there are.
         firing : sequence of IncidentStatus
-            All incidents that fire, where the route has inhibition.
+            The incidents that fire and may inhibit others, see `may_inhibit`.
         now : float
             The time, in epoch seconds.
         """
@@ -111,6 +111,10 @@ class Route:
             and any(self._inhibits(rule.by, rule.equal, one, status) for one in firing)
             for rule in self.settings.inhibit
         )
+
+    def may_inhibit(self, status: IncidentStatus) -> bool:
+        """Whether an incident that fires may keep others back."""
+        return any(matches(rule.by, self._subject(status, ())) for rule in self.settings.inhibit)
 
     def _inhibits(self, by: Any, equal: Sequence[str], whole: IncidentStatus, part: IncidentStatus) -> bool:
         if whole.incident.id == part.incident.id or whole.incident.state is not AlertState.FIRING:

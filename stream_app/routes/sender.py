@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -12,18 +12,18 @@ import structlog
 from stream_app.backoff import backoff
 from stream_app.errors import DeliveryError, StoreUnavailableError
 from stream_app.routes.channel import Channel
-from stream_app.routes.judging import judge
-from stream_app.routes.message import Message, Telling, message_key
+from stream_app.routes.group_news import GroupNews
+from stream_app.routes.message import Message
+from stream_app.routes.metrics import RouteMetrics
 from stream_app.routes.route import Route
 from stream_app.store import (
-    GroupRead,
     IncidentReader,
     IncidentStatus,
+    Member,
     RouteStore,
     Silence,
     SilenceStore,
     Store,
-    Told,
     revision,
 )
 
@@ -31,15 +31,15 @@ __all__ = ["Sender"]
 
 _log = structlog.get_logger(__name__)
 
-_LEASE_SECONDS = 10.0
-"""After which another notifier takes over a route whose notifier died."""
+_LEASE_SECONDS = 5.0
+"""After which another notifier takes over a route whose notifier died. Whoever loses it too early sends nothing wrong: what is told is written
+down only by the owner, and a message that two send has one key."""
 
 _LOOK_SECONDS = 0.25
 _SEND_SECONDS = 30.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 60.0
-_PAUSE_EACH = 100
-_IDLE_SECONDS = 86_400.0
-"""Until a group is looked at in which nothing is to be told unless more comes."""
+_AT_ONCE = 200
+"""Incidents of a group that are in memory at a time; what else runs here is not held up by a group of thousands."""
 
 
 class Sender:
@@ -55,12 +55,20 @@ class Sender:
         Name of this notifier, unlike that of all others.
     report : callable
         Takes the name of the route, and why it is dead, or None when its messages arrive.
+    metrics : RouteMetrics, optional
+        Counts what is sent.
     """
 
     def __init__(
-        self, route: Route, store: Store, who: str, report: Callable[[str, str | None], None]
+        self,
+        route: Route,
+        store: Store,
+        who: str,
+        report: Callable[[str, str | None], None],
+        metrics: RouteMetrics | None = None,
     ) -> None:
         self._route, self._report = route, report
+        self._metrics = metrics or RouteMetrics()
         self._owner = store.keys.owner
         self._kept = RouteStore(store, route.name, who)
         self._incidents, self._silences = IncidentReader(store), SilenceStore(store)
@@ -94,14 +102,20 @@ class Sender:
 
     async def _turn(self, channel: Channel) -> None:
         """Do what is to be done now, or wait a moment where that is nothing."""
-        if not await self._kept.lease(_LEASE_SECONDS):
+        metrics, name = self._metrics, self._route.name
+        held = await self._kept.lease(_LEASE_SECONDS)
+        metrics.held.labels(name).set(held)
+        if not held:
+            metrics.waiting.labels(name).set(0)
+            self._report(name, None)
             await asyncio.sleep(_LOOK_SECONDS)
             return
         raw = await self._kept.message()
+        metrics.waiting.labels(name).set(await self._kept.waiting(time.time()) + (raw is not None))
         if raw is not None:
             await self._send(channel, raw)
             return
-        self._report(self._route.name, None)
+        self._report(name, None)
         if not await self._tell_due(time.time()):
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -112,12 +126,17 @@ class Sender:
             _log.error("what was to be sent is no message, and is left out", route=self._route.name, reason=str(error))  # fmt: skip
             await self._kept.sent(raw)
             return
+        metrics, name = self._metrics, self._route.name
+        metrics.retries.labels(name).inc(self._failures > 0)
         try:
             if not await self._keeping_the_lease(self._attempt(channel, message)):
                 return
         except DeliveryError as error:
+            metrics.failed.labels(name).inc()
             await self._failed(message, error)
             return
+        metrics.sent.labels(name).inc()
+        metrics.last_success.labels(name).set_to_current_time()
         self._waits, self._failures = backoff(_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS), 0
         if await self._kept.sent(raw):
             _log.info("sent", route=self._route.name, message=message.key, **message.counts)
@@ -167,7 +186,7 @@ class Sender:
         if not groups:
             return False
         silences = [each for each in await self._silences.all() if each.is_open(now)]
-        firing = await self._incidents.firing() if self._route.settings.inhibit else []
+        firing = [one async for one in self._incidents.each_firing() if self._route.may_inhibit(one)]
         for group in groups:
             if await self._tell_group(group, silences, firing, now):
                 return True
@@ -176,78 +195,41 @@ class Sender:
     async def _tell_group(
         self, group: str, silences: Sequence[Silence], firing: Sequence[IncidentStatus], now: float
     ) -> bool:
-        route, kind = self._route, self._route.kind
+        route = self._route
         read = await self._kept.read(group)
-        tellings: list[Telling] = []
-        told: dict[str, Told] = {}
-        over: list[str] = []
-        looks: list[float] = []
-        for number, status in enumerate(await self._statuses(read)):
-            if number % _PAUSE_EACH == 0:
-                await asyncio.sleep(0)  # what else runs here is not held up by a group of thousands
-            one = status.incident.id
-            before = read.told.get(one)
-            judged = judge(
-                status,
-                before,
-                route.settings,
-                kept_back=route.keeps_back(
-                    status, read.kinds[one], silences=silences, firing=firing, now=now
-                ),
-                repeat_seconds=route.repeat_seconds,
-                keeps_alive=kind.repeat_seconds is not None,
-                now=now,
-            )
-            if judged.news is not None and len(tellings) >= kind.told_at_once:
-                looks.append(now)
+        news = GroupNews(route, now)
+        names = list(read.kinds)
+        for first in range(0, len(names), _AT_ONCE):
+            if not await self._kept.lease(_LEASE_SECONDS):
+                return False
+            some = names[first : first + _AT_ONCE]
+            if news.full:
+                news.leave((await self._kept.told(some)).values())
                 continue
-            if judged.told is not None:
-                told[one] = judged.told
-                if judged.news is not None:
-                    worst = before.severity if before is not None else ""
-                    tellings.append(route.telling(judged.news, status, judged.told.severity, worst))
-            if judged.over:
-                over.append(one)
-            if judged.look_at is not None:
-                looks.append(judged.look_at)
-        look_at = min(looks) if looks else None if len(over) == len(read.incidents) else now + _IDLE_SECONDS
-        message = self._message(group, tellings, told, read, now) if tellings else b""
+            members = await self._kept.members(group, read, some)
+            for status in await self._statuses(members):
+                one = status.incident.id
+                kept_back = route.keeps_back(
+                    status, read.kinds[one], silences=silences, firing=firing, now=now
+                )
+                news.add(status, members[one].told, kept_back=kept_back)
+        message = news.message(self._owner, group)
         soon = now + route.settings.group_wait
-        done = await self._kept.tell(group, read, told, message, over=over, look_at=look_at, soon=soon)
+        done = await self._kept.tell(
+            group, read, news.told, message, over=news.over, look_at=news.look_at, soon=soon
+        )
         return done and bool(message)
 
-    async def _statuses(self, read: GroupRead) -> list[IncidentStatus]:
-        """Return the incidents of a group as they stand, in the order of their beginnings."""
-        stored = {status.incident.id: status for status in await self._incidents.read(read.incidents)}
+    async def _statuses(self, members: Mapping[str, Member]) -> list[IncidentStatus]:
+        """Return incidents of a group as they stand, in the order of their beginnings."""
+        stored = {status.incident.id: status for status in await self._incidents.read(members)}
         statuses = []
-        for one, seen in read.incidents.items():
+        for one, member in members.items():
             status = stored.get(one)
             if status is None:
                 # Redis does not have it yet, or not any more: what its alert said is what is known.
-                status = IncidentStatus(seen)
-            elif revision(status.incident) < revision(seen):
-                status = replace(status, incident=seen)
+                status = IncidentStatus(member.incident)
+            elif revision(status.incident) < revision(member.incident):
+                status = replace(status, incident=member.incident)
             statuses.append(status)
         return sorted(statuses, key=lambda status: (status.incident.started_at, status.incident.id))
-
-    def _message(
-        self, group: str, tellings: Sequence[Telling], told: dict[str, Told], read: GroupRead, now: float
-    ) -> bytes:
-        fires = {one for one, said in {**read.told, **told}.items() if said.state == "firing"}
-        route = self._route
-        key = message_key(
-            self._owner,
-            route.name,
-            group,
-            [(one.incident["id"], one.news.value, told[one.incident["id"]].count) for one in tellings],
-        )
-        message = Message.of(
-            route.name,
-            msgspec.json.decode(group, type=dict[str, str]),
-            tellings,
-            at=now,
-            key=key,
-            firing=len(fires),
-            listed=route.kind.listed,
-        )
-        return msgspec.json.encode(message)

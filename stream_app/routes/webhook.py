@@ -41,6 +41,7 @@ class Webhook:
             "Content-Type": "application/cloudevents+json",
             "webhook-id": message.key,
             "webhook-timestamp": str(sent),
+            **message.trace,
         }
         if self._secret is not None:
             headers["webhook-signature"] = sign(self._secret, message.key, sent, body)
@@ -59,6 +60,7 @@ def _event(message: Message, text: Text) -> dict[str, Any]:
         "type": _TYPE,
         "subject": ", ".join(message.group.values()) or message.route,
         "time": rfc3339(message.at),
+        **message.trace,
         "datacontenttype": "application/json",
         "data": {
             "subject": text.subject,

@@ -12,7 +12,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -20,7 +20,7 @@ import structlog
 from faust.types import TP
 
 from stream_app.errors import BadBatchError, FencedError, StoreUnavailableError, StreamgaugeError
-from stream_app.events import DeadLetter, Reason, Rejected, output_topic
+from stream_app.events import DeadLetter, Header, Reason, Rejected, output_topic
 from stream_app.monitors.base import Refusal
 from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.batches import RecordBatch
@@ -219,7 +219,8 @@ class StreamAgent(ABC, Generic[P]):
         if not records:
             return None
 
-        own = self._refuse_outputs(records)
+        partition.headers = {record.offset: record.headers for record in records if record.headers}
+        own = self._refuse_outputs(partition.headers)
         take = partial(self._take_others, own=own) if own else self._take
         count, bad = await take(partition, records)
 
@@ -234,22 +235,22 @@ class StreamAgent(ABC, Generic[P]):
         self._piece = max(min(self._piece, count), _PIECE_EVENTS[0])
         return RecordBatch(batch.tp, left, batch.seek, partition.next_offset)
 
-    def _refuse_outputs(self, records: list[Any]) -> set[int]:
+    def _refuse_outputs(self, headers: Mapping[int, Sequence[Header]]) -> set[int]:
         """Return the offsets of records that Streamgauge wrote itself. A dead letter of one might be read here next."""
-        own = {r.offset: r.headers for r in records if r.headers and output_topic(r.headers) is not None}
+        own = {offset: some for offset, some in headers.items() if output_topic(some) is not None}
         if own:
             self._metrics.refused.labels(self.stream, Reason.OUTPUT.value).inc(len(own))
             now = time.monotonic()
             if now - self._reminded_at > _REMIND_SECONDS:
                 self._reminded_at = now
-                offset, headers = next(iter(own.items()))
+                offset, written = next(iter(own.items()))
                 _log.warning(
                     "refused what Streamgauge wrote itself; let this stream read another topic, or end what copies "
                     "outputs into it",
                     stream=self.stream,
                     topic=self.topic,
                     offset=offset,
-                    written_to=output_topic(headers),
+                    written_to=output_topic(written),
                 )
         return set(own)
 

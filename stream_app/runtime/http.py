@@ -12,17 +12,16 @@ from typing import Any, Protocol
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from stream_app.errors import SettingsError
 from stream_app.runtime.health import Health
 from stream_app.runtime.http_features import BODY_BYTES, FeaturePages
 from stream_app.runtime.http_watch import WatchPages
-from stream_app.runtime.metrics import Metrics
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import Store
 
-__all__ = ["ServedWorker", "start_http"]
+__all__ = ["Served", "start_http"]
 
 _log = structlog.get_logger(__name__)
 
@@ -35,25 +34,34 @@ _PROBES = frozenset({"/livez", "/readyz"})
 """Say yes or no to anybody."""
 
 
-class ServedWorker(Protocol):
-    """What is served here: a worker."""
+class _Metrics(Protocol):
+    """Counters and gauges."""
+
+    registry: CollectorRegistry
+
+
+class Served(Protocol):
+    """What is served here: a worker, or a notifier."""
 
     settings: Settings
-    metrics: Metrics
+
+    @property
+    def metrics(self) -> _Metrics:
+        """What it counts."""
 
     def health(self) -> Health:
         """How it is now."""
 
 
-async def start_http(worker: ServedWorker, store: Store | None = None) -> Callable[[], Awaitable[None]]:
+async def start_http(served: Served, store: Store | None = None) -> Callable[[], Awaitable[None]]:
     """Serve ``/livez``, ``/readyz``, ``/healthz`` and ``/metrics``, and live features where there is a store.
 
     Where a token is set, all want it but the first two, which say yes or no to anybody.
 
     Parameters
     ----------
-    worker : ServedWorker
-        The worker.
+    served : Served
+        The worker or notifier; its settings say where.
     store : Store, optional
         Where the live features are.
 
@@ -67,11 +75,11 @@ async def start_http(worker: ServedWorker, store: Store | None = None) -> Callab
     SettingsError
         If the port cannot be opened.
     """
-    settings = worker.settings.worker
+    settings = served.settings.worker
     secured = settings.token is not None
     app = web.Application(middlewares=[_guard(settings)], client_max_size=BODY_BYTES)
     app.on_response_prepare.append(_sign)
-    app.add_routes(_health_routes(worker))
+    app.add_routes(_health_routes(served))
     if store is not None:
         watch = WatchPages(store)
         app.add_routes([*FeaturePages(store, secured=secured).routes(), *watch.routes()])
@@ -97,20 +105,20 @@ async def start_http(worker: ServedWorker, store: Store | None = None) -> Callab
     return runner.cleanup
 
 
-def _health_routes(worker: ServedWorker) -> list[web.RouteDef]:
+def _health_routes(served: Served) -> list[web.RouteDef]:
     async def livez(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        ready = worker.health().ready
+        ready = served.health().ready
         return web.json_response({"status": "ready" if ready else "not ready"}, status=_status(ready))
 
     async def healthz(_: web.Request) -> web.Response:
-        health = worker.health()
+        health = served.health()
         return web.json_response(health.detail, status=_status(health.ok))
 
     async def metrics(_: web.Request) -> web.Response:
-        body = generate_latest(worker.metrics.registry)
+        body = generate_latest(served.metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     pages = {"/livez": livez, "/readyz": readyz, "/healthz": healthz, "/metrics": metrics}

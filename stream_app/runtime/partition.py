@@ -13,6 +13,7 @@ from faust.types import TP
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.budget import sharers as budget_sharers
 from stream_app.core.history import ClosedBuckets
+from stream_app.events import Header, TracedLog
 from stream_app.monitors.base import Delivery, Monitor, Outcome, Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
@@ -119,6 +120,8 @@ class OwnedPartition(Protocol):
     tp: TP
     fence: Fence
     next_offset: int
+    headers: Mapping[int, Sequence[Header]]
+    """Headers of the events in hand that have some, by their offsets."""
     dirty: set[str]
     gone: set[str]
     snapshot: Snapshot | None
@@ -198,6 +201,8 @@ class Partition:
         All sources that it keeps, in the order in which they were seen last.
     next_offset : int
         First offset that is not in the monitor yet.
+    headers : mapping of int to sequence of (str, bytes or None)
+        Headers of the events in hand that have some, by their offsets.
     dirty : set of str
         Sources that changed since the last checkpoint; all of them are in memory.
     gone : set of str
@@ -217,6 +222,7 @@ class Partition:
     monitor: Monitor
     recency: Recency
     next_offset: int
+    headers: Mapping[int, Sequence[Header]] = field(default_factory=dict)
     dirty: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     waiting: dict[str, int] = field(default_factory=dict)
@@ -311,7 +317,7 @@ class Partition:
         sources = set(events.sources)
         if self.snapshot is not None:
             self.snapshot.secure(sources)
-        taken = self.monitor.take(events, self.fence.claim.log, divided)
+        taken = self.monitor.take(events, TracedLog.of(self.fence.claim.log, self.headers), divided)
         for outcome in taken:
             self.waiting |= outcome.counted
             self.history += outcome.history

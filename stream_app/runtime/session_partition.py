@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from stream_app.events import Alert
+from stream_app.events import Alert, Header, TracedLog
 from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
@@ -71,6 +71,8 @@ class SessionPartition:
         What has to be stored beside the position.
     run : RefusedRun
         The newest events, where they were refused for their times.
+    headers : mapping of int to sequence of (str, bytes or None)
+        Headers of the events in hand that have some, by their offsets.
     """
 
     tp: TP
@@ -81,6 +83,7 @@ class SessionPartition:
     clock: Callable[[], float]
     dirty: set[str]
     run: RefusedRun
+    headers: Mapping[int, Sequence[Header]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     snapshot: Snapshot | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -151,7 +154,7 @@ class SessionPartition:
         """Take events, and return those that were refused for the first time, and alerts about them."""
         if self.snapshot is not None:
             self.snapshot.secure([_COVERAGE])
-        log = self.fence.claim.log
+        log = TracedLog.of(self.fence.claim.log, self.headers)
         taken = self.monitor.take(arrivals, log, self._taken)
         self.dirty.add(_COVERAGE)
         if arrivals.rows and self._sizes.due():

@@ -15,7 +15,7 @@ from stream_app.store.outbox import OutboxEntry, OutboxStore
 from stream_app.store.ownership import Ownership
 from stream_app.store.packing import pack_state, unpack_state
 from stream_app.store.rounds import BlockingStore, Query, run_query
-from stream_app.store.routes import GroupRead, RouteStore, Told, revision
+from stream_app.store.routes import GroupRead, Member, RouteStore, Told, revision
 from stream_app.store.silences import Silence, SilenceStore
 from stream_app.store.views import RegisteredView, ViewRegistry
 
@@ -43,6 +43,7 @@ __all__ = [
     "IncidentStatus",
     "Keys",
     "LastSeen",
+    "Member",
     "Note",
     "NoteKind",
     "Notice",

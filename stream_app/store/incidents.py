@@ -1,7 +1,7 @@
 """Incidents in Redis: how they stand, their alerts, and what people said about them."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, Literal, TypeAlias
@@ -114,9 +114,16 @@ class IncidentReader:
 
     async def firing(self) -> list[IncidentStatus]:
         """All incidents that are firing, oldest first."""
+        return [status async for status in self.each_firing()]
+
+    async def each_firing(self) -> AsyncIterator[IncidentStatus]:
+        """Yield the incidents that are firing, oldest first, a few in memory at a time."""
         async with self._store.errors("reading the firing incidents"):
             ids = await self._store.client.zrange(self._store.keys.firing_incidents, 0, -1)
-        return await self.read(each.decode(errors="replace") for each in ids)
+        for first in range(0, len(ids), _READ_AT_ONCE):
+            some = (each.decode(errors="replace") for each in ids[first : first + _READ_AT_ONCE])
+            for status in await self.read(some):
+                yield status
 
     async def recent(self, count: int = _RECENT) -> list[IncidentStatus]:
         """Return those that are firing and those among the newest beginnings and ends of alerts, oldest first."""

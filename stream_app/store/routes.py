@@ -15,14 +15,13 @@ from pydantic import ValidationError
 from stream_app.events import Incident
 from stream_app.store.connection import Store
 
-__all__ = ["GroupRead", "RouteStore", "Told", "revision"]
+__all__ = ["GroupRead", "Member", "RouteStore", "Told", "revision"]
 
 _log = logging.getLogger(__name__)
 
 _KEPT_SECONDS = 31 * 86_400
 """Longer than Redis keeps incidents after their end."""
 
-_READ_AT_ONCE = 1_000
 _GROUPS_AT_ONCE = 100
 _COUNT = b"count"
 
@@ -64,24 +63,34 @@ class Told(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class GroupRead:
-    """A group as it was read.
+    """What a group has, by name; there may be very many.
 
     Parameters
     ----------
     count : str
         What came for it so far.
-    kinds : dict of str to set of str
-        Its incidents, each with the kinds of its alerts.
-    incidents : dict of str to Incident
-        How each of them stood when the newest alert came.
-    told : dict of str to Told
-        What was told of those of which something was.
+    kinds : dict of str to frozenset of str
+        Its incidents by id, each with the kinds of its alerts.
     """
 
     count: str
-    kinds: dict[str, set[str]]
-    incidents: dict[str, Incident]
-    told: dict[str, Told]
+    kinds: dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An incident of a group.
+
+    Parameters
+    ----------
+    incident : Incident
+        How it stood when the newest alert came.
+    told : Told or None
+        What was told of it.
+    """
+
+    incident: Incident
+    told: Told | None
 
 
 class RouteStore:
@@ -150,6 +159,11 @@ class RouteStore:
             found = await self._store.client.mget(self._store.keys.route_message(self._route))
         return found[0] if found else None
 
+    async def waiting(self, now: float) -> int:
+        """Return how many groups are due."""
+        async with self._store.errors("counting a route's groups"):
+            return int(await self._store.client.zcount(self._store.keys.route_due(self._route), "-inf", now))
+
     async def due(self, now: float) -> list[str]:
         """Return the first groups that are due, those first that have been for longest."""
         async with self._store.errors("reading a route's groups"):
@@ -164,34 +178,48 @@ class RouteStore:
         return [group.decode(errors="replace") for group in found]
 
     async def read(self, group: str) -> GroupRead:
-        """Read a group; an entry that is no incident is named in the log and passed over."""
-        key = self._store.keys.route_group(self._route, group)
+        """Read what a group has, but not how it stands; see `members`."""
+        client, key = self._store.client, self._store.keys.route_group(self._route, group)
         async with self._store.errors("reading a route's group"):
-            fields = await self._store.client.hgetall(key)
-        kinds: dict[str, set[str]] = {}
-        incidents: dict[str, Incident] = {}
-        for field, raw in fields.items():
+            # First, so that what comes after it makes the group due again.
+            count = await client.hget(key, _COUNT)
+            fields = await client.hkeys(key)
+        kinds: dict[str, frozenset[str]] = {}
+        sets: dict[frozenset[str], frozenset[str]] = {}
+        for field in fields:
             kind, _, incident_id = field.decode(errors="replace").partition(" ")
-            if not incident_id:
+            if incident_id:
+                found = kinds.get(incident_id, frozenset()) | {kind}
+                kinds[incident_id] = sets.setdefault(found, found)
+        return GroupRead((count or b"").decode(errors="replace"), kinds)
+
+    async def members(self, group: str, read: GroupRead, ids: Sequence[str]) -> dict[str, Member]:
+        """Read some incidents of a group, by id; an entry that is no incident is named in the log and passed over."""
+        key = self._store.keys.route_group(self._route, group)
+        fields = [f"{kind} {one}" for one in ids for kind in sorted(read.kinds[one])]
+        async with self._store.errors("reading a route's group"):
+            raws = await self._store.client.hmget(key, fields) if fields else []
+        incidents: dict[str, Incident] = {}
+        for field, raw in zip(fields, raws, strict=True):
+            if raw is None:
                 continue
             try:
                 incident = Incident.model_validate_json(raw)
             except ValidationError:
                 _log.warning("%s: the field %r is no incident, and is passed over", key, field)
                 continue
-            kinds.setdefault(incident_id, set()).add(kind)
+            incident_id = field.partition(" ")[2]
             known = incidents.get(incident_id)
             if known is None or revision(known) < revision(incident):
                 incidents[incident_id] = incident
-        count = fields.get(_COUNT, b"").decode(errors="replace")
-        return GroupRead(count, kinds, incidents, await self._told(list(incidents)))
+        told = await self.told(list(incidents))
+        return {one: Member(incident, told.get(one)) for one, incident in incidents.items()}
 
-    async def _told(self, ids: Sequence[str]) -> dict[str, Told]:
+    async def told(self, ids: Sequence[str]) -> dict[str, Told]:
+        """Return what was told of some incidents, by id; what is something else is named in the log, and counts as nothing."""
         keys = [self._store.keys.route_told(self._route, one) for one in ids]
-        raws: list[bytes | None] = []
         async with self._store.errors("reading what a route told"):
-            for first in range(0, len(keys), _READ_AT_ONCE):
-                raws += await self._store.client.mget(keys[first : first + _READ_AT_ONCE])
+            raws = await self._store.client.mget(keys) if keys else []
         found = {}
         for one, key, raw in zip(ids, keys, raws, strict=True):
             if raw is None:

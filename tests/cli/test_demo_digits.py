@@ -1,5 +1,6 @@
 """The demo's part on images: what it shows, and what it says where packages are missing."""
 
+import json
 import sys
 from io import StringIO
 
@@ -8,8 +9,17 @@ from rich.console import Console
 
 from producers.images.source import PERIOD
 from stream_app.cli.demo import scenario
-from stream_app.cli.demo.digits import ONSET, digits_replay, digits_table, findings
+from stream_app.cli.demo.digits import (
+    IMAGES,
+    LABEL_DELAY,
+    ONSET,
+    digits_later,
+    digits_replay,
+    digits_table,
+    findings,
+)
 from stream_app.events import Alert, AlertState, Severity
+from stream_app.events.control import ReplayControl
 from stream_app.settings import KafkaSettings, RedisSettings, Settings
 from stream_app.tables.table import FIRST
 
@@ -45,6 +55,14 @@ def test_digits_fail_in_the_middle_and_their_labels_follow(tmp_path):
     events = [event for batch in replay.events() for event in batch.encode()]
     assert len(events) == replay.total
     assert replay.topics == ("image.features", "predictions")
+    later = digits_later(replay, seed=1)
+    going = later.events()
+    first, last = json.loads(next(going).encode()[0]), json.loads(events[-2])
+    assert (first["id"], first["labels"]) == (f"camera-1:{IMAGES}", {"level": 0})
+    assert first["ts"] == pytest.approx(FIRST + IMAGES * PERIOD)
+    assert last["ts"] < first["ts"] + LABEL_DELAY
+    later.remote.take(ReplayControl(level=6))
+    assert json.loads(next(going).encode()[0])["labels"]["level"] == 6
 
 
 def test_what_was_found_is_counted_in_images_from_the_failure_on():

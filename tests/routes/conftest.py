@@ -57,6 +57,7 @@ class Receiver:
     def __init__(self):
         self.requests = []
         self.tokens = set()
+        self.traces = []
         self.answers = []
         self.retry_after = None
         self.hangs = False
@@ -65,6 +66,7 @@ class Receiver:
     async def take(self, request):
         body = await request.read()
         self.tokens.add(request.headers.get("Authorization"))
+        self.traces.append(request.headers.get("traceparent"))
         message_id = verify(SECRET, request.headers, body)
         event = json.loads(body)
         assert event["id"] == message_id

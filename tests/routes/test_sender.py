@@ -1,7 +1,9 @@
 """What a route sends: once by its key, whatever the receiver does; not what is silenced, inhibited or seen to."""
 
 import asyncio
+import json
 import time
+import tracemalloc
 
 import pytest
 from conftest import eventually
@@ -9,10 +11,12 @@ from routes.conftest import FULL, Desk, alert, ended, receiving, route_to
 from security.real import needs_redis
 from servers.redis import RedisServer
 
-from stream_app.events import Severity
+from stream_app.events import Severity, TraceContext
 from stream_app.events.audit import AuditKind
+from stream_app.routes.route import routes_of
+from stream_app.routes.sender import Sender
 from stream_app.settings import RedisSettings
-from stream_app.store import AlertWriter, IncidentReader, Silence, SilenceStore, connect
+from stream_app.store import AlertWriter, IncidentReader, RouteStore, Silence, SilenceStore, connect
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +56,29 @@ async def test_what_began_and_ended_before_its_message_is_told_once(with_routes,
     await desk.tell(one, ended(one), alert(2, "pump-2"))
     await told(receiver, ("pump-2", "began"))
     assert receiver.incidents == {("pump-1", "passed"): 1, ("pump-2", "began"): 1}
+
+
+async def test_the_trace_of_an_alert_goes_on_to_the_receiver(with_routes, desk, receiver):
+    route = route_to(receiver, group_by=["stream"])
+    desk.start(with_routes(desk=route))
+    one, other = (
+        TraceContext(traceparent=f"00-{'a' * 32}-{digit * 16}-01", tracestate="shop=1") for digit in "bc"
+    )
+    await desk.tell(alert(1, stream="one", trace=one), alert(2, stream="two", trace=one))
+    await desk.tell(alert(3, "pump-2", stream="two", trace=other), alert(4, stream="three"))
+    await eventually(lambda: len(receiver.taken) == 3)
+    events = {event["subject"]: event for event in receiver.taken.values()}
+    assert {name: event.get("traceparent") for name, event in events.items()} == {
+        "one": one.traceparent,
+        "two": None,  # two traces: each is beside its incident
+        "three": None,
+    }
+    assert events["one"]["tracestate"] == "shop=1"
+    assert sorted(filter(None, receiver.traces)) == [one.traceparent]
+    told = {
+        each["incident"]["source"]: each["incident"]["trace"] for each in events["two"]["data"]["incidents"]
+    }
+    assert told == {"pump-1": one.model_dump(), "pump-2": other.model_dump()}
 
 
 async def test_groups_by_stream_and_by_source(with_routes, desk, receiver):
@@ -224,6 +251,10 @@ async def test_doubted_incidents_count_for_less(with_routes, desk, receiver, sto
     assert set(receiver.incidents) == {("pump-2", "began")}
 
 
+async def nothing_on_its_way(store, route):
+    return await RouteStore(store, route, "test").message() is None
+
+
 async def test_only_one_of_two_notifiers_sends_and_the_other_takes_over(with_routes, desk, receiver, store):
     settings = with_routes(night=route_to(receiver))
     desk.start(settings, "first")
@@ -231,6 +262,8 @@ async def test_only_one_of_two_notifiers_sends_and_the_other_takes_over(with_rou
     for number in range(5):
         await desk.tell(alert(number, f"pump-{number}"))
     await eventually(lambda: sum(receiver.incidents.values()) == 5)
+    # Between the answer of the receiver and this, a message comes again.
+    await eventually(lambda: nothing_on_its_way(store, "night"))
     await desk.stop()
     desk.start(settings, "third")
     await desk.tell(alert(9, "pump-9"))
@@ -278,3 +311,27 @@ async def test_a_flood_of_alerts_becomes_few_messages_and_none_is_lost(with_rout
         data = event["data"]
         assert len(data["incidents"]) <= 100
         assert len(data["incidents"]) + data["left_out"] == data["counts"]["began"]
+
+
+@pytest.mark.slow
+async def test_a_group_of_thousands_is_not_read_as_a_whole(with_routes, receiver, store):
+    number = 100_000 if FULL else 10_000
+    (route,) = routes_of(with_routes(night=route_to(receiver)))
+    kept = RouteStore(store, "night", "first")
+    group = route.group_of(alert(0).case)
+    await kept.note(group, "drift", alert(0).case, time.time() + 3600.0)
+    for first in range(1, number, 1000):
+        cases = [alert(each, f"pump-{each}").case for each in range(first, min(first + 1000, number))]
+        fields = {f"drift {case.id}": case.model_dump_json() for case in cases}
+        await store.client.hset(store.keys.route_group("night", group), mapping=fields)
+    sender = Sender(route, store, "first", {}.__setitem__)
+    tracemalloc.start()
+    try:
+        assert await sender._tell_group(group, [], [], time.time())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    message = json.loads(await kept.message())
+    assert (message["counts"], message["firing"]) == ({"began": 5000}, 5000)
+    # What one message tells, and the names of all; each incident as a whole would take five kilobytes.
+    assert peak < 40e6 + 500 * number

@@ -1,15 +1,18 @@
 """The demo's images: a camera that fails at once, and a model that goes on as if nothing were."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from rich.table import Table
 
 from producers.drift import parse_levels
 from producers.images import MAX_LEVEL, ImageOptions, ImageSource, Stage
+from producers.images.batch import Frames, ImageEvents
 from producers.images.source import CAMERA, PERIOD
 from producers.pacing import Pace
+from producers.passes import after
 from producers.remote import Remote
 from producers.replay import Replay
 from stream_app.cli.demo.judging import FALSE
@@ -22,7 +25,16 @@ from stream_app.settings import (
 )
 from stream_app.tables.table import FIRST
 
-__all__ = ["IMAGE_STREAMS", "MODEL", "Finding", "cause", "digits_replay", "digits_table", "findings"]
+__all__ = [
+    "IMAGE_STREAMS",
+    "MODEL",
+    "Finding",
+    "cause",
+    "digits_later",
+    "digits_replay",
+    "digits_table",
+    "findings",
+]
 
 IMAGES = 2000
 ONSET = 1000
@@ -90,6 +102,21 @@ def digits_replay(settings: Settings, model: Path, seed: int) -> Replay:
         limit=IMAGES,
         change=stage,
         share=3.0,
+    )
+
+
+def digits_later(replay: Replay, seed: int) -> Replay:
+    """Make the replay that goes on behind `digits_replay`, without an end: the camera is mended, and its level is set by others."""
+    source = cast(ImageSource, replay.source)
+    options = ImageOptions(model_name=MODEL, block=32)
+    remote = Remote(CAMERA)
+
+    def stage() -> Callable[[Iterator[Frames]], Iterator[ImageEvents]]:
+        later = Stage(CAMERA, options, source.embedding, source.model, (), seed, remote, first=IMAGES)
+        return lambda batches: later(after(IMAGES, batches))
+
+    return replace(
+        replay, limit=None, change=stage, control=Topics().control, remote=remote, pace=Pace(speed=SPEED)
     )
 
 

@@ -20,7 +20,15 @@ from producers.replay import run as run_replay
 from producers.sources import Simulated, WaterFlow
 from producers.water_loop import Fault, WaterLoop
 from stream_app.cli.dashboard import dashboard_server
-from stream_app.cli.demo.digits import IMAGE_STREAMS, MODEL, cause, digits_replay, digits_table, findings
+from stream_app.cli.demo.digits import (
+    IMAGE_STREAMS,
+    MODEL,
+    cause,
+    digits_later,
+    digits_replay,
+    digits_table,
+    findings,
+)
 from stream_app.cli.demo.judging import UNKNOWN, Part, cause_in, judge
 from stream_app.cli.demo.screen import Replaying, Screen, alerts_table, faults_table, replays_table
 from stream_app.cli.features import features_table
@@ -106,7 +114,7 @@ async def play(*, serve: bool, seed: int) -> None:
             missed = await _show(settings, worker, store, digits, seed)
             console.print(f"\nDone in {time.monotonic() - begin:.0f} s.")
             if serve:
-                await _serve(settings, seed)
+                await _serve(settings, digits, seed)
     if missed:
         raise StreamgaugeError(f"missed: {', '.join(missed)}; please report this with the output above")
 
@@ -248,10 +256,12 @@ async def _dashboard(settings: Settings) -> AsyncIterator[None]:
             await serving
 
 
-async def _serve(settings: Settings, seed: int) -> None:
+async def _serve(settings: Settings, digits: Replay | None, seed: int) -> None:
     redis = settings.redis.url.get_secret_value()
     console.print(
-        "\nStill running: two pumps in real time, one with a fault every ten minutes. In another terminal:"
+        "\nStill running: two pumps in real time, one with a fault every ten minutes"
+        + ("." if digits is None else ", and the camera, mended, whose level is set on its page.")
+        + " In another terminal:"
     )
     console.print(f"  export STREAMGAUGE_REDIS={redis} STREAMGAUGE_KAFKA={settings.kafka.bootstrap}")
     for command in (
@@ -272,6 +282,8 @@ async def _serve(settings: Settings, seed: int) -> None:
         Replay(pump, settings.kafka, topics, pace=Pace(speed=1.0), change=lambda: partial(after, EVENTS))
         for pump in pumps
     ]
+    if digits is not None:
+        replays.append(digits_later(digits, seed))
     await asyncio.gather(*(run_replay(replay) for replay in replays))
 
 

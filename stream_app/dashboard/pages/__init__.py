@@ -3,6 +3,7 @@
 from stream_app.dashboard.page import Page
 from stream_app.dashboard.pages import (
     budget,
+    camera,
     entity,
     incident,
     incidents,
@@ -21,6 +22,7 @@ PAGES: tuple[Page, ...] = (
     incident.PAGE,
     source.PAGE,
     models.PAGE,
+    camera.PAGE,
     entity.PAGE,
     budget.PAGE,
     letters.PAGE,
