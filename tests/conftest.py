@@ -48,12 +48,14 @@ for _profile in ("default", "quick"):
     hypothesis_settings.register_profile(
         _profile, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )
-hypothesis_settings.load_profile("default")
+# Tests import from here, so this runs once more in the midst of a collection, when another profile may have been loaded.
+if hypothesis_settings.get_current_profile_name() == "default":
+    hypothesis_settings.load_profile("default")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Let property tests try a tenth of their examples, five at least, with --hypothesis-profile=quick."""
-    if hypothesis_settings.get_current_profile_name() != "quick":
+    if config.getoption("--hypothesis-profile") != "quick":
         return
     tests = (item.obj for item in items if isinstance(item, pytest.Function))
     for test in {getattr(test, "__func__", test) for test in tests if is_hypothesis_test(test)}:
