@@ -83,10 +83,10 @@ def test_figures_are_those_of_a_plain_list():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"wider": 2.0}, {"error", "coverage"}),
-        ({"shift": 4.0}, {"error", "bias", "coverage"}),
-        ({"shift": -4.0}, {"error", "bias", "coverage"}),
-        ({"wider": 0.5, "shift": 1.5}, {"bias"}),
+        ({"wider": 2.0}, ["coverage", "error"]),
+        ({"shift": 4.0}, ["bias", "coverage", "error"]),
+        ({"shift": -4.0}, ["bias", "coverage", "error"]),
+        ({"wider": 0.5, "shift": 1.5}, ["bias"]),
     ],
     ids=str,
 )
@@ -94,7 +94,7 @@ def test_a_change_is_told_once_by_each_figure_that_it_is_of(change, told):
     config = CONFIG.model_copy(update={"slices": False, "budget": "1 per hour"})
     _, outcomes = feed(config, values(4000, change=1500, **change))
     alerts = [alert for alert in all_of(outcomes, "alerts") if alert.begins]
-    assert sorted(alert.detector for alert in alerts) == sorted(told)
+    assert sorted(alert.detector for alert in alerts) == told
     assert all(alert.started_at > START + 1500 for alert in alerts)
 
 
