@@ -3,15 +3,27 @@
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from stream_app.backtesting.look import TableLook
 from stream_app.backtesting.show import duration
 from stream_app.backtesting.verdict import fitting_warmup
 from stream_app.settings import SensorStream
 
-__all__ = ["Proposal", "command_line", "monitor_file", "propose"]
+__all__ = [
+    "Proposal",
+    "Setting",
+    "command_line",
+    "monitor_file",
+    "propose",
+    "propose_budget",
+    "toml_value",
+]
+
+Setting: TypeAlias = tuple[str, str, str]
+"""Name, value as TOML has it, and reason."""
 
 _ENOUGH = 1000
 """Rows in the time of a budget, so that a false alarm is rare among them."""
@@ -34,7 +46,7 @@ class Proposal:
         Whether the rows must be sorted by time first.
     """
 
-    settings: Sequence[tuple[str, str, str]]
+    settings: Sequence[Setting]
     warmup: int | None
     sort: bool
 
@@ -53,14 +65,13 @@ def propose(look: TableLook) -> Proposal:
         column.name: column.unit for column in look.columns if column.meaning == "channel" and column.unit
     }
     if units:
-        inside = ", ".join(f"{_toml(name)} = {_toml(unit)}" for name, unit in units.items())
-        settings.append(("units", f"{{ {inside} }}", "from the names of the columns"))
+        settings.append(("units", toml_value(units), "from the names of the columns"))
     if warmup is not None:
         why = f"the usual one, and the longest source has {longest:,} rows"
         if warmup < default.warmup:
             why = f"half of the {longest:,} rows of the longest source: fewer than the usual {default.warmup} would leave"
         settings.append(("warmup", str(warmup), why))
-    settings.append(("budget", *_budget(look)))
+    settings.append(propose_budget(look.rows / max(look.last - look.first, look.period or 1.0)))
     if len(look.sources) > 1:
         settings.append(("expected_sources", str(len(look.sources)), "they share the budget"))
     if look.period is not None and 2 * look.period > default.source_ttl:
@@ -75,13 +86,13 @@ def propose(look: TableLook) -> Proposal:
     return Proposal(settings, warmup, look.latest > default.lateness)
 
 
-def _budget(look: TableLook) -> tuple[str, str]:
-    seconds = max(look.last - look.first, look.period or 1.0)
+def propose_budget(rows_a_second: float) -> tuple[str, str, str]:
+    """Return the setting of a budget: a false alarm in the shortest time in which there are a thousand rows."""
     for name, span in _SPANS.items():
-        rows = look.rows * span / seconds
+        rows = rows_a_second * span
         if rows >= _ENOUGH or name == "month":
             break
-    return _toml(f"1 per {name}"), f"false alarms, over all sources; a {name} has {rows:,.0f} rows"
+    return "budget", _toml(f"1 per {name}"), f"false alarms, over all sources; a {name} has {rows:,.0f} rows"
 
 
 def command_line(proposal: Proposal, path: str, said: Sequence[str]) -> str:
@@ -103,28 +114,55 @@ def command_line(proposal: Proposal, path: str, said: Sequence[str]) -> str:
     return shlex.join(words)
 
 
-def monitor_file(look: TableLook, proposal: Proposal, stream: str, notes: Sequence[str]) -> str:
+def monitor_file(
+    stream: str,
+    settings: Sequence[Setting],
+    notes: Sequence[str],
+    *,
+    mapping: Mapping[str, Any] | None = None,
+    kafka: str | None = None,
+) -> str:
     """Return a monitor file with a stream of sensors, and the reason of each setting.
 
     Parameters
     ----------
-    look : TableLook
-    proposal : Proposal
     stream : str
         Name of the stream.
+    settings : sequence of (name, value, reason)
+        As TOML has the values.
     notes : sequence of str
         Said at its beginning, a line each.
+    mapping : mapping, optional
+        Where the parts of a reading are in messages.
+    kafka : str, optional
+        Address of Kafka.
     """
     key = stream if _BARE.fullmatch(stream) else _toml(stream)
     lines = [f"# {' '.join(note.split())}" for note in notes]
     lines += ["", f"[streams.{key}]"]
-    for name, value, why in proposal.settings:
-        lines.append(f"{name} = {value}  # {why}")
-    if proposal.warmup is None:
-        lines.append(f"# warmup = {SensorStream.least_warmup()}  # too few rows to say: {look.rows:,}")
-    lines += ["", "# Where events and state are: for a worker, not for a backtest.", "# [kafka]"]
-    lines += ['# bootstrap = "localhost:9092"', "# [redis]", '# url = "redis://localhost:6379/0"', ""]
-    return "\n".join(lines)
+    lines += [f"{name} = {value}  # {' '.join(why.split())}" for name, value, why in settings]
+    if mapping:
+        lines += ["", f"[streams.{key}.mapping]"]
+        lines += [f"{name} = {toml_value(value)}" for name, value in mapping.items()]
+    if kafka is None:
+        lines += ["", "# Where events and state are: for a worker, not for a backtest."]
+        lines += ["# [kafka]", '# bootstrap = "localhost:9092"']
+    else:
+        lines += ["", "[kafka]", f"bootstrap = {_toml(kafka)}"]
+    return "\n".join([*lines, "# [redis]", '# url = "redis://localhost:6379/0"', ""])
+
+
+def toml_value(value: Any) -> str:
+    """Return a text, a list or a table of texts as TOML.
+
+    Examples
+    --------
+    >>> toml_value({"a b": "data.q"}), toml_value(["x"])
+    ('{ "a b" = "data.q" }', '["x"]')
+    """
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(name)} = {_toml(one)}' for name, one in value.items())} }}"
+    return _toml(value)
 
 
 def _toml(value: str | Sequence[str]) -> str:

@@ -25,7 +25,7 @@ __all__ = ["main", "program"]
 _COMMANDS = {
     "demo": ("Start here", "Run a demo for about a minute: embedded broker and store, replays, a worker."),
     "look": ("Start here", "Say what is in files, and the command that runs the monitor over them."),
-    "init": ("Start here", "Write a monitor file for a file of readings, with the reason of each setting."),
+    "init": ("Start here", "Write a monitor file for a file or a topic, with the reason of each setting."),
     "replay": ("Run", "Replay a stream into Kafka: files, a data set or a simulation."),
     "replay-control": (
         "Run",
@@ -37,7 +37,7 @@ _COMMANDS = {
     "tune": ("Run", "Try settings of a stream over files, without Kafka, and compare what they tell."),
     "check": (
         "Run",
-        "Validate the monitor file and reach the servers; each problem is one line.",
+        "Validate the monitor file, reach the servers and look into the topics; each problem is one line.",
     ),
     "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),

@@ -203,7 +203,7 @@ class Shape:
         names = [where[f"channel {number}"] for number in range(len(self.channels))]
         table = layout.tables["values"]
         self._table = self._cells = None
-        if isinstance(table, Place) and _holds_channels_only(form.tree, table):
+        if isinstance(table, Place) and table.path and _holds_channels_only(form.tree, table):
             # A table of its own is read by what makes tuples of structs, quicker than by names.
             self._table = attrgetter(names[0].rpartition(".")[0])
         else:

@@ -1,11 +1,13 @@
 """``streamgauge look`` and ``init``: what is in a file, a command and a monitor file that run it."""
 
+import asyncio
 import json
 import shlex
 import tomllib
 
 import numpy as np
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from stream_app.settings import load_settings
 
@@ -112,3 +114,66 @@ def test_a_source_whose_rows_are_weeks_apart_is_not_forgotten_between_them(call,
     call("init", write(place / "slow.csv", step=20 * 86_400.0, pumps=("p1",)))
     (stream,) = load_settings(place / "streamgauge.toml").streams.values()
     assert stream.source_ttl == 200 * 86_400.0
+
+
+def send(servers, topic, messages):
+    async def send_all():
+        async with AIOKafkaProducer(bootstrap_servers=servers["STREAMGAUGE_KAFKA"]) as producer:
+            for key, value in messages:
+                await producer.send(topic, value=json.dumps(value).encode(), key=key)
+
+    asyncio.run(send_all())
+
+
+NOW = 1_714_978_800
+
+LAYOUTS = {
+    "own": (lambda i: {"source": f"p{i % 2}", "ts": NOW + i, "values": {"flow": i / 7}}, ("flow",), {}),
+    "flat": (
+        lambda i: {"device": f"p{i % 2}", "t": 1000 * (NOW + i), "flow": i / 7, "level": 1.5, "ok": True, "note": "x"},
+        ("flow", "level"),
+        {"source": "device", "time": "t", "time_unit": "ms", "values": "."},
+    ),
+    "nested": (
+        lambda i: {"meta": {"machine": f"p{i % 2}", "at": f"2024-05-06T07:{i:02d}:00Z"}, "data": {"q": i, "p": 0.5}},
+        ("q", "p"),
+        {"source": "meta.machine", "time": "meta.at", "values": "data"},
+    ),
+    "one channel a message": (
+        lambda i: {"sensor": "p1", "metric": ("flow", "level")[i % 2], "value": i / 7, "t": NOW + i // 2},
+        ("flow", "level"),
+        {"source": "sensor", "time": "t", "time_unit": "s", "channel": "metric", "value": "value"},
+    ),
+    "source in the key": (
+        lambda i: {"flow": i / 7, "load": 2.0},
+        ("flow", "load"),
+        {"source": "$key", "time": "$timestamp", "values": "."},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.integration
+def test_a_monitor_file_is_written_for_a_topic_and_its_events_can_be_read(call, servers, place, prefix):
+    for number, (make, channels, mapping) in enumerate(LAYOUTS.values()):
+        topic = f"{prefix}.telemetry{number}"
+        send(servers, topic, [(b"k%d" % (i % 3), make(i)) for i in range(60)])
+        assert call("init", topic, "--stream", "pumps", "--force").code == 0
+        parsed = tomllib.loads((place / "streamgauge.toml").read_text())["streams"]["pumps"]
+        assert (parsed["topic"], tuple(parsed["channels"])) == (topic, channels)
+        assert parsed.get("mapping", {}) == mapping
+        ended = call("check")
+        assert ended.code == 0, ended
+        assert "the newest 60 can be used" in ended.out
+
+
+@pytest.mark.integration
+def test_a_topic_that_cannot_be_read_leaves_no_file(call, servers, place, prefix):
+    assert call("init", f"{prefix}.no").failed(f"there is no file and no topic {prefix}.no")
+    topic = f"{prefix}.words"
+    send(servers, topic, [(None, {"text": "hello"})] * 5)
+    assert call("init", topic).failed("found no source and numbers in its messages (text)")
+    assert not (place / "streamgauge.toml").exists()
+
+
+def test_a_name_that_is_no_file_asks_where_kafka_is(call, place):
+    assert call("init", "plant.csv").failed("plant.csv: no such file; of a topic, say where Kafka is")

@@ -97,6 +97,14 @@ def test_the_record_has_parts_too():
         assert [place for place, _ in rejected] == [2]
 
 
+def test_a_message_may_have_nothing_but_channels():
+    decoder = ReadingDecoder(layout=layout(["x", "y"], source="$key", time="$timestamp", values="."))
+    for _ in range(2):
+        readings, rejected = decode(decoder, {"x": 1.0, "y": 2.0}, keys=[b"p1"], record_ts=[5.0])
+        assert rejected == []
+        assert rows(readings) == [("p1", 5.0, {"x": 1.0, "y": 2.0})]
+
+
 def test_an_array_of_readings_is_a_reading_for_each_element():
     one = layout(each="data", source="$message.id", time="t", values="v")
     message = {"id": "p1", "data": [{"t": 1, "v": {"x": 1}}, {"t": 2, "v": {"x": 2}}]}
