@@ -153,20 +153,6 @@ class TableLook:
         """Columns to watch."""
         return self.understood.channels
 
-    @property
-    def likely_source(self) -> str | None:
-        """A column of texts that is left out and likely names the sources: many rows share their time."""
-        if self.understood.source is not None or 10 * self.same_time < self.rows:
-            return None
-        fitting = [
-            column
-            for column in self.columns
-            if column.meaning == "left out"
-            and column.kind == "text"
-            and 2 <= len(column.texts) <= self.rows / 10
-        ]
-        return min(fitting, key=lambda column: column.missing.total()).name if fitting else None
-
 
 def look_at(table: InputTable) -> TableLook:
     """Read a table from beginning to end and say what is in it.

@@ -1,7 +1,6 @@
 """``streamgauge look``: what is in files, and the command that would run the monitor over them."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -50,44 +49,29 @@ def look(
     sources they are. Nothing is judged and nothing is written.
     """
     said = said_options(context)
-    for one, added in looks_of(paths, table.columns(period=period), truth):
-        command = command_line(propose(one), one.label, [*said, *added])
-        notes = look_notes(one, added)
+    for one in looks_of(paths, table.columns(period=period), truth):
+        command = command_line(propose(one), one.label, said)
         if as_json:
-            typer.echo(msgspec.json.encode(_plain(one, notes, command)).decode())
+            typer.echo(msgspec.json.encode(_plain(one, command)).decode())
         else:
-            _print(one, notes, command)
+            _print(one, command)
 
 
-def looks_of(
-    paths: Sequence[str], columns: Columns, truth: TruthOptions
-) -> Iterator[tuple[TableLook, list[str]]]:
-    """Look at files; where a column that nobody named likely has the sources, with that.
-
-    Yields
-    ------
-    TableLook
-    list of str
-        Options beside the user's by which the look was taken.
+def looks_of(paths: Sequence[str], columns: Columns, truth: TruthOptions) -> Iterator[TableLook]:
+    """Look at files.
 
     Raises
     ------
     SourceError
         If one cannot be read.
     """
-    named = {"anomaly": truth.label_column, "changepoint": truth.changepoint_column}
-    for table in open_files(paths, columns, **named):
-        found, added = look_at(table), []
-        source = found.likely_source
-        if source is not None and columns.name is None:
-            (again,) = open_files([table.label], replace(columns, source=source), **named)
-            found, added = look_at(again), ["--source-column", source]
-        yield found, added
+    tables = open_files(paths, columns, anomaly=truth.label_column, changepoint=truth.changepoint_column)
+    return map(look_at, tables)
 
 
-def look_notes(look: TableLook, added: Sequence[str] = ()) -> list[str]:
-    """Return what should be seen to before a run; `added` are the options by which the look was taken beside the user's."""
-    notes = [f"{added[1]!r} is taken as the source: without it many rows share their time"] if added else []
+def look_notes(look: TableLook) -> list[str]:
+    """Return what should be seen to before a run."""
+    notes = []
     if look.latest > SensorStream().lateness:
         notes.append(
             f"{look.late:,} rows are older than the newest before them, by {duration(look.latest)} at most: sort them with --sort"
@@ -107,7 +91,7 @@ def look_notes(look: TableLook, added: Sequence[str] = ()) -> list[str]:
     return notes
 
 
-def _print(look: TableLook, notes: Sequence[str], command: str) -> None:
+def _print(look: TableLook, command: str) -> None:
     named = listed(list(look.sources)[:_SOURCES])
     order = "in order of time" if not look.late else f"{look.late:,} rows out of order"
     print_pairs(
@@ -122,7 +106,7 @@ def _print(look: TableLook, notes: Sequence[str], command: str) -> None:
     console.print()
     heading = ("column", "taken as", "holds", "unit", "missing", "first", "last", "range")
     print_columns([heading, *map(_row, look.columns)])
-    print_notes(notes)
+    print_notes(look_notes(look))
     console.print(f"\n{command}\n", markup=False, soft_wrap=True)
 
 
@@ -136,7 +120,7 @@ def _row(column: ColumnLook) -> tuple[str, ...]:
     return (column.name, column.meaning, column.kind, column.unit or "-", missing, *ends, spread)
 
 
-def _plain(look: TableLook, notes: Sequence[str], command: str) -> dict[str, Any]:
+def _plain(look: TableLook, command: str) -> dict[str, Any]:
     return {
         "file": look.label,
         "rows": look.rows,
@@ -162,7 +146,7 @@ def _plain(look: TableLook, notes: Sequence[str], command: str) -> dict[str, Any
             }
             for column in look.columns
         ],
-        "notes": notes,
+        "notes": look_notes(look),
         "command": command,
     }
 

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from stream_app.settings import load_settings
 
 ROWS = 300
+PUMP = ("--source-column", "pump")
 
 
 def write(path, *, step=10.0, newest_first=False, pumps=("p1", "p2"), name="flow [m3/h]"):
@@ -33,7 +34,7 @@ def run(call, command):
 
 
 def test_each_column_is_told_and_the_command_runs(call, place):
-    told = json.loads(call("look", write(place / "plant.csv"), "--json").out)
+    told = json.loads(call("look", write(place / "plant.csv"), *PUMP, "--json").out)
     assert (told["rows"], told["sources"], told["period"]) == (2 * ROWS, {"p1": ROWS, "p2": ROWS}, 10.0)
     by_name = {column["name"]: column for column in told["columns"]}
     assert {name: column["taken_as"] for name, column in by_name.items()} == {
@@ -41,7 +42,7 @@ def test_each_column_is_told_and_the_command_runs(call, place):
     }  # fmt: skip
     assert (by_name["flow [m3/h]"]["unit"], by_name["level"]["missing"]) == ("m3/h", {"NA": 12})
     assert by_name["flow [m3/h]"]["low"] > 30.0
-    assert told["notes"] == ["'pump' is taken as the source: without it many rows share their time"]
+    assert told["notes"] == []
     ended = run(call, told["command"])
     assert ended.code == 0
     assert "events                     600 (300 scored)" in ended.lines
@@ -72,7 +73,7 @@ def test_options_are_those_of_a_run_and_stay(call, place):
 
 
 def test_a_monitor_file_is_written_that_a_run_takes(call, place):
-    ended = call("init", write(place / "plant.csv"), "--stream", "pumps")
+    ended = call("init", write(place / "plant.csv"), *PUMP, "--stream", "pumps")
     assert ended.code == 0
     text = (place / "streamgauge.toml").read_text()
     (stream,) = load_settings(place / "streamgauge.toml").streams.values()
@@ -89,7 +90,7 @@ def test_a_monitor_file_is_written_that_a_run_takes(call, place):
     before = text
     assert call("init", "plant.csv").failed("streamgauge.toml is there; --force overwrites it")
     assert (place / "streamgauge.toml").read_text() == before
-    assert call("init", "plant.csv", "--force", "--out", "streamgauge.toml").code == 0
+    assert call("init", "plant.csv", *PUMP, "--force", "--out", "streamgauge.toml").code == 0
     assert "[streams.sensors]" in (place / "streamgauge.toml").read_text()
 
 
@@ -97,7 +98,7 @@ def test_a_monitor_file_is_written_that_a_run_takes(call, place):
     ("step", "budget"), [(10.0, "1 per day"), (900.0, "1 per week"), (86_400.0, "1 per month")]
 )
 def test_the_budget_fits_the_rows(call, place, step, budget):
-    call("init", write(place / "plant.csv", step=step))
+    call("init", write(place / "plant.csv", step=step), *PUMP)
     (stream,) = load_settings(place / "streamgauge.toml").streams.values()
     assert stream.budget == budget
 
@@ -105,7 +106,7 @@ def test_the_budget_fits_the_rows(call, place, step, budget):
 def test_names_are_texts_whatever_is_in_them(call, place):
     name = 'a"b\\ # \x7f [x]'
     write(place / "odd.csv", name='"a""b\\ # \x7f [x]"')
-    assert call("init", "odd.csv", "--stream", "my stream").code == 0
+    assert call("init", "odd.csv", *PUMP, "--stream", "my stream").code == 0
     parsed = tomllib.loads((place / "streamgauge.toml").read_text())["streams"]["my stream"]
     assert parsed["channels"] == [name, "level"]
 

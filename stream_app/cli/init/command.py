@@ -65,9 +65,11 @@ def init(
         raise SettingsError(f"{out} is there; --force overwrites it, --out names another")
     if Path(path).exists() or has_magic(path):
         said = said_options(context, without=("stream", "out", "force", "config", "kafka"))
-        ((look, added),) = _one(path, list(looks_of([path], table.columns(period=period), truth)))
-        said += [*added, "--stream", stream, *([] if out == _OUT else ["--config", str(out)])]
-        text, then = _of_file(look, path, stream, added, said)
+        looks = list(looks_of([path], table.columns(period=period), truth))
+        if len(looks) != 1:
+            raise DataError(f"{path}: {len(looks)} files; name the one that shows the stream best")
+        said += ["--stream", stream, *([] if out == _OUT else ["--config", str(out)])]
+        text, then = _of_file(looks[0], path, stream, said)
     else:
         # A monitor file that is to be replaced says nothing of the broker to come.
         settings = settings_of(config, kafka)
@@ -87,13 +89,7 @@ def init(
     typer.echo(f"written: {out}\ntry it:  {then}")
 
 
-def _one(path: str, looks: list[tuple[TableLook, list[str]]]) -> list[tuple[TableLook, list[str]]]:
-    if len(looks) != 1:
-        raise DataError(f"{path}: {len(looks)} files; name the one that shows the stream best")
-    return looks
-
-
-def _of_file(look: TableLook, path: str, stream: str, added: list[str], said: list[str]) -> tuple[str, str]:
+def _of_file(look: TableLook, path: str, stream: str, said: list[str]) -> tuple[str, str]:
     """Return the text of the monitor file, and the command that tries it."""
     proposal = propose(look)
     command = command_line(proposal, path, said)
@@ -104,7 +100,7 @@ def _of_file(look: TableLook, path: str, stream: str, added: list[str], said: li
         f"{look.rows:,} rows of {len(look.sources):,} sources ({listed(list(look.sources))}){every}.",
         f"Time: {look.understood.time or 'none, rows are counted'}. Source: {look.understood.source or 'the file'}.",
         *([f"Left out: {', '.join(left)}."] if left else []),
-        *look_notes(look, added),
+        *look_notes(look),
         f"Try it: {command}",
     ]
     return monitor_file(stream, proposal.settings, notes), command
