@@ -189,7 +189,7 @@ class PredictionStream(Stream):
     feature_ttl : duration
         How long live features of a model without events are kept.
     history : bool
-        Whether a history of each model is kept for charts: accuracy, confidence, failures and latency.
+        Whether a history of each model is kept for charts: accuracy and confidence, or error and bias, failures and latency.
     """
 
     kind: Literal["predictions"] = "predictions"
