@@ -158,7 +158,8 @@ def test_labels_that_do_not_meet_are_an_alert_until_they_do():
     assert [(one.detector, one.state.value) for one in outcome.alerts] == [("labels", "resolved")]
     (outcome,) = restored.take(events([("0.25", "cat"), ("cat", "0.5")], 200))
     assert [one.message for one in outcome.refusals] == [
-        f"{value} is a number with a fraction, and no class" for value in ("0.25", "0.5")
+        f'{value} is a number with a fraction, and no class; task = "regression" watches values'
+        for value in ("0.25", "0.5")
     ]
 
 
