@@ -82,7 +82,7 @@ class RetrainingSettings(Table):
     Parameters
     ----------
     performance : bool
-        A credible drop of accuracy.
+        A credible drop of accuracy, or rise of the mean absolute error.
     concept_drift : bool
         A change of the error rate.
     drifted_features : int or false
