@@ -36,7 +36,7 @@ _LEAST_PAUSE_SECONDS = 0.1
 _LISTED_SOURCES = 100_000
 _TRAIL = 60
 _ALL_POINTS = 100_000
-_LEADING = ("accuracy", "estimated_accuracy")
+_LEADING = ("accuracy", "estimated_accuracy", "mae")
 """Figures of models; sources of readings are led by a channel."""
 
 _Wanted = Callable[[], Collection[SourceKey]]

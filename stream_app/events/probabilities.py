@@ -1,7 +1,8 @@
 """Probabilities of labels as models write them: rounded, in percent, under any spelling of a label."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from stream_app.labels import label_text
 
@@ -67,15 +68,22 @@ def read_probabilities(predicted: str | None, given: Mapping[str, float]) -> tup
     """
     if predicted is None:
         raise ValueError("probabilities belong to a prediction, and there is none")
-    whole = whole_of(given)
-    total = sum(given.values())
-    if whole is None or max(given.values()) > whole * (1.0 + SUM_WITHIN):
-        raise ValueError(f"they sum to {total:.6g}, not to 1")
-    read = {label_text(label): p for label, p in given.items()}
-    if len(read) < len(given):
-        raise ValueError("two spellings of one label are among them")
-    if predicted not in read:
-        raise ValueError(f"the predicted label {predicted[:80]!r} has none")
+    values: Iterable[float] = given.values()
+    total = sum(values)
     if abs(total - 1.0) > SUM_WITHIN:
-        read = {label: p / total for label, p in read.items()}
-    return tuple(read.items())
+        if whole_of(given) is None:
+            raise ValueError(f"they sum to {total:.6g}, not to 1")
+        values = [p / total for p in values]
+    labels = _texts(tuple(given))
+    if predicted not in labels:
+        raise ValueError(f"the predicted label {predicted[:80]!r} has none")
+    return tuple(zip(labels, values, strict=True))
+
+
+# A model names its labels in the same order nearly always.
+@lru_cache(maxsize=32)
+def _texts(named: tuple[str, ...]) -> tuple[str, ...]:
+    labels = tuple(map(label_text, named))
+    if len(set(labels)) < len(labels):
+        raise ValueError("two spellings of one label are among them")
+    return labels

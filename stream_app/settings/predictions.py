@@ -82,7 +82,7 @@ class RetrainingSettings(Table):
     Parameters
     ----------
     performance : bool
-        A credible drop of accuracy.
+        A credible drop of accuracy, or rise of the mean absolute error.
     concept_drift : bool
         A change of the error rate.
     drifted_features : int or false
@@ -189,7 +189,7 @@ class PredictionStream(Stream):
     feature_ttl : duration
         How long live features of a model without events are kept.
     history : bool
-        Whether a history of each model is kept for charts: accuracy, confidence, failures and latency.
+        Whether a history of each model is kept for charts: accuracy and confidence, or error and bias, failures and latency.
     """
 
     kind: Literal["predictions"] = "predictions"

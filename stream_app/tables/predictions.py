@@ -86,16 +86,40 @@ def join_truth(
     ]
 
 
-def are_values(predicted: Sequence[str | None], truth: Sequence[str | None]) -> bool:
+def are_values(predicted: Iterable[str | None], truth: Iterable[str | None], file: str) -> bool:
     """Whether predictions and truths are values: all are numbers, and some have fractions.
+
+    Parameters
+    ----------
+    predicted, truth : iterable of str or None
+        As `stream_app.labels.label_text` gives them.
+    file : str
+        For messages.
+
+    Raises
+    ------
+    SourceError
+        If the predictions are scores from 0 to 1 and the truths 0 or 1: no threshold is known.
 
     Examples
     --------
-    >>> are_values(["1.5", "2"], ["2", None]), are_values(["1", "2"], ["2", "1"]), are_values(["1.5"], ["a"])
-    (True, False, False)
+    >>> are_values(["1.5", "2"], ["2", None], "a.csv"), are_values(["1", "2"], ["2", "1"], "a.csv")
+    (True, False)
+    >>> are_values(["0.87", "0.2"], ["1", "0"], "a.csv")
+    Traceback (most recent call last):
+    stream_app.errors.SourceError: a.csv: predictions are scores from 0 to 1 (0.2), and truths are 0 or 1: a score is no \
+answer; give a column of answers, and scores as the probability p_1
     """
-    there = {label for label in (*predicted, *truth) if label is not None}
-    return any(map(has_fraction, there)) and all(map(is_number, there))
+    answers, true = ({label for label in side if label is not None} for side in (predicted, truth))
+    there = answers | true
+    if not any(map(has_fraction, there)) or not all(map(is_number, there)):
+        return False
+    if true and true <= {"0", "1"} and all(0.0 <= float(answer) <= 1.0 for answer in answers):
+        raise SourceError(
+            f"{file}: predictions are scores from 0 to 1 ({min(filter(has_fraction, answers))}), and truths are 0 or 1: a "
+            "score is no answer; give a column of answers, and scores as the probability p_1"
+        )
+    return True
 
 
 def check_comparable(predicted: Sequence[str | None], truth: Sequence[str | None], file: str) -> None:
@@ -115,7 +139,7 @@ def check_comparable(predicted: Sequence[str | None], truth: Sequence[str | None
     pairs = [pair for pair in zip(predicted, truth, strict=True) if None not in pair]
     answers, true = {str(answer) for answer, _ in pairs}, {str(label) for _, label in pairs}
     value = next((label for label in sorted(answers | true) if has_fraction(label)), None)
-    if value is not None:
+    if value is not None and are_values(answers, true, file):
         raise SourceError(
             f"{file}: {value} is a number with a fraction, so these are values of a regression and no classes; "
             "see 'streamgauge backtest --kind predictions --task regression'"

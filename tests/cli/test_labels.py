@@ -112,6 +112,12 @@ def test_values_of_a_regression_are_not_taken_for_classes(call, place, command):
     assert "1.25 is a number with a fraction" in ended.err
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_scores_are_not_taken_for_answers(call, place, command):
+    ended = call(command[0], written(place, [("0.87", "1"), ("0.25", "0")] * LEAST), *command[1:])
+    assert ended.failed("predictions are scores from 0 to 1 (0.25), and truths are 0 or 1")
+
+
 def test_a_truth_beside_one_version_is_that_of_the_other(call, place):
     path = place / "shadow.csv"
     rows = [f"q{i},v1,a,a\nq{i},v2,{'a' if i % 2 else 'b'}," for i in range(100)]
@@ -158,7 +164,8 @@ def test_labels_that_do_not_meet_are_an_alert_until_they_do():
     assert [(one.detector, one.state.value) for one in outcome.alerts] == [("labels", "resolved")]
     (outcome,) = restored.take(events([("0.25", "cat"), ("cat", "0.5")], 200))
     assert [one.message for one in outcome.refusals] == [
-        f"{value} is a number with a fraction, and no class" for value in ("0.25", "0.5")
+        f'{value} is a number with a fraction, and no class; task = "regression" watches values'
+        for value in ("0.25", "0.5")
     ]
 
 

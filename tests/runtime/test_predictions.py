@@ -138,7 +138,8 @@ async def test_bad_input_is_refused_and_counted_and_spoils_nothing(
     bad = [
         (answer(1000, truth="cow"), "label"),
         (answer(1001) | {"label": "horse"}, "label"),
-        (answer(1002, probabilities={"cat": 0.9, "dog": 0.3}), "probabilities"),
+        (answer(1009) | {"label": 0.5}, "label"),
+        (answer(1002, probabilities={"cat": 0.92, "dog": 0.31}), "probabilities"),
         (answer(1003, probabilities={"dog": 1.0}), "probabilities"),
         (answer(1004, probabilities={"cat": 1.5, "dog": -0.5}), "probabilities"),
         (answer(1005, features={"x": float("nan")}), "not_finite"),

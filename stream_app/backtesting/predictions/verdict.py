@@ -36,7 +36,8 @@ def unjudged(
             "with --label-column"
         )
     longest = max(labelled, key=lambda name: labelled[name])
-    if labelled[longest] <= backtest.config.baseline:
+    # A known accuracy is held against the first answers, too.
+    if backtest.config.baseline_accuracy is None and labelled[longest] <= backtest.config.baseline:
         return (
             f"nothing was judged: the first {backtest.config.baseline:,} labelled answers of a model are its baseline, and "
             f"{longest} has {labelled[longest]:,} at most; set a shorter baseline in the monitor file, or give more data"

@@ -10,11 +10,12 @@ from producers.predictions import LabelDelay, PredictionColumns, PredictionEvent
 from producers.predictions.files import PredictionTable
 from stream_app.errors import SettingsError
 from stream_app.events import PredictionRow, Rejected, decode_predictions
-from stream_app.labels import has_fraction, label_text
-from stream_app.tables.cells import as_text, is_number
+from stream_app.labels import label_text
+from stream_app.tables.cells import as_text
 from stream_app.tables.columns import COUNTED, find_time
 from stream_app.tables.files import distinct_names, find_tables
 from stream_app.tables.left_out import LeftOut
+from stream_app.tables.predictions import are_values
 from stream_app.tables.table import BLOCK, COUNTED_TIME, CountedTable, first_rows
 
 __all__ = ["Piece", "PredictionInput"]
@@ -94,17 +95,21 @@ class PredictionInput:
         return self._taken + sum(self.left.counts.values())
 
     def has_values(self) -> bool:
-        """Whether answers and truths are numbers, some of them with fractions: the first rows tell."""
-        found = False
+        """Whether answers and truths are numbers, some of them with fractions: the first rows tell.
+
+        Raises
+        ------
+        SourceError
+            If answers are scores.
+        """
+        predicted, truth = set[str | None](), set[str | None]()
         for table in self._files.tables:
             for block in islice(table.table.blocks(BLOCK), 1):
                 layout = table.layout(block)
-                names = [name for name in (layout.prediction, layout.label) if name is not None]
-                texts = {as_text(cell) for name in names for cell in block.column(name)} - {None}
-                if not all(map(is_number, texts)):
-                    return False
-                found = found or any(has_fraction(label_text(text)) for text in texts if text)
-        return found
+                for name, texts in ((layout.prediction, predicted), (layout.label, truth)):
+                    cells = () if name is None else map(as_text, block.column(name))
+                    texts.update(label_text(cell) for cell in cells if cell)
+        return are_values(predicted, truth, self.files[0])
 
     def pieces(self) -> Iterator[Piece]:
         """Read from the beginning.

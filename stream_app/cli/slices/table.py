@@ -161,7 +161,7 @@ def _compared(
     ident = rows.find(None, ID_NAMES, "a single column for the id")
     if ident is not None:
         truth = join_truth([as_text(cell) for cell in rows.columns[ident]], predicted, truth)
-    values = said.events is None and are_values(predicted, truth)
+    values = said.events is None and are_values(predicted, truth, rows.files[0])
     if said.events is None and not values:
         check_comparable(predicted, truth, rows.files[0])
     among = None if said.among is None else label_text(said.among)

@@ -17,7 +17,7 @@ __all__ = [
     "Violation",
 ]
 
-FourFifths: TypeAlias = Literal["kept", "below, not significant", "violated", "too few"]
+FourFifths: TypeAlias = Literal["kept", "below, not significant", "violated", "none selected", "too few"]
 Criterion: TypeAlias = Literal["disparate impact", "equal opportunity"]
 
 
@@ -176,8 +176,8 @@ class FairnessReport:
         Highest minus lowest selection rate: the demographic parity difference.
     opportunity_difference : float
         Highest minus lowest true positive rate: the equal opportunity difference.
-    four_fifths : {'kept', 'below, not significant', 'violated', 'too few'}
-        How the rule on selection rates stands.
+    four_fifths : {'kept', 'below, not significant', 'violated', 'none selected', 'too few'}
+        How the rule on selection rates stands; without a favourable answer there is nothing to compare.
     violations : tuple of Violation
         The most significant first.
     too_small : tuple of str

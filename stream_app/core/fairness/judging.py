@@ -65,11 +65,11 @@ def judge(counts: Mapping[str, IntArray], options: FairnessOptions, *, left_out:
             for name, row in counts.items()
         ),
         reference=reference,
-        disparate_impact=_ratio(lowest, highest),
+        disparate_impact=_ratio(lowest, highest) if highest else math.nan,
         lowest_ratio=lowest_ratio,
         parity_difference=highest - lowest,
         opportunity_difference=highest_hits - lowest_hits,
-        four_fifths=_standing(lowest_ratio, violations, options.impact),
+        four_fifths=_standing(lowest_ratio, highest, violations, options.impact),
         violations=violations,
         too_small=tuple(name for name in counts if name not in judged),
         left_out=left_out,
@@ -164,9 +164,11 @@ def _ratio(rate: float, base: float) -> float:
     return rate / base
 
 
-def _standing(ratio: float, violations: Sequence[Violation], limit: float) -> FourFifths:
+def _standing(ratio: float, highest: float, violations: Sequence[Violation], limit: float) -> FourFifths:
     if math.isnan(ratio):
         return "too few"
+    if highest == 0.0:
+        return "none selected"
     if any(violation.criterion == "disparate impact" for violation in violations):
         return "violated"
     return "kept" if ratio >= limit else "below, not significant"

@@ -54,7 +54,9 @@ class _Reader:
             found = await FeatureReader(self._view.store, stream).get_some(mine)
             rows += [_line(stream, name, row) for name, row in zip(mine, found, strict=True)]
         return table(
-            "Models", ("Model", "Stream", "State", "Accuracy", "Estimated", "Labelled", "Written"), rows
+            "Models",
+            ("Model", "Stream", "State", "Accuracy, error", "Estimated", "Labelled", "Written"),
+            rows,
         )
 
     async def _model(self, stream: str, name: str) -> dict[str, Any]:
@@ -68,8 +70,7 @@ class _Reader:
             "path": ["/models", "All models"],
             "lead": stream,
             "parts": [
-                _accuracy(row),
-                _estimated(values),
+                *([_errors(row)] if _has_values(values) else [_accuracy(row), _estimated(values)]),
                 *_tables(values),
                 *_fairness(values),
                 await self._slices(stream, name, values),
@@ -141,12 +142,42 @@ def _line(stream: str, name: str, row: FeatureRow | None) -> list[Cell]:
 def _state(values: _Values) -> Cell:
     if values.get("below_baseline"):
         return {"mark": "critical", "text": "Below its baseline"}
-    if values.get("baseline.accuracy") is None:
+    if values.get("above_baseline"):
+        return {"mark": "critical", "text": "Errors above the baseline"}
+    if values.get("baseline.mae" if _has_values(values) else "baseline.accuracy") is None:
         return {"mark": "info", "text": "Learning its baseline"}
     return {"mark": "fine", "text": "As before"}
 
 
+def _has_values(values: _Values) -> bool:
+    """Whether answers are values and no classes."""
+    return "mae" in values
+
+
+def _errors(row: FeatureRow) -> dict[str, Any]:
+    values = row.values
+    return facts(
+        "Errors",
+        {
+            "State": _state(values),
+            "Mean absolute error": n(values.get("mae")),
+            "Baseline": n(values.get("baseline.mae")),
+            "Since the beginning": n(values.get("all.mae")),
+            "Root mean squared error": n(values.get("rmse")),
+            "Bias": n(values.get("bias")),
+            "R²": n(values.get("r2")),
+            "Coverage": share(values.get("coverage")),
+            "Promised coverage": share(values.get("coverage.promised")),
+            "Labelled": n(values.get("labelled"), "predictions"),
+            "Newest event": {"ts": row.event_ts},
+        },
+        note="Of the newest labelled predictions; the bias is predicted less true.",
+    )
+
+
 def _interval(values: _Values) -> Cell:
+    if _has_values(values):
+        return n(values.get("mae"))
     return share(values.get("accuracy"), values.get("accuracy.low"), values.get("accuracy.high"))
 
 

@@ -87,7 +87,9 @@ class ClassAnswers:
         named = [label for label in (row.prediction, row.label) if label is not None]
         if self._declared is None:
             value = next((label for label in named if has_fraction(label)), None)
-            return None if value is None else f"{value} is a number with a fraction, and no class"
+            if value is None:
+                return None
+            return f'{value} is a number with a fraction, and no class; task = "regression" watches values'
         named += [label for label, _ in row.probabilities or ()]
         unknown = next((label for label in named if label not in self._declared), None)
         if unknown is None:

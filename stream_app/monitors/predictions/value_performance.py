@@ -15,6 +15,7 @@ from stream_app.monitors.predictions.error_detectors import ErrorDetectors
 from stream_app.monitors.predictions.intake import Admitted, Judged
 from stream_app.monitors.predictions.outcome import PredictionBatch
 from stream_app.monitors.predictions.performance import Judgement, Standing, Summaries
+from stream_app.monitors.predictions.quantiles import Quantiles
 from stream_app.monitors.predictions.signals import Named, performance_signal
 from stream_app.settings.predictions import PredictionStream
 
@@ -52,6 +53,7 @@ class ValuePerformance:
         self._baseline: dict[str, float] = {}
         self._detectors: dict[str, RateDetector] = {}
         self._errors = ErrorDetectors(config)
+        self._quantiles = Quantiles(config.window)
 
     @property
     def told(self) -> Mapping[str, Summaries]:
@@ -107,6 +109,7 @@ class ValuePerformance:
         row = np.array([one.at for one in judged], dtype=np.int64)
         errors = table[:, _PREDICTED] - table[:, _TRUTH]
         self._window.append(table)
+        self._quantiles.update(judged)
         self._n += len(table)
         # One after the other, so that the sum is the same wherever batches end.
         self._sum = float(np.cumsum(np.concatenate(([self._sum], np.abs(errors))))[-1])
@@ -218,12 +221,12 @@ class ValuePerformance:
             "labelled": self._n,
             **scores,
             "coverage": float(promised[:, _COVERED].mean()) if len(promised) else None,
-            "coverage.promised": float(promised[:, _PROMISED].mean()) if len(promised) else None,
+            "coverage.promised": float(np.median(promised[:, _PROMISED])) if len(promised) else None,
             "all.mae": self._sum / self._n if self._n else None,
             "above_baseline": float(self._beyond("error")),
         }
         values |= {f"baseline.{name}": value for name, value in self._baseline.items()}
-        values |= self._errors.features()
+        values |= self._quantiles.features() | self._errors.features()
         return {name: None if value is None or math.isnan(value) else value for name, value in values.items()}
 
     def state(self) -> dict[str, Any]:
@@ -237,6 +240,7 @@ class ValuePerformance:
             "baseline": {name: None if math.isnan(x) else x for name, x in self._baseline.items()},
             "detectors": {name: detector.state() for name, detector in self._detectors.items()},
             "errors": self._errors.state(),
+            "quantiles": self._quantiles.state(),
         }
 
     def restore(self, state: Mapping[str, Any], rates: Mapping[str, float] | None) -> None:
@@ -254,6 +258,7 @@ class ValuePerformance:
         for name in self._detectors.keys() & state["detectors"].keys():
             self._detectors[name].resume(state["detectors"][name])
         self._errors.restore(state["errors"])
+        self._quantiles.restore(state["quantiles"])
 
 
 def _table(judged: Iterable[Judged]) -> FloatArray:

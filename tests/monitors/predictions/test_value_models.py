@@ -78,6 +78,9 @@ def test_figures_are_those_of_a_plain_list():
     assert found["all.mae"] == pytest.approx(figures(ids)["mae"])
     assert found["coverage.promised"] == pytest.approx(0.9)
     assert found["labelled"] == 700
+    for at, level in enumerate(("0.05", "0.95")):
+        below = [truth[one] <= predicted[one].quantiles[at][1] for one in ids[-200:]]
+        assert found[f"quantile.{level}"] == pytest.approx(np.mean(below))
 
 
 @pytest.mark.parametrize(
