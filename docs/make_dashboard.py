@@ -1,9 +1,10 @@
 """Make the pictures of the dashboard anew: ``.venv/bin/python docs/make_dashboard.py``.
 
 `streamgauge demo --serve` runs, and Debian's chromium opens its pages. It takes about two minutes; look at the pictures before committing
-them.
+them. Beside them is kept of which sources they are, so that a test finds out when they are stale.
 """
 
+import hashlib
 import io
 import os
 import re
@@ -30,6 +31,18 @@ PAGES = {
     "source": ("/source?stream=sensors&name=pump-1", ".sg-mean"),
 }
 """Address of each, and what is there once it shows data; an incident is the first of a list."""
+MADE_FROM = IMAGES / "made_from.txt"
+
+
+def fingerprint() -> str:
+    """Return a digest of what draws the pages that are shown: their elements and styles, and the head that all have."""
+    folder = ROOT / "stream_app" / "dashboard"
+    drawn = ("assets/*", "frame.*", "charts.py", *(f"pages/{page}.*" for page in (*PAGES, "tiles")))
+    files = sorted({file for glob in drawn for file in folder.glob(glob) if file.suffix != ".pyc"})
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 @contextmanager
@@ -88,6 +101,7 @@ def main() -> None:
             for theme in ("light", "dark"):
                 draw(browser, address, theme, size)
         browser.close()
+    MADE_FROM.write_text(f"{fingerprint()}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

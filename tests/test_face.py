@@ -56,6 +56,17 @@ def test_a_name_loads_what_it_needs_and_not_the_worker(name, spared):
     assert loaded_by(f"import stream_app; stream_app.{name}") & spared == set()
 
 
+def test_a_client_loads_few_modules():
+    """Of ours, those of features, their keys and servers; with those of numpy, redis-py and pydantic, about 500."""
+    code = "from stream_app.client import FeatureClient\nimport sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()
+    ours = [name for name in loaded if name.startswith("stream_app.")]
+    assert len(ours) <= 50, ours
+    assert "pydantic_settings" not in loaded
+
+
 def test_programs_that_use_what_is_written_find_all_they_name_in_one_package():
     loaded = loaded_by(
         "from stream_app.client import *; assert FeatureClient and Alert and StoreError and Start"

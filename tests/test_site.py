@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema_rs
 import make_commands
+import make_dashboard
 import make_http
 import make_keys
 import make_python
@@ -85,6 +86,11 @@ def test_the_runbook_has_every_alert_by_its_name():
     assert written >= {"quality.store_room", "slice", "fairness"}
     assert len(named) == len(set(named))
     assert set(named) == {*summaries._WORDS, *signals._WORDS, *written, *extra, *rules, "errors.NAME"}
+
+
+def test_the_pictures_of_the_dashboard_are_of_its_pages_as_they_are():
+    made_from = make_dashboard.MADE_FROM.read_text(encoding="utf-8").strip()
+    assert made_from == make_dashboard.fingerprint(), "run .venv/bin/python docs/make_dashboard.py, and look"
 
 
 def test_what_a_page_loads_from_another_server_is_found(tmp_path):

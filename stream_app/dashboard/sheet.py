@@ -27,6 +27,7 @@ __all__ = [
     "share",
     "slider",
     "table",
+    "text",
 ]
 
 Asked: TypeAlias = Mapping[str, str]
@@ -51,7 +52,7 @@ class Sheet(ui.element, component="sheet.js"):
     title : str
         The heading until something was read.
     act : callable, optional
-        Takes the name of a deed and of what it is done to, and returns what was done.
+        Takes the name of a deed, what it is done to, and what the controls say; returns what was done.
     sliders : collection of str
         Deeds that may be asked for again while they are done, see `slider`.
     every : float
@@ -65,7 +66,7 @@ class Sheet(ui.element, component="sheet.js"):
         controls: Asked,
         title: str,
         *,
-        act: Callable[[str, str], Awaitable[str]] | None = None,
+        act: Callable[[str, str, Asked], Awaitable[str]] | None = None,
         sliders: Collection[str] = (),
         every: float = _EVERY_SECONDS,
     ) -> None:
@@ -93,7 +94,9 @@ class Sheet(ui.element, component="sheet.js"):
         if self._act is None or (self._props.get("busy") and said.get("what") not in self._sliders):
             return
         self._put(busy=True)
-        done = await self._view.load(self._act(str(said.get("what")), str(said.get("id"))[:_LONGEST]))
+        done = await self._view.load(
+            self._act(str(said.get("what")), str(said.get("id"))[:_LONGEST], self._asked)
+        )
         self._put(busy=False)
         if done:
             ui.notify(done, type="positive")
@@ -147,6 +150,11 @@ def link(path: str, text: str, **query: str) -> Cell:
 def select(name: str, label: str, options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return a control that chooses one of some values, each with its text."""
     return {"kind": "select", "name": name, "label": label, "options": [list(pair) for pair in options]}
+
+
+def text(name: str, label: str) -> dict[str, Any]:
+    """Return a control that takes a text."""
+    return {"kind": "text", "name": name, "label": label}
 
 
 def slider(name: str, label: str, values: Iterable[object], place: int) -> dict[str, Any]:

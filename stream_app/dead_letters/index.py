@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -52,6 +52,8 @@ class Claim:
         Where the topic ended before; what was sent stands behind that.
     before : Claim or None
         That it was sent before, if it is claimed again.
+    by : str
+        Who started the replay; empty where that was not said.
     """
 
     run: str
@@ -59,6 +61,7 @@ class Claim:
     at: float
     ends: dict[int, int] = field(default_factory=dict)
     before: "Claim | None" = None
+    by: str = ""
 
 
 @dataclass(slots=True)
@@ -170,21 +173,22 @@ class DeadLetterIndex:
 
 def _take(row: Row, at: float, marker: ReplayMarker) -> None:
     """Let a marker change a letter; what it says depends on nothing but the markers before it, so all see the same."""
-    now = row.claims.get(marker.to)
+    now, to = row.claims.get(marker.to), marker.to
+    claim = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends, by=marker.by)
     if marker.state == "sent":
-        row.claims[marker.to] = Claim(marker.run, ReplayStatus.SENT, at)
+        row.claims[to] = Claim(marker.run, ReplayStatus.SENT, at, by=marker.by)
     elif marker.state == "dropped":
         if now is not None and now.run == marker.run and now.status is ReplayStatus.CLAIMED:
-            del row.claims[marker.to]
+            del row.claims[to]
             if now.before is not None:
-                row.claims[marker.to] = now.before
+                row.claims[to] = now.before
     elif now is None:
-        row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends)
+        row.claims[to] = claim
     elif now.status is ReplayStatus.SENT:
         if marker.again:
-            row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends, now)
+            row.claims[to] = replace(claim, before=now)
     elif at - now.at >= LEASE_SECONDS:
-        row.claims[marker.to] = Claim(marker.run, ReplayStatus.CLAIMED, at, marker.ends, now.before)
+        row.claims[to] = replace(claim, before=now.before)
 
 
 async def scan(reader: TopicReader, topic: str, index: DeadLetterIndex | None = None) -> DeadLetterIndex:

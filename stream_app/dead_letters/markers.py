@@ -77,6 +77,8 @@ class ReplayMarker(msgspec.Struct, frozen=True):
         Of a claim: where `to` ended before. What was sent stands behind that.
     again : bool
         Of a claim: whether it is for letters that were sent already, too.
+    by : str
+        Who started the replay; empty where that was not said.
     """
 
     run: str
@@ -85,6 +87,7 @@ class ReplayMarker(msgspec.Struct, frozen=True):
     offsets: list[int]
     ends: dict[int, int] = {}
     again: bool = False
+    by: str = ""
 
 
 def is_marker(record: Any) -> bool:

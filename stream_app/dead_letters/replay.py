@@ -111,6 +111,8 @@ class Replay:
         Where to send them, if not where they came from.
     again : bool
         Send those that were sent before, too.
+    by : str
+        Who does so, for others to read.
     """
 
     def __init__(
@@ -122,7 +124,9 @@ class Replay:
         *,
         to: str | None = None,
         again: bool = False,
+        by: str = "",
     ) -> None:
+        self._by = by
         self._run = secrets.token_hex(8)
         self._reader = reader
         self._producer = producer
@@ -141,6 +145,7 @@ class Replay:
         *,
         to: str | None = None,
         again: bool = False,
+        by: str = "",
     ) -> AsyncIterator["Replay"]:
         """Connect a producer whose retries never repeat an event, for as long as the body runs.
 
@@ -156,7 +161,7 @@ class Replay:
 
         producer = await reach(reader.kafka, make, lambda p: p.stop())
         try:
-            yield cls(reader, producer, topic, index, to=to, again=again)
+            yield cls(reader, producer, topic, index, to=to, again=again, by=by)
         finally:
             # It waits for deliveries, which never come where the broker is gone.
             with contextlib.suppress(TimeoutError):
@@ -210,12 +215,19 @@ class Replay:
                 continue
             arrived = await self._arrived(to, held)
             marked = sorted(
-                (row.claims[to].run, row.place.partition, row.place in arrived, row.place.offset)
+                (
+                    row.claims[to].run,
+                    row.claims[to].by,
+                    row.place.partition,
+                    row.place in arrived,
+                    row.place.offset,
+                )
                 for row in held
             )
-            for (run, partition, there), some in groupby(marked, lambda marker: marker[:3]):
+            for (run, by, partition, there), some in groupby(marked, lambda marker: marker[:4]):
                 offsets = [offset for *_, offset in some]
-                await self._write(partition, ReplayMarker(run, "sent" if there else "dropped", to, offsets))
+                marker = ReplayMarker(run, "sent" if there else "dropped", to, offsets, by=by)
+                await self._write(partition, marker)
         held_any = any(row.status(self._target(row)) is ReplayStatus.CLAIMED for row in rows)
         if held_any:
             await scan(self._reader, self._topic, self._index)
@@ -248,13 +260,14 @@ class Replay:
         """Claim, read the claims, send and write the marker; return which were sent."""
         offsets = [row.place.offset for row in share.rows]
         ends = {p: end for p, (_, end) in (await self._reader.spans(share.to)).items()}
-        claim = ReplayMarker(self._run, "claimed", share.to, offsets, ends, again=self._again)
+        claim = ReplayMarker(self._run, "claimed", share.to, offsets, ends, again=self._again, by=self._by)
         await self._write(share.partition, claim)
         await scan(self._reader, self._topic, self._index)
         ours = {row.place for row in share.rows if self._is_ours(row, share.to)}
         if ours:
             await self._deliver(share, ours, len(ends))
-            sent = ReplayMarker(self._run, "sent", share.to, [place.offset for place in sorted(ours)])
+            offsets = [place.offset for place in sorted(ours)]
+            sent = ReplayMarker(self._run, "sent", share.to, offsets, by=self._by)
             await self._write(share.partition, sent)
         return ours
 

@@ -1,34 +1,39 @@
 """Settings: environment variables ``STREAMGAUGE_*`` over one file, ``streamgauge.toml``."""
 
-from stream_app.settings.channels import (
-    AlertmanagerChannel,
-    AppriseChannel,
-    RouteChannel,
-    WebhookChannel,
-    channel_names,
-    load_channel,
-)
-from stream_app.settings.dashboard import DashboardSettings
-from stream_app.settings.detectors import DetectorSettings, refused_modules
-from stream_app.settings.durations import Duration, parse_duration
-from stream_app.settings.kinds import StreamSettings
-from stream_app.settings.loading import Settings, load_settings
-from stream_app.settings.maintenance import MaintenanceWindow
-from stream_app.settings.mapping import EventMapping, SensorMapping
-from stream_app.settings.matching import Match
-from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
-from stream_app.settings.routes import InhibitSettings, RouteSettings
-from stream_app.settings.servers import KafkaSettings, RedisSettings
-from stream_app.settings.streams import (
-    ChannelSettings,
-    ImageStream,
-    SensorStream,
-    SessionStream,
-)
-from stream_app.settings.table import Stream
-from stream_app.settings.tls import TlsFiles, tls_context, tls_problem
-from stream_app.settings.views import ConditionSettings, FeatureSettings, ViewSettings
-from stream_app.settings.worker import WorkerSettings
+from typing import TYPE_CHECKING
+
+from stream_app.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from stream_app.settings.channels import (
+        AlertmanagerChannel,
+        AppriseChannel,
+        RouteChannel,
+        WebhookChannel,
+        channel_names,
+        load_channel,
+    )
+    from stream_app.settings.dashboard import DashboardSettings
+    from stream_app.settings.detectors import DetectorSettings, refused_modules
+    from stream_app.settings.durations import Duration, parse_duration
+    from stream_app.settings.kinds import StreamSettings
+    from stream_app.settings.loading import Settings, load_settings
+    from stream_app.settings.maintenance import MaintenanceWindow
+    from stream_app.settings.mapping import EventMapping, SensorMapping
+    from stream_app.settings.matching import Match
+    from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
+    from stream_app.settings.routes import InhibitSettings, RouteSettings
+    from stream_app.settings.servers import KafkaSettings, RedisSettings
+    from stream_app.settings.streams import (
+        ChannelSettings,
+        ImageStream,
+        SensorStream,
+        SessionStream,
+    )
+    from stream_app.settings.table import Stream
+    from stream_app.settings.tls import TlsFiles, tls_context, tls_problem
+    from stream_app.settings.views import ConditionSettings, FeatureSettings, ViewSettings
+    from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
     "AlertmanagerChannel",
@@ -69,3 +74,46 @@ __all__ = [
     "tls_context",
     "tls_problem",
 ]
+
+_MODULES = {
+    "AlertmanagerChannel": "settings.channels",
+    "AppriseChannel": "settings.channels",
+    "ChannelSettings": "settings.streams",
+    "ConditionSettings": "settings.views",
+    "DashboardSettings": "settings.dashboard",
+    "DetectorSettings": "settings.detectors",
+    "Duration": "settings.durations",
+    "EventMapping": "settings.mapping",
+    "FairnessSettings": "settings.predictions",
+    "FeatureSettings": "settings.views",
+    "ImageStream": "settings.streams",
+    "InhibitSettings": "settings.routes",
+    "KafkaSettings": "settings.servers",
+    "MaintenanceWindow": "settings.maintenance",
+    "Match": "settings.matching",
+    "PredictionStream": "settings.predictions",
+    "RedisSettings": "settings.servers",
+    "RetrainingSettings": "settings.predictions",
+    "RouteChannel": "settings.channels",
+    "RouteSettings": "settings.routes",
+    "SensorMapping": "settings.mapping",
+    "SensorStream": "settings.streams",
+    "SessionStream": "settings.streams",
+    "Settings": "settings.loading",
+    "Stream": "settings.table",
+    "StreamSettings": "settings.kinds",
+    "TlsFiles": "settings.tls",
+    "ViewSettings": "settings.views",
+    "WebhookChannel": "settings.channels",
+    "WorkerSettings": "settings.worker",
+    "channel_names": "settings.channels",
+    "load_channel": "settings.channels",
+    "load_settings": "settings.loading",
+    "parse_duration": "settings.durations",
+    "refused_modules": "settings.detectors",
+    "tls_context": "settings.tls",
+    "tls_problem": "settings.tls",
+}
+
+if not TYPE_CHECKING:  # else a type checker would take any name for one that is there
+    __getattr__ = lazy_names(__name__, _MODULES)

@@ -158,7 +158,7 @@ class Keys:
         return f"{self.prefix}:route:{_quoted(route)}:group:{_quoted(group)}"
 
     def route_told(self, route: str, incident_id: str) -> str:
-        """Name what a route told last of an incident (string)."""
+        """Name the last that a route told of an incident (string)."""
         return f"{self.prefix}:route:{_quoted(route)}:told:{_quoted(incident_id)}"
 
     def notice(self, notice_id: str) -> str:

@@ -15,6 +15,7 @@
   if (document.querySelectorAll("main").length !== 1) found.push("not one main");
   if (!document.documentElement.lang) found.push("no language");
   if (document.documentElement.scrollWidth > innerWidth) found.push(`wider than the screen: ${document.documentElement.scrollWidth}`);
+  for (const e of document.querySelectorAll("nav")) if (e.scrollWidth > e.clientWidth) found.push(`scrolls sideways: ${where(e)}`);
 
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const rgba = (colour) => {

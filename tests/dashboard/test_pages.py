@@ -173,3 +173,5 @@ def test_pages_can_be_read_by_all(tab, path):
         for theme in ("light", "dark"):
             tab.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
             assert tab.evaluate(FAULTS) == [], f"{width} px, {theme}"
+    tab.set_viewport_size({"width": 2560, "height": 1440})
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

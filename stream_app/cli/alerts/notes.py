@@ -3,8 +3,6 @@
 It is written to Redis, with Kafka away too; a worker appends it to the audit log.
 """
 
-import getpass
-import os
 import time
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -16,16 +14,13 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, RedisOption, settings_of, store_of
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, instant
+from stream_app.cli.who import ByOption, name_of
 from stream_app.events.audit import AuditKind
 from stream_app.settings import parse_duration
 from stream_app.store import IncidentReader
 
 CommentOption = Annotated[
     str, typer.Option("--comment", "-m", metavar="TEXT", help="Comment for others.", show_default=False)
-]
-ByOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Name of who says so; by default your user name.", show_default=False),
 ]
 
 
@@ -113,15 +108,8 @@ def _say(
             reader = IncidentReader(await store_of(settings, stack))
             status, _ = await found(reader, some_id)
             await reader.say(
-                status.incident, what, by=by or _user(), at=time.time(), comment=comment, until=until
+                status.incident, what, by=name_of(by), at=time.time(), comment=comment, until=until
             )
             return status.incident.id
 
     console.print(f"{done} {printable(run(work()))}", markup=False)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container, a user may be a number only
-        return f"user {os.getuid()}"

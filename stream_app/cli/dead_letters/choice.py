@@ -71,7 +71,7 @@ def row_json(row: Row) -> dict[str, Any]:
         "cut": row.cut,
         "copies": row.copies,
         "replayed": {
-            to: {"state": claim.status.value, "at": claim.at, "run": claim.run}
+            to: {"state": claim.status.value, "at": claim.at, "run": claim.run, "by": claim.by}
             for to, claim in row.claims.items()
         },
     }

@@ -20,6 +20,7 @@ from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, JsonOption, KafkaOption, SinceFilter, beginning, settings_of
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console
+from stream_app.cli.who import ByOption, name_of
 from stream_app.dead_letters import Replay, ReplayPlan, Row, plan_replay, scan
 from stream_app.errors import StreamgaugeError
 from stream_app.kafka import reading
@@ -64,6 +65,7 @@ def replay(
         bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send without asking.")] = False,
+    by: ByOption = None,
     json: JsonOption = False,
 ) -> None:
     """Send dead letters back to the topics they came from, after the cause is fixed.
@@ -98,7 +100,7 @@ def replay(
                 return counted, plan
             if not yes:
                 _ask(counted)
-            async with Replay.connected(reader, letters, book, to=to, again=again) as sending:
+            async with Replay.connected(reader, letters, book, to=to, again=again, by=name_of(by)) as sending:
                 return await sending.send(rows)
 
     counted, rest = run(work())

@@ -94,8 +94,9 @@ def _details(row: Row, letter: DeadLetter) -> list[tuple[str, str]]:
     if row.copies > 1:
         rows.append(("copies", f"{row.copies}; the first is {row.place}"))
     for to, claim in row.claims.items():
+        who = f" of {claim.by}" if claim.by else ""
         rows.append(
-            ("replayed", f"{claim.status.value} to {to} at {instant(claim.at)} by replay {claim.run}")
+            ("replayed", f"{claim.status.value} to {to} at {instant(claim.at)} by replay {claim.run}{who}")
         )
     for name, value in letter.origin_headers:
         rows.append(("header", f"{name} = {'none' if value is None else ' '.join(payload_lines(value))}"))

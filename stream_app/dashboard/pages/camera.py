@@ -136,7 +136,7 @@ class _Reader:
             "Incidents", ("State", "What", "Of", "Began"), rows, nothing="None of cameras and models."
         )
 
-    async def act(self, what: str, said: str) -> str:
+    async def act(self, what: str, said: str, _: Asked) -> str:
         """Set the level of replays that run.
 
         Raises

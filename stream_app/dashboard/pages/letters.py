@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from stream_app.dashboard.page import Page, View
-from stream_app.dashboard.sheet import Asked, Cell, Sheet, empty, facts, link, n, select, table
+from stream_app.dashboard.sheet import Asked, Cell, Sheet, empty, facts, link, n, select, table, text
 from stream_app.dead_letters import DeadLetterIndex, Place, Replay, Row, scan
 from stream_app.errors import BrokerError, BrokerUnavailableError, DataError
 from stream_app.events import DeadLetter, Topics
@@ -17,6 +17,7 @@ _READ_BACK = 10_000
 """Records of each partition that are read when a page opens."""
 _ROWS = 100
 _SHOWN = 4_096
+_LONGEST_NAME = 100
 _EVERY_SECONDS = 15.0
 
 
@@ -28,6 +29,7 @@ class _Reader:
         self._topic = Topics(view.settings.prefix).dead_letters
         self._index: DeadLetterIndex | None = None
         self._lock = asyncio.Lock()
+        self._tools = [text("by", "Your name")] if view.actions else []
 
     async def read(self, asked: Asked) -> dict[str, Any]:
         """Return the list, or one letter."""
@@ -72,6 +74,7 @@ class _Reader:
         return {
             "state": "there",
             "tools": [
+                *self._tools,
                 select("reason", "Reason", [("", "All reasons"), *((one, one) for one in reasons)]),
                 select("topic", "Topic", [("", "All topics"), *((one, one) for one in topics)]),
             ],
@@ -126,6 +129,7 @@ class _Reader:
             "state": "there",
             "title": f"Dead letter {place}",
             "path": ["/letters", "All dead letters"],
+            "tools": self._tools,
             "parts": [
                 facts("Why", known),
                 facts("What", {"Key": _shown(letter.key), "Value": _shown(letter.value)}),
@@ -146,24 +150,26 @@ class _Reader:
             return [""]
         return [{"act": "send", "id": place, "text": "Send back"}]
 
-    async def act(self, what: str, said: str) -> str:
+    async def act(self, what: str, said: str, asked: Asked) -> str:
         """Send a letter back to the topic that it came from.
 
         Raises
         ------
         DataError
-            If nobody may, or there is no such letter.
+            If nobody may, nobody says who does, or there is no such letter.
         BrokerError
             If the broker cannot be reached or refuses.
         """
         self._view.may_act()
         if what != "send":
             raise DataError("there is nothing that could be done so")
-        place = _place(said)
+        if not asked["by"].strip():
+            raise DataError("say your name first: others read who sent it")
+        place, by = _place(said), asked["by"].strip()[:_LONGEST_NAME]
         async with self._lock, reading(self._view.settings.kafka) as reader:
             index = await self._scan(reader)
             row = index.at(place)
-            async with Replay.connected(reader, self._topic, index) as replay:
+            async with Replay.connected(reader, self._topic, index, by=by) as replay:
                 sent, left = await replay.send([row])
         if sent:
             return f"Sent to {row.origin.topic}"
@@ -183,7 +189,11 @@ def _place(text: str) -> Place:
 def _became(row: Row) -> Cell:
     if row.cut:
         return "beginning only"
-    return ", ".join(f"{claim.status.value} to {to}" for to, claim in row.claims.items()) or "kept"
+    told = (
+        f"{claim.status.value} to {to}" + (f" by {claim.by[:_LONGEST_NAME]}" if claim.by else "")
+        for to, claim in row.claims.items()
+    )
+    return ", ".join(told) or "kept"
 
 
 def _shown(content: bytes | None) -> Cell:
@@ -199,7 +209,7 @@ def _shown(content: bytes | None) -> Cell:
 
 async def _build(view: View) -> None:
     reader = _Reader(view)
-    controls = {"reason": "", "topic": "", "id": ""}
+    controls = {"reason": "", "topic": "", "id": "", "by": ""}
     await Sheet(view, reader.read, controls, "Dead letters", act=reader.act, every=_EVERY_SECONDS).read()
 
 
