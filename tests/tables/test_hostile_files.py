@@ -28,7 +28,7 @@ def peak():
 
 
 def table(path):
-    ((found, _),) = find_tables([str(path)], None)
+    ((found, _),) = find_tables([str(path)])
     return found
 
 
