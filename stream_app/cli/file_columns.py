@@ -9,7 +9,9 @@ import typer
 from producers.predictions import PredictionColumns
 from producers.sessions import SHOPS, SessionColumns
 from stream_app.cli.file_format import FormatOptions, names
+from stream_app.errors import SettingsError
 from stream_app.tables import Columns
+from stream_app.tables.format import Long
 from stream_app.tables.predictions import PredictedRows, read_predicted
 
 __all__ = [
@@ -102,6 +104,14 @@ class TableOptions:
             metavar="A,B,...", help="Columns to read; by default all numeric ones.", rich_help_panel=TABLE
         ),
     ] = None
+    long: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL,VALUE",
+            help="Columns of a long table, which has a reading a row.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
     form: FormatOptions = field(default_factory=FormatOptions)
 
     def columns(
@@ -123,10 +133,20 @@ class TableOptions:
             source=self.source_column,
             channels=names(self.channels),
             labels=labels,
-            format=self.form.format(self.time_column),
+            format=self.form.format(self.time_column, self._long()),
             name=name,
             period=period,
         )
+
+    def _long(self) -> Long | None:
+        if self.long is None:
+            return None
+        pair = names(self.long)
+        if len(pair) != 2:
+            raise SettingsError(
+                f"--long {self.long}: expected two columns, of the channel and of the value, like sensor,value"
+            )
+        return Long(*pair, time=self.time_column, source=self.source_column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +210,8 @@ class PredictionOptions:
         name : str or None
             Name of the model of all rows.
         """
+        if table.long is not None:
+            raise SettingsError("--long belongs to readings of sensors")
         return PredictionColumns(
             prediction=self.prediction_column,
             label=label,

@@ -7,6 +7,7 @@ import typer
 
 from stream_app.errors import SettingsError
 from stream_app.tables import FileFormat
+from stream_app.tables.format import Long
 
 __all__ = ["FormatOptions", "names"]
 
@@ -73,13 +74,15 @@ class FormatOptions:
         ),
     ] = None
 
-    def format(self, time_column: str | None = None) -> FileFormat:
+    def format(self, time_column: str | None = None, long: Long | None = None) -> FileFormat:
         r"""Return how files are written.
 
         Parameters
         ----------
         time_column : str or None
             Column with the event time; two are those of the date and the time of day.
+        long : Long or None
+            Columns of a long table.
 
         Raises
         ------
@@ -103,4 +106,5 @@ class FormatOptions:
             time_format=self.time_format,
             time_zone=self.time_zone,
             time_pair=(pair[0], pair[1]) if len(pair) == 2 else None,
+            long=long,
         )

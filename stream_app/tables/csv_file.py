@@ -71,7 +71,7 @@ class CsvTable(TableFile):
         if guessed:
             notes.append(f"the encoding {encoding} is guessed: --encoding names another one")
         if head.titles:
-            notes.append(f"{head.titles} lines above the names of the columns are passed over")
+            notes.append(f"lines above the names of the columns, passed over: {head.titles}")
         if not head.named:
             notes.append("no line names the columns: they are called by their place")
         twice = [name for name in head.names if name.endswith("#1")]

@@ -21,6 +21,7 @@ from stream_app.tables.excel_file import ExcelTable, is_excel
 from stream_app.tables.file_table import FileTable
 from stream_app.tables.format import FileFormat
 from stream_app.tables.json_file import JsonDocument, JsonLines, is_lines
+from stream_app.tables.long import LongTable
 from stream_app.tables.table import READ_ERRORS, TableFile, unreadable
 
 __all__ = ["ENDINGS", "distinct_names", "find_tables"]
@@ -36,7 +37,9 @@ _BINARY: dict[bytes, Callable[[Path], TableFile]] = {b"PAR1": ParquetTable, b"AR
 """Readers of binary files by their first bytes."""
 
 
-def find_tables(paths: Sequence[str], said: FileFormat | None = None) -> list[tuple[FileTable, str]]:
+def find_tables(
+    paths: Sequence[str], said: FileFormat | None = None
+) -> list[tuple[FileTable | LongTable, str]]:
     """Gather the files that paths, directories and globs name, each with a name for what is in it.
 
     Parameters
@@ -54,7 +57,10 @@ def find_tables(paths: Sequence[str], said: FileFormat | None = None) -> list[tu
     found = [pair for path in paths for pair in _expand(path)]
     if not found:
         raise SourceError("no file to read")
-    return [(FileTable(_reader(file, form), form), name) for file, name in found]
+    tables = [(FileTable(_reader(file, form), form), name) for file, name in found]
+    if form.long is None:
+        return [*tables]
+    return [(LongTable(table, form.long), name) for table, name in tables]
 
 
 def _reader(path: Path, said: FileFormat) -> TableFile:

@@ -14,7 +14,8 @@ from stream_app.tables.clock import Clock, find_clock
 from stream_app.tables.file_table import FileTable
 from stream_app.tables.layout import Columns, Layout, find_layout
 from stream_app.tables.left_out import LeftOut
-from stream_app.tables.spread import Spread, find_spread
+from stream_app.tables.long import LongTable
+from stream_app.tables.spread import Spread, find_spread, tells_apart
 from stream_app.tables.table import BLOCK, FIRST, Block, Table
 from stream_app.tables.understood import Understood, understand
 
@@ -118,7 +119,7 @@ class ReadingTable:
         if block is None:
             raise SourceError(f"{self.table.label}: no rows")
         reader, table = self._reader(block), self.table
-        about = table.about if isinstance(table, FileTable) else (table.label, "a frame", {}, ())
+        about = table.about if isinstance(table, FileTable | LongTable) else (table.label, "a frame", {}, ())
         name = self.columns.name or self.name
         return understand(block, reader.layout, reader.clock, reader.spread, about, name)
 
@@ -133,6 +134,8 @@ class ReadingTable:
         """Return what reads the times, by the first rows; None where rows are counted."""
         if layout.time is None:
             return None
+        if isinstance(self.table, LongTable):
+            return Clock("s")
         return find_clock(block.column(layout.time), layout.time, self.table.label, self.columns.format)
 
     def _reader(self, block: Block) -> "_Reader":
@@ -160,8 +163,22 @@ class _Reader:
         keys = None if self.layout.source is None else block.column(self.layout.source)
         # A clock of its own: what it read so far tells the hours of autumn apart.
         clock = replace(self.clock, _last={})
-        values = [block.column(name) for name in self.layout.channels]
-        self.spread = find_spread(clock.times(block.column(self.layout.time)), keys, values)
+        ts = clock.times(block.column(self.layout.time), keys)
+        if keys is None and self.source.columns.name is None:
+            self._see_one_source(block, ts)
+        self.spread = find_spread(ts, keys, [block.column(name) for name in self.layout.channels])
+
+    def _see_one_source(self, block: Block, ts: FloatArray) -> None:
+        """Refuse a table whose rows of the same time are of several sources: as one they would be no series."""
+        layout, option = self.layout, self.source.columns.option_names.source
+        for name in block.columns.keys() - {layout.time, *layout.channels, *layout.labels}:
+            cells = block.column(name)
+            if tells_apart(ts, cells):
+                some = ", ".join(list(dict.fromkeys(cells))[:3])
+                raise SourceError(
+                    f"{self.source.table.label}: rows of the same time differ in the column {name!r} ({some}): say "
+                    f"{option} {name}, or --long {name},{layout.channels[0]} if it names channels"
+                )
 
     def read(self, block: Block) -> tuple[Block, ReadingRows]:
         """Read the next block; rows without a time are left out of both."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Spread", "find_spread"]
+__all__ = ["Spread", "find_spread", "tells_apart"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -17,6 +17,10 @@ _STEPS = (1.0, 60.0)
 
 _DIFFERENT = 0.1
 """Share of rows that differ from the row before them, from which on rows of one stamp are no copies."""
+
+
+_MOST_SOURCES = 0.2
+"""Different texts a row, from which on a column of texts does not name sources."""
 
 
 @dataclass(slots=True)
@@ -99,3 +103,20 @@ def find_spread(
         return None
     step = min(steps)
     return Spread(max(counts), step) if step in _STEPS else None
+
+
+def tells_apart(ts: FloatArray, cells: Sequence[Any]) -> bool:
+    """Whether a column of texts tells rows of the same time apart: it names sources then, or channels of a long table.
+
+    Examples
+    --------
+    >>> tells_apart(np.array([10.0, 10.0, 11.0, 11.0]), ["north", "south", "north", "south"])
+    True
+    """
+    if not all(isinstance(cell, str) for cell in cells):
+        return False
+    stamps = ts.tolist()
+    different = set(cells)
+    if len(different) < 2 or len(different) > max(2, _MOST_SOURCES * len(cells)):
+        return False
+    return len(set(stamps)) < len(set(zip(stamps, cells, strict=True))) == len(stamps)

@@ -14,9 +14,6 @@ from stream_app.tables.table import Block
 
 __all__ = ["Understood", "understand"]
 
-_MOST_SOURCES = 0.2
-"""Different texts in a row, from which on a column of texts does not look like sources."""
-
 
 @dataclass(frozen=True, slots=True)
 class Understood:
@@ -106,8 +103,6 @@ def understand(
             if isinstance(cell, str) and is_word(cell):
                 words[cell.strip()] = words.get(cell.strip(), 0) + 1
     said = list(notes)
-    if layout.source is None:
-        said += [_sources_note(c, block) for c in out if _names_sources(block.column(c), ts)]
     if spread is not None:
         said.append(
             f"{spread.count} readings have each stamp of {layout.time!r}: they are spread over its {spread.step:g} s"
@@ -152,19 +147,3 @@ def _period(ts: np.ndarray[Any, Any], sources: Sequence[Any] | None, count: int)
             groups.setdefault(None if sources is None else sources[row], []).append(stamp)
     steps = [step for stamps in groups.values() for step in np.abs(np.diff(stamps)).tolist() if step > 0.0]
     return float(np.median(steps)) / count if steps else None
-
-
-def _names_sources(cells: Sequence[Any], ts: np.ndarray[Any, Any] | None) -> bool:
-    """Whether a column of texts may name sources: few different ones, and rows of the same time differ in it."""
-    if ts is None or not all(isinstance(cell, str) for cell in cells):
-        return False
-    different = len(set(cells))
-    if not 1 < different <= max(2, _MOST_SOURCES * len(cells)):
-        return False
-    pairs = set(zip(ts.tolist(), cells, strict=True))
-    return len(set(ts.tolist())) < len(pairs) == len(cells)
-
-
-def _sources_note(column: str, block: Block) -> str:
-    some = ", ".join(list(dict.fromkeys(map(str, block.column(column))))[:3])
-    return f"the column {column!r} looks like the source ({some}): say --source-column {column}"
