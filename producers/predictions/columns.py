@@ -122,6 +122,8 @@ def find_prediction_layout(
     ('y_pred', (('a', 'p_a'),), ('age',), ('site',))
     """
     _require(options, sample, file)
+    if options.format.long is not None:
+        raise SourceError(f"{file}: --long belongs to readings of sensors")
 
     def find(named: str | None, usual: frozenset[str], what: str, option: str) -> str | None:
         return named or one_of(usual, sample, file, what, option)

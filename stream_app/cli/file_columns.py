@@ -210,8 +210,6 @@ class PredictionOptions:
         name : str or None
             Name of the model of all rows.
         """
-        if table.long is not None:
-            raise SettingsError("--long belongs to readings of sensors")
         return PredictionColumns(
             prediction=self.prediction_column,
             label=label,

@@ -1,7 +1,7 @@
 """A file as people mean it: date and time of day as one column, numbers as Python writes them, None where nothing was measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.columns import listed
 from stream_app.tables.format import FileFormat
 from stream_app.tables.number_style import NumberStyle, find_styles
-from stream_app.tables.table import BLOCK, Block, TableFile
+from stream_app.tables.table import BLOCK, About, Block, TableFile
 from stream_app.tables.time_forms import is_clock, is_date
 
 __all__ = ["FileTable"]
@@ -57,6 +57,7 @@ class FileTable:
 
     file: TableFile
     format: FileFormat
+    _found: list[_Meaning] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def path(self) -> Path:
@@ -78,11 +79,9 @@ class FileTable:
         return self.file.place(line)
 
     @property
-    def about(self) -> tuple[str, str, Mapping[str, str], tuple[str, ...]]:
-        """Name, container, units by column, and what else to know of the file."""
-        said = self.file.about
-        block = next(self.file.blocks(BLOCK), None)
-        meaning = None if block is None else self._meaning(block)
+    def about(self) -> About:
+        """What people may want to know of the file."""
+        said, meaning = self.file.about, self._meaning()
         styles = {} if meaning is None else meaning.styles
         units = {**said.units, **{name: style.unit for name, style in styles.items() if style.unit}}
         notes = list(said.notes)
@@ -90,7 +89,7 @@ class FileTable:
             notes.append("numbers have decimal commas")
         if meaning is not None and meaning.pair is not None:
             notes.append("date and time of day are two columns: " + " and ".join(meaning.pair))
-        return self.label, said.container, units, tuple(notes)
+        return About(said.container, units, tuple(notes))
 
     def count(self) -> int | None:
         """Count the rows without reading them; for showing progress, so it need not be exact."""
@@ -98,13 +97,20 @@ class FileTable:
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Read the rows from the beginning, at most `size` at a time."""
-        meaning: _Meaning | None = None
         for block in self.file.blocks(size):
-            if meaning is None:
-                meaning = self._meaning(block if size >= BLOCK else next(self.file.blocks(BLOCK)))
-            yield self._understood(block, meaning)
+            meaning = self._meaning(block if size >= BLOCK else None)
+            yield block if meaning is None else self._understood(block, meaning)
 
-    def _meaning(self, block: Block) -> _Meaning:
+    def _meaning(self, block: Block | None = None) -> _Meaning | None:
+        """Return what the first rows say, found once; None where there are none."""
+        if not self._found:
+            first = block or next(self.file.blocks(BLOCK), None)
+            if first is None:
+                return None
+            self._found.append(self._look(first))
+        return self._found[0]
+
+    def _look(self, block: Block) -> _Meaning:
         sample = {name: [self._cell(cell) for cell in cells] for name, cells in block.sample.items()}
         # Texts that Python does not read as numbers: of all the rows, because a fraction may come late.
         written = {name: cells for name, cells in block.columns.items() if not _plain(cells)}

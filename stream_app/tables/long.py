@@ -1,6 +1,6 @@
 """Long tables, with a reading a row (time, sensor, value), as tables with a channel a column."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stream_app.tables.clock import find_clock
 from stream_app.tables.columns import find_time, listed
 from stream_app.tables.file_table import FileTable
 from stream_app.tables.format import Long
-from stream_app.tables.table import BLOCK, Block, first_rows
+from stream_app.tables.table import BLOCK, About, Block, first_rows
 
 __all__ = ["LongTable"]
 
@@ -70,10 +70,12 @@ class LongTable:
         return self.table.version
 
     @property
-    def about(self) -> tuple[str, str, Mapping[str, str], tuple[str, ...]]:
-        """Name, container, units, and what else to know of the file."""
-        label, container, _, notes = self.table.about
-        return label, container, {}, (*notes, f"a reading a row: {self.long.channel!r} names the channel")
+    def about(self) -> About:
+        """What people may want to know of the file."""
+        said = self.table.about
+        return About(
+            said.container, notes=(*said.notes, f"a reading a row: {self.long.channel!r} names the channel")
+        )
 
     def place(self, line: int) -> str:
         """Say for a message where the first reading of a row stands."""

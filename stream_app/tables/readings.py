@@ -16,7 +16,7 @@ from stream_app.tables.layout import Columns, Layout, find_layout
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.long import LongTable
 from stream_app.tables.spread import Spread, find_spread, tells_apart
-from stream_app.tables.table import BLOCK, FIRST, Block, Table
+from stream_app.tables.table import BLOCK, FIRST, About, Block, Table
 from stream_app.tables.understood import Understood, understand
 
 __all__ = ["ReadingRows", "ReadingTable"]
@@ -119,9 +119,17 @@ class ReadingTable:
         if block is None:
             raise SourceError(f"{self.table.label}: no rows")
         reader, table = self._reader(block), self.table
-        about = table.about if isinstance(table, FileTable | LongTable) else (table.label, "a frame", {}, ())
-        name = self.columns.name or self.name
-        return understand(block, reader.layout, reader.clock, reader.spread, about, name)
+        about = table.about if isinstance(table, FileTable | LongTable) else About("")
+        if reader.mixed is not None:
+            about = replace(about, notes=(*about.notes, self._mixed_note(block, reader.layout, reader.mixed)))
+        return understand(block, reader.layout, reader.clock, reader.spread, about)
+
+    def _mixed_note(self, block: Block, layout: Layout, column: str) -> str:
+        some = ", ".join(list(dict.fromkeys(map(str, block.column(column))))[:3])
+        return (
+            f"rows of the same time differ in the column {column!r} ({some}) and are taken for one source: say "
+            f"{self.columns.option_names.source} {column}, or --long {column},{layout.channels[0]} if it names channels"
+        )
 
     def layout(self, block: Block) -> Layout:
         """Return what the columns mean, by the first rows."""
@@ -136,7 +144,16 @@ class ReadingTable:
             return None
         if isinstance(self.table, LongTable):
             return Clock("s")
-        return find_clock(block.column(layout.time), layout.time, self.table.label, self.columns.format)
+        cells = block.column(layout.time)
+        try:
+            return find_clock(cells, layout.time, self.table.label, self.columns.format)
+        except SourceError as error:
+            if isinstance(self.table, FileTable):
+                raise
+            # A frame has no options of files.
+            raise SourceError(
+                f"{str(error).partition(';')[0]}; make it a column of datetimes first"
+            ) from None
 
     def _reader(self, block: Block) -> "_Reader":
         layout = self.layout(block)
@@ -153,6 +170,7 @@ class _Reader:
     layout: Layout
     clock: Clock | None
     spread: Spread | None = None
+    mixed: str | None = None
     rows: int = 0
     bad: dict[str, int] = field(default_factory=dict)
 
@@ -165,20 +183,18 @@ class _Reader:
         clock = replace(self.clock, _last={})
         ts = clock.times(block.column(self.layout.time), keys)
         if keys is None and self.source.columns.name is None:
-            self._see_one_source(block, ts)
-        self.spread = find_spread(ts, keys, [block.column(name) for name in self.layout.channels])
+            self.mixed = self._mixed(block, ts)
+        if self.mixed is None:
+            values = [block.column(name) for name in self.layout.channels]
+            self.spread = find_spread(ts, keys, values)
 
-    def _see_one_source(self, block: Block, ts: FloatArray) -> None:
-        """Refuse a table whose rows of the same time are of several sources: as one they would be no series."""
-        layout, option = self.layout, self.source.columns.option_names.source
-        for name in block.columns.keys() - {layout.time, *layout.channels, *layout.labels}:
-            cells = block.column(name)
-            if tells_apart(ts, cells):
-                some = ", ".join(list(dict.fromkeys(cells))[:3])
-                raise SourceError(
-                    f"{self.source.table.label}: rows of the same time differ in the column {name!r} ({some}): say "
-                    f"{option} {name}, or --long {name},{layout.channels[0]} if it names channels"
-                )
+    def _mixed(self, block: Block, ts: FloatArray) -> str | None:
+        """Return the column in which rows of the same time differ, as those of several sources do."""
+        layout = self.layout
+        taken = {layout.time, *layout.channels, *layout.labels}
+        return next(
+            (c for c, cells in block.columns.items() if c not in taken and tells_apart(ts, cells)), None
+        )
 
     def read(self, block: Block) -> tuple[Block, ReadingRows]:
         """Read the next block; rows without a time are left out of both."""
@@ -247,7 +263,9 @@ class _Reader:
         )
         count = int(bad.sum())
         self.bad[column] = self.bad.get(column, 0) + count
-        if self.bad[column] * _TOLERATED > self.rows:
+        # In a frame, which has types, each cell is meant; and its rows are those of the result.
+        typed = not isinstance(self.source.table, FileTable | LongTable)
+        if typed or self.bad[column] * _TOLERATED > self.rows:
             raise SourceError(f"{where}: column {column!r}: {message.format(cell)}")
         self.source.left.add(f"column {column!r}: {reason}, like {cell!r}", count, where)
 

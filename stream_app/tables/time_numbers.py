@@ -35,6 +35,9 @@ _DIGITS: Mapping[int, tuple[str, ...]] = {
 }
 """Dates of digits only, by their number."""
 
+_DIGITS_LOST = 0.05
+"""Seconds that the sixth digit of a day's fraction stands for, about."""
+
 _EXCEL = (20_000.0, 60_000.0)
 """Days of spreadsheets from 1954 to 2064."""
 
@@ -43,8 +46,10 @@ def scale_of(form: str, raw: FloatArray) -> tuple[FloatArray, bool]:
     """Make epoch seconds of numbers, and say whether these are of local time."""
     factor, term = NUMBERS[form]
     if form == "excel":
-        # To the microsecond: a day's fraction has no more.
-        return np.round(raw * factor + term, 6), True
+        # A second is the 86,400th part of a day, of which a cell shows a few digits.
+        times = raw * factor + term
+        whole = np.round(times)
+        return np.where(np.abs(times - whole) < _DIGITS_LOST, whole, np.round(times, 3)), True
     # Divided, a count of milliseconds is rounded once.
     return (raw if factor == 1.0 else raw / round(1.0 / factor)), False
 
