@@ -11,7 +11,7 @@ from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.columns import listed
 from stream_app.tables.format import FileFormat
 from stream_app.tables.number_style import NumberStyle, find_styles
-from stream_app.tables.table import BLOCK, About, Block, TableFile
+from stream_app.tables.table import About, Block, TableFile
 from stream_app.tables.time_forms import is_clock, is_date
 
 __all__ = ["FileTable"]
@@ -19,6 +19,9 @@ __all__ = ["FileTable"]
 _INDEX = ("column 1", "Unnamed: 0", "__index_level_0__")
 """Names of a column that pandas writes without one."""
 
+
+_LOOK = 1000
+"""Rows that tell how numbers are written: a fraction may come late."""
 
 _EPOCH = 1e8
 """Numbers from here on may be seconds since 1970."""
@@ -98,13 +101,13 @@ class FileTable:
     def blocks(self, size: int) -> Iterator[Block]:
         """Read the rows from the beginning, at most `size` at a time."""
         for block in self.file.blocks(size):
-            meaning = self._meaning(block if size >= BLOCK else None)
+            meaning = self._meaning(block if size >= _LOOK else None)
             yield block if meaning is None else self._understood(block, meaning)
 
     def _meaning(self, block: Block | None = None) -> _Meaning | None:
         """Return what the first rows say, found once; None where there are none."""
         if not self._found:
-            first = block or next(self.file.blocks(BLOCK), None)
+            first = block or next(self.file.blocks(_LOOK), None)
             if first is None:
                 return None
             self._found.append(self._look(first))
@@ -112,8 +115,9 @@ class FileTable:
 
     def _look(self, block: Block) -> _Meaning:
         sample = {name: [self._cell(cell) for cell in cells] for name, cells in block.sample.items()}
-        # Texts that Python does not read as numbers: of all the rows, because a fraction may come late.
-        written = {name: cells for name, cells in block.columns.items() if not _plain(cells)}
+        # Texts that Python does not read as numbers.
+        columns = {name: cells[:_LOOK] for name, cells in block.columns.items()}
+        written = {name: cells for name, cells in columns.items() if not _plain(cells)}
         pair = self.format.time_pair or _find_pair(sample)
         for name in self.format.time_pair or ():
             if name not in sample:

@@ -139,21 +139,15 @@ class LongTable:
         timeless: list[tuple[int, Any]] = []
         before = 0
         for block in self.table.blocks(BLOCK):
-            cells, whose = block.column(time), [""] * len(block.lines)
-            if source is not None:
-                whose = [str(cell).strip() for cell in block.column(source)]
+            cells = block.column(time)
+            whose: Sequence[Any] = [self.label] * len(cells) if source is None else block.column(source)
             if clock is None:
                 clock = find_clock(cells, time, self.label, self.table.format)
             # One reading a channel: the repeated hour of autumn is told apart for each of them.
             keys = list(zip(whose, block.column(self.long.channel), strict=True))
             ts = clock.times(cells, keys)
             value, bad = mark_numbers(block.column(self.long.value))
-            of = [
-                -1 if is_missing(cell) else channels.setdefault(str(cell).strip(), len(channels))
-                for cell in block.column(self.long.channel)
-            ]
-            channel = np.array(of, dtype=np.int64)
-            code = np.array([sources.setdefault(name, len(sources)) for name in whose], dtype=np.int64)
+            channel, code = _codes(block.column(self.long.channel), channels), _codes(whose, sources)
             if (channel < 0).any():
                 where = self.place(block.lines[int(np.argmax(channel < 0))])
                 raise SourceError(
@@ -169,6 +163,15 @@ class LongTable:
             before += int(known.sum())
         ts, code, channel, value, line = (np.concatenate(part) for part in zip(*parts, strict=True))
         return _Rows(ts, code, channel, value, line, list(sources), list(channels), texts, timeless)
+
+
+def _codes(cells: Sequence[Any], known: dict[str, int]) -> IntArray:
+    """Give each name a number, in order of their first rows; -1 where there is none."""
+    codes = {
+        cell: -1 if is_missing(cell) else known.setdefault(str(cell).strip(), len(known))
+        for cell in dict.fromkeys(cells)
+    }
+    return np.array([codes[cell] for cell in cells], dtype=np.int64)
 
 
 def _grouped(rows: _Rows) -> tuple[IntArray, IntArray]:
