@@ -14,6 +14,8 @@ __all__ = ["Head", "find_delimiter", "find_head"]
 
 DELIMITERS = (",", ";", "\t", "|")
 
+_MEASURED = re.compile(r"[+-]?\d[\d.,' ]*\s?%?")
+
 _SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 
 
@@ -227,11 +229,15 @@ def _has_units(rows: Sequence[Sequence[str]]) -> bool:
     if any(is_number(units[i]) or is_word(units[i]) or is_date(units[i]) or len(units[i]) > 24 for i in said):
         return False
     below = [row for row in rows[2:12] if len(row) == len(units)]
-    return any(_is_measured(row[i]) for i in said for row in below)
+    under = [[row[i] for row in below if not is_word(row[i])] for i in said]
+    measured = [bool(cells) and all(map(_is_measured, cells)) for cells in under]
+    moments = [bool(cells) and all(map(is_date, cells)) for cells in under]
+    return any(measured) and all(one or other for one, other in zip(measured, moments, strict=True))
 
 
 def _is_measured(cell: str) -> bool:
-    return not is_missing(cell) and any(letter.isdigit() for letter in cell) and not is_date(cell)
+    """Whether a cell is a number, however it is written."""
+    return is_number(cell) or _MEASURED.fullmatch(cell.strip()) is not None
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -125,9 +125,9 @@ class LongTable:
         rest = {c: cells for c, cells in sample.items() if c not in {self.long.channel, self.long.value}}
         time = self.long.time or find_time(rest, self.label)
         source = self.long.source or ("source" if "source" in rest and time != "source" else None)
-        for option, name in (("--time-column", time), ("--source-column", source)):
-            if name is not None and name not in rest:
-                raise SourceError(f"{self.label}: {option}: no column {name!r}; there is {listed(sample)}")
+        for option, said in (("--time-column", time), ("--source-column", source)):
+            if said is not None and said not in rest:
+                raise SourceError(f"{self.label}: {option}: no column {said!r}; there is {listed(sample)}")
         return time, source
 
     def _read(self, time: str, source: str | None) -> _Rows:
