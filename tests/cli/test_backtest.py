@@ -171,7 +171,8 @@ def test_the_first_lines_say_what_was_understood(streamgauge, tmp_path):
     code, out, _ = streamgauge("backtest", "notes.csv")
     assert code == 0
     assert "no row has a reading of 'code': nothing was looked at there" in out
-    assert [" ".join(line.split()) for line in out.splitlines()[:5]] == [
+    assert [" ".join(line.split()) for line in out.splitlines()[:6]] == [
+        "file CSV, UTF-8, ';' between cells",
         "time datetime; a row every 1 s",
         "source no column, each file is one",
         "channels flow, level, code",
