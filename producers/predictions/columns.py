@@ -8,6 +8,7 @@ from stream_app.errors import SourceError
 from stream_app.events.probabilities import PERCENT, whole_of
 from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.columns import find_time, listed, one_of, require
+from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.predictions import (
     ERROR_NAMES,
     ID_NAMES,
@@ -42,8 +43,8 @@ class PredictionColumns:
         Numbers to send. Left out: every numeric column that is nothing else, or those in ``features``.
     categories : tuple of str
         Texts to send. Left out: every column of texts that is nothing else, or those in ``categories``.
-    delimiter : str or None
-        Between the cells of a CSV file. Left out: found in its first lines.
+    format : FileFormat
+        What the user says of how files are written.
     name : str or None
         Name of the model for all rows, in place of a column or the file's name.
     """
@@ -58,7 +59,7 @@ class PredictionColumns:
     probabilities: str | None = None
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    delimiter: str | None = None
+    format: FileFormat = AS_FOUND
     name: str | None = None
 
     @property
@@ -121,6 +122,8 @@ def find_prediction_layout(
     ('y_pred', (('a', 'p_a'),), ('age',), ('site',))
     """
     _require(options, sample, file)
+    if options.format.long is not None:
+        raise SourceError(f"{file}: --long belongs to readings of sensors")
 
     def find(named: str | None, usual: frozenset[str], what: str, option: str) -> str | None:
         return named or one_of(usual, sample, file, what, option)

@@ -11,6 +11,7 @@ from producers.predictions.columns import PredictionColumns, PredictionLayout, f
 from producers.sources.files import SelectiveGroup
 from stream_app.events.sensor import MAX_NAME
 from stream_app.tables.cells import mark_objects
+from stream_app.tables.clock import Clock, find_clock
 from stream_app.tables.files import find_tables
 from stream_app.tables.left_out import BlockReader, LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
@@ -89,7 +90,7 @@ class PredictionTable:
         """
         first = first_rows(table)
         found = cls(table, options, name[-MAX_NAME // 2 :], left)
-        found.layout(first)
+        found.clock(first, found.layout(first))
         return found
 
     @property
@@ -106,21 +107,28 @@ class PredictionTable:
         """Return what the columns of a block mean."""
         return find_prediction_layout(self.columns, block.sample, self.table.label)
 
+    def clock(self, block: Block, layout: PredictionLayout) -> Clock:
+        """Return what reads the times, by the first rows."""
+        cells = block.sample.get(layout.time, ())
+        return find_clock(cells, layout.time, self.table.label, self.columns.format)
+
     def batches(self) -> Iterator[PredictionEvents]:
         """Read from the beginning; a batch may be empty."""
         layout: PredictionLayout | None = None
+        clock: Clock | None = None
         for block in self.table.blocks(BLOCK):
             if layout is None:
                 layout = self.layout(block)
-            yield self._events(block, layout)
+            clock = clock or self.clock(block, layout)
+            yield self._events(block, layout, clock)
 
-    def _events(self, block: Block, layout: PredictionLayout) -> PredictionEvents:
+    def _events(self, block: Block, layout: PredictionLayout, clock: Clock) -> PredictionEvents:
         read = _Reader(self.table, block, self.left)
         names: tuple[str, ...] = (self.columns.name or self.name,)
         source = np.zeros(len(block.lines), dtype=np.int64)
         if layout.source is not None:
             names, source = read.entities(layout.source, str.strip, None, what="model")
-        ts = read.times(layout.time, None)
+        ts = read.times(layout.time, clock)
         bodies = self._bodies(layout, read)
         useful = np.array([not _WHAT.isdisjoint(body) for body in bodies], dtype=np.bool_)
         read.refuse(~useful, "neither a prediction, nor a label, nor an error")
@@ -174,7 +182,7 @@ class PredictionFiles(SelectiveGroup[PredictionTable]):
             When a path is not there or of no known format, or a column is missing or in doubt.
         """
         left = LeftOut()
-        found = find_tables(paths, columns.delimiter)
+        found = find_tables(paths, columns.format)
         return cls(tuple(PredictionTable.open(table, columns, name, left) for table, name in found), left)
 
     def batches(self) -> Iterator[PredictionEvents]:

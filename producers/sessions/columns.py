@@ -8,6 +8,7 @@ from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_FIELDS
 from stream_app.tables.columns import begins_with_number, find_time, listed, one_of, require
+from stream_app.tables.format import AS_FOUND, FileFormat
 
 __all__ = ["SessionColumns", "SessionLayout", "Value", "find_session_layout"]
 
@@ -27,8 +28,6 @@ class SessionColumns:
         user_id or userid, in any case.
     time : str or None
         Column with the event time, found as that of readings is.
-    time_format : str or None
-        How times are written, in the words of ``strptime``. Left out: one of the forms that are told by themselves.
     values : tuple of str
         Numbers to send: ``COLUMN``, ``NAME=COLUMN`` or a product, ``NAME=COLUMN*COLUMN``. Left out: every column
         that begins with a number and is nothing else.
@@ -38,8 +37,8 @@ class SessionColumns:
         Column with the type of an event. Left out: the one called type or event_type, if there is one.
     id : str or None
         Column with the identity of an event. Left out: the one called id or event_id, else the row's number.
-    delimiter : str or None
-        Between the cells of a CSV file. Left out: found in its first lines.
+    format : FileFormat
+        What the user says of how files are written.
     anonymous : str or None
         Entity of rows that have none. Left out: these rows are left out.
     sort : bool
@@ -50,12 +49,11 @@ class SessionColumns:
 
     entity: str | None = None
     time: str | None = None
-    time_format: str | None = None
     values: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     type: str | None = None
     id: str | None = None
-    delimiter: str | None = None
+    format: FileFormat = AS_FOUND
     anonymous: str | None = None
     sort: bool = False
     entity_field: str = "entity"
@@ -63,7 +61,7 @@ class SessionColumns:
     @property
     def mapped(self) -> bool:
         """Whether the user gives a column its meaning."""
-        given = (self.entity, self.time, self.time_format, self.type, self.id)
+        given = (self.entity, self.time, self.format.time_format, self.type, self.id)
         return bool(self.values or self.attributes) or any(word is not None for word in given)
 
 

@@ -15,6 +15,7 @@ from producers.sources.files import SelectiveGroup
 from stream_app.events.sensor import MAX_NAME
 from stream_app.events.session import MAX_NUMBER, MAX_TEXT
 from stream_app.tables.cells import as_labels
+from stream_app.tables.clock import Clock, find_clock
 from stream_app.tables.files import find_tables
 from stream_app.tables.left_out import BlockReader, LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
@@ -67,7 +68,7 @@ class SessionTable:
         columns = options if shop is None else shop.meaning(options)
         begin = f"{name[-MAX_NAME // 2 :] if shop is None else shop.name}-{_digest(first)}"
         found = cls(table, columns, shop, begin, left)
-        found.layout(first)
+        found.clock(first, found.layout(first))
         return found
 
     @property
@@ -84,20 +85,27 @@ class SessionTable:
         """Return what the columns of a block mean."""
         return find_session_layout(self.columns, block.sample, self.table.label)
 
+    def clock(self, block: Block, layout: SessionLayout) -> Clock:
+        """Return what reads the times, by the first rows."""
+        cells = block.sample.get(layout.time, ())
+        return find_clock(cells, layout.time, self.table.label, self.columns.format)
+
     def batches(self) -> Iterator[SessionEvents]:
         """Read from the beginning; a batch may be empty."""
         layout: SessionLayout | None = None
+        clock: Clock | None = None
         for block in self.table.blocks(BLOCK):
             # Events in the form of the wire may have other values and attributes further down.
             if layout is None or any(column.startswith(_WIRE) for column in block.columns):
                 layout = self.layout(block)
-            yield self._events(block, layout)
+            clock = clock or self.clock(block, layout)
+            yield self._events(block, layout, clock)
 
-    def _events(self, block: Block, layout: SessionLayout) -> SessionEvents:
+    def _events(self, block: Block, layout: SessionLayout, clock: Clock) -> SessionEvents:
         read = BlockReader(self.table, block, self.left)
         clean = str.strip if self.shop is None else self.shop.entity
         names, source = read.entities(layout.entity, clean, self.columns.anonymous)
-        ts = read.times(layout.time, self.columns.time_format)
+        ts = read.times(layout.time, clock)
         values = self._values(layout, read)
         attributes = {name: read.texts(column, MAX_TEXT) for name, column in layout.attributes}
         if layout.type is not None:
@@ -163,7 +171,7 @@ class SessionFiles(SelectiveGroup[SessionTable]):
             When a path is not there or of no known format, or a column is missing or in doubt.
         """
         left = LeftOut()
-        found = find_tables(paths, columns.delimiter)
+        found = find_tables(paths, columns.format)
         return cls(
             tuple(SessionTable.open(table, columns, name, preset=preset, left=left) for table, name in found),
             left,

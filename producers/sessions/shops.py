@@ -8,6 +8,7 @@ from producers.sessions.columns import SessionColumns
 from stream_app.errors import SettingsError, SourceError
 from stream_app.tables.cells import read_each
 from stream_app.tables.columns import listed
+from stream_app.tables.format import FileFormat
 
 __all__ = ["SHOPS", "Shop", "shop_of"]
 
@@ -44,7 +45,10 @@ class Shop:
             self.columns,
             entity=options.entity or self.columns.entity,
             time=options.time or self.columns.time,
-            time_format=options.time_format or self.columns.time_format,
+            format=replace(
+                options.format,
+                time_format=options.format.time_format or self.columns.format.time_format,
+            ),
             values=options.values or self.columns.values,
             attributes=options.attributes or self.columns.attributes,
             type=options.type,
@@ -87,7 +91,7 @@ _ALL = (
         columns=SessionColumns(
             entity="customer_id",
             time="date",
-            time_format="%Y%m%d",
+            format=FileFormat(time_format="%Y%m%d"),
             values=("units=number_of_cds", "dollars=dollar_value"),
             sort=True,
         ),

@@ -6,8 +6,9 @@ from typing import Generic, Protocol, TypeVar
 
 from producers.batch import Readings
 from stream_app.tables.files import find_tables
+from stream_app.tables.layout import Columns
 from stream_app.tables.left_out import LeftOut
-from stream_app.tables.readings import Columns, ReadingTable
+from stream_app.tables.readings import ReadingTable
 
 __all__ = ["FileGroup", "Files", "SelectiveGroup"]
 
@@ -71,7 +72,7 @@ class SelectiveGroup(FileGroup[One]):
 
 
 @dataclass(frozen=True, slots=True)
-class Files(FileGroup[ReadingTable]):
+class Files(SelectiveGroup[ReadingTable]):
     """Several files, replayed one after another.
 
     Each file is a source of its own, named after the file (below the given directory), unless a column or
@@ -80,6 +81,8 @@ class Files(FileGroup[ReadingTable]):
     Parameters
     ----------
     tables : tuple of ReadingTable
+    left : LeftOut
+        Their rows without a time, and their cells that are no numbers.
 
     Examples
     --------
@@ -97,8 +100,9 @@ class Files(FileGroup[ReadingTable]):
         SourceError
             When a path is not there, has an unknown ending, or holds no file of a known format.
         """
-        found = find_tables(paths, columns.delimiter)
-        return cls(tuple(ReadingTable(table, columns, name) for table, name in found))
+        left = LeftOut()
+        found = find_tables(paths, columns.format)
+        return cls(tuple(ReadingTable(table, columns, name, left) for table, name in found), left)
 
     def batches(self) -> Iterator[Readings]:
         """Read file after file."""

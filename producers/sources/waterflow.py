@@ -6,7 +6,8 @@ from pathlib import Path
 
 from producers.batch import Readings
 from stream_app.tables.csv_file import CsvTable
-from stream_app.tables.readings import Columns, ReadingTable
+from stream_app.tables.layout import Columns
+from stream_app.tables.readings import ReadingTable
 
 __all__ = ["WaterFlow"]
 
@@ -28,7 +29,7 @@ class WaterFlow:
         dataset = Dataset()  # type: ignore[no-untyped-call]
         self.total: int | None = dataset.n_samples
         columns = Columns(time="Time", channels=("Water flow [l/s]",), name=name)
-        self._table = ReadingTable(CsvTable(Path(dataset.path), ","), columns, name)
+        self._table = ReadingTable(CsvTable(Path(dataset.path)), columns, name)
 
     @property
     def identity(self) -> str:

@@ -13,7 +13,9 @@ from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
 from stream_app.backtesting.verdict import Verdict, verdict_of
 from stream_app.events import Alert, Readings
-from stream_app.monitors.sensors import Outcome, SensorMonitor
+from stream_app.events.sensor import MAX_CHANNELS
+from stream_app.kinds.sensors import changed_stream
+from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS, Outcome, SensorMonitor
 from stream_app.settings import SensorStream
 from stream_app.tables import InputRows, InputTable, OptionNames
 
@@ -104,6 +106,7 @@ class Backtest:
         Outcome
             Scores in the order of the rows; alerts whose offsets count the rows of the whole input from 0.
         """
+        self._declare(rows.channels)
         begin = perf_counter()
         judged = self._monitor.update(rows.readings(self.rows))
         self.seconds += perf_counter() - begin
@@ -127,6 +130,12 @@ class Backtest:
                 self._watch(part)
         self.rows += len(rows)
         return judged
+
+    def _declare(self, channels: tuple[str, ...]) -> None:
+        """Take the columns of a wide table for the channels of the stream: a source learns no more than some by itself."""
+        if self.config.channels is None and MAX_LEARNED_CHANNELS < len(channels) <= MAX_CHANNELS:
+            self.config = changed_stream(self.name, self.config, {"channels": channels})
+            self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
 
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""

@@ -1,39 +1,16 @@
 """What a run over tables takes as time, source, channels and truth, and what it leaves out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from stream_app.backtesting.show import duration
 from stream_app.tables import InputTable
-from stream_app.tables.cells import is_missing
-from stream_app.tables.readings import find_layout
-from stream_app.tables.table import first_rows
+from stream_app.tables.time_forms import ISO
+from stream_app.tables.understood import Understood
 
 __all__ = ["Understood", "understand", "understood_rows"]
 
 _MOST = 12
 """Names that a line lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What the columns of a table were taken for.
-
-    Parameters
-    ----------
-    time, source : str or None
-        Columns with the event time and the source; None where rows are counted, and where the table is one source.
-    channels, truth : tuple of str
-        Columns to watch, and those that the monitor does not see.
-    left_out : mapping of str to str
-        Every other column, with its first cell that says something.
-    """
-
-    time: str | None
-    source: str | None
-    channels: tuple[str, ...]
-    truth: tuple[str, ...]
-    left_out: Mapping[str, str]
 
 
 def understand(table: InputTable) -> Understood:
@@ -44,20 +21,7 @@ def understand(table: InputTable) -> Understood:
     SourceError
         If it cannot be read.
     """
-    sample = first_rows(table.source.table).sample
-    layout = find_layout(table.source.columns, sample, table.label)
-    used = {layout.time, layout.source, *layout.channels, *layout.labels}
-    return Understood(
-        layout.time,
-        layout.source,
-        layout.channels,
-        layout.labels,
-        {
-            name: next((str(cell)[:40] for cell in cells if not is_missing(cell)), "")
-            for name, cells in sample.items()
-            if name not in used
-        },
-    )
+    return table.source.understood()
 
 
 def understood_rows(found: Sequence[Understood], period: float | None) -> list[tuple[str, str]]:
@@ -82,19 +46,42 @@ def understood_rows(found: Sequence[Understood], period: float | None) -> list[t
     """
     first = found[0]
     told = f"; a row every {duration(period)}" if period else ""
+    form = (
+        f" ({_form(first)})"
+        if first.time_form and (first.time_form != ISO or first.time_zone != "UTC")
+        else ""
+    )
     rows = [
-        ("time", f"{first.time or 'no column, rows are counted'}{told}"),
+        *([("file", first.container)] if first.container else []),
+        ("time", f"{first.time or 'no column, rows are counted'}{form}{told}"),
         ("source", first.source or "no column, each file is one"),
-        ("channels", _some(first.channels)),
+        ("channels", _some([_with_unit(name, first) for name in first.channels])),
     ]
     if first.truth:
         rows.append(("truth", f"{_some(first.truth)}, which the monitor does not see"))
     if first.left_out:
         rows.append(("left out", _some([_why(name, cell) for name, cell in first.left_out.items()])))
+    rows += [("note", note) for note in first.notes]
     others = sum(one != first for one in found)
     if others:
         rows.append(("other columns", f"in {others:,} of {len(found):,} files; this is the first"))
     return rows
+
+
+def _form(found: Understood) -> str:
+    names = {
+        "s": "epoch seconds",
+        "ms": "epoch ms",
+        "us": "epoch µs",
+        "ns": "epoch ns",
+        "excel": "days of Excel",
+    }
+    form = names.get(found.time_form or "", found.time_form or "")
+    return form if found.time_zone == "UTC" else f"{form}, {found.time_zone}"
+
+
+def _with_unit(name: str, found: Understood) -> str:
+    return f"{name} in {found.units[name]}" if name in found.units else name
 
 
 def _why(name: str, cell: str) -> str:

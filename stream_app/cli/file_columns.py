@@ -1,21 +1,24 @@
 """Options that say what the columns of files mean, wherever files are read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
 
 from producers.predictions import PredictionColumns
 from producers.sessions import SHOPS, SessionColumns
+from stream_app.cli.file_format import FormatOptions, names
+from stream_app.errors import SettingsError
 from stream_app.tables import Columns
+from stream_app.tables.format import Long
 from stream_app.tables.predictions import PredictedRows, read_predicted
 
 __all__ = [
     "PREDICTIONS",
     "TABLE",
     "ChangeWindowOption",
-    "DelimiterOption",
+    "FormatOptions",
     "LabelledOptions",
     "PathsArgument",
     "PeriodOption",
@@ -24,7 +27,6 @@ __all__ = [
     "SortOption",
     "TableOptions",
     "TruthOptions",
-    "delimiter_of",
     "names",
 ]
 
@@ -35,11 +37,8 @@ _SESSIONS = "Columns of session events (found out where there is no doubt)"
 PathsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...", help="Files, directories or globs: .csv .tsv .jsonl .parquet, .gz too."
+        metavar="PATH...", help="Files, directories or globs: CSV, JSON, Parquet, Feather, also compressed."
     ),
-]
-DelimiterOption = Annotated[
-    str | None, typer.Option(help="Delimiter between cells of a CSV file.", rich_help_panel=TABLE)
 ]
 PeriodOption = Annotated[
     float | None,
@@ -62,28 +61,6 @@ ChangeWindowOption = Annotated[
         show_default=False,
     ),
 ]
-
-
-def names(text: str | None) -> tuple[str, ...]:
-    """Read a list of names with commas between them.
-
-    Examples
-    --------
-    >>> names("flow, load,"), names(None)
-    (('flow', 'load'), ())
-    """
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
-
-
-def delimiter_of(text: str | None) -> str | None:
-    r"""Return what stands between cells; ``\t`` is a tab.
-
-    Examples
-    --------
-    >>> delimiter_of(r"\t"), delimiter_of(";")
-    ('\t', ';')
-    """
-    return "\t" if text == "\\t" else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +90,7 @@ class TableOptions:
     time_column: Annotated[
         str | None,
         typer.Option(
-            help="Column with the event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).",
+            help="Column with the event time, or two of the date and the time of day: DATE,TIME.",
             rich_help_panel=TABLE,
         ),
     ] = None
@@ -127,7 +104,15 @@ class TableOptions:
             metavar="A,B,...", help="Columns to read; by default all numeric ones.", rich_help_panel=TABLE
         ),
     ] = None
-    delimiter: DelimiterOption = None
+    long: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL,VALUE",
+            help="Columns of a long table, which has a reading a row.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None
+    form: FormatOptions = field(default_factory=FormatOptions)
 
     def columns(
         self, *, labels: tuple[str, ...] = (), name: str | None = None, period: float | None = None
@@ -148,10 +133,20 @@ class TableOptions:
             source=self.source_column,
             channels=names(self.channels),
             labels=labels,
-            delimiter=delimiter_of(self.delimiter),
+            format=self.form.format(self.time_column, self._long()),
             name=name,
             period=period,
         )
+
+    def _long(self) -> Long | None:
+        if self.long is None:
+            return None
+        pair = names(self.long)
+        if len(pair) != 2:
+            raise SettingsError(
+                f"--long {self.long}: expected two columns, of the channel and of the value, like sensor,value"
+            )
+        return Long(*pair, time=self.time_column, source=self.source_column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +221,7 @@ class PredictionOptions:
             probabilities=self.probabilities,
             features=names(table.channels),
             categories=names(self.attributes),
-            delimiter=delimiter_of(table.delimiter),
+            format=table.form.format(table.time_column),
             name=name,
         )
 
@@ -248,7 +243,7 @@ class LabelledOptions:
             help="Column with the truth; by default label, truth, y_true or target.", rich_help_panel=TABLE
         ),
     ] = None
-    delimiter: DelimiterOption = None
+    form: FormatOptions = field(default_factory=FormatOptions)
 
     def read(
         self,
@@ -268,7 +263,7 @@ class LabelledOptions:
             share_truth=share_truth,
             prediction=self.prediction_column,
             label=self.label_column,
-            delimiter=delimiter_of(self.delimiter),
+            said=self.form.format(),
         )
 
 
@@ -290,15 +285,7 @@ class SessionOptions:
     time_column: Annotated[
         str | None,
         typer.Option(
-            help="Column with the event time: epoch s or ms, RFC 3339, or YYYY-MM-DD HH:MM:SS (UTC).",
-            rich_help_panel=_SESSIONS,
-        ),
-    ] = None
-    time_format: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help='How times are written, like "%d/%m/%Y %H:%M" (UTC).',
+            help="Column with the event time, or two of the date and the time of day: DATE,TIME.",
             rich_help_panel=_SESSIONS,
         ),
     ] = None
@@ -331,9 +318,6 @@ class SessionOptions:
             rich_help_panel=_SESSIONS,
         ),
     ] = None
-    delimiter: Annotated[
-        str | None, typer.Option(help="Delimiter between cells of a CSV file.", rich_help_panel=_SESSIONS)
-    ] = None
     anonymous: Annotated[
         str | None,
         typer.Option(
@@ -348,18 +332,18 @@ class SessionOptions:
             "--sort", help="Sort by time first, with all events in memory.", rich_help_panel=_SESSIONS
         ),
     ] = False
+    form: FormatOptions = field(default_factory=FormatOptions)
 
     def columns(self, entity_field: str = "entity") -> SessionColumns:
         """Return the columns of session events, whose entity is sent under a name."""
         return SessionColumns(
             entity=self.entity_column,
             time=self.time_column,
-            time_format=self.time_format,
             values=names(self.values),
             attributes=names(self.attributes),
             type=self.type_column,
             id=self.id_column,
-            delimiter=delimiter_of(self.delimiter),
+            format=self.form.format(self.time_column),
             anonymous=self.anonymous,
             sort=self.sort,
             entity_field=entity_field,

@@ -11,7 +11,7 @@ __all__ = ["expand_groups"]
 
 
 def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with an option for each field of the dataclasses among its parameters.
+    """Return a command with an option for each field of the dataclasses among its parameters, and in these.
 
     Typer reads options from a signature. The dataclasses are made of the options when the command is called.
 
@@ -48,7 +48,7 @@ def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def call(**given: Any) -> None:
         for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+            given[name] = _made(group, given)
         command(**given)
 
     # What `inspect` and Typer look at, in place of the signature of the function that is wrapped.
@@ -59,12 +59,24 @@ def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 def _options(group: type[Any]) -> list[Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    return [
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
-        )
+    options: list[Parameter] = []
+    for field in fields(group):
+        hint = hints[field.name]
+        if isinstance(hint, type) and is_dataclass(hint):
+            options += _options(hint)
+        else:
+            default = Parameter.empty if field.default is MISSING else field.default
+            options.append(Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hint))
+    return options
+
+
+def _made(group: type[Any], given: dict[str, Any]) -> Any:
+    """Make a group of the options that are its own, and those in it."""
+    hints = get_type_hints(group)
+    inside = {
+        field.name: _made(hints[field.name], given)
+        if is_dataclass(hints[field.name])
+        else given.pop(field.name)
         for field in fields(group)
-    ]
+    }
+    return group(**inside)

@@ -3,22 +3,21 @@
 A few kilobytes of gzip may hold one line of gigabytes, which a reader of lines would put together first.
 """
 
-import gzip
 import io
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from stream_app.errors import SourceError
+from stream_app.tables.compression import uncompressed
+from stream_app.tables.encoding import HEAD_BYTES, encoding_of
 
-__all__ = ["BLOCK_BYTES", "MAX_LINE_BYTES", "BoundedLines", "opened"]
+__all__ = ["BLOCK_BYTES", "MAX_LINE_BYTES", "BoundedLines", "opened", "opened_text"]
 
 MAX_LINE_BYTES = 1 << 20
 """Bytes of the longest line that is read: ten thousand columns of numbers take a fifth."""
 
 BLOCK_BYTES = 1 << 24
 """Bytes of a file after which no more rows join a block: as objects they take up to twenty times as much."""
-
-_CHUNK = 1 << 16
 
 
 class BoundedLines(io.RawIOBase):
@@ -43,19 +42,6 @@ class BoundedLines(io.RawIOBase):
     def readable(self) -> bool:
         """Say that it can be read."""
         return True
-
-    def seekable(self) -> bool:
-        """Say that it can go back to the beginning."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; the line there counts as a new one."""
-        self._line, self._since = 1, 0
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return where it is."""
-        return self._file.tell()
 
     def readinto(self, buffer: Any) -> int:
         """Read.
@@ -85,14 +71,41 @@ class BoundedLines(io.RawIOBase):
 
 
 def opened(path: Path) -> tuple[io.BufferedReader, BoundedLines]:
-    """Open a file of text, which may be compressed: then its name ends in ``.gz``.
+    """Open a file of text, which may be compressed.
 
     Returns
     -------
     BufferedReader, BoundedLines
         To read from, and what counts the bytes below it.
     """
-    packed = path.suffix.casefold() == ".gz"
-    file = cast("BinaryIO", gzip.open(path)) if packed else path.open("rb")  # noqa: SIM115 closed with what is returned
-    lines = BoundedLines(file, path)
-    return io.BufferedReader(lines, _CHUNK), lines
+    lines = BoundedLines(uncompressed(path), path)
+    return io.BufferedReader(lines, HEAD_BYTES), lines
+
+
+def opened_text(path: Path, encoding: str | None = None) -> tuple[io.TextIOWrapper, BoundedLines]:
+    """Open a file of text as text; ends of lines stay as they are.
+
+    Parameters
+    ----------
+    path : Path
+    encoding : str or None
+        Found in the first bytes if None.
+
+    Raises
+    ------
+    SourceError
+        If it is no text, or there is no such encoding.
+    """
+    buffered, below = opened(path)
+    try:
+        if encoding is None:
+            encoding, _ = encoding_of(buffered.peek(HEAD_BYTES))
+        return io.TextIOWrapper(buffered, encoding=encoding, newline=""), below
+    except ValueError:
+        buffered.close()
+        raise SourceError(
+            f"{path}: unknown format; no text and no table of Parquet, Feather or Excel"
+        ) from None
+    except LookupError:
+        buffered.close()
+        raise SourceError(f"{path}: --encoding: Python knows no {encoding!r}") from None

@@ -1,7 +1,7 @@
 """What a cell says: a number, a moment, a text, a label, an object, or nothing; by itself or as a column.
 
-What reads a column comes in two forms. `numbers`, `times` and `labels` raise at the first cell that makes no sense and
-name its place. `mark_numbers`, `mark_times`, `mark_texts`, `mark_objects` and `mark_entities` mark such cells, so that
+What reads a column comes in two forms. `numbers` and `labels` raise at the first cell that makes no sense and
+name its place. `mark_numbers`, `mark_texts`, `mark_objects` and `mark_entities` mark such cells, so that
 their rows can be left out.
 """
 
@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from stream_app.errors import SourceError
 from stream_app.events import parse_event_time
-from stream_app.events.sensor import MAX_NAME, MAX_TS
+from stream_app.events.sensor import MAX_NAME
 
 __all__ = [
+    "SWITCHES",
     "Entities",
     "Label",
     "LabelColumn",
@@ -30,16 +31,16 @@ __all__ = [
     "is_missing",
     "is_number",
     "is_time",
+    "is_word",
     "labels",
     "mark_entities",
     "mark_numbers",
     "mark_objects",
     "mark_texts",
-    "mark_times",
     "moment",
     "numbers",
     "read_each",
-    "times",
+    "switches",
 ]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -55,6 +56,29 @@ Entities: TypeAlias = tuple[tuple[str, ...], IntArray, Mapping[str, BoolArray]]
 T = TypeVar("T")
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+_WORDS = frozenset(
+    {
+        "-",
+        "--",
+        "---",
+        "?",
+        ".",
+        "#n/a",
+        "#na",
+        "#value!",
+        "#div/0!",
+        "<na>",
+        "\\n",
+        "nil",
+        "missing",
+        "unknown",
+    }
+    | {"unavailable", "undefined", "bad", "no data", "nodata"}
+)
+"""What historians, spreadsheets and databases write in place of a number; as texts they may be a class of their own."""
+SWITCHES = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}
+"""Texts that say in place of a number whether something is on."""
+
 _REFUSED = {
     -1: "no entity",
     -2: f"entity of more than {MAX_NAME} characters",
@@ -77,6 +101,11 @@ def is_missing(cell: Any) -> bool:
     )
 
 
+def is_word(cell: Any) -> bool:
+    """Whether the cell says in place of a number that there is none, like ``-``, ``#N/A``, ``Bad`` or ``unavailable``."""
+    return is_missing(cell) or (isinstance(cell, str) and cell.strip().casefold() in _WORDS)
+
+
 def is_number(cell: Any) -> bool:
     """Whether the cell is a number or missing."""
     if isinstance(cell, bool | int | float) or is_missing(cell):
@@ -89,7 +118,7 @@ def is_number(cell: Any) -> bool:
 
 
 def is_time(cell: Any) -> bool:
-    """Whether the cell is a moment in one of the forms that `times` reads."""
+    """Whether the cell is a moment in one of the forms that `moment` reads."""
     try:
         moment(cell)
     except ValueError:
@@ -103,7 +132,8 @@ def moment(cell: Any, form: str | None = None) -> float:
     Parameters
     ----------
     cell : any
-        In one of the forms that `times` reads.
+        Epoch seconds, milliseconds, microseconds or nanoseconds (told apart by size), RFC 3339, or
+        ``YYYY-MM-DD HH:MM:SS``; without an offset UTC is meant.
     form : str or None
         How the cell is written, in the words of ``strptime``, where it is none of these forms.
 
@@ -189,30 +219,6 @@ def numbers(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
     return out
 
 
-def times(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
-    """Read a column of moments into epoch seconds.
-
-    Epoch seconds, milliseconds, microseconds or nanoseconds (told apart by size), RFC 3339, and
-    ``YYYY-MM-DD HH:MM:SS``; without an offset UTC is meant.
-
-    Raises
-    ------
-    SourceError
-        At a cell that is no moment between 1970 and 2099.
-    """
-    out = np.empty(len(cells), dtype=np.float64)
-    if cells and all(type(cell) is datetime for cell in cells):
-        out[:] = [(cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp() for cell in cells]
-        if out.min() >= 0.0 and out.max() < MAX_TS:
-            return out
-    for row, cell in enumerate(cells):
-        try:
-            out[row] = moment(cell)
-        except ValueError as error:
-            raise SourceError(f"{where(row)}: column {column!r}: {error}") from None
-    return out
-
-
 def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
     """Read a column of ground truth: numbers as numbers, anything else as text, missing cells as None.
 
@@ -271,20 +277,8 @@ def mark_entities(cells: Sequence[Any], clean: Callable[[str], str], anonymous: 
     return tuple(index), codes, {reason: codes == number for number, reason in _REFUSED.items()}
 
 
-def mark_times(cells: Sequence[Any], form: str | None) -> FloatArray:
-    """Read moments into epoch seconds; NaN where there is none."""
-
-    def read(cell: Any) -> float:
-        try:
-            return moment(cell, form)
-        except (ValueError, OverflowError):
-            return float("nan")
-
-    return np.array(read_each(cells, read), dtype=np.float64)
-
-
 def mark_numbers(cells: Sequence[Any]) -> tuple[FloatArray, BoolArray]:
-    """Read numbers, NaN where there is none; and which cells are something else."""
+    """Read numbers, NaN where there is none (see `is_word`); and which cells are something else."""
     try:
         # Nearly every column is all numbers, and this reads it four times as fast as cell by cell.
         return np.array(list(map(float, cells)), dtype=np.float64), np.zeros(len(cells), dtype=np.bool_)
@@ -293,7 +287,7 @@ def mark_numbers(cells: Sequence[Any]) -> tuple[FloatArray, BoolArray]:
     out = np.full(len(cells), np.nan)
     bad = np.zeros(len(cells), dtype=np.bool_)
     for row, cell in enumerate(cells):
-        if is_missing(cell):
+        if is_word(cell) and not isinstance(cell, float):
             continue
         try:
             out[row] = float(cell)
@@ -302,6 +296,21 @@ def mark_numbers(cells: Sequence[Any]) -> tuple[FloatArray, BoolArray]:
         except (TypeError, ValueError):
             bad[row] = True
     return out, bad
+
+
+def switches(cells: Sequence[Any]) -> list[Any]:
+    """Replace texts that say whether something is on by numbers; others stay.
+
+    Examples
+    --------
+    >>> switches(["on", "OFF", True, None, "stuck"])
+    [1.0, 0.0, True, None, 'stuck']
+    """
+
+    def read(cell: Any) -> Any:
+        return SWITCHES.get(cell.strip().casefold(), cell) if isinstance(cell, str) else cell
+
+    return read_each(cells, read)
 
 
 def mark_texts(cells: Sequence[Any], longest: int) -> tuple[LabelColumn, BoolArray]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import is_missing, is_number, is_time
+from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.time_forms import is_date
 
 __all__ = [
     "COMMAND_LINE",
@@ -71,7 +71,7 @@ def find_time(
         When there is none, or more than one.
     """
     by_name = [c for c in sample if c.strip().casefold() in TIME_NAMES]
-    found = by_name or [c for c, cells in sample.items() if cells and all(_is_date(cell) for cell in cells)]
+    found = by_name or [c for c, cells in sample.items() if _are_dates(cells)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -82,9 +82,10 @@ def find_time(
     )
 
 
-def _is_date(cell: Any) -> bool:
-    """Whether a cell is a moment and no number, which could be anything."""
-    return isinstance(cell, date) or (isinstance(cell, str) and not is_number(cell) and is_time(cell))
+def _are_dates(cells: Sequence[Any]) -> bool:
+    """Whether the first cells are moments and no numbers, which could be anything."""
+    first = [cell for cell in cells if not is_missing(cell)][:5]
+    return bool(first) and all(map(is_date, first))
 
 
 def require(

@@ -1,46 +1,92 @@
 """CSV files, also those of SKAB (``;`` between cells, ground truth in ``anomaly`` and ``changepoint``)."""
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from typing import TextIO
 
 from stream_app.errors import SourceError
-from stream_app.tables.bounded_lines import BLOCK_BYTES, BoundedLines, opened
-from stream_app.tables.table import READ_ERRORS, Block, TableFile, count_lines, unreadable
+from stream_app.tables.bounded_lines import BLOCK_BYTES, BoundedLines, opened, opened_text
+from stream_app.tables.compression import compression_at
+from stream_app.tables.csv_head import Head, find_head
+from stream_app.tables.encoding import HEAD_BYTES, encoding_of
+from stream_app.tables.format import AS_FOUND, FileFormat
+from stream_app.tables.table import READ_ERRORS, About, Block, TableFile, count_lines, unreadable
 
-__all__ = ["CsvTable", "find_delimiter"]
+__all__ = ["CsvTable"]
 
 _AT_ONCE = 64
 """Rows between two looks at how long they are."""
 
-DELIMITERS = (",", ";", "\t", "|")
+_LOOK, _LOOK_BYTES = 60, 1 << 20
+"""Lines at the beginning that tell delimiter, titles and names, and their most letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvTable(TableFile):
-    """A CSV file with a header line.
+    """A CSV file.
 
     Parameters
     ----------
     path : Path
-    delimiter : str or None
-        Found in the first lines when None. A blank stands for any number of them.
+    format : FileFormat
+        What the user says of it.
     """
 
-    delimiter: str | None = None
+    format: FileFormat = AS_FOUND
+
+    @property
+    def head(self) -> Head:
+        """What stands above the rows.
+
+        Raises
+        ------
+        SourceError
+            When the file cannot be read, or is no table.
+        """
+        try:
+            with opened_text(self.path, self.format.encoding)[0] as file:
+                return self._head(file)[0]
+        except READ_ERRORS as error:
+            raise unreadable(self.path, error) from None
+
+    @property
+    def about(self) -> About:
+        """Encoding, delimiter, units, and what stands above the table."""
+        head = self.head
+        with opened(self.path)[0] as file:
+            encoding, guessed = encoding_of(file.peek(HEAD_BYTES))
+        if self.format.encoding is not None:
+            encoding, guessed = self.format.encoding, False
+        words = {"\t": "tabs", " ": "blanks"}
+        packed = compression_at(self.path)
+        parts = [
+            "CSV",
+            *([packed] if packed else []),
+            encoding.upper(),
+            f"{words.get(head.delimiter, repr(head.delimiter))} between cells",
+        ]
+        notes = []
+        if guessed:
+            notes.append(f"the encoding {encoding} is guessed: --encoding names another one")
+        if head.titles:
+            notes.append(f"lines above the names of the columns, passed over: {head.titles}")
+        if not head.named:
+            notes.append("no line names the columns: they are called by their place")
+        twice = [name for name in head.names if name.endswith("#1")]
+        notes += [
+            f"several columns are called {name[:-2]!r}: each has its number behind it" for name in twice
+        ]
+        return About(", ".join(parts), head.units, tuple(notes))
 
     def blocks(self, size: int) -> Iterator[Block]:
-        """Read at most `size` rows at a time; empty lines are passed over."""
+        """Read at most `size` rows at a time; empty lines and comments are passed over."""
         try:
-            buffered, below = opened(self.path)
-            with TextIOWrapper(buffered, encoding="utf-8-sig", newline="") as file:
-                delimiter = self.delimiter or find_delimiter(list(islice(file, 20)), str(self.path))
-                file.seek(0)
-                yield from self._read(file, below, delimiter, size)
+            text, below = opened_text(self.path, self.format.encoding)
+            with text as file:
+                head, lines = self._head(file)
+                yield from self._read(chain(lines[head.first :], file), below, head, size)
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
 
@@ -48,36 +94,42 @@ class CsvTable(TableFile):
         """Count the lines after the header."""
         return max(count_lines(self.path) - 1, 0)
 
-    def _read(self, file: TextIO, below: BoundedLines, delimiter: str, size: int) -> Iterator[Block]:
-        reader = _Blanks(file) if delimiter == " " else csv.reader(file, delimiter=delimiter)
+    def _head(self, file: TextIO) -> tuple[Head, list[str]]:
+        lines: list[str] = []
+        while len(lines) < _LOOK and sum(map(len, lines)) < _LOOK_BYTES and (line := next(file, None)):
+            lines.append(line)
+        return find_head(lines, str(self.path), self.format.delimiter, header=self.format.header), lines
+
+    def _read(self, text: Iterator[str], below: BoundedLines, head: Head, size: int) -> Iterator[Block]:
+        reader = _Blanks(text) if head.delimiter == " " else csv.reader(text, delimiter=head.delimiter)
+        names = list(head.names)
         try:
-            header = [name.strip() for name in next(reader, [])]
-            self._check(header)
             before = reader.line_num
             # In slices, because a loop over rows takes as long as reading them.
             while rows := _rows(reader, below, size):
-                lines = _lines(rows, before, reader.line_num)
-                if set(map(len, rows)) != {len(header)}:
-                    lines = [line for line, row in zip(lines, rows, strict=True) if row]
-                    rows = [row for row in rows if row]
-                    self._check_widths(rows, lines, len(header))
+                lines = _lines(rows, before, reader.line_num, head.first)
+                if set(map(len, rows)) != {len(names)}:
+                    rows, lines = self._checked(rows, lines, len(names))
                 if rows:
-                    yield _block(header, rows, lines)
+                    yield Block(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
                 before = reader.line_num
         except csv.Error as error:
-            raise SourceError(f"{self.path}:{reader.line_num}: {error}") from None
+            raise SourceError(f"{self.path}:{head.first + reader.line_num}: {error}") from None
 
-    def _check_widths(self, rows: list[list[str]], lines: Sequence[int], width: int) -> None:
+    def _checked(
+        self, rows: list[list[str]], lines: Sequence[int], width: int
+    ) -> tuple[list[list[str]], Sequence[int]]:
+        """Pass over empty lines and comments, and over what ends in one more delimiter than the header."""
+        kept = []
         for row, line in zip(rows, lines, strict=True):
+            if not row or (len(row) != width and row[0].lstrip().startswith("#")):
+                continue
+            if len(row) == width + 1 and not row[-1].strip():
+                del row[-1]
             if len(row) != width:
                 raise SourceError(f"{self.path}:{line}: {len(row)} cells, but the header has {width}")
-
-    def _check(self, header: list[str]) -> None:
-        if not header:
-            raise SourceError(f"{self.path}: empty; a header line is expected")
-        twice = {name for name, times in Counter(header).items() if times > 1}
-        if twice:
-            raise SourceError(f"{self.path}:1: the header has {min(twice)!r} twice")
+            kept.append((row, line))
+        return [row for row, _ in kept], [line for _, line in kept]
 
 
 def _rows(reader: Iterator[list[str]], below: BoundedLines, size: int) -> list[list[str]]:
@@ -107,56 +159,9 @@ class _Blanks:
         return next(self._lines).split()
 
 
-def _lines(rows: list[list[str]], before: int, last: int) -> Sequence[int]:
-    """Return the line at which each row ends."""
+def _lines(rows: list[list[str]], before: int, last: int, above: int) -> Sequence[int]:
+    """Return the line at which each row ends; `above` stand before the first row of all."""
     if last - before == len(rows):
-        return range(before + 1, last + 1)
+        return range(above + before + 1, above + last + 1)
     breaks = ["\0".join(row).replace("\r\n", "\n").replace("\r", "\n").count("\n") for row in rows]
-    return [before + line for line in accumulate(1 + more for more in breaks)]
-
-
-def _block(header: list[str], rows: list[list[str]], lines: Sequence[int]) -> Block:
-    return Block(dict(zip(header, zip(*rows, strict=True), strict=True)), lines)
-
-
-def _widths(lines: list[str], delimiter: str) -> set[int]:
-    """Return into how many cells a delimiter cuts the lines; nothing where it leaves a cell that is too long to be one."""
-    try:
-        return {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
-    except csv.Error:
-        return set()
-
-
-def find_delimiter(lines: list[str], file: str) -> str:
-    """Return the delimiter that cuts the header and the lines after it into the same number of cells.
-
-    Raises
-    ------
-    SourceError
-        When none does, or more than one.
-
-    Examples
-    --------
-    >>> find_delimiter(["time;flow;level", "1;2,5;3,5"], "a.csv")
-    ';'
-    """
-    # The last line of the sample may be cut inside quotes; the rest decides.
-    sample = [line for line in (lines[:-1] if len(lines) > 2 else lines) if line.strip()]
-    fitting = []
-    for delimiter in DELIMITERS:
-        widths = _widths(sample, delimiter)
-        if len(widths) == 1 and widths.pop() > 1:
-            fitting.append(delimiter)
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise SourceError(f"{file}: {' and '.join(map(repr, fitting))} both fit; choose with --delimiter")
-    # Ragged rows, say: the header alone may still leave no doubt, and the row with too few cells is named later.
-    inside = [d for d in DELIMITERS if sample and d in sample[0]]
-    if len(inside) == 1:
-        return inside[0]
-    if not inside and len(words := {len(line.split()) for line in sample}) == 1 and words.pop() > 1:
-        return " "
-    raise SourceError(
-        f"{file}: found no delimiter among , ; tab | blanks in the header; say it with --delimiter"
-    )
+    return [above + before + line for line in accumulate(1 + more for more in breaks)]

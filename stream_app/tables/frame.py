@@ -7,7 +7,8 @@ import narwhals as nw
 
 from stream_app.errors import SourceError
 from stream_app.tables.cells import is_missing, is_number
-from stream_app.tables.readings import Columns, ReadingTable
+from stream_app.tables.layout import Columns
+from stream_app.tables.readings import ReadingTable
 from stream_app.tables.table import Block
 
 __all__ = ["FrameTable", "frame_source", "narwhals_frame"]

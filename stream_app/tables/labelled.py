@@ -12,7 +12,8 @@ from stream_app.errors import SourceError
 from stream_app.tables.cells import Label, LabelColumn, Where, labels, read_each
 from stream_app.tables.columns import LABEL_NAMES, listed, nearest
 from stream_app.tables.files import distinct_names, find_tables
-from stream_app.tables.readings import Columns, ReadingTable, find_layout
+from stream_app.tables.layout import Columns, find_layout
+from stream_app.tables.readings import ReadingTable
 from stream_app.tables.rows import InputRows
 from stream_app.tables.table import BLOCK, Block, first_rows
 from stream_app.tables.truth import ODD_TRUTH, is_marked, marks_outliers
@@ -121,7 +122,7 @@ def open_files(
     SourceError
         If a file cannot be read or a column is not there.
     """
-    found = find_tables(paths, columns.delimiter)
+    found = find_tables(paths, columns.format)
     names = distinct_names([(table.path, name) for table, name in found])
     return [
         open_table(ReadingTable(table, columns, name), anomaly=anomaly, changepoint=changepoint)

@@ -1,8 +1,8 @@
 """Rows that are no events: left out, counted by their reason, and the first of each named."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from stream_app.tables.cells import (
     mark_entities,
     mark_numbers,
     mark_texts,
-    mark_times,
 )
+from stream_app.tables.clock import Clock
 from stream_app.tables.table import Block, Table
 
 __all__ = ["BlockReader", "LeftOut"]
@@ -109,9 +109,9 @@ class BlockReader:
             self.refuse(mask, reason.replace("entity", what))
         return names, codes
 
-    def times(self, name: str, form: str | None) -> FloatArray:
+    def times(self, name: str, clock: Clock, sources: Sequence[Any] | None = None) -> FloatArray:
         """Read moments into epoch seconds."""
-        ts = mark_times(self.block.column(name), form)
+        ts = clock.times(self.block.column(name), sources)
         self.refuse(np.isnan(ts), f"column {name!r}: no moment between 1970 and 2099")
         return ts
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stream_app.errors import SourceError
 from stream_app.labels import LEAST, apart, has_fraction
 from stream_app.tables.cells import as_text, is_number
+from stream_app.tables.format import FileFormat
 from stream_app.tables.whole import read_whole
 
 __all__ = [
@@ -183,7 +184,7 @@ def read_predicted(
     share_truth: bool = False,
     prediction: str | None = None,
     label: str | None = None,
-    delimiter: str | None = None,
+    said: FileFormat | None = None,
 ) -> PredictedRows:
     """Read files of predictions; a truth in a row of its own is joined by its id.
 
@@ -199,15 +200,15 @@ def read_predicted(
         Whether rows of one id that differ in `by` are answers to the same question, with one truth.
     prediction, label : str or None
         Their columns; those of the usual names where None.
-    delimiter : str or None
-        Between the cells of CSV files.
+    said : FileFormat, optional
+        What the user says of how the files are written.
 
     Raises
     ------
     SourceError
         If a file cannot be read, or a column is missing or in doubt.
     """
-    rows = read_whole(paths, delimiter, spread=GROUPS)
+    rows = read_whole(paths, said, spread=GROUPS)
     predicted = rows.labels(rows.need(prediction, PREDICTION_NAMES, "--prediction-column", "the prediction"))
     truth = rows.labels(rows.need(label, TRUTH_NAMES, "--label-column", "the truth"))
     others = [

@@ -1,4 +1,4 @@
-"""Tables of readings: which column is time, source, channel or truth, and the rows as numbers."""
+"""Tables of readings: the rows as numbers, with what was left out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,131 +9,22 @@ import numpy.typing as npt
 
 from stream_app.errors import SourceError
 from stream_app.events.sensor import MAX_NAME
-from stream_app.tables.cells import (
-    LabelColumn,
-    Where,
-    as_labels,
-    is_missing,
-    is_number,
-    labels,
-    numbers,
-    times,
-)
-from stream_app.tables.columns import COMMAND_LINE, LABEL_NAMES, OptionNames, find_time, listed, require
-from stream_app.tables.table import BLOCK, FIRST, Block, Table
+from stream_app.tables.cells import LabelColumn, Where, as_labels, is_missing, labels, mark_numbers, switches
+from stream_app.tables.clock import Clock, find_clock
+from stream_app.tables.file_table import FileTable
+from stream_app.tables.layout import Columns, Layout, find_layout
+from stream_app.tables.left_out import LeftOut
+from stream_app.tables.long import LongTable
+from stream_app.tables.spread import Spread, find_spread, tells_apart
+from stream_app.tables.table import BLOCK, FIRST, About, Block, Table
+from stream_app.tables.understood import Understood, understand
 
-__all__ = ["Columns", "Layout", "ReadingRows", "ReadingTable", "find_layout"]
+__all__ = ["ReadingRows", "ReadingTable"]
 
+FloatArray = npt.NDArray[np.float64]
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the user says about a table; what is left out is found out.
-
-    Parameters
-    ----------
-    time : str or None
-        Column with the event time. Left out: the one column called time, ts, timestamp, datetime, date, date_time
-        or event_time, else the one column of dates.
-    source : str or None
-        Column with the source's name. Left out: the column called source, else the file's name.
-    channels : tuple of str
-        Columns to send. Left out: every numeric column that is nothing else.
-    labels : tuple of str
-        Ground-truth columns. Left out: those called anomaly, changepoint or label.
-    delimiter : str or None
-        Between the cells of a CSV file. Left out: found in its first lines.
-    name : str or None
-        Name of the source for all rows, in place of a column or the file's name.
-    period : float or None
-        Seconds between rows of a table that has no time column.
-    option_names : OptionNames
-        How messages name these options.
-    """
-
-    time: str | None = None
-    source: str | None = None
-    channels: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    delimiter: str | None = None
-    name: str | None = None
-    period: float | None = None
-    option_names: OptionNames = field(default=COMMAND_LINE, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What every column of one table means; `time` is None when rows are counted, `source` when one name holds."""
-
-    time: str | None
-    source: str | None
-    channels: tuple[str, ...]
-    labels: tuple[str, ...]
-
-
-def find_layout(options: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> Layout:
-    """Settle the meaning of each column from the options and the first rows.
-
-    Parameters
-    ----------
-    options : Columns
-    sample : mapping of column to its first values
-    file : str
-        For messages.
-
-    Raises
-    ------
-    SourceError
-        When a named column is missing, or nothing or more than one thing fits.
-
-    Examples
-    --------
-    >>> find_layout(Columns(), {"datetime": ["2020-03-09"], "flow": ["1"], "anomaly": ["0"]}, "a.csv")
-    Layout(time='datetime', source=None, channels=('flow',), labels=('anomaly',))
-    """
-    _require(options, sample, file)
-    time = options.time
-    if time is None and options.period is None:
-        time = find_time(
-            sample, file, f", or count rows with {options.option_names.period}", options.option_names
-        )
-    source = options.source
-    if source is None and options.name is None and "source" in sample and time != "source":
-        source = "source"
-    labels = options.labels or tuple(
-        c for c in sample if c.casefold() in LABEL_NAMES and c not in {time, source, *options.channels}
-    )
-    taken = {time, source, *labels}
-    channels = options.channels or tuple(
-        c for c, cells in sample.items() if c not in taken and _numeric(cells)
-    )
-    if not channels:
-        raise SourceError(
-            f"{file}: no numeric column to send; name them with {options.option_names.channels} (has: {listed(sample)})"
-        )
-    return Layout(time, source, channels, labels)
-
-
-def _numeric(cells: Sequence[Any]) -> bool:
-
-    first = next((cell for cell in cells if not is_missing(cell)), None)
-    return is_number(first)
-
-
-def _require(options: Columns, sample: Mapping[str, Sequence[Any]], file: str) -> None:
-    names = options.option_names
-    by_option = {
-        names.time: (options.time,),
-        names.source: (options.source,),
-        names.channels: options.channels,
-        names.labels: options.labels,
-    }
-    require(by_option, sample, file)
-    if options.period is not None and not options.period > 0.0:
-        raise SourceError(f"{names.period} {options.period:g}: expected more than 0 seconds")
-    if options.time is not None and options.period is not None:
-        raise SourceError(
-            f"{names.time} and {names.period} exclude each other: rows have a time or are counted"
-        )
+_TOLERATED = 20
+"""One cell in so many may make no sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +65,20 @@ class ReadingTable:
         What the user says about its columns.
     name : str
         Source of the rows where neither a column nor `columns` names one.
+    left : LeftOut
+        Where rows without a time and cells that are no numbers are counted.
 
     Raises
     ------
     SourceError
-        From `batches`: when the file cannot be read or a cell makes no sense; names file and line.
+        From `batches`: when the file cannot be read, or more than one cell of a column in twenty makes no sense; names
+        file and line.
     """
 
     table: Table
     columns: Columns
     name: str
+    left: LeftOut = field(default_factory=LeftOut, compare=False, repr=False)
 
     @property
     def total(self) -> int | None:
@@ -202,45 +97,177 @@ class ReadingTable:
 
     def pairs(self) -> Iterator[tuple[Block, ReadingRows]]:
         """Read from the beginning; gives the cells as they stand beside what was made of them."""
-        layout: Layout | None = None
-        rows = 0
+        reader: _Reader | None = None
         for block in self.table.blocks(BLOCK):
-            if layout is None:
-                layout = self._layout(block)
-            yield block, self._readings(block, layout, rows)
-            rows += len(block.lines)
-        if layout is None:
+            if reader is None:
+                reader = self._reader(block)
+            pair = reader.read(block)
+            if len(pair[1].ts):
+                yield pair
+        if reader is None:
             raise SourceError(f"{self.table.label}: no rows")
 
-    def _layout(self, block: Block) -> Layout:
+    def understood(self) -> Understood:
+        """Say what the columns were taken for, by the first rows.
+
+        Raises
+        ------
+        SourceError
+            As from `batches`.
+        """
+        block = next(self.table.blocks(BLOCK), None)
+        if block is None:
+            raise SourceError(f"{self.table.label}: no rows")
+        reader, table = self._reader(block), self.table
+        about = table.about if isinstance(table, FileTable | LongTable) else About("")
+        if reader.mixed is not None:
+            about = replace(about, notes=(*about.notes, self._mixed_note(block, reader.layout, reader.mixed)))
+        return understand(block, reader.layout, reader.clock, reader.spread, about)
+
+    def _mixed_note(self, block: Block, layout: Layout, column: str) -> str:
+        some = ", ".join(list(dict.fromkeys(map(str, block.column(column))))[:3])
+        return (
+            f"rows of the same time differ in the column {column!r} ({some}) and are taken for one source: say "
+            f"{self.columns.option_names.source} {column}, or --long {column},{layout.channels[0]} if it names channels"
+        )
+
+    def layout(self, block: Block) -> Layout:
+        """Return what the columns mean, by the first rows."""
         options = self.columns
         if block.labels and not options.labels:
             options = replace(options, labels=tuple(sorted(block.labels)))
         return find_layout(options, block.sample, self.table.label)
 
-    def _readings(self, block: Block, layout: Layout, before: int) -> ReadingRows:
+    def clock(self, block: Block, layout: Layout) -> Clock | None:
+        """Return what reads the times, by the first rows; None where rows are counted."""
+        if layout.time is None:
+            return None
+        if isinstance(self.table, LongTable):
+            return Clock("s")
+        cells = block.column(layout.time)
+        try:
+            return find_clock(cells, layout.time, self.table.label, self.columns.format)
+        except SourceError as error:
+            if isinstance(self.table, FileTable):
+                raise
+            # A frame has no options of files.
+            raise SourceError(
+                f"{str(error).partition(';')[0]}; make it a column of datetimes first"
+            ) from None
+
+    def _reader(self, block: Block) -> "_Reader":
+        layout = self.layout(block)
+        reader = _Reader(self, layout, self.clock(block, layout))
+        reader.look(block)
+        return reader
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One pass over a table, from its first block to its last."""
+
+    source: ReadingTable
+    layout: Layout
+    clock: Clock | None
+    spread: Spread | None = None
+    mixed: str | None = None
+    rows: int = 0
+    bad: dict[str, int] = field(default_factory=dict)
+
+    def look(self, block: Block) -> None:
+        """See in the first block whether stamps are coarser than readings."""
+        if self.clock is None or self.layout.time is None:
+            return
+        keys = None if self.layout.source is None else block.column(self.layout.source)
+        # A clock of its own: what it read so far tells the hours of autumn apart.
+        clock = replace(self.clock, _last={})
+        ts = clock.times(block.column(self.layout.time), keys)
+        if keys is None and self.source.columns.name is None:
+            self.mixed = self._mixed(block, ts)
+        if self.mixed is None:
+            values = [block.column(name) for name in self.layout.channels]
+            self.spread = find_spread(ts, keys, values)
+
+    def _mixed(self, block: Block, ts: FloatArray) -> str | None:
+        """Return the column in which rows of the same time differ, as those of several sources do."""
+        layout = self.layout
+        taken = {layout.time, *layout.channels, *layout.labels}
+        return next(
+            (c for c, cells in block.columns.items() if c not in taken and tells_apart(ts, cells)), None
+        )
+
+    def read(self, block: Block) -> tuple[Block, ReadingRows]:
+        """Read the next block; rows without a time are left out of both."""
+        block, ts, names, source = self._when(block)
         n = len(block.lines)
 
         def where(row: int) -> str:
-            return self.table.place(block.lines[row])
+            return self.source.table.place(block.lines[row])
 
-        if layout.time is None:
-            ts = FIRST + np.arange(before, before + n, dtype=np.float64) * (self.columns.period or 1.0)
-        else:
-            ts = times(block.column(layout.time), layout.time, where)
-        if layout.source is None:
-            names: tuple[str, ...] = (self.columns.name or self.name,)
-            source = np.zeros(n, dtype=np.int64)
-        else:
-            names, source = _sources(block.column(layout.source), layout.source, where)
+        layout = self.layout
         values = np.empty((n, len(layout.channels)))
         for i, name in enumerate(layout.channels):
-            values[:, i] = numbers(block.column(name), name, where)
+            values[:, i] = self._numbers(block, name)
         truth = {
             name.removeprefix("labels."): as_labels(labels(block.column(name), name, where))
             for name in layout.labels
         }
-        return ReadingRows(names, source, ts, layout.channels, values, truth)
+        return block, ReadingRows(names, source, ts, layout.channels, values, truth)
+
+    def _when(self, block: Block) -> tuple[Block, FloatArray, tuple[str, ...], npt.NDArray[np.int64]]:
+        n, layout, columns = len(block.lines), self.layout, self.source.columns
+        self.rows += n
+        if self.clock is None or layout.time is None:
+            before = self.rows - n
+            ts = FIRST + np.arange(before, before + n, dtype=np.float64) * (columns.period or 1.0)
+        else:
+            cells = block.column(layout.time)
+            ts = self.clock.times(cells, None if layout.source is None else block.column(layout.source))
+            bad = np.isnan(ts)
+            if bad.any():
+                message = "{!r} is no moment between 1970 and 2099, or not in the form of the rows before it"
+                self._tolerate(block, layout.time, bad, message, "row left out, without a time")
+                block, ts = block.take(~bad), ts[~bad]
+        if layout.source is None:
+            names: tuple[str, ...] = (columns.name or self.source.name,)
+            source = np.zeros(len(ts), dtype=np.int64)
+        else:
+            names, source = _sources(
+                block.column(layout.source),
+                layout.source,
+                lambda row: self.source.table.place(block.lines[row]),
+            )
+        if self.spread is not None:
+            ts = self.spread.apply(ts, names, source)
+        return block, ts, names, source
+
+    def _numbers(self, block: Block, name: str) -> FloatArray:
+        cells = block.column(name)
+        if name in self.layout.switches:
+            cells = switches(cells)
+        out, bad = mark_numbers(cells)
+        if bad.any():
+            message = "{!r} is not a number; leave the column out of the channels"
+            self._tolerate(block, name, bad, message, "cell taken as missing, no number")
+        out[np.isinf(out)] = np.nan
+        return out
+
+    def _tolerate(
+        self, block: Block, column: str, bad: npt.NDArray[np.bool_], message: str, reason: str
+    ) -> None:
+        """Count cells that make no sense; too many of them are an error."""
+        first = int(np.argmax(bad))
+        cell, where = (
+            str(block.column(column)[first])[:40],
+            self.source.table.place(block.lines[first]),
+        )
+        count = int(bad.sum())
+        self.bad[column] = self.bad.get(column, 0) + count
+        # In a frame, which has types, each cell is meant; and its rows are those of the result.
+        typed = not isinstance(self.source.table, FileTable | LongTable)
+        if typed or self.bad[column] * _TOLERATED > self.rows:
+            raise SourceError(f"{where}: column {column!r}: {message.format(cell)}")
+        self.source.left.add(f"column {column!r}: {reason}, like {cell!r}", count, where)
 
 
 def _sources(column: Sequence[Any], name: str, where: Where) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -7,7 +7,7 @@ import numpy as np
 from stream_app.errors import SourceError
 from stream_app.events import Group, Readings
 from stream_app.tables.labelled import InputTable, open_files
-from stream_app.tables.readings import Columns
+from stream_app.tables.layout import Columns
 
 __all__ = ["read_reference", "reference_of"]
 

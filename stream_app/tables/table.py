@@ -1,11 +1,15 @@
 """A table of any format: blocks of rows as they stand, each with its place."""
 
+import lzma
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from stream_app.errors import SourceError
 from stream_app.tables.bounded_lines import opened
@@ -15,6 +19,7 @@ __all__ = [
     "COUNTED_TIME",
     "FIRST",
     "READ_ERRORS",
+    "About",
     "Block",
     "CountedTable",
     "Table",
@@ -24,7 +29,7 @@ __all__ = [
     "unreadable",
 ]
 
-READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
 """What reading a file, compressed or not, can end with."""
 
 BLOCK = 4096
@@ -59,6 +64,12 @@ class Block:
         """Return the cells of a column, None where the block has not got it."""
         return self.columns.get(name) or [None] * len(self.lines)
 
+    def take(self, kept: npt.NDArray[np.bool_]) -> "Block":
+        """Return some of the rows."""
+        rows = np.flatnonzero(kept).tolist()
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
+
     @property
     def sample(self) -> dict[str, Sequence[Any]]:
         """The first cells of each column, which tell what it means."""
@@ -87,6 +98,25 @@ class Table(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What people may want to know of a file.
+
+    Parameters
+    ----------
+    container : str
+        Its format, with compression, encoding and delimiter where there are such.
+    units : mapping of str to str
+        Units by column, where it says them.
+    notes : tuple of str
+        What was guessed or passed over.
+    """
+
+    container: str
+    units: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TableFile(ABC):
     """A file of rows; one short file a format."""
 
@@ -111,6 +141,11 @@ class TableFile(ABC):
         except OSError as error:
             raise SourceError(f"{self.path}: {error.strerror}") from None
         return f"{self.path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
+
+    @property
+    @abstractmethod
+    def about(self) -> About:
+        """What people may want to know of it."""
 
     def place(self, line: int) -> str:
         """Name the file and the line."""
@@ -188,8 +223,9 @@ def first_rows(table: Table) -> Block:
 
 def unreadable(path: Path, error: Exception) -> SourceError:
     """Say why a file cannot be read; for `READ_ERRORS`."""
-    if isinstance(error, UnicodeDecodeError):
-        reason = "not UTF-8 text"
+    if isinstance(error, UnicodeError):
+        name = getattr(error, "encoding", "utf-8").upper().replace("UTF8", "UTF-8")
+        reason = f"not {name} text; say its encoding with --encoding"
     elif isinstance(error, OSError) and error.strerror:
         reason = error.strerror
     else:

@@ -12,6 +12,7 @@ from stream_app.labels import label_text
 from stream_app.tables.cells import as_object, labels
 from stream_app.tables.columns import listed, nearest
 from stream_app.tables.files import find_tables
+from stream_app.tables.format import FileFormat
 from stream_app.tables.table import BLOCK
 
 __all__ = ["WholeTable", "read_whole"]
@@ -126,7 +127,7 @@ class WholeTable:
 
 def read_whole(
     paths: Sequence[str],
-    delimiter: str | None = None,
+    said: FileFormat | None = None,
     *,
     spread: Sequence[str] = (),
     source: str | None = None,
@@ -137,8 +138,8 @@ def read_whole(
     ----------
     paths : sequence of str
         Files, directories and globs.
-    delimiter : str or None
-        Between the cells of CSV files; found in their first lines if None.
+    said : FileFormat, optional
+        What the user says of how they are written.
     spread : sequence of str
         Columns of objects, such as ``features`` of prediction events, whose keys become columns of their own.
     source : str or None
@@ -150,7 +151,7 @@ def read_whole(
         If a file cannot be read, or there are no rows.
     """
     whole = WholeTable({}, [], [])
-    tables = find_tables(paths, delimiter)
+    tables = find_tables(paths, said)
     for table, name in tables:
         for block in table.blocks(BLOCK):
             columns = _spread(block.columns, spread)

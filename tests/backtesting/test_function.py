@@ -191,7 +191,7 @@ def test_a_result_says_and_draws_what_it_is():
         ({"period": 0.0}, SourceError, "period= 0: expected more than 0 seconds"),
         ({"budget": "often"}, SettingsError, "budget 'often' cannot be read"),
         ({"warmup": 3}, SettingsError, "warmup=: "),
-        ({"time": "level"}, SourceError, "row 0: column 'level'"),
+        ({"time": "level"}, SourceError, "column 'level': '?' is no moment"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_told_in_its_own_words(options, kind, says):

@@ -171,12 +171,14 @@ def test_the_first_lines_say_what_was_understood(streamgauge, tmp_path):
     code, out, _ = streamgauge("backtest", "notes.csv")
     assert code == 0
     assert "no row has a reading of 'code': nothing was looked at there" in out
-    told = dict(line.split(maxsplit=1) for line in out.splitlines()[:5])
-    assert told["time"] == "datetime; a row every 1 s"
-    assert told["source"] == "no column, each file is one"
-    assert told["channels"] == "flow, level, code"
-    assert told["truth"] == "anomaly, changepoint, which the monitor does not see"
-    assert "left out                                note (no number: 'ok')" in out.splitlines()
+    assert [" ".join(line.split()) for line in out.splitlines()[:6]] == [
+        "file CSV, UTF-8, ';' between cells",
+        "time datetime; a row every 1 s",
+        "source no column, each file is one",
+        "channels flow, level, code",
+        "truth anomaly, changepoint, which the monitor does not see",
+        "left out note (no number: 'ok')",
+    ]
 
 
 def test_settings_of_the_stream_hold_and_the_call_wins(streamgauge, tmp_path):

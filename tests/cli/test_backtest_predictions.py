@@ -299,7 +299,7 @@ def mistake(ended):
         (["missing.csv"], 1, "missing.csv: no such file"),
         (["readings.csv"], 1, "no column looks like the prediction or the truth"),
         (["bare.csv"], 1, "or count rows with --period"),
-        (["text.csv"], 1, "no row is an event"),
+        (["text.csv"], 1, "'soon' is no moment in a form that is known"),
         (["answers.csv", "--label-column", "outcome"], 1, "no column 'outcome'"),
         (["answers.csv", "--warmup", "300"], 2, "--warmup: a model has no warm-up"),
         (["answers.csv", "--changepoint-column", "x"], 2, "--changepoint-column: predictions have one truth"),

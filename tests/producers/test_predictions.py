@@ -144,7 +144,7 @@ def test_a_prefix_of_probabilities_that_no_column_has_is_refused(write):
     [
         ("ts,age\n1,2\n", "no column looks like the prediction or the truth"),
         ("ts,prediction,y_pred\n1,a,b\n", "could each be the prediction; choose with --prediction-column"),
-        ("ts,prediction\nsoon,a\n", "no row is an event"),
+        ("ts,prediction\nsoon,a\n", "column 'ts': 'soon' is no moment .*--time-format"),
         ("ts,prediction\n", "no rows"),
     ],
 )

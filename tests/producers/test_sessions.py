@@ -28,6 +28,7 @@ from stream_app.cli.replay import replay_app
 from stream_app.errors import SettingsError, SourceError
 from stream_app.events import SessionEvent
 from stream_app.events.session import SessionRow, decode_session, decode_sessions
+from stream_app.tables import FileFormat
 
 ORDERS = """customer,date,units,price,kind,note
 a,2011-12-09 12:50:00,2,3.5,buy,x
@@ -221,7 +222,10 @@ def test_whatever_cells_hold_a_row_is_an_event_of_the_schema_or_counted(tmp_path
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("user", "ts", "a", "b", "note"), ("sure", "1", "1", "1", "1"), *rows])
     source = SessionFiles.find(
-        [str(path)], SessionColumns(values=("a", "ab=a*b"), attributes=("note",), delimiter=",")
+        [str(path)],
+        SessionColumns(
+            values=("a", "ab=a*b"), attributes=("note",), format=FileFormat(delimiter=",", time_format="s")
+        ),
     )
     got = events(source)
     assert len(got) + sum(source.left_out.values()) == 1 + len(rows)
@@ -251,7 +255,9 @@ def test_rows_without_an_entity_can_be_given_one(write):
 
 def test_times_can_have_a_form_of_their_own(write):
     path = write("a.csv", "user,at,a\nx,9/12/2011 12:50,1\ny,soon,1\n")
-    assert [e["ts"] for e in read(path, time="at", time_format="%d/%m/%Y %H:%M")] == [FIRST]
+    assert [e["ts"] for e in read(path, time="at", format=FileFormat(time_format="%d/%m/%Y %H:%M"))] == [
+        FIRST
+    ]
 
 
 @pytest.mark.parametrize(

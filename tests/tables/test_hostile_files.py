@@ -1,13 +1,16 @@
 """Files of a few kilobytes that unpack to far more: refused by name, or read in little memory."""
 
+import bz2
 import contextlib
 import gzip
+import lzma
 import resource
 import time
 import tracemalloc
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from forged_parquet import forgeries
 
@@ -15,6 +18,7 @@ from producers.images.classifier import Model
 from stream_app.errors import SourceError
 from stream_app.tables import find_tables
 from stream_app.tables.bounded_lines import MAX_LINE_BYTES
+from stream_app.tables.json_file import MAX_DOCUMENT_BYTES
 
 MEGABYTE = 1 << 20
 
@@ -28,7 +32,7 @@ def peak():
 
 
 def table(path):
-    ((found, _),) = find_tables([str(path)], None)
+    ((found, _),) = find_tables([str(path)])
     return found
 
 
@@ -46,6 +50,44 @@ def test_a_line_of_gigabytes_is_refused_by_name(tmp_path, peak, name):
     with pytest.raises(SourceError, match=rf"{name}:2: a line of more than 1,048,576 bytes"):
         blocks(path)
     assert peak() < 32 * MEGABYTE
+
+
+@pytest.mark.parametrize("kind", ["bz2", "xz", "zst", "zip"])
+def test_a_line_that_any_compression_hides_is_refused_by_name(tmp_path, peak, kind):
+    path = tmp_path / f"bomb.csv.{kind}"
+    with packing(path) as file:
+        file.write(b"ts,flow\n")
+        for _ in range(16):
+            file.write(b"1" * MEGABYTE)
+    with pytest.raises(SourceError, match=rf"bomb\.csv\.{kind}:2: a line of more than 1,048,576 bytes"):
+        blocks(path)
+    assert peak() < 32 * MEGABYTE
+
+
+def packing(path):
+    """Open a file for writing, compressed as its ending says."""
+    if path.suffix == ".zst":
+        return pa.CompressedOutputStream(str(path), "zstd")
+    if path.suffix == ".zip":
+        return in_zip(path)
+    return bz2.open(path, "wb") if path.suffix == ".bz2" else lzma.open(path, "wb", preset=0)
+
+
+@contextlib.contextmanager
+def in_zip(path):
+    with ZipFile(path, "w", ZIP_DEFLATED, compresslevel=1) as archive, archive.open("bomb.csv", "w") as file:
+        yield file
+
+
+@pytest.mark.slow
+def test_an_array_of_json_that_unpacks_to_more_than_its_limit_is_refused(tmp_path):
+    path = tmp_path / "bomb.json.gz"
+    with gzip.open(path, "wb", 1) as file:
+        file.write(b'[{"ts": 1, "flow": 2}')
+        for _ in range(MAX_DOCUMENT_BYTES // MEGABYTE + 1):
+            file.write(b" " * MEGABYTE)
+    with pytest.raises(SourceError, match=r"bomb\.json\.gz: an array of more than .* an object a line"):
+        blocks(path)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

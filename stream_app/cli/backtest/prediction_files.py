@@ -68,7 +68,7 @@ class PredictionInput:
         """Rows that are no events, by reason."""
         self._taken = 0
         self._delay = label_delay
-        found = find_tables(paths, columns.delimiter)
+        found = find_tables(paths, columns.format)
         if columns.time is None:
             for table, _ in found:
                 find_time(first_rows(table).sample, table.label, COUNTED)

@@ -33,6 +33,7 @@ _REASONS = {
     "--changepoint-column": "predictions have one truth, the label; name its column with --label-column",
     "--changepoint-window": "predictions have one truth, the label",
     "--sort": "answers are judged in the order in which the model gave them; sort the file",
+    "--long": "it belongs to readings of sensors",
     "--reference": "the first labelled predictions of a model are its baseline",
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
@@ -55,6 +56,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             "--changepoint-column": call.changepoint,
             "--changepoint-window": call.window,
             "--sort": call.sort,
+            "--long": call.columns.format.long,
             "--warmup": call.warmup,
             "--reference": call.reference,
             "--events": call.events,

@@ -14,6 +14,7 @@ from stream_app.features import HistoryRow
 from stream_app.replacing import replacing
 from stream_app.tables.cells import moment, numbers
 from stream_app.tables.columns import listed
+from stream_app.tables.format import FileFormat
 from stream_app.tables.whole import WholeTable, read_whole
 
 __all__ = ["Instants", "read_instants", "read_training", "write_rows"]
@@ -83,7 +84,7 @@ def read_training(path: Path, view: FeatureView) -> dict[str, FloatArray]:
         If the file cannot be read, has none of the features, or something that is no number.
     """
     # A file of one column has no delimiter that could be found.
-    table = read_whole([str(path)], ",")
+    table = read_whole([str(path)], FileFormat(delimiter=","))
     names = [feature.name for feature in view.features if feature.name in table.columns]
     if not names:
         raise SourceError(f"{path}: no column is a feature of {view.key}; there is {listed(table.columns)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from stream_app.cli.file_columns import TABLE, DelimiterOption, PathsArgument, delimiter_of, names
+from stream_app.cli.file_columns import TABLE, FormatOptions, PathsArgument, names
 from stream_app.cli.show import console, print_columns
 from stream_app.cli.slices.table import LabelledTable, SliceColumns, read_table
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
@@ -79,7 +79,7 @@ def slices(
         str | None,
         typer.Option(metavar="A,B,...", help="Numeric columns that are categories.", rich_help_panel=TABLE),
     ] = None,
-    delimiter: DelimiterOption = None,
+    form: FormatOptions,
     skip: Annotated[
         int,
         typer.Option(
@@ -162,7 +162,7 @@ def slices(
             wrong=wrong_column,
             features=names(features),
             categories=names(categories),
-            delimiter=delimiter_of(delimiter),
+            format=form.format(),
             events=events,
             skip=skip,
             among=among,

@@ -13,6 +13,7 @@ from stream_app.errors import SourceError
 from stream_app.labels import label_text
 from stream_app.tables.cells import as_text, is_missing, is_number, labels, numbers
 from stream_app.tables.columns import LABEL_NAMES, TIME_NAMES, check_known, listed
+from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.predictions import (
     ERROR_NAMES,
     GROUPS,
@@ -54,8 +55,8 @@ class SliceColumns:
         Columns to slice by. Left out: all that are nothing else.
     categories : tuple of str
         Those of them that are no numbers, though they look like it.
-    delimiter : str or None
-        Between the cells of a CSV file.
+    format : FileFormat
+        What the user says of how files are written.
     events : Path or None
         What ``streamgauge backtest --events`` wrote of these files: its marks are the predictions.
     skip : int
@@ -69,7 +70,7 @@ class SliceColumns:
     wrong: str | None = None
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    delimiter: str | None = None
+    format: FileFormat = AS_FOUND
     events: Path | None = None
     skip: int = 0
     among: str | None = None
@@ -112,7 +113,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     SourceError
         If a file cannot be read, a column is missing, or a cell makes no sense; names file and line.
     """
-    rows = read_whole(paths, said.delimiter, spread=GROUPS, source=_SOURCE)
+    rows = read_whole(paths, said.format, spread=GROUPS, source=_SOURCE)
     if said.wrong is not None:
         large = None
         column = rows.need(said.wrong, (), "--wrong-column", "the mistakes")
@@ -203,7 +204,7 @@ def _truths(rows: WholeTable, column: str) -> list[str | None]:
 
 def _marks(events: Path, rows: WholeTable, said: SliceColumns) -> list[str | None]:
     """Return what a backtest said of each row."""
-    marks = read_whole([str(events)], ",")
+    marks = read_whole([str(events)], FileFormat(delimiter=","))
     cells = marks.labels(marks.need(said.prediction or "anomaly", (), "--prediction-column", "the mark"))
     if len(cells) != len(rows):
         raise SourceError(
