@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prediction_streams import START, all_of, arrivals, feed, packed
 
@@ -42,6 +42,7 @@ def whole():
 
 
 @given(st.lists(st.integers(1, 2999), max_size=5), st.booleans())
+@settings(max_examples=40)
 def test_neither_borders_of_batches_nor_restarts_matter(whole, cuts, restart):
     monitor, outcomes = feed(CONFIG, values(1500, wider=2.0, shift=3.0, change=800), cuts, restart=restart)
     assert all_of(outcomes, "alerts") == all_of(whole[1], "alerts")
