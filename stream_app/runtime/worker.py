@@ -148,17 +148,18 @@ class Worker:
             stack.callback(kernels.cancel)
             store = await connect(self.settings.redis, retries=_STORE_RETRIES)
             stack.push_async_callback(store.close)
-            await self._check_topics()
-            await Ownership(store).take(await deployment_reads(self.settings))
-            await self._register_views(store)
-            producer = await start_producer(self.settings.kafka)
-            stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))
             datadir = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamgauge-"))
             app = make_app(self.settings, datadir)
             outages = self._outages = Outages(lambda: self._stop.is_set() or app.rebalancing, self.metrics)
             offsets = PartitionOffsets(self.settings.kafka, timeout=REQUEST_SECONDS)
             stack.push_async_callback(offsets.close)
+            # Before topics are made: settings of which no monitor can be made leave nothing behind.
             partitions = self._partitions(app, store, offsets)
+            await self._check_topics()
+            await Ownership(store).take(await deployment_reads(self.settings))
+            await self._register_views(store)
+            producer = await start_producer(self.settings.kafka)
+            stack.push_async_callback(lambda: _end("Kafka's producer", producer.stop()))
             outbox = Outbox(
                 OutboxStore(store), producer, self.topics, partitions.claims, metrics=self.metrics
             )

@@ -119,7 +119,9 @@ def test_the_best_threshold_of_nab_beats_every_other(score):
 def test_changepoints_score_as_in_a_backtest(true, found):
     true, found = np.sort(np.array(true, dtype=float)), np.sort(np.array(found, dtype=float))
     ours = changepoint_score([(true, found)])
-    assert ours == pytest.approx(product_score(true.tolist(), found.tolist(), PROFILES["standard"]).percent)
+    assert ours == pytest.approx(
+        product_score(true.tolist(), found.tolist(), PROFILES["standard"], 60.0).percent
+    )
 
 
 def test_a_budget_allows_what_chance_explains():

@@ -79,6 +79,7 @@ CALLS = {
     "features get": (HOSTILE,),
     "features list": (),
     "backtest": ("plant.csv",),
+    "look": ("plant.csv",),
     "budget": ("--config", "monitor.toml"),
     "silence list": (),
     "fairness": ("loans.csv", "--group", "group", "--favourable", "yes"),
@@ -95,6 +96,7 @@ CALLS = {
 
 OTHERS = {
     "tune",  # lists alerts as backtest does
+    "init",  # prints the path it was given; what it writes is read by the settings
     *(f"alerts {word}" for word in ("ack", "mute", "false", "real")),  # the id alone, which it was given
     "features watch",  # endless; prints what features get prints
     "features history",  # these three print names of views and features, which are checked

@@ -87,6 +87,7 @@ def test_logs_are_json_lines_of_its_own_unless_more_is_wanted(spawn, servers):
     ended = spawn("worker").until('"event": "watching"').end()
     assert ended.code == 0
     told = [json.loads(line)["event"] for line in ended.err.splitlines()]
-    assert set(told) == {"partition claimed", "watching", "stopped"}
+    made = "the topic of a stream was not there, and is made"
+    assert set(told) == {made, "partition claimed", "watching", "stopped"}
     more = spawn("worker", "--verbose").until('"event": "watching"').end()
     assert len(more.err.splitlines()) > len(told)
