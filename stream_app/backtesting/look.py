@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from stream_app.backtesting.understood import Understood, understand
+from stream_app.backtesting.understood import Understood, left_out_notes, understand
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.tables import InputTable
 from stream_app.tables.cells import is_missing, is_number
@@ -96,12 +96,6 @@ class ColumnLook:
         names = [name for name, count in (("number", self.numbers), ("text", texts)) if count]
         return " and ".join(names) or "nothing"
 
-    @property
-    def unit(self) -> str | None:
-        """The unit that the name ends with, in brackets."""
-        found = _UNIT.search(self.name)
-        return found[1] if found else None
-
 
 @dataclass(frozen=True, slots=True)
 class TableLook:
@@ -129,6 +123,8 @@ class TableLook:
         Rows that are older than the newest before them of their source.
     latest : float
         By how many seconds at most.
+    left_out : sequence of str
+        What was left out while it was read, such as cells that are no numbers.
     """
 
     label: str
@@ -142,11 +138,18 @@ class TableLook:
     repeated: int
     late: int
     latest: float
+    left_out: Sequence[str]
 
     @property
     def rows(self) -> int:
         """All rows."""
         return sum(self.sources.values())
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of channels: those that the table says, else those at the end of their names, in brackets."""
+        named = {name: found[1] for name in self.channels if (found := _UNIT.search(name))}
+        return named | dict(self.understood.units)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -194,6 +197,7 @@ def look_at(table: InputTable) -> TableLook:
         int((same_time & (np.diff(mark) == 0.0)).sum()),
         late,
         latest,
+        left_out_notes([table]),
     )
 
 

@@ -61,11 +61,8 @@ def propose(look: TableLook) -> Proposal:
     longest = max(look.sources.values())
     warmup = fitting_warmup(longest, SensorStream.least_warmup(), default.warmup)
     settings = [("channels", _toml(look.channels), "columns with numbers")]
-    units = {
-        column.name: column.unit for column in look.columns if column.meaning == "channel" and column.unit
-    }
-    if units:
-        settings.append(("units", toml_value(units), "from the names of the columns"))
+    if look.units:
+        settings.append(("units", toml_value(look.units), "as the table says them"))
     if warmup is not None:
         why = f"the usual one, and the longest source has {longest:,} rows"
         if warmup < default.warmup:

@@ -11,6 +11,7 @@ from stream_app.backtesting.figures import Figures, measure
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
+from stream_app.backtesting.understood import left_out_notes
 from stream_app.backtesting.verdict import Verdict, verdict_of
 from stream_app.events import Alert, Readings
 from stream_app.events.sensor import MAX_CHANNELS
@@ -89,6 +90,7 @@ class Backtest:
         self._tallies: dict[str, SourceTally] = {}
         self._places: dict[int, str] = {}
         self._streams = 0
+        self._tables: list[InputTable] = []
 
     def update(self, rows: InputRows, place: Callable[[int], str] | None = None) -> Outcome:
         """Take the next rows of the input.
@@ -137,6 +139,16 @@ class Backtest:
             self.config = changed_stream(self.name, self.config, {"channels": channels})
             self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
 
+    def begin(self, table: InputTable) -> None:
+        """Say that the next rows are those of a table.
+
+        A table that is a source of its own begins with a fresh monitor. Where a column names the sources, they go on from
+        table to table, as a log does that is cut into days.
+        """
+        self._tables.append(table)
+        if not table.names_sources:
+            self.forget()
+
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
         self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
@@ -173,7 +185,8 @@ class Backtest:
 
     def verdict(self, options: OptionNames = OptionNames()) -> Verdict:  # noqa: B008 it is frozen
         """Say whether so much was judged that the figures say anything; `options` names the remedies."""
-        return verdict_of(self._tallies, self._warmup, self.config, self.first_refusals, options)
+        verdict = verdict_of(self._tallies, self._warmup, self.config, self.first_refusals, options)
+        return replace(verdict, notes=(*left_out_notes(self._tables), *verdict.notes))
 
     def beginnings(self) -> list[Beginning]:
         """Return the beginnings of alerts after the warm-up, source by source."""
@@ -224,15 +237,11 @@ class JudgedBlock:
 def sweep(backtest: Backtest, table: InputTable) -> Iterator[JudgedBlock]:
     """Give the rows of a table to a backtest, block by block.
 
-    A table that is a source of its own begins with a fresh monitor. Where a column names the sources, they go on from
-    table to table, as a log does that is cut into days.
-
     Raises
     ------
     SourceError
         At the first row that cannot be read.
     """
-    if not table.names_sources:
-        backtest.forget()
+    backtest.begin(table)
     for rows, times, place in table.blocks():
         yield JudgedBlock(rows, times, backtest.update(rows, place))

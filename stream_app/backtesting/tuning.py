@@ -324,9 +324,8 @@ def _why_by_truth(best: Trial) -> str:
 
 def _sweep(runs: Sequence[Backtest], files: Sequence[InputTable]) -> Iterator[int]:
     for table in files:
-        if not table.names_sources:
-            for run in runs:
-                run.forget()
+        for run in runs:
+            run.begin(table)
         for rows, _, place in table.blocks():
             for run in runs:
                 run.update(rows, place)

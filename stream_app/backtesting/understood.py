@@ -1,13 +1,14 @@
 """What a run over tables takes as time, source, channels and truth, and what it leaves out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stream_app.backtesting.show import duration
 from stream_app.tables import InputTable
+from stream_app.tables.left_out import LeftOut
 from stream_app.tables.time_forms import ISO
 from stream_app.tables.understood import Understood
 
-__all__ = ["Understood", "understand", "understood_rows"]
+__all__ = ["Understood", "left_out_notes", "understand", "understood_rows"]
 
 _MOST = 12
 """Names that a line lists."""
@@ -66,6 +67,15 @@ def understood_rows(found: Sequence[Understood], period: float | None) -> list[t
     if others:
         rows.append(("other columns", f"in {others:,} of {len(found):,} files; this is the first"))
     return rows
+
+
+def left_out_notes(tables: Iterable[InputTable]) -> list[str]:
+    """Return what was left out of tables while they were read, such as cells that are no numbers, with the first of each."""
+    left = LeftOut()
+    for table in tables:
+        for reason, count in table.source.left.counts.items():
+            left.add(reason, count, table.source.left.first[reason])
+    return [f"left out {count:,}: {reason}" for reason, count in left.summary.items()]
 
 
 def _form(found: Understood) -> str:

@@ -71,7 +71,7 @@ def looks_of(paths: Sequence[str], columns: Columns, truth: TruthOptions) -> Ite
 
 def look_notes(look: TableLook) -> list[str]:
     """Return what should be seen to before a run."""
-    notes = []
+    notes = [*look.understood.notes, *look.left_out]
     if look.latest > SensorStream().lateness:
         notes.append(
             f"{look.late:,} rows are older than the newest before them, by {duration(look.latest)} at most: sort them with --sort"
@@ -96,7 +96,7 @@ def _print(look: TableLook, command: str) -> None:
     order = "in order of time" if not look.late else f"{look.late:,} rows out of order"
     print_pairs(
         [
-            ("file", look.label),
+            ("file", ", ".join(filter(None, (look.label, look.understood.container)))),
             ("rows", f"{look.rows:,}, {order}"),
             ("time", f"{instant(look.first)} to {instant(look.last)}"),
             ("period", "-" if look.period is None else f"a row every {duration(look.period)} of a source"),
@@ -105,19 +105,19 @@ def _print(look: TableLook, command: str) -> None:
     )
     console.print()
     heading = ("column", "taken as", "holds", "unit", "missing", "first", "last", "range")
-    print_columns([heading, *map(_row, look.columns)])
+    print_columns([heading, *(_row(column, look.units.get(column.name)) for column in look.columns)])
     print_notes(look_notes(look))
     console.print(f"\n{command}\n", markup=False, soft_wrap=True)
 
 
-def _row(column: ColumnLook) -> tuple[str, ...]:
+def _row(column: ColumnLook, unit: str | None) -> tuple[str, ...]:
     words = " ".join(repr(word) if word else "empty" for word in column.missing)
     missing = f"{column.missing.total():,} ({words})" if column.missing else "-"
     ends = (column.first[:_LONGEST] or "-", column.last[:_LONGEST] or "-")
     spread = f"{column.low:g} to {column.high:g}" if column.numbers else "-"
     if column.texts:
         spread = f"{len(column.texts):,} text{'s' * (len(column.texts) != 1)}"
-    return (column.name, column.meaning, column.kind, column.unit or "-", missing, *ends, spread)
+    return (column.name, column.meaning, column.kind, unit or "-", missing, *ends, spread)
 
 
 def _plain(look: TableLook, command: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _plain(look: TableLook, command: str) -> dict[str, Any]:
                 "name": column.name,
                 "taken_as": column.meaning,
                 "holds": column.kind,
-                "unit": column.unit,
+                "unit": look.units.get(column.name),
                 "missing": dict(column.missing),
                 "first": column.first,
                 "last": column.last,

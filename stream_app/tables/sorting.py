@@ -8,6 +8,7 @@ import numpy as np
 
 from stream_app.tables.cells import Where
 from stream_app.tables.labelled import InputTable
+from stream_app.tables.left_out import LeftOut
 from stream_app.tables.rows import InputRows
 from stream_app.tables.table import BLOCK
 
@@ -53,8 +54,14 @@ def sorted_by_time(tables: Sequence[InputTable]) -> list[InputTable]:
         SortedTable(**{field.name: getattr(table, field.name) for field in fields(table)}) for table in tables
     ]
     if len(found) > 1 and all(table.names_sources for table in found):
-        found.sort(key=lambda table: min(float(rows.ts.min()) for rows, *_ in InputTable.blocks(table)))
+        found.sort(key=_first_time)
     return found
+
+
+def _first_time(table: InputTable) -> float:
+    # What is left out is counted when the rows are judged.
+    once = replace(table, source=replace(table.source, left=LeftOut()))
+    return min(float(rows.ts.min()) for rows, *_ in InputTable.blocks(once))
 
 
 def _joined(parts: Sequence[InputRows]) -> InputRows:

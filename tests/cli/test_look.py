@@ -61,6 +61,19 @@ def test_what_hinders_a_run_is_told_with_what_helps(call, place):
     assert told["notes"][-1] == "too few rows to judge any: 4, and 60 are needed"
 
 
+def test_what_is_left_out_of_a_file_is_told_by_every_run(call, place):
+    rows = (place / write(place / "plant.csv", pumps=("p1",))).read_text().splitlines()
+    rows[9] = rows[9].replace("1700000080,", "soon,")
+    rows[20] = rows[20].rsplit(",", 2)[0] + ",1O.5,ok"
+    (place / "plant.csv").write_text("\n".join(rows) + "\n")
+    for command in (("look",), ("backtest", "--warmup", "100"), ("tune", "--warmup", "100")):
+        ended = call(command[0], "plant.csv", "--channels", "flow [m3/h],level", *command[1:])
+        assert ended.code == 0, ended
+        assert "left out 1: " in ended.out, ended
+        for place_ in ("plant.csv:10)", "plant.csv:21)"):
+            assert place_ in ended.out, ended
+
+
 def test_options_are_those_of_a_run_and_stay(call, place):
     write(place / "plant.csv")
     (place / "bare.csv").write_text("".join(line.split(",", 1)[1] for line in (place / "plant.csv").open()))
