@@ -58,17 +58,17 @@ STORY = (
 )
 
 
-async def keep_history(store, name):
+async def keep_history(store, name, ts=None, scores=None):
     """Write three hours of a source, of which the flow falls in the last hundred seconds."""
     rng = np.random.default_rng(7)
-    ts = BEGIN - 10_600.0 + np.arange(10_800.0)
+    ts = BEGIN - 10_600.0 + np.arange(10_800.0) if ts is None else ts
     values = np.column_stack([rng.normal(125.0, 0.5, len(ts)), rng.normal(4.0, 0.05, len(ts))])
     values[ts >= BEGIN + 100.0, 0] -= 60.0
     bank = Bank(history_layout(2))
     bank.add(name)
     recorder, names = HistoryRecorder(("flow", "pressure")), [name] * len(ts)
     slots = np.full(len(ts), bank.slot(name))
-    closed = recorder.record(bank, names, slots, ts, values, np.zeros(len(ts)))
+    closed = recorder.record(bank, names, slots, ts, values, np.zeros(len(ts)) if scores is None else scores)
     await HistoryWriter(store, "pumps").write([*closed, recorder.open(bank, [name])])
 
 

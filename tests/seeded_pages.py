@@ -3,7 +3,8 @@
 import time
 
 import msgspec
-from seeded import PASSWORD, RULES
+import numpy as np
+from seeded import PASSWORD, RULES, keep_history
 from serving import Shop, bought, purchases
 
 from stream_app.events import Alert, AlertState, AuditRecord, DeadLetter, LogId, Reason, Severity, Topics
@@ -74,6 +75,9 @@ async def fill_store(settings):
     ended = alert(2, 5.4, source="pump-2")
     await AlertWriter(store).write([alert(1, 6.3), ended, drift, slice_])
     await AlertWriter(store).write([ended.model_copy(update={"state": AlertState.RESOLVED, "ended_at": now})])
+    ts = now - 21_600.0 + np.arange(0.0, 21_600.0, 5.0)
+    # Two hours ago, rarer than once in 30,000 readings, and nothing was told.
+    await keep_history(store, "pump-1", ts, np.where(np.abs(ts - now + 7200.0) < 60.0, 4.6, 1.0))
     await store.close()
     shop = await Shop(settings, purchases(1)).register()
     await shop.sell(bought("17850", now - 7200.0, 4.0), bought("17850", now - 90.0, 2.5, "b"))

@@ -334,6 +334,13 @@ def test_again_sends_again_and_another_topic_is_another_matter(call, story):
     assert story.sent(story.others) == [b'{"n": 1}']
 
 
+def test_a_letter_says_by_whom_it_was_sent_back(call, story):
+    call("dead-letters", "replay", "0:0", "--yes", "--by", "Ada\x1b[2J")
+    assert " of Ada\\u001b[2J" in call("dead-letters", "show", "0:0").out
+    (claim,) = json.loads(call("dead-letters", "show", "0:0", "--json").out)["replayed"].values()
+    assert claim["by"] == "Ada\x1b[2J"
+
+
 def test_a_dry_run_sends_nothing(call, story):
     ended = call("dead-letters", "replay", "--all", "--dry-run")
     assert ended.out == f"would send 5 dead letters (1 to {story.others}, 4 to {story.readings})\n"
