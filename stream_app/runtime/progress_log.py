@@ -23,7 +23,7 @@ _DEEPEST = 3
 
 
 _HINTS = {
-    Reason.LATE: "; if this is a file that is replayed again, streamgauge replay --from-now shifts its times"
+    Reason.LATE: "; if this is a file that is replayed again, --from-now of the replay shifts its times"
 }
 
 
