@@ -166,12 +166,12 @@ class _Wire(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ts: Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TS)]
     id: _Name | int
     version: _Word | None = None
-    prediction: _Name | int | float | bool | None = None
+    prediction: _Name | int | _Number | bool | None = None
     probabilities: (
         Annotated[dict[_Name, _Probability], msgspec.Meta(min_length=1, max_length=MAX_LABELS)] | None
     ) = None
     quantiles: Annotated[dict[_Name, _Number], msgspec.Meta(max_length=MAX_QUANTILES)] | None = None
-    label: _Name | int | float | bool | None = None
+    label: _Name | int | _Number | bool | None = None
     features: Annotated[dict[_Name, _Number | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     categories: Annotated[dict[_Name, _Word | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     latency: Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)] | None = None
