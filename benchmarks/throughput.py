@@ -25,8 +25,8 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
-from load.catch_up import CONTESTANTS, Run, in_child
-from load.events import record
+from load.catch_up import CONTESTANTS, Run, flat_topic, in_child
+from load.events import encoder, flat_encoder, record
 from load.live import Live, bare_live, start_seconds, worker_live
 from load.open_loop import Load
 from load.servers import ApacheKafka, fresh_store, kafka
@@ -70,7 +70,8 @@ def start(broker: ApacheKafka, options: argparse.Namespace) -> None:
 
 def catch_up(broker: ApacheKafka, options: argparse.Namespace) -> None:
     address, topic = f"127.0.0.1:{broker.port}", "recorded"
-    size = asyncio.run(record(address, topic, options.events, SOURCES))
+    size = asyncio.run(record(address, topic, options.events, SOURCES, encoder()))
+    asyncio.run(record(address, flat_topic(topic), options.events, SOURCES, flat_encoder()))
     names = [name for name in CONTESTANTS if options.full or "and River's" not in name]
     runs: dict[str, list[Run]] = {name: [] for name in names}
     for _ in range(options.rounds):

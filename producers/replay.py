@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from producers.batch import EventBatch, FilteredSource, Source
 from producers.connection import ensure_topics
 from producers.control import listening
+from producers.overlap import note_overlap, shift_to_now
 from producers.pacing import Clock, Pace, WallClock, paced
 from producers.passes import limited, looped
 from producers.progress import Progress, Silent
@@ -60,6 +61,10 @@ class Replay:
     control : str or None
         Topic in which something may be said to `remote` while it runs.
     remote : Remote
+    from_now : bool
+        Event times are shifted, so that the first event comes now.
+    present : mapping of str to float
+        Time of the newest event that the first topic has of each source, in epoch seconds, as far as it is known.
     """
 
     source: Source
@@ -76,16 +81,21 @@ class Replay:
     resume: bool = False
     control: str | None = None
     remote: Remote = field(default_factory=lambda: Remote(""))
+    from_now: bool = False
+    present: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
         """Everything that decides which events come in which order."""
-        return f"{self.source.identity}\n{self.settings}\n{self.loop}"
+        now = "\nfrom now" if self.from_now else ""
+        return f"{self.source.identity}\n{self.settings}\n{self.loop}{now}"
 
-    def events(self) -> Iterator[EventBatch]:
-        """All events, from the first."""
+    def events(self, shift: float = 0.0) -> Iterator[EventBatch]:
+        """All events, from the first, so many seconds later than in the source."""
         batches = looped(self.source) if self.loop else self.source.batches()
         some: Iterator[Any] = limited(batches, self.limit)
+        if shift:
+            some = (batch.shifted(shift) for batch in some)
         change = self.change()
         return some if change is None else change(some)
 
@@ -195,7 +205,9 @@ async def run(
         try:
             async with ears, _watched(publisher, state, path, seen, progress, replay.total):
                 try:
-                    await _pump(replay, publisher, state, topics, seen, stop, clock or WallClock(stop))
+                    await _pump(
+                        replay, publisher, state, topics, seen, stop, clock or WallClock(stop), progress.note
+                    )
                 except (SourceError, SettingsError):
                     # What came before the mistake still arrives.
                     await publisher.flush()
@@ -244,7 +256,8 @@ async def _begin(
     if replay.resume:
         progress.note("nothing to resume: beginning at the first event")
     ends = await end_offsets(replay.kafka, lanes_of(topics))
-    state = ReplayState.begin(secrets.token_hex(8), replay.identity, ends)
+    shift = shift_to_now(replay.source, replay.present) if replay.from_now else 0.0
+    state = ReplayState.begin(secrets.token_hex(8), replay.identity, ends, shift)
     if path is not None:
         state.save(path)
     return path, state
@@ -258,6 +271,7 @@ async def _pump(
     seen: _Seen,
     stop: asyncio.Event,
     clock: Clock,
+    note: Callable[[str], None],
 ) -> None:
     """Send what is not there yet, numbered and paced."""
     done = {lane: number for lane, number in state.done.items() if number >= 0}
@@ -265,7 +279,9 @@ async def _pump(
 
     def fresh() -> Iterator[Numbered]:
         number = 0
-        for batch in replay.events():
+        for batch in replay.events(state.shift):
+            if number == 0 and len(batch) and not done:
+                note_overlap(batch, replay.topics[0], replay.present, note)
             chunk = Numbered.after(number, batch, partitions)
             number += len(batch)
             rest = unseen(chunk, done)

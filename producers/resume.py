@@ -50,6 +50,8 @@ class ReplayState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     positions : dict of topic to dict of partition to number of the last event and offset after it
         -1 where there is none yet; one entry a partition of each topic, in the order of the topics.
     finished : bool
+    shift : float
+        Seconds by which its event times are later than those of the source.
     version : int
     """
 
@@ -57,15 +59,18 @@ class ReplayState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identity: str
     positions: dict[str, dict[int, _Position]]
     finished: bool = False
+    shift: float = 0.0
     version: int = 2
 
     @classmethod
-    def begin(cls, replay_id: str, identity: str, ends: Mapping[TopicPartition, int]) -> Self:
+    def begin(
+        cls, replay_id: str, identity: str, ends: Mapping[TopicPartition, int], shift: float = 0.0
+    ) -> Self:
         """Return the state before the first event, given the end offsets of all partitions."""
         positions: dict[str, dict[int, _Position]] = {}
         for tp, end in ends.items():
             positions.setdefault(tp.topic, {})[tp.partition] = _Position(-1, end)
-        return cls(replay_id, digest(identity), positions)
+        return cls(replay_id, digest(identity), positions, shift=shift)
 
     @classmethod
     def load(cls, path: Path) -> "ReplayState | None":

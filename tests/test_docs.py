@@ -22,11 +22,13 @@ from stream_app.settings import (
     FairnessSettings,
     FeatureSettings,
     KafkaSettings,
+    PredictionMapping,
     PredictionStream,
     RedisSettings,
     RetrainingSettings,
     SensorMapping,
     SensorStream,
+    SessionMapping,
     SessionStream,
     Settings,
     ViewSettings,
@@ -190,7 +192,9 @@ def test_every_kind_of_stream_has_a_table_of_settings(kind):
         ViewSettings,
         FeatureSettings,
         EventMapping,
+        PredictionMapping,
         SensorMapping,
+        SessionMapping,
     ],
 )
 def test_every_setting_is_documented(table: type[BaseModel]):

@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from load.events import PARTITIONS
+from load.events import FLAT, PARTITIONS
 from load.faust_agent import run_faust_agent
 from load.servers import Place, Usage, resident_kib, usage
 
@@ -21,7 +22,7 @@ from stream_app.runtime.worker import Worker
 from stream_app.settings import DetectorSettings, SensorStream, Settings
 from stream_app.store import connect
 
-__all__ = ["CONTESTANTS", "Run", "in_child"]
+__all__ = ["CONTESTANTS", "Run", "flat_topic", "in_child"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class Watch:
 
 
 async def worker(
-    place: Place, topic: str, events: int, *, detectors: tuple[str, ...] = (), history: bool = True
+    place: Place, topic: str, events: int, *, detectors: tuple[str, ...] = (), **rest: Any
 ) -> Run:
     """Run the worker with its defaults until everything is stored."""
     extra = tuple(DetectorSettings(name=name) for name in detectors)
-    stream = SensorStream(topic=topic, detectors=extra, history=history)
+    stream = SensorStream(topic=topic, detectors=extra, **rest)
     settings = Settings(kafka=place.kafka, redis=place.redis, prefix=place.name, streams={"sensors": stream})
     settings = settings.model_copy(
         update={"worker": settings.worker.model_copy(update={"group": place.name})}
@@ -92,6 +93,16 @@ async def worker(
 async def worker_without_history(place: Place, topic: str, events: int) -> Run:
     """Run the worker without a history for charts."""
     return await worker(place, topic, events, history=False)
+
+
+def flat_topic(topic: str) -> str:
+    """Return the topic with the same readings as flat JSON."""
+    return f"{topic}.flat"
+
+
+async def worker_on_flat_json(place: Place, topic: str, events: int) -> Run:
+    """Run the worker on flat JSON, by a mapping."""
+    return await worker(place, flat_topic(topic), events, mapping=FLAT)
 
 
 async def worker_and_river(place: Place, topic: str, events: int) -> Run:
@@ -134,6 +145,7 @@ Contestant = Callable[[Place, str, int], Awaitable[Run]]
 CONTESTANTS: dict[str, Contestant] = {
     "worker, defaults": worker,
     "worker, without history": worker_without_history,
+    "worker, flat JSON by a mapping": worker_on_flat_json,
     "worker, and River's ADWIN and Page-Hinkley": worker_and_river,
     "Faust agent with River's, well written": faust_agent,
     "bare aiokafka loop, counting": bare_loop,

@@ -10,7 +10,19 @@ from aiokafka import AIOKafkaProducer
 from stream_app.kafka import ensure_topics
 from stream_app.settings import KafkaSettings
 
-__all__ = ["CHANNELS", "MEAN", "PARTITIONS", "Reading", "encoder", "make_topic", "noise", "record", "source"]
+__all__ = [
+    "CHANNELS",
+    "FLAT",
+    "MEAN",
+    "PARTITIONS",
+    "Reading",
+    "encoder",
+    "flat_encoder",
+    "make_topic",
+    "noise",
+    "record",
+    "source",
+]
 
 CHANNELS = tuple(f"channel-{j}" for j in range(8))
 PARTITIONS = 4
@@ -47,17 +59,34 @@ def encoder() -> Callable[[int, float, list[float]], bytes]:
     return event
 
 
+def flat_encoder() -> Callable[[int, float, list[float]], bytes]:
+    """Return a function to events as telemetry often is: flat, with milliseconds and texts beside; see `FLAT`."""
+    encode = msgspec.json.Encoder().encode
+
+    def event(number: int, ts: float, values: list[float]) -> bytes:
+        parts = {"device": source(number), "t": int(1000 * ts), "state": "on"}
+        return encode(parts | dict(zip(CHANNELS, values, strict=True)))
+
+    return event
+
+
+FLAT = {"source": "device", "time": "t", "time_unit": "ms", "values": "."}
+"""The mapping of what `flat_encoder` makes."""
+
+
 async def make_topic(kafka: str, topic: str) -> None:
     """Make a topic."""
     await ensure_topics(KafkaSettings(bootstrap=kafka), {topic: PARTITIONS}, create=True)
 
 
-async def record(kafka: str, topic: str, events: int, sources: int) -> float:
+async def record(
+    kafka: str, topic: str, events: int, sources: int, event: Callable[[int, float, list[float]], bytes]
+) -> float:
     """Fill a topic with events of sources in turn, a second apart; return their mean size in bytes."""
     await make_topic(kafka, topic)
     producer = AIOKafkaProducer(bootstrap_servers=kafka, linger_ms=5, max_batch_size=262_144)
     await producer.start()
-    event, size = encoder(), 0
+    size = 0
     sent = []
     for i, row in enumerate(noise(events).tolist()):
         number = i % sources

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import redis
-from load.events import PARTITIONS, make_topic, record
+from load.events import PARTITIONS, encoder, make_topic, record
 from load.open_loop import Load, Producer
 from load.readers import BareLoop, WorkerProcess
 from load.servers import ApacheKafka, Place, Usage, fresh_store, resident_kib, usage
@@ -124,7 +124,7 @@ def start_seconds(broker: ApacheKafka) -> tuple[float, float]:
     """Return seconds from the start of a worker's process to its first event, which waits for it; and of them, of CPU."""
     with fresh_store(broker) as place, tempfile.TemporaryDirectory() as folder:
         topic = f"{place.name}.{TOPIC}"
-        asyncio.run(record(place.kafka, topic, 1, 1))
+        asyncio.run(record(place.kafka, topic, 1, 1, encoder()))
         worker = WorkerProcess(place, Path(folder), _streams({"topic": topic}))
         try:
             return worker.wait_processed(1), usage(worker.pid, place).worker

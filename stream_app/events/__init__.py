@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stream_app.events.identity import ONLY_LOG, LogId, TracedLog
     from stream_app.events.incident import AlertState, Incident, Severity, grouped
     from stream_app.events.layout import SENSOR_LAYOUT, Layout
+    from stream_app.events.mapped import decode_mapped
     from stream_app.events.output import output_header, output_topic
     from stream_app.events.places import Envelope, Place
     from stream_app.events.prediction import (
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
         PredictionRow,
         decode_prediction,
         decode_predictions,
+        read_prediction,
     )
     from stream_app.events.readings import Group, ReadingDecoder, Readings
     from stream_app.events.rejection import MessageError
     from stream_app.events.sensor import SensorReading, parse_event_time
-    from stream_app.events.session import SessionEvent, SessionRow, decode_session, decode_sessions
+    from stream_app.events.session import (
+        SessionEvent,
+        SessionRow,
+        decode_session,
+        decode_sessions,
+        read_session,
+    )
     from stream_app.events.topics import Topics
     from stream_app.events.trace import TraceContext
     from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
@@ -73,6 +81,7 @@ __all__ = [
     "alert_id",
     "category_code",
     "category_name",
+    "decode_mapped",
     "decode_prediction",
     "decode_predictions",
     "decode_reading",
@@ -83,6 +92,8 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "read_prediction",
+    "read_session",
     "record_times",
     "trigger_id",
 ]
@@ -128,6 +139,7 @@ _MODULES = {
     "alert_id": "events.alert",
     "category_code": "events.categories",
     "category_name": "events.categories",
+    "decode_mapped": "events.mapped",
     "decode_prediction": "events.prediction",
     "decode_predictions": "events.prediction",
     "decode_reading": "events.decoding",
@@ -138,6 +150,8 @@ _MODULES = {
     "output_header": "events.output",
     "output_topic": "events.output",
     "parse_event_time": "events.sensor",
+    "read_prediction": "events.prediction",
+    "read_session": "events.session",
     "record_times": "events.dead_letter",
     "trigger_id": "events.trigger",
 }

@@ -21,7 +21,7 @@ _TEXTS = frozenset({"attributes", "categories"})
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{1,20})?")
 
-_NAMES = frozenset({"source", "id"})
+_NAMES = frozenset({"source", "entity", "id"})
 """What may be a whole number where a text is expected."""
 
 

@@ -1,7 +1,7 @@
 """Prediction events: what a model answered, or a label that came later."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
 import msgspec
@@ -31,6 +31,7 @@ __all__ = [
     "as_text",
     "decode_prediction",
     "decode_predictions",
+    "read_prediction",
 ]
 
 MAX_LABELS = 1024
@@ -165,12 +166,12 @@ class _Wire(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     ts: Annotated[float, msgspec.Meta(ge=0.0, lt=MAX_TS)]
     id: _Name | int
     version: _Word | None = None
-    prediction: _Name | int | float | bool | None = None
+    prediction: _Name | int | _Number | bool | None = None
     probabilities: (
         Annotated[dict[_Name, _Probability], msgspec.Meta(min_length=1, max_length=MAX_LABELS)] | None
     ) = None
     quantiles: Annotated[dict[_Name, _Number], msgspec.Meta(max_length=MAX_QUANTILES)] | None = None
-    label: _Name | int | float | bool | None = None
+    label: _Name | int | _Number | bool | None = None
     features: Annotated[dict[_Name, _Number | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     categories: Annotated[dict[_Name, _Word | None], msgspec.Meta(max_length=MAX_CHANNELS)] = {}
     latency: Annotated[float, msgspec.Meta(ge=0.0, le=MAX_NUMBER)] | None = None
@@ -268,6 +269,32 @@ def decode_predictions(raws: Sequence[bytes | None]) -> list[PredictionRow | Rej
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             append(_judge(raw))
     return out
+
+
+def read_prediction(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) -> PredictionRow | Rejected:
+    """Validate an event whose parts were found already.
+
+    Parameters
+    ----------
+    parts : mapping of str to value
+        Those that are there, by their names in a `PredictionEvent`.
+    renamed : mapping of str to str
+        Names of the parts as the producer has them.
+    """
+    try:
+        row = _row(msgspec.convert(parts, _Wire))
+    except (msgspec.ValidationError, RecursionError):
+        row = None
+    if row is not None:
+        return row
+    try:
+        event = PredictionEvent.model_validate(parts)
+    except ValidationError as error:
+        return refused(error, renamed=renamed)
+    row = _row(event)
+    if row is None:
+        raise AssertionError("an event that pydantic takes hangs together")
+    return row
 
 
 def _row(event: _Wire | PredictionEvent) -> PredictionRow | None:

@@ -170,6 +170,7 @@ class ReadingDecoder:
     ) -> None:
         self._categories = tuple(categories)
         self._layout = layout
+        self._renamed = layout.renamed
         self._format = wire
         self._plain = layout.default and wire is JSON
         self._shapes: dict[Any, Shape] = {}
@@ -282,7 +283,7 @@ class ReadingDecoder:
         for event in events:
             if self._categories:
                 event["values"] = code_categories(event.get("values"), self._categories, names)
-            row = read_reading(event, self._layout.renamed)
+            row = read_reading(event, self._renamed)
             if isinstance(row, Rejected):
                 return row
             rows.append(row)
@@ -324,7 +325,7 @@ class _Part(NamedTuple):
     ) -> Self:
         """Lay structs of one shape side by side; a `ValueError` says that one of them is no good."""
         columns = shape.columns(rows, envelopes)
-        return cls(places, columns, [Group(shape.channels, np.arange(len(rows)), shape.cells(rows))])
+        return cls(places, columns, [Group(*group) for group in shape.groups(rows)])
 
     @classmethod
     def named(cls, rows: Sequence[tuple[int, SensorRow]]) -> Self:

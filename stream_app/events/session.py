@@ -1,6 +1,6 @@
 """The session event: what one entity (a customer, a user, a card) did at one instant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, cast
 
@@ -28,6 +28,7 @@ __all__ = [
     "SessionRow",
     "decode_session",
     "decode_sessions",
+    "read_session",
 ]
 
 MAX_FIELDS = 64
@@ -200,6 +201,35 @@ def decode_sessions(raws: Sequence[bytes | None], *, key: str = "entity") -> lis
     return out
 
 
+def read_session(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) -> SessionRow | Rejected:
+    """Validate an event whose parts were found already.
+
+    Parameters
+    ----------
+    parts : mapping of str to value
+        Those that are there, by their names in a `SessionEvent`.
+    renamed : mapping of str to str
+        Names of the parts as the producer has them.
+    """
+    try:
+        row = msgspec.convert(parts, SessionRow)
+    except (msgspec.ValidationError, RecursionError):
+        row = None
+    if row is not None and row.entity.isprintable():
+        return row
+    try:
+        event = SessionEvent.model_validate(parts)
+    except ValidationError as error:
+        return refused(error, renamed=renamed)
+    return _row(event)
+
+
+def _row(event: SessionEvent) -> SessionRow:
+    return SessionRow(
+        event.entity, event.ts, event.type, dict(event.values), dict(event.attributes), event.id
+    )
+
+
 def _judge(raw: bytes, key: str) -> SessionRow | Rejected:
     try:
         found: Any = from_json(raw)
@@ -213,6 +243,4 @@ def _judge(raw: bytes, key: str) -> SessionRow | Rejected:
         event = SessionEvent.model_validate(found)
     except ValidationError as error:
         return refused(error, renamed={"entity": key})
-    return SessionRow(
-        event.entity, event.ts, event.type, dict(event.values), dict(event.attributes), event.id
-    )
+    return _row(event)

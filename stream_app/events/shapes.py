@@ -22,6 +22,7 @@ from stream_app.events.sensor import FIRST_SMALL_TS, MAX_NAME, MAX_TS, parse_eve
 __all__ = ["Columns", "Form", "Shape"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 _UNNAMEABLE = frozenset('"\\') | {chr(code) for code in range(32)}
 """Characters that no field of a struct may have in its name."""
@@ -85,8 +86,11 @@ class Form:
         example : value
             The reading, as a format decoded it.
         """
-        if layout.each is not None or layout.channel is not None or not isinstance(example, dict):
+        if layout.each is not None or not isinstance(example, dict):
             return None
+        if layout.channel is not None:
+            # What a message names is in its value, and no part of its form.
+            channels = ()
         if layout.fields["ts"].part not in {"event", "timestamp"}:
             return None
         tree: Tree = {}
@@ -119,6 +123,10 @@ def _leaves(layout: Layout, channels: Sequence[str], example: Any) -> Iterator[t
             yield place, _Leaf(name, _Id, None)
         elif found is not MISSING:
             yield place, _Leaf(name, int if type(found) is int else _Id)
+    if layout.channel is not None and layout.value is not None:
+        yield layout.channel, _Leaf("channel", _Text)
+        yield layout.value, _Leaf("value", Number | None)
+        return
     table = layout.tables["values"]
     # In the event itself a null is no channel unless it is named: then it decides nothing about what is there.
     nameless = table == Place("event") and layout.names is None
@@ -147,7 +155,7 @@ def _put(tree: Tree, place: Place, leaf: _Leaf) -> bool:
 def _complete(tree: Tree, example: Any, layout: Layout) -> bool:
     """Add what else is in the example, so that it is decoded as well, and refused where it is no good."""
     table = Place("event")
-    numbers_count = layout.tables["values"] == table and layout.names is None
+    numbers_count = layout.tables.get("values") == table and layout.names is None
     return _add_others(tree, example, layout.claimed(table), numbers_count=numbers_count)
 
 
@@ -200,9 +208,12 @@ class Shape:
             attrgetter(where[part]) if part in where else None for part in ("source", "ts", "id", "labels")
         )
         self._texts = self._ts is not None and _leaf(form.tree, layout.fields["ts"]).type is str
+        self._table = self._cells = self._single = None
+        if layout.channel is not None:
+            self._single = attrgetter(where["channel"], where["value"])
+            return
         names = [where[f"channel {number}"] for number in range(len(self.channels))]
         table = layout.tables["values"]
-        self._table = self._cells = None
         if isinstance(table, Place) and table.path and _holds_channels_only(form.tree, table):
             # A table of its own is read by what makes tuples of structs, quicker than by names.
             self._table = attrgetter(names[0].rpartition(".")[0])
@@ -258,8 +269,21 @@ class Shape:
             return [parse_event_time(time) for time in times]
         return times if layout.per_second == 1.0 else [time / layout.per_second for time in times]
 
-    def cells(self, rows: Sequence[Any]) -> FloatArray:
-        """Return the values of readings, shape (n, d); numpy makes NaN of None."""
+    def groups(self, rows: Sequence[Any]) -> list[tuple[tuple[str, ...], IntArray, FloatArray]]:
+        """Return the values of readings by the channels that they name: their names, which readings, and an array of shape (m, d)."""
+        if self._single is None:
+            return [(self.channels, np.arange(len(rows)), self._laid_out(rows))]
+        pairs = list(map(self._single, rows))
+        values = np.array([value for _, value in pairs], dtype=np.float64)
+        alike: dict[str, list[int]] = {}
+        for place, (channel, _) in enumerate(pairs):
+            alike.setdefault(channel, []).append(place)
+        return [
+            ((channel,), np.array(places), values[places].reshape(-1, 1)) for channel, places in alike.items()
+        ]
+
+    def _laid_out(self, rows: Sequence[Any]) -> FloatArray:
+        """Return the values of readings that name the same channels; numpy makes NaN of None."""
         if self._table is not None:
             found = chain.from_iterable(map(msgspec.structs.astuple, map(self._table, rows)))
         elif len(self.channels) == 1:

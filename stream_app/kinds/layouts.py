@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from stream_app.errors import SettingsError
 from stream_app.events import SENSOR_LAYOUT, Layout, Place
-from stream_app.settings import EventMapping, SensorStream
+from stream_app.settings import EventMapping, PredictionStream, SensorStream, SessionStream
 
-__all__ = ["sensor_layout"]
+__all__ = ["prediction_layout", "sensor_layout", "session_layout"]
 
 _PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -46,8 +46,50 @@ def sensor_layout(name: str, stream: SensorStream) -> Layout:
         if stream.channels is None
         else tuple(dict.fromkeys([*stream.channels, *stream.categories])),
         categories=frozenset(stream.categories),
+        each=None if mapping.each is None else Place.parse(mapping.each),
         channel=None if mapping.channel is None else Place.parse(mapping.channel),
         value=None if mapping.value is None else Place.parse(mapping.value),
+    )
+
+
+def prediction_layout(name: str, stream: PredictionStream) -> Layout | None:
+    """Return where the parts of a stream's predictions are; None where its events are in our own form.
+
+    Raises
+    ------
+    SettingsError
+        If its mapping makes no sense.
+    """
+    mapping = stream.mapping
+    if mapping is None:
+        return None
+    fields = ("source", "id", "version", "prediction", "label", "latency", "error")
+    tables = ("probabilities", "quantiles", "features", "categories")
+    return _layout(
+        name,
+        mapping,
+        {"ts": mapping.time, **{field: getattr(mapping, field) for field in fields}},
+        {table: getattr(mapping, table) for table in tables},
+    )
+
+
+def session_layout(name: str, stream: SessionStream) -> Layout | None:
+    """Return where the parts of a stream's session events are; None where its events are in our own form.
+
+    Raises
+    ------
+    SettingsError
+        If its mapping makes no sense.
+    """
+    mapping = stream.mapping
+    if mapping is None:
+        return None
+    entity = (stream.entity_field,) if mapping.entity is None else mapping.entity
+    return _layout(
+        name,
+        mapping,
+        {"entity": entity, "ts": mapping.time, "type": mapping.type, "id": mapping.id},
+        {"values": mapping.values, "attributes": mapping.attributes},
     )
 
 
@@ -59,7 +101,7 @@ def _layout(
     for field, place in places.items():
         if not place.path and place.part == "event":
             raise SettingsError(f'streams.{name}.mapping: {field} cannot be the event itself, "."')
-        if place.part == "message" and mapping.each is None:
+        if place.part == "message" and rest.get("each") is None:
             raise SettingsError(f"streams.{name}.mapping: {place} is for events of an array; set each")
         other = seen.setdefault(place, field)
         if other != field:
@@ -73,7 +115,6 @@ def _layout(
             for table, said in tables.items()
         },
         ignore=frozenset(mapping.ignore),
-        each=None if mapping.each is None else Place.parse(mapping.each),
         per_second=_PER_SECOND[mapping.time_unit],
         zone=ZoneInfo(mapping.time_zone),
         **rest,

@@ -5,15 +5,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import Readings, decode_predictions
+from stream_app.events import (
+    PredictionRow,
+    Readings,
+    Rejected,
+    decode_mapped,
+    decode_predictions,
+    read_prediction,
+)
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.layouts import prediction_layout
 from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import PredictionStream
 
 if TYPE_CHECKING:
     from stream_app.monitors.predictions import PredictionMonitor
 
-__all__ = ["PREDICTIONS", "check_stream"]
+__all__ = ["PREDICTIONS", "check_stream", "prediction_rows"]
 
 
 def check_stream(name: str, stream: PredictionStream) -> None:
@@ -35,6 +43,7 @@ def check_stream(name: str, stream: PredictionStream) -> None:
     from stream_app.core.budget import Budget
     from stream_app.monitors.predictions.source import SourceMonitor
 
+    prediction_layout(name, stream)
     try:
         _check_detectors(stream)
         Budget.parse(stream.budget)
@@ -65,11 +74,30 @@ def _make_monitor(
     return partial(PredictionMonitor, stream, name=name)
 
 
-def sample_predictions(_name: str, _stream: PredictionStream) -> ReadSample:
+def prediction_rows(
+    name: str, stream: PredictionStream
+) -> Callable[[list[Any]], list[PredictionRow | Rejected]]:
+    """Return what decodes the records of a stream.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stream.
+    stream : PredictionStream
+        Settings of the stream.
+    """
+    layout = prediction_layout(name, stream)
+    if layout is None:
+        return lambda records: decode_predictions([record.value for record in records])
+    return lambda records: decode_mapped(records, layout, read_prediction)
+
+
+def sample_predictions(name: str, stream: PredictionStream) -> ReadSample:
     """Return what decodes some records of a stream."""
+    decode = prediction_rows(name, stream)
 
     def read(records: list[Any]) -> Sample:
-        rows = decode_predictions([record.value for record in records])
+        rows = decode(records)
         return Sample.of_rows(records, rows, lambda row: (row.source, row.features))
 
     return read

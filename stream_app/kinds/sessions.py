@@ -1,11 +1,12 @@
 """Streams of what entities do, and their feature views."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import DataError, SettingsError
-from stream_app.events import decode_sessions
+from stream_app.events import Rejected, SessionRow, decode_mapped, decode_sessions, read_session
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.layouts import session_layout
 from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import SessionStream, Settings
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from stream_app.core.features import FeatureView
     from stream_app.monitors.sessions import SessionConfig
 
-__all__ = ["SESSIONS", "session_config", "session_configs"]
+__all__ = ["SESSIONS", "session_config", "session_configs", "session_rows"]
 
 _LEAST_FUTURE = 60.0
 """Seconds that an event may be ahead of its record where nothing is said: clocks differ."""
@@ -82,6 +83,7 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
     from stream_app.kinds.feature_views import feature_view
     from stream_app.monitors.sessions import SessionConfig
 
+    session_layout(name, stream)
     made = tuple(feature_view(f"streams.{name}.views.{i}", name, said) for i, said in enumerate(stream.views))
     if not made and not views:
         raise SettingsError(
@@ -99,11 +101,28 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
         raise SettingsError(f"streams.{name}.views: {error}") from error
 
 
-def sample_sessions(_name: str, stream: SessionStream) -> ReadSample:
+def session_rows(name: str, stream: SessionStream) -> Callable[[list[Any]], list[SessionRow | Rejected]]:
+    """Return what decodes the records of a stream.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stream.
+    stream : SessionStream
+        Settings of the stream.
+    """
+    layout = session_layout(name, stream)
+    if layout is None:
+        return lambda records: decode_sessions([record.value for record in records], key=stream.entity_field)
+    return lambda records: decode_mapped(records, layout, read_session)
+
+
+def sample_sessions(name: str, stream: SessionStream) -> ReadSample:
     """Return what decodes some records of a stream."""
+    decode = session_rows(name, stream)
 
     def read(records: list[Any]) -> Sample:
-        rows = decode_sessions([record.value for record in records], key=stream.entity_field)
+        rows = decode(records)
         return Sample.of_rows(records, rows, lambda row: (row.entity, row.values))
 
     return read

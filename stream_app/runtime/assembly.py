@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -12,6 +13,8 @@ from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import Readings, Topics
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
+from stream_app.kinds.predictions import prediction_rows
+from stream_app.kinds.sessions import session_rows
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
@@ -183,7 +186,8 @@ def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAge
 
     notices = NoticeWriter(context.store)
     effects = PredictionEffects(*_for_effects(name, context), metrics=context.metrics, notices=notices)
-    return _source_agent(name, topic, context, effects, decode_answers)
+    read = prediction_rows(name, PREDICTIONS.streams(context.settings)[name])
+    return _source_agent(name, topic, context, effects, partial(decode_answers, read=read))
 
 
 def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
@@ -230,6 +234,6 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
         effects=effects,
         logs=FeatureLogReader(context.store),
         views=[view.key for view in config.views],
-        entity_field=stream.entity_field,
+        rows=session_rows(name, stream),
         **context.common(),
     )

@@ -3,10 +3,10 @@
 A worker without such streams does not load it, which takes a tenth of its start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from stream_app.events import DeadLetter, PredictionRow, Rejected, decode_predictions, record_times
+from stream_app.events import DeadLetter, PredictionRow, Rejected, record_times
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors import base
@@ -19,9 +19,11 @@ from stream_app.store import Notice, NoticeWriter
 __all__ = ["PredictionEffects", "decode_answers"]
 
 
-def decode_answers(records: list[Any]) -> Decoded:
-    """Decode answers of models, and the truth about them."""
-    rows = decode_predictions([record.value for record in records])
+def decode_answers(
+    records: list[Any], read: Callable[[list[Any]], list[PredictionRow | Rejected]]
+) -> Decoded:
+    """Decode answers of models, and the truth about them, by what reads them one by one."""
+    rows = read(records)
     bad = [type(row) is Rejected for row in rows]
     rejected = [(record, row) for record, row in zip(records, rows, strict=True) if isinstance(row, Rejected)]
     good = [place for place, is_bad in enumerate(bad) if not is_bad]

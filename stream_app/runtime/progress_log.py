@@ -22,6 +22,11 @@ _LONGEST_OUTLINE = 300
 _DEEPEST = 3
 
 
+_HINTS = {
+    Reason.LATE: "; if this is a file that is replayed again, --from-now of the replay shifts its times"
+}
+
+
 class ProgressLog:
     """Says once a minute what each stream has brought since the last time, and how far behind it is.
 
@@ -108,7 +113,7 @@ class RefusalLog:
             "an event is refused; more for this reason are counted, and not told",
             stream=self._stream,
             reason=reason.value,
-            problem=printable(message),
+            problem=printable(message) + _HINTS.get(reason, ""),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,

@@ -5,14 +5,14 @@ events came, and always before a checkpoint; what was not written when a worker 
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, decode_sessions, record_times
+from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, record_times
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
@@ -140,8 +140,12 @@ class _Decoded:
     bad: list[bool] = field(default_factory=list)
 
 
-def _decode(records: list[Any], entity_field: str) -> _Decoded:
-    rows = decode_sessions([record.value for record in records], key=entity_field)
+Rows = Callable[[list[Any]], list[SessionRow | Rejected]]
+"""Decodes records, each by itself."""
+
+
+def _decode(records: list[Any], read: Rows) -> _Decoded:
+    rows = read(records)
     decoded = _Decoded(bad=[type(row) is Rejected for row in rows])
     if any(decoded.bad):
         pairs = list(zip(records, rows, strict=True))
@@ -165,8 +169,8 @@ class SessionAgent(StreamAgent[SessionPartition]):
         Where logs come from that are not in memory.
     views : list of str
         Name and version of each view of the stream.
-    entity_field : str
-        Name of the event's field that says whose it is.
+    rows : callable
+        Decodes records.
     """
 
     def __init__(
@@ -179,25 +183,25 @@ class SessionAgent(StreamAgent[SessionPartition]):
         effects: SessionEffects,
         logs: FeatureLogReader,
         views: list[str],
-        entity_field: str,
+        rows: Rows,
         **rest: Any,
     ) -> None:
         super().__init__(stream, topic, partitions, limit, **rest)
         self._effects = effects
         self._logs = logs
         self._views = views
-        self._entity_field = entity_field
+        self._rows = rows
 
     async def _take(self, partition: SessionPartition, records: list[Any]) -> tuple[int, list[bool]]:
         begin = time.perf_counter()
-        decoded = _decode(records, self._entity_field)
+        decoded = _decode(records, self._rows)
         decoding = time.perf_counter() - begin
         entities = [row.entity for row in decoded.arrivals.rows]
         fitting = partition.fitting(entities, self._partitions.room)
         if fitting < len(entities):
             end = decoded.arrivals.offsets[fitting]
             records = [record for record in records if record.offset < end]
-            decoded = _decode(records, self._entity_field)
+            decoded = _decode(records, self._rows)
         decoded = self._unreported(partition, records, decoded)
         absent = partition.absent(decoded.arrivals)
         await self._outages.retry_until_available(partial(self._restore, partition, absent))

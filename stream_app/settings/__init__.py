@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream_app.settings.kinds import StreamSettings
     from stream_app.settings.loading import Settings, load_settings
     from stream_app.settings.maintenance import MaintenanceWindow
-    from stream_app.settings.mapping import EventMapping, SensorMapping
+    from stream_app.settings.mapping import EventMapping, PredictionMapping, SensorMapping, SessionMapping
     from stream_app.settings.matching import Match
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
     from stream_app.settings.routes import InhibitSettings, RouteSettings
@@ -51,6 +51,7 @@ __all__ = [
     "KafkaSettings",
     "MaintenanceWindow",
     "Match",
+    "PredictionMapping",
     "PredictionStream",
     "RedisSettings",
     "RetrainingSettings",
@@ -58,6 +59,7 @@ __all__ = [
     "RouteSettings",
     "SensorMapping",
     "SensorStream",
+    "SessionMapping",
     "SessionStream",
     "Settings",
     "Stream",
@@ -91,6 +93,7 @@ _MODULES = {
     "KafkaSettings": "settings.servers",
     "MaintenanceWindow": "settings.maintenance",
     "Match": "settings.matching",
+    "PredictionMapping": "settings.mapping",
     "PredictionStream": "settings.predictions",
     "RedisSettings": "settings.servers",
     "RetrainingSettings": "settings.predictions",
@@ -98,6 +101,7 @@ _MODULES = {
     "RouteSettings": "settings.routes",
     "SensorMapping": "settings.mapping",
     "SensorStream": "settings.streams",
+    "SessionMapping": "settings.mapping",
     "SessionStream": "settings.streams",
     "Settings": "settings.loading",
     "Stream": "settings.table",

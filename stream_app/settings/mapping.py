@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from stream_app.settings.durations import Duration
 from stream_app.settings.table import Table
 
-__all__ = ["EventMapping", "PlaceName", "SensorMapping", "TimeZone"]
+__all__ = ["EventMapping", "PlaceName", "PredictionMapping", "SensorMapping", "SessionMapping", "TimeZone"]
 
 
 def _zone(name: str) -> str:
@@ -56,9 +56,6 @@ class EventMapping(Table):
         Time zone of times that are texts without an offset.
     id : place, optional
         Identity of the event, for producers that may send one twice. By default none.
-    each : place, optional
-        An array in the message whose elements are the events. Places are then those in an element, and those in the message
-        around it begin with ``$message.``.
     ignore : list of str
         Names in the tables that are no values.
     """
@@ -67,7 +64,6 @@ class EventMapping(Table):
     time_unit: Literal["s", "ms", "us", "ns"] = "s"
     time_zone: TimeZone = "UTC"
     id: PlaceName | None = None
-    each: PlaceName | None = None
     ignore: tuple[_Name, ...] = ()
 
 
@@ -83,6 +79,9 @@ class SensorMapping(EventMapping):
         event itself (``"."``) are the declared channels, or all numbers that are nothing else where none are declared.
     channel, value : place, optional
         Name of the channel and its value, of messages that have one each. Readings are assembled from them by time.
+    each : place, optional
+        An array in the message whose elements are the readings. Places are then those in an element, and those in the message
+        around it begin with ``$message.``.
     within : duration
         How far apart in time the values of an assembled reading may be.
     most_open : int
@@ -93,6 +92,7 @@ class SensorMapping(EventMapping):
     values: _Tables = "values"
     channel: PlaceName | None = None
     value: PlaceName | None = None
+    each: PlaceName | None = None
     within: Annotated[Duration, Field(le=86_400.0)] = 1.0
     most_open: Annotated[int, Field(ge=1, le=64)] = 2
 
@@ -107,3 +107,52 @@ class SensorMapping(EventMapping):
                 "values are those of a table, channel and value of a message with one; leave one out"
             )
         return self
+
+
+class PredictionMapping(EventMapping):
+    """Where the parts of a prediction, or of a label, are.
+
+    Parameters
+    ----------
+    source : place
+        Name of the model.
+    id : place
+        What is judged; the label that comes later has the same.
+    version, prediction, label, latency, error : place
+        Version of the model, predicted label, true label, seconds until the answer, and why there was none.
+    probabilities, quantiles, features, categories : place or table
+        Tables of labels to probabilities, levels to values, names to numbers, and names to texts, or the place of each value. In the event itself (``"."``) are
+        all numbers, or texts, that are nothing else.
+    """
+
+    source: PlaceName = "source"
+    id: PlaceName = "id"
+    version: PlaceName = "version"
+    prediction: PlaceName = "prediction"
+    label: PlaceName = "label"
+    latency: PlaceName = "latency"
+    error: PlaceName = "error"
+    probabilities: _Tables = "probabilities"
+    quantiles: _Tables = "quantiles"
+    features: _Tables = "features"
+    categories: _Tables = "categories"
+
+
+class SessionMapping(EventMapping):
+    """Where the parts of a session event are. Its entity is in the field `entity_field` of the stream, or at `entity`.
+
+    Parameters
+    ----------
+    entity : place, optional
+        Whose the event is, where it is not in `entity_field`; a whole number is taken for its text.
+    type : place
+        What sort of event it is.
+    values, attributes : place or table
+        Tables of names to numbers and to texts, or the place of each value. In the event itself (``"."``) are all numbers, or texts, that are
+        nothing else.
+    """
+
+    entity: PlaceName | None = None
+    type: PlaceName = "type"
+    values: _Tables = "values"
+    attributes: _Tables = "attributes"

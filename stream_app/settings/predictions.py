@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from stream_app.labels import label_text
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
+from stream_app.settings.mapping import PredictionMapping
 from stream_app.settings.table import Stream, Table, TopicName
 
 __all__ = ["MODEL_BYTES", "FairnessSettings", "PredictionStream", "RetrainingSettings"]
@@ -190,6 +191,8 @@ class PredictionStream(Stream):
         How long live features of a model without events are kept.
     history : bool
         Whether a history of each model is kept for charts: accuracy and confidence, or error and bias, failures and latency.
+    mapping : table, optional
+        Where the parts of an event are in a message, where they are not in our own places; see below.
     """
 
     kind: Literal["predictions"] = "predictions"
@@ -229,6 +232,7 @@ class PredictionStream(Stream):
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
     history: bool = True
+    mapping: PredictionMapping | None = None
 
     @property
     def expected_bytes(self) -> int:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
 from stream_app.settings.holidays import holiday_dates
-from stream_app.settings.mapping import SensorMapping, TimeZone
+from stream_app.settings.mapping import SensorMapping, SessionMapping, TimeZone
 from stream_app.settings.table import Stream, Table, TopicName
 from stream_app.settings.views import ViewSettings
 
@@ -251,6 +251,8 @@ class SessionStream(Stream):
         ``lateness`` of the views, a minute at least, so that a wrong clock makes no honest event late.
     views : list of tables
         The feature views.
+    mapping : table, optional
+        Where the parts of an event are in a message, where they are not in our own places; see below.
     """
 
     kind: Literal["sessions"] = "sessions"
@@ -259,6 +261,7 @@ class SessionStream(Stream):
     limits: dict[str, ChannelSettings] = Field({})
     max_future: Duration | None = None
     views: tuple[ViewSettings, ...] = ()
+    mapping: SessionMapping | None = None
 
     @model_validator(mode="after")
     def _free(self) -> Self:

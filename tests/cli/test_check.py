@@ -13,7 +13,9 @@ from conftest import REAL
 
 from stream_app.cli.check.topics import look_into
 from stream_app.embedded import EmbeddedStore
+from stream_app.kafka import ensure_topics
 from stream_app.kinds.sample import Sample
+from stream_app.settings import KafkaSettings
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +98,7 @@ def test_a_topic_that_nobody_makes_is_told(call, servers, place, prefix):
 
 def send(servers, topic, values):
     async def send_all():
+        await ensure_topics(KafkaSettings(bootstrap=servers["STREAMGAUGE_KAFKA"]), {topic: 2}, create=True)
         async with AIOKafkaProducer(bootstrap_servers=servers["STREAMGAUGE_KAFKA"]) as producer:
             for value in values:
                 await producer.send(topic, value=value, key=b"k")

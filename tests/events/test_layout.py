@@ -20,6 +20,7 @@ def layout(channels=None, **mapping):
 FLAT = layout(source="device", time="t", time_unit="ms", values=".")
 NESTED = layout(source="meta.id", time="meta.at", values="data", id="meta.n")
 CHOSEN = layout(source="device", time="t", values={"flow": "a.q", "load": "a.b.p"})
+SINGLE = layout(source="device", time="t", channel="meta.id", value="flow")
 DECLARED = layout(["flow", "load"], source="device", time="t", values=".")
 
 
@@ -54,6 +55,7 @@ def rows(readings):
         (CHOSEN, {"device": "p1", "t": 1.7e9, "a": {"q": 1, "b": {"p": 2}}, "z": 9},
          ("p1", 1.7e9, {"flow": 1.0, "load": 2.0})),
         (CHOSEN, {"device": "p1", "t": 1.7e9, "a": {"q": 1}}, ("p1", 1.7e9, {"flow": 1.0})),
+        (SINGLE, {"device": "p1", "t": 1.7e9, "meta": {"id": "x"}, "flow": 2}, ("p1", 1.7e9, {"x": 2.0})),
         (DECLARED, {"device": "p1", "t": 1.7e9, "flow": 1, "load": None, "other": 3},
          ("p1", 1.7e9, {"flow": 1.0, "load": None})),
         (layout(source=["machine.id"], time="t", values="."), {"machine.id": "p1", "t": 1.7e9, "x": 1},
@@ -175,7 +177,7 @@ messages = st.fixed_dictionaries(
 
 
 @given(
-    st.sampled_from([FLAT, NESTED, CHOSEN, DECLARED]),
+    st.sampled_from([FLAT, NESTED, CHOSEN, DECLARED, SINGLE]),
     st.lists(messages, max_size=8),
     st.lists(messages, max_size=8),
 )

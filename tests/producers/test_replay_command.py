@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,24 @@ def test_sessions_have_the_entity_under_the_name_that_the_stream_expects(
             return json.loads((await consumer.getone()).value)
 
     assert asyncio.run(sent())["customer"] == "alice"
+
+
+@pytest.mark.integration
+def test_a_file_that_is_replayed_again_is_told_and_can_begin_now(broker_address, prefix, tmp_path):
+    (tmp_path / "a.csv").write_text("ts;flow\n100;2\n101;3\n")
+    target = ("sensors", "a.csv", "--kafka", broker_address, "--topic", f"{prefix}.again")
+    first = call(*target)
+    assert f"made the topic {prefix}.again, which was not there" in first.stderr
+    again = call(*target)
+    assert f"{prefix}.again has events of a up to 1970-01-01T00:01:41Z already" in again.stderr
+    assert "--from-now shifts the times" in again.stderr
+    begin = int(time.time())
+    told = [json.loads(call(*target, "--from-now", "--json").stdout) for _ in range(2)]
+    assert begin <= told[0]["first_ts"] <= time.time()
+    # Later than all that is there, and as far apart as in the file.
+    assert told[1]["first_ts"] > told[0]["last_ts"] == told[0]["first_ts"] + 1.0
+    assert "already" not in call(*target, "--from-now").stderr
+    assert json.loads(call(*target, "--from-now", "--resume", "--json").stdout)["events"] == 0
 
 
 PROGRAM = """

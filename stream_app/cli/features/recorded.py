@@ -1,7 +1,7 @@
 """Recorded events of a view: from files as they would be replayed, or from a topic as it is now."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,19 +10,21 @@ from producers.sessions import SessionColumns, SessionFiles
 from stream_app.cli.options import store_of
 from stream_app.core.features import FeatureView, select_features
 from stream_app.errors import SettingsError, UnknownFeatureError
-from stream_app.events import Topics, decode_sessions
-from stream_app.events.decoding import Rejected
+from stream_app.events import Rejected, SessionRow, Topics, decode_sessions
 from stream_app.features import Recorded
 from stream_app.kafka import reading
 from stream_app.kinds import SESSIONS, input_topic
-from stream_app.kinds.sessions import session_configs
+from stream_app.kinds.sessions import session_configs, session_rows
 from stream_app.monitors.sessions import SessionConfig
-from stream_app.settings import Settings
+from stream_app.settings import SessionStream, Settings
 from stream_app.store import FeatureLookup, run_query
 
 __all__ = ["Recording", "Source", "file_events", "find_view", "topic_events"]
 
 _BATCH = 10_000
+
+Rows = Callable[[list[Any]], list[SessionRow | Rejected]]
+"""Decodes records, each by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,14 @@ class Source:
         Of the stream, with this view only.
     topic : str or None
         Where the stream comes from; None where the settings do not say.
-    entity_field : str
-        Name of the field of an event that says whose it is.
+    rows : callable
+        Decodes records of its topic.
     """
 
     view: FeatureView
     config: SessionConfig
     topic: str | None
-    entity_field: str
+    rows: Rows
 
 
 @dataclass(slots=True)
@@ -63,10 +65,10 @@ class Recording:
     left_out: Counter[str] = field(default_factory=Counter)
 
     def add(
-        self, raws: Sequence[bytes | None], places: Iterator[tuple[int, int, float | None]], key: str
+        self, rows: Sequence[SessionRow | Rejected], places: Iterator[tuple[int, int, float | None]]
     ) -> None:
-        """Decode records as the worker would; a place is partition, offset and the record's own time."""
-        for row, (partition, offset, record_ts) in zip(decode_sessions(raws, key=key), places, strict=True):
+        """Add decoded records; a place is partition, offset and the record's own time."""
+        for row, (partition, offset, record_ts) in zip(rows, places, strict=True):
             if isinstance(row, Rejected):
                 self.left_out[row.reason.value] += 1
             else:
@@ -95,9 +97,11 @@ async def find_view(settings: Settings, text: str) -> Source:
         view = select_features([f"{text}:*"], [*views, *(one.view for one in found)])[0].view
     config, stream = configs.get(view.stream), SESSIONS.streams(settings).get(view.stream)
     if config is None or stream is None:
-        return Source(view, SessionConfig((view,), view.stream), None, "entity")
+        return Source(
+            view, SessionConfig((view,), view.stream), None, session_rows(view.stream, SessionStream())
+        )
     topic = input_topic(stream, Topics(settings.prefix))
-    return Source(view, replace(config, views=(view,)), topic, stream.entity_field)
+    return Source(view, replace(config, views=(view,)), topic, session_rows(view.stream, stream))
 
 
 def file_events(paths: Sequence[str], columns: SessionColumns, preset: str | None) -> Recording:
@@ -111,7 +115,7 @@ def file_events(paths: Sequence[str], columns: SessionColumns, preset: str | Non
     files, recording, offset = SessionFiles.find(paths, columns, preset), Recording(), 0
     for batch in files.batches():
         raws = batch.encode()
-        recording.add(raws, ((0, offset + i, None) for i in range(len(raws))), "entity")
+        recording.add(decode_sessions(raws), ((0, offset + i, None) for i in range(len(raws))))
         offset += len(raws)
     recording.left_out.update(dict(files.left_out))
     return recording
@@ -138,7 +142,7 @@ async def topic_events(settings: Settings, source: Source, topic: str | None) ->
 
     def take() -> None:
         places = ((one.partition, one.offset, one.timestamp / 1000) for one in records)
-        recording.add([one.value for one in records], places, source.entity_field)
+        recording.add(source.rows(records), places)
         records.clear()
 
     async with reading(settings.kafka) as reader:

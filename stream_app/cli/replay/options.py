@@ -51,6 +51,14 @@ class ReplayOptions:
     loop: Annotated[
         bool, typer.Option("--loop", help="Repeat without end, event time moving on.", rich_help_panel=_PACE)
     ] = False
+    from_now: Annotated[
+        bool,
+        typer.Option(
+            "--from-now",
+            help="Shift event times, so that the first event is of now, and later than all of its topic.",
+            rich_help_panel=_PACE,
+        ),
+    ] = False
     limit: Annotated[
         int | None, typer.Option(min=1, help="Stop after this many events, or images.", rich_help_panel=_PACE)
     ] = None

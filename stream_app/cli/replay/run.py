@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,10 +23,14 @@ from stream_app.cli.replay.options import ReplayOptions
 from stream_app.cli.show import error_console
 from stream_app.errors import SettingsError
 from stream_app.events import Topics
-from stream_app.kinds import KINDS, input_topic
+from stream_app.kafka import newest_records, reading
+from stream_app.kinds import KINDS, input_topic, kind_of
 from stream_app.settings import KafkaSettings, Settings, Stream
 
 __all__ = ["Change", "Opened", "absolute", "replay"]
+
+_NEWEST = 1_000
+"""Records of the topic that are looked at for what it has already."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -99,7 +103,7 @@ def replay(
         opened.change()  # mistakes in the schedule are reported before anything is sent
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
-    summary = _run(plan, progress)
+    summary = _run(plan, progress, opened.kinds[0], settings)
     if options.as_json:
         typer.echo(msgspec.json.encode(asdict(summary)).decode())
     elif not options.quiet:
@@ -125,6 +129,7 @@ def _plan(
         pace=pace,
         loop=options.loop,
         limit=options.limit,
+        from_now=options.from_now,
         change=opened.change,
         share=opened.share,
         settings=opened.settings,
@@ -167,7 +172,27 @@ def absolute(paths: Sequence[str]) -> list[str]:
     return [str(Path(path).absolute()) for path in paths]
 
 
-def _run(plan: Replay, progress: Progress) -> Summary:
+async def _present(plan: Replay, kind: str, settings: Settings) -> dict[str, float]:
+    """Return the time of the newest event that the topic has of each source, out of its newest records."""
+    topic = plan.topics[0]
+    readers = (
+        one for one in settings.streams.items() if input_topic(one[1], Topics(settings.prefix)) == topic
+    )
+    name, stream = next(readers, (kind, KINDS[kind].settings()))
+    sample = kind_of(stream).sample
+    if sample is None or plan.resume:
+        return {}
+    async with reading(plan.kafka) as reader:
+        if topic not in await reader.topics():
+            return {}
+        found = sample(name, stream)(await newest_records(reader, topic, _NEWEST))
+    newest: dict[str, float] = {}
+    for source, ts in zip(found.sources, found.ts, strict=True):
+        newest[source] = max(ts, newest.get(source, ts))
+    return newest
+
+
+def _run(plan: Replay, progress: Progress, kind: str, settings: Settings) -> Summary:
     """Run to the end or to Ctrl-C; a second Ctrl-C stops at once."""
     # What aiokafka would log of a broker that is away is told by our own error.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -183,7 +208,8 @@ def _run(plan: Replay, progress: Progress) -> Summary:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt)
-        return await run(plan, progress=progress, stop=stop)
+        known = replace(plan, present=await _present(plan, kind, settings))
+        return await run(known, progress=progress, stop=stop)
 
     return run_loop(main())
 

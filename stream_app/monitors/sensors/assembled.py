@@ -99,6 +99,9 @@ class AssembledMonitor:
 
     def _problem(self, source: str, values: Mapping[str, float]) -> str | None:
         """Say what is wrong with the channels of a message, if anything is."""
+        assembly = self._sources.get(source)
+        if assembly is not None and assembly.channels.issuperset(values):
+            return None
         if self._declared is not None:
             unknown = [name for name in values if name not in self._declared]
             return f"channels unknown {unknown[:5]}; declared are {list(self._declared)}" if unknown else None
@@ -128,10 +131,11 @@ class AssembledMonitor:
         needs: dict[int, Need] = {}
         for place, values in enumerate(_values_of(events)):
             source = events.sources[place]
+            assembly = self._sources.get(source)
+            if assembly is not None and assembly.channels.issuperset(values):
+                continue
             known = self._channels(source)
-            if (source not in self._sources or not known.issuperset(values)) and not self._problem(
-                source, values
-            ):
+            if (assembly is None or not known.issuperset(values)) and not self._problem(source, values):
                 channels = tuple(sorted(known.union(values, self._declared or ())))
                 needs[place] = Need(self._size(channels), tuple(sorted(values)))
         return needs

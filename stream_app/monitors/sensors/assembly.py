@@ -5,6 +5,7 @@ So nothing depends on a clock, and a message with a wrong time only takes the pl
 remembered for a while, so that a message which comes again, or too late, is known as such.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -24,7 +25,7 @@ class Fate(Enum):
     LATE = auto()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class OpenReading:
     """A reading that is being assembled, or was.
 
@@ -78,7 +79,8 @@ class Assembly:
         self._within = within
         self._most_open = most_open
         self._settled = declared is not None
-        self._readings: list[OpenReading] = []
+        self._open: list[OpenReading] = []
+        self._taken: deque[OpenReading] = deque(maxlen=_REMEMBERED)
         self.channels = set(declared or ())
         """Channels that a reading is expected to have."""
 
@@ -101,17 +103,19 @@ class Assembly:
             return fate, []
         if mine is None:
             mine = OpenReading(ts)
-            self._readings.append(mine)
+            self._open.append(mine)
         mine.values |= values
         mine.stamps |= dict.fromkeys(values, ts)
         mine.texts |= texts or {}
         self.channels.update(values)
-        return fate, self._done()
+        return fate, self._done(mine)
 
     def _place(self, ts: float, values: Mapping[str, float]) -> tuple[Fate, OpenReading | None]:
         """Find the reading of a message; None for a new one."""
-        near = [reading for reading in self._readings if abs(reading.ts - ts) <= self._within]
-        for reading in sorted(near, key=lambda one: abs(one.ts - ts)):
+        near = [one for one in (*self._taken, *self._open) if abs(one.ts - ts) <= self._within]
+        if len(near) > 1:
+            near.sort(key=lambda one: abs(one.ts - ts))
+        for reading in near:
             known = [reading.stamps[channel] for channel in values if channel in reading.stamps]
             if known and all(stamp == ts for stamp in known):
                 return Fate.DUPLICATE, None
@@ -124,20 +128,21 @@ class Assembly:
             return Fate.TAKEN, reading
         return Fate.TAKEN, None
 
-    def _done(self) -> list[OpenReading]:
+    def _done(self, mine: OpenReading) -> list[OpenReading]:
         done: list[OpenReading] = []
-        open_ones = [reading for reading in self._readings if not reading.taken]
-        if len(open_ones) > self._most_open:
-            done.append(open_ones.pop(0))
-            self._settled = True
+        candidates = [mine]
+        if len(self._open) > self._most_open:
+            done.append(self._open[0])
+            if not self._settled:
+                # Only now there is something that a reading can be compared with.
+                self._settled, candidates = True, self._open
         if self._settled:
-            done += [reading for reading in open_ones if self.channels <= reading.values.keys()]
+            channels = self.channels
+            done += [one for one in candidates if one not in done and channels <= one.values.keys()]
         for reading in done:
             reading.taken = True
-        taken = [reading for reading in self._readings if reading.taken]
-        if len(taken) > _REMEMBERED:
-            forgotten = {id(reading) for reading in taken[:-_REMEMBERED]}
-            self._readings = [reading for reading in self._readings if id(reading) not in forgotten]
+            self._open.remove(reading)
+            self._taken.append(reading)
         return done
 
     def state(self) -> dict[str, Any]:
@@ -153,7 +158,7 @@ class Assembly:
                     list(one.texts.items()),
                     one.taken,
                 ]
-                for one in self._readings
+                for one in (*self._taken, *self._open)
             ],
         }
 
@@ -175,9 +180,8 @@ class Assembly:
             )
             for ts, values, stamps, texts, taken in state["readings"]
         ]
-        if len(readings) > self._most_open + _REMEMBERED + 1:
-            readings = readings[-(self._most_open + _REMEMBERED) :]
-        self._readings = readings
+        self._open = [one for one in readings if not one.taken][-self._most_open :]
+        self._taken.extend(one for one in readings if one.taken)
         self._settled = self._settled or bool(state["settled"])
         self.channels |= {str(name) for name in state["channels"]}
         return self
