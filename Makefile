@@ -98,11 +98,11 @@ test-kafka-older: servers kernels ## A selection of them on the last Kafka befor
 
 # What Maven cannot fetch.
 servers:
-	@lacking=; for needed in java:default-jre-headless redis-server:redis-server faketime:faketime prometheus-alertmanager:prometheus-alertmanager; do \
-		command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
+	@lacking=; for needed in java:default-jre-headless redis-server:redis-server faketime:faketime mosquitto:mosquitto prometheus-alertmanager:prometheus-alertmanager; do \
+		PATH=$$PATH:/usr/sbin command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
 	done; \
 	if [ -n "$$lacking" ]; then \
-		echo "Tests and benchmarks with real servers need Java 17 or newer, redis-server, faketime and prometheus-alertmanager; something is missing." >&2; \
+		echo "Tests and benchmarks with real servers need Java 17 or newer, redis-server, faketime, mosquitto and prometheus-alertmanager; something is missing." >&2; \
 		echo "On Debian or Ubuntu: sudo apt-get install$$lacking" >&2; \
 		exit 1; \
 	fi

@@ -11,6 +11,7 @@ import structlog
 
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import Readings, Topics
+from stream_app.formats import make_format, preparation
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
 from stream_app.kinds.predictions import prediction_rows
@@ -30,7 +31,7 @@ from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import STATE_BYTES, Logs, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
-from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
+from stream_app.runtime.sources import Decode, Prepare, SourceAgent, reading_decoder
 from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
     AlertReader,
@@ -174,10 +175,13 @@ def make_agent(name: str, topic: str, context: WorkerContext) -> StreamAgent[Any
 def reading_agent(name: str, topic: str, context: WorkerContext, decode: Decode | None = None) -> SourceAgent:
     """Make the agent of a stream of readings: sensors, images, or a kind with a `decode` of its own."""
     effects = Effects(*_for_effects(name, context), metrics=context.metrics)
+    prepare = None
     if decode is None:
         stream = SENSORS.streams(context.settings)[name]
-        decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream))
-    return _source_agent(name, topic, context, effects, decode)
+        wire = make_format(stream.format)
+        decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream), wire=wire)
+        prepare = preparation(name, stream, wire, context.settings.schema_registry)
+    return _source_agent(name, topic, context, effects, decode, prepare)
 
 
 def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAgent:
@@ -196,7 +200,12 @@ def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
 
 
 def _source_agent(
-    name: str, topic: str, context: WorkerContext, effects: Effects, decode: Decode
+    name: str,
+    topic: str,
+    context: WorkerContext,
+    effects: Effects,
+    decode: Decode,
+    prepare: Prepare | None = None,
 ) -> SourceAgent:
     stream = cast(SensorStream | PredictionStream, context.settings.streams[name])
     return SourceAgent(
@@ -208,6 +217,7 @@ def _source_agent(
         features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
         history=HistoryWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
+        prepare=prepare,
         moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
         **context.common(),
     )
