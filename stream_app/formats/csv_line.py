@@ -11,10 +11,11 @@ from stream_app.formats.plain import converting
 __all__ = ["CsvLine"]
 
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "None"})
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"[-+]?([0-9]{1,300}\.?[0-9]{0,300}|\.[0-9]{1,300})([eE][-+]?[0-9]{1,3})?")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-"""A number written so is a name."""
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+"""As JSON has it; most cells are such numbers. With a zero before, it is a name."""
+_OTHER_NUMBER = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_MOST_DIGITS = 18
+"""A longer whole number becomes a real one: Python takes long for very long ones."""
 
 
 class CsvLine:
@@ -63,15 +64,10 @@ class CsvLine:
 
 
 def _value(cell: str) -> Any:
-    try:
-        # Most cells are numbers; what Python takes for one beside CSV's is looked at.
-        number = float(cell)
-    except ValueError:
-        cell = cell.strip()
-        return None if cell in _MISSING else cell
+    found = _NUMBER.fullmatch(cell)
+    if found is not None:
+        return int(cell) if found.lastindex is None and len(cell) <= _MOST_DIGITS else float(cell)
     cell = cell.strip()
     if cell in _MISSING:
         return None
-    if _INTEGER.fullmatch(cell):
-        return int(cell)
-    return number if _NUMBER.fullmatch(cell) and not _LEADING_ZERO.match(cell) else cell
+    return float(cell) if _OTHER_NUMBER.fullmatch(cell) else cell

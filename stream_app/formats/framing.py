@@ -21,6 +21,7 @@ _HEADERS = {
 }
 _MOST_INDEXES = 32
 _LONGEST_VARINT = 5
+_MOST_PREFIXES = 1_000
 
 
 class SchemaId(NamedTuple):
@@ -75,13 +76,22 @@ def unframe(framing: Framing) -> Callable[[bytes, Iterable[Header]], Framed]:
     size = _ID_BYTES[framing]
     space = "content" if framing == "confluent" else "global"
 
+    known: dict[bytes, Framed] = {}
+
     def prefixed(raw: bytes, _headers: Iterable[Header]) -> Framed:
-        if len(raw) <= size or raw[0] != _MAGIC:
+        prefix = raw[: size + 1]
+        found = known.get(prefix)
+        if found is not None:
+            return found
+        if len(prefix) <= size or prefix[0] != _MAGIC:
             raise MessageError(
                 Reason.UNDECODABLE,
                 f"the message does not begin with a zero byte and the number of a schema in {size} bytes",
             )
-        return Framed(SchemaId(int.from_bytes(raw[1 : size + 1], "big"), space), size + 1)
+        if len(known) >= _MOST_PREFIXES:
+            known.clear()
+        found = known[prefix] = Framed(SchemaId(int.from_bytes(prefix[1:], "big"), space), size + 1)
+        return found
 
     return prefixed
 

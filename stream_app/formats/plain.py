@@ -15,12 +15,14 @@ __all__ = ["converting", "plain_values"]
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
-_WRITTEN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
-    (datetime, datetime.isoformat),  # Avro's local times have no zone; the mapping's is for texts without one
-    ((date, time, UUID), str),
-    (Decimal, float),
-    ((bytes, bytearray, memoryview), lambda value: base64.b64encode(value).decode()),
-)
+_WRITTEN: dict[type, Callable[[Any], Any]] = {
+    datetime: datetime.isoformat,  # Avro's local times have no zone; the mapping's is for texts without one
+    date: str,
+    time: str,
+    UUID: str,
+    Decimal: float,
+    bytes: lambda value: base64.b64encode(value).decode(),
+}
 
 
 def plain_values(value: Any) -> Any:
@@ -47,13 +49,16 @@ def plain_values(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is dict:
-        return {name if type(name) is str else _name(name): plain_values(one) for name, one in value.items()}
-    if kind is list or kind is tuple:
+        return {
+            name if type(name) is str else _name(name): one if type(one) in _PLAIN else plain_values(one)
+            for name, one in value.items()
+        }
+    if kind is list:
         return [plain_values(one) for one in value]
-    text = next((write(value) for types, write in _WRITTEN if isinstance(value, types)), None)
-    if text is None:
+    write = _WRITTEN.get(kind)
+    if write is None:
         raise MessageError(Reason.UNDECODABLE, f"a value of type {kind.__name__} is in the message")
-    return text
+    return write(value)
 
 
 def _name(name: Any) -> str:
