@@ -10,7 +10,7 @@ from typing import Any, cast
 import structlog
 
 from stream_app.core.kernel_cache import when_compiling
-from stream_app.events import Readings, Topics
+from stream_app.events import JSON, Format, Readings, Topics
 from stream_app.formats import make_format, preparation
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
@@ -31,7 +31,7 @@ from stream_app.runtime.partition import SourceLimits
 from stream_app.runtime.partitions import STATE_BYTES, Logs, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
-from stream_app.runtime.sources import Decode, Prepare, SourceAgent, reading_decoder
+from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
 from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
     AlertReader,
@@ -175,13 +175,12 @@ def make_agent(name: str, topic: str, context: WorkerContext) -> StreamAgent[Any
 def reading_agent(name: str, topic: str, context: WorkerContext, decode: Decode | None = None) -> SourceAgent:
     """Make the agent of a stream of readings: sensors, images, or a kind with a `decode` of its own."""
     effects = Effects(*_for_effects(name, context), metrics=context.metrics)
-    prepare = None
-    if decode is None:
-        stream = SENSORS.streams(context.settings)[name]
-        wire = make_format(stream.format)
-        decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream), wire=wire)
-        prepare = preparation(name, stream, wire, context.settings.schema_registry)
-    return _source_agent(name, topic, context, effects, decode, prepare)
+    if decode is not None:
+        return _source_agent(name, topic, context, effects, decode)
+    stream = SENSORS.streams(context.settings)[name]
+    wire = make_format(stream.format)
+    decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream), wire=wire)
+    return _source_agent(name, topic, context, effects, decode, wire)
 
 
 def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAgent:
@@ -190,8 +189,10 @@ def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAge
 
     notices = NoticeWriter(context.store)
     effects = PredictionEffects(*_for_effects(name, context), metrics=context.metrics, notices=notices)
-    read = prediction_rows(name, PREDICTIONS.streams(context.settings)[name])
-    return _source_agent(name, topic, context, effects, partial(decode_answers, read=read))
+    stream = PREDICTIONS.streams(context.settings)[name]
+    wire = make_format(stream.format)
+    read = prediction_rows(name, stream, wire)
+    return _source_agent(name, topic, context, effects, partial(decode_answers, read=read), wire)
 
 
 def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
@@ -205,7 +206,7 @@ def _source_agent(
     context: WorkerContext,
     effects: Effects,
     decode: Decode,
-    prepare: Prepare | None = None,
+    wire: Format = JSON,
 ) -> SourceAgent:
     stream = cast(SensorStream | PredictionStream, context.settings.streams[name])
     return SourceAgent(
@@ -217,7 +218,7 @@ def _source_agent(
         features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
         history=HistoryWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
-        prepare=prepare,
+        prepare=preparation(name, stream, wire, context.settings.schema_registry),
         moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
         **context.common(),
     )
@@ -227,6 +228,7 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
     """Make the agent of a stream of sessions."""
     config = context.sessions[name]
     stream = cast(SessionStream, context.settings.streams[name])
+    wire = make_format(stream.format)
     effects = SessionEffects(
         context.partitions,
         FeatureLogWriter(context.store, config.views),
@@ -244,6 +246,7 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
         effects=effects,
         logs=FeatureLogReader(context.store),
         views=[view.key for view in config.views],
-        rows=session_rows(name, stream),
+        rows=session_rows(name, stream, wire),
+        prepare=preparation(name, stream, wire, context.settings.schema_registry),
         **context.common(),
     )

@@ -1,7 +1,7 @@
 """The agent of a stream whose sources are monitored independently: decoding, restoring, monitoring, writing."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.store_room import StoreRoom
 from stream_app.store import FeatureWriter, HistoryWriter
 
-__all__ = ["Decode", "Decoded", "Prepare", "SourceAgent", "reading_decoder"]
+__all__ = ["Decode", "Decoded", "SourceAgent", "reading_decoder"]
 
 _FORGOTTEN_AT_ONCE = 1000
 """Sources that expired and are removed by one checkpoint; the others wait for the next."""
@@ -71,9 +71,6 @@ class Decoded:
 
 Decode = Callable[[list[Any]], Decoded]
 """Decodes and validates records."""
-
-Prepare = Callable[[list[Any]], Awaitable[None]]
-"""Waits for what decoding some records needs."""
 
 
 def reading_decoder(
@@ -126,8 +123,6 @@ class SourceAgent(StreamAgent[Partition]):
     ----------
     decode : callable
         Makes arrivals of records.
-    prepare : callable, optional
-        Waits for what `decode` needs for some records, such as their schemas.
     effects : Effects
         Where alerts and dead letters go.
     features : FeatureWriter
@@ -146,7 +141,6 @@ class SourceAgent(StreamAgent[Partition]):
         limit: BadInputLimit,
         *,
         decode: Decode,
-        prepare: Prepare | None = None,
         effects: Effects,
         features: FeatureWriter,
         history: HistoryWriter,
@@ -157,7 +151,6 @@ class SourceAgent(StreamAgent[Partition]):
         super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
         self._effects = effects
         self._decode = decode
-        self._prepare_records = prepare
         self._moved = moved
         self._history = history
         self._store_room = StoreRoom(stream, effects, self._metrics)
@@ -171,9 +164,6 @@ class SourceAgent(StreamAgent[Partition]):
         )
 
     async def _take(self, partition: Partition, records: list[Any]) -> tuple[int, list[bool]]:
-        prepare = self._prepare_records
-        if prepare is not None:
-            await self._outages.retry_until_available(lambda: prepare(records))
         begin = time.perf_counter()
         decoded = self._decode(records)
         fitting = partition.fitting(decoded.events.sources, self._partitions.room)

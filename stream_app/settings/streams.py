@@ -259,6 +259,11 @@ class SessionStream(Stream):
         ``lateness`` of the views, a minute at least, so that a wrong clock makes no honest event late.
     views : list of tables
         The feature views.
+    format : str or table
+        How messages become values: ``"json"``, ``"json-schema"``, ``"avro"``, ``"protobuf"``, ``"messagepack"`` or ``"csv"``; a table
+        with it as ``kind`` where more is to be said.
+    on_unknown_schema : str
+        ``stop`` or ``skip``: what becomes of a message whose schema the registry does not have. One that is skipped is a dead letter.
     mapping : table, optional
         Where the parts of an event are in a message, where they are not in our own places; see below.
     """
@@ -269,6 +274,8 @@ class SessionStream(Stream):
     limits: dict[str, ChannelSettings] = Field({})
     max_future: Duration | None = None
     views: tuple[ViewSettings, ...] = ()
+    format: AnyMessageFormat = JsonFormat()
+    on_unknown_schema: Literal["stop", "skip"] = "stop"
     mapping: SessionMapping | None = None
 
     @model_validator(mode="after")
