@@ -4,6 +4,9 @@ VENV := .venv
 # Without a version, the one that tests/kafka/pom.xml pins.
 KAFKA_VERSION ?=
 KAFKA := build/kafka$(addprefix -,$(KAFKA_VERSION))
+# Version 3 needs Java 21.
+APICURIO_VERSION ?= 2.6.13.Final
+APICURIO := build/apicurio
 # The last line before 4.0, and tests that reach every part of the protocol that we use.
 KAFKA_OLDER := 3.9.2
 OLDER_TESTS := tests/kafka tests/runtime/test_group.py tests/runtime/test_transactions.py \
@@ -17,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images bench-files lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-slices bench-performance bench-images bench-files lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -85,6 +88,15 @@ $(KAFKA)/.ready: tests/kafka/pom.xml
 		-DoutputDirectory="$(CURDIR)/$(KAFKA)"
 	@touch $@
 
+apicurio: $(APICURIO)/.ready ## Fetch Apicurio Registry, for the test of schemas that a real registry gives
+
+$(APICURIO)/.ready:
+	@echo "Fetching Apicurio Registry (about 130 MB, once)."
+	@rm -rf $(APICURIO)
+	@mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
+		-Dartifact=io.apicurio:apicurio-registry-app:$(APICURIO_VERSION):tar.gz:all -DoutputDirectory="$(CURDIR)/$(APICURIO)"
+	@touch $@
+
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
 	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 2 tests/faults $(ARGS)
@@ -98,11 +110,11 @@ test-kafka-older: servers kernels ## A selection of them on the last Kafka befor
 
 # What Maven cannot fetch.
 servers:
-	@lacking=; for needed in java:default-jre-headless redis-server:redis-server faketime:faketime prometheus-alertmanager:prometheus-alertmanager; do \
-		command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
+	@lacking=; for needed in java:default-jre-headless redis-server:redis-server faketime:faketime mosquitto:mosquitto prometheus-alertmanager:prometheus-alertmanager; do \
+		PATH=$$PATH:/usr/sbin command -v "$${needed%%:*}" >/dev/null || lacking="$$lacking $${needed#*:}"; \
 	done; \
 	if [ -n "$$lacking" ]; then \
-		echo "Tests and benchmarks with real servers need Java 17 or newer, redis-server, faketime and prometheus-alertmanager; something is missing." >&2; \
+		echo "Tests and benchmarks with real servers need Java 17 or newer, redis-server, faketime, mosquitto and prometheus-alertmanager; something is missing." >&2; \
 		echo "On Debian or Ubuntu: sudo apt-get install$$lacking" >&2; \
 		exit 1; \
 	fi
@@ -140,6 +152,7 @@ sbom: venv ## Bill of materials of what the image installs (build/sbom.json, Cyc
 
 bench: servers kafka venv ## From Kafka to Redis: CPU, delays of alerts, memory, beside a Faust agent and bare loops (ARGS="--full")
 	@$(PY) benchmarks/throughput.py $(ARGS)
+	@$(PY) benchmarks/load/formats.py
 
 bench-memory: servers kafka venv ## Memory of a worker beside the number of sources, by kind of stream (ARGS="--full")
 	@$(PY) benchmarks/memory.py $(ARGS)

@@ -10,6 +10,8 @@ __all__ = [
     "MissingExtraError",
     "OldStateError",
     "PluginError",
+    "RegistryError",
+    "RegistryUnavailableError",
     "SettingsError",
     "SourceError",
     "StateError",
@@ -101,6 +103,14 @@ class BrokerError(StreamgaugeError):
 
 class BrokerUnavailableError(BrokerError):
     """The broker cannot be reached now; what was asked of it may succeed later."""
+
+
+class RegistryError(StreamgaugeError):
+    """The schema registry refuses, or a schema cannot be used; names the address and the schema."""
+
+
+class RegistryUnavailableError(RegistryError):
+    """The schema registry does not answer now; what was asked of it may succeed later."""
 
 
 class StoreError(StreamgaugeError):

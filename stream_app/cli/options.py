@@ -15,6 +15,7 @@ from stream_app.events import parse_event_time
 from stream_app.settings import (
     DashboardSettings,
     KafkaSettings,
+    MqttSettings,
     RedisSettings,
     Settings,
     WorkerSettings,
@@ -127,7 +128,7 @@ def settings_of(config: Path | None, kafka: str | None = None, redis: str | None
     return settings.model_copy(update=changes)
 
 
-Table = TypeVar("Table", DashboardSettings, KafkaSettings, RedisSettings, WorkerSettings)
+Table = TypeVar("Table", DashboardSettings, KafkaSettings, MqttSettings, RedisSettings, WorkerSettings)
 
 
 def changed_table(table: Table, option: str, **changes: Any) -> Table:

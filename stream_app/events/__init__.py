@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stream_app.events.audit import MONITOR, AuditKind, AuditRecord
     from stream_app.events.categories import category_code, category_name
     from stream_app.events.cloudevent import MAX_INSTANT
-    from stream_app.events.dead_letter import DeadLetter, Header, Reason, record_times
+    from stream_app.events.dead_letter import DeadLetter, Header, Reason, Record, record_times
     from stream_app.events.decoding import Rejected, SensorRow, decode_reading, decode_readings
     from stream_app.events.excerpt import Excerpt
     from stream_app.events.formats import JSON, Format
@@ -66,6 +66,7 @@ __all__ = [
     "ReadingDecoder",
     "Readings",
     "Reason",
+    "Record",
     "Rejected",
     "RetrainingTrigger",
     "SensorReading",
@@ -123,6 +124,7 @@ _MODULES = {
     "ReadingDecoder": "events.readings",
     "Readings": "events.readings",
     "Reason": "events.dead_letter",
+    "Record": "events.dead_letter",
     "Rejected": "events.decoding",
     "RetrainingTrigger": "events.trigger",
     "SENSOR_LAYOUT": "events.layout",

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     """Why an event was refused; the word is a header of the dead letter and a label of the counter."""
 
     NOT_JSON = "not_json"
+    UNDECODABLE = "undecodable"
     SCHEMA = "schema"
     NOT_FINITE = "not_finite"
     TIMESTAMP = "timestamp"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from itertools import chain
 from typing import Any
 
 from stream_app.events.dead_letter import Reason
@@ -78,7 +79,11 @@ class Layout:
     @property
     def reads_records(self) -> bool:
         """Whether a part of an event is in its record, beside the value."""
-        return any(place.part in ("key", "header", "timestamp") for place in self.fields.values())
+        tables = (
+            table.values() if isinstance(table, Mapping) else (table,) for table in self.tables.values()
+        )
+        places = (*self.fields.values(), self.channel, self.value, *chain.from_iterable(tables))
+        return any(place is not None and place.part in ("key", "header", "timestamp") for place in places)
 
     @property
     def renamed(self) -> dict[int | str, str]:

@@ -44,7 +44,8 @@ class Kind(Generic[S]):
         Whether live features are those of a source, served under the stream's name, or those of an entity, served under
         the name of a feature view.
     sample : callable, optional
-        Takes name and settings of a stream; returns what decodes some of its records, for a look at its topic.
+        Takes name and settings of a stream, and of readings what decodes their messages; returns what decodes some of its records,
+        for a look at its topic.
     backtest : str, optional
         Prepares a backtest over files: ``(name, settings, call) -> callable``.
     """
@@ -56,7 +57,7 @@ class Kind(Generic[S]):
     monitor: "Callable[[str, S, Readings | None], Callable[[], Monitor]] | None" = None
     outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
     features: Literal["source", "entity"] = "source"
-    sample: Callable[[str, S], ReadSample] | None = None
+    sample: Callable[..., ReadSample] | None = None
     backtest: str | None = None
 
     @property

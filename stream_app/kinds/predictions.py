@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import (
+    JSON,
+    Format,
     PredictionRow,
     Readings,
     Rejected,
@@ -13,10 +15,11 @@ from stream_app.events import (
     decode_predictions,
     read_prediction,
 )
+from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import prediction_layout
 from stream_app.kinds.sample import ReadSample, Sample
-from stream_app.settings import PredictionStream
+from stream_app.settings import PredictionMapping, PredictionStream
 
 if TYPE_CHECKING:
     from stream_app.monitors.predictions import PredictionMonitor
@@ -44,6 +47,7 @@ def check_stream(name: str, stream: PredictionStream) -> None:
     from stream_app.monitors.predictions.source import SourceMonitor
 
     prediction_layout(name, stream)
+    make_format(stream.format)
     try:
         _check_detectors(stream)
         Budget.parse(stream.budget)
@@ -75,7 +79,7 @@ def _make_monitor(
 
 
 def prediction_rows(
-    name: str, stream: PredictionStream
+    name: str, stream: PredictionStream, wire: Format | None = None
 ) -> Callable[[list[Any]], list[PredictionRow | Rejected]]:
     """Return what decodes the records of a stream.
 
@@ -85,16 +89,21 @@ def prediction_rows(
         Name of the stream.
     stream : PredictionStream
         Settings of the stream.
+    wire : Format, optional
+        What decodes messages; made of the settings by default.
     """
+    wire = wire or make_format(stream.format)
+    if wire is not JSON and stream.mapping is None:
+        stream = stream.model_copy(update={"mapping": PredictionMapping()})
     layout = prediction_layout(name, stream)
     if layout is None:
         return lambda records: decode_predictions([record.value for record in records])
-    return lambda records: decode_mapped(records, layout, read_prediction)
+    return lambda records: decode_mapped(records, layout, read_prediction, wire)
 
 
-def sample_predictions(name: str, stream: PredictionStream) -> ReadSample:
-    """Return what decodes some records of a stream."""
-    decode = prediction_rows(name, stream)
+def sample_predictions(name: str, stream: PredictionStream, wire: Format | None = None) -> ReadSample:
+    """Return what decodes some records of a stream; for its parameters see `prediction_rows`."""
+    decode = prediction_rows(name, stream, wire)
 
     def read(records: list[Any]) -> Sample:
         rows = decode(records)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import ReadingDecoder, Readings, record_times
+from stream_app.events import Format, ReadingDecoder, Readings, record_times
+from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import sensor_layout
 from stream_app.kinds.sample import ReadSample, Sample
@@ -27,7 +28,7 @@ def check_stream(name: str, stream: SensorStream) -> None:
     Raises
     ------
     SettingsError
-        If not: a budget that cannot be read, a detector that does not exist or takes no such parameter.
+        If not: a budget that cannot be read, a detector that does not exist or takes no such parameter, a file of schemas that is none.
 
     Examples
     --------
@@ -40,6 +41,7 @@ def check_stream(name: str, stream: SensorStream) -> None:
 
     _check_names(name, stream)
     sensor_layout(name, stream)
+    make_format(stream.format)
     try:
         Budget.parse(stream.budget)
         for settings in stream.detectors:
@@ -122,7 +124,7 @@ def make_monitor(name: str, stream: SensorStream, reference: Readings | None) ->
     return lambda: AssembledMonitor(make(), stream)
 
 
-def sample_readings(name: str, stream: SensorStream) -> ReadSample:
+def sample_readings(name: str, stream: SensorStream, wire: Format | None = None) -> ReadSample:
     """Return what decodes some records of a stream.
 
     Parameters
@@ -131,8 +133,12 @@ def sample_readings(name: str, stream: SensorStream) -> ReadSample:
         Name of the stream.
     stream : SensorStream
         Settings of the stream.
+    wire : Format, optional
+        What decodes messages, with the schemas that the records name; made of the settings by default.
     """
-    decoder = ReadingDecoder(stream.categories, layout=sensor_layout(name, stream))
+    decoder = ReadingDecoder(
+        stream.categories, layout=sensor_layout(name, stream), wire=wire or make_format(stream.format)
+    )
 
     def read(records: list[Any]) -> Sample:
         readings, rejected = decoder.decode(

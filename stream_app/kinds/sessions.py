@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import DataError, SettingsError
-from stream_app.events import Rejected, SessionRow, decode_mapped, decode_sessions, read_session
+from stream_app.events import JSON, Format, Rejected, SessionRow, decode_mapped, decode_sessions, read_session
+from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import session_layout
 from stream_app.kinds.sample import ReadSample, Sample
-from stream_app.settings import SessionStream, Settings
+from stream_app.settings import SessionMapping, SessionStream, Settings
 
 if TYPE_CHECKING:
     from stream_app.core.features import FeatureView
@@ -101,7 +102,9 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
         raise SettingsError(f"streams.{name}.views: {error}") from error
 
 
-def session_rows(name: str, stream: SessionStream) -> Callable[[list[Any]], list[SessionRow | Rejected]]:
+def session_rows(
+    name: str, stream: SessionStream, wire: Format | None = None
+) -> Callable[[list[Any]], list[SessionRow | Rejected]]:
     """Return what decodes the records of a stream.
 
     Parameters
@@ -110,16 +113,21 @@ def session_rows(name: str, stream: SessionStream) -> Callable[[list[Any]], list
         Name of the stream.
     stream : SessionStream
         Settings of the stream.
+    wire : Format, optional
+        What decodes messages; made of the settings by default.
     """
+    wire = wire or make_format(stream.format)
+    if wire is not JSON and stream.mapping is None:
+        stream = stream.model_copy(update={"mapping": SessionMapping()})
     layout = session_layout(name, stream)
     if layout is None:
         return lambda records: decode_sessions([record.value for record in records], key=stream.entity_field)
-    return lambda records: decode_mapped(records, layout, read_session)
+    return lambda records: decode_mapped(records, layout, read_session, wire)
 
 
-def sample_sessions(name: str, stream: SessionStream) -> ReadSample:
-    """Return what decodes some records of a stream."""
-    decode = session_rows(name, stream)
+def sample_sessions(name: str, stream: SessionStream, wire: Format | None = None) -> ReadSample:
+    """Return what decodes some records of a stream; for its parameters see `session_rows`."""
+    decode = session_rows(name, stream, wire)
 
     def read(records: list[Any]) -> Sample:
         rows = decode(records)

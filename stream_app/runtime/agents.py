@@ -8,11 +8,10 @@ stored or committed any more. A server that is away is no failure: it is waited 
 
 import asyncio
 import contextlib
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -20,13 +19,14 @@ import structlog
 from faust.types import TP
 
 from stream_app.errors import BadBatchError, FencedError, StoreUnavailableError, StreamgaugeError
-from stream_app.events import DeadLetter, Header, Reason, Rejected, output_topic
+from stream_app.events import DeadLetter, Reason, Rejected
 from stream_app.monitors.base import Refusal
 from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.batches import RecordBatch
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.outages import REDIS, Outages, WaitInterruptedError
+from stream_app.runtime.own_outputs import OwnOutputs
 from stream_app.runtime.partition import OwnedPartition
 from stream_app.runtime.partitions import Partitions
 from stream_app.runtime.progress_log import RefusalLog
@@ -44,9 +44,6 @@ _PIECE_EVENTS = (10, 5_000)
 
 _MOST_IN_HAND = 8_388_608
 """Bytes of events that are taken before others are waited for; a delivery may have more."""
-
-_REMIND_SECONDS = 60.0
-"""Between two warnings of the same."""
 
 _LOOK_SECONDS = 0.1
 """How often it is looked whether something is to be stored or written beside deliveries."""
@@ -74,6 +71,8 @@ class StreamAgent(ABC, Generic[P]):
         Where the batches come from.
     halt : callable
         Takes the error that stops the worker.
+    prepare : callable, optional
+        Waits for what decoding some records needs, such as their schemas.
     """
 
     def __init__(
@@ -87,6 +86,7 @@ class StreamAgent(ABC, Generic[P]):
         delivery: BatchTransport,
         metrics: Metrics,
         halt: Callable[[BaseException], None],
+        prepare: Callable[[list[Any]], Awaitable[None]] | None = None,
     ) -> None:
         self.stream = stream
         self.topic = topic
@@ -96,16 +96,17 @@ class StreamAgent(ABC, Generic[P]):
         self._delivery = delivery
         self._metrics = metrics
         self._halt = halt
+        self._prepare_records = prepare
         self._halted = self._closed = False
         self._worked = False
         self._lanes: dict[TP, deque[RecordBatch]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_hand = 0
         self._piece = 100
-        self._reminded_at = -math.inf
         self._room = asyncio.Event()
         self._upkeep = asyncio.Lock()
         self._refusals = RefusalLog(stream, metrics)
+        self._outputs = OwnOutputs(stream, topic, metrics)
         self._events = metrics.events.labels(stream)
         self._batch_seconds = metrics.batch_seconds.labels(stream)
 
@@ -219,8 +220,11 @@ class StreamAgent(ABC, Generic[P]):
         if not records:
             return None
 
+        prepare = self._prepare_records
+        if prepare is not None:
+            await self._outages.retry_until_available(lambda: prepare(records))
         partition.headers = {record.offset: record.headers for record in records if record.headers}
-        own = self._refuse_outputs(partition.headers)
+        own = self._outputs.among(partition.headers)
         take = partial(self._take_others, own=own) if own else self._take
         count, bad = await take(partition, records)
 
@@ -234,25 +238,6 @@ class StreamAgent(ABC, Generic[P]):
             return None
         self._piece = max(min(self._piece, count), _PIECE_EVENTS[0])
         return RecordBatch(batch.tp, left, batch.seek, partition.next_offset)
-
-    def _refuse_outputs(self, headers: Mapping[int, Sequence[Header]]) -> set[int]:
-        """Return the offsets of records that Streamgauge wrote itself. A dead letter of one might be read here next."""
-        own = {offset: some for offset, some in headers.items() if output_topic(some) is not None}
-        if own:
-            self._metrics.refused.labels(self.stream, Reason.OUTPUT.value).inc(len(own))
-            now = time.monotonic()
-            if now - self._reminded_at > _REMIND_SECONDS:
-                self._reminded_at = now
-                offset, written = next(iter(own.items()))
-                _log.warning(
-                    "refused what Streamgauge wrote itself; let this stream read another topic, or end what copies "
-                    "outputs into it",
-                    stream=self.stream,
-                    topic=self.topic,
-                    offset=offset,
-                    written_to=output_topic(written),
-                )
-        return set(own)
 
     async def _take_others(
         self, partition: P, records: list[Any], *, own: set[int]

@@ -10,7 +10,8 @@ from typing import Any, cast
 import structlog
 
 from stream_app.core.kernel_cache import when_compiling
-from stream_app.events import Readings, Topics
+from stream_app.events import JSON, Format, Readings, Topics
+from stream_app.formats import make_format, preparation
 from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
 from stream_app.kinds.predictions import prediction_rows
@@ -174,10 +175,12 @@ def make_agent(name: str, topic: str, context: WorkerContext) -> StreamAgent[Any
 def reading_agent(name: str, topic: str, context: WorkerContext, decode: Decode | None = None) -> SourceAgent:
     """Make the agent of a stream of readings: sensors, images, or a kind with a `decode` of its own."""
     effects = Effects(*_for_effects(name, context), metrics=context.metrics)
-    if decode is None:
-        stream = SENSORS.streams(context.settings)[name]
-        decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream))
-    return _source_agent(name, topic, context, effects, decode)
+    if decode is not None:
+        return _source_agent(name, topic, context, effects, decode)
+    stream = SENSORS.streams(context.settings)[name]
+    wire = make_format(stream.format)
+    decode = reading_decoder(categories=stream.categories, layout=sensor_layout(name, stream), wire=wire)
+    return _source_agent(name, topic, context, effects, decode, wire)
 
 
 def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAgent:
@@ -186,8 +189,10 @@ def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAge
 
     notices = NoticeWriter(context.store)
     effects = PredictionEffects(*_for_effects(name, context), metrics=context.metrics, notices=notices)
-    read = prediction_rows(name, PREDICTIONS.streams(context.settings)[name])
-    return _source_agent(name, topic, context, effects, partial(decode_answers, read=read))
+    stream = PREDICTIONS.streams(context.settings)[name]
+    wire = make_format(stream.format)
+    read = prediction_rows(name, stream, wire)
+    return _source_agent(name, topic, context, effects, partial(decode_answers, read=read), wire)
 
 
 def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
@@ -196,7 +201,12 @@ def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
 
 
 def _source_agent(
-    name: str, topic: str, context: WorkerContext, effects: Effects, decode: Decode
+    name: str,
+    topic: str,
+    context: WorkerContext,
+    effects: Effects,
+    decode: Decode,
+    wire: Format = JSON,
 ) -> SourceAgent:
     stream = cast(SensorStream | PredictionStream, context.settings.streams[name])
     return SourceAgent(
@@ -208,6 +218,7 @@ def _source_agent(
         features=FeatureWriter(context.store, name, ttl=stream.feature_ttl),
         history=HistoryWriter(context.store, name, ttl=stream.feature_ttl),
         decode=decode,
+        prepare=preparation(name, stream, wire, context.settings.schema_registry),
         moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
         **context.common(),
     )
@@ -217,6 +228,7 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
     """Make the agent of a stream of sessions."""
     config = context.sessions[name]
     stream = cast(SessionStream, context.settings.streams[name])
+    wire = make_format(stream.format)
     effects = SessionEffects(
         context.partitions,
         FeatureLogWriter(context.store, config.views),
@@ -234,6 +246,7 @@ def session_agent(name: str, topic: str, context: WorkerContext) -> SessionAgent
         effects=effects,
         logs=FeatureLogReader(context.store),
         views=[view.key for view in config.views],
-        rows=session_rows(name, stream),
+        rows=session_rows(name, stream, wire),
+        prepare=preparation(name, stream, wire, context.settings.schema_registry),
         **context.common(),
     )

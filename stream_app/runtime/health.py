@@ -77,7 +77,7 @@ def assess(
     now = monotonic()
     servers = {
         server: f"away for {now - away[server].since:.0f} s" if server in away else "ok"
-        for server in (KAFKA, REDIS)
+        for server in dict.fromkeys((KAFKA, REDIS, *away))
     }
     reading = not away and well
     ok = reading and failing_since is None

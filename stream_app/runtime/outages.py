@@ -14,15 +14,16 @@ from typing import Final, TypeVar
 import structlog
 
 from stream_app.backoff import backoff
-from stream_app.errors import BrokerUnavailableError, StoreUnavailableError
+from stream_app.errors import BrokerUnavailableError, RegistryUnavailableError, StoreUnavailableError
 from stream_app.runtime.metrics import Metrics
 
-__all__ = ["KAFKA", "REDIS", "Outage", "Outages", "WaitInterruptedError"]
+__all__ = ["KAFKA", "REDIS", "REGISTRY", "Outage", "Outages", "WaitInterruptedError"]
 
 _log = structlog.get_logger(__name__)
 
 KAFKA: Final = "kafka"
 REDIS: Final = "redis"
+REGISTRY: Final = "schema_registry"
 
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 5.0
@@ -66,7 +67,7 @@ class Outages:
     def __init__(self, give_up: Callable[[], bool], metrics: Metrics) -> None:
         self._give_up = give_up
         self._metrics = metrics
-        self._down: dict[str, dict[object, Outage]] = {KAFKA: {}, REDIS: {}}
+        self._down: dict[str, dict[object, Outage]] = {KAFKA: {}, REDIS: {}, REGISTRY: {}}
         for server in (KAFKA, REDIS):
             metrics.up.labels(server).set(1)
 
@@ -122,6 +123,8 @@ class Outages:
                     self.mark_down(REDIS, str(error), by=me)
                 except BrokerUnavailableError as error:
                     self.mark_down(KAFKA, str(error), by=me)
+                except RegistryUnavailableError as error:
+                    self.mark_down(REGISTRY, str(error), by=me)
                 await self._pause(next(waits))
         finally:
             for server in self._down:

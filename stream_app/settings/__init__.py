@@ -16,13 +16,26 @@ if TYPE_CHECKING:
     from stream_app.settings.dashboard import DashboardSettings
     from stream_app.settings.detectors import DetectorSettings, refused_modules
     from stream_app.settings.durations import Duration, parse_duration
+    from stream_app.settings.formats import (
+        AvroFormat,
+        CsvLineFormat,
+        JsonFormat,
+        JsonSchemaFormat,
+        MessageFormat,
+        MessagePackFormat,
+        ProtobufFormat,
+        format_names,
+        load_format,
+    )
     from stream_app.settings.kinds import StreamSettings
     from stream_app.settings.loading import Settings, load_settings
     from stream_app.settings.maintenance import MaintenanceWindow
     from stream_app.settings.mapping import EventMapping, PredictionMapping, SensorMapping, SessionMapping
     from stream_app.settings.matching import Match
+    from stream_app.settings.mqtt import MqttSettings
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
     from stream_app.settings.routes import InhibitSettings, RouteSettings
+    from stream_app.settings.schema_registry import SchemaRegistrySettings
     from stream_app.settings.servers import KafkaSettings, RedisSettings
     from stream_app.settings.streams import (
         ChannelSettings,
@@ -38,8 +51,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AlertmanagerChannel",
     "AppriseChannel",
+    "AvroFormat",
     "ChannelSettings",
     "ConditionSettings",
+    "CsvLineFormat",
     "DashboardSettings",
     "DetectorSettings",
     "Duration",
@@ -48,15 +63,22 @@ __all__ = [
     "FeatureSettings",
     "ImageStream",
     "InhibitSettings",
+    "JsonFormat",
+    "JsonSchemaFormat",
     "KafkaSettings",
     "MaintenanceWindow",
     "Match",
+    "MessageFormat",
+    "MessagePackFormat",
+    "MqttSettings",
     "PredictionMapping",
     "PredictionStream",
+    "ProtobufFormat",
     "RedisSettings",
     "RetrainingSettings",
     "RouteChannel",
     "RouteSettings",
+    "SchemaRegistrySettings",
     "SensorMapping",
     "SensorStream",
     "SessionMapping",
@@ -69,7 +91,9 @@ __all__ = [
     "WebhookChannel",
     "WorkerSettings",
     "channel_names",
+    "format_names",
     "load_channel",
+    "load_format",
     "load_settings",
     "parse_duration",
     "refused_modules",
@@ -80,8 +104,10 @@ __all__ = [
 _MODULES = {
     "AlertmanagerChannel": "settings.channels",
     "AppriseChannel": "settings.channels",
+    "AvroFormat": "settings.formats",
     "ChannelSettings": "settings.streams",
     "ConditionSettings": "settings.views",
+    "CsvLineFormat": "settings.formats",
     "DashboardSettings": "settings.dashboard",
     "DetectorSettings": "settings.detectors",
     "Duration": "settings.durations",
@@ -90,15 +116,22 @@ _MODULES = {
     "FeatureSettings": "settings.views",
     "ImageStream": "settings.streams",
     "InhibitSettings": "settings.routes",
+    "JsonFormat": "settings.formats",
+    "JsonSchemaFormat": "settings.formats",
     "KafkaSettings": "settings.servers",
     "MaintenanceWindow": "settings.maintenance",
     "Match": "settings.matching",
+    "MessageFormat": "settings.formats",
+    "MessagePackFormat": "settings.formats",
+    "MqttSettings": "settings.mqtt",
     "PredictionMapping": "settings.mapping",
     "PredictionStream": "settings.predictions",
+    "ProtobufFormat": "settings.formats",
     "RedisSettings": "settings.servers",
     "RetrainingSettings": "settings.predictions",
     "RouteChannel": "settings.channels",
     "RouteSettings": "settings.routes",
+    "SchemaRegistrySettings": "settings.schema_registry",
     "SensorMapping": "settings.mapping",
     "SensorStream": "settings.streams",
     "SessionMapping": "settings.mapping",
@@ -111,7 +144,9 @@ _MODULES = {
     "WebhookChannel": "settings.channels",
     "WorkerSettings": "settings.worker",
     "channel_names": "settings.channels",
+    "format_names": "settings.formats",
     "load_channel": "settings.channels",
+    "load_format": "settings.formats",
     "load_settings": "settings.loading",
     "parse_duration": "settings.durations",
     "refused_modules": "settings.detectors",

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     BeforeValidator,
     ConfigDict,
-    Field,
     SecretStr,
     SerializeAsAny,
     model_validator,
@@ -16,7 +15,7 @@ from pydantic import (
 from stream_app.errors import SettingsError
 from stream_app.settings.registry import Registry
 from stream_app.settings.secrets import one_secret
-from stream_app.settings.table import Table
+from stream_app.settings.table import FileName, Table
 
 __all__ = [
     "CHANNEL_GROUP",
@@ -32,7 +31,7 @@ __all__ = [
 CHANNEL_GROUP = "streamgauge.channels"
 """Entry-point group of channels that other packages offer; see `stream_app.routes.ChannelKind`."""
 
-_FileName: TypeAlias = Annotated[str, Field(min_length=1, max_length=4096)]
+
 _SHORTEST_SECRET = 16
 
 
@@ -67,7 +66,7 @@ class RouteChannel(Table):
 
     kind: str
     url: SecretStr | None = None
-    url_file: _FileName | None = None
+    url_file: FileName | None = None
 
     @model_validator(mode="after")
     def _has_url(self) -> Self:
@@ -122,8 +121,8 @@ class _HttpChannel(RouteChannel):
     """
 
     token: SecretStr | None = None
-    token_file: _FileName | None = None
-    ca_file: _FileName | None = None
+    token_file: FileName | None = None
+    ca_file: FileName | None = None
 
     def check_url(self, url: str) -> None:
         """See that it is an address of HTTP."""
@@ -180,7 +179,7 @@ class WebhookChannel(_HttpChannel):
 
     kind: str = "webhook"
     secret: SecretStr | None = None
-    secret_file: _FileName | None = None
+    secret_file: FileName | None = None
 
     @model_validator(mode="after")
     def _has_one_secret(self) -> Self:

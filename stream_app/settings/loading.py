@@ -14,8 +14,10 @@ from stream_app.settings.dashboard import DashboardSettings
 from stream_app.settings.deployment import DEFAULT_GROUP, Deployment
 from stream_app.settings.detectors import refused_modules
 from stream_app.settings.kinds import StreamSettings
+from stream_app.settings.mqtt import MqttSettings
 from stream_app.settings.predictions import PredictionStream
 from stream_app.settings.routes import RouteName, RouteSettings
+from stream_app.settings.schema_registry import SchemaRegistrySettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
 from stream_app.settings.streams import ImageStream, SensorStream
 from stream_app.settings.worker import WorkerSettings
@@ -28,7 +30,7 @@ MAX_FILE_BYTES = 1_048_576
 _PREFIX = "STREAMGAUGE_"
 _NESTED = "__"
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
-_SHORT_NAMES = {"kafka": "bootstrap", "redis": "url"}
+_SHORT_NAMES = {"kafka": "bootstrap", "redis": "url", "mqtt": "url", "schema_registry": "url"}
 """Tables that a variable may stand for with this one key of theirs."""
 
 
@@ -36,7 +38,7 @@ def _kafka(value: Any) -> Any:
     return {"bootstrap": value} if isinstance(value, str) else value
 
 
-def _redis(value: Any) -> Any:
+def _url(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
 
 
@@ -76,7 +78,9 @@ class Settings(BaseSettings):
     )
 
     kafka: Annotated[KafkaSettings, BeforeValidator(_kafka)] = KafkaSettings()
-    redis: Annotated[RedisSettings, BeforeValidator(_redis)] = RedisSettings()
+    redis: Annotated[RedisSettings, BeforeValidator(_url)] = RedisSettings()
+    mqtt: Annotated[MqttSettings, BeforeValidator(_url)] = MqttSettings()
+    schema_registry: Annotated[SchemaRegistrySettings, BeforeValidator(_url)] = SchemaRegistrySettings()
     prefix: Deployment = ""
     detector_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
@@ -188,7 +192,7 @@ def read_file(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
             raise SettingsError(f"{file}: not TOML: {error}") from None
         except RecursionError:
             raise SettingsError(f"{file}: not TOML that can be read: nested too deeply") from None
-    shorthands = {"kafka": _kafka, "redis": _redis}
+    shorthands = {"kafka": _kafka, "redis": _url, "mqtt": _url, "schema_registry": _url}
     return file, {key: shorthands.get(key, _same)(value) for key, value in content.items()}
 
 

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from stream_app.labels import label_text
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
+from stream_app.settings.formats import AnyMessageFormat, JsonFormat
 from stream_app.settings.mapping import PredictionMapping
 from stream_app.settings.table import Stream, Table, TopicName
 
@@ -191,6 +192,11 @@ class PredictionStream(Stream):
         How long live features of a model without events are kept.
     history : bool
         Whether a history of each model is kept for charts: accuracy and confidence, or error and bias, failures and latency.
+    format : str or table
+        How messages become values: ``"json"``, ``"json-schema"``, ``"avro"``, ``"protobuf"``, ``"messagepack"`` or ``"csv"``; a table
+        with it as ``kind`` where more is to be said.
+    on_unknown_schema : str
+        ``stop`` or ``skip``: what becomes of a message whose schema the registry does not have. One that is skipped is a dead letter.
     mapping : table, optional
         Where the parts of an event are in a message, where they are not in our own places; see below.
     """
@@ -232,6 +238,8 @@ class PredictionStream(Stream):
     resolve_after: Duration = 300.0
     feature_ttl: Duration = 604_800.0
     history: bool = True
+    format: AnyMessageFormat = JsonFormat()
+    on_unknown_schema: Literal["stop", "skip"] = "stop"
     mapping: PredictionMapping | None = None
 
     @property

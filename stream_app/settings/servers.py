@@ -5,12 +5,14 @@ import ssl
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from stream_app.settings.deployment import DEFAULT_KEYS, Deployment
 from stream_app.settings.redis_url import normalise_redis_url
 from stream_app.settings.secrets import one_secret
-from stream_app.settings.tls import TlsFiles, tls_context
+from stream_app.settings.server import Server
+from stream_app.settings.table import FileName
+from stream_app.settings.tls import tls_context
 
 __all__ = ["KafkaSettings", "RedisSettings"]
 
@@ -19,57 +21,9 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,@/\[\]]+):(\d{1,5})")
 
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"]
-FileName = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class _Server(BaseModel):
-    """What both servers may ask for: a login, and TLS."""
-
-    # The input of an error may hold a password.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    username: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = (
-        None
-    )
-    password: SecretStr | None = None
-    password_file: FileName | None = None
-    ca_file: FileName | None = None
-    cert_file: FileName | None = None
-    key_file: FileName | None = None
-    key_password: SecretStr | None = None
-    key_password_file: FileName | None = None
-
-    _login_password: SecretStr | None = PrivateAttr(None)
-    _key_password: SecretStr | None = PrivateAttr(None)
-
-    @model_validator(mode="after")
-    def _read_secrets(self) -> Self:
-        self._login_password = one_secret("password", self.password, self.password_file)
-        self._key_password = one_secret("key_password", self.key_password, self.key_password_file)
-        if self.key_file and not self.cert_file:
-            raise ValueError("key_file is set without cert_file, the certificate that it belongs to")
-        if self._key_password and not self.cert_file:
-            raise ValueError("key_password is set without cert_file and key_file")
-        return self
-
-    @property
-    def login_password(self) -> str | None:
-        """The password, from wherever it is set; never log it."""
-        return None if self._login_password is None else self._login_password.get_secret_value()
-
-    @property
-    def tls_files(self) -> TlsFiles:
-        """Certificates, and the key's password from wherever it is set."""
-        password = None if self._key_password is None else self._key_password.get_secret_value()
-        return TlsFiles(self.ca_file, self.cert_file, self.key_file, password)
-
-    def _refuse_files_without_tls(self, remedy: str) -> None:
-        named = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name)]
-        if named:
-            raise ValueError(f"{named[0]} is set, but nothing would be encrypted; {remedy}")
-
-
-class KafkaSettings(_Server):
+class KafkaSettings(Server):
     """Address and login of Kafka.
 
     Parameters
@@ -120,7 +74,7 @@ class KafkaSettings(_Server):
         elif self.username:
             raise ValueError(f"username is set, but {self.security} sends none; use SASL_SSL")
         if not self.security.endswith("SSL"):
-            self._refuse_files_without_tls('set security = "SSL" or "SASL_SSL"')
+            self.refuse_files_without_tls('set security = "SSL" or "SASL_SSL"')
         return self
 
     @property
@@ -139,7 +93,7 @@ class KafkaSettings(_Server):
         return tls_context("kafka", self.tls_files) if self.security.endswith("SSL") else None
 
 
-class RedisSettings(_Server):
+class RedisSettings(Server):
     """Address and login of Redis.
 
     Parameters
@@ -239,7 +193,7 @@ class RedisSettings(_Server):
         if self.cluster and parts.scheme and (parts.scheme == "unix" or parts.path not in {"", "/0"}):
             raise ValueError("a Redis Cluster has hosts, and database 0 only: redis://HOST:PORT")
         if parts.scheme and parts.scheme != "rediss":
-            self._refuse_files_without_tls("begin the URL with rediss://")
+            self.refuse_files_without_tls("begin the URL with rediss://")
         return self
 
     @property

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from stream_app.settings.detectors import DetectorSettings
 from stream_app.settings.durations import Duration
+from stream_app.settings.formats import AnyMessageFormat, JsonFormat
 from stream_app.settings.holidays import holiday_dates
 from stream_app.settings.mapping import SensorMapping, SessionMapping, TimeZone
 from stream_app.settings.table import Stream, Table, TopicName
@@ -133,6 +134,11 @@ class SensorStream(Stream):
         Whether a history of each source is kept for charts: 24 KiB of Redis with eight channels.
     detectors : list of tables
         Detectors beside the default ones. They have no budget.
+    format : str or table
+        How messages become values: ``"json"``, ``"json-schema"``, ``"avro"``, ``"protobuf"``, ``"messagepack"`` or ``"csv"``; a table
+        with it as ``kind`` where more is to be said.
+    on_unknown_schema : str
+        ``stop`` or ``skip``: what becomes of a message whose schema the registry does not have. One that is skipped is a dead letter.
     mapping : table, optional
         Where the parts of a reading are in a message, where they are not in our own places; see below.
     """
@@ -163,6 +169,8 @@ class SensorStream(Stream):
     feature_ttl: Duration = 604_800.0
     history: bool = True
     detectors: tuple[DetectorSettings, ...] = ()
+    format: AnyMessageFormat = JsonFormat()
+    on_unknown_schema: Literal["stop", "skip"] = "stop"
     mapping: SensorMapping | None = None
 
     @model_validator(mode="before")
@@ -251,6 +259,11 @@ class SessionStream(Stream):
         ``lateness`` of the views, a minute at least, so that a wrong clock makes no honest event late.
     views : list of tables
         The feature views.
+    format : str or table
+        How messages become values: ``"json"``, ``"json-schema"``, ``"avro"``, ``"protobuf"``, ``"messagepack"`` or ``"csv"``; a table
+        with it as ``kind`` where more is to be said.
+    on_unknown_schema : str
+        ``stop`` or ``skip``: what becomes of a message whose schema the registry does not have. One that is skipped is a dead letter.
     mapping : table, optional
         Where the parts of an event are in a message, where they are not in our own places; see below.
     """
@@ -261,6 +274,8 @@ class SessionStream(Stream):
     limits: dict[str, ChannelSettings] = Field({})
     max_future: Duration | None = None
     views: tuple[ViewSettings, ...] = ()
+    format: AnyMessageFormat = JsonFormat()
+    on_unknown_schema: Literal["stop", "skip"] = "stop"
     mapping: SessionMapping | None = None
 
     @model_validator(mode="after")

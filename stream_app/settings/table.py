@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["Stream", "Table", "TopicName"]
+__all__ = ["FileName", "Stream", "Table", "TopicName"]
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
@@ -20,6 +20,9 @@ def _topic_name(name: str) -> str:
 
 TopicName = Annotated[str, AfterValidator(_topic_name)]
 """The name of a topic of Kafka."""
+
+FileName = Annotated[str, Field(min_length=1, max_length=4096)]
+"""The name of a file."""
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$")]
 """The name of a label, as Alertmanager takes it."""

@@ -104,6 +104,7 @@ OTHERS = {
     "features versions",
     "detectors",  # installed packages
     "dashboard",  # prints its address; what a browser shows is tried there
+    "replay mqtt",  # quotes topics as Python does
     "worker",  # its log is tried below
     "demo",
     "compile",

@@ -219,3 +219,18 @@ def test_a_time_in_a_header_may_be_a_number():
     readings, _ = decode(one, {"s": "a", "x": 1}, headers=[[("t", b"1700000000500")]])
     assert readings.ts.tolist() == [1700000000.5]
     assert JSON.plain(b"[1]", ()) == [1]
+
+
+def test_a_channel_may_be_named_by_a_header_alone():
+    one = layout(source="device", time="t", channel="$header.mqtt.topic.3", value="v")
+    assert one.reads_records
+    headers = [[("mqtt.topic.3", b"flow")]]
+    readings, rejected = decode(one, {"device": "p1", "t": 5, "v": 1.5}, headers=headers)
+    assert (rejected, rows(readings)) == ([], [("p1", 5.0, {"flow": 1.5})])
+
+
+def test_a_payload_may_be_the_value_alone():
+    one = layout(source="$header.mqtt.topic.2", time="$timestamp", channel="$header.mqtt.topic.3", value=".")
+    headers = [[("mqtt.topic.2", b"p1"), ("mqtt.topic.3", b"flow")]]
+    readings, _ = decode(one, b"1.5", record_ts=[7.0], headers=headers)
+    assert rows(readings) == [("p1", 7.0, {"flow": 1.5})]

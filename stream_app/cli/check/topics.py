@@ -2,10 +2,13 @@
 
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from stream_app.cli.check.finding import Finding
-from stream_app.events import Topics
+from stream_app.errors import RegistryError, SettingsError
+from stream_app.events import Format, Topics
+from stream_app.formats import make_format, preparation
 from stream_app.kafka import TopicReader, nearest_topic, newest_records, reading
 from stream_app.kinds import input_topic, kind_of
 from stream_app.kinds.sample import Sample
@@ -61,7 +64,24 @@ async def _finding(
     if sample is None:
         return Finding("topic", ok=True, about=f"{where}: its kind has no way to look at events")
     lateness = float(getattr(stream, "lateness", math.inf))
-    return look_into(where, sample(name, stream)(records), len(records), now=time.time(), lateness=lateness)
+    try:
+        wires = await _wires(name, stream, settings, records)
+    except (SettingsError, RegistryError) as error:
+        return Finding("topic", ok=False, problem=f"{where}: {error}")
+    read = sample(name, stream, *wires)
+    return look_into(where, read(records), len(records), now=time.time(), lateness=lateness)
+
+
+async def _wires(name: str, stream: Stream, settings: Settings, records: Sequence[Any]) -> list[Format]:
+    """Return what decodes a stream's messages, with their schemas; nothing for kinds whose messages are JSON."""
+    said = getattr(stream, "format", None)
+    if said is None:
+        return []
+    wire = make_format(said)
+    prepare = preparation(name, stream, wire, settings.schema_registry)
+    if prepare is not None:
+        await prepare(records)
+    return [wire]
 
 
 def look_into(where: str, sample: Sample, records: int, *, now: float, lateness: float = math.inf) -> Finding:

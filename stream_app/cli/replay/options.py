@@ -8,12 +8,22 @@ import typer
 
 from stream_app.cli.options import ConfigOption, KafkaOption
 
-__all__ = ["CHANGE", "SOURCE", "ReplayOptions", "SeedOption", "SourceOption"]
+__all__ = [
+    "CHANGE",
+    "SOURCE",
+    "TARGET",
+    "PartitionsOption",
+    "QuietOption",
+    "ReplayOptions",
+    "SeedOption",
+    "SourceOption",
+    "SummaryOption",
+]
 
 SOURCE = "What to replay"
 CHANGE = "Injected drift"
 _PACE = "How fast, how much"
-_TARGET = "Where to"
+TARGET = "Where to"
 _OUTPUT = "Output"
 
 SourceOption = Annotated[
@@ -25,6 +35,21 @@ SourceOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random choices.", rich_help_panel=CHANGE)]
+PartitionsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Partitions of the topic if it is created; by default 4.", rich_help_panel=TARGET
+    ),
+]
+SummaryOption = Annotated[
+    bool, typer.Option("--json", help="Print the closing summary as JSON.", rich_help_panel=_OUTPUT)
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Show no progress, and no summary but --json.", rich_help_panel=_OUTPUT
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +107,9 @@ class ReplayOptions:
         str | None,
         typer.Option(
             help="Topic to write to; by default that of the monitor file's only stream of this kind, else the kind's default.",
-            rich_help_panel=_TARGET,
+            rich_help_panel=TARGET,
         ),
     ] = None
-    partitions: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Partitions of the topic if it is created; by default 4.", rich_help_panel=_TARGET
-        ),
-    ] = None
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the closing summary as JSON.", rich_help_panel=_OUTPUT)
-    ] = False
-    quiet: Annotated[
-        bool,
-        typer.Option(
-            "--quiet", "-q", help="Show no progress, and no summary but --json.", rich_help_panel=_OUTPUT
-        ),
-    ] = False
+    partitions: PartitionsOption = None
+    as_json: SummaryOption = False
+    quiet: QuietOption = False

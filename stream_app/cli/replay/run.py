@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 import typer
@@ -27,7 +27,9 @@ from stream_app.kafka import newest_records, reading
 from stream_app.kinds import KINDS, input_topic, kind_of
 from stream_app.settings import KafkaSettings, Settings, Stream
 
-__all__ = ["Change", "Opened", "absolute", "replay"]
+__all__ = ["INTERRUPTED", "Change", "Opened", "absolute", "replay", "run_interruptibly", "topic_of"]
+
+T = TypeVar("T")
 
 _NEWEST = 1_000
 """Records of the topic that are looked at for what it has already."""
@@ -98,7 +100,7 @@ def replay(
     try:
         pace = Pace(parse_speed(options.speed), options.rate, options.max_gap)
         servers = broker_of(settings)
-        opened = open_source(pace, progress, _reader(options.topic or _topic(kind, settings), settings))
+        opened = open_source(pace, progress, _reader(options.topic or topic_of(kind, settings), settings))
         plan = _plan(options, settings, servers, pace, opened)
         opened.change()  # mistakes in the schedule are reported before anything is sent
     except SettingsError as error:
@@ -115,7 +117,7 @@ def replay(
 def _plan(
     options: ReplayOptions, settings: Settings, servers: KafkaSettings, pace: Pace, opened: Opened
 ) -> Replay:
-    topics = [_topic(kind, settings) for kind in opened.kinds]
+    topics = [topic_of(kind, settings) for kind in opened.kinds]
     if options.topic is not None:
         topics[0] = options.topic
     state = options.state
@@ -140,7 +142,7 @@ def _plan(
     )
 
 
-def _topic(kind: str, settings: Settings) -> str:
+def topic_of(kind: str, settings: Settings) -> str:
     """Return the topic that the monitor file's only stream of a kind reads, or the usual one."""
     streams = [stream for stream in settings.streams.values() if stream.kind == kind]
     named = streams[0].topic if len(streams) == 1 else None
@@ -193,11 +195,27 @@ async def _present(plan: Replay, kind: str, settings: Settings) -> dict[str, flo
 
 
 def _run(plan: Replay, progress: Progress, kind: str, settings: Settings) -> Summary:
-    """Run to the end or to Ctrl-C; a second Ctrl-C stops at once."""
+    async def work(stop: asyncio.Event) -> Summary:
+        known = replace(plan, present=await _present(plan, kind, settings))
+        return await run(known, progress=progress, stop=stop)
+
+    return run_interruptibly(work, progress)
+
+
+def run_interruptibly(work: Callable[[asyncio.Event], Coroutine[Any, Any, T]], progress: Progress) -> T:
+    """Run what ends when an event is set; Ctrl-C sets it, and a second one ends the program at once.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the event.
+    progress : Progress
+        Told that it is about to end.
+    """
     # What aiokafka would log of a broker that is away is told by our own error.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
-    async def main() -> Summary:
+    async def main() -> T:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def interrupt() -> None:
@@ -208,8 +226,7 @@ def _run(plan: Replay, progress: Progress, kind: str, settings: Settings) -> Sum
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, interrupt)
-        known = replace(plan, present=await _present(plan, kind, settings))
-        return await run(known, progress=progress, stop=stop)
+        return await work(stop)
 
     return run_loop(main())
 
