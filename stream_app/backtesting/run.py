@@ -18,6 +18,7 @@ from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS, Outcome, SensorMonitor
 from stream_app.settings import SensorStream
 from stream_app.tables import InputRows, InputTable, OptionNames
+from stream_app.tables.left_out import LeftOut
 
 __all__ = ["Backtest", "JudgedBlock", "sweep"]
 
@@ -89,6 +90,8 @@ class Backtest:
         self._tallies: dict[str, SourceTally] = {}
         self._places: dict[int, str] = {}
         self._streams = 0
+        self._said = config
+        self._left: list[LeftOut] = []
 
     def update(self, rows: InputRows, place: Callable[[int], str] | None = None) -> Outcome:
         """Take the next rows of the input.
@@ -139,6 +142,7 @@ class Backtest:
 
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
+        self.config = self._said
         self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
         self._streams += 1
 
@@ -173,7 +177,14 @@ class Backtest:
 
     def verdict(self, options: OptionNames = OptionNames()) -> Verdict:  # noqa: B008 it is frozen
         """Say whether so much was judged that the figures say anything; `options` names the remedies."""
-        return verdict_of(self._tallies, self._warmup, self.config, self.first_refusals, options)
+        verdict = verdict_of(self._tallies, self._warmup, self.config, self.first_refusals, options)
+        left = [f"{reason}: {count:,}" for one in self._left for reason, count in one.summary.items()]
+        return replace(verdict, notes=(*verdict.notes, *left))
+
+    def read(self, left: LeftOut) -> None:
+        """Count afresh the cells and rows of a table that make no sense; the verdict tells them."""
+        left.clear()
+        self._left.append(left)
 
     def beginnings(self) -> list[Beginning]:
         """Return the beginnings of alerts after the warm-up, source by source."""
@@ -234,5 +245,6 @@ def sweep(backtest: Backtest, table: InputTable) -> Iterator[JudgedBlock]:
     """
     if not table.names_sources:
         backtest.forget()
+    backtest.read(table.source.left)
     for rows, times, place in table.blocks():
         yield JudgedBlock(rows, times, backtest.update(rows, place))

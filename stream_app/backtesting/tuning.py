@@ -327,6 +327,8 @@ def _sweep(runs: Sequence[Backtest], files: Sequence[InputTable]) -> Iterator[in
         if not table.names_sources:
             for run in runs:
                 run.forget()
+        for run in runs:
+            run.read(table.source.left)
         for rows, _, place in table.blocks():
             for run in runs:
                 run.update(rows, place)
