@@ -90,6 +90,7 @@ class Backtest:
         self._tallies: dict[str, SourceTally] = {}
         self._places: dict[int, str] = {}
         self._streams = 0
+        self._said = config
         self._tables: list[InputTable] = []
 
     def update(self, rows: InputRows, place: Callable[[int], str] | None = None) -> Outcome:
@@ -145,12 +146,14 @@ class Backtest:
         A table that is a source of its own begins with a fresh monitor. Where a column names the sources, they go on from
         table to table, as a log does that is cut into days.
         """
+        table.source.left.clear()
         self._tables.append(table)
         if not table.names_sources:
             self.forget()
 
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
+        self.config = self._said
         self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
         self._streams += 1
 

@@ -1,4 +1,4 @@
-"""What a cell says: a number, a moment, a text, a label, an object, or nothing; by itself or as a column.
+"""What a cell says: a number, a text, a label, an object, or nothing; by itself or as a column.
 
 What reads a column comes in two forms. `numbers` and `labels` raise at the first cell that makes no sense and
 name its place. `mark_numbers`, `mark_texts`, `mark_objects` and `mark_entities` mark such cells, so that
@@ -6,7 +6,7 @@ their rows can be left out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from math import isnan
 from typing import Any, TypeAlias, TypeVar
@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.errors import SourceError
-from stream_app.events import parse_event_time
 from stream_app.events.sensor import MAX_NAME
 
 __all__ = [
@@ -30,14 +29,12 @@ __all__ = [
     "as_text",
     "is_missing",
     "is_number",
-    "is_time",
     "is_word",
     "labels",
     "mark_entities",
     "mark_numbers",
     "mark_objects",
     "mark_texts",
-    "moment",
     "numbers",
     "read_each",
     "switches",
@@ -87,10 +84,6 @@ _REFUSED = {
 }
 _PLAIN: set[type] = {str, int, float, bool, datetime, date, Decimal}
 
-# Epoch numbers tell their unit by their size: seconds until 2099 are below the first bound, milliseconds
-# since 1971 below the second, and so on.
-_UNITS = ((4.2e9, 1.0), (4.2e12, 1e-3), (4.2e15, 1e-6), (4.2e18, 1e-9))
-
 
 def is_missing(cell: Any) -> bool:
     """Whether nothing was measured: empty, NA, NaN, null or none, in any case."""
@@ -112,59 +105,11 @@ def is_number(cell: Any) -> bool:
         return True
     try:
         float(cell)
+    except OverflowError:
+        return True  # a whole number of more than 308 digits
     except (TypeError, ValueError):
         return False
     return True
-
-
-def is_time(cell: Any) -> bool:
-    """Whether the cell is a moment in one of the forms that `moment` reads."""
-    try:
-        moment(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def moment(cell: Any, form: str | None = None) -> float:
-    """Read one moment into epoch seconds.
-
-    Parameters
-    ----------
-    cell : any
-        Epoch seconds, milliseconds, microseconds or nanoseconds (told apart by size), RFC 3339, or
-        ``YYYY-MM-DD HH:MM:SS``; without an offset UTC is meant.
-    form : str or None
-        How the cell is written, in the words of ``strptime``, where it is none of these forms.
-
-    Raises
-    ------
-    ValueError
-        When it is no moment between 1970 and 2099.
-
-    Examples
-    --------
-    >>> moment("1970-01-02 00:00:00"), moment("19700102", "%Y%m%d")
-    (86400.0, 86400.0)
-    """
-    if form is not None:
-        read = datetime.strptime(str(cell).strip(), form)  # noqa: DTZ007 without an offset UTC is meant
-        return parse_event_time((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
-    if isinstance(cell, datetime):
-        return parse_event_time((cell if cell.tzinfo else cell.replace(tzinfo=UTC)).timestamp())
-    if isinstance(cell, date):
-        return parse_event_time(cell.isoformat())
-    if isinstance(cell, str):
-        cell = cell.strip()
-        try:
-            cell = float(cell)
-        except ValueError:
-            return parse_event_time(cell)
-    if not isinstance(cell, bool) and isinstance(cell, int | float):
-        for bound, unit in _UNITS:
-            if abs(cell) < bound:
-                return parse_event_time(cell * unit)
-    raise ValueError(f"{str(cell)[:40]!r} is no moment between 1970 and 2099")
 
 
 def as_labels(values: Sequence[Label]) -> LabelColumn:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from stream_app.errors import SourceError
 from stream_app.events import parse_event_time
 from stream_app.events.sensor import MAX_TS
-from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.cells import is_missing, is_number, mark_numbers
 from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.time_forms import DAY_FIRST, ISO, fitting_forms, is_clock, read_text
 from stream_app.tables.time_numbers import NUMBERS, find_unit, scale_of
@@ -84,12 +84,22 @@ class Clock:
         try:
             raw = np.array(list(map(float, cells)))
         except (TypeError, ValueError, OverflowError):
-            raw = np.array([float(c) if is_number(c) and not is_missing(c) else np.nan for c in cells])
+            if any(isinstance(cell, str) and not is_number(cell) for cell in cells):
+                return self._mixed(cells)
+            raw, _ = mark_numbers(cells)
         times, local = scale_of(self.form, raw)
         if not local or self.zone is None:
             return times
+        times[~((times >= 0.0) & (times < MAX_TS))] = np.nan
         moments = [None if np.isnan(one) else datetime.fromtimestamp(one, UTC) for one in times.tolist()]
         return self._seconds([one and one.replace(tzinfo=None) for one in moments], [None] * len(cells))
+
+    def _mixed(self, cells: Sequence[Any]) -> FloatArray:
+        """Read numbers, and ISO texts among them, which can be nothing else."""
+        numbers = [cell if is_number(cell) else None for cell in cells]
+        texts = [None if is_number(cell) else cell for cell in cells]
+        iso = Clock(ISO, self.zone).times(texts)
+        return np.where(np.isnan(iso), self._numbers(numbers), iso)
 
     def _moments(self, cells: Sequence[Any]) -> list[datetime | None]:
         if self.form == ISO:

@@ -76,7 +76,7 @@ def _zstd(path: Path) -> BinaryIO:
 def _zip(path: Path) -> BinaryIO:
     try:
         archive = ZipFile(path)
-    except BadZipFile as error:
+    except (BadZipFile, NotImplementedError) as error:
         raise SourceError(f"{path}: damaged: {error}") from None
     members = [
         one for one in archive.infolist() if not one.is_dir() and not one.filename.startswith("__MACOSX/")
@@ -88,7 +88,11 @@ def _zip(path: Path) -> BinaryIO:
     if members[0].flag_bits & 1:
         archive.close()
         raise SourceError(f"{path}: the archive has a password; unpack it")
-    return cast("BinaryIO", archive.open(members[0]))
+    try:
+        return cast("BinaryIO", archive.open(members[0]))
+    except (NotImplementedError, BadZipFile) as error:
+        archive.close()
+        raise SourceError(f"{path}: {error}; unpack it") from None
 
 
 _OPENERS: Mapping[str, Callable[[Path], BinaryIO]] = {

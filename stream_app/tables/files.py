@@ -78,7 +78,7 @@ def _reader(path: Path, said: FileFormat) -> TableFile:
             raise SourceError(f"{path}: damaged: it is not compressed as its name says")
         with opened(path)[0] as text:
             return _text_reader(path, text.peek(HEAD_BYTES), said)
-    except BadZipFile:
+    except (BadZipFile, NotImplementedError):
         raise SourceError(f"{path}: damaged: no archive of zip") from None
     except READ_ERRORS as error:
         raise unreadable(path, error) from None

@@ -99,7 +99,10 @@ class JsonDocument(TableFile):
         for begin in range(0, len(raw), size):
             rows: list[Row] = []
             for number, text in enumerate(raw[begin : begin + size], start=begin + 1):
-                event = decode(text)
+                try:
+                    event = decode(text)
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    raise SourceError(f"{self.place(number)}: not JSON: {error}") from None
                 if not isinstance(event, dict):
                     raise SourceError(
                         f'{self.place(number)}: an object is expected, like {{"ts": 10, "flow": 3}}'

@@ -46,6 +46,11 @@ class LeftOut:
         self.counts[reason] = self.counts.get(reason, 0) + count
         self.first.setdefault(reason, where)
 
+    def clear(self) -> None:
+        """Forget what was counted, for reading once more."""
+        self.counts.clear()
+        self.first.clear()
+
     @property
     def summary(self) -> Mapping[str, int]:
         """How many, by reason and first place."""

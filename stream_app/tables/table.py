@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ __all__ = [
     "unreadable",
 ]
 
-READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
+READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, UnicodeError)
 """What reading a file, compressed or not, can end with."""
 
 BLOCK = 4096

@@ -8,7 +8,8 @@ from typing import Any
 
 from dateutil import parser
 
-from stream_app.tables.cells import is_number, is_time
+from stream_app.events import parse_event_time
+from stream_app.tables.cells import is_number
 
 __all__ = ["DAY_FIRST", "ISO", "fitting_forms", "is_clock", "is_date", "read_text"]
 
@@ -159,9 +160,10 @@ _DEFAULTS = ((2000, 1, 1), (2004, 2, 2))
 
 
 def _reads(text: str, form: str) -> bool:
-    if form == ISO:
-        return not is_number(text) and is_time(text)
     try:
+        if form == ISO:
+            parse_event_time(text)
+            return not is_number(text)
         read_text(text, form)
     except (ValueError, OverflowError):
         return False

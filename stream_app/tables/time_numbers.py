@@ -47,7 +47,7 @@ def scale_of(form: str, raw: FloatArray) -> tuple[FloatArray, bool]:
     factor, term = NUMBERS[form]
     if form == "excel":
         # A second is the 86,400th part of a day, of which a cell shows a few digits.
-        times = raw * factor + term
+        times = np.where(np.isfinite(raw), raw, np.nan) * factor + term
         whole = np.round(times)
         return np.where(np.abs(times - whole) < _DIGITS_LOST, whole, np.round(times, 3)), True
     # Divided, a count of milliseconds is rounded once.

@@ -60,3 +60,15 @@ def test_predictions_have_no_long_files(call):
     ended = call("backtest", long, "--kind", "predictions", "--long", "sensor,value")
     assert ended.code == 2
     assert "--long" in ended.err
+
+
+def test_a_cell_and_a_row_that_make_no_sense_are_told(call):
+    for name, told in (
+        ("bad_cell.csv", "column 'flow': cell taken as missing, no number, like '3x1' (first: "),
+        ("bad_time.csv", "column 'time': row left out, without a time, like 'soon' (first: "),
+    ):
+        (file,) = [file for file in FILES if file.name == name]
+        ended = call("backtest", file, "--warmup", "50")
+        assert ended.code == 0, ended
+        assert f"left out 1: {told}" in ended.out
+        assert f"{name}:42)" in ended.out

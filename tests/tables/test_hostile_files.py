@@ -4,9 +4,11 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import random
 import resource
 import time
 import tracemalloc
+from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
@@ -15,12 +17,13 @@ import pytest
 from forged_parquet import forgeries
 
 from producers.images.classifier import Model
-from stream_app.errors import SourceError
-from stream_app.tables import find_tables
+from stream_app.errors import SourceError, StreamgaugeError
+from stream_app.tables import Columns, find_tables, open_files
 from stream_app.tables.bounded_lines import MAX_LINE_BYTES
 from stream_app.tables.json_file import MAX_DOCUMENT_BYTES
 
 MEGABYTE = 1 << 20
+FILES = Path(__file__).resolve().parents[1] / "files"
 
 
 @pytest.fixture
@@ -172,3 +175,28 @@ def test_a_model_that_unpacks_to_gigabytes_is_refused_before(tmp_path, member, s
             file.write(bytes(MEGABYTE))
     with pytest.raises(SourceError, match=rf"model\.skops: .*{told}"):
         Model.load(path)
+
+
+def test_damaged_files_of_every_kind_are_read_or_refused_in_one_line(tmp_path):
+    chance = random.Random(7)
+    for kept in sorted(FILES.iterdir()):
+        for cut in range(4):
+            raw = bytearray(kept.read_bytes())
+            for _ in range(3):
+                raw[chance.randrange(len(raw))] = chance.randrange(256)
+            path = tmp_path / f"damaged{kept.suffix}"
+            path.write_bytes(raw[: len(raw) - cut * len(raw) // 9])
+            told = message_of(path)
+            assert told is None or (path.name in told and "\n" not in told)
+
+
+def message_of(path):
+    """Read a file; return what was wrong with it, if anything was."""
+    try:
+        (opened,) = open_files([str(path)], Columns())
+        opened.source.understood()
+        for _ in opened.blocks():
+            pass
+    except StreamgaugeError as error:
+        return str(error)
+    return None

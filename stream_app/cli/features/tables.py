@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from stream_app.core.features import FeatureView
 from stream_app.errors import MissingExtraError, SettingsError, SourceError
 from stream_app.features import HistoryRow
 from stream_app.replacing import replacing
-from stream_app.tables.cells import moment, numbers
+from stream_app.tables.cells import numbers
+from stream_app.tables.clock import find_clock
 from stream_app.tables.columns import listed
 from stream_app.tables.format import FileFormat
 from stream_app.tables.whole import WholeTable, read_whole
@@ -51,14 +53,17 @@ def read_instants(path: Path, view: FeatureView) -> Instants:
     table = read_whole([str(path)])
     who = _first(table, dict.fromkeys((_ENTITY, view.entity)))
     when = _first(table, _TIMES)
+    cells = table.columns[when]
+    instants = find_clock(cells, when, str(path)).times(cells).tolist()
     asked = []
-    for row, (entity, at) in enumerate(zip(table.columns[who], table.columns[when], strict=True)):
+    for row, (entity, at) in enumerate(zip(table.columns[who], instants, strict=True)):
         if entity is None or not str(entity).strip():
             raise SourceError(f"{table.where(row)}: column {who!r} is empty; an entity is expected")
-        try:
-            asked.append((str(entity).strip(), moment(at)))
-        except ValueError as error:
-            raise SourceError(f"{table.where(row)}: column {when!r}: {error}") from None
+        if math.isnan(at):
+            raise SourceError(
+                f"{table.where(row)}: column {when!r}: {str(cells[row])[:40]!r} is no moment between 1970 and 2099"
+            )
+        asked.append((str(entity).strip(), at))
     others = {name: cells for name, cells in table.columns.items() if name not in {who, when}}
     return Instants(asked, others)
 
