@@ -14,14 +14,19 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from conftest import eventually
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-from servers.mosquitto import Mosquitto
+from servers.mosquitto import Mosquitto, program
 
 from producers.mqtt import Bridge, bridge
 from producers.progress import Silent
 from stream_app.errors import SourceError
 from stream_app.settings import MqttSettings
 
-pytestmark = pytest.mark.integration
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        program() is None, reason="no mosquitto; on Debian or Ubuntu: sudo apt-get install mosquitto"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
