@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from producers.connection import ensure_topics
 from producers.images.source import CAMERA
 from producers.pacing import Pace
 from producers.passes import after
@@ -36,6 +37,7 @@ from stream_app.cli.show import console
 from stream_app.embedded import EmbeddedBroker, EmbeddedStore, free_port
 from stream_app.errors import MissingExtraError, StreamgaugeError
 from stream_app.events import Topics
+from stream_app.kinds import input_topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import (
     DashboardSettings,
@@ -65,7 +67,8 @@ _WATERFLOW = SensorStream(
     topic="waterflow.readings",
     budget="1 per month",
     window=86_400.0,
-    lateness=86_400.0,
+    # More than its longest gap, 32 hours: after that in a moment of the replay, readings would be taken for those of a wrong clock.
+    lateness=2 * 86_400.0,
     cooldown=86_400.0,
     resolve_after=86_400.0,
 )
@@ -143,6 +146,8 @@ def _dashboard_port() -> int:
 
 
 async def _fill(settings: Settings, seed: int) -> None:
+    # All topics at once: a worker warns of those that it has to make.
+    await ensure_topics(settings.kafka, dict.fromkeys(input_topics(settings)))
     source = Simulated(WaterLoop(), seed + 2, pumps=BURST_PUMPS, name="burst", events=BURST_EVENTS)
     await run_replay(Replay(source, settings.kafka, (Topics(settings.prefix).sensors,)))
 
