@@ -34,7 +34,7 @@ _MOST_BYTES = 16_777_216
 
 
 def _make_avro(settings: AvroFormat) -> Format:
-    avro = _imported("stream_app.formats.avro", "Avro needs", "fastavro")
+    avro = _imported("avro", "Avro needs", "fastavro")
     schema = None
     if settings.schema_file is not None:
         text = _read(settings.schema_file).decode(errors="replace")
@@ -47,7 +47,7 @@ def _make_avro(settings: AvroFormat) -> Format:
 
 
 def _make_protobuf(settings: ProtobufFormat) -> Format:
-    protobuf = _imported("stream_app.formats.protobuf", "Protobuf needs", "protobuf")
+    protobuf = _imported("protobuf", "Protobuf needs", "protobuf")
     message = None
     if settings.descriptors is not None and settings.message is not None:
         try:
@@ -58,9 +58,9 @@ def _make_protobuf(settings: ProtobufFormat) -> Format:
     return made
 
 
-def _imported(module: str, need: str, library: str) -> Any:
+def _imported(name: str, need: str, library: str) -> Any:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(f"stream_app.formats.{name}")
     except ModuleNotFoundError:
         raise MissingExtraError(need, library, "formats") from None
 
