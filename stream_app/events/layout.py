@@ -142,7 +142,8 @@ class Layout:
                 raise MessageError(Reason.SCHEMA, f"{missing}: Field required")
             if type(channel) is not str and type(channel) is not int:
                 raise MessageError(
-                    Reason.SCHEMA, f"{self.channel}: the name of a channel is expected, a text or a whole number"
+                    Reason.SCHEMA,
+                    f"{self.channel}: the name of a channel is expected, a text or a whole number",
                 )
             parts["values"] = {str(channel): value}
         return parts
