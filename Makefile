@@ -92,8 +92,8 @@ apicurio: $(APICURIO)/.ready ## Fetch Apicurio Registry, for the test of schemas
 
 $(APICURIO)/.ready:
 	@echo "Fetching Apicurio Registry (about 130 MB, once)."
-	@rm -rf $(APICURIO)
-	@mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
+	@rm -rf $(APICURIO) && mkdir -p $(APICURIO)
+	@cd $(APICURIO) && mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
 		-Dartifact=io.apicurio:apicurio-registry-app:$(APICURIO_VERSION):tar.gz:all -DoutputDirectory="$(CURDIR)/$(APICURIO)"
 	@touch $@
 

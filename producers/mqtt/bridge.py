@@ -26,7 +26,7 @@ from stream_app.settings import KafkaSettings, MqttSettings
 __all__ = ["Bridge", "BridgeSummary", "bridge"]
 
 MAX_RECORD_BYTES = 900_000
-"""Kafka's default is a mebibyte a record, with its headers."""
+"""Of a payload and three times its topic, which is in the key and twice in headers: Kafka's default is a mebibyte a record."""
 
 _SHOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 30.0
@@ -119,11 +119,11 @@ async def bridge(
         When the MQTT broker cannot be reached at the start, or refuses.
     """
     progress, stop = progress or Silent(), stop or asyncio.Event()
-    found = await ensure_topics(plan.kafka, {plan.topic: plan.partitions})
+    found = await ensure_topics(plan.kafka, {plan.topic: plan.partitions}, progress.note)
     summary = BridgeSummary(plan.topic, found[plan.topic], plan.client_id)
     begun = monotonic()
-    producer = await start_producer(plan.kafka)
     session = Session(plan.mqtt, plan.client_id, plan.filters, note=progress.note)
+    producer = await start_producer(plan.kafka)
     try:
         await session.start()
         progress.begin(plan.limit, 0)
@@ -197,7 +197,7 @@ class _Sender:
             return "retained: a last value, and no event of now"
         if not self._session.wants(message.topic):
             return "of a topic that an earlier run had subscribed to"
-        if len(message.payload) > MAX_RECORD_BYTES:
+        if len(message.payload) + 3 * len(message.topic.encode()) > MAX_RECORD_BYTES:
             return f"larger than {MAX_RECORD_BYTES} bytes"
         return None
 

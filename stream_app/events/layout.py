@@ -109,7 +109,7 @@ class Layout:
         Raises
         ------
         MessageError
-            If there is no array where one is expected, or a time cannot be read.
+            If there is no array where one is expected, no name of a channel, or a time cannot be read.
         """
         if self.each is None:
             return [self._event(message, message, envelope)]
@@ -140,7 +140,12 @@ class Layout:
             if channel is MISSING or value is MISSING:
                 missing = self.channel if channel is MISSING else self.value
                 raise MessageError(Reason.SCHEMA, f"{missing}: Field required")
-            parts["values"] = {channel: value} if isinstance(channel, str) else {str(channel): value}
+            if type(channel) is not str and type(channel) is not int:
+                raise MessageError(
+                    Reason.SCHEMA,
+                    f"{self.channel}: the name of a channel is expected, a text or a whole number",
+                )
+            parts["values"] = {str(channel): value}
         return parts
 
     def _seconds(self, found: Any, place: Place) -> float:

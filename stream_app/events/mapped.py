@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from stream_app.events.dead_letter import Record
+from stream_app.events.dead_letter import Record, record_times
 from stream_app.events.formats import JSON, Format
 from stream_app.events.layout import Layout
 from stream_app.events.places import Envelope
@@ -40,12 +40,11 @@ def decode_mapped(
     """
     renamed = layout.renamed
     out: list[R | Rejected] = []
-    for record in records:
+    for record, ts in zip(records, record_times(records), strict=True):
         raw = record.value
         if raw is None or len(raw) > MAX_EVENT_BYTES:
             out.append(unread(raw))
             continue
-        ts = record.timestamp / 1000.0 if record.timestamp >= 0 else float("inf")
         envelope = Envelope(record.key, ts, record.headers)
         try:
             (parts,) = layout.events(wire.plain(raw, record.headers), envelope)

@@ -17,6 +17,9 @@ from stream_app.formats.schemas import Artifact, Schemas
 
 __all__ = ["Avro", "compile_avro"]
 
+_MOST_TYPES = 10_000
+"""Types in a schema, those of a record each time that it is named: records within records that take no bytes double each time."""
+
 
 @dataclass(frozen=True, slots=True)
 class AvroSchema:
@@ -92,7 +95,8 @@ def compile_avro(artifact: Artifact) -> AvroSchema:
     Raises
     ------
     SettingsError
-        If it is none, refers to itself, or has lists of what takes no bytes: a few bytes could make any number of values then.
+        If it is none, refers to itself, has very many types, or lists of what takes no bytes: a few bytes could make any number of
+        values then.
         fastavro reads what is nested by recursion in C, which a message could make overflow.
 
     Examples
@@ -103,20 +107,14 @@ def compile_avro(artifact: Artifact) -> AvroSchema:
     """
     named: dict[str, Any] = {}
     try:
-        for reference in _all_references(artifact):
+        for _, reference in artifact.all_references():
             parse_schema(json.loads(reference.text), named_schemas=named)
         parsed = parse_schema(json.loads(artifact.text), named_schemas=named)
+        look = _Look(named)
+        look.size(parsed, ())
     except (ValueError, SchemaParseException, UnknownType, RecursionError, TypeError, KeyError) as error:
         raise SettingsError(f"not an Avro schema: {str(error)[:300]}") from None
-    look = _Look(named)
-    look.size(parsed, ())
     return AvroSchema(parsed, plain=look.plain)
-
-
-def _all_references(artifact: Artifact) -> Iterable[Artifact]:
-    for one in artifact.references.values():
-        yield from _all_references(one)
-        yield one
 
 
 def _name(schema: AvroSchema) -> str:
@@ -132,10 +130,14 @@ class _Look:
 
     def __init__(self, named: Mapping[str, Any]) -> None:
         self._named = named
+        self._left = _MOST_TYPES
         self.plain = True
 
     def size(self, schema: Any, outer: tuple[str, ...]) -> bool:
         """Return whether a value takes at least a byte; `outer` are the records that hold it."""
+        self._left -= 1
+        if self._left < 0:
+            raise SettingsError(f"the Avro schema has more than {_MOST_TYPES} types, which is not read")
         if isinstance(schema, list):
             for one in schema:
                 self.size(one, outer)

@@ -10,7 +10,7 @@ from stream_app.errors import RegistryError, SettingsError
 from stream_app.events import Format, Header, MessageError, Record
 from stream_app.formats.framing import Framing, SchemaId, unframe
 from stream_app.formats.registry import SchemaRegistry
-from stream_app.formats.schemas import Schemas
+from stream_app.formats.schemas import Artifact, Schemas
 from stream_app.settings import SchemaRegistrySettings, Stream
 
 __all__ = ["Preparation", "preparation"]
@@ -77,7 +77,7 @@ class Preparation:
                     f"stream {self._stream}: the schema {key} of {self._registry.url} cannot be used: {error}"
                 ) from None
 
-    async def _fetched(self, key: SchemaId) -> Any:
+    async def _fetched(self, key: SchemaId) -> Artifact | None:
         waits = backoff(*_WAIT_SECONDS)
         for attempt in range(1, _TRIES + 1):
             artifact = await self._registry.fetch(key)
@@ -124,7 +124,7 @@ def preparation(
     ----------
     name : str
         Name of the stream.
-    stream : SensorStream
+    stream : Stream
         Its settings.
     wire : Format
         What decodes its messages.

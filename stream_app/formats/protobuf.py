@@ -189,7 +189,7 @@ def compile_protobuf(artifact: Artifact) -> ProtobufFile:
     """
     pool = descriptor_pool.DescriptorPool()
     try:
-        for name, reference in _all_references(artifact):
+        for name, reference in artifact.all_references():
             _add(pool, _descriptor(reference.text), name)
         file = _descriptor(artifact.text)
         _add(pool, file, file.name or "schema.proto")
@@ -244,9 +244,3 @@ def _add(pool: descriptor_pool.DescriptorPool, file: descriptor_pb2.FileDescript
 def _message_type(pool: descriptor_pool.DescriptorPool, name: str) -> MessageType:
     made: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
     return MessageType(name, made.FromString)
-
-
-def _all_references(artifact: Artifact) -> Iterable[tuple[str, Artifact]]:
-    for name, one in artifact.references.items():
-        yield from _all_references(one)
-        yield name, one

@@ -152,6 +152,7 @@ def test_figures_are_those_of_the_sample():
     )
     few = look_into("x", Sample(["a"], [10.0], [math.inf]), 1, now=5.0)
     assert few.about == "x: the newest 1 can be used; 1 source, the newest of 5 s ahead"
+    assert look_into("x", Sample(), 2, now=5.0).doubt == "x: no event in the newest 2 messages"
 
 
 @pytest.mark.skipif(not REAL, reason="the embedded broker does not compact")

@@ -221,6 +221,18 @@ def test_a_time_in_a_header_may_be_a_number():
     assert JSON.plain(b"[1]", ()) == [1]
 
 
+@pytest.mark.parametrize("name", [None, True, 1.5, {"a": 1}, [1]])
+def test_what_is_no_name_of_a_channel_is_refused(name):
+    readings, ((_, why),) = decode(SINGLE, {"device": "p1", "t": 1, "meta": {"id": name}, "flow": 1})
+    assert (len(readings), why.reason) == (0, Reason.SCHEMA)
+    assert why.message == "meta.id: the name of a channel is expected, a text or a whole number"
+
+
+def test_a_channel_may_be_named_by_a_number():
+    readings, _ = decode(SINGLE, {"device": "p1", "t": 1, "meta": {"id": 7}, "flow": 1})
+    assert rows(readings) == [("p1", 1.0, {"7": 1.0})]
+
+
 def test_a_channel_may_be_named_by_a_header_alone():
     one = layout(source="device", time="t", channel="$header.mqtt.topic.3", value="v")
     assert one.reads_records

@@ -61,6 +61,19 @@ def test_avro_finds_the_schemas_that_its_own_refers_to():
     assert wire.plain(confluent(1, b"\x02l")) == {"unit": {"u": "l"}}
 
 
+def doubled(times):
+    """Return a schema of records each of which has two of the one before."""
+    schema = {"type": "record", "name": "R0", "fields": []}
+    for number in range(times):
+        fields = [{"name": "a", "type": schema}, {"name": "b", "type": f"R{number}"}]
+        schema = {"type": "record", "name": f"R{number + 1}", "fields": fields}
+    return schema
+
+
+def nested(times):
+    return '{"type": "array", "items": ' * times + '"int"' + "}" * times
+
+
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
@@ -72,6 +85,9 @@ def test_avro_finds_the_schemas_that_its_own_refers_to():
         # A message of 10 bytes makes a list of any length.
         ({"type": "array", "items": {"type": "record", "name": "E", "fields": []}}, "values that take no bytes"),
         ({"type": "array", "items": {"type": "fixed", "name": "F", "size": 0}}, "values that take no bytes"),
+        # A message of no byte makes as many values as records are named.
+        (doubled(14), "more than 10000 types"),
+        (nested(600), "not an Avro schema: maximum recursion depth exceeded"),
     ],
 )  # fmt: skip
 def test_a_schema_by_which_a_message_could_do_harm_is_refused(schema, message):

@@ -47,7 +47,7 @@ async def running(plan):
     """Run a bridge; give what it tells, what ends it, and what it will return."""
     told, stop = Silent(), asyncio.Event()
     task = asyncio.create_task(bridge(plan, progress=told, stop=stop))
-    await eventually(lambda: told.notes or task.done())
+    await eventually(lambda: any("connected to" in one for one in told.notes) or task.done())
     try:
         yield told, stop, task
     finally:
@@ -135,12 +135,13 @@ async def test_messages_arrive_with_their_topic_and_what_is_no_event_of_now_does
 
 async def test_what_comes_while_the_bridge_is_away_waits_for_it(mosquitto, sensors, kafka, topic):
     plan = plan_for(mosquitto, kafka, topic)
-    async with running(plan) as (_, stop, task):
+    async with running(plan) as (told, stop, task):
         stop.set()
         assert (await asyncio.wait_for(task, 60)).interrupted
+    assert told.notes[0].startswith(f"made the topic {topic}, which was not there")
     for number in range(5):
         sensors.publish(f"{topic}/p1/flow", b"%d" % number)
-    sensors.publish(f"{topic}/p1/flow", b"x" * 1_000_000)
+    sensors.publish(f"{topic}/p1/flow", b"x" * 899_990)
     await sensors.arrived()
     async with running(plan) as (told, stop, task), tailing(kafka, topic) as so_far:
 

@@ -126,9 +126,9 @@ def test_the_topic_is_that_of_the_only_stream_of_the_file(
     assert json.loads(result.stdout)["topics"] == {f"{prefix}.said": 4}
 
 
-def test_a_stream_that_expects_another_form_is_not_sent_ours(tmp_path):
-    text = '[streams.meters]\ntopic = "plant"\nmapping = { source = "device" }\n'
-    (tmp_path / "streamgauge.toml").write_text(text)
+@pytest.mark.parametrize("form", ['mapping = { source = "device" }', 'format = "messagepack"'])
+def test_a_stream_that_expects_another_form_is_not_sent_ours(tmp_path, form):
+    (tmp_path / "streamgauge.toml").write_text(f'[streams.meters]\ntopic = "plant"\n{form}\n')
     result = call("sensors", "--dataset", "waterflow", "--limit", "3", *NOWHERE)
     assert result.exit_code == 2
     assert "stream meters reads messages of another form from plant" in " ".join(

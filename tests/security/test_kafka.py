@@ -7,6 +7,7 @@ import re
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from security.certificates import PASSWORD as KEY_PASSWORD
 from security.certificates import Certificates
 from security.real import LIMITED, PASSWORD, USER, guarded_kafka, needs_kafka
 
+from producers.progress import Silent
+from producers.replay import Replay
+from producers.replay import run as replay
+from producers.sources import Simulated
+from producers.water_loop import WaterLoop
+from stream_app.cli.replay.run import present
 from stream_app.errors import BrokerError, BrokerUnavailableError
 from stream_app.events import Topics
 from stream_app.kafka import client_options, ensure_topics, refusal, start_producer
@@ -133,7 +140,9 @@ async def test_a_readable_password_works_where_it_is_allowed(guarded):
 
 
 OPERATIONS = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
-ACLS = re.findall(r"^kafka-acls --add .*$", OPERATIONS, re.MULTILINE)
+ACLS = re.findall(rf"^kafka-acls --add --allow-principal User:{LIMITED} .*$", OPERATIONS, re.MULTILINE)
+"""Rights of a worker; those of people are others."""
+
 SHOP = {"views": [{"name": "shop", "features": {"bought": {"count": "*", "window": "30m"}}}]}
 KINDS, PATTERNS = {"topic": 2, "group": 3}, {"": 3, " --resource-pattern-type prefixed": 4}
 OPERATIONS_OF_KAFKA = {"Read": 3, "Write": 4, "Describe": 8}
@@ -148,7 +157,6 @@ async def allow(guarded, settings):
 
     async def run(lines):
         for line in lines:
-            assert f"--allow-principal User:{LIMITED} " in line
             kind, name, pattern = re.search(
                 r"--(topic|group) (\S+)( --resource-pattern-type prefixed)?", line
             ).groups()
@@ -210,6 +218,25 @@ async def test_without_one_of_its_rights_a_worker_stops_with_the_reason(
     assert (closed.worker.group if "--group" in ACLS[number] else f"{closed.prefix}.{missing}") in str(
         work.exception()
     )
+
+
+async def test_who_may_only_write_replays_without_a_look_at_the_topic(guarded, closed, login, allow):
+    topic = Topics(closed.prefix).sensors
+    await make_all(guarded, closed)
+    await allow(
+        [f"kafka-acls --add --allow-principal User:{LIMITED} --operation Write --topic sensor.readings"]
+    )
+    producer = await start_producer(login())
+    await producer.send_and_wait(topic, reading(0), key=b"pump")
+    await producer.stop()
+    source = Simulated(WaterLoop(), seed=7, pumps=1, events=3)
+    plan = Replay(source, kafka=login(username=LIMITED), topics=(topic,))
+    told = Silent()
+    assert await present(plan, "sensors", closed, told.note) == {}
+    assert told.notes[0].startswith(f"not known how new the events are that {topic} has already: ")
+    assert (await replay(plan, progress=told)).events == 3
+    with pytest.raises(BrokerError, match="cannot be read"):
+        await present(replace(plan, from_now=True), "sensors", closed, told.note)
 
 
 async def test_a_worker_that_is_no_longer_let_in_stops_instead_of_waiting(settings, tmp_path):

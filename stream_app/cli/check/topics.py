@@ -109,6 +109,8 @@ def look_into(where: str, sample: Sample, records: int, *, now: float, lateness:
             advice = "say in the stream's mapping where the parts of its events are"
             return Finding("topic", ok=False, problem=f"{where}: {told}; {advice}")
         return Finding("topic", ok=True, doubt=f"{where}: {told}; {_figures(sample, now)}")
+    if sample.newest is None:
+        return Finding("topic", ok=True, doubt=f"{where}: no event in the newest {records} messages")
     about = f"{where}: the newest {records} can be used; {_figures(sample, now)}"
     if sample.delay is not None and sample.delay > _FAR * lateness:
         return Finding(

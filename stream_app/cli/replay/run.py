@@ -21,13 +21,22 @@ from stream_app.cli.loop import run as run_loop
 from stream_app.cli.options import broker_of, settings_of
 from stream_app.cli.replay.options import ReplayOptions
 from stream_app.cli.show import error_console
-from stream_app.errors import SettingsError
+from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError
 from stream_app.events import Topics
 from stream_app.kafka import newest_records, reading
 from stream_app.kinds import KINDS, input_topic, kind_of
-from stream_app.settings import KafkaSettings, Settings, Stream
+from stream_app.settings import JsonFormat, KafkaSettings, Settings, Stream
 
-__all__ = ["INTERRUPTED", "Change", "Opened", "absolute", "replay", "run_interruptibly", "topic_of"]
+__all__ = [
+    "INTERRUPTED",
+    "Change",
+    "Opened",
+    "absolute",
+    "present",
+    "replay",
+    "run_interruptibly",
+    "topic_of",
+]
 
 T = TypeVar("T")
 
@@ -157,16 +166,20 @@ def _reader(topic: str, settings: Settings) -> Stream | None:
     SettingsError
         If it expects messages of another form than those that are sent.
     """
-    for name, stream in settings.streams.items():
-        if input_topic(stream, Topics(settings.prefix)) != topic:
-            continue
-        if getattr(stream, "mapping", None) is not None:
+    name, stream = _named_reader(topic, settings)
+    for part, ours in (("mapping", None), ("format", JsonFormat())):
+        if getattr(stream, part, ours) != ours:
             raise SettingsError(
-                f"stream {name} reads messages of another form from {topic} (streams.{name}.mapping), and would refuse what a "
+                f"stream {name} reads messages of another form from {topic} (streams.{name}.{part}), and would refuse what a "
                 "replay sends; name another --topic, or the monitor file of another stream with --config"
             )
-        return stream
-    return None
+    return stream
+
+
+def _named_reader(topic: str, settings: Settings) -> tuple[str, Stream | None]:
+    prefixed = Topics(settings.prefix)
+    readers = (one for one in settings.streams.items() if input_topic(one[1], prefixed) == topic)
+    return next(readers, ("", None))
 
 
 def absolute(paths: Sequence[str]) -> list[str]:
@@ -174,20 +187,45 @@ def absolute(paths: Sequence[str]) -> list[str]:
     return [str(Path(path).absolute()) for path in paths]
 
 
-async def _present(plan: Replay, kind: str, settings: Settings) -> dict[str, float]:
-    """Return the time of the newest event that the topic has of each source, out of its newest records."""
+async def present(
+    plan: Replay, kind: str, settings: Settings, note: Callable[[str], None]
+) -> dict[str, float]:
+    """Return the time of the newest event that the topic has of each source, out of its newest records.
+
+    Parameters
+    ----------
+    plan : Replay
+        What is replayed, and where to.
+    kind : str
+        Kind of its events.
+    settings : Settings
+        Of the streams.
+    note : callable
+        Told where the topic must not be read: who sends needs no right to.
+
+    Raises
+    ------
+    BrokerError
+        If Kafka cannot be reached, or refuses what ``from_now`` needs.
+    """
     topic = plan.topics[0]
-    readers = (
-        one for one in settings.streams.items() if input_topic(one[1], Topics(settings.prefix)) == topic
-    )
-    name, stream = next(readers, (kind, KINDS[kind].settings()))
+    name, stream = _named_reader(topic, settings)
+    stream = stream or KINDS[kind].settings()
     sample = kind_of(stream).sample
     if sample is None or plan.resume:
         return {}
-    async with reading(plan.kafka) as reader:
-        if topic not in await reader.topics():
-            return {}
-        found = sample(name, stream)(await newest_records(reader, topic, _NEWEST))
+    try:
+        async with reading(plan.kafka) as reader:
+            if topic not in await reader.topics():
+                return {}
+            found = sample(name, stream)(await newest_records(reader, topic, _NEWEST))
+    except BrokerUnavailableError:
+        raise
+    except BrokerError as error:
+        if plan.from_now:
+            raise
+        note(f"not known how new the events are that {topic} has already: {error}")
+        return {}
     newest: dict[str, float] = {}
     for source, ts in zip(found.sources, found.ts, strict=True):
         newest[source] = max(ts, newest.get(source, ts))
@@ -196,7 +234,7 @@ async def _present(plan: Replay, kind: str, settings: Settings) -> dict[str, flo
 
 def _run(plan: Replay, progress: Progress, kind: str, settings: Settings) -> Summary:
     async def work(stop: asyncio.Event) -> Summary:
-        known = replace(plan, present=await _present(plan, kind, settings))
+        known = replace(plan, present=await present(plan, kind, settings, progress.note))
         return await run(known, progress=progress, stop=stop)
 
     return run_interruptibly(work, progress)
