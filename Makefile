@@ -93,8 +93,8 @@ apicurio: $(APICURIO)/.ready ## Fetch Apicurio Registry, for the test of schemas
 $(APICURIO)/.ready:
 	@echo "Fetching Apicurio Registry (about 130 MB, once)."
 	@rm -rf $(APICURIO)
-	@mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
-		-Dartifact=io.apicurio:apicurio-registry-app:$(APICURIO_VERSION):tar.gz:all -DoutputDirectory="$(CURDIR)/$(APICURIO)"
+	@mvn --batch-mode --quiet --file tests/kafka/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack \
+		-Dmdep.overWriteReleases=true -Dartifact=io.apicurio:apicurio-registry-app:$(APICURIO_VERSION):tar.gz:all -DoutputDirectory="$(CURDIR)/$(APICURIO)"
 	@touch $@
 
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
