@@ -92,9 +92,10 @@ def apart(predicted: Collection[str], true: Collection[str]) -> str | None:
     counted = [side for side in (predicted, true) if "0" in side and "-1" not in side]
     if set(predicted) & set(true) and not (signed and counted):
         return None
-    how = "only some" if set(predicted) & set(true) else "no"
+    how = "only some predicted labels" if set(predicted) & set(true) else "no predicted label"
+    verb = "are" if set(predicted) & set(true) else "is"
     return (
-        f"{how} predicted label ({_some(predicted)}) is among the true ones ({_some(true)}): "
+        f"{how} ({_some(predicted)}) {verb} among the true ones ({_some(true)}): "
         "two ways of writing the same classes"
     )
 

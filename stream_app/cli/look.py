@@ -159,7 +159,8 @@ def said_options(context: typer.Context, without: Collection[str] = ("as_json",)
         if one.param_type_name != "option" or one.name in without or source is None:
             continue
         if source.name == "COMMANDLINE":
-            value, option = context.params[one.name or ""], one.opts[0]
-            flag = isinstance(value, bool)
-            words += [option] if flag else [option, str(value)]
+            value = context.params[one.name or ""]
+            # A flag that is off was said by its other name, as --no-header.
+            option = (one.secondary_opts if value is False else one.opts)[0]
+            words += [option] if isinstance(value, bool) else [option, str(value)]
     return words

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from stream_app.kinds.layouts import PER_SECOND
+
 __all__ = ["Messages", "guess_mapping"]
 
 _TIMES = ("ts", "t", "time", "timestamp", "datetime", "date", "event_time", "eventtime", "at")
@@ -36,7 +38,6 @@ _CHANNELS = (
     "name",
 )
 _VALUES = ("value", "val", "v", "reading")
-_UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
 
 _NEAR = 366 * 86_400.0
 """Seconds between an event and its record, beyond which a number is no likely time."""
@@ -73,10 +74,10 @@ class Messages:
         for value in values:
             try:
                 found = msgspec.json.decode(value or b"")
-            except (msgspec.DecodeError, UnicodeDecodeError):
+                if isinstance(found, dict):
+                    rows.append(_flat(found))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 continue
-            if isinstance(found, dict):
-                rows.append(_flat(found))
         paths = dict.fromkeys(path for row in rows for path in row)
         return cls({path: [row.get(path) for row in rows] for path in paths}, record_ts, all(keys))
 
@@ -149,7 +150,7 @@ def _find_time(messages: Messages) -> str:
         if _all(cells, int | float) and any(
             abs(float(np.median([cell / per for cell in cells if cell is not None])) - messages.record_ts)
             < _NEAR
-            for _, per in _UNITS
+            for per in PER_SECOND.values()
         ):
             return path
     return "$timestamp"
@@ -158,7 +159,7 @@ def _find_time(messages: Messages) -> str:
 def _unit(cells: Sequence[Any]) -> str:
     size = float(np.median([abs(cell) for cell in cells if cell is not None]))
     # Seconds until 2099 are below the first bound, milliseconds since 1971 below the second, and so on.
-    return next((unit for unit, per in _UNITS if size < 4.2e9 * per), "ns")
+    return next((unit for unit, per in PER_SECOND.items() if size < 4.2e9 * per), "ns")
 
 
 def _named(columns: Mapping[str, Sequence[Any]], names: Sequence[str]) -> str | None:
@@ -172,4 +173,9 @@ def _last(path: str) -> str:
 
 def _all(cells: Sequence[Any], kind: Any) -> bool:
     said = [cell for cell in cells if cell is not None]
-    return bool(said) and all(isinstance(cell, kind) and not isinstance(cell, bool) for cell in said)
+    return bool(said) and all(isinstance(cell, kind) and not _is_odd(cell) for cell in said)
+
+
+def _is_odd(cell: Any) -> bool:
+    """Whether a whole number is no reading: true or false, or of more than 64 bits."""
+    return isinstance(cell, bool) or (isinstance(cell, int) and cell.bit_length() > 64)

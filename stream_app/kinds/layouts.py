@@ -7,9 +7,10 @@ from stream_app.errors import SettingsError
 from stream_app.events import SENSOR_LAYOUT, Layout, Place
 from stream_app.settings import EventMapping, PredictionStream, SensorStream, SessionStream
 
-__all__ = ["prediction_layout", "sensor_layout", "session_layout"]
+__all__ = ["PER_SECOND", "prediction_layout", "sensor_layout", "session_layout"]
 
-_PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+"""How many of a unit of time make a second."""
 
 
 def sensor_layout(name: str, stream: SensorStream) -> Layout:
@@ -115,7 +116,7 @@ def _layout(
             for table, said in tables.items()
         },
         ignore=frozenset(mapping.ignore),
-        per_second=_PER_SECOND[mapping.time_unit],
+        per_second=PER_SECOND[mapping.time_unit],
         zone=ZoneInfo(mapping.time_zone),
         **rest,
     )

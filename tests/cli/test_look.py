@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from stream_app.kinds.guess import Messages, guess_mapping
 from stream_app.settings import load_settings
 
 ROWS = 300
@@ -83,6 +84,20 @@ def test_options_are_those_of_a_run_and_stay(call, place):
     for option in ("--period 60", "--channels level", "--source-column pump"):
         assert option in command
     assert run(call, command).code == 0
+
+
+def test_a_flag_that_is_off_stays_off_in_the_command(call, place):
+    write(place / "plant.csv", pumps=("p1",))
+    (place / "bare.csv").write_text("".join((place / "plant.csv").open().readlines()[1:]))
+    command = call("look", "bare.csv", "--no-header", "--time-column", "column 1").lines[-2]
+    assert "--no-header" in command
+    assert run(call, command).code == 0
+
+
+def test_a_number_too_large_for_a_reading_hides_no_other_field():
+    rows = [b'{"pump": "p1", "serial": %s, "flow": 1.5}' % (b"9" * 400), b'{"pump": ' * 3000]
+    found = guess_mapping(Messages.of(rows, [None] * 2, 1.7e9), source="pump")
+    assert found == ({"source": "pump", "time": "$timestamp", "values": "."}, ("flow",))
 
 
 def test_a_monitor_file_is_written_that_a_run_takes(call, place):
