@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from stream_app.errors import BrokerError, BrokerUnavailableError
+from producers.images import MAX_LEVEL
 from stream_app.kafka import TopicReader
 
 __all__ = ["CameraTail", "LevelRead"]
@@ -21,7 +21,6 @@ _KEPT = 1_000
 """Newest images of a level whose measurements are compared, and whose predictions are counted."""
 _LEAST = 30
 """Images of a level, and of level 0, that a comparison needs."""
-_LEVELS = 10
 
 
 class _Truth(msgspec.Struct):
@@ -68,8 +67,11 @@ class LevelRead:
 
     def distance(self, clean: "LevelRead") -> tuple[float, str] | None:
         """Return the largest Kolmogorov-Smirnov distance to clean images, and the measurement that has it; None for too few."""
+        from stream_app.core.twosample.ks import ks_statistic  # noqa: PLC0415 scipy: other pages do not wait for it
+        from stream_app.core.twosample.reference import SortedSample  # noqa: PLC0415
+
         found = [
-            (_ks(values, clean.values[name]), name)
+            (ks_statistic(SortedSample(clean.values[name]), np.array(values)), name)
             for name, values in self.values.items()
             if min(len(values), len(clean.values.get(name, ()))) >= _LEAST
         ]
@@ -95,7 +97,7 @@ class CameraTail:
     """
 
     def __init__(self, images: str, predictions: str) -> None:
-        self.levels = [LevelRead() for _ in range(_LEVELS)]
+        self.levels = [LevelRead() for _ in range(MAX_LEVEL + 1)]
         self.camera = ""
         self.level = self.number = 0
         self._topics = images, predictions
@@ -108,24 +110,24 @@ class CameraTail:
 
         Raises
         ------
-        BrokerUnavailableError
-            If the broker does not answer.
+        BrokerError
+            If the broker does not answer or refuses.
         """
+        there = await reader.topics()
         images, predictions = self._topics
         # Images first: an answer is counted at the level of its image.
         for topic, kind in ((images, _Image), (predictions, _Answer)):
-            try:
-                spans = await reader.spans(topic)
-            except BrokerUnavailableError:
-                raise
-            except BrokerError:
+            if topic not in there:
                 continue  # nothing was sent yet
+            spans = await reader.spans(topic)
             todo = {
                 p: (max(begin, self._next.get((topic, p), end - _READ_BACK)), end)
                 for p, (begin, end) in spans.items()
             }
             async for record in reader.between(topic, todo):
                 self._take(record.value, kind)
+                # Else what was read before a failure would be counted twice.
+                self._next[topic, record.partition] = record.offset + 1
             self._next |= {(topic, p): end for p, (_, end) in todo.items()}
 
     def _take(self, raw: bytes | None, kind: Any) -> None:
@@ -140,7 +142,7 @@ class CameraTail:
 
     def _take_image(self, image: _Image) -> None:
         level, (camera, _, number) = image.labels.level, image.id.rpartition(":")
-        if level is None or not 0 <= level < _LEVELS or camera != image.source or not number.isdecimal():
+        if level is None or not 0 <= level <= MAX_LEVEL or camera != image.source or not number.isdecimal():
             return
         self.camera, self.level, self.number = camera, level, int(number[:18])
         self.levels[level].take(image.values)
@@ -158,19 +160,3 @@ class CameraTail:
             self._waiting[answer.id] = prediction
         else:
             self.levels[self._level_of[answer.id]].right.append(prediction == answer.label)
-
-
-def _ks(one: deque[float], other: deque[float]) -> float:
-    """Return the largest difference of two empirical distribution functions.
-
-    Examples
-    --------
-    >>> _ks(deque([1.0, 2.0]), deque([1.5, 3.0])), _ks(deque([1.0, 2.0]), deque([1.0, 2.0]))
-    (0.5, 0.0)
-    """
-    a, b = np.sort(one), np.sort(other)
-    every = np.concatenate([a, b])
-    below = np.searchsorted(a, every, side="right") / len(a) - np.searchsorted(b, every, side="right") / len(
-        b
-    )
-    return float(np.abs(below).max())

@@ -25,7 +25,7 @@ def _sample() -> Any:
 
 
 def digits(level: int, number: int) -> list[tuple[str, str]]:
-    """Return some digits of the sample as a camera sends them, and as they are.
+    """Return some digits of the sample as they are, and as a camera sends them.
 
     Parameters
     ----------

@@ -75,8 +75,11 @@ def try_file(path: str, name: str, *, time: str | None, budget: str, warmup: int
     allowance = figures.allowance
     return {
         "understood": [
-            ("rows", f"{run.rows:,}, {figures.scored:,} scored"),
-            *understood_rows([understand(table)], figures.period),
+            ("Rows", f"{run.rows:,}, {figures.scored:,} scored"),
+            *(
+                (about.capitalize(), text)
+                for about, text in understood_rows([understand(table)], figures.period)
+            ),
         ],
         "notes": verdict.notes,
         "unjudged": verdict.problem,

@@ -91,6 +91,7 @@ class Sender:
                 try:
                     await self._turn(channel)
                 except StoreUnavailableError as error:
+                    self._metrics.held.labels(self._route.name).set(0)  # nobody knows who has it
                     _log.warning("redis is away, waiting for it", route=self._route.name, reason=str(error))
                     await asyncio.sleep(next(waits))
                 else:

@@ -14,6 +14,7 @@ from stream_app.events import Alert, AlertState, LogId, Severity, Topics, alert_
 from stream_app.kafka import ensure_topics
 from stream_app.kafka.publishing import event_record, publish
 from stream_app.routes import verify
+from stream_app.routes.metrics import RouteMetrics
 from stream_app.routes.notifier import notify
 from stream_app.routes.route import routes_of
 from stream_app.routes.sender import Sender
@@ -152,6 +153,7 @@ class Desk:
     def __init__(self, store):
         self.store = store
         self.problems = {}
+        self.metrics = RouteMetrics()
         self._routes, self._tasks = {}, []
 
     def plan(self, settings):
@@ -162,8 +164,11 @@ class Desk:
     def start(self, settings, who="first"):
         self.plan(settings)
         for route, _ in self._routes.values():
-            sender = Sender(route, self.store, who, self.problems.__setitem__)
+            sender = Sender(route, self.store, who, self.problems.__setitem__, self.metrics)
             self._tasks.append(asyncio.create_task(sender.run()))
+
+    def holds(self, route):
+        return bool(self.metrics.registry.get_sample_value("streamgauge_route_held", {"route": route}))
 
     async def tell(self, *alerts, due=None):
         await AlertWriter(self.store).write(alerts)

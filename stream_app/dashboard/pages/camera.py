@@ -170,10 +170,9 @@ def _accuracy(found: LevelRead) -> Cell:
     labelled, right = len(found.right), sum(found.right)
     if labelled < _LEAST:
         return None
-    from scipy.stats import binomtest  # noqa: PLC0415 other pages do not wait for it
+    from stream_app.core.slices import wilson  # noqa: PLC0415 scipy: other pages do not wait for it
 
-    interval = binomtest(right, labelled).proportion_ci(method="wilson")
-    return share(right / labelled, float(interval.low), float(interval.high))
+    return share(right / labelled, *wilson(right, labelled, 0.95))
 
 
 async def _build(view: View) -> None:

@@ -27,7 +27,7 @@ export default {
       <template v-if="news.state === 'there'">
         <div class="sg-parts">
           <section class="sg-card" aria-label="Understood"><h2>Understood</h2><dl class="sg-facts">
-            <template v-for="[name, text] in news.understood" :key="name"><dt>{{ name }}</dt><dd>{{ text }}</dd></template></dl>
+            <template v-for="([name, text], i) in news.understood" :key="i"><dt>{{ name }}</dt><dd>{{ text }}</dd></template></dl>
             <p v-for="note in news.notes" :key="note" class="sg-sub">{{ note }}</p></section>
           <section class="sg-card" aria-label="Found"><h2>Found</h2>
             <p v-if="news.unjudged" class="is-warning-text" role="alert">{{ news.unjudged }}</p><dl v-else class="sg-facts">
