@@ -336,4 +336,4 @@ async def test_a_group_of_thousands_is_not_read_as_a_whole(with_routes, receiver
     message = json.loads(await kept.message())
     assert (message["counts"], message["firing"]) == ({"began": 5000}, 5000)
     # What one message tells, and the names of all; each incident as a whole would take five kilobytes.
-    assert peak < 40e6 + 500 * number
+    assert peak < 20e6 + 300 * number
