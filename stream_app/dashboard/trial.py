@@ -43,7 +43,7 @@ def try_file(path: str, name: str, *, time: str | None, budget: str, warmup: int
     Parameters
     ----------
     path : str
-        A .csv, .tsv, .jsonl or .parquet file.
+        A file of a format that ``streamgauge backtest`` reads.
     name : str
         Name of the source where no column says it.
     time : str or None

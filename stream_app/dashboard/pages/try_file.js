@@ -9,11 +9,11 @@ const HEIGHT = 96;
 export default {
   template: `
     <article class="sg-case">
-      <header><h1>Try a file</h1><p class="sg-lead">A CSV, TSV, JSON Lines or Parquet file of readings, up to {{ largest / 1048576 }} MiB. It stays on this machine, and is
+      <header><h1>Try a file</h1><p class="sg-lead">A file of readings in any format that streamgauge backtest reads, up to {{ largest / 1048576 }} MiB. It stays on this machine, and is
         forgotten when the page is closed.</p></header>
       <form class="sg-tools" @submit.prevent @dragover.prevent @drop.prevent="send($event.dataTransfer.files[0])">
         <label class="sg-drop"><span>Drop a file here, or choose one</span>
-          <input type="file" :accept="endings.join()" aria-label="File" @change="send($event.target.files[0])"></label>
+          <input type="file" aria-label="File" @change="send($event.target.files[0])"></label>
         <label class="sg-slide">Budget <input type="range" min="0" :max="budgets.length - 1" step="1" v-model.number="budget" :aria-valuetext="budgets[budget]" @change="ask">
           <output>{{ budgets[budget] }}</output></label>
         <label class="sg-slide">Warm-up <input type="range" min="0" :max="warmups.length - 1" step="1" v-model.number="warmup" :aria-valuetext="warmups[warmup] + ' rows'" @change="ask">
@@ -52,7 +52,7 @@ export default {
       </template>
     </article>
   `,
-  props: { news: Object, url: String, largest: Number, endings: Array, question: Object },
+  props: { news: Object, url: String, largest: Number, question: Object },
   emits: ["ask"],
   data() {
     return {
