@@ -81,7 +81,7 @@ class Place:
         if not all(path):
             raise ValueError(
                 f'{said[:80]!r} is no path: expected names with dots between them, ".", "$key", "$timestamp" or '
-                '"$header.NAME"; a name that has a dot itself is the only one of a list, ["a.b"]'
+                '"$header.NAME"; a name that has a dot itself is written as a list, ["a.b"]'
             )
         return cls(part, path)
 

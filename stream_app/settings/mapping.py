@@ -29,7 +29,7 @@ def _place(said: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(said, str) and said != "." and not all(said.split(".")):
         raise ValueError(
             f'{said!r} is no path: expected names with dots between them, ".", "$key", "$timestamp" or "$header.NAME"; a name '
-            'that has a dot itself is the only one of a list, ["a.b"]'
+            'that has a dot itself is written as a list, ["a.b"]'
         )
     return said
 
@@ -118,11 +118,24 @@ class PredictionMapping(EventMapping):
         Name of the model.
     id : place
         What is judged; the label that comes later has the same.
-    version, prediction, label, latency, error : place
-        Version of the model, predicted label, true label, seconds until the answer, and why there was none.
-    probabilities, quantiles, features, categories : place or table
-        Tables of labels to probabilities, levels to values, names to numbers, and names to texts, or the place of each value. In the event itself (``"."``) are
-        all numbers, or texts, that are nothing else.
+    version : place
+        Version of the model.
+    prediction : place
+        What it answered: a label, or a value.
+    label : place
+        The truth.
+    latency : place
+        Seconds until the answer.
+    error : place
+        Why there was none.
+    probabilities : place or table
+        A table of labels to probabilities, or the place of each.
+    quantiles : place or table
+        A table of levels to values, or the place of each.
+    features : place or table
+        A table of names to numbers, or the place of each. In the event itself (``"."``) are all numbers that are nothing else.
+    categories : place or table
+        A table of names to texts, or the place of each. In the event itself (``"."``) are all texts that are nothing else.
     """
 
     source: PlaceName = "source"
@@ -147,9 +160,10 @@ class SessionMapping(EventMapping):
         Whose the event is, where it is not in `entity_field`; a whole number is taken for its text.
     type : place
         What sort of event it is.
-    values, attributes : place or table
-        Tables of names to numbers and to texts, or the place of each value. In the event itself (``"."``) are all numbers, or texts, that are
-        nothing else.
+    values : place or table
+        A table of names to numbers, or the place of each. In the event itself (``"."``) are all numbers that are nothing else.
+    attributes : place or table
+        A table of names to texts, or the place of each. In the event itself (``"."``) are all texts that are nothing else.
     """
 
     entity: PlaceName | None = None
