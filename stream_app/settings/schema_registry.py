@@ -22,9 +22,9 @@ class SchemaRegistrySettings(Server):
         Of Confluent's API, which others speak, too (Apicurio: ``…/apis/ccompat/v7``), or of Apicurio's own
         (``…/apis/registry/v2`` or ``v3``). Without user and password: it is shown in messages.
     username, password, password_file
-        The login; the password as a value or in a file.
+        The login; the password as a value or in a file. With ``http://`` only if `allow_plaintext_password`.
     token, token_file
-        Shown as ``Authorization: Bearer …`` instead of a login; as a value or in a file.
+        Shown as ``Authorization: Bearer …`` instead of a login; as a value or in a file. With ``http://`` as the login.
     timeout : duration
         Longest wait for an answer.
     ca_file, cert_file, key_file, key_password, key_password_file
@@ -35,6 +35,7 @@ class SchemaRegistrySettings(Server):
     token: SecretStr | None = None
     token_file: FileName | None = None
     timeout: Annotated[Duration, Field(gt=0, le=300)] = 10.0
+    allow_plaintext_password: bool = False
 
     _token: SecretStr | None = PrivateAttr(None)
 
@@ -62,6 +63,10 @@ class SchemaRegistrySettings(Server):
         if self.login_password and not self.username:
             raise ValueError("password is set without username")
         if self.url and not self.url.startswith("https:"):
+            if (self.username or self._token) and not self.allow_plaintext_password:
+                raise ValueError(
+                    "http:// sends the password or token readable; use https://, or allow_plaintext_password"
+                )
             self.refuse_files_without_tls("begin the URL with https://")
         return self
 

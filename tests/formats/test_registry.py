@@ -42,7 +42,7 @@ async def test_each_schema_is_asked_for_once_with_what_it_refers_to(server):
     number = server.register(
         "r-value", json.dumps(whole), references=[{"name": "p.Unit", "subject": "unit-value", "version": 1}]
     )
-    wire, prepare = make(server, username="me", password="secret")
+    wire, prepare = make(server, username="me", password="secret", allow_plaintext_password=True)
     raw = confluent(number, b"\x02l")
     for _ in range(2):
         await prepare([record(raw), record(None), record(b"no prefix"), record(raw)])
@@ -53,7 +53,7 @@ async def test_each_schema_is_asked_for_once_with_what_it_refers_to(server):
 
 async def test_protobuf_comes_as_descriptors(server):
     number = server.register("p", "syntax…", "PROTOBUF", serialized=protobuf_file().SerializeToString())
-    wire, prepare = make(server, "protobuf", token="t0ken")
+    wire, prepare = make(server, "protobuf", token="t0ken", allow_plaintext_password=True)
     raw = confluent(number, b"\x0a\x02p1", indexes=b"\x02\x02")
     await prepare([record(raw)])
     assert wire.plain(raw)["source"] == "p1"
