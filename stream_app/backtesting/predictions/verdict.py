@@ -29,6 +29,8 @@ def unjudged(
             f"nearly nothing was judged: {refused:,} rows were refused or left out, most as {reason}, and {answers:,} "
             "answers taken; name the columns with --prediction-column and --label-column"
         )
+    if not answers:
+        return "nothing was judged: no row has a prediction; name its column with --prediction-column"
     labelled = {name: int(model.features["labelled"] or 0) for name, model in models.items()}
     if not any(labelled.values()):
         return (
