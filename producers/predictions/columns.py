@@ -6,7 +6,7 @@ from typing import Any
 
 from stream_app.errors import SourceError
 from stream_app.events.probabilities import PERCENT, whole_of
-from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.cells import as_number, is_missing, is_number
 from stream_app.tables.columns import find_time, listed, one_of, require
 from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.predictions import (
@@ -216,11 +216,11 @@ def _level(name: str) -> str | None:
 
 def _within(cells: Sequence[Any], most: float) -> bool:
     """Whether all cells lie between 0 and the most: a column p_in may hold pressures."""
-    return all(is_missing(cell) or (is_number(cell) and 0.0 <= float(cell) <= most) for cell in cells)
+    return all(is_missing(cell) or (is_number(cell) and 0.0 <= as_number(cell) <= most) for cell in cells)
 
 
 def _in_percent(row: Sequence[Any]) -> bool:
-    there = {str(i): float(cell) for i, cell in enumerate(row) if not is_missing(cell)}
+    there = {str(i): as_number(cell) for i, cell in enumerate(row) if not is_missing(cell)}
     return not there or whole_of(there) == PERCENT
 
 

@@ -68,6 +68,11 @@ def compare(
     there = tuple(dict.fromkeys(version for version in rows.by if version is not None))
     chosen = names(versions) or there
     check_known("--versions", chosen, there, "version")
+    if len(there) < 2:
+        raise DataError(
+            f"nothing was compared: there is {'one version only, ' if there else 'no version'}{listed(there)}; give the answers "
+            "of two, or name their column with --version-column"
+        )
     try:
         comparison = Comparison(chosen, caring=caring, minimum=minimum, waiting=len(rows.by))
     except SettingsError as error:

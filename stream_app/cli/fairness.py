@@ -101,14 +101,32 @@ def fairness(
         typer.echo(msgspec.json.encode(asdict(report) | {"without_prediction": rows.left_out}).decode())
     else:
         _print(report)
-    judged = len(report.groups) - len(report.too_small)
-    if judged < 2:
-        raise DataError(
-            f"nothing was judged: {judged:,} of {len(report.groups):,} groups have {minimum:,} predictions or more; "
-            "lower --minimum, or give more data"
-        )
+    _check_judged(report, group, minimum)
     if check and report.violations:
         raise typer.Exit(_FOUND)
+
+
+def _judged(report: FairnessReport) -> int:
+    return len(report.groups) - len(report.too_small)
+
+
+def _check_judged(report: FairnessReport, group: str, minimum: int) -> None:
+    """See that there are groups to compare.
+
+    Raises
+    ------
+    DataError
+        If fewer than two are judged.
+    """
+    there = len(report.groups)
+    if there < 2:
+        names = "no group" if not there else f"one group only, {report.groups[0].group!r}"
+        raise DataError(f"nothing was judged: {group!r} has {names}; name a column of groups with --group")
+    if _judged(report) < 2:
+        raise DataError(
+            f"nothing was judged: {_judged(report):,} of {there:,} groups have {minimum:,} predictions or more; "
+            "lower --minimum, or give more data"
+        )
 
 
 def _print(report: FairnessReport) -> None:
@@ -141,7 +159,7 @@ def _print(report: FairnessReport) -> None:
     for violation in report.violations:
         told = f"{violation.criterion}: {violation.summary} (p = {violation.p_value:.2g})"
         console.print(Text(printable(told), "red"), soft_wrap=True)
-    if not report.violations:
+    if not report.violations and _judged(report) > 1:
         console.print("No limit is significantly passed.")
 
 

@@ -8,7 +8,7 @@ their rows can be left out.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from math import isnan
+from math import inf, isnan
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -25,6 +25,7 @@ __all__ = [
     "LabelColumn",
     "Where",
     "as_labels",
+    "as_number",
     "as_object",
     "as_text",
     "is_missing",
@@ -112,6 +113,20 @@ def is_number(cell: Any) -> bool:
     return True
 
 
+def as_number(cell: Any) -> float:
+    """Return a cell that is a number; one of more than 308 digits is infinite.
+
+    Examples
+    --------
+    >>> as_number(" 1.50"), as_number(10**400)
+    (1.5, inf)
+    """
+    try:
+        return float(cell)
+    except OverflowError:
+        return inf
+
+
 def as_labels(values: Sequence[Label]) -> LabelColumn:
     """Return a column of texts or labels that keeps each value's own type."""
     column = np.empty(len(values), dtype=np.object_)
@@ -179,7 +194,7 @@ def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
         elif isinstance(cell, bool):
             out.append(cell)
         elif isinstance(cell, str | int | float):
-            number = float(cell) if is_number(cell) else None
+            number = as_number(cell) if is_number(cell) else None
             out.append(str(cell) if number is None or not np.isfinite(number) else _whole(number))
         else:
             raise SourceError(f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is no label")
@@ -235,9 +250,7 @@ def mark_numbers(cells: Sequence[Any]) -> tuple[FloatArray, BoolArray]:
         if is_word(cell) and not isinstance(cell, float):
             continue
         try:
-            out[row] = float(cell)
-        except OverflowError:
-            out[row] = np.inf
+            out[row] = as_number(cell)
         except (TypeError, ValueError):
             bad[row] = True
     return out, bad
@@ -304,7 +317,7 @@ def _object(cell: Any) -> dict[str, Any] | None:
     if isinstance(cell, str):
         try:
             cell = msgspec.json.decode(cell)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
     return cell if isinstance(cell, dict) else None
 

@@ -1,5 +1,6 @@
 """The event times of a table: how they are written, found from its first rows, and read into epoch seconds."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -72,34 +73,34 @@ class Clock:
         ndarray, shape (n,)
             Epoch seconds; NaN where a cell is no moment between 1970 and 2099.
         """
+        whose = [None] * len(cells) if sources is None else sources
         if self.form in NUMBERS:
-            out = self._numbers(cells)
+            out = self._numbers(cells, whose)
         else:
-            moments = self._moments(cells)
-            out = self._seconds(moments, sources if sources is not None else [None] * len(cells))
+            out = self._seconds(self._moments(cells), whose)
         out[~((out >= 0.0) & (out < MAX_TS))] = np.nan
         return out
 
-    def _numbers(self, cells: Sequence[Any]) -> FloatArray:
+    def _numbers(self, cells: Sequence[Any], sources: Sequence[Any]) -> FloatArray:
         try:
             raw = np.array(list(map(float, cells)))
         except (TypeError, ValueError, OverflowError):
             if any(isinstance(cell, str) and not is_number(cell) for cell in cells):
-                return self._mixed(cells)
+                return self._mixed(cells, sources)
             raw, _ = mark_numbers(cells)
         times, local = scale_of(self.form, raw)
         if not local or self.zone is None:
             return times
         times[~((times >= 0.0) & (times < MAX_TS))] = np.nan
         moments = [None if np.isnan(one) else datetime.fromtimestamp(one, UTC) for one in times.tolist()]
-        return self._seconds([one and one.replace(tzinfo=None) for one in moments], [None] * len(cells))
+        return self._seconds([one and one.replace(tzinfo=None) for one in moments], sources)
 
-    def _mixed(self, cells: Sequence[Any]) -> FloatArray:
+    def _mixed(self, cells: Sequence[Any], sources: Sequence[Any]) -> FloatArray:
         """Read numbers, and ISO texts among them, which can be nothing else."""
         numbers = [cell if is_number(cell) else None for cell in cells]
         texts = [None if is_number(cell) else cell for cell in cells]
         iso = Clock(ISO, self.zone).times(texts)
-        return np.where(np.isnan(iso), self._numbers(numbers), iso)
+        return np.where(np.isnan(iso), self._numbers(numbers, sources), iso)
 
     def _moments(self, cells: Sequence[Any]) -> list[datetime | None]:
         if self.form == ISO:
@@ -129,7 +130,7 @@ class Clock:
                 return datetime.fromisoformat(text.upper())
             except ValueError:
                 return datetime.fromtimestamp(parse_event_time(text), UTC)  # a leap second
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, re.error):  # the last of a form that says a part twice
             return None
 
     def _seconds(self, moments: Sequence[datetime | None], sources: Sequence[Any]) -> FloatArray:

@@ -16,7 +16,7 @@ from stream_app.tables.table import READ_ERRORS, About, Block, TableFile, count_
 
 __all__ = ["CsvTable"]
 
-_AT_ONCE = 64
+_AT_ONCE = 32
 """Rows between two looks at how long they are."""
 
 _LOOK, _LOOK_BYTES = 60, 1 << 20
@@ -74,9 +74,8 @@ class CsvTable(TableFile):
             notes.append(f"lines above the names of the columns, passed over: {head.titles}")
         if not head.named:
             notes.append("no line names the columns: they are called by their place")
-        twice = [name for name in head.names if name.endswith("#1")]
         notes += [
-            f"several columns are called {name[:-2]!r}: each has its number behind it" for name in twice
+            f"several columns are called {name!r}: each has its number behind it" for name in head.repeated
         ]
         return About(", ".join(parts), head.units, tuple(notes))
 
@@ -85,8 +84,8 @@ class CsvTable(TableFile):
         try:
             text, below = opened_text(self.path, self.format.encoding)
             with text as file:
-                head, lines = self._head(file)
-                yield from self._read(chain(lines[head.first :], file), below, head, size)
+                head, rest = self._head(file)
+                yield from self._read(rest, below, head, size)
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
 
@@ -94,11 +93,16 @@ class CsvTable(TableFile):
         """Count the lines after the header."""
         return max(count_lines(self.path) - 1, 0)
 
-    def _head(self, file: TextIO) -> tuple[Head, list[str]]:
+    def _head(self, file: TextIO) -> tuple[Head, Iterator[str]]:
+        """Read what stands above the rows; returns the lines below it, too."""
         lines: list[str] = []
         while len(lines) < _LOOK and sum(map(len, lines)) < _LOOK_BYTES and (line := next(file, None)):
             lines.append(line)
-        return find_head(lines, str(self.path), self.format.delimiter, header=self.format.header), lines
+        try:
+            head = find_head(lines, str(self.path), self.format.delimiter, header=self.format.header)
+        except csv.Error as error:
+            raise SourceError(f"{self.path}: in the first lines: {error}; is it a table at all?") from None
+        return head, chain(lines[head.first :], file)
 
     def _read(self, text: Iterator[str], below: BoundedLines, head: Head, size: int) -> Iterator[Block]:
         reader = _Blanks(text) if head.delimiter == " " else csv.reader(text, delimiter=head.delimiter)
@@ -114,7 +118,8 @@ class CsvTable(TableFile):
                     yield Block(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
                 before = reader.line_num
         except csv.Error as error:
-            raise SourceError(f"{self.path}:{head.first + reader.line_num}: {error}") from None
+            line = head.first + reader.line_num
+            raise SourceError(f"{self.path}:{line}: {error}; is it a table at all?") from None
 
     def _checked(
         self, rows: list[list[str]], lines: Sequence[int], width: int

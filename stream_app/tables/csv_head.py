@@ -5,18 +5,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from stream_app.errors import SourceError
 from stream_app.tables.cells import is_missing, is_number, is_word
 from stream_app.tables.time_forms import is_date
 
-__all__ = ["Head", "find_delimiter", "find_head"]
+__all__ = ["Head", "distinct", "find_delimiter", "find_head"]
 
 DELIMITERS = (",", ";", "\t", "|")
 
 _MEASURED = re.compile(r"[+-]?\d[\d.,' ]*\s?%?")
 
-_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_SEPARATOR = re.compile(r"sep=([^\r\n])\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Head:
         Lines above the names.
     named : bool
         Whether a line has the names.
+    repeated : tuple of str
+        Names that several columns have.
     """
 
     delimiter: str
@@ -45,6 +48,7 @@ class Head:
     units: Mapping[str, str] = field(default_factory=dict)
     titles: int = 0
     named: bool = True
+    repeated: tuple[str, ...] = ()
 
 
 def find_head(
@@ -66,19 +70,24 @@ def find_head(
     Raises
     ------
     SourceError
-        If no delimiter cuts the lines into cells, or two do.
+        If no delimiter cuts the lines into cells, or two do, or the one that is said is no character.
 
     Examples
     --------
     >>> find_head(["Pump 7", "", "time;flow", ";l/min", "2024-01-05;31,9", "2024-01-06;32,0"], "a.csv")
-    Head(delimiter=';', names=('time', 'flow'), first=4, units={'flow': 'l/min'}, titles=2, named=True)
+    Head(delimiter=';', names=('time', 'flow'), first=4, units={'flow': 'l/min'}, titles=2, named=True, repeated=())
     """
+    if delimiter is not None and (len(delimiter) != 1 or not (delimiter == "\t" or delimiter.isprintable())):
+        raise SourceError(f"--delimiter {delimiter!r}: expected one character, or \\t for tabs")
     above = 0
     if lines and (said := _SEPARATOR.fullmatch(lines[0])):
         delimiter, above = delimiter or said[1], 1
     while above < len(lines) and _is_comment(lines, above):
         above += 1
     table = lines[above:]
+    empty = SourceError(f"{file}: empty; a header line is expected")
+    if not any(line.strip() for line in table):
+        raise empty
     if delimiter is None:
         delimiter, titles = _find_below_titles(table, file, titled=header is not False)
         above += titles
@@ -86,7 +95,7 @@ def find_head(
         above += _titles(table, delimiter) or 0
     rows = [row for row in rows_of(lines[above : above + 50], delimiter) if any(row)]
     if not rows:
-        raise SourceError(f"{file}: empty; a header line is expected")
+        raise empty
     named = _is_header(rows) if header is None else header
     first = above + 1 if named else above
     names = [cell.strip() for cell in rows[0]] if named else [f"column {i + 1}" for i in range(len(rows[0]))]
@@ -98,7 +107,8 @@ def find_head(
             name: unit.strip(" []()") for name, unit in zip(names, rows[1], strict=False) if unit.strip()
         }
         first += 1
-    return Head(delimiter, _distinct(names), first, units, above, named)
+    repeated = tuple(name for name, times in Counter(names).items() if name and times > 1)
+    return Head(delimiter, distinct(names), first, units, above, named, repeated)
 
 
 def rows_of(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
@@ -240,17 +250,24 @@ def _is_measured(cell: str) -> bool:
     return is_number(cell) or _MEASURED.fullmatch(cell.strip()) is not None
 
 
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Name each column apart from the others."""
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Name each column apart from the others.
+
+    Examples
+    --------
+    >>> distinct(["time", "flow", "flow", "flow#1", ""])
+    ('time', 'flow#2', 'flow#3', 'flow#1', 'column 5')
+    """
     times = Counter(names)
-    seen: Counter[str] = Counter()
+    taken = set(names)
     out = []
     for i, name in enumerate(names):
-        if not name:
-            out.append(f"column {i + 1}")
-        elif times[name] > 1:
-            seen[name] += 1
-            out.append(f"{name}#{seen[name]}")
-        else:
+        if name and times[name] == 1:
             out.append(name)
+            continue
+        numbered = (
+            (f"{name}#{number}" for number in count(1)) if name else (f"column {n}" for n in count(i + 1))
+        )
+        out.append(next(one for one in numbered if one not in taken))
+        taken.add(out[-1])
     return tuple(out)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stream_app.errors import SourceError
-from stream_app.tables.cells import is_missing, is_number
+from stream_app.tables.cells import as_number, is_missing, is_number
 from stream_app.tables.columns import listed
 from stream_app.tables.format import FileFormat
 from stream_app.tables.number_style import NumberStyle, find_styles
@@ -185,5 +185,5 @@ def _is_index(cells: Sequence[Any]) -> bool:
     """Whether cells count the rows."""
     if len(cells) < 2 or not all(is_number(cell) and not is_missing(cell) for cell in cells):
         return False
-    numbers = [float(cell) for cell in cells]
+    numbers = list(map(as_number, cells))
     return abs(numbers[0]) < _EPOCH and all(after - before == 1.0 for before, after in pairwise(numbers))

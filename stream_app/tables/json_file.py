@@ -56,7 +56,7 @@ class JsonLines(TableFile):
                         continue
                     try:
                         event = decode(line)
-                    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                         raise SourceError(f"{self.path}:{number}: not JSON: {error}") from None
                     if not isinstance(event, dict):
                         raise SourceError(
@@ -101,7 +101,7 @@ class JsonDocument(TableFile):
             for number, text in enumerate(raw[begin : begin + size], start=begin + 1):
                 try:
                     event = decode(text)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                     raise SourceError(f"{self.place(number)}: not JSON: {error}") from None
                 if not isinstance(event, dict):
                     raise SourceError(
@@ -128,7 +128,7 @@ class JsonDocument(TableFile):
             found = msgspec.json.decode(
                 text.removeprefix(b"\xef\xbb\xbf"), type=list[msgspec.Raw] | dict[str, msgspec.Raw]
             )
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise SourceError(f"{self.path}: not JSON: {error}") from None
         if isinstance(found, list):
             return found
@@ -156,7 +156,7 @@ def is_lines(head: bytes) -> bool:
         return False
     try:
         event = msgspec.json.decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # Cut off, or broken in its first line; a document goes on in lines that are indented.
         return not any(line[:1] in {b" ", b"\t", b"}"} for line in lines[1:3])
     arrays = [cell for cell in event.values() if isinstance(cell, list)] if isinstance(event, dict) else []

@@ -187,7 +187,7 @@ def is_date(cell: Any) -> bool:
 
 
 def _may_be_date(text: str) -> bool:
-    """Whether it is worth a look: not too long, with two digits at least, and no number."""
+    """Whether it is worth a look: not too long, with three digits at least, and no number."""
     return 6 <= len(text.strip()) <= 40 and sum(map(str.isdigit, text)) >= 3 and not is_number(text)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.errors import SourceError
+from stream_app.tables.cells import mark_numbers
 
 __all__ = ["NUMBERS", "find_unit", "scale_of"]
 
@@ -77,7 +78,7 @@ def find_unit(cells: Sequence[Any], where: str) -> str:
     Traceback (most recent call last):
     stream_app.errors.SourceError: a.csv: '20240105' could be a date or epoch seconds; choose with --time-format %Y%m%d or --time-format s
     """
-    values = [float(cell) for cell in cells]
+    values, _ = mark_numbers(cells)
     middle = float(np.median(np.abs(values)))
     unit = next((name for bound, name in _BOUNDS if middle < bound), "ns")
     form = _date_form([_digits(cell) for cell in cells])

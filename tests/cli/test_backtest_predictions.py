@@ -134,6 +134,14 @@ def test_predictions_without_truth_are_missing_once_their_time_is_over(told, pla
     assert 25 <= figures["waiting"] <= 35
 
 
+def test_a_run_that_refuses_most_answers_names_the_first_of_them(call, place):
+    (place / "a.csv").write_text("prediction,label\n" + "cat,dog\n" * 40)
+    ended = call("backtest", "a.csv", *PREDICTIONS, "--task", "regression", "--period", "1")
+    assert ended.failed(
+        "40 rows were refused or left out", "(the first, ", "'cat' is no number", "--label-column"
+    )
+
+
 def test_rows_that_are_no_events_are_counted_and_the_first_of_each_sort_is_named(call, place):
     path = write(place / "a.csv", last=50)
     lines = path.read_text().splitlines()

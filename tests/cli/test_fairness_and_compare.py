@@ -127,6 +127,11 @@ def test_the_one_in_use_is_the_one_named_first(call, answers):
             ("fairness", "answers.csv", "--group", "version", "--favourable", "7", "--reference", "v3"),
             ("--reference: no group 'v3'; there is 'v1', 'v2'",),
         ),
+        (
+            ("fairness", "alone.csv", "--group", "version", "--favourable", "7"),
+            ("'version' has one group only, 'v1'", "--group"),
+        ),
+        (("compare", "alone.csv"), ("there is one version only, 'v1'", "--version-column")),
         (("fairness", "no.csv", "--group", "sex", "--favourable", "7"), ("no.csv",)),
         (
             ("compare", "answers.csv", "--versions", "v1,v9"),
@@ -141,6 +146,7 @@ def test_the_one_in_use_is_the_one_named_first(call, answers):
 def test_mistakes_are_told_in_one_line(call, answers, place, arguments, texts):
     (place / "bare.csv").write_text("x,version,label\n1,v1,2\n")
     (place / "empty.csv").write_text("prediction,version,label\n,v1,2\n")
+    (place / "alone.csv").write_text("prediction,version,label\n" + "7,v1,7\n" * 50)
     (place / "both.csv").write_text("prediction,predicted,version,label\n1,1,v1,2\n")
     assert call(*arguments).failed(*texts)
 

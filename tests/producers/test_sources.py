@@ -138,7 +138,7 @@ def test_a_text_without_offset_is_utc(moment):
         ("a.csv", "ts,a,a\n1,1,1\n", {"channels": ("a",)}, "--channels: no column 'a'; the table has .*'a#1', 'a#2'"),
         ("a.csv", "ts;x,a;x\n1;x,1;x\n", {}, "',' and ';' both fit; choose with --delimiter"),
         ("a.csv", "alone\n1\n2\n", {}, "no delimiter"),
-        ("a.csv", "", {}, "no delimiter"),
+        ("a.csv", "", {}, "empty; a header line is expected"),
         ("a.csv", "ts,a\n", {}, "no rows"),
         ("a.csv", "date,time,a\n1,1,1\n", {}, "'date', 'time' could each be the event time; .*--time-column"),
         ("a.csv", "x,a\n1,1\n", {}, "no column looks like the event time .*'x', 'a'"),

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from stream_app.errors import SourceError
 from stream_app.tables import Columns, FileFormat, open_files
+from stream_app.tables.clock import Clock
 from stream_app.tables.format import Long
 
 FILES = Path(__file__).resolve().parents[1] / "files"
@@ -174,3 +176,30 @@ def test_a_column_that_looks_like_the_source_is_told(name, column):
 def test_units_are_those_that_the_file_says():
     assert opened("units_row.csv")[0].source.understood().units == {"flow": "l/min", "level": "m"}
     assert opened("percent.csv")[0].source.understood().units == {"load": "%"}
+
+
+@pytest.mark.parametrize(
+    ("header", "channels", "notes"),
+    [
+        ("time,pump#1,pump#2,pump#3", ("pump#1", "pump#2", "pump#3"), []),
+        (
+            "time,a,a,a#1",
+            ("a#2", "a#3", "a#1"),
+            ["several columns are called 'a': each has its number behind it"],
+        ),
+    ],
+)
+def test_no_column_hides_another_of_its_name(tmp_path, header, channels, notes):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n" + "".join(f"2024-01-15 10:0{i},{i},{i},{i}\n" for i in range(5)))
+    (table,) = open_files([str(path)], Columns())
+    understood = table.source.understood()
+    assert (understood.channels, list(understood.notes)) == (channels, notes)
+
+
+def test_the_hour_of_autumn_is_told_apart_for_each_source_of_a_spreadsheet():
+    clock = Clock("excel", ZoneInfo("Europe/Berlin"), coarse=True)
+    # 01:00, 02:00, 02:00 and 03:00 of 2024-10-27, of two sources each.
+    days = [45592 + hour / 24 for hour in (1, 1, 2, 2, 2, 2, 3, 3)]
+    ts = clock.times(days, ["a", "b"] * 4)
+    assert (ts - ts[0]).tolist() == [0.0, 0.0, 3600.0, 3600.0, 7200.0, 7200.0, 10800.0, 10800.0]

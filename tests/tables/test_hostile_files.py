@@ -18,8 +18,9 @@ from forged_parquet import forgeries
 
 from producers.images.classifier import Model
 from stream_app.errors import SourceError, StreamgaugeError
-from stream_app.tables import Columns, find_tables, open_files
+from stream_app.tables import Columns, FileFormat, find_tables, open_files
 from stream_app.tables.bounded_lines import MAX_LINE_BYTES
+from stream_app.tables.format import AS_FOUND
 from stream_app.tables.json_file import MAX_DOCUMENT_BYTES
 
 MEGABYTE = 1 << 20
@@ -190,10 +191,51 @@ def test_damaged_files_of_every_kind_are_read_or_refused_in_one_line(tmp_path):
             assert told is None or (path.name in told and "\n" not in told)
 
 
-def message_of(path):
+@pytest.mark.parametrize(
+    ("name", "text", "said", "told"),
+    [
+        ("deep.jsonl", '{"ts": 1, "a": ' * 3000 + "1" + "}" * 3000, {}, "not JSON: maximum recursion depth"),
+        ("deep.json", '[{"a": ' * 3000, {}, "not JSON: maximum recursion depth"),
+        ("deep.csv", "a,features\n1," + "[" * 3000 + "\n", {}, "no column looks like the event time"),
+        ("label.jsonl", f'{{"ts": 1, "flow": 1, "anomaly": {10**400}}}\n' * 2, {}, "is neither 0 nor 1"),
+        (
+            "index.jsonl",
+            f'{{"column 1": {10**400}, "flow": 1}}\n' * 2,
+            {},
+            "no column looks like the event time",
+        ),
+        ("endless.jsonl", f'{{"ts": {10**400}, "flow": 1}}\n', {}, "no moment between 1970 and 2099"),
+        ("cell.csv", f"time,{'x' * 200_000}\n2024-01-05,1\n", {}, "field larger than field limit"),
+        ("cell.csv", f"title\ntime,flow\n2024-01-05,{'x' * 200_000}\n", {}, "field larger than field limit"),
+        ("empty.csv", "", {}, "empty; a header line is expected"),
+        (
+            "plain.csv",
+            "time,flow\n2024-01-05,1\n",
+            {"delimiter": "ab"},
+            "--delimiter 'ab': expected one character",
+        ),
+        (
+            "plain.csv",
+            "time,flow\n2024-01-05,1\n",
+            {"delimiter": ""},
+            "--delimiter '': expected one character",
+        ),
+        ("plain.csv", "time,flow\n2024-01-05,1\n", {"time_format": "%Y %Y"}, "in the form %Y %Y"),
+        ("plain.csv", "time,flow\n2024-01-05,1\n", {"time_format": "%Q"}, "in the form %Q"),
+        ("plain.csv", "time,flow\n2024-01-05,1\n", {"time_zone": "../x"}, "no such zone"),
+        ("plain.csv", "time,flow\n2024-01-05,1\n", {"encoding": "base64"}, "Python knows no 'base64'"),
+    ],
+)
+def test_no_text_and_no_option_ends_in_a_traceback(tmp_path, name, text, said, told):
+    path = tmp_path / name
+    path.write_text(text)
+    assert told in (message_of(path, FileFormat(**said)) or "")
+
+
+def message_of(path, said=AS_FOUND):
     """Read a file; return what was wrong with it, if anything was."""
     try:
-        (opened,) = open_files([str(path)], Columns())
+        (opened,) = open_files([str(path)], Columns(format=said))
         opened.source.understood()
         for _ in opened.blocks():
             pass

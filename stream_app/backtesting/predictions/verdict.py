@@ -25,10 +25,14 @@ def unjudged(
     refused = backtest.refused.total() + sum(left_out.values())
     if refused > answers:
         reason = max({**backtest.refused, **left_out}.items(), key=lambda each: each[1])[0]
+        first = backtest.first_refusals.get(reason)
+        example = "" if first is None else f" (the first, {first})"
         return (
-            f"nearly nothing was judged: {refused:,} rows were refused or left out, most as {reason}, and {answers:,} "
+            f"nearly nothing was judged: {refused:,} rows were refused or left out, most as {reason}{example}, and {answers:,} "
             "answers taken; name the columns with --prediction-column and --label-column"
         )
+    if not answers:
+        return "nothing was judged: no row has a prediction; name its column with --prediction-column"
     labelled = {name: int(model.features["labelled"] or 0) for name, model in models.items()}
     if not any(labelled.values()):
         return (
