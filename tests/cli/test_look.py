@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from stream_app.kafka import ensure_topics
 from stream_app.kinds.guess import Messages, guess_mapping
-from stream_app.settings import load_settings
+from stream_app.settings import KafkaSettings, load_settings
 
 ROWS = 300
 PUMP = ("--source-column", "pump")
@@ -147,7 +148,9 @@ def test_a_source_whose_rows_are_weeks_apart_is_not_forgotten_between_them(call,
 
 def send(servers, topic, messages):
     async def send_all():
-        async with AIOKafkaProducer(bootstrap_servers=servers["STREAMGAUGE_KAFKA"]) as producer:
+        kafka = KafkaSettings(bootstrap=servers["STREAMGAUGE_KAFKA"])
+        await ensure_topics(kafka, {topic: 1}, create=True)
+        async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
             for key, value in messages:
                 await producer.send(topic, value=json.dumps(value).encode(), key=key)
 
