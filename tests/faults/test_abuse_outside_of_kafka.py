@@ -64,7 +64,7 @@ async def test_a_line_of_gigabytes(folder, abuse, scale):
                 file.write(b"1" * MB)
 
     await asyncio.to_thread(write)
-    usual, end = await command(folder, "backtest", str(good)), await command(folder, "backtest", str(bad))
+    usual, end = [await command(folder, "backtest", str(path), "--warmup", "50") for path in (good, bad)]
     bad.unlink()
     abuse.verdict = "refused by name"
     abuse.bound("memory above a small file's", end.memory - usual.memory, 64, "MB")
