@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import ValidationError
 
-from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, read_parts, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, SensorReading
 
 __all__ = [
@@ -119,16 +119,15 @@ def read_reading(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) -> 
     renamed : mapping of str to str
         Names of the parts as the producer has them.
     """
-    try:
-        row = msgspec.convert(parts, SensorRow)
-    except (msgspec.ValidationError, RecursionError):
-        row = None
-    if row is not None and row.labels is None:
-        return row
-    try:
-        reading = SensorReading.model_validate(parts)
-    except ValidationError as error:
-        return refused(error, renamed=renamed)
+    return read_parts(parts, renamed, _quick, lambda parts: _row(SensorReading.model_validate(parts)))
+
+
+def _quick(parts: Mapping[str, Any]) -> SensorRow | None:
+    row = msgspec.convert(parts, SensorRow)
+    return row if row.labels is None else None
+
+
+def _row(reading: SensorReading) -> SensorRow:
     return SensorRow(reading.source, reading.ts, dict(reading.values), reading.labels, reading.id)
 
 
@@ -137,4 +136,4 @@ def _judge(raw: bytes) -> SensorRow | Rejected:
         reading = SensorReading.model_validate_json(raw)
     except ValidationError as error:
         return refused(error)
-    return SensorRow(reading.source, reading.ts, dict(reading.values), reading.labels, reading.id)
+    return _row(reading)

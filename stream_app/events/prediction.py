@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from stream_app.events.probabilities import PERCENT, SUM_WITHIN, read_probabilities
 from stream_app.events.quantiles import MAX_QUANTILES, read_quantiles
-from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, read_parts, refused, unread
 from stream_app.events.sensor import MAX_CHANNELS, MAX_NAME, MAX_TS, ChannelName, EventTime, SourceName
 from stream_app.events.session import MAX_NUMBER, Amount
 from stream_app.labels import label_text
@@ -281,16 +281,15 @@ def read_prediction(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) 
     renamed : mapping of str to str
         Names of the parts as the producer has them.
     """
-    try:
-        row = _row(msgspec.convert(parts, _Wire))
-    except (msgspec.ValidationError, RecursionError):
-        row = None
-    if row is not None:
-        return row
-    try:
-        event = PredictionEvent.model_validate(parts)
-    except ValidationError as error:
-        return refused(error, renamed=renamed)
+    return read_parts(
+        parts,
+        renamed,
+        lambda parts: _row(msgspec.convert(parts, _Wire)),
+        lambda parts: _whole_row(PredictionEvent.model_validate(parts)),
+    )
+
+
+def _whole_row(event: PredictionEvent) -> PredictionRow:
     row = _row(event)
     if row is None:
         raise AssertionError("an event that pydantic takes hangs together")
@@ -335,7 +334,4 @@ def _judge(raw: bytes) -> PredictionRow | Rejected:
         event = PredictionEvent.model_validate_json(raw)
     except ValidationError as error:
         return refused(error)
-    row = _row(event)
-    if row is None:
-        raise AssertionError("an event that pydantic takes hangs together")
-    return row
+    return _whole_row(event)

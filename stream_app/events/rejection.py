@@ -1,18 +1,22 @@
 """Rejection of unusable events, with the reasons of dead letters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, TypeVar
 
+import msgspec
 from pydantic import ValidationError
 
 from stream_app.events.dead_letter import Reason
 from stream_app.events.sensor import MAX_NAME
 
-__all__ = ["MAX_EVENT_BYTES", "MessageError", "Rejected", "refused", "unread"]
+__all__ = ["MAX_EVENT_BYTES", "MessageError", "Rejected", "read_parts", "refused", "unread"]
 
 MAX_EVENT_BYTES = 262_144
 """Events over this size are refused before they are parsed."""
+
+R = TypeVar("R")
 
 _AS_THEY_ARE: Mapping[int | str, str] = MappingProxyType({})
 
@@ -87,3 +91,34 @@ def refused(error: ValidationError, *, renamed: Mapping[int | str, str] = _AS_TH
         # The schema names its error so where they don't hang together: then no field alone is to blame.
         reason, where = Reason.PROBABILITIES, where or "probabilities"
     return Rejected(reason, f"{where or 'event'}: {first['msg'].removeprefix('Value error, ')}")
+
+
+def read_parts(
+    parts: Mapping[str, Any],
+    renamed: Mapping[int | str, str],
+    quickly: Callable[[Mapping[str, Any]], R | None],
+    fully: Callable[[Mapping[str, Any]], R],
+) -> R | Rejected:
+    """Validate an event whose parts were found already: quickly, or fully where it is not an ordinary one.
+
+    Parameters
+    ----------
+    parts : mapping of str to value
+        Those that are there, by their names in the schema.
+    renamed : mapping of str to str
+        Names of the parts as the producer has them.
+    quickly : callable
+        Makes a row by msgspec; None, or an error of its, where only the schema can say whether it is one.
+    fully : callable
+        Makes a row by the schema of pydantic.
+    """
+    try:
+        row = quickly(parts)
+    except (msgspec.ValidationError, RecursionError):
+        row = None
+    if row is not None:
+        return row
+    try:
+        return fully(parts)
+    except ValidationError as error:
+        return refused(error, renamed=renamed)

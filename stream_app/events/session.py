@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from stream_app.events.dead_letter import Reason
-from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, refused, unread
+from stream_app.events.rejection import MAX_EVENT_BYTES, Rejected, read_parts, refused, unread
 from stream_app.events.sensor import MAX_NAME, MAX_TS, ChannelName, EventTime
 
 __all__ = [
@@ -211,17 +211,12 @@ def read_session(parts: Mapping[str, Any], renamed: Mapping[int | str, str]) -> 
     renamed : mapping of str to str
         Names of the parts as the producer has them.
     """
-    try:
-        row = msgspec.convert(parts, SessionRow)
-    except (msgspec.ValidationError, RecursionError):
-        row = None
-    if row is not None and row.entity.isprintable():
-        return row
-    try:
-        event = SessionEvent.model_validate(parts)
-    except ValidationError as error:
-        return refused(error, renamed=renamed)
-    return _row(event)
+    return read_parts(parts, renamed, _quick, lambda parts: _row(SessionEvent.model_validate(parts)))
+
+
+def _quick(parts: Mapping[str, Any]) -> SessionRow | None:
+    row = msgspec.convert(parts, SessionRow)
+    return row if row.entity.isprintable() else None
 
 
 def _row(event: SessionEvent) -> SessionRow:

@@ -7,7 +7,6 @@ from stream_app.kafka.groups import check_group, group_refusal
 from stream_app.kafka.options import client_options, consumer_options
 from stream_app.kafka.reading import TopicReader, reading
 from stream_app.kafka.refusal import refusal
-from stream_app.kafka.sampling import newest_records
 from stream_app.kafka.topics import ensure_topics, nearest_topic
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "ensure_topics",
     "group_refusal",
     "nearest_topic",
-    "newest_records",
     "reach",
     "reading",
     "refusal",

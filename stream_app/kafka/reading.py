@@ -76,6 +76,27 @@ class TopicReader:
             ends = await self._consumer.end_offsets(tps)
         return {tp.partition: (begins[tp], ends[tp]) for tp in tps}
 
+    async def newest(self, topic: str, count: int) -> list[Any]:
+        """Return the newest records of each partition, about so many in all, in the order of their partitions and offsets.
+
+        Parameters
+        ----------
+        topic : str
+            Its name.
+        count : int
+            An equal part of each partition, one at least.
+
+        Raises
+        ------
+        BrokerError
+            If the topic is not there or cannot be read.
+        """
+        spans = await self.spans(topic)
+        share = max(1, count // max(1, len(spans)))
+        parts = {partition: (max(begin, end - share), end) for partition, (begin, end) in spans.items()}
+        found = [record async for record in self.between(topic, parts)]
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
     async def between(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> AsyncIterator[Any]:
         """Yield the records of each partition from an offset to before another, in the order of a partition.
 

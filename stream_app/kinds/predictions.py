@@ -18,7 +18,7 @@ from stream_app.events import (
 from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import prediction_layout
-from stream_app.kinds.sample import ReadSample, Sample
+from stream_app.kinds.sample import ReadSample, sample_rows
 from stream_app.settings import PredictionMapping, PredictionStream
 
 if TYPE_CHECKING:
@@ -103,13 +103,7 @@ def prediction_rows(
 
 def sample_predictions(name: str, stream: PredictionStream, wire: Format | None = None) -> ReadSample:
     """Return what decodes some records of a stream; for its parameters see `prediction_rows`."""
-    decode = prediction_rows(name, stream, wire)
-
-    def read(records: list[Any]) -> Sample:
-        rows = decode(records)
-        return Sample.of_rows(records, rows, lambda row: (row.source, row.features))
-
-    return read
+    return sample_rows(prediction_rows(name, stream, wire), lambda row: (row.source, row.features))
 
 
 PREDICTIONS = Kind(

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from stream_app.events import Rejected, record_times
 
-__all__ = ["ReadSample", "Sample"]
+__all__ = ["ReadSample", "Sample", "sample_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +39,6 @@ class Sample:
     rejected: Sequence[tuple[Any, Rejected]] = ()
     channels: tuple[str, ...] = field(default=())
 
-    @classmethod
-    def of_rows(
-        cls,
-        records: Sequence[Any],
-        rows: Sequence[Any],
-        parts: Callable[[Any], tuple[str, Iterable[str]]],
-    ) -> Self:
-        """Make a sample of records that have an event each.
-
-        Parameters
-        ----------
-        records : sequence of records
-            The records.
-        rows : sequence of (row or Rejected)
-            What they were decoded to.
-        parts : callable
-            Returns the source of a row, and the names of its values.
-        """
-        pairs = list(zip(records, rows, strict=True))
-        good = [(record, row) for record, row in pairs if not isinstance(row, Rejected)]
-        found = [parts(row) for _, row in good]
-        return cls(
-            [source for source, _ in found],
-            [row.ts for _, row in good],
-            record_times([record for record, _ in good]),
-            [(record, row) for record, row in pairs if isinstance(row, Rejected)],
-            tuple(dict.fromkeys(name for _, names in found for name in names)),
-        )
-
     @property
     def period(self) -> float | None:
         """Median time between two events of a source, in seconds; None where no source has two."""
@@ -94,3 +65,31 @@ class Sample:
 
 ReadSample = Callable[[list[Any]], Sample]
 """Decodes records of a topic."""
+
+
+def sample_rows(
+    decode: Callable[[list[Any]], Sequence[Any]], parts: Callable[[Any], tuple[str, Iterable[str]]]
+) -> ReadSample:
+    """Return what makes a sample of records that have an event each.
+
+    Parameters
+    ----------
+    decode : callable
+        Returns the row of each record, or why it cannot be used.
+    parts : callable
+        Returns the source of a row, and the names of its values.
+    """
+
+    def read(records: list[Any]) -> Sample:
+        pairs = list(zip(records, decode(records), strict=True))
+        good = [(record, row) for record, row in pairs if not isinstance(row, Rejected)]
+        found = [parts(row) for _, row in good]
+        return Sample(
+            [source for source, _ in found],
+            [row.ts for _, row in good],
+            record_times([record for record, _ in good]),
+            [(record, row) for record, row in pairs if isinstance(row, Rejected)],
+            tuple(dict.fromkeys(name for _, names in found for name in names)),
+        )
+
+    return read

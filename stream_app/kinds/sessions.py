@@ -8,7 +8,7 @@ from stream_app.events import JSON, Format, Rejected, SessionRow, decode_mapped,
 from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import session_layout
-from stream_app.kinds.sample import ReadSample, Sample
+from stream_app.kinds.sample import ReadSample, sample_rows
 from stream_app.settings import SessionMapping, SessionStream, Settings
 
 if TYPE_CHECKING:
@@ -127,13 +127,7 @@ def session_rows(
 
 def sample_sessions(name: str, stream: SessionStream, wire: Format | None = None) -> ReadSample:
     """Return what decodes some records of a stream; for its parameters see `session_rows`."""
-    decode = session_rows(name, stream, wire)
-
-    def read(records: list[Any]) -> Sample:
-        rows = decode(records)
-        return Sample.of_rows(records, rows, lambda row: (row.entity, row.values))
-
-    return read
+    return sample_rows(session_rows(name, stream, wire), lambda row: (row.entity, row.values))
 
 
 SESSIONS = Kind(

@@ -9,7 +9,7 @@ from stream_app.cli.check.finding import Finding
 from stream_app.errors import RegistryError, SettingsError
 from stream_app.events import Format, Topics
 from stream_app.formats import make_format, preparation
-from stream_app.kafka import TopicReader, nearest_topic, newest_records, reading
+from stream_app.kafka import TopicReader, nearest_topic, reading
 from stream_app.kinds import input_topic, kind_of
 from stream_app.kinds.sample import Sample
 from stream_app.settings import Settings, Stream
@@ -58,7 +58,7 @@ async def _finding(
     partitions = await reader.partitions(topic)
     where = f"{name} from {topic}, {partitions} partition{'s' if partitions > 1 else ''}"
     sample = kind_of(stream).sample
-    records = await newest_records(reader, topic, _NEWEST)
+    records = await reader.newest(topic, _NEWEST)
     if not records:
         return Finding("topic", ok=True, doubt=f"{where}: no event yet")
     if sample is None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from stream_app.errors import DataError, SettingsError
 from stream_app.events import record_times
-from stream_app.kafka import nearest_topic, newest_records, reading
+from stream_app.kafka import nearest_topic, reading
 from stream_app.kinds.guess import Messages, guess_mapping
 from stream_app.kinds.sample import Sample
 from stream_app.kinds.sensors import sample_readings
@@ -70,7 +70,7 @@ async def look_into_topic(
             raise SettingsError(
                 f"there is no file and no topic {topic}" + (f"; is it {near}?" if near else "")
             )
-        records = await newest_records(reader, topic, _NEWEST)
+        records = await reader.newest(topic, _NEWEST)
     if not records:
         raise DataError(f"{topic} has no event yet: send some, or name a file")
     if time is None and source is None:

@@ -23,7 +23,7 @@ from stream_app.cli.replay.options import ReplayOptions
 from stream_app.cli.show import error_console
 from stream_app.errors import BrokerError, BrokerUnavailableError, SettingsError
 from stream_app.events import Topics
-from stream_app.kafka import newest_records, reading
+from stream_app.kafka import reading
 from stream_app.kinds import KINDS, input_topic, kind_of
 from stream_app.settings import JsonFormat, KafkaSettings, Settings, Stream
 
@@ -218,7 +218,7 @@ async def present(
         async with reading(plan.kafka) as reader:
             if topic not in await reader.topics():
                 return {}
-            found = sample(name, stream)(await newest_records(reader, topic, _NEWEST))
+            found = sample(name, stream)(await reader.newest(topic, _NEWEST))
     except BrokerUnavailableError:
         raise
     except BrokerError as error:
