@@ -199,7 +199,7 @@ lock: venv ## Make the lock files anew from pyproject.toml
 			--no-emit-index-url --custom-compile-command "make lock" "$$@"; \
 	}; \
 	compile --all-extras pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
-	compile --extra fast --extra formats --extra mqtt --extra routes -c requirements/dev.txt pyproject.toml --output-file requirements/run.txt; \
+	compile --extra fast --extra formats --extra mqtt --extra platform --extra routes -c requirements/dev.txt pyproject.toml --output-file requirements/run.txt; \
 	compile -c requirements/dev.txt requirements/build.in --output-file requirements/build.txt; \
 	compile -c requirements/build.txt requirements/sources.in --output-file requirements/sources.txt
 
