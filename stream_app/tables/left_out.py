@@ -49,6 +49,12 @@ class LeftOut:
         self.counts[reason] = self.counts.get(reason, 0) + count
         self.first.setdefault(reason, where)
 
+    def add_broken(self, block: Block, table: Table) -> None:
+        """Count lines that are no rows."""
+        for line, why in block.broken:
+            # What a decoder says differs from line to line.
+            self.add(why.partition(": ")[0], 1, table.place(line))
+
     def clear(self) -> None:
         """Forget what was counted, for reading once more."""
         self.counts.clear()

@@ -98,6 +98,7 @@ class ReadingTable:
         for block in self.table.blocks(BLOCK):
             if reader is None:
                 reader = self._reader(block)
+            self.left.add_broken(block, self.table)
             pair = reader.read(block)
             if len(pair[1].ts):
                 yield pair

@@ -213,6 +213,7 @@ def read_whole(
     tables = find_tables(paths, said)
     for table, name in tables:
         for block in table.blocks(BLOCK):
+            whole.left.add_broken(block, table)
             columns = _spread(block.columns, spread)
             if source is not None and len(tables) > 1:
                 columns.setdefault(source, [name] * len(block.lines))
