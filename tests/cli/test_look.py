@@ -212,7 +212,7 @@ LAYOUTS = {
     "CSV": (
         lambda i: f"p{i % 2};{int(time.time()) - 60 + i};{i / 7}".encode(),
         ("column 3",),
-        {"source": "column 1", "time": "column 2", "time_unit": "s", "values": "."},
+        {"source": "$key", "time": "column 2", "time_unit": "s", "values": "."},
     ),
 }  # fmt: skip
 
