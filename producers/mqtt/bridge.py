@@ -216,7 +216,7 @@ class _Sender:
         if not self._session.wants(message.topic):
             return "of a topic that an earlier run had subscribed to"
         if record_bytes(message, self._plan.key_level) > self._room:
-            return f"larger than {self._room} bytes with its topic"
+            return f"larger than {self._room} bytes"
         return None
 
     async def _send(self, message: Arrived) -> asyncio.Future[Any]:
