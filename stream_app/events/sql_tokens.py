@@ -52,7 +52,9 @@ _COMMA = SqlToken("sign", ",")
 _IN = SqlToken("word", "in")
 _VALUES = SqlToken("word", "values")
 
-_TYPES = frozenset("date time timestamp decimal double real bigint json uuid ipaddress char varchar".split())
+_TYPES = frozenset(
+    ["date", "time", "timestamp", "decimal", "double", "real", "bigint", "json", "uuid", "ipaddress", "char", "varchar"]
+)  # fmt: skip
 _BEFORE_OPERAND = frozenset(
     [
         "all", "and", "any", "between", "by", "case", "distinct", "else", "except", "from", "having",

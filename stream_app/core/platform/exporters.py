@@ -29,51 +29,53 @@ class Rule(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def _rule(name: str, group: Group, worse: bool | None, **labels: str) -> Rule:
-    return Rule(re.compile(name), group, worse, tuple(labels.items()))
-
+_UP, _DOWN, _BOTH = True, False, None
+"""Directions that are bad."""
 
 _CPU = r"^node_cpu_seconds_total$"
+_HEAP = (("area", "heap"),)
 
-BY_NAME: tuple[Rule, ...] = (
-    _rule(r"^up$", "other", False),
+_NAMED: tuple[tuple[str, Group, bool | None, tuple[tuple[str, str], ...]], ...] = (
+    (r"^up$", "other", _DOWN, ()),
     # node_exporter
-    _rule(_CPU, "cpu", False, mode="idle"),
-    _rule(_CPU, "cpu", True, mode="iowait"),
-    _rule(_CPU, "cpu", True, mode="steal"),
-    _rule(_CPU, "cpu", None),
-    _rule(r"^node_load1$|^node_procs_running$|^node_pressure_cpu_", "cpu", True),
-    _rule(r"^node_context_switches_total$", "cpu", None),
-    _rule(r"^node_memory_(?:memavailable|swapfree)_bytes$", "memory", False),
-    _rule(r"^node_memory_cached_bytes$", "memory", None),
-    _rule(r"^node_vmstat_(?:pgmajfault|oom_kill|pswpin|pswpout)$|^node_pressure_memory_", "memory", True),
-    _rule(r"^node_disk_(?:io|read|write)_time(?:_weighted)?_seconds_total$|^node_procs_blocked$", "disk", True),
-    _rule(r"^node_pressure_io_|^node_filesystem_(?:readonly|device_error)$", "disk", True),
-    _rule(r"^node_disk_(?:read|written)_bytes_total$", "disk", None),
-    _rule(r"^node_filesystem_(?:avail_bytes|files_free)$", "disk", False),
-    _rule(r"^node_network_(?:receive|transmit)_bytes_total$|^node_netstat_tcp_currestab$", "network", None),
-    _rule(r"^node_network_(?:receive|transmit)_(?:errs|drop)_total$", "network", True),
-    _rule(r"^node_netstat_tcp(?:_retranssegs|ext_listendrops|ext_tcptimeouts)$", "network", True),
-    _rule(r"^node_filefd_allocated$", "other", None),
+    (_CPU, "cpu", _DOWN, (("mode", "idle"),)),
+    (_CPU, "cpu", _UP, (("mode", "iowait"),)),
+    (_CPU, "cpu", _UP, (("mode", "steal"),)),
+    (_CPU, "cpu", _BOTH, ()),
+    (r"^node_load1$|^node_procs_running$|^node_pressure_cpu_", "cpu", _UP, ()),
+    (r"^node_context_switches_total$", "cpu", _BOTH, ()),
+    (r"^node_memory_(?:memavailable|swapfree)_bytes$", "memory", _DOWN, ()),
+    (r"^node_memory_cached_bytes$", "memory", _BOTH, ()),
+    (r"^node_vmstat_(?:pgmajfault|oom_kill|pswpin|pswpout)$|^node_pressure_memory_", "memory", _UP, ()),
+    (r"^node_disk_(?:io|read|write)_time(?:_weighted)?_seconds_total$|^node_procs_blocked$", "disk", _UP, ()),
+    (r"^node_pressure_io_|^node_filesystem_(?:readonly|device_error)$", "disk", _UP, ()),
+    (r"^node_disk_(?:read|written)_bytes_total$", "disk", _BOTH, ()),
+    (r"^node_filesystem_(?:avail_bytes|files_free)$", "disk", _DOWN, ()),
+    (r"^node_network_(?:receive|transmit)_bytes_total$|^node_netstat_tcp_currestab$", "network", _BOTH, ()),
+    (r"^node_network_(?:receive|transmit)_(?:errs|drop)_total$", "network", _UP, ()),
+    (r"^node_netstat_tcp(?:_retranssegs|ext_listendrops|ext_tcptimeouts)$", "network", _UP, ()),
+    (r"^node_filefd_allocated$", "other", _BOTH, ()),
     # The JVM, by the JMX exporter's or Micrometer's names, and by its own beans.
-    _rule(r"^jvm_memory_used_bytes$", "jvm", True, area="heap"),
-    _rule(r"^jvm_memory_used_bytes$", "jvm", None),
-    _rule(r"^jvm_gc_(?:collection|pause)_seconds|^jvm_gc_overhead|^jvm_threads_deadlocked", "jvm", True),
-    _rule(r"^java_lang_.*collection(?:time|count)$|^java_lang_memory_heapmemoryusage_used$", "jvm", True),
-    _rule(r"^java_lang_operatingsystem_(?:process|system)?cpuload$", "cpu", True),
-    _rule(r"^java_lang_operatingsystem_free(?:physical)?memorysize$", "memory", False),
-    _rule(r"^jvm_|^java_lang_", "jvm", None),
+    (r"^jvm_memory_used_bytes$", "jvm", _UP, _HEAP),
+    (r"^jvm_memory_used_bytes$", "jvm", _BOTH, ()),
+    (r"^jvm_gc_(?:collection|pause)_seconds|^jvm_gc_overhead|^jvm_threads_deadlocked", "jvm", _UP, ()),
+    (r"^java_lang_.*collection(?:time|count)$|^java_lang_memory_heapmemoryusage_used$", "jvm", _UP, ()),
+    (r"^java_lang_operatingsystem_(?:process|system)?cpuload$", "cpu", _UP, ()),
+    (r"^java_lang_operatingsystem_free(?:physical)?memorysize$", "memory", _DOWN, ()),
+    (r"^jvm_|^java_lang_", "jvm", _BOTH, ()),
     # Trino
     # As many are under way as come in times how long they take (Little's law): a rise is load or slowness.
-    _rule(r"^trino_.*running_?(?:queries|tasks|splits)", "queries", True),
-    _rule(r"^trino_.*(?:submitted|started|completed|consumed)_?(?:queries|tasks|splits)", "queries", None),
-    _rule(r"^trino_.*(?:queued|blocked|failed|abandoned|canceled|cancelled)_?(?:queries|tasks|splits|drivers)", "queries", True),
-    _rule(r"^trino_.*(?:failures|errors)_?(?:totalcount|_total)?$(?<!s3_errors_total)", "queries", True),
-    _rule(r"^trino_.*active_?(?:workers|nodes|nodecount|count)$", "queries", False),
-    _rule(r"^trino_.*(?:planning|analysis|metastore|metadata|optimizer).*(?:_seconds|time|duration|latency)", "latency", True),
-    _rule(r"^trino_memory_.*(?:free|available)", "memory", False),
-    _rule(r"^trino_memory_.*(?:reserved|revocable|used|killed|leaked)", "memory", True),
-)
+    (r"^trino_.*running_?(?:queries|tasks|splits)", "queries", _UP, ()),
+    (r"^trino_.*(?:submitted|started|completed|consumed)_?(?:queries|tasks|splits)", "queries", _BOTH, ()),
+    (r"^trino_.*(?:queued|blocked|failed|abandoned|canceled|cancelled)_?(?:queries|tasks|splits|drivers)", "queries", _UP, ()),
+    (r"^trino_.*(?:failures|errors)_?(?:totalcount|_total)?$(?<!s3_errors_total)", "queries", _UP, ()),
+    (r"^trino_.*active_?(?:workers|nodes|nodecount|count)$", "queries", _DOWN, ()),
+    (r"^trino_.*(?:planning|analysis|metastore|metadata|optimizer).*(?:_seconds|time|duration|latency)", "latency", _UP, ()),
+    (r"^trino_memory_.*(?:free|available)", "memory", _DOWN, ()),
+    (r"^trino_memory_.*(?:reserved|revocable|used|killed|leaked)", "memory", _UP, ()),
+)  # fmt: skip
+
+BY_NAME = tuple(Rule(re.compile(name), group, worse, labels) for name, group, worse, labels in _NAMED)
 """Exporters whose metrics are known; the first that fits counts."""
 
 BY_WORDS: tuple[tuple[re.Pattern[str], Group], ...] = tuple(

@@ -87,7 +87,9 @@ class MetricRules:
         ignore: Sequence[str] = (),
     ) -> None:
         self._node_labels = tuple(node_labels)
-        self._groups = [(re.compile(translate(glob)), cast("Group", group)) for glob, group in (groups or {}).items()]
+        self._groups = [
+            (re.compile(translate(glob)), cast("Group", group)) for glob, group in (groups or {}).items()
+        ]
         self._ignored = [re.compile(translate(glob)) for glob in ignore]
 
     def read(self, name: str, labels: Labels) -> MetricMeaning | Unwatched:
@@ -103,7 +105,7 @@ class MetricRules:
         values = dict(labels)
         lower = name.lower()
         chosen = next((group for glob, group in self._groups if glob.match(name)), None)
-        why = self._why_not(name, lower, values, chosen is not None)
+        why = self._why_not(name, lower, values) or ("" if chosen else _why_not(lower, values))
         if why:
             return Unwatched(why)
         form, base = _form(lower, name)
@@ -119,20 +121,11 @@ class MetricRules:
         )
         return MetricMeaning(series, form, f"{base}_count" if form == "sum" else "")
 
-    def _why_not(self, name: str, lower: str, labels: Mapping[str, str], chosen: bool) -> str:
+    def _why_not(self, name: str, lower: str, labels: Mapping[str, str]) -> str:
         if any(glob.match(name) for glob in self._ignored):
             return "its name is in ignore"
         if lower.endswith("_bucket") or "le" in labels:
             return "a bucket of a histogram; its sum and count are watched"
-        if chosen:
-            return ""
-        for pattern, why in UNWATCHED:
-            if pattern.search(lower):
-                return why
-        if DETAILS.match(lower) and not any(rule.name.search(lower) for rule in BY_NAME):
-            return "a detail of the exporter; name it in groups to watch it"
-        if _VIRTUAL.fullmatch(labels.get("device", "")) or labels.get("fstype", "") in _VIRTUAL_FILES:
-            return "of a virtual device"
         return ""
 
     def _place(self, labels: Mapping[str, str]) -> tuple[str, Literal["node", "service"]]:
@@ -147,6 +140,19 @@ class MetricRules:
 
 _VIRTUAL = re.compile(r"lo|loop\d+|ram\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*")
 _VIRTUAL_FILES = frozenset({"tmpfs", "devtmpfs", "overlay", "squashfs", "ramfs", "iso9660", "autofs", "nsfs"})
+
+
+def _why_not(lower: str, labels: Mapping[str, str]) -> str:
+    """Say why a metric is not watched unless it is named; nothing where it is."""
+    for pattern, why in UNWATCHED:
+        if pattern.search(lower):
+            return why
+    if DETAILS.match(lower) and not any(rule.name.search(lower) for rule in BY_NAME):
+        return "a detail of the exporter; name it in groups to watch it"
+    if _VIRTUAL.fullmatch(labels.get("device", "")) or labels.get("fstype", "") in _VIRTUAL_FILES:
+        return "of a virtual device"
+    return ""
+
 
 _UNIT = r"(?:seconds|milliseconds|microseconds|millis|ms|us|bytes|duration|latency|delay|time|size|histogram|summary)"
 _SUM = re.compile(rf"{_UNIT}_sum$")
