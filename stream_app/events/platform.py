@@ -311,14 +311,18 @@ class PlatformDecoder:
             (context and context.catalog) or "",
             shape.id,
             shape.pattern,
-            *(_duration(statistics, one) for one in _DURATIONS),
-            *(_amount(statistics, one) for one in _AMOUNTS),
-            _error(event.failure_info),
+            queued=_duration(statistics, "queued_time"),
+            planning=_duration(statistics, "planning_time"),
+            analysis=_duration(statistics, "analysis_time"),
+            execution=_duration(statistics, "execution_time"),
+            wall=_duration(statistics, "wall_time"),
+            cpu=_duration(statistics, "cpu_time"),
+            input_bytes=_amount(statistics, "physical_input_bytes"),
+            input_rows=_amount(statistics, "physical_input_rows"),
+            peak_memory=_amount(statistics, "peak_user_memory_bytes"),
+            splits=_amount(statistics, "completed_splits"),
+            error=_error(event.failure_info),
         )
-
-
-_DURATIONS = ("queued_time", "planning_time", "analysis_time", "execution_time", "wall_time", "cpu_time")
-_AMOUNTS = ("physical_input_bytes", "physical_input_rows", "peak_user_memory_bytes", "completed_splits")
 
 
 def _read(raw: bytes) -> PlatformEvent:
