@@ -263,12 +263,10 @@ class PlatformDecoder:
         when = event.timestamp if event.ts is None else event.ts
         if event.samples is not None:
             ts = math.nan if when is None else _time(when, "ts")
-            return tuple(
-                _sample(source, ts, one, f"samples.{place}.") for place, one in enumerate(event.samples)
-            )
+            return tuple(_sample(source, ts, one, place) for place, one in enumerate(event.samples))
         if event.name is not None or event.labels is not None:
             one = Sample(event.name, event.labels, event.value)
-            return (_sample(source, _time(when, "ts"), one, ""),)
+            return (_sample(source, _time(when, "ts"), one, None),)
         if event.change is not None:
             change = event.change
             return (
@@ -347,7 +345,8 @@ def _words(error: msgspec.ValidationError) -> str:
     return f"{where.rstrip('`').removeprefix('$').removeprefix('.') or 'event'}: {what}"
 
 
-def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
+def _sample(source: str, ts: float, one: Sample, place: int | None) -> MetricSample:
+    """Return the row of a sample; `place` is its own in a scrape."""
     name, labels, value = one.name, one.labels, one.value
     if labels is None:
         labels = {}
@@ -355,23 +354,25 @@ def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
         known = labels.pop("__name__")
         name = name or known
     if not name:
-        raise MessageError(Reason.SCHEMA, f"{place}name: Field required")
+        raise MessageError(Reason.SCHEMA, f"{_named('name', place)}: Field required")
     if type(value) is not float:
         value = _value(value, place)
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
         value = math.nan
-    if one.ts is not None:
-        ts = _time(one.ts, f"{place}ts")
-    elif math.isnan(ts):
-        raise MessageError(Reason.TIMESTAMP, f"{place}ts: a time is expected")
+    if one.ts is not None or math.isnan(ts):
+        ts = _time(one.ts, _named("ts", place))
     return MetricSample(source, ts, name, tuple(sorted(labels.items())), value)
 
 
-def _value(value: str | float | None, place: str) -> float:
+def _named(field: str, place: int | None) -> str:
+    return field if place is None else f"samples[{place}].{field}"
+
+
+def _value(value: str | float | None, place: int | None) -> float:
     try:
         return math.nan if value is None else float(value)
     except ValueError:
-        raise MessageError(Reason.SCHEMA, f"{place}value: a number is expected") from None
+        raise MessageError(Reason.SCHEMA, f"{_named('value', place)}: a number is expected") from None
 
 
 def _time(value: float | str | None, place: str) -> float:
