@@ -108,4 +108,5 @@ PLATFORM = Kind(
     agent="stream_app.runtime.assembly:platform_agent",
     monitor=_make_monitor,
     sample=sample_platform,
+    confidential=True,
 )
