@@ -197,8 +197,8 @@ class PlatformEvent(msgspec.Struct, gc=False):
     value: float | str | None = None
     samples: Annotated[list[Sample], msgspec.Meta(min_length=1)] | None = None
     change: Change | None = None
-    metadata: msgspec.Raw = msgspec.Raw()
-    eventPayload: msgspec.Raw = msgspec.Raw()  # noqa: N815 - Trino's name
+    metadata: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    eventPayload: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)  # noqa: N815 - Trino's name
 
 
 _decoder = msgspec.json.Decoder(PlatformEvent)
@@ -250,13 +250,21 @@ class PlatformDecoder:
                 size = f"{len(raw)} bytes; at most {MAX_PLATFORM_BYTES} are read"
                 out.append(Rejected(Reason.TOO_LARGE, size))
                 continue
-            try:
-                out.append(self._rows(_read(raw), raw))
-            except MessageError as error:
-                out.append(error.rejected)
-            except msgspec.ValidationError as error:
-                out.append(Rejected(Reason.SCHEMA, _words(error)))
+            out.append(self._decoded(raw))
         return out
+
+    def _decoded(self, raw: bytes, *, again: bool = False) -> tuple[PlatformRow, ...] | Rejected:
+        try:
+            return self._rows(_decoder.decode(raw), raw)
+        except MessageError as error:
+            return error.rejected
+        except msgspec.ValidationError as error:
+            return Rejected(Reason.SCHEMA, _words(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            plain = None if again else _without_nan(raw)
+            if plain is None:
+                return Rejected(Reason.NOT_JSON, f"Invalid JSON: {error}")
+            return self._decoded(plain, again=True)
 
     def _rows(self, event: PlatformEvent, raw: bytes) -> tuple[PlatformRow, ...]:
         source = event.source or self._platform
@@ -323,20 +331,12 @@ class PlatformDecoder:
         )
 
 
-def _read(raw: bytes) -> PlatformEvent:
+def _without_nan(raw: bytes) -> bytes | None:
+    """Return JSON with nulls in place of what many a producer writes as Python does, NaN and Infinity; None where it is no JSON either."""
     try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = error
-    try:
-        # Many a producer writes NaN as Python does.
-        return msgspec.convert(from_json(raw), PlatformEvent)
-    except msgspec.ValidationError:
-        raise
+        return msgspec.json.encode(from_json(raw))
     except (ValueError, RecursionError):
-        raise MessageError(Reason.NOT_JSON, f"Invalid JSON: {problem}") from None
+        return None
 
 
 def _words(error: msgspec.ValidationError) -> str:

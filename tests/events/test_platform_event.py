@@ -214,7 +214,7 @@ def test_what_a_listener_leaves_out_is_unknown():
         (changed(SAMPLE, ["ts"], -1), Reason.TIMESTAMP, "ts: the time -1.0 is before 1970"),
         (changed(SAMPLE, ["ts"], "soon"), Reason.TIMESTAMP, "ts: the time 'soon' is not RFC 3339"),
         (changed(SAMPLE, ["value"], "much"), Reason.SCHEMA, "value: a number is expected"),
-        (changed(SAMPLE, ["value"], True), Reason.SCHEMA, "value: Expected `float | str | null`, got `bool`"),
+        (SAMPLE | {"value": True}, Reason.SCHEMA, "value: Expected `float | str | null`, got `bool`"),
         (changed(SAMPLE, ["name"], ""), Reason.SCHEMA, "name: Expected `str` of length >= 1"),
         (changed(SAMPLE, ["name"], ...), Reason.SCHEMA, "name: Field required"),
         (changed(SAMPLE, ["source"], ""), Reason.SCHEMA, "source: Expected `str` of length >= 1"),
@@ -233,6 +233,7 @@ def test_what_a_listener_leaves_out_is_unknown():
         (b'{"name": "\xff"}', Reason.NOT_JSON, "Invalid JSON: "),
         (b"[" * 100_000, Reason.SCHEMA, "event: Expected `object`"),
         (b'{"metadata": ' + b"[" * 100_000, Reason.NOT_JSON, "Invalid JSON: "),
+        (json.dumps(QUERY).encode().replace(b"SELECT", b"\xff"), Reason.NOT_JSON, "Invalid JSON: "),
         (b" " * (MAX_PLATFORM_BYTES + 1), Reason.TOO_LARGE, "at most 1048576 are read"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -250,6 +251,24 @@ def test_one_bad_event_does_not_spoil_its_neighbours():
     found = decoder.decode([good, b"{", None, good])
     assert [isinstance(one, Rejected) for one in found] == [False, True, True, False]
     assert found[2].reason is Reason.TOMBSTONE
+
+
+def test_a_query_with_a_number_that_python_writes_has_it_unknown():
+    (row,) = decode(changed(QUERY, ["statistics", "cpuTime"], float("nan")))
+    assert math.isnan(row.cpu)
+
+
+@given(
+    st.sampled_from([QUERY, {"eventPayload": QUERY}, SCRAPE, CHANGE]),
+    st.lists(st.tuples(st.floats(0.0, 0.999), st.binary(max_size=3)), max_size=3),
+)
+def test_any_bytes_are_rows_or_refused(event, damages):
+    raw = json.dumps(event).encode()
+    for place, bytes_ in damages:
+        at = int(place * len(raw))
+        raw = raw[:at] + bytes_ + raw[at + 1 :]
+    found = decode(raw)
+    assert isinstance(found, Rejected) or len(found) >= 1
 
 
 values = st.none() | st.booleans() | st.integers(-5, 10**15) | st.floats() | st.just(SECRET) | st.just([SECRET]) | st.just({SECRET: SECRET})  # fmt: skip
