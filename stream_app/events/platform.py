@@ -271,7 +271,7 @@ class PlatformDecoder:
         when = event.timestamp if event.ts is None else event.ts
         if event.samples is not None:
             ts = math.nan if when is None else _time(when, "ts")
-            return tuple(_sample(source, ts, one, place) for place, one in enumerate(event.samples))
+            return _scrape(source, ts, event.samples)
         if event.name is not None or event.labels is not None:
             one = Sample(event.name, event.labels, event.value)
             return (_sample(source, _time(when, "ts"), one, None),)
@@ -343,6 +343,26 @@ def _words(error: msgspec.ValidationError) -> str:
     """Say where an event went wrong, and how."""
     what, _, where = str(error).partition(" - at `")
     return f"{where.rstrip('`').removeprefix('$').removeprefix('.') or 'event'}: {what}"
+
+
+def _scrape(source: str, ts: float, samples: Sequence[Sample]) -> tuple[MetricSample, ...]:
+    # The loop is flat, and calls little for an ordinary sample, because it runs for every one.
+    rows: list[MetricSample] = []
+    for place, one in enumerate(samples):
+        name, labels, value = one.name, one.labels, one.value
+        if (
+            name is not None
+            and labels is not None
+            and type(value) is float
+            and -MAX_NUMBER <= value <= MAX_NUMBER
+            and one.ts is None
+            and ts >= 0.0
+            and "__name__" not in labels
+        ):
+            rows.append(MetricSample(source, ts, name, tuple(sorted(labels.items())), value))
+        else:
+            rows.append(_sample(source, ts, one, place))
+    return tuple(rows)
 
 
 def _sample(source: str, ts: float, one: Sample, place: int | None) -> MetricSample:
