@@ -7,7 +7,6 @@ MinIO and other stores behind S3's protocol, and of services: latency, requests,
 
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import translate
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 from stream_app.core.platform.exporters import BY_NAME, BY_WORDS, COUNTERS, DETAILS, GAUGES, UNWATCHED, Rule
@@ -87,10 +86,8 @@ class MetricRules:
         ignore: Sequence[str] = (),
     ) -> None:
         self._node_labels = tuple(node_labels)
-        self._groups = [
-            (re.compile(translate(glob)), cast("Group", group)) for glob, group in (groups or {}).items()
-        ]
-        self._ignored = [re.compile(translate(glob)) for glob in ignore]
+        self._groups = [(_glob(glob), cast("Group", group)) for glob, group in (groups or {}).items()]
+        self._ignored = [_glob(glob) for glob in ignore]
 
     def read(self, name: str, labels: Labels) -> MetricMeaning | Unwatched:
         """Tell what a metric is.
@@ -104,7 +101,7 @@ class MetricRules:
         """
         values = dict(labels)
         lower = name.lower()
-        chosen = next((group for glob, group in self._groups if glob.match(name)), None)
+        chosen = next((group for glob, group in self._groups if glob.fullmatch(name)), None)
         why = self._why_not(name, lower, values) or ("" if chosen else _why_not(lower, values))
         if why:
             return Unwatched(why)
@@ -122,7 +119,7 @@ class MetricRules:
         return MetricMeaning(series, form, f"{base}_count" if form == "sum" else "")
 
     def _why_not(self, name: str, lower: str, labels: Mapping[str, str]) -> str:
-        if any(glob.match(name) for glob in self._ignored):
+        if any(glob.fullmatch(name) for glob in self._ignored):
             return "its name is in ignore"
         if lower.endswith("_bucket") or "le" in labels:
             return "a bucket of a histogram; its sum and count are watched"
@@ -136,6 +133,10 @@ class MetricRules:
             if value:
                 return _without_port(value), "node"
         return WHOLE, "node"
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
 _VIRTUAL = re.compile(r"lo|loop\d+|ram\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*")
