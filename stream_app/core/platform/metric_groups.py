@@ -139,7 +139,9 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
 
-_VIRTUAL = re.compile(r"lo|loop\d+|ram\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*")
+_VIRTUAL = re.compile(
+    r"lo|loop\d+|z?ram\d+|ifb\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*"
+)
 _VIRTUAL_FILES = frozenset({"tmpfs", "devtmpfs", "overlay", "squashfs", "ramfs", "iso9660", "autofs", "nsfs"})
 
 
@@ -148,7 +150,7 @@ def _why_not(lower: str, labels: Mapping[str, str]) -> str:
     for pattern, why in UNWATCHED:
         if pattern.search(lower):
             return why
-    if DETAILS.match(lower) and not any(rule.name.search(lower) for rule in BY_NAME):
+    if DETAILS.match(lower) and _named(lower, labels) is None:
         return "a detail of the exporter; name it in groups to watch it"
     if _VIRTUAL.fullmatch(labels.get("device", "")) or labels.get("fstype", "") in _VIRTUAL_FILES:
         return "of a virtual device"
@@ -173,10 +175,17 @@ def _form(lower: str, name: str) -> tuple[Form, str]:
     return "gauge", name
 
 
-def _rule(lower: str, labels: Mapping[str, str]) -> Rule:
+def _named(lower: str, labels: Mapping[str, str]) -> Rule | None:
     for rule in BY_NAME:
         if rule.name.search(lower) and all(labels.get(label) == value for label, value in rule.labels):
             return rule
+    return None
+
+
+def _rule(lower: str, labels: Mapping[str, str]) -> Rule:
+    named = _named(lower, labels)
+    if named is not None:
+        return named
     code = labels.get("code") or labels.get("status") or labels.get("status_code") or ""
     words = f"{lower}_error" if code[:1] in ("4", "5") else lower
     group: Group = next((group for pattern, group in BY_WORDS if pattern.search(words)), "other")
