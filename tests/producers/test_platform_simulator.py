@@ -172,6 +172,7 @@ def test_truth_names_when_and_where():
     assert (told.nodes, told.classes, told.ramp) == (("worker-2",), ("report_join",), 60.0)
     assert truth_of(incident("slow_s3"), PLATFORM).nodes == ()
     assert "dashboard" in truth_of(incident("slow_s3"), PLATFORM).classes
+    assert told.queries[0].startswith("WITH paid AS")
     groups = {one.group for one in MONDAY.series}
     assert all(set(truth_of(incident(name), PLATFORM).groups) <= groups for name in INCIDENT_NAMES)
 
@@ -200,7 +201,10 @@ def test_people_work_by_day_and_timers_by_night():
     assert people[5:, 15].max() < 0.6 * people[:5, 15].min()
     nightly = column(week, "nightly_load", "count").reshape(7, 24, 60).sum(axis=2)
     assert (nightly[:, 2] > 500).all()
+    assert not nightly[:, :2].any()
     assert not nightly[:, 4:].any()
+    # It takes longer on some days than on others.
+    assert nightly[:, 3].std() > 20.0
 
 
 def test_noise_wanders_and_has_heavy_tails():
@@ -429,7 +433,7 @@ def test_a_lost_worker_is_not_scraped(scrapes):
 def test_a_change_is_told_once(told):
     (change,) = [record for record in told if "change" in record]
     assert change["ts"] == PLATFORM.start + 600.0
-    assert change["change"]["version"] == "476"
+    assert (change["change"]["version"], len(change["change"]["nodes"])) == ("476", 3)
 
 
 def test_records_come_in_order_and_the_same_ones_each_time():

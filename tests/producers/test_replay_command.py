@@ -60,6 +60,11 @@ def call(*arguments):
         (("sensors", "--simulate", "--faults", "3", *NOWHERE), "give --limit"),
         (("sensors", "--dataset", "waterflow", "--faults", "1", *NOWHERE), "use --drift"),
         (("sensors", "--simulate", "--limit", "0", *NOWHERE), "--limit"),
+        (("platform", "--days", "1", *NOWHERE), "say what to replay: --simulate"),
+        (("platform", "--simulate", "--incident", "3", *NOWHERE), "give --days"),
+        (("platform", "--simulate", "--incident", "fire@1..2", *NOWHERE), "NAME one of slow_s3"),
+        (("platform", "--simulate", "--load", "none", *NOWHERE), "there are office"),
+        (("platform", "--simulate", "--scrape", "0", *NOWHERE), "from 1 to 60"),
         (("sensors", "--simulate"), "no broker: set STREAMGAUGE_KAFKA"),
     ],
 )
@@ -75,7 +80,7 @@ def test_a_missing_file_is_an_error_of_ours():
 
 def test_help_shows_kinds_groups_and_examples():
     output = call("--help").output
-    for kind in ("sensors", "images", "predictions", "sessions"):
+    for kind in ("sensors", "images", "predictions", "sessions", "platform"):
         assert kind in output
         own = call(kind, "--help").output
         for text in ("How fast, how much", "--resume", "Examples:", f"streamgauge replay {kind}"):
