@@ -53,8 +53,25 @@ def test_same_seed_same_numbers_and_another_seed_others():
     assert not np.array_equal(again.values, other.values, equal_nan=True)
 
 
+@settings(max_examples=12)
+@given(
+    block=st.integers(1, 250),
+    names=st.lists(st.sampled_from(INCIDENT_NAMES), max_size=3),
+    start=st.integers(0, 300).map(lambda window: 60.0 * window),
+)
+def test_blocks_of_any_size_give_the_same_numbers(block, names, start):
+    sick = [Incident(name, start, 1800.0) for name in names]
+    whole = next(blocks(PLATFORM, 3, sick, windows=250, block=250))
+    parts = list(blocks(PLATFORM, 3, sick, windows=250, block=block))
+    assert max(len(part) for part in parts) == block
+    for field in ("ends", "values", "incident", "lost"):
+        np.testing.assert_array_equal(
+            np.concatenate([getattr(part, field) for part in parts]), getattr(whole, field)
+        )
+
+
 def test_a_longer_simulation_begins_as_a_shorter_one_does():
-    longer = list(blocks(PLATFORM, 5, windows=1500))
+    longer = list(blocks(PLATFORM, 5, windows=1500, block=1440))
     assert [len(block) for block in longer] == [1440, 60]
     np.testing.assert_array_equal(longer[0].values, MONDAY.values)
     np.testing.assert_allclose(np.diff(np.concatenate([block.ends for block in longer])), 60.0)

@@ -60,11 +60,9 @@ def call(*arguments):
         (("sensors", "--simulate", "--faults", "3", *NOWHERE), "give --limit"),
         (("sensors", "--dataset", "waterflow", "--faults", "1", *NOWHERE), "use --drift"),
         (("sensors", "--simulate", "--limit", "0", *NOWHERE), "--limit"),
-        (("platform", "--days", "1", *NOWHERE), "say what to replay: --simulate"),
         (("platform", "--simulate", "--incident", "3", *NOWHERE), "give --days"),
         (("platform", "--simulate", "--incident", "fire@1..2", *NOWHERE), "NAME one of slow_s3"),
         (("platform", "--simulate", "--load", "none", *NOWHERE), "there are office"),
-        (("platform", "--simulate", "--scrape", "0", *NOWHERE), "from 1 to 60"),
         (("sensors", "--simulate"), "no broker: set STREAMGAUGE_KAFKA"),
     ],
 )
