@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.platform_simulator import (
+    CLASSES,
     INCIDENT_NAMES,
     LOADS,
     Incident,
@@ -23,7 +24,12 @@ from producers.platform_simulator import (
 )
 from producers.platform_simulator.schedule import parse_incidents
 from producers.platform_simulator.source import SimulatedPlatformSource, with_truth
+from producers.platform_simulator.sql import filled, text_of
+from stream_app.core.platform.metric_groups import MetricRules
+from stream_app.core.platform.series import Series
 from stream_app.errors import DataError, SettingsError, SourceError
+from stream_app.events.platform import MetricSample, PlatformDecoder, QueryCompletion
+from stream_app.events.sql import query_class
 
 PLATFORM = SimulatedPlatform(workers=3)
 HOUR, DAY = 3600.0, 86_400.0
@@ -484,3 +490,27 @@ def test_the_truth_is_written_with_the_times_that_are_sent(tmp_path):
     assert lines[0]["start"] == PLATFORM.start + 960.0
     with pytest.raises(SourceError, match="--truth"):
         list(with_truth(SOURCE, tmp_path)(iter(batches)))
+
+
+def test_the_monitor_understands_the_events_as_the_matrix_has_them():
+    raws = [raw for batch in SOURCE.batches() for raw in batch.encode()]
+    rows = [row for decoded in PlatformDecoder("p").decode(raws) for row in decoded]
+    rules = MetricRules()
+    series = {
+        rules.read(*key).series for key in {(r.name, r.labels) for r in rows if isinstance(r, MetricSample)}
+    }
+    columns = {Series(*one) for one in MONDAY.series if one.of == "node"}
+    assert series == columns
+    classes = {row.query_class for row in rows if isinstance(row, QueryCompletion)}
+    shown = simulate(PLATFORM, 1.0 / 24.0, 5).queries.number.sum(axis=0)
+    assert len(classes) == np.count_nonzero(shown)
+
+
+def test_every_class_of_queries_has_one_shape():
+    rng = np.random.default_rng(1)
+    shapes = {
+        one.name: {query_class(filled(text_of(one.name).template, 1.7e9, rng.random(4))) for _ in range(30)}
+        for one in CLASSES
+    }
+    assert all(len(found) == 1 for found in shapes.values())
+    assert len(set.union(*shapes.values())) == len(CLASSES)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,45 @@ def test_sessions_have_the_entity_under_the_name_that_the_stream_expects(
             return json.loads((await consumer.getone()).value)
 
     assert asyncio.run(sent())["customer"] == "alice"
+
+
+@pytest.mark.integration
+def test_a_simulated_platform_is_replayed_in_order_with_its_truth(broker_address, prefix, tmp_path):
+    topic = f"{prefix}.platform"
+    asked = (
+        "platform",
+        "--simulate",
+        "--days",
+        "0.01",
+        "--workers",
+        "2",
+        "--source",
+        "prod",
+        "--from-now",
+        "--json",
+    )
+    incident = ("--incident", "slow_s3@2m..5m", "--truth", "truth.jsonl")
+    before = time.time()
+    result = call(*asked, *incident, "--kafka", broker_address, "--topic", topic)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    (truth,) = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    assert (truth["kind"], truth["nodes"], truth["end"] - truth["start"]) == ("slow_s3", [], 180.0)
+    assert before + 100.0 < truth["start"] < time.time() + 121.0
+
+    async def sent():
+        async with AIOKafkaConsumer(
+            bootstrap_servers=broker_address, auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign([TopicPartition(topic, p) for p in range(4)])
+            return [await consumer.getone() for _ in range(told["events"])]
+
+    records = asyncio.run(sent())
+    assert {record.key for record in records} == {b"prod"}
+    assert len({record.partition for record in records}) == 1
+    scrapes = [json.loads(record.value) for record in records if b'"samples"' in record.value]
+    assert len(scrapes) == 14 * 4 * 3
+    assert all(a["ts"] < b["ts"] for a, b in pairwise(scrapes))
 
 
 @pytest.mark.integration
