@@ -133,8 +133,8 @@ class PrometheusHistory:
     step: float
 
     def __post_init__(self) -> None:
-        if not self.step > 0.0:
-            raise SettingsError(f"--step: a time above 0 is expected, not {self.step:g} s")
+        if not self.step >= 0.1:
+            raise SettingsError(f"--step: a tenth of a second at least is expected, not {self.step:g} s")
         if not self.start < self.end:
             raise SettingsError("--start is not before --end")
 
@@ -160,8 +160,8 @@ class PrometheusHistory:
         steps = int((self.end - self.start) / self.step + 1e-9)
         for piece in range(ceil((steps + 1) / _STEPS)):
             begin = self.start + piece * _STEPS * self.step
-            last = begin + (_STEPS - 1) * self.step
-            end = min(last, self.end)
+            # Up to the next piece, for what has samples between steps.
+            end = min(begin + _STEPS * self.step - 0.001, self.end)
             batch = PlatformEvents.of(self.platform, by_time(self.history.read(begin, end)))
             empty = empty and not len(batch)
             yield batch
