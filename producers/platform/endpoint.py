@@ -5,8 +5,8 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any
+from http.client import HTTPException
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -68,14 +68,10 @@ class Endpoint:
     @property
     def headers(self) -> dict[str, str]:
         """Headers of a request; never log them."""
-        bearer = (
-            {} if self.token is None else {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-        )
+        bearer = {} if self.token is None else {"Authorization": f"Bearer {self.token.get_secret_value()}"}
         return {"User-Agent": "streamgauge", **bearer}
 
-    def post(
-        self, path: str, body: bytes, content_type: str, more: dict[str, str] | None = None
-    ) -> bytes:
+    def post(self, path: str, body: bytes, content_type: str, more: dict[str, str] | None = None) -> bytes:
         """Ask, and return the answer's body; waits for it.
 
         Parameters
@@ -130,9 +126,7 @@ def is_loopback(host: str) -> bool:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Follows nothing: the token is for the address that was named."""
 
-    def redirect_request(
-        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
+    def redirect_request(self, *_: Any) -> None:
         return None
 
 

@@ -70,7 +70,9 @@ class _Samples:
         for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(ts)], strict=True):
             moment = float(ts[begin])
             some = zip(code[begin:end].tolist(), value[begin:end].tolist(), strict=True)
-            yield from scrapes(moment, (Sample(*named[which], number) for which, number in some))
+            yield from scrapes(
+                moment, (Sample(named[which][0], named[which][1], number) for which, number in some)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class LongMetrics:
             If the file cannot be read, or no column is the time.
         """
         sample = first_rows(self.table).sample
-        name, value = _one(NAMES, sample), _one(VALUES, sample)
+        name, value = _one(NAMES, sample) or NAMES[0], _one(VALUES, sample) or VALUES[0]
         others = {column: cells for column, cells in sample.items() if column not in {name, value}}
         time = find_time(others, self.table.label)
         samples = _Samples()
@@ -118,7 +120,9 @@ class LongMetrics:
             for row in dict.fromkeys(rows):
                 if row not in codes:
                     codes[row] = (
-                        -1 if is_missing(row[0]) else samples.code(str(row[0]).strip(), _labels(labels, row[1:]))
+                        -1
+                        if is_missing(row[0])
+                        else samples.code(str(row[0]).strip(), _labels(labels, row[1:]))
                     )
             code = np.array([codes[row] for row in rows], dtype=np.int32)
             # The repeated hour of autumn is told apart for each series.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from stream_app.tables.columns import find_time, listed
 from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
+from stream_app.tables.time_forms import ISO
 
 __all__ = ["ChangeTable", "QueryRows", "QueryTable", "is_changes", "is_queries"]
 
@@ -85,6 +86,7 @@ class QueryRows:
 
     label: str
     form: FileFormat = AS_FOUND
+    _clocks: dict[str, Clock] = field(default_factory=dict)
 
     def read(self, block: Block, left: LeftOut, table: Table | None = None) -> Iterator[Record]:
         """Return the queries of some rows; those that make no sense are left out.
@@ -133,7 +135,12 @@ class QueryRows:
                 left.add(str(error), 1, where)
 
     def _clock(self, block: Block, column: str) -> Clock:
-        return find_clock([cell for cell in block.column(column) if not is_missing(cell)], column, self.label, self.form)
+        cells = [cell for cell in block.column(column) if not is_missing(cell)]
+        if not cells:
+            return Clock(ISO)
+        if column not in self._clocks:
+            self._clocks[column] = find_clock(cells, column, self.label, self.form)
+        return self._clocks[column]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +220,7 @@ class ChangeTable:
         yield from sorted(found, key=lambda record: record.ts)
 
 
-def _query(
-    cells: Mapping[str, Any], moments: Mapping[str, float | None], spent: dict[str, float]
-) -> Record:
+def _query(cells: Mapping[str, Any], moments: Mapping[str, float | None], spent: dict[str, float]) -> Record:
     state = str(cells.get("queryState") or "FINISHED").upper()
     ended, created, started = (moments.get(part) for part in ("ended", "created", "started"))
     if state not in _ENDED or ended is None:

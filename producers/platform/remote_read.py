@@ -15,9 +15,7 @@ from stream_app.errors import MissingExtraError, SettingsError, SourceError
 
 __all__ = ["Matcher", "RemoteRead", "parse_selector"]
 
-_SELECTOR = re.compile(
-    r'\s*([a-zA-Z_:][\w:]*)?\s*(?:\{((?:[^"{}]|"(?:[^"\\\n]|\\.)*")*)\})?\s*', re.ASCII
-)
+_SELECTOR = re.compile(r'\s*([a-zA-Z_:][\w:]*)?\s*(?:\{((?:[^"{}]|"(?:[^"\\\n]|\\.)*")*)\})?\s*', re.ASCII)
 _MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\.)*)"\s*(?:,|$)', re.ASCII)
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t"}
@@ -132,9 +130,7 @@ class RemoteRead:
         for selector in self.selectors:
             query = request.queries.add(start_timestamp_ms=_ms(start), end_timestamp_ms=_ms(end))
             for matcher in selector:
-                query.matchers.add(
-                    type=_KINDS[matcher.operator], name=matcher.name, value=matcher.value
-                )
+                query.matchers.add(type=_KINDS[matcher.operator], name=matcher.name, value=matcher.value)
         body = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
         raw = self.endpoint.post("/api/v1/read", body, "application/x-protobuf", _HEADERS)
         return list(self._samples(self._decoded(raw, messages["ReadResponse"].FromString)))
@@ -186,9 +182,7 @@ def _messages() -> dict[str, Any]:
     except ImportError:
         raise MissingExtraError("remote-read needs", "protobuf", "formats") from None
     field_type = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="remote.proto", package="prometheus", syntax="proto3"
-    )
+    file = descriptor_pb2.FileDescriptorProto(name="remote.proto", package="prometheus", syntax="proto3")
     for message, fields in _MESSAGES.items():
         made = file.message_type.add(name=message)
         for name, number, label, kind in fields:
