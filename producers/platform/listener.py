@@ -97,7 +97,7 @@ class QueryListener:
         handler = _Handler(self.token, sink, broken)
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[handler.allowed])
         app.router.add_post("/{path:.*}", handler.post)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_SECONDS)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_SECONDS, auto_decompress=False)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self.host, self.port)
@@ -136,6 +136,8 @@ class _Handler:
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         if self._token is not None and not hmac.compare_digest(given, self._token):
             return _refusal(401, "a bearer token is missing, or is another one")
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            return _refusal(415, "a body that is compressed; send it as it is")
         return await handler(request)
 
     async def post(self, request: web.Request) -> web.Response:

@@ -250,7 +250,7 @@ def is_stacked(table: TableFile, form: FileFormat) -> bool:
     except (csv.Error, SourceError, *READ_ERRORS):
         return False
     ends = next((i for i, row in enumerate(rows) if _ends_head(row)), 0)
-    return ends >= 2 and len({len(row) for row in rows}) == 1
+    return ends >= 2 and len({len(row) for row in rows[: ends + 1]}) == 1
 
 
 def _ends_head(row: Sequence[str]) -> bool:

@@ -64,7 +64,7 @@ class _Event(msgspec.Struct):
 
 
 class _Wrapped(msgspec.Struct):
-    eventPayload: msgspec.Raw | None = None  # noqa: N815
+    eventPayload: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
 
 
 def normalise_sql(text: str) -> str:  # TODO replace by that of the events
@@ -105,7 +105,7 @@ def query_event(raw: bytes) -> QueryEnded | None:
     """
     try:
         payload = _wrapped.decode(raw).eventPayload
-        event = _event.decode(raw if payload is None else payload)
+        event = _event.decode(payload or raw)
     except UnicodeDecodeError:
         raise DataError("not UTF-8") from None
     except RecursionError:

@@ -12,7 +12,7 @@ from producers.platform.polling import Position, moments
 from producers.platform.query_tables import QueryRows
 from producers.platform.records import QueryEnded
 from producers.platform.sink import Sink
-from stream_app.errors import MissingExtraError, SourceError
+from stream_app.errors import MissingExtraError, SettingsError, SourceError
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.table import Block
 
@@ -95,6 +95,11 @@ class QueryPoller:
         Where it is kept which were sent.
     ask : callable
         See `trino_rows`.
+
+    Raises
+    ------
+    SettingsError
+        If a token would be sent over ``http://``, which Trino takes over ``https://`` only.
     """
 
     endpoint: Endpoint
@@ -103,6 +108,10 @@ class QueryPoller:
     since: float = 0.0
     position: Position | None = None
     ask: Callable[[Endpoint, str], Rows] = trino_rows
+
+    def __post_init__(self) -> None:
+        if self.endpoint.token is not None and not self.endpoint.url.startswith("https:"):
+            raise SettingsError("--trino: Trino takes a token over https:// only")
 
     async def __call__(self, sink: Sink, stop: asyncio.Event) -> None:
         """Ask until `stop` is set.
