@@ -6,7 +6,7 @@ from producers.platform.follow import PrometheusFollower
 from producers.platform.listener import QueryListener
 from producers.platform.polling import Position
 from producers.platform.prometheus import PrometheusHistory, RangeQuery
-from producers.platform.records import ChangeMade, PlatformEvents, QueryEnded, Sample, Scrape
+from producers.platform.records import ChangeMade, PlatformRecords, QueryEnded, Sample, Scrape
 from producers.platform.remote_read import RemoteRead
 from producers.platform.scrape import Scraper
 from producers.platform.sink import Sending, SendingSummary, send_on
@@ -15,8 +15,8 @@ from producers.platform.trino_queries import QueryPoller
 __all__ = [
     "ChangeMade",
     "Endpoint",
-    "PlatformEvents",
     "PlatformFiles",
+    "PlatformRecords",
     "Position",
     "PrometheusFollower",
     "PrometheusHistory",

@@ -14,7 +14,7 @@ from producers.platform.metric_tables import (
     is_stacked,
 )
 from producers.platform.query_tables import ChangeTable, QueryTable, is_changes, is_queries
-from producers.platform.records import PlatformEvents, Record
+from producers.platform.records import PlatformRecords, Record
 from producers.platform.wire_files import WireFile, is_wire
 from stream_app.errors import SourceError
 from stream_app.tables.bounded_lines import opened
@@ -105,7 +105,7 @@ class PlatformFiles:
         """How many of the rows read so far were no records, by reason and first place."""
         return self.left.summary
 
-    def batches(self) -> Iterator[PlatformEvents]:
+    def batches(self) -> Iterator[PlatformRecords]:
         """Read all files side by side.
 
         Raises
@@ -115,7 +115,7 @@ class PlatformFiles:
         """
         self.left.clear()
         records = heapq.merge(*(part.records() for part in self.parts), key=lambda record: record.ts)
-        return self.left.check(PlatformEvents.batches(self.platform, records))
+        return self.left.check(PlatformRecords.batches(self.platform, records))
 
 
 def _part(table: FileTable | LongTable, form: FileFormat, left: LeftOut) -> _Part:

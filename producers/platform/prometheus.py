@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from producers.platform.endpoint import Endpoint
-from producers.platform.records import PlatformEvents, Record, Sample, scrapes
+from producers.platform.records import PlatformRecords, Record, Sample, scrapes
 from stream_app.errors import SettingsError, SourceError
 
 __all__ = ["ALL", "History", "PrometheusHistory", "RangeQuery", "by_time"]
@@ -148,7 +148,7 @@ class PrometheusHistory:
         """How many records there are is not known before all were read."""
         return None
 
-    def batches(self) -> Iterator[PlatformEvents]:
+    def batches(self) -> Iterator[PlatformRecords]:
         """Ask for one piece of the time after the other.
 
         Raises
@@ -162,7 +162,7 @@ class PrometheusHistory:
             begin = self.start + piece * _STEPS * self.step
             # Up to the next piece, for what has samples between steps.
             end = min(begin + _STEPS * self.step - 0.001, self.end)
-            batch = PlatformEvents.of(self.platform, by_time(self.history.read(begin, end)))
+            batch = PlatformRecords.of(self.platform, by_time(self.history.read(begin, end)))
             empty = empty and not len(batch)
             yield batch
         if empty:

@@ -9,8 +9,11 @@ import msgspec
 from producers.platform.records import QueryEnded
 from stream_app.errors import DataError
 from stream_app.events import parse_event_time
+from stream_app.events.sql_tokens import is_broken, sql_tokens
 
-__all__ = ["MAX_TEXT", "ended_query", "known", "query_event"]
+__all__ = ["MAX_TEXT", "ended_query", "known", "query_event", "without_literals"]
+
+_LONGEST, _LONGEST_SENT = 1_000_000, 100_000
 
 MAX_TEXT = 256
 """Letters of a name: a user, a catalog, the id of a query."""
@@ -40,6 +43,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 class _Metadata(msgspec.Struct):
     queryId: str  # noqa: N815 Trino's names
     query: str = ""
+    preparedQuery: str | None = None  # noqa: N815
     queryState: Any = None  # noqa: N815
     updateType: Any = None  # noqa: N815
 
@@ -65,12 +69,6 @@ class _Event(msgspec.Struct):
 
 class _Wrapped(msgspec.Struct):
     eventPayload: msgspec.Raw = msgspec.Raw(b"")  # noqa: N815
-
-
-def normalise_sql(text: str) -> str:  # TODO replace by that of the events
-    import re
-
-    return re.sub(r"'[^']*'|\d+", "?", text)
 
 
 _wrapped = msgspec.json.Decoder(_Wrapped)
@@ -119,8 +117,10 @@ def query_event(raw: bytes) -> QueryEnded | None:
         raise DataError("not JSON") from None
     if event.endTime is None:
         return None
+    prepared = event.metadata.preparedQuery
+    more = {} if prepared is None else {"preparedQuery": without_literals(prepared)}
     parts = {
-        "metadata": known("metadata", msgspec.structs.asdict(event.metadata)),
+        "metadata": {**known("metadata", msgspec.structs.asdict(event.metadata)), **more},
         "context": known("context", event.context or {}),
         "statistics": known("statistics", event.statistics or {}),
     }
@@ -148,7 +148,7 @@ def ended_query(
     ----------
     id_ : str
     text : str
-        Its SQL; its literals become ``?``.
+        Its SQL; see `without_literals`.
     parts : mapping of str to mapping
         See `known`.
     ended : float
@@ -167,7 +167,7 @@ def ended_query(
         raise DataError(f"the id of a query has 1 to {MAX_TEXT} printable characters")
     out: dict[str, Mapping[str, Any]] = {
         **parts,
-        "metadata": {"query": normalise_sql(text), **parts.get("metadata", {})},
+        "metadata": {"query": without_literals(text), **parts.get("metadata", {})},
     }
     code = {} if failure is None else {name: value for name, value in failure.items() if _short(value)}
     if code:
@@ -189,6 +189,33 @@ def known(part: str, found: Mapping[str, Any]) -> dict[str, Any]:
     {'user': 'etl'}
     """
     return {name: found[name] for name in _PARTS[part] if _short(found.get(name))}
+
+
+def without_literals(text: str) -> str:
+    """Return SQL of the same class without its literals, comments, spaces and case: ``1`` and ``'?'`` are in place of literals.
+
+    Parameters
+    ----------
+    text : str
+        Its first million characters count.
+
+    Examples
+    --------
+    >>> without_literals("SELECT name FROM Users WHERE id IN (17, 4)  -- of today")
+    'select name from users where id in ( 1 )'
+    >>> without_literals("select 'it's'")
+    'text whose quotes do not match'
+    """
+    tokens = sql_tokens(text[:_LONGEST])
+    if is_broken(tokens):
+        # What is outside of its literals may have been meant to be inside.
+        return "text whose quotes do not match"
+    words = (_quoted(token.text) if token.sort == "name" else token.text for token in tokens)
+    return " ".join(words)[:_LONGEST_SENT]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('""', '"').replace('"', '""') + '"'
 
 
 def _short(value: Any) -> bool:

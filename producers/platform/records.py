@@ -12,13 +12,22 @@ import numpy.typing as npt
 
 from producers.batch import Rows
 
-__all__ = ["MAX_BYTES", "ChangeMade", "PlatformEvents", "QueryEnded", "Record", "Sample", "Scrape", "scrapes"]
+__all__ = [
+    "MAX_BYTES",
+    "ChangeMade",
+    "PlatformRecords",
+    "QueryEnded",
+    "Record",
+    "Sample",
+    "Scrape",
+    "scrapes",
+]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
 MAX_BYTES = 200_000
-"""Bytes of a record's samples, about; a worker refuses events of more than 256 KiB."""
+"""Bytes of a record's samples, about: a batch of Kafka has room for it."""
 
 BATCH = 256
 """Records that are handed on together."""
@@ -58,15 +67,8 @@ class Record(Protocol):
     def ts(self) -> float:
         """Event time, epoch seconds."""
 
-    @property
-    def count(self) -> int:
-        """Samples in it, or 1."""
-
-    def later(self, seconds: float) -> Self:
-        """Return the same some seconds later."""
-
-    def wire(self, platform: str) -> bytes:
-        """Return it as it goes on the wire, as a record of a platform."""
+    def encode(self, source: str, shift: float) -> bytes:
+        """Return it as JSON, as a record of a platform, `shift` seconds later."""
 
 
 class _ScrapeWire(msgspec.Struct, gc=False):
@@ -87,29 +89,21 @@ class Scrape:
 
     Examples
     --------
-    >>> Scrape(10.0, (Sample("node_load1", {"instance": "w1"}, 1.5),)).wire("prod")
+    >>> Scrape(10.0, (Sample("node_load1", {"instance": "w1"}, 1.5),)).encode("prod", 0.0)
     b'{"source":"prod","ts":10.0,"samples":[{"name":"node_load1","labels":{"instance":"w1"},"value":1.5}]}'
     """
 
     ts: float
     samples: tuple[Sample, ...]
 
-    @property
-    def count(self) -> int:
-        """How many samples."""
-        return len(self.samples)
-
-    def later(self, seconds: float) -> Self:
-        """Return the same samples some seconds later."""
-        samples = tuple(
-            one if one.ts is None else msgspec.structs.replace(one, ts=one.ts + seconds)
-            for one in self.samples
-        )
-        return replace(self, ts=self.ts + seconds, samples=samples)
-
-    def wire(self, platform: str) -> bytes:
-        """Return the scrape as JSON."""
-        return _encode(_ScrapeWire(platform, self.ts, self.samples))
+    def encode(self, source: str, shift: float) -> bytes:
+        """Return the scrape as JSON, `shift` seconds later."""
+        samples = self.samples
+        if shift:
+            samples = tuple(
+                one if one.ts is None else msgspec.structs.replace(one, ts=one.ts + shift) for one in samples
+            )
+        return _encode(_ScrapeWire(source, self.ts + shift, samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ class QueryEnded:
 
     Examples
     --------
-    >>> QueryEnded(10.0, "q1", {"metadata": {"queryState": "FINISHED"}}).wire("prod")
+    >>> QueryEnded(10.0, "q1", {"metadata": {"queryState": "FINISHED"}}).encode("prod", 0.0)
     b'{"source":"prod","metadata":{"queryId":"q1","queryState":"FINISHED"},"endTime":"1970-01-01T00:00:10.000Z"}'
     """
 
@@ -138,26 +132,13 @@ class QueryEnded:
     created: float | None = None
     started: float | None = None
 
-    @property
-    def count(self) -> int:
-        """One."""
-        return 1
-
-    def later(self, seconds: float) -> Self:
-        """Return another query, like this one, some seconds later."""
-        created, started = (
-            None if moment is None else moment + seconds for moment in (self.created, self.started)
-        )
-        return replace(
-            self, ts=self.ts + seconds, id=f"{self.id}+{seconds:g}", created=created, started=started
-        )
-
-    def wire(self, platform: str) -> bytes:
-        """Return the query as JSON."""
-        metadata = {"queryId": self.id, **self.parts.get("metadata", {})}
+    def encode(self, source: str, shift: float) -> bytes:
+        """Return the query as JSON; `shift` seconds later it is another one, with an id of its own."""
+        name = f"{self.id}+{shift:g}" if shift else self.id
+        metadata = {"queryId": name, **self.parts.get("metadata", {})}
         moments = {"createTime": self.created, "executionStartTime": self.started, "endTime": self.ts}
-        written = {name: _text(moment) for name, moment in moments.items() if moment is not None}
-        return _encode({"source": platform, **self.parts, "metadata": metadata, **written})
+        written = {part: _text(moment + shift) for part, moment in moments.items() if moment is not None}
+        return _encode({"source": source, **self.parts, "metadata": metadata, **written})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,19 +164,10 @@ class ChangeMade:
     version: str = ""
     nodes: tuple[str, ...] = ()
 
-    @property
-    def count(self) -> int:
-        """One."""
-        return 1
-
-    def later(self, seconds: float) -> Self:
-        """Return the same change some seconds later."""
-        return replace(self, ts=self.ts + seconds)
-
-    def wire(self, platform: str) -> bytes:
-        """Return the change as JSON."""
+    def encode(self, source: str, shift: float) -> bytes:
+        """Return the change as JSON, `shift` seconds later."""
         change = {"kind": self.kind, "what": self.what, "version": self.version, "nodes": self.nodes}
-        return _encode({"source": platform, "ts": self.ts, "change": change})
+        return _encode({"source": source, "ts": self.ts + shift, "change": change})
 
 
 def scrapes(ts: float, samples: Iterable[Sample]) -> Iterator[Scrape]:
@@ -223,65 +195,73 @@ def scrapes(ts: float, samples: Iterable[Sample]) -> Iterator[Scrape]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlatformEvents:
-    """Records of one platform, for a replay.
+class PlatformRecords:
+    """Records of one platform.
 
     Parameters
     ----------
-    platform : str
-        Its name: the source, and the key of all records, so that they keep their order.
-    ts : ndarray (n,)
-        Event time of each record, epoch seconds.
-    records : ndarray of object (n,)
+    name : str
+        Of the platform: the source, and the key of all records, so that they keep their order.
+    records : ndarray of Record (n,)
+    times : ndarray (n,)
+        Event times, epoch seconds.
+    shift : float
+        Seconds by which they are sent later.
     """
 
-    platform: str
-    ts: FloatArray
+    name: str
     records: npt.NDArray[np.object_]
+    times: FloatArray
+    shift: float = 0.0
 
     @classmethod
-    def of(cls, platform: str, records: Sequence[Record]) -> Self:
+    def of(cls, name: str, records: Sequence[Record]) -> Self:
         """Make a batch of records."""
         column = np.empty(len(records), dtype=np.object_)
         column[:] = records
-        return cls(platform, np.array([record.ts for record in records], dtype=np.float64), column)
+        return cls(name, column, np.array([record.ts for record in records], dtype=np.float64))
 
     @classmethod
-    def batches(cls, platform: str, records: Iterable[Record]) -> Iterator[Self]:
+    def batches(cls, name: str, records: Iterable[Record]) -> Iterator[Self]:
         """Make batches of many records."""
         some: list[Record] = []
         for record in records:
             some.append(record)
             if len(some) == BATCH:
-                yield cls.of(platform, some)
+                yield cls.of(name, some)
                 some = []
         if some:
-            yield cls.of(platform, some)
+            yield cls.of(name, some)
+
+    @property
+    def ts(self) -> FloatArray:
+        """Event time of each record, epoch seconds."""
+        return self.times + self.shift
 
     @property
     def names(self) -> tuple[str, ...]:
         """The platform."""
-        return (self.platform,)
+        return (self.name,)
 
     @property
     def source(self) -> IntArray:
-        """Zeros: all are of the one platform."""
-        return np.zeros(len(self), dtype=np.int64)
+        """Index into `names`."""
+        return np.zeros(len(self.times), dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self.ts)
+        return len(self.times)
 
     def take(self, rows: Rows) -> Self:
         """Return some of the records, in order."""
-        return replace(self, ts=self.ts[rows], records=self.records[rows])
+        return replace(self, records=self.records[rows], times=self.times[rows])
 
     def shifted(self, seconds: float) -> Self:
-        """Return the same records, later."""
-        return self.of(self.platform, [record.later(seconds) for record in self.records])
+        """Return the same records later."""
+        return replace(self, shift=self.shift + seconds)
 
     def encode(self) -> list[bytes]:
-        """Return each record as it goes on the wire."""
-        return [record.wire(self.platform) for record in self.records]
+        """Return each record as JSON."""
+        return [record.encode(self.name, self.shift) for record in self.records]
 
 
 _encode = msgspec.json.Encoder().encode

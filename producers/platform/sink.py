@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from producers.connection import ensure_topics
-from producers.platform.records import Record
+from producers.platform.records import Record, Scrape
 from producers.progress import Progress, Silent
 from stream_app.errors import BrokerError
 from stream_app.kafka import start_producer
@@ -129,13 +129,15 @@ class Sink:
         TimeoutError
             If patience is at its end; Kafka may get the records even so.
         """
-        raws = [record.wire(self._plan.platform) for record in records]
+        raws = [record.encode(self._plan.platform, 0.0) for record in records]
         async with asyncio.timeout(patience):
             waiting = [await self._put(raw) for raw in raws]
             for one in waiting:
                 await self._arrived(one)
         self._summary.records += len(records)
-        self._summary.samples += sum(record.count for record in records)
+        self._summary.samples += sum(
+            len(record.samples) if isinstance(record, Scrape) else 1 for record in records
+        )
         self._summary.bytes += sum(map(len, raws))
         if self._plan.limit is not None and self._summary.records >= self._plan.limit:
             self.full.set()

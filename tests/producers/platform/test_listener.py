@@ -14,7 +14,7 @@ from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import SettingsError, SourceError
 from stream_app.settings import KafkaSettings
 
-TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 of a test
+TOKEN = "a-token-that-nobody-guesses"
 
 
 def event(number=1, **changes):
@@ -133,7 +133,7 @@ async def test_a_port_that_is_taken_is_told(sending, running):
 
 
 def test_nobody_listens_to_a_network_without_a_token():
-    with pytest.raises(SettingsError, match="anybody who reaches 0.0.0.0 could post"):
+    with pytest.raises(SettingsError, match=r"anybody who reaches 0\.0\.0\.0 could post"):
         QueryListener("0.0.0.0", 8090)
     assert TOKEN not in repr(QueryListener("0.0.0.0", 8090, SecretStr(TOKEN)))
 

@@ -105,7 +105,7 @@ def test_a_refused_query_or_another_server_is_told_in_a_line(prometheus, exporte
         read(prometheus.url, "sum(")
     with pytest.raises(SourceError, match="no sample from 0 to 10"):
         read(prometheus.url, "up")
-    with pytest.raises(SourceError, match="no answer of Prometheus|404|405"):
+    with pytest.raises(SourceError, match=r"no answer of Prometheus|404|405"):
         read(f"http://127.0.0.1:{exporter.port}", "up")
     with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:1 cannot be read: .*refused"):
         read("http://127.0.0.1:1", "up")

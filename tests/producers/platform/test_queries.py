@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.platform.queries import query_event
+from producers.platform.queries import query_event, without_literals
 from stream_app.errors import DataError
+from stream_app.events.sql import query_class
+from stream_app.events.sql_tokens import is_broken, sql_tokens
 
 EVENT = {
     "metadata": {
@@ -48,7 +50,7 @@ def test_an_event_keeps_its_figures_and_loses_its_literals(wrapped):
     raw = json.dumps({"eventPayload": EVENT, "metadata": {"x": 1}} if wrapped else EVENT).encode()
     query = query_event(raw)
     assert query.ts == datetime(2026, 1, 1, 0, 0, 3, 300_000, UTC).timestamp()
-    sent = query.wire("prod")
+    sent = query.encode("prod", 0.0)
     assert b"4929" not in sent
     assert b"17.5" not in sent
     told = json.loads(sent)
@@ -112,4 +114,42 @@ def test_any_bytes_are_an_event_or_refused(raw):
 def test_no_number_of_a_query_is_sent(text, number):
     text = "".join(letter for letter in text if not letter.isdigit())
     event = {"metadata": {"queryId": "q", "query": f"{text} {number} "}, "endTime": 10.0}
-    assert str(number).encode() not in query_event(json.dumps(event).encode()).wire("prod")
+    assert str(number).encode() not in query_event(json.dumps(event).encode()).encode("prod", 0.0)
+
+
+WORDS = st.sampled_from(
+    [
+        *"select FROM t Name where x = IN ( ) , * || <= :: . 17 -1.5e3 true NULL ? values".split(),
+        *(
+            '"My ""x"" t"',
+            '`a"b`',
+            "'a''b'",
+            "DATE '2026-01-01'",
+            "X'00'",
+            "-- c\n",
+            "/* c */",
+            "ARRAY[1, 2]",
+        ),
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=30).map(" ".join) | st.text())
+def test_a_query_without_its_literals_is_of_the_same_class(text):
+    if not is_broken(sql_tokens(text)):
+        assert query_class(without_literals(text)) == query_class(text)
+        assert without_literals(without_literals(text)) == without_literals(text)
+
+
+def test_a_query_whose_quotes_do_not_match_shows_nothing():
+    assert without_literals("select 'it's a SESAME'") == "text whose quotes do not match"
+
+
+def test_the_text_of_a_prepared_query_is_sent_without_literals():
+    metadata = {"queryId": "q", "query": "EXECUTE s USING 17", "preparedQuery": "select ?, 'SESAME'"}
+    sent = query_event(json.dumps({"metadata": metadata, "endTime": 10}).encode()).encode("prod", 0.0)
+    assert json.loads(sent)["metadata"] == {
+        "queryId": "q",
+        "query": "execute s using 1",
+        "preparedQuery": "select '?' , '?'",
+    }

@@ -67,8 +67,8 @@ async def test_each_query_that_has_ended_is_sent_once(trino, sending, running, s
         stop.set()
         summary = await asyncio.wait_for(task, 20)
         trino.rows.append(row(6))
-        async with running(sending(limit=1), poller(resume=True)) as (_, _, task):
-            await asyncio.wait_for(task, 20)
+        async with running(sending(limit=1), poller(resume=True)) as (_, _, again):
+            await asyncio.wait_for(again, 20)
         records = await so_far()
         assert await ids(5) == ["q1", "q3", "q0", "q5", "q6"]
     assert summary.records == 4
