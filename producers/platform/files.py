@@ -22,10 +22,10 @@ from stream_app.tables.csv_file import CsvTable
 from stream_app.tables.file_table import FileTable
 from stream_app.tables.files import find_tables
 from stream_app.tables.format import FileFormat
-from stream_app.tables.json_file import JsonLines
+from stream_app.tables.json_file import JsonDocument, JsonLines
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.long import LongTable
-from stream_app.tables.table import READ_ERRORS, first_rows, unreadable
+from stream_app.tables.table import READ_ERRORS, TableFile, first_rows, unreadable
 
 __all__ = ["PlatformFiles"]
 
@@ -69,7 +69,9 @@ class PlatformFiles:
     left: LeftOut
 
     @classmethod
-    def find(cls, paths: Sequence[str], platform: str, form: FileFormat) -> "PlatformFiles":
+    def find(
+        cls, paths: Sequence[str], platform: str, form: FileFormat, *, time: str | None = None
+    ) -> "PlatformFiles":
         """Gather the files that paths, directories and globs name.
 
         Parameters
@@ -79,6 +81,8 @@ class PlatformFiles:
             Name of the source.
         form : FileFormat
             What the user says of how they are written.
+        time : str or None
+            Column with the time of metrics and changes; found if None.
 
         Raises
         ------
@@ -91,9 +95,9 @@ class PlatformFiles:
                 f"{len(tables)} files; at most {MAX_FILES} are read side by side: join those of metrics first"
             )
         left = LeftOut()
-        parts = tuple(_part(table, form, left) for table in tables)
+        parts = tuple(_part(table, form, left, time) for table in tables)
         identity = "\n".join(table.version for table in tables)
-        return cls(platform, parts, f"{identity}\n{form} as {platform}", left)
+        return cls(platform, parts, f"{identity}\n{form} {time} as {platform}", left)
 
     @property
     def total(self) -> int | None:
@@ -118,12 +122,12 @@ class PlatformFiles:
         return self.left.check(PlatformRecords.batches(self.platform, records))
 
 
-def _part(table: FileTable | LongTable, form: FileFormat, left: LeftOut) -> _Part:
+def _part(table: FileTable | LongTable, form: FileFormat, left: LeftOut, time: str | None) -> _Part:
     """Find out what a file holds."""
     if isinstance(table, LongTable):
         table = table.table
     file = table.file
-    if isinstance(file, JsonLines) and is_wire(_first_line(file)):
+    if isinstance(file, JsonLines | JsonDocument) and is_wire(_first_line(file)):
         return WireFile(file, left)
     if isinstance(file, CsvTable) and is_stacked(file, form):
         return StackedMetrics(file, form, left)
@@ -131,13 +135,13 @@ def _part(table: FileTable | LongTable, form: FileFormat, left: LeftOut) -> _Par
     if is_queries(sample):
         return QueryTable(table, form, left)
     if is_changes(sample):
-        return ChangeTable(table, form, left)
+        return ChangeTable(table, form, left, time)
     there = {column.casefold() for column in sample}
     long = not there.isdisjoint(NAMES) and not there.isdisjoint(VALUES)
-    return LongMetrics(table, form, left) if long else WideMetrics(table, form, left)
+    return LongMetrics(table, form, left, time) if long else WideMetrics(table, form, left, time)
 
 
-def _first_line(file: JsonLines) -> bytes:
+def _first_line(file: TableFile) -> bytes:
     try:
         with opened(file.path)[0] as lines:
             return next((line for line in lines if line.strip()), b"").removeprefix(b"\xef\xbb\xbf")

@@ -64,7 +64,7 @@ class PrometheusFollower:
                     break
                 answered = True
                 sink.recovered(self.history.identity)
-                await sink.send(by_time(found))
+                await sink.send(by_time(found, sink.leave_out))
                 done = end
                 if self.position is not None:
                     self.position.save(done)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -17,12 +18,12 @@ from stream_app.errors import SourceError
 from stream_app.tables.bounded_lines import opened_text
 from stream_app.tables.cells import is_missing, mark_numbers
 from stream_app.tables.clock import Clock, find_clock
-from stream_app.tables.columns import begins_with_number, find_time, listed
+from stream_app.tables.columns import begins_with_number, find_time, listed, require
 from stream_app.tables.format import FileFormat
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.table import BLOCK, READ_ERRORS, Block, Table, TableFile, first_rows, unreadable
 
-__all__ = ["NAMES", "VALUES", "LongMetrics", "StackedMetrics", "WideMetrics", "is_stacked"]
+__all__ = ["NAMES", "VALUES", "LongMetrics", "StackedMetrics", "WideMetrics", "is_stacked", "time_column"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int32]
@@ -57,7 +58,7 @@ class _Samples:
         kept = np.isfinite(value) & ~np.isnan(ts)
         self.parts.append((ts[kept], code[kept], value[kept]))
 
-    def records(self) -> Iterator[Record]:
+    def records(self, refuse: Callable[[str], None]) -> Iterator[Record]:
         """Return scrapes in the order of time; samples of one moment keep the order of the file."""
         if not self.parts:
             return
@@ -70,9 +71,8 @@ class _Samples:
         for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(ts)], strict=True):
             moment = float(ts[begin])
             some = zip(code[begin:end].tolist(), value[begin:end].tolist(), strict=True)
-            yield from scrapes(
-                moment, (Sample(named[which][0], named[which][1], number) for which, number in some)
-            )
+            samples = (Sample(named[which][0], named[which][1], number) for which, number in some)
+            yield from scrapes(moment, samples, refuse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,14 @@ class LongMetrics:
         What the user says of it.
     left : LeftOut
         Where rows that are no samples are counted.
+    time : str or None
+        Column with the time; found if None.
     """
 
     table: Table
     form: FileFormat
     left: LeftOut
+    time: str | None = None
 
     def records(self) -> Iterator[Record]:
         """Read all samples, then give them in the order of time.
@@ -103,7 +106,7 @@ class LongMetrics:
         sample = first_rows(self.table).sample
         name, value = _one(NAMES, sample) or NAMES[0], _one(VALUES, sample) or VALUES[0]
         others = {column: cells for column, cells in sample.items() if column not in {name, value}}
-        time = find_time(others, self.table.label)
+        time = time_column(others, self.time, self.table.label)
         samples = _Samples()
         codes: dict[tuple[Any, ...], int] = {}
         known: list[str] = []
@@ -133,7 +136,7 @@ class LongMetrics:
             _refuse(self, block, code < 0, f"column {name!r}: a metric without a name")
             number[bad | (code < 0)] = np.nan
             samples.add(ts, code, number)
-        yield from samples.records()
+        yield from samples.records(partial(self.left.add, count=1, where=self.table.label))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,14 @@ class WideMetrics:
         What the user says of it.
     left : LeftOut
         Where rows that are no samples are counted.
+    time : str or None
+        Column with the time; found if None.
     """
 
     table: Table
     form: FileFormat
     left: LeftOut
+    time: str | None = None
 
     def records(self) -> Iterator[Record]:
         """Read all samples, then give them in the order of time.
@@ -162,7 +168,7 @@ class WideMetrics:
             If the file cannot be read, or no column is the time, or none has numbers.
         """
         sample = first_rows(self.table).sample
-        time = find_time(sample, self.table.label)
+        time = time_column(sample, self.time, self.table.label)
         columns = [name for name, cells in sample.items() if name != time and begins_with_number(cells)]
         if not columns:
             raise SourceError(
@@ -253,6 +259,20 @@ def is_stacked(table: TableFile, form: FileFormat) -> bool:
     return ends >= 2 and len({len(row) for row in rows[: ends + 1]}) == 1
 
 
+def time_column(sample: Mapping[str, Sequence[Any]], named: str | None, file: str) -> str:
+    """Return the column of the time: the one that the user names, or the one that is it without doubt.
+
+    Raises
+    ------
+    SourceError
+        If there is none, or more than one.
+    """
+    if named is None:
+        return find_time(sample, file)
+    require({"--time-column": (named,)}, sample, file)
+    return named
+
+
 def _ends_head(row: Sequence[str]) -> bool:
     return len(row) > 1 and bool(row[0].strip()) and not any(cell.strip() for cell in row[1:])
 
@@ -275,7 +295,7 @@ def _wide(
             table[:, i] = number
         code = np.tile(np.array(list(codes.values()), dtype=np.int32), len(ts))
         samples.add(np.repeat(ts, len(codes)), code, table.ravel())
-    yield from samples.records()
+    yield from samples.records(partial(source.left.add, count=1, where=source.table.label))
 
 
 def _refuse(

@@ -1,8 +1,9 @@
 """What a Prometheus server has recorded: range queries, and raw samples by remote-read."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from math import ceil
 from typing import Protocol
 from urllib.parse import urlencode
@@ -12,6 +13,7 @@ import msgspec
 from producers.platform.endpoint import Endpoint
 from producers.platform.records import PlatformRecords, Record, Sample, scrapes
 from stream_app.errors import SettingsError, SourceError
+from stream_app.tables.left_out import LeftOut
 
 __all__ = ["ALL", "History", "PrometheusHistory", "RangeQuery", "by_time"]
 
@@ -124,6 +126,8 @@ class PrometheusHistory:
         Epoch seconds; both are included.
     step : float
         Seconds between values, about; a few are asked for at a time.
+    left : LeftOut
+        Where samples that a worker would refuse are counted.
     """
 
     history: History
@@ -131,6 +135,7 @@ class PrometheusHistory:
     start: float
     end: float
     step: float
+    left: LeftOut = field(default_factory=LeftOut)
 
     def __post_init__(self) -> None:
         if not self.step >= 0.1:
@@ -148,6 +153,11 @@ class PrometheusHistory:
         """How many records there are is not known before all were read."""
         return None
 
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many samples read so far are not sent, by reason and first time."""
+        return self.left.summary
+
     def batches(self) -> Iterator[PlatformRecords]:
         """Ask for one piece of the time after the other.
 
@@ -157,20 +167,28 @@ class PrometheusHistory:
             If the server does not answer or refuses, or has nothing of the whole time.
         """
         empty = True
+        self.left.clear()
         steps = int((self.end - self.start) / self.step + 1e-9)
         for piece in range(ceil((steps + 1) / _STEPS)):
             begin = self.start + piece * _STEPS * self.step
             # Up to the next piece, for what has samples between steps.
             end = min(begin + _STEPS * self.step - 0.001, self.end)
-            batch = PlatformRecords.of(self.platform, by_time(self.history.read(begin, end)))
+            refuse = partial(self.left.add, count=1, where=f"from {begin:.0f}")
+            batch = PlatformRecords.of(self.platform, by_time(self.history.read(begin, end), refuse))
             empty = empty and not len(batch)
             yield batch
         if empty:
             raise SourceError(f"{self.history.identity}: no sample from {self.start:.0f} to {self.end:.0f}")
 
 
-def by_time(samples: Sequence[Sample]) -> list[Record]:
+def by_time(samples: Sequence[Sample], refuse: Callable[[str], None] = lambda _: None) -> list[Record]:
     """Make records of samples that have times, in the order of these.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    refuse : callable
+        Told why a sample is left out.
 
     Examples
     --------
@@ -181,4 +199,4 @@ def by_time(samples: Sequence[Sample]) -> list[Record]:
     for sample in samples:
         if sample.ts is not None:
             moments.setdefault(sample.ts, []).append(Sample(sample.name, sample.labels, sample.value))
-    return [record for ts in sorted(moments) for record in scrapes(ts, moments[ts])]
+    return [record for ts in sorted(moments) for record in scrapes(ts, moments[ts], refuse)]

@@ -96,7 +96,8 @@ def query_event(raw: bytes) -> QueryEnded | None:
     Examples
     --------
     >>> event = query_event(
-    ...     b'{"metadata": {"queryId": "q1", "query": "SELECT 7", "queryState": "FINISHED"}, "endTime": "1970-01-01T00:00:10Z"}'
+    ...     b'{"metadata": {"queryId": "q1", "query": "SELECT 7", "queryState": "FINISHED"}, "statistics": {"wallTime": 1.5}, '
+    ...     b'"endTime": "1970-01-01T00:00:10Z"}'
     ... )
     >>> event.id, event.ts, event.parts["metadata"]["queryState"], "7" in str(event.parts)
     ('q1', 10.0, 'FINISHED', False)
@@ -115,14 +116,16 @@ def query_event(raw: bytes) -> QueryEnded | None:
         raise DataError(f"no event of Trino's: {error}") from None
     except msgspec.DecodeError:
         raise DataError("not JSON") from None
-    if event.endTime is None:
+    if event.endTime is None or event.statistics is None:
         return None
+    if not isinstance(event.metadata.queryState, str):
+        raise DataError("metadata.queryState: a text is expected")
     prepared = event.metadata.preparedQuery
     more = {} if prepared is None else {"preparedQuery": without_literals(prepared)}
     parts = {
         "metadata": {**known("metadata", msgspec.structs.asdict(event.metadata)), **more},
         "context": known("context", event.context or {}),
-        "statistics": known("statistics", event.statistics or {}),
+        "statistics": known("statistics", event.statistics),
     }
     code = event.failureInfo.errorCode if event.failureInfo is not None else None
     failure = None if code is None else {"name": code.name, "type": code.type}

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from producers.platform.metric_tables import time_column
 from producers.platform.queries import MAX_TEXT, ended_query, known
 from producers.platform.records import ChangeMade, Record
 from stream_app.errors import DataError, SourceError
 from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.clock import Clock, find_clock
-from stream_app.tables.columns import find_time, listed
+from stream_app.tables.columns import listed
 from stream_app.tables.format import AS_FOUND, FileFormat
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.table import BLOCK, Block, Table, first_rows
@@ -186,11 +187,14 @@ class ChangeTable:
         What the user says of it.
     left : LeftOut
         Where rows without a time are counted.
+    time : str or None
+        Column with the time; found if None.
     """
 
     table: Table
     form: FileFormat
     left: LeftOut
+    time: str | None = None
 
     def records(self) -> Iterator[Record]:
         """Read all changes, then give them in the order of time.
@@ -201,7 +205,7 @@ class ChangeTable:
             If the file cannot be read, or no column is the time.
         """
         sample = first_rows(self.table).sample
-        time = find_time(sample, self.table.label)
+        time = time_column(sample, self.time, self.table.label)
         clock: Clock | None = None
         found: list[Record] = []
         for block in self.table.blocks(BLOCK):

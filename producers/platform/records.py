@@ -1,6 +1,6 @@
 """Records of a data platform: the samples of a scrape, a query that has ended, a change."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from producers.batch import Rows
+from stream_app.events.platform import MAX_LABELS
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.session import MAX_TEXT
 
 __all__ = [
     "MAX_BYTES",
@@ -170,7 +173,9 @@ class ChangeMade:
         return _encode({"source": source, "ts": self.ts + shift, "change": change})
 
 
-def scrapes(ts: float, samples: Iterable[Sample]) -> Iterator[Scrape]:
+def scrapes(
+    ts: float, samples: Iterable[Sample], refuse: Callable[[str], None] = lambda _: None
+) -> Iterator[Scrape]:
     """Make records of the samples of one moment, none too large for a message.
 
     Parameters
@@ -179,11 +184,17 @@ def scrapes(ts: float, samples: Iterable[Sample]) -> Iterator[Scrape]:
         Epoch seconds.
     samples : iterable of Sample
         What is not finite is left out: Prometheus marks with NaN that a series has ended.
+    refuse : callable
+        Told why a sample is left out that a worker would refuse, and all of its record with it.
     """
     some: list[Sample] = []
     size = 0
     for sample in samples:
         if not isfinite(sample.value):
+            continue
+        reason = _unfit(sample)
+        if reason is not None:
+            refuse(reason)
             continue
         if some and size + sample.size > MAX_BYTES:
             yield Scrape(ts, tuple(some))
@@ -192,6 +203,21 @@ def scrapes(ts: float, samples: Iterable[Sample]) -> Iterator[Scrape]:
         size += sample.size
     if some:
         yield Scrape(ts, tuple(some))
+
+
+def _unfit(sample: Sample) -> str | None:
+    labels = sample.labels
+    if not sample.name:
+        return "a sample without a name"
+    if len(labels) > MAX_LABELS:
+        return f"a sample of more than {MAX_LABELS} labels"
+    # Most are short as a whole.
+    short = sample.size <= MAX_NAME
+    if "" in labels or not (short or max(map(len, (sample.name, *labels))) <= MAX_NAME):
+        return f"a name of a metric or label that has not 1 to {MAX_NAME} characters"
+    if not (short or max(map(len, labels.values()), default=0) <= MAX_TEXT):
+        return f"a label of more than {MAX_TEXT} characters"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

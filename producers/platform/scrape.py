@@ -58,7 +58,7 @@ class Scraper:
     ) -> None:
         async for ts in moments(self.interval, stop):
             samples = await self._scrape(target, session, sink)
-            await sink.send(list(scrapes(ts, samples)))
+            await sink.send(list(scrapes(ts, samples, sink.leave_out)))
 
     async def _scrape(self, target: Endpoint, session: aiohttp.ClientSession, sink: Sink) -> list[Sample]:
         instance = urlsplit(target.url).netloc

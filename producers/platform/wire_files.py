@@ -1,21 +1,21 @@
 """Files of records as they were sent: an object a line, samples, Trino's events and changes mixed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import isfinite
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from producers.platform.queries import query_event
-from producers.platform.records import ChangeMade, Record, Sample, Scrape
+from producers.platform.records import ChangeMade, Record, Sample, scrapes
 from stream_app.errors import DataError
 from stream_app.events import parse_event_time
 from stream_app.tables.bounded_lines import opened
 from stream_app.tables.left_out import LeftOut
 from stream_app.tables.table import READ_ERRORS, TableFile, unreadable
 
-__all__ = ["WireFile", "is_wire", "wire_record"]
+__all__ = ["WireFile", "is_wire", "wire_records"]
 
 
 class _Sample(msgspec.Struct):
@@ -65,18 +65,21 @@ def is_wire(first: bytes) -> bool:
     )
 
 
-def wire_record(raw: bytes) -> Record | None:
+def wire_records(raw: bytes, refuse: Callable[[str], None]) -> list[Record]:
     """Read a record of a platform.
 
     Parameters
     ----------
     raw : bytes
         JSON.
+    refuse : callable
+        Told why a sample is left out, or the record.
 
     Returns
     -------
-    Record or None
-        None where nothing is left of it: samples that are no numbers, or an event of Trino of another kind.
+    list of Record
+        Several of a large scrape; none where nothing is left of it: samples that are no numbers, or an event of Trino of another
+        kind.
 
     Raises
     ------
@@ -86,18 +89,18 @@ def wire_record(raw: bytes) -> Record | None:
     try:
         there = _keys.decode(raw).keys()
         if not there.isdisjoint({"eventPayload", "metadata"}):
-            return query_event(raw)
+            query = query_event(raw)
+            return _nothing(refuse) if query is None else [query]
         line = _line.decode(raw)
         if line.change is not None:
             change = line.change
-            return ChangeMade(_moment(line), change.kind, change.what, change.version, change.nodes)
+            return [ChangeMade(_moment(line), change.kind, change.what, change.version, change.nodes)]
         samples = line.samples
         if samples is None:
             if line.name is None or line.value is None:
                 raise DataError("neither a sample, nor a query, nor a change")
             samples = (_Sample(line.name, line.value, line.labels),)
-        kept = tuple(one for one in map(_sample, samples) if isfinite(one.value))
-        return Scrape(_moment(line), kept) if kept else None
+        return list(scrapes(_moment(line), map(_sample, samples), refuse)) or _nothing(refuse)
     except UnicodeDecodeError:
         raise DataError("not UTF-8") from None
     except RecursionError:
@@ -136,17 +139,18 @@ class WireFile:
                     text = line.removeprefix(b"\xef\xbb\xbf").strip()
                     if not text:
                         continue
+                    refuse = partial(self.left.add, count=1, where=f"{self.table.path}:{number}")
                     try:
-                        record = wire_record(text)
+                        yield from wire_records(text, refuse)
                     except DataError as error:
-                        self.left.add(str(error), 1, self.table.place(number))
-                        continue
-                    if record is None:
-                        self.left.add("nothing to send", 1, self.table.place(number))
-                    else:
-                        yield record
+                        refuse(str(error))
         except READ_ERRORS as error:
             raise unreadable(self.table.path, error) from None
+
+
+def _nothing(refuse: Callable[[str], None]) -> list[Record]:
+    refuse("nothing to send: no number, or no end of a query")
+    return []
 
 
 def _sample(one: _Sample) -> Sample:

@@ -13,6 +13,7 @@ from producers.platform import PlatformFiles
 from producers.platform_simulator import LOADS, Load, SimulatedPlatform, draw_changes
 from producers.platform_simulator.schedule import parse_incidents
 from producers.platform_simulator.source import SimulatedPlatformSource, with_truth
+from stream_app.cli.file_columns import TABLE
 from stream_app.cli.file_format import FormatOptions
 from stream_app.cli.options import settings_of
 from stream_app.cli.replay.options import SOURCE, ReplayOptions, SeedOption
@@ -111,6 +112,13 @@ def platform(
             rich_help_panel=SOURCE,
         ),
     ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the time of metrics and changes, or two of the date and the time of day: DATE,TIME.",
+            rich_help_panel=TABLE,
+        ),
+    ] = None,
     form: FormatOptions,
     seed: SeedOption = 0,
     options: ReplayOptions,
@@ -132,7 +140,7 @@ def platform(
         change: Callable[[], Change | None] = lambda: None  # noqa: E731 nothing changes what is recorded
         found: Source
         if paths:
-            found, place = PlatformFiles.find(paths, name, form.format()), absolute(paths)
+            found, place = _files(paths, name, form, time_column), absolute(paths)
         elif prometheus.prometheus is not None:
             found = prometheus.recorded(live.token, name, resume=options.resume)
             place = [prometheus.prometheus, name]
@@ -146,6 +154,11 @@ def platform(
         )
 
     replay(options, "platform", opened)
+
+
+def _files(paths: list[str], name: str, form: FormatOptions, time_column: str | None) -> PlatformFiles:
+    said = form.format(time_column)
+    return PlatformFiles.find(paths, name, said, time=None if said.time_pair else time_column)
 
 
 def _check(

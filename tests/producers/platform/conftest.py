@@ -10,6 +10,7 @@ from conftest import eventually
 
 from producers.platform import Sending, send_on
 from producers.progress import Silent
+from stream_app.events import PlatformDecoder, Rejected
 
 
 @pytest.fixture
@@ -61,6 +62,9 @@ def sent(kafka, topic):
         async def so_far():
             for some in (await consumer.getmany(timeout_ms=100)).values():
                 assert {record.key for record in some} == {b"prod"}
+                raws = [record.value for record in some]
+                # A worker takes whatever is sent.
+                assert not [one for one in PlatformDecoder("x").decode(raws) if isinstance(one, Rejected)]
                 records.extend(json.loads(record.value) for record in some)
             return records
 

@@ -12,13 +12,17 @@ from pyarrow import parquet
 
 from producers.platform import PlatformFiles
 from stream_app.errors import SourceError
+from stream_app.events import PlatformDecoder, Rejected
 from stream_app.tables import FileFormat
 
 
 def read(*paths, form=None):
     """Return what is sent of files, record by record."""
     files = PlatformFiles.find([str(path) for path in paths], "prod", form or FileFormat())
-    return [json.loads(raw) for batch in files.batches() for raw in batch.encode()], files.left_out
+    raws = [raw for batch in files.batches() for raw in batch.encode()]
+    # A worker takes whatever is sent.
+    assert not [one for one in PlatformDecoder("x").decode(raws) if isinstance(one, Rejected)]
+    return [json.loads(raw) for raw in raws], files.left_out
 
 
 def flat(records):
@@ -144,7 +148,7 @@ def test_metrics_queries_and_changes_are_merged_by_time(tmp_path):
         "time,kind,what,version,nodes\n25,deployment,worker,475,w1 w2\n5,configuration,spill,,\n"
     )
     (tmp_path / "c.jsonl").write_text(
-        '{"metadata": {"queryId": "q", "query": "SELECT 1"}, "endTime": "1970-01-01T00:00:15Z"}\n'
+        '{"metadata": {"queryId": "q", "query": "SELECT 1", "queryState": "FAILED"}, "statistics": {}, "endTime": "1970-01-01T00:00:15Z"}\n'
         '{"source": "x", "ts": 22, "samples": [{"name": "up", "value": "NaN"}, {"name": "up", "labels": {"job": "n"}, "value": 1, "ts": 21}]}\n'
         '{"timestamp": "1970-01-01T00:00:27Z", "value": "1.5", "name": "up", "labels": {"__name__": "up", "job": "m"}}\n'
         '{"ts": 28, "name": "up", "labels": {}, "value": "often"}\n'
@@ -203,11 +207,34 @@ def test_a_moment_with_many_samples_becomes_several_records_that_a_worker_takes(
     assert sum(len(json.loads(raw)["samples"]) for raw in raws) == 5000
 
 
+def test_samples_that_a_worker_would_refuse_are_left_out_alone(tmp_path):
+    path = tmp_path / "a.jsonl"
+    many = {f"l{number}": "" for number in range(65)}
+    samples = [
+        {"name": "ok", "value": 1, "labels": {"a": "x" * 1024, "b" * 256: "y"}},
+        {"name": "long", "value": 1, "labels": {"a": "x" * 1025}},
+        {"name": "n" * 257, "value": 1},
+        {"name": "", "value": 1},
+        {"name": "empty", "value": 1, "labels": {"": "x"}},
+        {"name": "many", "value": 1, "labels": many},
+        {"name": "last", "value": 2},
+    ]
+    path.write_text(json.dumps({"ts": 10, "samples": samples}) + "\n")
+    records, left = read(path)
+    assert [one["name"] for one in records[0]["samples"]] == ["ok", "last"]
+    assert left == {
+        f"a label of more than 1024 characters (first: {path}:1)": 1,
+        f"a name of a metric or label that has not 1 to 256 characters (first: {path}:1)": 2,
+        f"a sample without a name (first: {path}:1)": 1,
+        f"a sample of more than 64 labels (first: {path}:1)": 1,
+    }
+
+
 def test_batches_can_be_shifted_and_queries_become_others(tmp_path):
     path = tmp_path / "c.jsonl"
     path.write_text(
         '{"ts": 10, "samples": [{"name": "up", "value": 1, "ts": 9}]}\n'
-        '{"metadata": {"queryId": "q"}, "createTime": 5, "endTime": 12}\n{"ts": 14, "change": {"kind": "a", "what": "b"}}\n'
+        '{"metadata": {"queryId": "q", "queryState": "FINISHED"}, "statistics": {}, "createTime": 5, "endTime": 12}\n{"ts": 14, "change": {"kind": "a", "what": "b"}}\n'
     )
     files = PlatformFiles.find([str(path)], "prod", FileFormat())
     (batch,) = files.batches()

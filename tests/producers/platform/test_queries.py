@@ -45,6 +45,10 @@ EVENT = {
 }
 
 
+def event_of(metadata):
+    return json.dumps({"metadata": metadata, "statistics": {}, "endTime": 10.0}).encode()
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_an_event_keeps_its_figures_and_loses_its_literals(wrapped):
     raw = json.dumps({"eventPayload": EVENT, "metadata": {"x": 1}} if wrapped else EVENT).encode()
@@ -89,9 +93,22 @@ def test_other_events_are_passed_over(event):
         (b'"SESAME"', "no event of Trino's"),
         (b'{"SESAME": 1}', "no event of Trino's"),
         (b'{"metadata": {"queryId": 17, "query": "SESAME"}}', "no event of Trino's"),
-        (b'{"metadata": {"queryId": "q", "query": "SESAME"}, "endTime": "SESAME"}', "endTime: no moment"),
-        (b'{"metadata": {"queryId": "", "query": "SESAME"}, "endTime": 10}', "the id of a query"),
-        (b'{"metadata": {"queryId": "q\\n", "query": "SESAME"}, "endTime": 10}', "the id of a query"),
+        (
+            b'{"metadata": {"queryId": "q", "query": "SESAME", "queryState": "x"}, "statistics": {}, "endTime": "SESAME"}',
+            "endTime: no moment",
+        ),
+        (
+            b'{"metadata": {"queryId": "q", "queryState": 1}, "statistics": {}, "endTime": 10}',
+            "queryState: a text",
+        ),
+        (
+            b'{"metadata": {"queryId": "", "query": "SESAME", "queryState": "x"}, "statistics": {}, "endTime": 10}',
+            "the id of a query",
+        ),
+        (
+            b'{"metadata": {"queryId": "q\\n", "query": "SESAME", "queryState": "x"}, "statistics": {}, "endTime": 10}',
+            "the id of a query",
+        ),
         (b'{"metadata": {"queryId": "q", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", "too deep"),
         (b'{"metadata": {"queryId": "q", "query": "\xff"}, "endTime": 10}', "UTF-8|JSON"),
     ],
@@ -113,13 +130,14 @@ def test_any_bytes_are_an_event_or_refused(raw):
 @given(st.text(alphabet=st.characters(codec="utf-8")), st.integers(10_000, 99_999))
 def test_no_number_of_a_query_is_sent(text, number):
     text = "".join(letter for letter in text if not letter.isdigit())
-    event = {"metadata": {"queryId": "q", "query": f"{text} {number} "}, "endTime": 10.0}
-    assert str(number).encode() not in query_event(json.dumps(event).encode()).encode("prod", 0.0)
+    event = event_of({"queryId": "q", "query": f"{text} {number} ", "queryState": "FAILED"})
+    assert str(number).encode() not in query_event(event).encode("prod", 0.0)
 
 
 WORDS = st.sampled_from(
     [
-        *"select FROM t Name where x = IN ( ) , * || <= :: . 17 -1.5e3 true NULL ? values".split(),
+        *("select", "FROM", "t", "Name", "where", "x", "=", "IN", "(", ")", ",", "*", "||", "<=", "::", "."),
+        *("17", "-1.5e3", "true", "NULL", "?", "values"),
         *(
             '"My ""x"" t"',
             '`a"b`',
@@ -146,10 +164,11 @@ def test_a_query_whose_quotes_do_not_match_shows_nothing():
 
 
 def test_the_text_of_a_prepared_query_is_sent_without_literals():
-    metadata = {"queryId": "q", "query": "EXECUTE s USING 17", "preparedQuery": "select ?, 'SESAME'"}
-    sent = query_event(json.dumps({"metadata": metadata, "endTime": 10}).encode()).encode("prod", 0.0)
+    text = {"query": "EXECUTE s USING 17", "preparedQuery": "select ?, 'SESAME'"}
+    sent = query_event(event_of({"queryId": "q", "queryState": "FINISHED", **text})).encode("prod", 0.0)
     assert json.loads(sent)["metadata"] == {
         "queryId": "q",
         "query": "execute s using 1",
         "preparedQuery": "select '?' , '?'",
+        "queryState": "FINISHED",
     }
