@@ -46,12 +46,14 @@ class Scraper:
             If Kafka refuses.
         """
         timeout = aiohttp.ClientTimeout(total=min(self.interval, 30.0))
-        async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session,
-            asyncio.TaskGroup() as tasks,
-        ):
-            for target in self.targets:
-                tasks.create_task(self._follow(target, session, sink, stop))
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            tasks = [asyncio.create_task(self._follow(one, session, sink, stop)) for one in self.targets]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(
         self, target: Endpoint, session: aiohttp.ClientSession, sink: Sink, stop: asyncio.Event

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -188,7 +188,7 @@ class Sink:
         )
 
 
-Feed: TypeAlias = Callable[[Sink, asyncio.Event], Awaitable[None]]
+Feed: TypeAlias = Callable[[Sink, asyncio.Event], Coroutine[Any, Any, None]]
 """A source of live records: sends to the sink until the event is set."""
 
 
@@ -217,13 +217,32 @@ async def send_on(
     try:
         progress.begin(plan.limit, 0)
         async with _shown(summary, progress), _either(ending, stop, sink.full):
-            await feed(sink, ending)
+            await _until(ending, feed(sink, ending), progress.note)
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(producer.stop(), _LAST_SECONDS)
     summary.seconds = round(monotonic() - begun, 3)
     summary.interrupted = stop.is_set()
     return summary
+
+
+async def _until(
+    ending: asyncio.Event, feeding: Coroutine[Any, Any, None], note: Callable[[str], None]
+) -> None:
+    """Run a feed to its end; once the event is set it has a few seconds for what is on its way."""
+    task, waiting = asyncio.create_task(feeding), asyncio.create_task(ending.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait({task}, timeout=_LAST_SECONDS)
+        if task.done():
+            task.result()
+        else:
+            note("given up: what Kafka has not acknowledged; --resume goes on from there where a source can")
+    finally:
+        for one in (task, waiting):
+            one.cancel()
+        await asyncio.gather(task, waiting, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 from conftest import eventually
 from pydantic import SecretStr
 
-from producers.platform import QueryListener, Sending
+from producers.platform import Endpoint, QueryListener, Scraper, Sending
 from producers.platform.listener import MAX_BODY_BYTES, parse_address
 from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import SettingsError, SourceError
@@ -120,6 +120,23 @@ async def test_an_event_is_not_taken_while_kafka_is_away(running, monkeypatch):
         assert (status, json.loads(text)["error"]) == (503, "Kafka does not answer; send it again")
         stop.set()
         assert (await asyncio.wait_for(task, 30)).records == 1
+
+
+@pytest.mark.integration
+async def test_what_kafka_does_not_take_does_not_keep_it_from_ending(running, monkeypatch, tmp_path):
+    monkeypatch.setattr("producers.platform.sink._LAST_SECONDS", 0.5)
+    broker = EmbeddedBroker()
+    plan = Sending(
+        platform="prod", kafka=KafkaSettings(bootstrap=broker.start()), topic="platform", partitions=1
+    )
+    scraper = Scraper([Endpoint("http://127.0.0.1:1/metrics", option="--scrape")], 0.1)
+    async with running(plan, scraper) as (told, stop, task):
+        await eventually(lambda: any("trying again" in note for note in told.notes))
+        broker.stop()
+        await asyncio.sleep(0.3)
+        stop.set()
+        assert (await asyncio.wait_for(task, 30)).interrupted
+    assert any(note.startswith("given up: what Kafka has not acknowledged") for note in told.notes)
 
 
 @pytest.mark.integration

@@ -1,5 +1,6 @@
 """``streamgauge replay platform`` as a person or a script uses it."""
 
+import itertools
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from conftest import eventually
+from servers.trino import TrinoServer
 from typer.testing import CliRunner
 
 from stream_app.cli.replay import replay_app
@@ -106,6 +109,70 @@ def test_files_are_replayed_in_the_name_of_the_stream_and_go_on(broker_address, 
 
 
 PROGRAM = "from stream_app.cli.replay import replay_app; replay_app()"
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+async def test_no_query_is_lost_when_the_program_is_killed(broker_address, prefix, tmp_path, sent):
+    trino = TrinoServer()
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "platform",
+        "--trino",
+        trino.url,
+        "--interval",
+        "1s",
+        "--resume",
+    ]
+    command += [
+        "--kafka",
+        broker_address,
+        "--topic",
+        f"{prefix}.platform",
+        "--source",
+        "prod",
+        "--partitions",
+        "1",
+    ]
+    root = str(Path(__file__).parents[3])
+    environment = {**os.environ, "PYTHONPATH": root, "XDG_STATE_HOME": str(tmp_path)}
+    ends = (f"2026-01-01 00:{number // 60:02}:{number % 60:02}.000 UTC" for number in range(1000))
+
+    def ended(count):
+        for end in itertools.islice(ends, count):
+            number = len(trino.rows)
+            trino.rows.append(
+                {"query_id": f"q{number}", "state": "FINISHED", "query": "SELECT 1", "end": end}
+            )
+
+    def start():
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+
+    try:
+        for questions in (1, 2, 3):
+            ended(20)
+            process, enough = start(), len(trino.asked) + questions
+            await eventually(lambda enough=enough: len(trino.asked) >= enough, timeout=60)
+            ended(20)
+            process.kill()
+            process.wait()
+        process = start()
+        everything = {f"q{number}" for number in range(120)}
+        async with sent() as so_far:
+
+            async def all_there():
+                return {record["metadata"]["queryId"] for record in await so_far()} == everything
+
+            await eventually(all_there, timeout=60)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+            assert len(await so_far()) < 240
+    finally:
+        process.kill()
+        process.wait()
+        trino.stop()
 
 
 @pytest.mark.integration
