@@ -110,6 +110,10 @@ class QueryClasses:
         self._by_text: OrderedDict[bytes, QueryClass] = OrderedDict()
         self._by_shape: OrderedDict[bytes, QueryClass] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Return of how many texts the classes are kept."""
+        return len(self._by_text)
+
     def of(self, text: str) -> QueryClass:
         """Return the class of a query; see `query_class`."""
         key = _digest(text)
@@ -153,9 +157,11 @@ def _cut(pattern: str) -> str:
 def _fallback(tokens: "Sequence[SqlToken]") -> str:
     """Return what is left of a text that is not parsed: of one with quotes that do not match, words of SQL only."""
     broken = is_broken(tokens)
-    words = []
+    words: list[str] = []
     for sort, text in tokens:
-        if (
+        if sort == "literal" and text and words and words[-1] in ("-", "+"):
+            words[-1] = "?"  # of a sign here nobody can say whether it is the number's
+        elif (
             (sort == "literal" and text)
             or sort == "name"
             or (sort == "word" and broken and text not in _KEYWORDS)
@@ -167,10 +173,16 @@ def _fallback(tokens: "Sequence[SqlToken]") -> str:
 
 
 _KEYWORDS = frozenset(
-    "alter analyze and as asc between by call case cast create cross delete desc describe distinct drop else end except execute exists "
-    "explain from full grant group having in inner insert intersect into is join left like limit merge not null offset on or order outer "
-    "over partition prepare right select set show table then union unnest update using values view when where with".split()
-)
+    [
+        "alter", "analyze", "and", "as", "asc", "between", "by", "call", "case", "cast", "create",
+        "cross", "delete", "desc", "describe", "distinct", "drop", "else", "end", "except", "execute",
+        "exists", "explain", "from", "full", "grant", "group", "having", "in", "inner", "insert",
+        "intersect", "into", "is", "join", "left", "like", "limit", "merge", "not", "null", "offset",
+        "on", "or", "order", "outer", "over", "partition", "prepare", "right", "select", "set",
+        "show", "table", "then", "union", "unnest", "update", "using", "values", "view", "when",
+        "where", "with",
+    ]
+)  # fmt: skip
 
 
 def _parsed(tokens: "Sequence[SqlToken]") -> str | None:
