@@ -23,7 +23,9 @@ _AT_ONCE = 8
 """Bodies that are in memory together."""
 
 _PATIENCE_SECONDS = 20.0
+_BODY_SECONDS = 20.0
 _LAST_SECONDS = 5.0
+_FIELD_BYTES = 8190
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -97,7 +99,16 @@ class QueryListener:
         handler = _Handler(self.token, sink, broken)
         app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[handler.allowed])
         app.router.add_post("/{path:.*}", handler.post)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_SECONDS, auto_decompress=False)
+        app.on_response_prepare.append(_sign)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            shutdown_timeout=_LAST_SECONDS,
+            auto_decompress=False,
+            max_line_size=_FIELD_BYTES,
+            max_field_size=_FIELD_BYTES,
+            lingering_time=0,
+        )
         await runner.setup()
         try:
             site = web.TCPSite(runner, self.host, self.port)
@@ -133,39 +144,68 @@ class _Handler:
     @web.middleware
     async def allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse who has no token, before a body is read."""
+        refusal = self._refused(request)
+        if refusal is None:
+            return await handler(request)
+        # What else comes on the connection is the body, which is not read.
+        refusal.force_close()
+        return refusal
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        if self._token is None and not _is_local(request):
+            return _refusal(403, "without a token only programs on this machine may post")
         given = request.headers.get("Authorization", "").encode(errors="surrogateescape")
         if self._token is not None and not hmac.compare_digest(given, self._token):
             return _refusal(401, "a bearer token is missing, or is another one")
         if request.headers.get("Content-Encoding", "identity") != "identity":
             return _refusal(415, "a body that is compressed; send it as it is")
-        return await handler(request)
+        return None
 
     async def post(self, request: web.Request) -> web.Response:
-        """Send an event on."""
+        """Read an event and send it on."""
         async with self._room:
             try:
-                body = await request.read()
+                async with asyncio.timeout(_BODY_SECONDS):
+                    body = await request.read()
+            except TimeoutError:
+                return _refusal(408, "the body takes too long")
             except web.HTTPRequestEntityTooLarge:
                 self._sink.leave_out(f"larger than {MAX_BODY_BYTES:,} bytes")
                 return _refusal(413, f"more than {MAX_BODY_BYTES} bytes")
-            try:
-                event = await asyncio.to_thread(query_event, body)
-            except DataError as error:
-                self._sink.leave_out(str(error))
-                return _refusal(400, str(error))
-            if event is None:
-                self._sink.leave_out("an event that is no end of a query")
-                return web.json_response({})
-            try:
-                await self._sink.send([event], patience=_PATIENCE_SECONDS)
-            except TimeoutError:
-                return _refusal(503, "Kafka does not answer; send it again")
-            except BrokerError as error:
-                if not self._broken.done():
-                    self._broken.set_exception(error)
-                return _refusal(503, "Kafka refuses; send it again")
+            return await self._take(body)
+
+    async def _take(self, body: bytes) -> web.Response:
+        try:
+            event = await asyncio.to_thread(query_event, body)
+        except DataError as error:
+            self._sink.leave_out(str(error))
+            return _refusal(400, str(error))
+        if event is None:
+            self._sink.leave_out("an event that is no end of a query")
             return web.json_response({})
+        try:
+            await self._sink.send([event], patience=_PATIENCE_SECONDS)
+        except TimeoutError:
+            return _refusal(503, "Kafka does not answer; send it again")
+        except BrokerError as error:
+            if not self._broken.done():
+                self._broken.set_exception(error)
+            return _refusal(503, "Kafka refuses; send it again")
+        return web.json_response({})
 
 
 def _refusal(status: int, reason: str) -> web.Response:
     return web.json_response({"error": reason}, status=status)
+
+
+def _is_local(request: web.Request) -> bool:
+    """Whether no browser was led here by a page: it would name that page's host, or say where the page is from."""
+    asked = request.headers.get("Host", "localhost")
+    name, _, port = asked.rpartition(":")
+    host = (name if name and port.isdigit() else asked).removeprefix("[").removesuffix("]")
+    return "Origin" not in request.headers and is_loopback(host)
+
+
+async def _sign(_: web.Request, response: web.StreamResponse) -> None:
+    """Say who we are, without a version."""
+    response.headers["Server"] = "streamgauge"

@@ -70,7 +70,11 @@ def trino_rows(endpoint: Endpoint, user: str) -> Rows:
             cursor.execute(QUERY)
             rows = cursor.fetchall()
             return [column[0] for column in cursor.description or ()], rows
-    except (Error, requests.RequestException, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(
+            f"{endpoint.url}: no answer of Trino: {str(error)[:200]}; is it its address?"
+        ) from None
+    except (Error, requests.RequestException) as error:
         # Its whole text is long, and may hold what the server answered.
         reason = getattr(error, "message", None) or str(error) or type(error).__name__
         raise SourceError(f"{endpoint.url} cannot be read: {' '.join(str(reason).split())[:300]}") from None

@@ -104,6 +104,37 @@ async def test_strangers_and_hostile_bodies_are_refused_and_others_still_served(
 
 
 @pytest.mark.integration
+async def test_a_page_in_a_local_browser_cannot_post_where_there_is_no_token(sending, running):
+    listener, bound = listening(token=None)
+    async with running(sending(), listener) as (_, _, _):
+        post = Posting(await asyncio.wait_for(bound, 20), token=None)
+        for headers in (
+            {"Origin": "http://evil.example"},
+            {"Host": "evil.example"},
+            {"Host": "evil.example:80"},
+        ):
+            assert (await post(event(), headers=headers))[0] == 403
+        for headers in ({}, {"Host": "localhost:1"}, {"Host": "[::1]:1"}):
+            assert (await post(event(), headers=headers))[0] == 200
+
+
+@pytest.mark.integration
+async def test_a_body_that_never_ends_is_given_up(sending, running, monkeypatch):
+    monkeypatch.setattr("producers.platform.listener._BODY_SECONDS", 0.3)
+    listener, bound = listening(token=None)
+    async with running(sending(), listener):
+        port = await asyncio.wait_for(bound, 20)
+        slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        for _, writer in slow:
+            writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        answers = [await asyncio.wait_for(reader.readline(), 20) for reader, _ in slow]
+        assert {answer.split()[1] for answer in answers} == {b"408"}
+        assert (await Posting(port, token=None)(event()))[0] == 200
+        for _, writer in slow:
+            writer.close()
+
+
+@pytest.mark.integration
 async def test_an_event_is_not_taken_while_kafka_is_away(running, monkeypatch):
     monkeypatch.setattr("producers.platform.listener._PATIENCE_SECONDS", 1.0)
     monkeypatch.setattr("producers.platform.sink._LAST_SECONDS", 1.0)
