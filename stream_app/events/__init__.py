@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from stream_app.events.platform import (
         MetricSample,
         PlatformChange,
-        PlatformDecoder,
         PlatformEvent,
         PlatformRow,
         QueryCompletion,
     )
+    from stream_app.events.platform_decoding import PlatformDecoder
     from stream_app.events.prediction import (
         PredictionEvent,
         PredictionRow,
@@ -138,7 +138,7 @@ _MODULES = {
     "ONLY_LOG": "events.identity",
     "Place": "events.places",
     "PlatformChange": "events.platform",
-    "PlatformDecoder": "events.platform",
+    "PlatformDecoder": "events.platform_decoding",
     "PlatformEvent": "events.platform",
     "PlatformRow": "events.platform",
     "PredictionEvent": "events.prediction",

@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.events.sql import LONGEST_PARSED, MAX_PATTERN, QueryClasses, query_class
@@ -67,6 +67,7 @@ def test_queries_that_differ_in_literals_are_of_one_class_and_no_literal_is_left
 
 
 @given(data=st.data())
+@settings(max_examples=20)
 def test_queries_of_other_shapes_are_of_other_classes(data):
     classes = [query_class(data.draw(queries(shape))).id for shape in SHAPES]
     assert len(set(classes)) == len(SHAPES)

@@ -41,7 +41,8 @@ _NAMED: tuple[tuple[str, Group, bool | None, tuple[tuple[str, str], ...]], ...] 
     (_CPU, "cpu", _DOWN, (("mode", "idle"),)),
     (_CPU, "cpu", _UP, (("mode", "iowait"),)),
     (_CPU, "cpu", _UP, (("mode", "steal"),)),
-    (_CPU, "cpu", _BOTH, ()),
+    (_CPU, "cpu", _BOTH, (("mode", "user"),)),
+    (_CPU, "cpu", _BOTH, (("mode", "system"),)),
     (r"^node_load1$|^node_procs_running$|^node_pressure_cpu_", "cpu", _UP, ()),
     (r"^node_context_switches_total$", "cpu", _BOTH, ()),
     (r"^node_memory_(?:memavailable|swapfree)_bytes$", "memory", _DOWN, ()),
@@ -103,7 +104,7 @@ GAUGES = re.compile(r"_(?:online|offline)_total$|^minio_cluster_(?:bucket|drive|
 """Gauges whose names say that they are counters."""
 
 DETAILS = re.compile(
-    r"^node_(?:arp|bonding|boot|btrfs|cooling|cpu|disk|dmi|edac|entropy|exporter|filefd|filesystem|hwmon|infiniband|intr|ipvs|load\d|md|"
+    r"^node_(?:arp|bonding|boot|btrfs|cooling|cpu|disk|dmi|edac|entropy|exporter|filefd|filesystem|forks|hwmon|infiniband|intr|ipvs|load\d+|md|"
     r"memory|mountstats|netstat|network|nf|nfs|nfsd|nvme|os|power|pressure|processes|procs|qdisc|rapl|schedstat|selinux|sockstat|"
     r"softirqs|softnet|tape|textfile|thermal|time|timex|udp|uname|vmstat|xfs|zfs)(?:_|$)"
 )

@@ -84,6 +84,8 @@ def test_what_a_metric_of_an_exporter_is(name, labels, group, worse, form):
         ("trino_execution_QueryManager_FailedQueries_FifteenMinute_Count", {}, "an average over long"),
         ("node_cpu_guest_seconds_total", {}, "a detail"),
         ("node_memory_MemTotal_bytes", {}, "a detail"),
+        ("node_cpu_seconds_total", {"mode": "softirq", "cpu": "0"}, "a detail"),
+        ("node_load15", {}, "a detail"),
         ("node_network_receive_bytes_total", {"device": "veth12ab"}, "a virtual device"),
         ("node_filesystem_avail_bytes", {"fstype": "tmpfs", "device": "tmpfs"}, "a virtual device"),
     ],
