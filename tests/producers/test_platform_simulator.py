@@ -28,7 +28,7 @@ from producers.platform_simulator.sql import filled, text_of
 from stream_app.core.platform.metric_groups import MetricRules
 from stream_app.core.platform.series import Series
 from stream_app.errors import DataError, SettingsError, SourceError
-from stream_app.events.platform import MetricSample, PlatformDecoder, QueryCompletion
+from stream_app.events import MetricSample, PlatformDecoder, QueryCompletion
 from stream_app.events.sql import query_class
 
 PLATFORM = SimulatedPlatform(workers=3)
