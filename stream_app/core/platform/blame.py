@@ -1,0 +1,124 @@
+"""From how strongly entities got worse to which of them the others follow."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stream_app.core.arrays import FloatArray
+from stream_app.core.platform.graph import CallGraph
+from stream_app.core.platform.series import Group
+
+__all__ = ["WEIGHTS", "blame_down", "excess", "precedence"]
+
+WEIGHTS: dict[Group, float] = {"queries": 0.5, "latency": 0.5, "errors": 0.5, "requests": 0.25, "other": 0.75}
+"""How much the strength of a group says of a cause; 1 for the other groups.
+
+Slow or failing queries are how an incident is felt, and the volume of requests follows from the users and from what is
+slow; what a machine or a store lacks is nearer to the cause.
+"""
+CROSS = 0.5
+"""How well another symptom of a callee explains a caller's: slow callees make errors by timeouts, failing ones delays by retries."""
+PASSED = 0.95
+"""Largest part of the blame that a service passes on: its own fault is never ruled out."""
+PATIENCE = 4.0
+"""Windows after the first at which half of the weight remains: who deviates late follows rather than leads."""
+
+
+def excess(table: FloatArray) -> FloatArray:
+    """Return by how much each row is above what is common to the rows, the lower median of a column.
+
+    What all nodes show alike is not the fault of one of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> excess(np.array([[0.9, 0.8], [0.1, 0.8], [0.1, 0.7]])).round(2).tolist()
+    [[0.8, 0.0], [0.0, 0.0], [0.0, 0.0]]
+    """
+    above: FloatArray = np.maximum(table - common(table), 0.0)
+    return above
+
+
+def common(table: FloatArray) -> FloatArray:
+    """Return the lower median of each column; 0 where there is one row, which has nothing in common with others."""
+    if len(table) < 2:
+        return np.zeros(table.shape[1])
+    middle: FloatArray = np.sort(table, axis=0)[(len(table) - 1) // 2]
+    return middle
+
+
+def precedence(began: FloatArray, strength: FloatArray, window: float) -> FloatArray:
+    """Return weights from 0 to 1 of entities by when each began to deviate, against the first of those with a strength of one half.
+
+    Parameters
+    ----------
+    began : ndarray of shape (n,)
+        When each began to deviate, epoch seconds.
+    strength : ndarray of shape (n,)
+        How strongly it does.
+    window : float
+        Seconds of a window.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        1 for the first; ``PATIENCE`` windows later one half.
+    """
+    clear = strength >= 0.5
+    first = began[clear].min() if clear.any() else np.inf
+    late = np.maximum(began - first, 0.0) / max(window, 1e-9) if np.isfinite(first) else np.zeros(len(began))
+    weights: FloatArray = 1.0 / (1.0 + late / PATIENCE)
+    return weights
+
+
+def blame_down(names: Sequence[str], symptoms: FloatArray, weights: FloatArray, graph: CallGraph) -> FloatArray:
+    """Let the blame of each service flow down its calls to those whose deviation explains its own.
+
+    A service holds as much blame at first as it deviates. It passes on the part that its callees explain, to each in
+    proportion: a callee explains a symptom as far as it shows the same as strongly, or another half as well. What
+    arrives flows on in the same way, to the deepest services that deviate. In a cycle of calls the flow ends because
+    a part stays at each service.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The services.
+    symptoms : ndarray of shape (n, s)
+        How strongly each of them shows each symptom, from 0 to 1.
+    weights : ndarray of shape (n,)
+        Weight of each as an explanation, such as its precedence.
+    graph : CallGraph
+        Who calls whom.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Blame of each, in sum that of all symptoms.
+
+    References
+    ----------
+    Kim, Sumbaly, Shah: Root Cause Detection in a Service-Oriented Architecture. SIGMETRICS 2013.
+    Wu, Tordsson, Elmroth, Kao: MicroRCA: Root Cause Localization of Performance Issues in Microservices. NOMS 2020.
+    """
+    slot = {name: i for i, name in enumerate(names)}
+    own = symptoms.sum(axis=1)
+    passed = np.zeros((len(names), len(names)))
+    for caller, callee in sorted(graph.among(names).calls):
+        i, j = slot[caller], slot[callee]
+        passed[i, j] = _explained(symptoms[i], symptoms[j]) * weights[j]
+    total = passed.sum(axis=1)
+    largest = passed.max(axis=1, initial=0.0)
+    kept = 1.0 - PASSED * largest
+    passed *= (PASSED * largest / np.where(total > 0.0, total, 1.0))[:, None]
+    arrived = np.linalg.solve(np.eye(len(names)) - passed.T, own * weights)
+    blame: FloatArray = kept * arrived
+    return blame
+
+
+def _explained(caller: FloatArray, callee: FloatArray) -> float:
+    """Return the part of a caller's symptoms that a callee's explain."""
+    felt = float(caller.sum())
+    if felt <= 0.0:
+        return 0.0
+    cover = np.maximum(callee, CROSS * callee.max())
+    return float(np.minimum(caller, cover).sum()) / felt
