@@ -25,7 +25,7 @@ MEANING: dict[str, tuple[Group, bool | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One injected fault: rows around it, where it was felt and what was to blame."""
+    """One injected fault: windows around it, where and when it was felt and what was to blame."""
 
     name: str
     metric: str
@@ -33,6 +33,7 @@ class Fault:
     felt: float
     ends: FloatArray
     values: FloatArray
+    series: tuple[Series, ...]
 
 
 def read(path: Path) -> tuple[FloatArray, FloatArray, tuple[Series, ...]]:
@@ -40,13 +41,36 @@ def read(path: Path) -> tuple[FloatArray, FloatArray, tuple[Series, ...]]:
     with path.open(newline="") as file:
         services, metrics, statistics, _, *rows = csv.reader(file)
     series = tuple(
-        Series(service, f"{metric} {statistic}", *_placed(metric))
+        _placed(metric, service, statistic)
         for service, metric, statistic in zip(services[1:], metrics[1:], statistics[1:], strict=True)
     )
     table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows])
     return table[:, 0] + WINDOW, table[:, 1:], series
 
 
-def _placed(metric: str) -> tuple[Group, str, bool | None]:
+def load_normal(directory: Path) -> tuple[FloatArray, FloatArray, tuple[Series, ...]]:
+    """Return ends of windows, values and series of the normal days."""
+    return read(directory / "noissue" / "metrics.csv")
+
+
+def load_faults(directory: Path) -> list[Fault]:
+    """Return the injected faults, in the order of their names."""
+    faults = []
+    for path in sorted(directory.glob("*/*/target.json")):
+        truth = json.loads(path.read_text())
+        ends, values, series = read(path.with_name("metrics.csv"))
+        target, cause = truth["target"], truth["root_cause"]["node"]
+        name = f"{path.parent.parent.name}/{path.parent.name}"
+        faults.append(Fault(name, target["metric"], cause, float(target["timestamp"]), ends, values, series))
+    return faults
+
+
+def load_graph(directory: Path) -> CallGraph:
+    """Return the call graph."""
+    with (directory / "graph.csv").open(newline="") as file:
+        return CallGraph.from_csv(file)
+
+
+def _placed(metric: str, service: str, statistic: str) -> Series:
     group, higher_is_worse = MEANING[metric]
-    return group, "service", higher_is_worse
+    return Series(service, f"{metric} {statistic}", group, "service", higher_is_worse)

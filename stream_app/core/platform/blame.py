@@ -18,6 +18,8 @@ slow; what a machine or a store lacks is nearer to the cause.
 """
 CROSS = 0.5
 """How well another symptom of a callee explains a caller's: slow callees make errors by timeouts, failing ones delays by retries."""
+UNFELT = 0.25
+"""Weight of a service that deviates while no caller of it does: a fault, perhaps, but not the one that is felt."""
 PASSED = 0.95
 """Largest part of the blame that a service passes on: its own fault is never ruled out."""
 PATIENCE = 4.0
@@ -35,16 +37,18 @@ def excess(table: FloatArray) -> FloatArray:
     >>> excess(np.array([[0.9, 0.8], [0.1, 0.8], [0.1, 0.7]])).round(2).tolist()
     [[0.8, 0.0], [0.0, 0.0], [0.0, 0.0]]
     """
-    above: FloatArray = np.maximum(table - common(table), 0.0)
+    alone = np.isfinite(table).sum(axis=0) < 2  # nothing in common with others
+    above: FloatArray = np.maximum(table - np.where(alone, 0.0, common(table)), 0.0)
     return above
 
 
 def common(table: FloatArray) -> FloatArray:
-    """Return the lower median of each column; 0 where there is one row, which has nothing in common with others."""
-    if len(table) < 2:
-        return np.zeros(table.shape[1])
-    middle: FloatArray = np.sort(table, axis=0)[(len(table) - 1) // 2]
-    return middle
+    """Return the lower median of each column over the rows that have it; NaN where none has."""
+    if not len(table):
+        return np.full(table.shape[1], np.nan)
+    middle = np.maximum(np.isfinite(table).sum(axis=0) - 1, 0) // 2
+    medians: FloatArray = np.take_along_axis(np.sort(table, axis=0), middle[None, :], axis=0)[0]
+    return medians
 
 
 def precedence(began: FloatArray, strength: FloatArray, window: float) -> FloatArray:
@@ -71,7 +75,9 @@ def precedence(began: FloatArray, strength: FloatArray, window: float) -> FloatA
     return weights
 
 
-def blame_down(names: Sequence[str], symptoms: FloatArray, weights: FloatArray, graph: CallGraph) -> FloatArray:
+def blame_down(
+    names: Sequence[str], symptoms: FloatArray, weights: FloatArray, graph: CallGraph
+) -> FloatArray:
     """Let the blame of each service flow down its calls to those whose deviation explains its own.
 
     A service holds as much blame at first as it deviates. It passes on the part that its callees explain, to each in
@@ -101,18 +107,55 @@ def blame_down(names: Sequence[str], symptoms: FloatArray, weights: FloatArray, 
     Wu, Tordsson, Elmroth, Kao: MicroRCA: Root Cause Localization of Performance Issues in Microservices. NOMS 2020.
     """
     slot = {name: i for i, name in enumerate(names)}
-    own = symptoms.sum(axis=1)
+    calls = [(slot[caller], slot[callee]) for caller, callee in sorted(graph.among(names).calls)]
+    heard = UNFELT + (1.0 - UNFELT) * felt(symptoms.max(axis=1, initial=0.0), calls)
     passed = np.zeros((len(names), len(names)))
-    for caller, callee in sorted(graph.among(names).calls):
-        i, j = slot[caller], slot[callee]
+    for i, j in calls:
         passed[i, j] = _explained(symptoms[i], symptoms[j]) * weights[j]
     total = passed.sum(axis=1)
     largest = passed.max(axis=1, initial=0.0)
     kept = 1.0 - PASSED * largest
     passed *= (PASSED * largest / np.where(total > 0.0, total, 1.0))[:, None]
-    arrived = np.linalg.solve(np.eye(len(names)) - passed.T, own * weights)
+    arrived = np.linalg.solve(np.eye(len(names)) - passed.T, symptoms.sum(axis=1) * weights * heard)
     blame: FloatArray = kept * arrived
     return blame
+
+
+def felt(strength: FloatArray, calls: Sequence[tuple[int, int]]) -> FloatArray:
+    """Return how strongly what each service does is felt where the calls come from, from 0 to 1.
+
+    That is the weakest deviation on the way up to a service that nobody calls, on the way where it is strongest; 1 where
+    nobody calls it, and where calls come from a cycle only.
+
+    Parameters
+    ----------
+    strength : ndarray of shape (n,)
+        How strongly each service deviates.
+    calls : sequence of (int, int)
+        Caller and callee of each edge.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        How strongly each is felt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> felt(np.array([0.6, 0.9, 0.9]), [(0, 1), (1, 2)]).tolist()
+    [1.0, 0.6, 0.6]
+    """
+    called = {callee for _, callee in calls}
+    above: FloatArray = np.array([-1.0 if i in called else 1.0 for i in range(len(strength))])
+    changed = True
+    while changed:  # each round settles a service more at least
+        changed = False
+        for caller, callee in calls:
+            through = min(float(above[caller]), float(strength[caller]))
+            if through > above[callee]:
+                above[callee] = through
+                changed = True
+    return np.where(above < 0.0, 1.0, above)
 
 
 def _explained(caller: FloatArray, callee: FloatArray) -> float:

@@ -13,9 +13,11 @@ __all__ = ["LIMIT", "Evidence", "cells", "evidence", "since"]
 LIMIT = 3.0
 """Normal score from which a series counts as deviating: one usual window in about 740 passes it."""
 NOISE = 2.0
-"""Rise of the mean normal score that is no evidence: one usual window in twenty has as much."""
+"""Rise of a normal score that is no evidence: one usual window in twenty has as much."""
 HALF = 4.0
 """Rise at which a strength is one half: about the largest usual score of ten thousand series in a window."""
+STEADY = 5
+"""Windows with values before the onset after which silence says something: rare events leave windows empty, too."""
 LEAD = 3
 """Windows before the estimated onset in which a series may begin to deviate: an onset is estimated late rather than early."""
 
@@ -43,10 +45,10 @@ class Evidence:
 def evidence(episode: Episode) -> Evidence:
     """Weigh what each series of an episode did since the onset against what it did before.
 
-    A strength is ``r² / (r² + (HALF - NOISE)²)`` of the rise r above ``NOISE`` of the mean normal score in the bad
-    direction, since the onset against before: what was unusual before an incident does not explain it, and
-    however wild a series is, it counts as one. A series that had a value in each window before and has none
-    since is at one half: a lost worker sends no metric that could deviate.
+    A strength is the mean over the windows since the onset of ``r² / (r² + (HALF - NOISE)²)``, where r is what the normal
+    score in the bad direction is above its mean before and ``NOISE``: what was unusual before an incident does
+    not explain it, and however wild a window is, it counts as one. The series of a node that fell silent are at one half: a lost worker
+    sends no metric that could deviate.
 
     Parameters
     ----------
@@ -62,12 +64,12 @@ def evidence(episode: Episode) -> Evidence:
     bad = _bad(episode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
-        rise = np.nan_to_num(np.nanmean(bad[during], axis=0)) - np.nan_to_num(np.nanmean(bad[~during], axis=0))
+        usual = np.nan_to_num(np.nanmean(bad[~during], axis=0))
         before = np.nanmedian(episode.values[~during], axis=0)
         now = np.nanmedian(episode.values[during], axis=0)
-    above = np.maximum(rise - NOISE, 0.0) ** 2
-    strength = above / (above + (HALF - NOISE) ** 2)
-    strength[_lost(episode.values, during)] = 0.5
+    above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
+    strength = (above / (above + (HALF - NOISE) ** 2)).mean(axis=0)
+    strength[_lost(episode, during)] = 0.5
     return Evidence(strength, _began(episode, bad, during), before, now)
 
 
@@ -95,7 +97,7 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
     Returns
     -------
     ndarray of the given shape
-        Strengths; 0 where there is no series.
+        Strengths; NaN where there is no series.
 
     Examples
     --------
@@ -110,7 +112,7 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
     first[1:] = key[1:] != key[:-1]
     second = np.zeros(len(key), dtype=bool)
     second[1:] = first[:-1] & ~first[1:]
-    table = np.zeros(shape[0] * shape[1])
+    table = np.full(shape[0] * shape[1], np.nan)
     table[key[first]] = strength[first]
     table[key[second]] = (table[key[second]] + strength[second]) / 2.0
     return table.reshape(shape)
@@ -119,16 +121,22 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
 def _bad(episode: Episode) -> FloatArray:
     """Return the normal scores in the bad direction: above 0 where worse than usual."""
     sign = np.array([{True: 1.0, False: -1.0, None: 0.0}[one.higher_is_worse] for one in episode.series])
-    scores: FloatArray = np.where(sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0))
+    scores: FloatArray = np.where(
+        sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0)
+    )
     return scores
 
 
-def _lost(values: FloatArray, during: BoolArray) -> BoolArray:
-    there = np.isfinite(values)
-    if during.all():
-        return np.zeros(values.shape[1], dtype=bool)
-    lost: BoolArray = there[~during].all(axis=0) & ~there[during].any(axis=0)
-    return lost
+def _lost(episode: Episode, during: BoolArray) -> BoolArray:
+    """Return the series of entities none of which has a value since the onset, and which had one in each of several windows."""
+    there = np.isfinite(episode.values)
+    if np.count_nonzero(~during) < STEADY:
+        return np.zeros(there.shape[1], dtype=bool)
+    entities = [(one.of, one.node) for one in episode.series]
+    silent = set(entities) - {entities[i] for i in np.flatnonzero(there[during].any(axis=0))}
+    return np.asarray(
+        there[~during].all(axis=0) & np.array([entity in silent for entity in entities], dtype=bool)
+    )
 
 
 def _began(episode: Episode, bad: FloatArray, during: BoolArray) -> FloatArray:
@@ -137,5 +145,7 @@ def _began(episode: Episode, bad: FloatArray, during: BoolArray) -> FloatArray:
     first = max(int(np.argmax(during)) - LEAD, 0)
     beyond = bad[first:] >= LIMIT
     window = float(np.median(np.diff(ends))) if len(ends) > 1 else 0.0
-    began: FloatArray = np.where(beyond.any(axis=0), ends[first:][np.argmax(beyond, axis=0)] - window, episode.onset)
+    began: FloatArray = np.where(
+        beyond.any(axis=0), ends[first:][np.argmax(beyond, axis=0)] - window, episode.onset
+    )
     return began

@@ -122,7 +122,9 @@ class CallGraph:
         """
         kept = frozenset(services)
         below = self._table()
-        return CallGraph.from_edges((caller, callee) for caller in kept for callee in _reached(caller, below, kept))
+        return CallGraph.from_edges(
+            (caller, callee) for caller in kept for callee in _reached(caller, below, kept)
+        )
 
     def depths(self, services: Iterable[str]) -> dict[str, int]:
         """Return for each of some services the fewest calls from a service that nobody calls; 0 where none leads to it.
@@ -177,7 +179,9 @@ def _matrix_edges(head: list[str], rows: Iterable[list[str]]) -> Iterable[tuple[
         if not row:
             continue
         if len(row) != len(head):
-            raise DataError(f"line {number} of the call graph has {len(row)} cells under a head of {len(head)}; give one for each service")
+            raise DataError(
+                f"line {number} of the call graph has {len(row)} cells under a head of {len(head)}; give one for each service"
+            )
         for callee, cell in zip(islice(head, 1, None), islice(row, 1, None), strict=True):
             try:
                 calls = float(cell or 0) > 0
@@ -194,5 +198,7 @@ def _listed_edges(rows: Iterable[list[str]]) -> Iterable[tuple[str, str]]:
         if not row:
             continue
         if len(row) < 2 or not row[0].strip() or not row[1].strip():
-            raise DataError(f"line {number} of the call graph names no caller and callee; give both, separated by a comma")
+            raise DataError(
+                f"line {number} of the call graph names no caller and callee; give both, separated by a comma"
+            )
         yield row[0].strip(), row[1].strip()
