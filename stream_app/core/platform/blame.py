@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.platform.graph import CallGraph
+from stream_app.core.platform.amounts import Amounts
 from stream_app.core.platform.series import Group
 
 __all__ = ["WEIGHTS", "blame_down", "excess", "precedence"]
@@ -76,25 +76,25 @@ def precedence(began: FloatArray, strength: FloatArray, window: float) -> FloatA
 
 
 def blame_down(
-    names: Sequence[str], symptoms: FloatArray, weights: FloatArray, graph: CallGraph
+    symptoms: FloatArray, weights: FloatArray, calls: Sequence[tuple[int, int]], figures: Amounts
 ) -> FloatArray:
     """Let the blame of each service flow down its calls to those whose deviation explains its own.
 
     A service holds as much blame at first as it deviates. It passes on the part that its callees explain, to each in
-    proportion: a callee explains a symptom as far as it shows the same as strongly, or another half as well. What
-    arrives flows on in the same way, to the deepest services that deviate. In a cycle of calls the flow ends because
+    proportion and by the calls that it takes: a callee explains a symptom as far as it shows the same as strongly and its
+    figures account for the caller's, or another symptom half as well. What arrives flows on in the same way, to the deepest services that deviate. In a cycle of calls the flow ends because
     a part stays at each service.
 
     Parameters
     ----------
-    names : sequence of str
-        The services.
     symptoms : ndarray of shape (n, s)
         How strongly each of them shows each symptom, from 0 to 1.
     weights : ndarray of shape (n,)
         Weight of each as an explanation, such as its precedence.
-    graph : CallGraph
-        Who calls whom.
+    calls : sequence of (int, int)
+        Caller and callee of each edge, by their rows.
+    figures : Amounts
+        What their figures say, an entry for each edge.
 
     Returns
     -------
@@ -106,17 +106,17 @@ def blame_down(
     Kim, Sumbaly, Shah: Root Cause Detection in a Service-Oriented Architecture. SIGMETRICS 2013.
     Wu, Tordsson, Elmroth, Kao: MicroRCA: Root Cause Localization of Performance Issues in Microservices. NOMS 2020.
     """
-    slot = {name: i for i, name in enumerate(names)}
-    calls = [(slot[caller], slot[callee]) for caller, callee in sorted(graph.among(names).calls)]
     heard = UNFELT + (1.0 - UNFELT) * felt(symptoms.max(axis=1, initial=0.0), calls)
-    passed = np.zeros((len(names), len(names)))
-    for i, j in calls:
-        passed[i, j] = _explained(symptoms[i], symptoms[j]) * weights[j]
-    total = passed.sum(axis=1)
-    largest = passed.max(axis=1, initial=0.0)
-    kept = 1.0 - PASSED * largest
-    passed *= (PASSED * largest / np.where(total > 0.0, total, 1.0))[:, None]
-    arrived = np.linalg.solve(np.eye(len(names)) - passed.T, symptoms.sum(axis=1) * weights * heard)
+    explained = np.zeros((len(symptoms), len(symptoms)))
+    carried = np.zeros_like(explained)
+    for (i, j), part, volume in zip(calls, figures.part, figures.volume.tolist(), strict=True):
+        explained[i, j] = _explained(symptoms[i], symptoms[j], part) * weights[j]
+        carried[i, j] = explained[i, j] * volume
+    total = carried.sum(axis=1)
+    onward = np.where(total > 0.0, PASSED * explained.max(axis=1, initial=0.0), 0.0)
+    kept = 1.0 - onward
+    passed = carried * (onward / np.where(total > 0.0, total, 1.0))[:, None]
+    arrived = np.linalg.solve(np.eye(len(symptoms)) - passed.T, symptoms.sum(axis=1) * weights * heard)
     blame: FloatArray = kept * arrived
     return blame
 
@@ -158,10 +158,11 @@ def felt(strength: FloatArray, calls: Sequence[tuple[int, int]]) -> FloatArray:
     return np.where(above < 0.0, 1.0, above)
 
 
-def _explained(caller: FloatArray, callee: FloatArray) -> float:
+def _explained(caller: FloatArray, callee: FloatArray, part: FloatArray) -> float:
     """Return the part of a caller's symptoms that a callee's explain."""
-    felt = float(caller.sum())
-    if felt <= 0.0:
+    felt_there = float(caller.sum())
+    if felt_there <= 0.0:
         return 0.0
-    cover = np.maximum(callee, CROSS * callee.max())
-    return float(np.minimum(caller, cover).sum()) / felt
+    others = np.array([np.delete(callee, k).max(initial=0.0) for k in range(len(callee))])
+    cover = np.maximum(callee * part, CROSS * others)
+    return float(np.minimum(caller, cover).sum()) / felt_there

@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.platform.amounts import amounts
 from stream_app.core.platform.blame import WEIGHTS, blame_down, common, excess, precedence
-from stream_app.core.platform.evidence import Evidence, cells, evidence
 from stream_app.core.platform.graph import CallGraph
 from stream_app.core.platform.series import WHOLE, Cause, CauseKind, Change, Episode, Group, Series
+from stream_app.core.platform.symptoms import Evidence, cells, evidence
 
 __all__ = ["CHANGE_LEAD", "rank_causes", "top_causes"]
 
@@ -188,7 +189,14 @@ def _blame(
     if graph is None:
         scores: FloatArray = squares.sum(axis=1) * weights
         return scores
-    return blame_down(entities.names, squares, weights, graph)
+    names = entities.names
+    calls = sorted(graph.among(names).calls)
+    kept = Evidence(
+        *(field[entities.slots] for field in (found.strength, found.began, found.before, found.now))
+    )
+    figures = amounts(calls, [episode.series[i] for i in entities.slots.tolist()], kept, GROUPS)
+    row = {name: i for i, name in enumerate(names)}
+    return blame_down(squares, weights, [(row[caller], row[callee]) for caller, callee in calls], figures)
 
 
 def _began(entities: _Entities, found: Evidence, episode: Episode) -> FloatArray:

@@ -16,6 +16,8 @@ NOISE = 2.0
 """Rise of a normal score that is no evidence: one usual window in twenty has as much."""
 HALF = 4.0
 """Rise at which a strength is one half: about the largest usual score of ten thousand series in a window."""
+UNSEEN = 0.5
+"""Weight of a series without a value in the windows before the onset: nothing says that it was right until then."""
 STEADY = 5
 """Windows with values before the onset after which silence says something: rare events leave windows empty, too."""
 LEAD = 3
@@ -69,6 +71,8 @@ def evidence(episode: Episode) -> Evidence:
         now = np.nanmedian(episode.values[during], axis=0)
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
     strength = (above / (above + (HALF - NOISE) ** 2)).mean(axis=0)
+    if not during.all():
+        strength[~np.isfinite(episode.values[~during]).any(axis=0)] *= UNSEEN
     strength[_lost(episode, during)] = 0.5
     return Evidence(strength, _began(episode, bad, during), before, now)
 
