@@ -1,4 +1,4 @@
-"""PetShop: are injected faults told, and is their root cause named, with and without the call graph?
+"""Detect the faults of the PetShop data set and rank their root causes, with and without the call graph.
 
 usage: python benchmarks/platform/petshop.py DATA_DIR [--faults]
 
