@@ -11,11 +11,9 @@ from stream_app.core.platform.series import Episode
 __all__ = ["LIMIT", "Evidence", "cells", "evidence", "since", "worsening"]
 
 LIMIT = 3.0
-"""Normal score from which a series counts as deviating: one usual window in about 740 passes it."""
-NOISE = 2.0
-"""Rise of a normal score that is no evidence: one usual window in twenty has as much."""
-HALF = 4.0
-"""Rise at which a strength is one half: about the largest usual score of ten thousand series in a window."""
+"""Normal score from which a series counts as deviating, and at which a strength is one half: one usual window in 740 passes it."""
+NOISE = 1.0
+"""Rise of a normal score that is no evidence: one standard deviation."""
 UNSEEN = 0.5
 """Weight of a series without a value in the windows before the onset: nothing says that it was right until then."""
 STEADY = 5
@@ -47,10 +45,10 @@ class Evidence:
 def evidence(episode: Episode) -> Evidence:
     """Weigh what each series of an episode did since the onset against what it did before.
 
-    A strength is the mean over the windows since the onset of ``r² / (r² + (HALF - NOISE)²)``, where r is what the normal
-    score in the bad direction is above its mean before and ``NOISE``: what was unusual before an incident does
-    not explain it, and however wild a window is, it counts as one. The series of a node that fell silent are at one half: a lost worker
-    sends no metric that could deviate.
+    A strength is the mean over the windows since the onset of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
+    normal score in the bad direction is above its median before the onset and ``NOISE``: what was unusual before
+    an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
+    fell silent are at one half: a lost worker sends no metric that could deviate.
 
     Parameters
     ----------
@@ -66,11 +64,11 @@ def evidence(episode: Episode) -> Evidence:
     bad = worsening(episode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
-        usual = np.nan_to_num(np.nanmean(bad[~during], axis=0))
+        usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
         before = np.nanmedian(episode.values[~during], axis=0)
         now = np.nanmedian(episode.values[during], axis=0)
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
-    strength = (above / (above + (HALF - NOISE) ** 2)).mean(axis=0)
+    strength = (above / (above + (LIMIT - NOISE) ** 2)).mean(axis=0)
     if not during.all():
         strength[~np.isfinite(episode.values[~during]).any(axis=0)] *= UNSEEN
     strength[_lost(episode, during)] = 0.5
@@ -85,12 +83,12 @@ def since(episode: Episode) -> BoolArray:
 
 
 def worsening(episode: Episode) -> FloatArray:
-    """Return the normal scores of an episode in the bad direction: above 0 where worse than usual, of either direction where both are bad."""
-    sign = np.array([{True: 1.0, False: -1.0, None: 0.0}[one.higher_is_worse] for one in episode.series])
-    scores: FloatArray = np.where(
-        sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0)
-    )
-    return scores
+    """Return the normal scores of an episode in the bad direction, 0 or above; in either where both are bad."""
+    either = np.array([one.higher_is_worse is None for one in episode.series])
+    falls = np.array([one.higher_is_worse is False for one in episode.series])
+    scores = np.where(falls, -episode.deviations, episode.deviations)
+    bad: FloatArray = np.where(either, np.abs(scores), np.maximum(scores, 0.0))
+    return bad
 
 
 def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
