@@ -46,8 +46,8 @@ def evidence(episode: Episode) -> Evidence:
     """Weigh what each series of an episode did since the onset against what it did before.
 
     A strength is the mean over the windows since the onset of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
-    normal score in the bad direction is above its median before the onset and ``NOISE``: what was unusual before
-    an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
+    normal score in the bad direction is above its median before the onset, or in the last windows before where it
+    deviated there, and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
     fell silent are at one half: a lost worker sends no metric that could deviate.
 
     Parameters
@@ -65,8 +65,10 @@ def evidence(episode: Episode) -> Evidence:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
         usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
+        last = np.nan_to_num(np.nanmedian(bad[~during][-LEAD:], axis=0))
         before = np.nanmedian(episode.values[~during], axis=0)
         now = np.nanmedian(episode.values[during], axis=0)
+    usual = np.where(last >= LIMIT, np.maximum(usual, last), usual)
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
     strength = (above / (above + (LIMIT - NOISE) ** 2)).mean(axis=0)
     if not during.all():
@@ -130,15 +132,17 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
 
 
 def _lost(episode: Episode, during: BoolArray) -> BoolArray:
-    """Return the series of entities none of which has a value since the onset, and which had one in each of several windows."""
+    """Return the series of entities that have no value in half of the windows since the onset, and had one in each before."""
     there = np.isfinite(episode.values)
     if np.count_nonzero(~during) < STEADY:
         return np.zeros(there.shape[1], dtype=bool)
     entities = [(one.of, one.node) for one in episode.series]
-    silent = set(entities) - {entities[i] for i in np.flatnonzero(there[during].any(axis=0))}
-    return np.asarray(
-        there[~during].all(axis=0) & np.array([entity in silent for entity in entities], dtype=bool)
-    )
+    spoken = np.zeros((len(there), len(set(entities))), dtype=bool)
+    place = {entity: i for i, entity in enumerate(dict.fromkeys(entities))}
+    rows = np.array([place[entity] for entity in entities], dtype=np.int64)
+    np.logical_or.at(spoken.T, rows, there.T)
+    silent = spoken[during].mean(axis=0) <= 0.5
+    return np.asarray(there[~during].all(axis=0) & silent[rows])
 
 
 def _began(episode: Episode, bad: FloatArray, during: BoolArray) -> FloatArray:
