@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.series import Episode
@@ -14,6 +15,8 @@ LIMIT = 3.0
 """Normal score from which a series counts as deviating, and at which a strength is one half: one usual window in 740 passes it."""
 NOISE = 1.0
 """Rise of a normal score that is no evidence: one standard deviation."""
+FLAT = 0.001
+"""Half of the width of a usual band, as a share of the level, up to which a series is flat."""
 UNSEEN = 0.5
 """Weight of a series without a value in the windows before the onset: nothing says that it was right until then."""
 STEADY = 5
@@ -85,12 +88,44 @@ def since(episode: Episode) -> BoolArray:
 
 
 def worsening(episode: Episode) -> FloatArray:
-    """Return the normal scores of an episode in the bad direction, 0 or above; in either where both are bad."""
+    """Return the normal scores of an episode in the bad direction, 0 or above; in either where both are bad.
+
+    The past of a series that hardly moved has no scale by which it could tell how unusual a move is. Beyond a usual band
+    without width, a score is that of a Pareto tail of index 2 behind the band, in thousandths of the level.
+
+    Parameters
+    ----------
+    episode : Episode
+        The windows.
+
+    Returns
+    -------
+    ndarray of shape (w, n)
+        Scores; NaN where they are not known.
+    """
     either = np.array([one.higher_is_worse is None for one in episode.series])
     falls = np.array([one.higher_is_worse is False for one in episode.series])
-    scores = np.where(falls, -episode.deviations, episode.deviations)
+    scores = _scores(episode)
+    scores = np.where(falls, -scores, scores)
     bad: FloatArray = np.where(either, np.abs(scores), np.maximum(scores, 0.0))
     return bad
+
+
+def _scores(episode: Episode) -> FloatArray:
+    """Return the deviations, those of flat series by how far they are beyond their band."""
+    low, high = episode.usual_low, episode.usual_high
+    unit = FLAT * np.maximum(np.abs(low), np.abs(high))
+    flat = (high - low <= 2.0 * unit) & (unit > 0.0)
+    if not flat.any():
+        return episode.deviations
+    scores = episode.deviations.copy()
+    values = episode.values[:, flat]
+    above, below = (values - high[flat]) / unit[flat], (low[flat] - values) / unit[flat]
+    away = np.maximum(above, below)
+    score = np.where(away > 0.0, -ndtri(0.005 * (1.0 + np.maximum(away, 0.0)) ** -2.0), 0.0)
+    told = np.nan_to_num(scores[:, flat])
+    scores[:, flat] = np.where(score > np.abs(told), np.where(above > below, score, -score), scores[:, flat])
+    return scores
 
 
 def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
