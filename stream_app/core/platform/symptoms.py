@@ -52,8 +52,7 @@ def evidence(episode: Episode) -> Evidence:
 
     A strength is the mean over the windows since the onset, or over the newest half, quarter and so on of them where it is
     larger there, of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
-    normal score in the bad direction is above its median before the onset, or in the last windows before where it
-    deviated there, and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
+    normal score in the bad direction is above its median before the onset and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
     fell silent are at one half: a lost worker sends no metric that could deviate.
 
     Parameters
@@ -71,10 +70,8 @@ def evidence(episode: Episode) -> Evidence:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
         usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
-        last = np.nan_to_num(np.nanmedian(bad[~during][-LEAD:], axis=0))
         before = np.nanmedian(episode.values[~during], axis=0)
         now = np.nanmedian(episode.values[during], axis=0)
-    usual = np.where(last >= LIMIT, np.maximum(usual, last), usual)
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
     windows = above / (above + (LIMIT - NOISE) ** 2)
     strength = np.max([windows[-count:].mean(axis=0) for count in _newest(len(windows))], axis=0)
