@@ -1,6 +1,5 @@
 """How strongly the series of an incident got worse at its onset, and the entities that they are of."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy.special import ndtri
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.series import Episode
 
-__all__ = ["LIMIT", "Evidence", "cells", "evidence", "since", "worsening"]
+__all__ = ["LIMIT", "Evidence", "cells", "evidence", "medians", "since", "worsening"]
 
 LIMIT = 3.0
 """Normal score from which a series counts as deviating, and at which a strength is one half: one usual window in 740 passes it."""
@@ -67,18 +66,38 @@ def evidence(episode: Episode) -> Evidence:
     """
     during = since(episode)
     bad = worsening(episode)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
-        usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
-        before = np.nanmedian(episode.values[~during], axis=0)
-        now = np.nanmedian(episode.values[during], axis=0)
+    usual = np.nan_to_num(medians(bad[~during]))
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
     windows = above / (above + (LIMIT - NOISE) ** 2)
     strength = np.max([windows[-count:].mean(axis=0) for count in _newest(len(windows))], axis=0)
     if not during.all():
         strength[~np.isfinite(episode.values[~during]).any(axis=0)] *= UNSEEN
     strength[_lost(episode, during)] = 0.5
-    return Evidence(strength, _began(episode, bad, during), before, now)
+    return Evidence(
+        strength,
+        _began(episode, bad, during),
+        medians(episode.values[~during]),
+        medians(episode.values[during]),
+    )
+
+
+def medians(values: FloatArray) -> FloatArray:
+    """Return the median of each column over what is known of it; NaN where nothing is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> medians(np.array([[1.0, np.nan], [4.0, np.nan], [np.nan, np.nan]])).tolist()
+    [2.5, nan]
+    """
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=0)
+    known = np.isfinite(ordered).sum(axis=0)
+    low, high = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(values) - 1)
+    columns = np.arange(values.shape[1])
+    middle: FloatArray = ordered[low, columns] / 2.0 + ordered[high, columns] / 2.0
+    return middle
 
 
 def since(episode: Episode) -> BoolArray:
@@ -187,11 +206,12 @@ def _lost(episode: Episode, during: BoolArray) -> BoolArray:
     if np.count_nonzero(~during) < STEADY:
         return np.zeros(there.shape[1], dtype=bool)
     entities = [(one.of, one.node) for one in episode.series]
-    spoken = np.zeros((len(there), len(set(entities))), dtype=bool)
     place = {entity: i for i, entity in enumerate(dict.fromkeys(entities))}
     rows = np.array([place[entity] for entity in entities], dtype=np.int64)
-    np.logical_or.at(spoken.T, rows, there.T)
-    silent = spoken[during].mean(axis=0) <= 0.5
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(len(place)))
+    spoken = np.logical_or.reduceat(there[during][:, order], starts, axis=1)
+    silent = spoken.mean(axis=0) <= 0.5
     return np.asarray((there[~during].mean(axis=0) >= SCRAPED) & silent[rows])
 
 
