@@ -35,7 +35,7 @@ some thirty of them are in use, with a standard deviation of 0.15 each after the
 _HALF_LIFE = 1440.0
 """Windows after which what was learned counts half: a day of minutes."""
 _USUAL_SHARE = 0.05
-"""Share of all windows, faded, that a small cluster holds at least to count as usual: an incident of an hour holds less."""
+"""Share of all windows, faded, that a cluster holds at least to count as usual: an incident of an hour holds less."""
 
 
 class OnlineModel(Protocol):
@@ -66,6 +66,7 @@ class _RiverModel:
 
     def __init__(self) -> None:
         self._seen = 0
+        self._weights: list[float] = []
 
     def update(self, features: FloatArray, label: bool | None = None) -> Verdict:  # noqa: FBT001 - a label is a value, as in River
         if not np.isfinite(features).all():
@@ -88,6 +89,7 @@ class _RiverModel:
             "river": _river_version(),
             "name": self.name,
             "seen": self._seen,
+            "weights": list(self._weights),
             "payload": encode(self._river, _admitted()),
         }
 
@@ -103,6 +105,7 @@ class _RiverModel:
         try:
             river = decode(state["payload"], _admitted())
             restored._seen = int(state["seen"])
+            restored._weights = [float(weight) for weight in state["weights"]]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the state of the model {cls.name} is damaged: {error}") from error
         if type(river) is not type(restored._river):
@@ -112,10 +115,10 @@ class _RiverModel:
 
 
 class KMeans(_RiverModel):
-    """Sequential k-means: a window is as unusual as it is far from the nearest of five centres.
+    """Sequential k-means: a window is as unusual as it is far from the nearest of five centres that windows often come to.
 
     The first windows are the first centres. Each further window draws the centre nearest to it by a fiftieth of the way, so
-    a state of a platform that lasts becomes a centre of its own and no longer counts as unusual.
+    an incident may take a centre with it. That one counts as usual when it holds a twentieth of all windows.
 
     References
     ----------
@@ -127,20 +130,27 @@ class KMeans(_RiverModel):
     def __init__(self) -> None:
         super().__init__()
         self._river = _river("cluster").KMeans(n_clusters=5, halflife=0.02, seed=0)
+        self._weights = [0.0] * self._river.n_clusters
         # None is drawn at random.
         self._river.centers = {key: {} for key in range(self._river.n_clusters)}
 
     def _judge(self, row: dict[int, float]) -> Verdict:
         if self._seen < self._river.n_clusters:
             return UNKNOWN, math.nan
-        nearest = self._river.predict_one(row)
-        return _cluster(nearest), _distance(self._river.centers[nearest], row)
+        centres = self._river.centers
+        distances = [_distance(centre, row) for centre in centres.values()]
+        usual = _usual(self._weights)
+        nearest = min(distances[at] for at in usual)
+        return _cluster(self._river.predict_one(row)), nearest
 
-    def _learn(self, row: dict[int, float], label: bool | None) -> None:  # noqa: FBT001 - as above
+    def _learn(self, row: dict[int, float], _label: bool | None) -> None:  # noqa: FBT001 - as above
         if self._seen < self._river.n_clusters:
-            self._river.centers[self._seen] = row
+            nearest = self._seen
+            self._river.centers[nearest] = row
         else:
-            super()._learn(row, label)
+            nearest = self._river.learn_predict_one(row)
+        self._weights = [weight * 2.0 ** (-1.0 / _HALF_LIFE) for weight in self._weights]
+        self._weights[nearest] += 1.0
 
 
 class DBSTREAM(_RiverModel):
@@ -165,9 +175,8 @@ class DBSTREAM(_RiverModel):
             return UNKNOWN, math.nan
         # What was learned fades by the number of windows: those that come rarely say nothing of what is usual.
         weights = [one.weight * 2.0 ** ((one.last_update - self._seen) / _HALF_LIFE) for one in small]
-        least = min(max(weights), _USUAL_SHARE * math.fsum(weights))
-        usual = [one.center for one, weight in zip(small, weights, strict=True) if weight >= least]
-        return _cluster(self._river.predict_one(row)), min(_distance(centre, row) for centre in usual)
+        nearest = min(_distance(small[at].center, row) for at in _usual(weights))
+        return _cluster(self._river.predict_one(row)), nearest
 
 
 class DenStream(_RiverModel):
@@ -313,6 +322,12 @@ def _river(package: str) -> Any:
 
 def _river_version() -> str:
     return str(import_module("river.__version__").__version__)
+
+
+def _usual(weights: Sequence[float]) -> list[int]:
+    """Return the places of the clusters that count as usual; the heaviest always does."""
+    least = min(max(weights), _USUAL_SHARE * math.fsum(weights))
+    return [at for at, weight in enumerate(weights) if weight >= least]
 
 
 def _distance(centre: Mapping[int, float], row: Mapping[int, float]) -> float:
