@@ -1,7 +1,7 @@
 """Clusterings and classifiers of the windows of a platform, side by side."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -15,7 +15,7 @@ from stream_app.backtesting.platform.rows import Rows, evenly
 from stream_app.backtesting.platform.silhouette import MOST_MEASURED, NOISE, mean_silhouette
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.online_models import ONLINE_MODELS
-from stream_app.errors import StreamgaugeError
+from stream_app.errors import DataError, StreamgaugeError
 
 __all__ = ["MOST_WINDOWS", "Comparison", "Family", "ModelRow", "compare_models"]
 
@@ -96,6 +96,7 @@ def compare_models(
     split: float = 0.6,
     seed: int = 0,
     detector: BoolArray | None = None,
+    names: Collection[str] | None = None,
 ) -> Comparison:
     """Let every model learn from the earlier windows and judge the later ones.
 
@@ -116,6 +117,8 @@ def compare_models(
         Of whatever draws.
     detector : ndarray of shape (n,), optional
         Whether the platform's own detector had an incident open, to stand beside the models.
+    names : collection of str, optional
+        Which of the models; all by default.
 
     Returns
     -------
@@ -125,30 +128,35 @@ def compare_models(
     Raises
     ------
     DataError
-        If the shapes do not fit, or `split` is no share.
+        If the shapes do not fit, `split` is no share, or there is no such model.
 
     Examples
     --------
     >>> usual = np.random.default_rng(0).normal(size=(500, 4))
     >>> usual[450:460] += 8.0
-    >>> compared = compare_models(usual, np.arange(500) // 10 == 45)
-    >>> [(row.name, row.recall) for row in compared.rows if row.name == "k-means"]
-    [('k-means', 1.0)]
+    >>> compared = compare_models(usual, np.arange(500) // 10 == 45, names=["k-means", "linear SVM"])
+    >>> [(row.name, row.recall, row.outcome) for row in compared.rows]
+    [('k-means', 1.0, ''), ('linear SVM', None, 'no labels to learn from: the earlier part has no incidents')]
     """
+    if features.ndim != 2 or (labels is not None and len(labels) != len(features)):
+        raise DataError(f"expected a row of features for each label, got shape {features.shape}")
+    if not 0.0 < split < 1.0:
+        raise DataError(f"split {split:g}: expected the earlier part's share, between 0 and 1")
+    chosen = _chosen(names)
     newest = slice(max(0, len(features) - MOST_WINDOWS), None)
     features = features[newest]
     labels = None if labels is None else labels[newest]
     try:
         rows = Rows.prepare(features, labels, split)
-    except StreamgaugeError as error:
+    except DataError as error:
         return Comparison(
-            tuple(ModelRow(name, family, outcome=str(error)) for name, family in _MODELS),
+            tuple(ModelRow(name, family, outcome=str(error)) for name, family in chosen),
             windows=len(features),
             problem=str(error),
         )
     compared = [
         _run(name, family, partial(_answer, name, family, features, rows, seed), rows)
-        for name, family in _MODELS
+        for name, family in chosen
     ]
     if detector is not None:
         flags = detector[newest][rows.places]
@@ -175,6 +183,14 @@ _MODELS: tuple[tuple[str, Family], ...] = (
     *((name, "classifier") for name in CLASSIFIERS),
     *((name, "online classifier") for name in ONLINE_MODELS if name in SUPERVISED),
 )
+
+
+def _chosen(names: Collection[str] | None) -> list[tuple[str, Family]]:
+    known = [name for name, _ in _MODELS]
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise DataError(f"unknown model {unknown[0]!r}; known are {', '.join(known)}")
+    return [(name, family) for name, family in _MODELS if names is None or name in names]
 
 
 def _answer(name: str, family: Family, features: FloatArray, rows: Rows, seed: int) -> Answer:

@@ -44,10 +44,6 @@ class Rows:
         DataError
             If they cannot be compared: too few rows without a gap, or no feature varies.
         """
-        if features.ndim != 2 or (labels is not None and len(labels) != len(features)):
-            raise DataError(f"expected a row of features for each label, got shape {features.shape}")
-        if not 0.0 < split < 1.0:
-            raise DataError(f"split {split:g}: expected the earlier part's share, between 0 and 1")
         places = np.flatnonzero(np.isfinite(features).all(axis=1))
         x = features[places]
         begin = int(split * len(x))
