@@ -75,11 +75,20 @@ class RecentWindows:
         self._values[:, list(slots)] = np.nan
         self._deviations[:, list(slots)] = np.nan
 
+    def newest(self, slot: int) -> float:
+        """Return the value of a series in the newest window; NaN where it has none."""
+        return float(self._values[-1, slot]) if self._has(slot) else float("nan")
+
     def last(self, slot: int) -> float:
-        """Return the newest value of a series; NaN where none is known."""
-        column = self._values[:, slot]
-        known = np.flatnonzero(np.isfinite(column))
-        return float(column[known[-1]]) if len(known) else float("nan")
+        """Return the newest value of a series that is known; NaN where none is."""
+        return _last(self._values[:, slot]) if self._has(slot) else float("nan")
+
+    def last_deviation(self, slot: int) -> float:
+        """Return the newest deviation of a series that is known; NaN where none is."""
+        return _last(self._deviations[:, slot]) if self._has(slot) else float("nan")
+
+    def _has(self, slot: int) -> bool:
+        return slot < self._values.shape[1] and len(self._ends) > 0
 
     def episode(self, result: WindowResult, series: Sequence[Series]) -> Episode:
         """Return the windows as an episode of what is or was open."""
@@ -118,3 +127,8 @@ class RecentWindows:
             raise StateError("the newest windows: the stored values are damaged; start the source anew")
         if len(self._values) != len(self._ends):
             raise StateError("the newest windows: the stored ends are damaged; start the source anew")
+
+
+def _last(column: npt.NDArray[np.float32]) -> float:
+    known = np.flatnonzero(np.isfinite(column))
+    return float(column[known[-1]]) if len(known) else float("nan")

@@ -5,42 +5,22 @@ given again, so that nodes and pods that come and go do not use them up.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from stream_app.core.platform.metric_groups import Labels, MetricMeaning, Unwatched
 from stream_app.core.platform.series import Series
 from stream_app.core.versions import expect_version
 from stream_app.errors import StateError
 
-__all__ = ["Describe", "Labels", "Metric", "SeriesRegistry"]
+__all__ = ["Describe", "SeriesRegistry"]
 
 _VERSION = 1
-_MOST_IGNORED = 10_000
+_MOST_UNWATCHED = 100_000
 _SEPARATOR = "\x1f"
 
-Labels = tuple[tuple[str, str], ...]
-"""Names and values, sorted by name."""
 
-
-class Metric(NamedTuple):
-    """What a sample is of.
-
-    Parameters
-    ----------
-    series : Series
-        Node, metric and group.
-    kind : int
-        Of `stream_app.core.platform.windows`: ``GAUGE``, ``COUNTER`` or ``SUM``.
-    pair : str
-        Name of the metric that counts what this one is the sum of; empty where there is none.
-    """
-
-    series: Series
-    kind: int
-    pair: str = ""
-
-
-Describe = Callable[[str, Labels], Metric | None]
-"""Says what a metric with labels is; None where it is not watched."""
+Describe = Callable[[str, Labels], MetricMeaning | Unwatched]
+"""Says what a metric with labels is."""
 
 
 class SeriesRegistry:
@@ -49,17 +29,17 @@ class SeriesRegistry:
     Parameters
     ----------
     describe : callable
-        Takes name and labels of a metric; says what it is, or None.
+        Takes name and labels of a metric; says what it is, or why it is not watched.
     most : int
         Series of metrics that are kept.
 
     Examples
     --------
-    >>> def describe(name, labels):
-    ...     return Metric(Series(dict(labels)["node"], name, "cpu"), 0)
-    >>> registry = SeriesRegistry(describe, most=1)
-    >>> registry.add(0, "load", (("node", "a"),), describe("load", (("node", "a"),)))
-    >>> registry.find("load", (("node", "a"),)), registry.full
+    >>> from stream_app.core.platform.metric_groups import MetricRules
+    >>> registry = SeriesRegistry(MetricRules().read, most=1)
+    >>> labels = (("node", "worker-1"),)
+    >>> registry.add(0, "node_load1", labels, registry.describe("node_load1", labels))
+    >>> registry.find("node_load1", labels), registry.full
     (0, True)
     """
 
@@ -69,7 +49,7 @@ class SeriesRegistry:
         self._slots: dict[tuple[str, Labels], int] = {}
         self._keys: list[str | None] = []
         """Name and labels of each as one text; None where the series comes by no sample, or is forgotten."""
-        self._ignored: set[str] = set()
+        self._unwatched: set[tuple[str, Labels]] = set()
         self.series: list[Series] = []
         """What is in each slot, or was there last."""
         self.node_numbers: list[int] = []
@@ -93,18 +73,18 @@ class SeriesRegistry:
         """Return the slot of a series; None where it has none."""
         return self._slots.get((name, labels))
 
-    def ignores(self, name: str) -> bool:
-        """Whether a metric is known as one that is not watched, whatever its labels."""
-        return name in self._ignored
-
-    def describe(self, name: str, labels: Labels) -> Metric | None:
+    def describe(self, name: str, labels: Labels) -> MetricMeaning | None:
         """Say what a metric is, or None where it is not watched."""
-        metric = self._describe(name, labels)
-        if metric is None and len(self._ignored) < _MOST_IGNORED:
-            self._ignored.add(name)
-        return metric
+        if (name, labels) in self._unwatched:
+            return None
+        meaning = self._describe(name, labels)
+        if not isinstance(meaning, Unwatched):
+            return meaning
+        if len(self._unwatched) < _MOST_UNWATCHED:
+            self._unwatched.add((name, labels))
+        return None
 
-    def add(self, slot: int, name: str, labels: Labels, metric: Metric) -> None:
+    def add(self, slot: int, name: str, labels: Labels, metric: MetricMeaning) -> None:
         """Put a series into a slot: a free one, or the next."""
         self._slots[name, labels] = slot
         self._put(slot, metric.series, _SEPARATOR.join((name, *(part for pair in labels for part in pair))))

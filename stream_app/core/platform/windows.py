@@ -1,8 +1,10 @@
 """Aligned windows in event time: samples of metrics become one value per series and window.
 
-A window is ``[k * width, (k + 1) * width)`` seconds since the epoch. It closes when the newest time that the platform has
-reached, less the allowed lateness, passes its end. That time is one for all nodes, and robust against nodes whose clocks are
-wrong (`stream_app.core.watermark`): a scrape counts once there, however many samples it has.
+A window is ``[k * width, (k + 1) * width)`` seconds since the epoch. It closes when the time that the platform has reached, less
+the allowed lateness, passes its end. Each node has a time of its own, robust against single wrong ones
+(`stream_app.core.watermark`); a scrape counts once there, however many samples it has. The platform's is the lower median of
+those of the nodes that were heard lately, so that a node whose clock is wrong, or that is gone, neither closes the windows
+of the others nor holds them up.
 
 A gauge gives the mean of its samples. A counter gives a rate: what it rose by between two samples counts in the window of the
 later one, and so does the time between them. A fall to half or less is a reset, and what is there since then counts; a smaller
@@ -23,6 +25,7 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.kernel import kernel
 from stream_app.core.versions import expect_version
 from stream_app.core.watermark import (
+    AHEAD,
     LATE,
     ON_TIME,
     RETURNED,
@@ -65,13 +68,24 @@ _ONE_SCRAPE = 1.0
 _RESET = 0.5
 """A counter that falls to this share of its value, or below, was reset."""
 
+_HEARD_ROUNDS = 4
+"""A node that all others were heard so often without, on average, has no say in the platform's time."""
+
 CLOCK = np.dtype(
     [
-        ("watermark", WATERMARK),
-        ("node", np.int64),  # of the row before, its time, and what became of it
-        ("ts", np.float64),
-        ("code", np.int64),
+        ("newest", np.float64),  # the time that the platform has reached; -inf before the first row
+        ("scrapes", np.int64),  # of all nodes
+        ("unheeded", np.int64),  # since the time was looked at
         ("first", np.int64),  # number of the first window that is open; -1 before the first row
+    ],
+    align=True,
+)
+NODE = np.dtype(
+    [
+        ("watermark", WATERMARK),
+        ("ts", np.float64),  # of the row before, and what became of it
+        ("code", np.int64),
+        ("heard", np.int64),  # which of the platform's scrapes was the last of this node
     ],
     align=True,
 )
@@ -88,6 +102,10 @@ SERIES = np.dtype(
 CELL = np.dtype([("sum", np.float64), ("weight", np.float64), ("seen", np.int64)], align=True)
 """Of a series in an open window: sum of values or rises, number of values or seconds, samples."""
 
+_FRESH_NODE = np.zeros((), NODE)
+_FRESH_NODE["watermark"] = fresh_watermark()
+_FRESH_NODE["ts"] = math.nan
+_FRESH_NODE["heard"] = -1
 _FRESH = np.array((-math.inf, 0.0, GAUGE, -1, 0.0), SERIES)
 
 
@@ -99,7 +117,7 @@ class Rows(NamedTuple):
     series : array of int
         Slot of the series of a sample; `NO_SERIES` where it is none.
     node : array of int
-        Number of the node.
+        Number of the node, from 0; -1 for what is of none, such as queries.
     ts, record_ts : array
         Times of the rows and of their records, in epoch seconds.
     value : array
@@ -160,6 +178,7 @@ class Windows:
     A counter that rises by 2 a second and is reset in between, in windows of a minute.
 
     >>> windows = Windows(60.0, lateness=0.0)
+    >>> windows.add_node(0)
     >>> requests = windows.add(COUNTER)
     >>> ts = [0.0, 20.0, 40.0, 60.0, 80.0]
     >>> rows = Rows.of([requests] * 5, [0] * 5, ts, ts, [100.0, 140.0, 10.0, 50.0, 90.0])
@@ -175,8 +194,9 @@ class Windows:
         self._absence = absence
         self._open = math.ceil(lateness / width) + 2
         self._clocks = np.zeros(1, CLOCK)
-        self._clock["watermark"] = fresh_watermark()
-        self._clock["first"] = self._clock["node"] = -1
+        self._clock["newest"] = -math.inf
+        self._clock["first"] = -1
+        self._nodes = np.full(8, _FRESH_NODE)
         self._series = np.full(16, _FRESH)
         self._cells = np.zeros((self._open, 16), CELL)
         self._count = 0
@@ -192,7 +212,7 @@ class Windows:
     @property
     def newest(self) -> float:
         """The time that the platform has reached, in epoch seconds; -inf before the first row."""
-        return float(self._clock["watermark"]["newest"])
+        return float(self._clock["newest"])
 
     @property
     def first(self) -> int:
@@ -242,6 +262,12 @@ class Windows:
         self._series["since"][slot] = max(self.newest, 0.0)
         self._cells[:, slot] = np.zeros((), CELL)
 
+    def add_node(self, node: int) -> None:
+        """Let a node have a number."""
+        if node + 1 >= len(self._nodes):
+            self._nodes = np.concatenate([self._nodes, np.full(len(self._nodes) + node, _FRESH_NODE)])
+        self._nodes[node + 1] = _FRESH_NODE
+
     def pair(self, total: int, count: int) -> None:
         """Say which series counts what another one is the sum of."""
         self._series["count"][total] = count
@@ -257,7 +283,7 @@ class Windows:
         """
         return int(
             take_rows(
-                self._clocks, self._series, self._cells, self.width, self._lateness, self._absence,
+                self._clocks, self._nodes, self._series, self._cells, self.width, self._lateness, self._absence,
                 _stale(self.width), *rows, begin,
             )
         )  # fmt: skip
@@ -275,7 +301,7 @@ class Windows:
         weights = cells["weight"][: self._count].copy()
         (pairs,) = np.nonzero(series["kind"] == SUM)
         counts = series["count"][pairs]
-        weights[pairs] = np.where(counts >= 0, sums[counts], 0.0)
+        weights[pairs] = np.where((counts >= 0) & (weights[pairs] > 0.0), sums[counts], 0.0)
         values = np.full(self._count, np.nan)
         np.divide(sums, weights, out=values, where=weights > 0.0)
         values[~np.isfinite(values)] = np.nan
@@ -299,6 +325,7 @@ class Windows:
             "version": _VERSION,
             "width": self.width,
             "clock": _bytes(self._clocks),
+            "nodes": _bytes(self._nodes),
             "series": _bytes(self._series[: self._count]),
             "cells": _bytes(self._cells[:, : self._count]),
         }
@@ -314,15 +341,16 @@ class Windows:
         expect_version(state, _VERSION, "the windows")
         series = np.frombuffer(bytes(state["series"]), SERIES)
         clock = np.frombuffer(bytes(state["clock"]), CLOCK)
+        nodes = np.frombuffer(bytes(state["nodes"]), NODE)
         n = len(series)
         counts = series["count"]
-        if len(clock) != 1 or ((counts < -1) | (counts >= n)).any():
+        if len(clock) != 1 or not len(nodes) or ((counts < -1) | (counts >= n)).any():
             raise StateError("the windows: the stored series are damaged; start the source anew")
         self._count = 0
         self._series = np.concatenate([series, np.full(max(16, n), _FRESH)])
         self._cells = np.zeros((self._open, len(self._series)), CELL)
         self._count = n
-        self._clocks = clock.copy()
+        self._clocks, self._nodes = clock.copy(), nodes.copy()
         cells = np.frombuffer(bytes(state["cells"]), CELL)
         if float(state["width"]) == self.width and len(cells) == self._open * n:
             self._cells[:, :n] = cells.reshape(self._open, n)
@@ -341,6 +369,7 @@ def _stale(width: float) -> float:
 @kernel
 def take_rows(
     clocks: Any,
+    nodes: Any,
     series: Any,
     cells: Any,
     width: float,
@@ -348,7 +377,7 @@ def take_rows(
     absence: float,
     stale: float,
     slots: IntArray,
-    nodes: IntArray,
+    numbers: IntArray,
     ts: FloatArray,
     record_ts: FloatArray,
     values: FloatArray,
@@ -358,35 +387,33 @@ def take_rows(
     begin: int,
 ) -> int:
     """Take rows; see `Windows.take` and `Rows`."""
-    opened = cells.shape[0]
     clock = clocks[0]
-    mark = clock["watermark"]
     for i in range(begin, len(ts)):
-        newest[i] = mark["newest"]
+        newest[i] = clock["newest"]
         if codes[i] != ON_TIME:
             continue
-        before = mark["newest"]
-        code = _judge(clock, lateness, absence, nodes[i], ts[i], record_ts[i])
-        if code == RETURNED:
+        code = _judge(clock, nodes, lateness, numbers[i] + 1, ts[i], record_ts[i])
+        before = clock["newest"]
+        time = _time(clock, nodes)
+        if time - before > absence and before > -np.inf:
             codes[i] = RETURNED
             return i
-        index = int(np.floor(ts[i] / width))
-        if mark["newest"] < before:
-            # The clock was wrong for long enough to be believed, and is set back: so is all that it dated.
-            _begin_again(clock, series, cells, ts[i], int(np.floor((ts[i] - lateness) / width)))
-            return i
+        first = max(0, int(np.floor((time - lateness) / width)))
         if clock["first"] < 0:
-            clock["first"] = max(0, int(np.floor((ts[i] - lateness) / width)))
-        if mark["newest"] - lateness >= (clock["first"] + 1) * width:
+            clock["first"] = first
+        if time < before - lateness - width:
+            # The clocks were wrong, and are set back: so is all that they dated.
+            clock["newest"] = time
+            _begin_again(clock, series, cells, time, first)
             return i
-        if code == LATE and index >= clock["first"]:
-            code = ON_TIME
-        if code == ON_TIME and (index < clock["first"] or index >= clock["first"] + opened):
-            code = LATE
+        clock["newest"] = max(time, before)
+        if clock["newest"] - lateness >= (clock["first"] + 1) * width:
+            return i
+        index = int(np.floor(ts[i] / width))
+        if code != AHEAD:
+            code = _place(index, clock["first"], cells.shape[0])
         if code == ON_TIME and slots[i] >= 0:
-            code = _add(
-                series[slots[i]], cells[index % opened, slots[i]], stale, ts[i], values[i]
-            )
+            code = _add(series[slots[i]], cells[index % cells.shape[0], slots[i]], stale, ts[i], values[i])
         if code == ON_TIME:
             windows[i] = index
         codes[i] = code
@@ -394,18 +421,58 @@ def take_rows(
 
 
 @kernel
-def _judge(clock: Any, lateness: float, absence: float, node: int, ts: float, record_ts: float) -> int:
-    """Take the time of a row; samples of one scrape count once."""
-    same = node == clock["node"]
-    odd = clock["code"] != ON_TIME
-    if same and (ts == clock["ts"] or (odd and abs(ts - clock["ts"]) < _ONE_SCRAPE)):
-        return int(clock["code"])
-    code = watermark_step(clock["watermark"], lateness, absence, ts, record_ts)
-    if code != RETURNED:
-        clock["node"] = node
-        clock["ts"] = ts
-        clock["code"] = code
-    return code
+def _place(index: int, first: int, opened: int) -> int:
+    """Say whether a window is open, closed or too far ahead."""
+    if index < first:
+        return LATE
+    return AHEAD if index >= first + opened else ON_TIME
+
+
+@kernel
+def _judge(clock: Any, nodes: Any, lateness: float, number: int, ts: float, record_ts: float) -> int:
+    """Take the time of a row of a node; samples of one scrape count once."""
+    node = nodes[number]
+    odd = node["code"] != ON_TIME
+    if ts == node["ts"] or (odd and abs(ts - node["ts"]) < _ONE_SCRAPE):
+        return int(node["code"])
+    node["ts"] = ts
+    node["code"] = watermark_step(node["watermark"], lateness, np.inf, ts, record_ts)
+    clock["scrapes"] += 1
+    clock["unheeded"] += 1
+    node["heard"] = clock["scrapes"]
+    return int(node["code"])
+
+
+@kernel
+def _time(clock: Any, nodes: Any) -> float:
+    """Return the lower median of the times of the nodes that were heard lately; it is looked at after a part of them was."""
+    active = 0
+    if clock["unheeded"] == 0:
+        return float(clock["newest"])
+    for j in range(len(nodes)):
+        if nodes[j]["heard"] >= 0:
+            active += 1
+    if _HEARD_ROUNDS * clock["unheeded"] < active:
+        return float(clock["newest"])
+    clock["unheeded"] = 0
+    oldest = clock["scrapes"] - _HEARD_ROUNDS * active
+    active = 0
+    for j in range(len(nodes)):
+        if nodes[j]["heard"] >= 0 and nodes[j]["heard"] > oldest:
+            active += 1
+    rank = (active - 1) // 2
+    for j in range(len(nodes)):
+        if nodes[j]["heard"] >= 0 and nodes[j]["heard"] > oldest:
+            mine = nodes[j]["watermark"]["newest"]
+            before, equal = 0, 0
+            for k in range(len(nodes)):
+                if nodes[k]["heard"] >= 0 and nodes[k]["heard"] > oldest:
+                    other = nodes[k]["watermark"]["newest"]
+                    before += other < mine
+                    equal += other == mine
+            if before <= rank < before + equal:
+                return float(mine)
+    return float(clock["newest"])
 
 
 @kernel
@@ -428,6 +495,11 @@ def _add(one: Any, cell: Any, stale: float, ts: float, value: float) -> int:
         return REPEATED
     if ts < one["newest"]:
         return OLDER
+    if np.isnan(value):
+        # What is gone is marked so: a counter begins anew after it.
+        one["newest"] = ts
+        one["value"] = value
+        return ON_TIME
     cell["seen"] += 1
     if one["kind"] == GAUGE:
         cell["sum"] += value
@@ -447,4 +519,5 @@ def _add(one: Any, cell: Any, stale: float, ts: float, value: float) -> int:
 def compile_windows() -> None:
     """Load the machine code of the windows, or compile what is not on disk, which takes a few seconds."""
     windows = Windows(60.0)
+    windows.add_node(0)
     windows.take(Rows.of([windows.add()], [0], [0.0], [0.0], [0.0]))

@@ -142,7 +142,7 @@ class Detection:
             self.finding = Finding(
                 wording.summary(causes),
                 tuple(_alert_cause(cause, wording) for cause in causes),
-                wording.explanation(causes, episode),
+                wording.explanation(causes, episode, self._graph),
             )
         elif result.began:
             self.finding = Finding("the platform behaves unusually as a whole")

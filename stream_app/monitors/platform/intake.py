@@ -2,7 +2,7 @@
 
 The checks, in their order, are the stated policy:
 
-1. future: a row more than a day after its record's own time is refused;
+1. future: a row more than `max_future` after its record's own time is refused;
 2. repeated: a query whose id came before is refused, and so is a change that is known;
 3. series: a sample of a new series is refused where there is no room for one, which is told once (`quality.series`);
 4. ahead and late: a row far ahead of the platform's time is refused until others agree with it, and so is one whose window is
@@ -21,14 +21,17 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.platform import WHOLE, Change, Series
-from stream_app.core.platform.queries import FIGURES, QueryFigures, QueryIds, QueryWindows, query_series
+from stream_app.core.platform.metric_groups import MetricMeaning, MetricRules
+from stream_app.core.platform.queries import QueryFigures, QueryIds, QueryWindows, query_series
 from stream_app.core.platform.registry import SeriesRegistry
 from stream_app.core.platform.windows import (
+    COUNTER,
     FUTURE,
     GAUGE,
     NO_SERIES,
     OLDER,
     REPEATED,
+    SUM,
     Rows,
     Windows,
 )
@@ -38,7 +41,6 @@ from stream_app.core.watermark import ON_TIME, RETURNED
 from stream_app.events import Reason
 from stream_app.events.platform import MetricSample, PlatformChange, QueryCompletion
 from stream_app.monitors.base import Refusal
-from stream_app.monitors.platform.metrics import describer
 from stream_app.monitors.platform.outcome import Arrivals
 from stream_app.monitors.platform.refused import RefusedNodes, RefusedSeries
 from stream_app.monitors.refusals import refusal
@@ -47,9 +49,6 @@ from stream_app.settings.platform import PlatformStream
 __all__ = ["ClosedWindow", "Intake", "QueryClass"]
 
 _VERSION = 1
-
-_MAX_FUTURE = 86_400.0
-"""Seconds by which a row may be ahead of its record's own time: a replay of history has none, a wrong clock more."""
 
 _SERIES_TTL = 86_400.0
 """Seconds after which a series, a node or a class of queries that nothing is seen of is forgotten."""
@@ -62,6 +61,8 @@ _UNWATCHED, _FULL, _DONE = -1, -2, -3
 """What becomes of rows beside the codes of the windows: not watched; no room for the series; a change, which has no window."""
 _QUERIES = -1
 """Number of the node that completions of queries come from."""
+
+_KINDS = {"gauge": GAUGE, "counter": COUNTER, "sum": SUM}
 
 REPORTING = "reporting"
 """Metric of each node: the share of its series that have samples in a window."""
@@ -99,11 +100,14 @@ class ClosedWindow(NamedTuple):
         Its end, epoch seconds.
     values : array, shape (n,)
         Value of each series; NaN where it has none.
+    forgotten : list of int
+        Slots of series that others may take the places of from now on.
     """
 
     row: int
     end: float
     values: FloatArray
+    forgotten: list[int]
 
 
 class Intake:
@@ -117,7 +121,8 @@ class Intake:
 
     def __init__(self, config: PlatformStream) -> None:
         self._config = config
-        self.registry = SeriesRegistry(describer(config), config.max_series)
+        rules = MetricRules(config.node_labels, config.groups, config.ignore)
+        self.registry = SeriesRegistry(rules.read, config.max_series)
         self.windows = Windows(config.window, config.lateness, config.source_ttl)
         self.queries = QueryWindows(self.windows.open_at_once)
         self.ids = QueryIds()
@@ -132,8 +137,6 @@ class Intake:
         self.signals: list[tuple[float, int, Signal]] = []
         """Of an update: time, place among the arrivals, and what is to be told of refused rows there."""
         self.refusals: list[Refusal] = []
-        self.forgotten: list[int] = []
-        """Slots that were freed when the last window closed."""
         self.last: int | None = None
         """Of an update, the place of the last row that counted."""
         self.away_before: int | None = None
@@ -171,9 +174,10 @@ class Intake:
             if type(row) is MetricSample:
                 found = find(row.name, row.labels)
                 if found is None:
-                    if end > begin and not self.registry.ignores(row.name):
+                    metric = self.registry.describe(row.name, row.labels)
+                    if metric is not None and end > begin:
                         break
-                    found = self._new_series(row)
+                    found = _UNWATCHED if metric is None else self._new_series(row, metric)
                     if found < 0:
                         code, found = found, NO_SERIES
                 slot, value = found, row.value
@@ -182,11 +186,11 @@ class Intake:
                     if end > begin:
                         break
                     self._new_class(row)
-                if row.ts <= arrivals.record_ts[end] + _MAX_FUTURE and not self.ids.is_new(row.id):
+                if row.ts <= arrivals.record_ts[end] + self._config.max_future and not self.ids.is_new(row.id):
                     code = REPEATED
             else:
                 code = _DONE
-            if row.ts > arrivals.record_ts[end] + _MAX_FUTURE:
+            if row.ts > arrivals.record_ts[end] + self._config.max_future:
                 code = FUTURE
             series.append(slot)
             nodes.append(numbers[slot] if slot >= 0 else _QUERIES)
@@ -196,19 +200,16 @@ class Intake:
             end += 1
         return Rows.of(series, nodes, ts, arrivals.record_ts[begin:end], values, codes), end
 
-    def _new_series(self, row: MetricSample) -> int:
-        """Give a series a slot, or say why it gets none."""
-        metric = (
-            None if self.registry.ignores(row.name) else self.registry.describe(row.name, row.labels)
-        )
-        if metric is None:
-            return _UNWATCHED
+    def _new_series(self, row: MetricSample, metric: MetricMeaning) -> int:
+        """Give a series a slot, or say that there is no room."""
         if self.registry.full:
             return _FULL
-        slot = self._slot(metric.kind)
-        self.registry.add(slot, row.name, row.labels, metric)
-        self._pair(slot, row, metric.pair, metric.total)
         node = metric.series.node
+        if not self.registry.knows(node):
+            self.windows.add_node(self.registry.node_number(node))
+        slot = self._slot(_KINDS[metric.form])
+        self.registry.add(slot, row.name, row.labels, metric)
+        self._pair(slot, row, metric.pair)
         if node != WHOLE and node not in self.reporting:
             self.reporting[node] = derived = self._slot(GAUGE)
             self.registry.add_derived(
@@ -217,11 +218,12 @@ class Intake:
         self._index()
         return slot
 
-    def _pair(self, slot: int, row: MetricSample, count: str, total: str) -> None:
+    def _pair(self, slot: int, row: MetricSample, count: str) -> None:
         """Say which series counts what another is the sum of; either may come first."""
         if count and (found := self.registry.find(count, row.labels)) is not None:
             self.windows.pair(slot, found)
-        if total and (found := self.registry.find(total, row.labels)) is not None:
+        total = row.name.removesuffix("_count") + "_sum"
+        if row.name.endswith("_count") and (found := self.registry.find(total, row.labels)) is not None:
             self.windows.pair(found, slot)
 
     def _new_class(self, row: QueryCompletion) -> None:
@@ -351,9 +353,8 @@ class Intake:
             figures = self.queries.close(number)
             for one in self.classes.values():
                 values[list(one.slots)] = figures[one.place]
-            yield ClosedWindow(at, end, values)
             self._tell(at, self.refused_series.pass_time(end, self._config.window))
-            self._forget(end)
+            yield ClosedWindow(at, end, values, self._forget(end))
 
     def _report(self, values: FloatArray, seen: IntArray, end: float) -> None:
         """Set what share of the series of each node have samples."""
@@ -368,9 +369,8 @@ class Intake:
             number = self.registry.node_number(node)
             values[slot] = there[number] / known[number] if known[number] else 0.0
 
-    def _forget(self, end: float) -> None:
-        """Free the slots of what was not seen for long."""
-        self.forgotten = []
+    def _forget(self, end: float) -> list[int]:
+        """Free the slots of what was not seen for long, and return them."""
         old = self._sampled & (self.windows.last_seen < end - _SERIES_TTL)
         gone = np.flatnonzero(old).tolist() if old.any() else []
         if gone:
@@ -392,8 +392,8 @@ class Intake:
         for slot in gone:
             self.windows.reset(slot)
         if gone:
-            self.forgotten = gone
             self._index()
+        return gone
 
     def state(self) -> dict[str, Any]:
         """State as plain values, for `restore`."""

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from stream_app.core.platform import Cause, Episode
-from stream_app.core.platform.causes import explain
+from stream_app.core.platform.explanation import explain
+from stream_app.core.platform.graph import CallGraph
 
 __all__ = ["Wording"]
 
@@ -27,6 +29,8 @@ class Wording:
     ----------
     patterns : mapping of str to str
         Class of queries to its shape.
+    timezone : str
+        Of the times of day that are told.
 
     Examples
     --------
@@ -36,8 +40,9 @@ class Wording:
     ('select ? from orders', 'wall time (s)', (1.0, 8.0))
     """
 
-    def __init__(self, patterns: Mapping[str, str]) -> None:
+    def __init__(self, patterns: Mapping[str, str], timezone: str = "UTC") -> None:
         self._patterns = patterns
+        self._zone = ZoneInfo(timezone)
 
     def name(self, cause: Cause) -> str:
         """Return the name of a cause; of a class of queries, its shape."""
@@ -76,9 +81,9 @@ class Wording:
             return f"{name}: {metric} is {now:.3g}"
         return f"{name}: {metric} {'rose' if now > before else 'fell'} from {before:.3g} to {now:.3g}"
 
-    def explanation(self, causes: Sequence[Cause], episode: Episode) -> str:
+    def explanation(self, causes: Sequence[Cause], episode: Episode, graph: CallGraph | None) -> str:
         """Return a paragraph."""
-        return explain(causes, episode)
+        return explain(causes, episode, graph=graph, patterns=self._patterns, zone=self._zone)
 
 
 def _known(value: float) -> float | None:
