@@ -11,7 +11,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.graph import CallGraph
 from stream_app.core.platform.series import Group, Series
 
-__all__ = ["Fault", "load_faults", "load_graph", "load_normal"]
+__all__ = ["WINDOW", "Fault", "load_faults", "load_graph", "load_normal"]
 
 WINDOW = 300.0
 """Seconds of one row."""
@@ -30,6 +30,7 @@ class Fault:
     name: str
     metric: str
     root_cause: str
+    felt_at: str
     felt: float
     ends: FloatArray
     values: FloatArray
@@ -61,7 +62,18 @@ def load_faults(directory: Path) -> list[Fault]:
         ends, values, series = read(path.with_name("metrics.csv"))
         target, cause = truth["target"], truth["root_cause"]["node"]
         name = f"{path.parent.parent.name}/{path.parent.name}"
-        faults.append(Fault(name, target["metric"], cause, float(target["timestamp"]), ends, values, series))
+        faults.append(
+            Fault(
+                name,
+                target["metric"],
+                cause,
+                target["node"],
+                float(target["timestamp"]),
+                ends,
+                values,
+                series,
+            )
+        )
     return faults
 
 

@@ -25,6 +25,8 @@ PARTIAL = 0.7
 """What a group that deviates on one node weighs beside one that deviates on most."""
 ELSEWHERE = 0.5
 """What a change on nodes that are not blamed weighs beside one that is on a blamed node or everywhere."""
+COINCIDENCE = 0.25
+"""Weight of a change beside what is measured: busy platforms are changed every hour."""
 BLAMED = 0.2
 """Share from which a node or service is blamed."""
 ROLE = np.array([WEIGHTS.get(group, 1.0) for group in GROUPS])
@@ -96,7 +98,7 @@ def top_causes(causes: Sequence[Cause]) -> tuple[Cause, ...]:
     """Put causes of all kinds into one list, best first.
 
     A share says how much one cause stands out in its kind: where all nodes deviate alike each has a small one, and the
-    group in which they do has a large one. Changes have half of theirs: that something came before is less
+    group in which they do has a large one. Changes have a quarter of theirs: that something came before is less
     than that it shows.
 
     Parameters
@@ -111,7 +113,7 @@ def top_causes(causes: Sequence[Cause]) -> tuple[Cause, ...]:
     """
 
     def key(cause: Cause) -> tuple[float, int, float, str]:
-        share = cause.share / 2.0 if cause.kind == "change" else cause.share
+        share = cause.share * COINCIDENCE if cause.kind == "change" else cause.share
         return -share, ORDER.index(cause.kind), cause.since, cause.name
 
     return tuple(sorted(causes, key=key))
@@ -251,7 +253,7 @@ def _changes(changes: Sequence[Change], episode: Episode, measured: Sequence[Cau
         scores[name] = max(scores.get(name, (0.0, 0.0)), (score, change.ts))
     total = sum(score for score, _ in scores.values()) + DOUBT
     return [
-        Cause(kind="change", name=name, share=score / total, since=ts)
+        Cause(kind="change", name=name, share=float(score / total), since=ts)
         for name, (score, ts) in sorted(scores.items(), key=lambda item: (-item[1][0], item[0]))
         if score / total >= LEAST
     ]

@@ -8,7 +8,7 @@ import numpy as np
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.series import Episode
 
-__all__ = ["LIMIT", "Evidence", "cells", "evidence", "since"]
+__all__ = ["LIMIT", "Evidence", "cells", "evidence", "since", "worsening"]
 
 LIMIT = 3.0
 """Normal score from which a series counts as deviating: one usual window in about 740 passes it."""
@@ -63,7 +63,7 @@ def evidence(episode: Episode) -> Evidence:
         A row for each series.
     """
     during = since(episode)
-    bad = _bad(episode)
+    bad = worsening(episode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
         usual = np.nan_to_num(np.nanmean(bad[~during], axis=0))
@@ -82,6 +82,15 @@ def since(episode: Episode) -> BoolArray:
     during: BoolArray = episode.ends > episode.onset
     during[-1:] = True
     return during
+
+
+def worsening(episode: Episode) -> FloatArray:
+    """Return the normal scores of an episode in the bad direction: above 0 where worse than usual, of either direction where both are bad."""
+    sign = np.array([{True: 1.0, False: -1.0, None: 0.0}[one.higher_is_worse] for one in episode.series])
+    scores: FloatArray = np.where(
+        sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0)
+    )
+    return scores
 
 
 def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> FloatArray:
@@ -120,15 +129,6 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
     table[key[first]] = strength[first]
     table[key[second]] = (table[key[second]] + strength[second]) / 2.0
     return table.reshape(shape)
-
-
-def _bad(episode: Episode) -> FloatArray:
-    """Return the normal scores in the bad direction: above 0 where worse than usual."""
-    sign = np.array([{True: 1.0, False: -1.0, None: 0.0}[one.higher_is_worse] for one in episode.series])
-    scores: FloatArray = np.where(
-        sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0)
-    )
-    return scores
 
 
 def _lost(episode: Episode, during: BoolArray) -> BoolArray:
