@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from stream_app.events.mapped import decode_mapped
     from stream_app.events.output import output_header, output_topic
     from stream_app.events.places import Envelope, Place
+    from stream_app.events.platform import (
+        MetricSample,
+        PlatformChange,
+        PlatformDecoder,
+        PlatformEvent,
+        PlatformRow,
+        QueryCompletion,
+    )
     from stream_app.events.prediction import (
         PredictionEvent,
         PredictionRow,
@@ -60,9 +68,15 @@ __all__ = [
     "Layout",
     "LogId",
     "MessageError",
+    "MetricSample",
     "Place",
+    "PlatformChange",
+    "PlatformDecoder",
+    "PlatformEvent",
+    "PlatformRow",
     "PredictionEvent",
     "PredictionRow",
+    "QueryCompletion",
     "ReadingDecoder",
     "Readings",
     "Reason",
@@ -117,10 +131,16 @@ _MODULES = {
     "MAX_INSTANT": "events.cloudevent",
     "MONITOR": "events.audit",
     "MessageError": "events.rejection",
+    "MetricSample": "events.platform",
     "ONLY_LOG": "events.identity",
     "Place": "events.places",
+    "PlatformChange": "events.platform",
+    "PlatformDecoder": "events.platform",
+    "PlatformEvent": "events.platform",
+    "PlatformRow": "events.platform",
     "PredictionEvent": "events.prediction",
     "PredictionRow": "events.prediction",
+    "QueryCompletion": "events.platform",
     "ReadingDecoder": "events.readings",
     "Readings": "events.readings",
     "Reason": "events.dead_letter",

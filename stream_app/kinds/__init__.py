@@ -7,6 +7,7 @@ from stream_app.errors import PluginError, SettingsError
 from stream_app.events import Topics
 from stream_app.kinds.images import IMAGES
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.platform import PLATFORM
 from stream_app.kinds.predictions import PREDICTIONS
 from stream_app.kinds.sensors import SENSORS
 from stream_app.kinds.sessions import SESSIONS
@@ -16,6 +17,7 @@ from stream_app.settings.kinds import kind_names, load_kind
 __all__ = [
     "IMAGES",
     "KINDS",
+    "PLATFORM",
     "PREDICTIONS",
     "SENSORS",
     "SESSIONS",
