@@ -50,9 +50,7 @@ class SnapshotWriter:
     async def __call__(self, partition: Partition, offsets: Mapping[str, int]) -> None:
         """Write the snapshots of some platforms of a partition; raises as `PlatformWriter.write`."""
         monitor = cast(PlatformMonitor, partition.monitor)
-        versions = {
-            source: (partition.fence.claim.owner, monitor.windows_of(source)) for source in offsets
-        }
+        versions = {source: (partition.fence.claim.owner, monitor.windows_of(source)) for source in offsets}
         due = [source for source in offsets if self._written.get(source) != versions[source]]
         snapshots = [
             PlatformSnapshot(source, offsets[source], ts, content)

@@ -54,7 +54,7 @@ class Keys:
         return f"{self.prefix}:history:{_quoted(stream)}:{_quoted(source)}"
 
     def platform(self, stream: str, source: str) -> str:
-        """What the page shows of one platform (hash)."""
+        """Snapshot of one platform for the page (hash)."""
         return f"{self.prefix}:platform:{_quoted(stream)}:{_quoted(source)}"
 
     def platforms(self, stream: str) -> str:

@@ -134,7 +134,9 @@ class PlatformReader:
         try:
             found = msgspec.json.decode(content)
         except msgspec.DecodeError as error:
-            raise StateError(f"{key} holds no snapshot ({error}); has something else written to it?") from error
+            raise StateError(
+                f"{key} holds no snapshot ({error}); has something else written to it?"
+            ) from error
         if not isinstance(found, dict):
             raise StateError(f"{key} holds a {type(found).__name__}, no snapshot")
         return found

@@ -446,33 +446,39 @@ def _judge(clock: Any, nodes: Any, lateness: float, number: int, ts: float, reco
 @kernel
 def _time(clock: Any, nodes: Any) -> float:
     """Return the lower median of the times of the nodes that were heard lately; it is looked at after a part of them was."""
-    active = 0
-    if clock["unheeded"] == 0:
-        return float(clock["newest"])
-    for j in range(len(nodes)):
-        if nodes[j]["heard"] >= 0:
-            active += 1
-    if _HEARD_ROUNDS * clock["unheeded"] < active:
+    known = _heard(nodes, -1)
+    if clock["unheeded"] == 0 or _HEARD_ROUNDS * clock["unheeded"] < known:
         return float(clock["newest"])
     clock["unheeded"] = 0
-    oldest = clock["scrapes"] - _HEARD_ROUNDS * active
-    active = 0
+    oldest = clock["scrapes"] - _HEARD_ROUNDS * known
+    rank = (_heard(nodes, oldest) - 1) // 2
     for j in range(len(nodes)):
-        if nodes[j]["heard"] >= 0 and nodes[j]["heard"] > oldest:
-            active += 1
-    rank = (active - 1) // 2
-    for j in range(len(nodes)):
-        if nodes[j]["heard"] >= 0 and nodes[j]["heard"] > oldest:
+        if nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0:
             mine = nodes[j]["watermark"]["newest"]
-            before, equal = 0, 0
-            for k in range(len(nodes)):
-                if nodes[k]["heard"] >= 0 and nodes[k]["heard"] > oldest:
-                    other = nodes[k]["watermark"]["newest"]
-                    before += other < mine
-                    equal += other == mine
+            before, equal = _order(nodes, oldest, mine)
             if before <= rank < before + equal:
                 return float(mine)
     return float(clock["newest"])
+
+
+@kernel
+def _heard(nodes: Any, oldest: int) -> int:
+    """Count the nodes that were heard after a scrape."""
+    count = 0
+    for j in range(len(nodes)):
+        count += nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0
+    return count
+
+
+@kernel
+def _order(nodes: Any, oldest: int, time: float) -> tuple[int, int]:
+    """Count the nodes whose time is before another, and those that are at it."""
+    before, equal = 0, 0
+    for j in range(len(nodes)):
+        if nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0:
+            before += nodes[j]["watermark"]["newest"] < time
+            equal += nodes[j]["watermark"]["newest"] == time
+    return before, equal
 
 
 @kernel

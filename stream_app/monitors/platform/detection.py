@@ -201,7 +201,7 @@ class Detection:
 
 
 def _rate(config: PlatformStream) -> float:
-    """False alarms allowed per second and platform."""
+    """Return the false alarms that are allowed per second and platform."""
     budget = Budget.parse(config.budget)
     return budget.allowed(events=1.0 / config.window, seconds=1.0) / (config.expected_sources or 1)
 

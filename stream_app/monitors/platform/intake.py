@@ -167,38 +167,46 @@ class Intake:
     def _columns(self, arrivals: Arrivals, begin: int) -> tuple[Rows, int]:
         """Make columns of rows up to the next that brings a new series or class, which has to be the first."""
         series, nodes, ts, values, codes = list[int](), list[int](), list[float](), list[float](), list[int]()
-        find, numbers = self.registry.find, self.registry.node_numbers
+        numbers = self.registry.node_numbers
         end = begin
         for row in arrivals.rows[begin:] if begin else arrivals.rows:
-            slot, value, code = NO_SERIES, 0.0, ON_TIME
+            future = row.ts > arrivals.record_ts[end] + self._config.max_future
             if type(row) is MetricSample:
-                found = find(row.name, row.labels)
-                if found is None:
-                    metric = self.registry.describe(row.name, row.labels)
-                    if metric is not None and end > begin:
-                        break
-                    found = _UNWATCHED if metric is None else self._new_series(row, metric)
-                    if found < 0:
-                        code, found = found, NO_SERIES
-                slot, value = found, row.value
-            elif type(row) is QueryCompletion:
-                if row.query_class not in self.classes:
-                    if end > begin:
-                        break
-                    self._new_class(row)
-                if row.ts <= arrivals.record_ts[end] + self._config.max_future and not self.ids.is_new(row.id):
-                    code = REPEATED
+                found = self._series_of(row, first=end == begin)
+                value, code = row.value, ON_TIME if found is None or found >= 0 else found
             else:
-                code = _DONE
-            if row.ts > arrivals.record_ts[end] + self._config.max_future:
-                code = FUTURE
+                found = self._code_of(row, first=end == begin, future=future)
+                value, code = 0.0, ON_TIME if found is None else found
+            if found is None:
+                break
+            slot = found if found >= 0 and type(row) is MetricSample else NO_SERIES
             series.append(slot)
             nodes.append(numbers[slot] if slot >= 0 else _QUERIES)
             ts.append(row.ts)
             values.append(value)
-            codes.append(code)
+            codes.append(FUTURE if future else code)
             end += 1
         return Rows.of(series, nodes, ts, arrivals.record_ts[begin:end], values, codes), end
+
+    def _series_of(self, row: MetricSample, *, first: bool) -> int | None:
+        """Return the slot of a sample, or why it has none; None where it is new, and not the first of its rows."""
+        slot = self.registry.find(row.name, row.labels)
+        if slot is not None:
+            return slot
+        metric = self.registry.describe(row.name, row.labels)
+        if metric is None:
+            return _UNWATCHED
+        return self._new_series(row, metric) if first else None
+
+    def _code_of(self, row: QueryCompletion | PlatformChange, *, first: bool, future: bool) -> int | None:
+        """Return what becomes of a query or a change; None where its class is new, and it is not the first of its rows."""
+        if not isinstance(row, QueryCompletion):
+            return _DONE
+        if row.query_class not in self.classes:
+            if not first:
+                return None
+            self._new_class(row)
+        return REPEATED if not future and not self.ids.is_new(row.id) else ON_TIME
 
     def _new_series(self, row: MetricSample, metric: MetricMeaning) -> int:
         """Give a series a slot, or say that there is no room."""

@@ -11,12 +11,9 @@ from stream_app.monitors.memory import bytes_of
 from stream_app.monitors.platform.outcome import Arrivals, Outcome
 from stream_app.monitors.platform.snapshot import snapshot_of
 from stream_app.monitors.platform.source import SourceMonitor
-from stream_app.settings.platform import PlatformStream
+from stream_app.settings.platform import PLATFORM_BYTES, PlatformStream
 
 __all__ = ["PlatformMonitor"]
-
-_SERIES_BYTES = 1_200
-"""Of the state of a series in Redis, with its share of the newest windows."""
 
 
 class PlatformMonitor:
@@ -48,7 +45,7 @@ class PlatformMonitor:
         self._config = config
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
-        self._need = Need(_SERIES_BYTES * config.max_series)
+        self._need = Need(PLATFORM_BYTES)
 
     def take(
         self,
@@ -143,8 +140,8 @@ class PlatformMonitor:
         """Return for each row of a platform that is not here, by its place, what that would take."""
         return {i: self._need for i, row in enumerate(events.rows) if row.source not in self._sources}
 
-    def stored_size(self, source: str) -> int:  # noqa: ARG002 it follows from the series that are allowed
-        """Return the bytes that a platform takes in the store at most, with its features."""
+    def stored_size(self, source: str) -> int:  # noqa: ARG002 a platform's size follows from nothing that it names
+        """Return the bytes that a platform takes in the store, with its features."""
         return self._need.size
 
     def size_of(self, source: str) -> int:

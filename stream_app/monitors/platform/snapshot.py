@@ -55,7 +55,9 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
             "nodes": heat.nodes,
             "groups": GROUPS,
             "heat": [[_rounded(value) for value in row] for row in heat.cells.tolist()],
-            "timeline": [[end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()],
+            "timeline": [
+                [end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()
+            ],
             "incidents": list(monitor.incidents),
             "causes": [cause.model_dump() for cause in finding.causes],
             "explanation": finding.explanation,
@@ -71,9 +73,7 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
 
 
 def _classes(monitor: "SourceMonitor") -> list[dict[str, Any]]:
-    rows = [
-        _class(monitor, name, one) for name, one in monitor.intake.classes.items() if name != WHOLE
-    ]
+    rows = [_class(monitor, name, one) for name, one in monitor.intake.classes.items() if name != WHOLE]
     rows.sort(key=lambda row: (-abs(row["deviation"] or 0.0), -(row["count"] or 0.0), row["class"]))
     return rows[:_MOST_CLASSES]
 

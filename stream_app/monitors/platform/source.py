@@ -56,7 +56,7 @@ class SourceMonitor:
         self.intake = Intake(config)
         self.detection = Detection(config)
         self.history = PlatformHistory(source, GROUPS)
-        rules = AlertRules(stream, config.cooldown, config.resolve_after)
+        rules = AlertRules(stream, config.cooldown)
         self.alerts = AlertTracker(rules, self._describe, self._details)
         self.incidents: deque[str] = deque(maxlen=_MOST_INCIDENTS)
         """Ids of the newest incidents, the oldest first."""
@@ -144,9 +144,7 @@ class SourceMonitor:
         if signal.detector == REFUSED:
             behind = dict(signal.context).get("seconds_behind", 0.0)
             side = "behind" if behind > 0.0 else "ahead of"
-            return (
-                f"samples of {signal.channel} are refused: its clock is {abs(behind):.0f} s {side} that of the platform"
-            )
+            return f"samples of {signal.channel} are refused: its clock is {abs(behind):.0f} s {side} that of the platform"
         return summarise(signal)
 
     def _details(self, signal: Signal) -> Mapping[str, Any]:
@@ -170,7 +168,9 @@ class SourceMonitor:
             "score": None if newest is None else float(newest[1]),
             "threshold": None if newest is None else float(newest[2]),
             "incident_open": float(open_since is not None),
-            "incident_seconds": None if open_since is None or newest is None else float(newest[0] - open_since),
+            "incident_seconds": None
+            if open_since is None or newest is None
+            else float(newest[0] - open_since),
         }
         whole = intake.classes.get(WHOLE)
         for place, (figure, _) in enumerate(FIGURES):

@@ -34,10 +34,10 @@ class Wording:
 
     Examples
     --------
-    >>> cause = Cause("query class", "9f3a", 0.7, 60.0, "log_wall", 0.0, math.log(8.0))
+    >>> cause = Cause("query class", "9f3a", 0.7, 60.0, "log_wall", 0.0, 2.0)
     >>> wording = Wording({"9f3a": "select ? from orders"})
-    >>> wording.name(cause), wording.metric(cause.metric), wording.figures(cause)
-    ('select ? from orders', 'wall time (s)', (1.0, 8.0))
+    >>> wording.name(cause), wording.metric(cause.metric), [round(value, 3) for value in wording.figures(cause)]
+    ('select ? from orders', 'wall time (s)', [1.0, 7.389])
     """
 
     def __init__(self, patterns: Mapping[str, str], timezone: str = "UTC") -> None:
@@ -72,7 +72,9 @@ class Wording:
         'worker-3: node_load1 rose from 2 to 19.5'
         """
         first = causes[0]
-        name = f"{first.kind} {self.name(first)}" if first.kind in ("group", "query class") else self.name(first)
+        name = (
+            f"{first.kind} {self.name(first)}" if first.kind in ("group", "query class") else self.name(first)
+        )
         before, now = self.figures(first)
         if not first.metric or now is None:
             return name
