@@ -358,7 +358,7 @@ def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
         value = math.nan
     if one.ts is not None:
         ts = _time(one.ts, f"{place}ts")
-    elif ts != ts:
+    elif math.isnan(ts):
         raise MessageError(Reason.TIMESTAMP, f"{place}ts: a time is expected")
     return MetricSample(source, ts, name, tuple(sorted(labels.items())), value)
 

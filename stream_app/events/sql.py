@@ -167,10 +167,16 @@ def _fallback(tokens: "Sequence[SqlToken]") -> str:
 
 
 _KEYWORDS = frozenset(
-    "alter analyze and as asc between by call case cast create cross delete desc describe distinct drop else end except execute exists "
-    "explain from full grant group having in inner insert intersect into is join left like limit merge not null offset on or order outer "
-    "over partition prepare right select set show table then union unnest update using values view when where with".split()
-)
+    [
+        "alter", "analyze", "and", "as", "asc", "between", "by", "call", "case", "cast", "create",
+        "cross", "delete", "desc", "describe", "distinct", "drop", "else", "end", "except", "execute",
+        "exists", "explain", "from", "full", "grant", "group", "having", "in", "inner", "insert",
+        "intersect", "into", "is", "join", "left", "like", "limit", "merge", "not", "null", "offset",
+        "on", "or", "order", "outer", "over", "partition", "prepare", "right", "select", "set",
+        "show", "table", "then", "union", "unnest", "update", "using", "values", "view", "when",
+        "where", "with",
+    ]
+)  # fmt: skip
 
 
 def _parsed(tokens: "Sequence[SqlToken]") -> str | None:

@@ -52,16 +52,22 @@ _COMMA = SqlToken("sign", ",")
 _IN = SqlToken("word", "in")
 _VALUES = SqlToken("word", "values")
 
-_TYPES = frozenset("date time timestamp decimal double real bigint json uuid ipaddress char varchar".split())
+_TYPES = frozenset(
+    ["date", "time", "timestamp", "decimal", "double", "real", "bigint", "json", "uuid", "ipaddress", "char", "varchar"]
+)  # fmt: skip
 _BEFORE_OPERAND = frozenset(
-    "all and any between by case distinct else except from having if in intersect interval like limit not offset on or return "
-    "returns select set some then union using values when where with".split()
-)
+    [
+        "all", "and", "any", "between", "by", "case", "distinct", "else", "except", "from", "having",
+        "if", "in", "intersect", "interval", "like", "limit", "not", "offset", "on", "or", "return",
+        "returns", "select", "set", "some", "then", "union", "using", "values", "when", "where",
+        "with",
+    ]
+)  # fmt: skip
 """Words after which a sign belongs to the number that follows."""
 
 
 def sql_tokens(text: str) -> list[SqlToken]:
-    """Return the tokens of a text, its literals replaced.
+    r"""Return the tokens of a text, its literals replaced.
 
     Comments and spaces are left out, words are in lower case, and lists of literals (in ``IN (…)``, ``ARRAY[…]``, and the rows of
     ``VALUES``) are as if they had one.
@@ -73,40 +79,25 @@ def sql_tokens(text: str) -> list[SqlToken]:
 
     Examples
     --------
-    >>> tokens = sql_tokens("SELECT * FROM Visits -- mine\\nWHERE day IN (DATE '2026-01-01', DATE '2026-01-02')")
+    >>> tokens = sql_tokens("SELECT * FROM Visits -- mine\nWHERE day IN (DATE '2026-01-01', DATE '2026-01-02')")
     >>> " ".join(token.text for token in tokens)
     "select * from visits where day in ( '?' )"
     """
     found: list[SqlToken] = []
-    append = found.append
     lists = [False]
     for match in _PATTERN.finditer(text):
         sort = match.lastgroup
-        if sort == "space":
-            continue
         if sort == "word":
-            word = match[0].lower()
-            if word in ("true", "false"):
-                _add_literal(found, _TRUTH, in_list=lists[-1])
-            else:
-                append(SqlToken("word", word))
+            _add_word(found, match[0].lower(), in_list=lists[-1])
         elif sort == "sign":
-            sign = match[0]
-            if sign in ("(", "["):
-                lists.append(sign == "[" or found[-1:] == [_IN])
-            elif sign in (")", "]") and len(lists) > 1:
-                lists.pop()
-            if sign == "?":
-                _add_literal(found, _TEXT, in_list=lists[-1])
-            else:
-                append(SqlToken("sign", sign))
+            _add_sign(found, match[0], lists)
         elif sort == "number":
             _add_literal(found, _NUMBER, in_list=lists[-1])
         elif sort == "name":
-            append(SqlToken("name", match[0][1:-1].lower()))
-        else:
+            found.append(SqlToken("name", match[0][1:-1].lower()))
+        elif sort != "space":
             if sort != "text" or _is_glued(text, match.start(), found):
-                append(_BROKEN)
+                found.append(_BROKEN)
             _add_literal(found, _TEXT, in_list=lists[-1])
     return _collapse_rows(found) if _VALUES in found else found
 
@@ -144,6 +135,25 @@ def _is_glued(text: str, place: int, found: Sequence[SqlToken]) -> bool:
         return False
     before = found[-1]
     return before.sort != "word" or (before.text not in _TYPES and before.text not in _BEFORE_OPERAND)
+
+
+def _add_word(found: list[SqlToken], word: str, *, in_list: bool) -> None:
+    if word in ("true", "false"):
+        _add_literal(found, _TRUTH, in_list=in_list)
+    else:
+        found.append(SqlToken("word", word))
+
+
+def _add_sign(found: list[SqlToken], sign: str, lists: list[bool]) -> None:
+    """Add a sign; `lists` says of each open bracket whether the length of what it holds says nothing."""
+    if sign == "?":
+        _add_literal(found, _TEXT, in_list=lists[-1])
+        return
+    if sign in ("(", "["):
+        lists.append(sign == "[" or found[-1:] == [_IN])
+    elif sign in (")", "]") and len(lists) > 1:
+        lists.pop()
+    found.append(SqlToken("sign", sign))
 
 
 def _add_literal(found: list[SqlToken], literal: SqlToken, *, in_list: bool) -> None:

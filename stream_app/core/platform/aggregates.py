@@ -1,0 +1,88 @@
+"""Statistics of nodes, metric groups and the whole: many series a little unusual at once, and what is absent.
+
+Of each node, group and the whole it is the mean square of scores in the direction that is worse, each drawn in, once of the series themselves
+and once of what the components leave of them; as a logarithm. Of the whole it is also the share of the usually present that is absent.
+How rare each is its own past tells, whatever the dependence between the series.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.kernel import kernel
+from stream_app.core.platform.series import Series
+
+__all__ = ["FIRST", "Aggregates"]
+
+FIRST = 3
+"""Slots of the whole."""
+BOUND = 5.0
+_FLOOR = 0.05
+USUAL = 0.9
+"""Share of windows in which a series is there whose absence counts."""
+
+
+@kernel
+def _gather(scores: Any, worse: Any, owners: Any, k: int, places: Any) -> None:
+    """Count scores and add up their squares: of the whole, of nodes and of groups, each at its slot."""
+    for i in range(len(scores)):
+        bad = scores[i]
+        if not math.isfinite(bad):
+            continue
+        bad = abs(bad) if worse[i] == 0 else max(bad * worse[i], 0.0)
+        square = min(bad, BOUND) ** 2
+        for place in (k, FIRST + 2 * owners[i, 0] + k, FIRST + 2 * owners[i, 1] + k):
+            places[place, 0] += 1.0
+            places[place, 1] += square
+
+
+class Aggregates:
+    """Slots of nodes and groups, and their statistics.
+
+    The first slots are of the whole: the scores, what the components leave, and the absent share.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[str, int] = {}
+        self.owners = np.zeros((0, 2), np.int64)
+
+    def __len__(self) -> int:
+        return FIRST + 2 * len(self.keys)
+
+    def index(self, series: Sequence[Series]) -> None:
+        """Learn which series are of which node and group."""
+        owners = np.empty((len(series), 2), np.int64)
+        for i, one in enumerate(series):
+            for k, key in enumerate((f"{one.of}:{one.node}", f"group:{one.group}")):
+                owners[i, k] = self.keys.setdefault(key, len(self.keys))
+        self.owners = owners
+
+    def update(
+        self, scores: FloatArray, left: FloatArray, worse: Any, present: FloatArray, there: BoolArray
+    ) -> FloatArray:
+        """Return the statistics of a window; NaN where nothing is known.
+
+        Parameters
+        ----------
+        scores, left : ndarray of shape (n,)
+            Signed normal scores, of the series and of what the components leave of them.
+        worse : ndarray of int8, shape (n,)
+            Direction that is worse, 0 for both.
+        present : ndarray of shape (n,)
+            In which share of windows each is there.
+        there : ndarray of bool, shape (n,)
+            Which are there now.
+        """
+        statistics = np.full(len(self), np.nan)
+        places = np.zeros((len(self), 2))
+        for k, each in enumerate((scores, left)):
+            _gather(each, worse, self.owners, k, places)
+        known = places[:, 0] > 0.0
+        statistics[known] = np.log(_FLOOR + places[known, 1] / places[known, 0])
+        usual = present > USUAL
+        if usual.any():
+            statistics[2] = 1.0 - np.count_nonzero(there & usual) / np.count_nonzero(usual)
+        return statistics
