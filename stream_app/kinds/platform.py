@@ -35,6 +35,7 @@ def check_stream(name: str, stream: PlatformStream) -> None:
     stream_app.errors.SettingsError: streams.trino.groups: s3_*: no group is named 'buckets'; there are cpu, ...
     """
     from stream_app.core.budget import Budget
+    from stream_app.core.platform.online_models import make_online_models
     from stream_app.core.platform.series import Group
     from stream_app.events.sql import load_parser
 
@@ -47,6 +48,7 @@ def check_stream(name: str, stream: PlatformStream) -> None:
     load_parser()
     try:
         Budget.parse(stream.budget)
+        make_online_models(stream.models)
     except StreamgaugeError as error:
         raise SettingsError(f"streams.{name}: {error}") from error
 
