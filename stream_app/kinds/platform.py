@@ -106,4 +106,5 @@ PLATFORM = Kind(
     agent="stream_app.runtime.assembly:platform_agent",
     monitor=_make_monitor,
     sample=sample_platform,
+    backtest="stream_app.cli.backtest.platform:prepare",
 )
