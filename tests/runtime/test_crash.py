@@ -115,8 +115,8 @@ def messages():
 def platforms():
     """Two platforms of four workers, of which one's disks are busy for half an hour, and the queries slow."""
     made = [
-        events_of(330, slow=range(300, 315), source="prod", seed=1),
-        events_of(330, slow=range(290, 310), source="test", seed=2),
+        events_of(318, slow=range(290, 315), source="prod", seed=1),
+        events_of(318, slow=range(290, 310), source="test", seed=2),
     ]
     for pair in zip(*made, strict=True):
         yield from enumerate(pair)
@@ -172,7 +172,7 @@ PREDICTIONS = Case(
     0.5,
 )
 
-WATCHED = PlatformStream(warmup=192, budget="1 per hour")
+WATCHED = PlatformStream(warmup=200, budget="1 per day")
 PLATFORM = Case(
     "platform",
     "platform.events",
@@ -180,9 +180,9 @@ PLATFORM = Case(
     lambda: PlatformMonitor(WATCHED),
     lambda value: PlatformDecoder("platform").decode([value])[0],
     PlatformArrivals,
-    300,
-    0.05,
-    "[streams.platform]\nkind = \"platform\"\nwarmup = 192\nbudget = \"1 per hour\"\n",
+    1000,
+    1.0,  # as above
+    "[streams.platform]\nkind = \"platform\"\nwarmup = 200\nbudget = \"1 per day\"\n",
 )
 
 

@@ -15,8 +15,8 @@ from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
 from stream_app.store import pack_state, unpack_state
 
-WATCHED = PlatformStream(warmup=192, budget="1 per hour")
-SLOW = range(300, 314)
+WATCHED = PlatformStream(warmup=200, budget="1 per day")
+SLOW = range(290, 315)
 LABELS = (("instance", "worker-1:9100"),)
 
 
@@ -63,7 +63,7 @@ def test_an_incident_is_told_with_its_causes():
     outcome, _, monitor = whole()
     first = next(alert for alert in outcome.alerts if alert.begins)
     assert (first.kind, first.detector, first.source, first.channel) == ("anomaly", "platform", "prod", "*")
-    assert START + 300 * 60.0 < first.started_at <= START + 304 * 60.0
+    assert START + 290 * 60.0 < first.started_at <= START + 296 * 60.0
     assert first.causes[0].kind == "node"
     assert first.causes[0].name == "worker-2"
     assert first.summary.startswith("worker-2: ")
