@@ -209,7 +209,7 @@ def same(a, b):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-    return a == b
+    return a == b or (a != a and b != b)  # NaN
 
 
 @pytest.mark.parametrize(
