@@ -6,7 +6,7 @@ import pytest
 from platform_events import events_of
 
 from stream_app.errors import SettingsError
-from stream_app.events.platform import PlatformDecoder
+from stream_app.events import PlatformDecoder
 from stream_app.kinds.platform import check_stream
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
