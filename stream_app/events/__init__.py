@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stream_app.events.identity import ONLY_LOG, LogId, TracedLog
     from stream_app.events.incident import AlertState, Incident, Severity, grouped
     from stream_app.events.layout import SENSOR_LAYOUT, Layout
-    from stream_app.events.mapped import decode_mapped
+    from stream_app.events.mapped import DecodedRows, decode_mapped
     from stream_app.events.output import output_header, output_topic
     from stream_app.events.places import Envelope, Place
     from stream_app.events.platform import (
@@ -60,6 +60,7 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "DecodedRows",
     "Envelope",
     "Excerpt",
     "Format",
@@ -165,6 +166,7 @@ _MODULES = {
     "alert_id": "events.alert",
     "category_code": "events.categories",
     "category_name": "events.categories",
+    "DecodedRows": "events.mapped",
     "decode_mapped": "events.mapped",
     "decode_prediction": "events.prediction",
     "decode_predictions": "events.prediction",
