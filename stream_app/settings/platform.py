@@ -11,8 +11,8 @@ from stream_app.settings.table import FileName, Stream, TopicName
 
 __all__ = ["PLATFORM_BYTES", "PlatformStream"]
 
-PLATFORM_BYTES = 64_000_000
-"""Memory of a platform, in a worker and in Redis, for what is expected of one."""
+PLATFORM_BYTES = 8_000_000
+"""Memory of a platform with a thousand series, in a worker and in Redis; one with 20,000 takes twenty times as much."""
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Names = Annotated[tuple[_Name, ...], AfterValidator(each_once)]
@@ -55,13 +55,17 @@ class PlatformStream(Stream):
     graph : path, optional
         A file with the call graph instead: CSV, or a service graph of OpenTelemetry.
     models : list of str
-        Models that judge the windows online, beside the detector and without a budget.
+        Models that judge the windows online, beside the detector and without a budget: ``kmeans``, ``dbstream``, ``denstream``.
     max_series : int
         Most series of a platform; samples of further ones are dead letters.
     max_classes : int
         Most classes of queries of a platform; queries of further ones are counted in none.
     expected_sources : int
         Number of platforms that share the budget.
+    cooldown : duration
+        Time after an alert resolved in which it does not fire again; a condition that still holds then fires.
+    history : bool
+        Whether a history of each platform is kept for charts: the score, and how far each group of metrics deviates.
     source_ttl : duration
         A platform without events for longer is forgotten and later starts cold. At least `window` and `lateness`.
     max_store_bytes : int, optional
@@ -94,6 +98,8 @@ class PlatformStream(Stream):
     max_classes: Annotated[int, Field(ge=1, le=100_000)] = 500
     expected_sources: Annotated[int, Field(ge=1)] = 1
     source_ttl: Annotated[Duration, Field(gt=0)] = 2_592_000.0
+    cooldown: Duration = 300.0
+    history: bool = True
     max_store_bytes: Annotated[int, Field(ge=1)] | None = None
     feature_ttl: Duration = 604_800.0
 
