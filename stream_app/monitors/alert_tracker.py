@@ -200,9 +200,7 @@ class AlertTracker:
         alert = before.escalated(ts, offset, context=dict(context))
         if context != before.context:
             signal = _signal(alert)
-            alert = alert.model_copy(
-                update={"summary": self._describe(signal), **self._details(signal)}
-            )
+            alert = alert.model_copy(update={"summary": self._describe(signal), **self._details(signal)})
         self._firing[key] = alert
         return alert
 

@@ -46,7 +46,6 @@ __all__ = [
     "SUM",
     "Rows",
     "Windows",
-    "compile_windows",
 ]
 
 _VERSION = 1
@@ -257,7 +256,8 @@ class Windows:
 
     def reset(self, slot: int, kind: int = GAUGE) -> None:
         """Let another series have a slot."""
-        self._series["count"][self._series["count"] == slot] = -1
+        if self._series["newest"][slot] > -math.inf:
+            self._series["count"][self._series["count"] == slot] = -1
         self._series[slot] = _FRESH
         self._series["kind"][slot] = kind
         self._series["since"][slot] = max(self.newest, 0.0)
@@ -521,10 +521,3 @@ def _add(one: Any, cell: Any, stale: float, ts: float, value: float) -> int:
     one["newest"] = ts
     one["value"] = value
     return ON_TIME
-
-
-def compile_windows() -> None:
-    """Load the machine code of the windows, or compile what is not on disk, which takes a few seconds."""
-    windows = Windows(60.0)
-    windows.add_node(0)
-    windows.take(Rows.of([windows.add()], [0], [0.0], [0.0], [0.0]))

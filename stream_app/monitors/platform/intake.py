@@ -15,7 +15,7 @@ A node whose samples are refused for their times, scrape after scrape, is told b
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -63,6 +63,8 @@ _QUERIES = -1
 """Number of the node that completions of queries come from."""
 
 _KINDS = {"gauge": GAUGE, "counter": COUNTER, "sum": SUM}
+
+_Other: TypeAlias = QueryCompletion | PlatformChange
 
 REPORTING = "reporting"
 """Metric of each node: the share of its series that have samples in a window."""
@@ -168,14 +170,15 @@ class Intake:
         """Make columns of rows up to the next that brings a new series or class, which has to be the first."""
         series, nodes, ts, values, codes = list[int](), list[int](), list[float](), list[float](), list[int]()
         numbers = self.registry.node_numbers
-        end = begin
-        for row in arrivals.rows[begin:] if begin else arrivals.rows:
-            future = row.ts > arrivals.record_ts[end] + self._config.max_future
+        rows, limit = arrivals.rows, self._config.max_future
+        for end in range(begin, len(rows)):
+            row = rows[end]
+            future = row.ts > arrivals.record_ts[end] + limit
             if type(row) is MetricSample:
                 found = self._series_of(row, first=end == begin)
                 value, code = row.value, ON_TIME if found is None or found >= 0 else found
             else:
-                found = self._code_of(row, first=end == begin, future=future)
+                found = self._code_of(cast(_Other, row), first=end == begin, future=future)
                 value, code = 0.0, ON_TIME if found is None else found
             if found is None:
                 break
@@ -185,7 +188,7 @@ class Intake:
             ts.append(row.ts)
             values.append(value)
             codes.append(FUTURE if future else code)
-            end += 1
+        end = begin + len(ts)
         return Rows.of(series, nodes, ts, arrivals.record_ts[begin:end], values, codes), end
 
     def _series_of(self, row: MetricSample, *, first: bool) -> int | None:
@@ -198,7 +201,7 @@ class Intake:
             return _UNWATCHED
         return self._new_series(row, metric) if first else None
 
-    def _code_of(self, row: QueryCompletion | PlatformChange, *, first: bool, future: bool) -> int | None:
+    def _code_of(self, row: _Other, *, first: bool, future: bool) -> int | None:
         """Return what becomes of a query or a change; None where its class is new, and it is not the first of its rows."""
         if not isinstance(row, QueryCompletion):
             return _DONE

@@ -151,6 +151,11 @@ class SourceMonitor:
         found = self._findings.get(signal.ts) if signal.detector == DETECTOR else None
         return {} if found is None else {"causes": found.causes, "explanation": found.explanation}
 
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return len(self.intake.registry.series)
+
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
         intake, detection = self.intake, self.detection
