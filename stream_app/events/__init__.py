@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from stream_app.events.identity import ONLY_LOG, LogId, TracedLog
     from stream_app.events.incident import AlertState, Incident, Severity, grouped
     from stream_app.events.layout import SENSOR_LAYOUT, Layout
-    from stream_app.events.mapped import decode_mapped
+    from stream_app.events.mapped import DecodedRows, decode_mapped
     from stream_app.events.output import output_header, output_topic
     from stream_app.events.places import Envelope, Place
     from stream_app.events.platform import (
         MetricSample,
         PlatformChange,
-        PlatformDecoder,
         PlatformEvent,
         PlatformRow,
         QueryCompletion,
     )
+    from stream_app.events.platform_decoding import PlatformDecoder
     from stream_app.events.prediction import (
         PredictionEvent,
         PredictionRow,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         decode_sessions,
         read_session,
     )
+    from stream_app.events.sql import QueryClass, query_class
     from stream_app.events.topics import Topics
     from stream_app.events.trace import TraceContext
     from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
@@ -59,6 +60,7 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "DecodedRows",
     "Envelope",
     "Excerpt",
     "Format",
@@ -76,6 +78,7 @@ __all__ = [
     "PlatformRow",
     "PredictionEvent",
     "PredictionRow",
+    "QueryClass",
     "QueryCompletion",
     "ReadingDecoder",
     "Readings",
@@ -107,6 +110,7 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "query_class",
     "read_prediction",
     "read_session",
     "record_times",
@@ -135,11 +139,12 @@ _MODULES = {
     "ONLY_LOG": "events.identity",
     "Place": "events.places",
     "PlatformChange": "events.platform",
-    "PlatformDecoder": "events.platform",
+    "PlatformDecoder": "events.platform_decoding",
     "PlatformEvent": "events.platform",
     "PlatformRow": "events.platform",
     "PredictionEvent": "events.prediction",
     "PredictionRow": "events.prediction",
+    "QueryClass": "events.sql",
     "QueryCompletion": "events.platform",
     "ReadingDecoder": "events.readings",
     "Readings": "events.readings",
@@ -161,6 +166,7 @@ _MODULES = {
     "alert_id": "events.alert",
     "category_code": "events.categories",
     "category_name": "events.categories",
+    "DecodedRows": "events.mapped",
     "decode_mapped": "events.mapped",
     "decode_prediction": "events.prediction",
     "decode_predictions": "events.prediction",
@@ -172,6 +178,7 @@ _MODULES = {
     "output_header": "events.output",
     "output_topic": "events.output",
     "parse_event_time": "events.sensor",
+    "query_class": "events.sql",
     "read_prediction": "events.prediction",
     "read_session": "events.session",
     "record_times": "events.dead_letter",

@@ -1,33 +1,23 @@
-"""Events of a data platform: samples of metrics, completed queries and changes, on one topic.
+"""Events of a data platform: samples of metrics, completed queries and changes, on one topic."""
 
-Rows are decoded by msgspec alone, whose words name the place of what is wrong and quote nothing: no literal of a query
-leaves this module, in a row or in a message.
-"""
-
-import math
-import re
-from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
-from pydantic_core import from_json
 
-from stream_app.events.dead_letter import Reason
-from stream_app.events.query_event import QueryEvent, parse_query_duration
-from stream_app.events.rejection import MessageError, Rejected
-from stream_app.events.sensor import MAX_NAME, MAX_TS, parse_event_time
-from stream_app.events.session import MAX_NUMBER, MAX_TEXT
-from stream_app.events.sql import QueryClasses
+from stream_app.events.sensor import MAX_NAME
+from stream_app.events.session import MAX_TEXT
 
 __all__ = [
     "MAX_LABELS",
     "MAX_PLATFORM_BYTES",
+    "Change",
+    "EventTime",
     "MetricSample",
     "PlatformChange",
-    "PlatformDecoder",
     "PlatformEvent",
     "PlatformRow",
     "QueryCompletion",
+    "Sample",
 ]
 
 MAX_PLATFORM_BYTES = 1_048_576
@@ -135,7 +125,8 @@ PlatformRow: TypeAlias = MetricSample | QueryCompletion | PlatformChange
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 _Word = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 _Labels = Annotated[dict[_Name, Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]], msgspec.Meta(max_length=MAX_LABELS)]  # fmt: skip
-_Time = float | str | None
+EventTime: TypeAlias = float | str | None
+"""Epoch seconds, or RFC 3339."""
 
 
 class Sample(msgspec.Struct, gc=False):
@@ -156,7 +147,7 @@ class Sample(msgspec.Struct, gc=False):
     name: _Name | None = None
     labels: _Labels | None = None
     value: float | str | None = None
-    ts: _Time = None
+    ts: EventTime = None
 
 
 class Change(msgspec.Struct, gc=False):
@@ -190,224 +181,12 @@ class PlatformEvent(msgspec.Struct, gc=False):
     """
 
     source: _Name | None = None
-    ts: _Time = None
-    timestamp: _Time = None
+    ts: EventTime = None
+    timestamp: EventTime = None
     name: _Name | None = None
     labels: _Labels | None = None
     value: float | str | None = None
     samples: Annotated[list[Sample], msgspec.Meta(min_length=1)] | None = None
     change: Change | None = None
-    metadata: msgspec.Raw = msgspec.Raw()
-    eventPayload: msgspec.Raw = msgspec.Raw()  # noqa: N815 - Trino's name
-
-
-_decoder = msgspec.json.Decoder(PlatformEvent)
-_query_decoder = msgspec.json.Decoder(QueryEvent)
-
-_ERROR = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
-
-
-class PlatformDecoder:
-    """Decodes records of a platform's topic.
-
-    Parameters
-    ----------
-    platform : str
-        The platform of events that name none.
-
-    Examples
-    --------
-    >>> decoder = PlatformDecoder("prod")
-    >>> decoder.decode([b'{"ts": 1, "samples": [{"name": "node_load1", "labels": {"instance": "a"}, "value": 2}]}'])
-    [(MetricSample(source='prod', ts=1.0, name='node_load1', labels=(('instance', 'a'),), value=2.0),)]
-    >>> decoder.decode([b'{"name": "node_load1", "value": 2}'])[0].message
-    'ts: a time is expected'
-    """
-
-    def __init__(self, platform: str) -> None:
-        self._platform = platform
-        self._classes = QueryClasses()
-
-    def decode(self, raws: Sequence[bytes | None]) -> list[tuple[PlatformRow, ...] | Rejected]:
-        """Decode a whole delivery; one bad event never spoils its neighbours.
-
-        Parameters
-        ----------
-        raws : sequence of bytes or None
-            Values of Kafka records.
-
-        Returns
-        -------
-        list of (tuple of PlatformRow, or Rejected)
-            As many as were given, in their order; the rows of an event, one at least, are of one source.
-        """
-        out: list[tuple[PlatformRow, ...] | Rejected] = []
-        for raw in raws:
-            if raw is None:
-                out.append(Rejected(Reason.TOMBSTONE, "the record has no value"))
-                continue
-            if len(raw) > MAX_PLATFORM_BYTES:
-                size = f"{len(raw)} bytes; at most {MAX_PLATFORM_BYTES} are read"
-                out.append(Rejected(Reason.TOO_LARGE, size))
-                continue
-            try:
-                out.append(self._rows(_read(raw), raw))
-            except MessageError as error:
-                out.append(error.rejected)
-            except msgspec.ValidationError as error:
-                out.append(Rejected(Reason.SCHEMA, _words(error)))
-        return out
-
-    def _rows(self, event: PlatformEvent, raw: bytes) -> tuple[PlatformRow, ...]:
-        source = event.source or self._platform
-        when = event.timestamp if event.ts is None else event.ts
-        if event.samples is not None:
-            ts = math.nan if when is None else _time(when, "ts")
-            return tuple(
-                _sample(source, ts, one, f"samples.{place}.") for place, one in enumerate(event.samples)
-            )
-        if event.name is not None or event.labels is not None:
-            one = Sample(event.name, event.labels, event.value)
-            return (_sample(source, _time(when, "ts"), one, ""),)
-        if event.change is not None:
-            change = event.change
-            return (
-                PlatformChange(
-                    source,
-                    _time(when, "ts"),
-                    change.kind,
-                    change.what,
-                    change.version or "",
-                    tuple(change.nodes),
-                ),
-            )
-        if bytes(event.eventPayload) not in (b"", b"null"):
-            return (self._query(source, when, event.eventPayload),)
-        if bytes(event.metadata) not in (b"", b"null"):
-            return (self._query(source, when, raw),)
-        raise MessageError(
-            Reason.SCHEMA,
-            "event: one of samples, name, change and metadata (of a completed query) is expected",
-        )
-
-    def _query(self, source: str, when: float | str | None, raw: bytes | msgspec.Raw) -> QueryCompletion:
-        event = _query_decoder.decode(raw)
-        metadata, statistics, context = event.metadata, event.statistics, event.context
-        if metadata.query_id is None:
-            raise MessageError(Reason.SCHEMA, "metadata.queryId: Field required")
-        if statistics is None or metadata.query_state is None:
-            raise MessageError(
-                Reason.SCHEMA,
-                "statistics: Field required; of queries only completions are read: turn off the listener's other events",
-            )
-        when, named = (event.end_time, "endTime") if when is None else (when, "ts")
-        shape = self._classes.of(metadata.prepared_query or metadata.query or "")
-        return QueryCompletion(
-            source,
-            _time(when, named),
-            metadata.query_id,
-            metadata.query_state,
-            (context and context.user) or "",
-            (context and context.catalog) or "",
-            shape.id,
-            shape.pattern,
-            *(_duration(statistics, one) for one in _DURATIONS),
-            *(_amount(statistics, one) for one in _AMOUNTS),
-            _error(event.failure_info),
-        )
-
-
-_DURATIONS = ("queued_time", "planning_time", "analysis_time", "execution_time", "wall_time", "cpu_time")
-_AMOUNTS = ("physical_input_bytes", "physical_input_rows", "peak_user_memory_bytes", "completed_splits")
-
-
-def _read(raw: bytes) -> PlatformEvent:
-    try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = error
-    try:
-        # Many a producer writes NaN as Python does.
-        return msgspec.convert(from_json(raw), PlatformEvent)
-    except msgspec.ValidationError:
-        raise
-    except (ValueError, RecursionError):
-        raise MessageError(Reason.NOT_JSON, f"Invalid JSON: {problem}") from None
-
-
-def _words(error: msgspec.ValidationError) -> str:
-    """Say where an event went wrong, and how."""
-    what, _, where = str(error).partition(" - at `")
-    return f"{where.rstrip('`').removeprefix('$').removeprefix('.') or 'event'}: {what}"
-
-
-def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
-    name, labels, value = one.name, one.labels, one.value
-    if labels is None:
-        labels = {}
-    elif "__name__" in labels:
-        known = labels.pop("__name__")
-        name = name or known
-    if not name:
-        raise MessageError(Reason.SCHEMA, f"{place}name: Field required")
-    if type(value) is not float:
-        value = _value(value, place)
-    if not -MAX_NUMBER <= value <= MAX_NUMBER:
-        value = math.nan
-    if one.ts is not None:
-        ts = _time(one.ts, f"{place}ts")
-    elif math.isnan(ts):
-        raise MessageError(Reason.TIMESTAMP, f"{place}ts: a time is expected")
-    return MetricSample(source, ts, name, tuple(sorted(labels.items())), value)
-
-
-def _value(value: str | float | None, place: str) -> float:
-    try:
-        return math.nan if value is None else float(value)
-    except ValueError:
-        raise MessageError(Reason.SCHEMA, f"{place}value: a number is expected") from None
-
-
-def _time(value: float | str | None, place: str) -> float:
-    if type(value) is float and 0.0 <= value < MAX_TS:
-        return value
-    if value is None:
-        raise MessageError(Reason.TIMESTAMP, f"{place}: a time is expected")
-    try:
-        return parse_event_time(value)
-    except ValueError as error:
-        raise MessageError(Reason.TIMESTAMP, f"{place}: {error}") from None
-
-
-def _duration(statistics: Any, name: str) -> float:
-    try:
-        return parse_query_duration(getattr(statistics, name))
-    except ValueError as error:
-        raise MessageError(Reason.SCHEMA, f"statistics.{_camel(name)}: {error}") from None
-
-
-def _amount(statistics: Any, name: str) -> float:
-    value = getattr(statistics, name)
-    try:
-        amount = math.nan if value is None else float(value)
-    except ValueError:
-        raise MessageError(Reason.SCHEMA, f"statistics.{_camel(name)}: a number is expected") from None
-    if amount < 0:
-        raise MessageError(Reason.SCHEMA, f"statistics.{_camel(name)}: it cannot be negative")
-    return amount
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)
-
-
-def _error(failure: dict[str, Any] | None) -> str:
-    """Return the name of an error's code; its message may quote the query."""
-    code = (failure or {}).get("errorCode")
-    name = code.get("name") if isinstance(code, dict) else code
-    if isinstance(name, str) and _ERROR.fullmatch(name):
-        return name
-    return "UNKNOWN" if failure else ""
+    metadata: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    eventPayload: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)  # noqa: N815 - Trino's name

@@ -5,6 +5,7 @@ Nothing behind this pass sees a literal, so none can leak. It reads SQL as Trino
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = ["SqlToken", "is_broken", "nesting", "sql_tokens"]
@@ -88,7 +89,7 @@ def sql_tokens(text: str) -> list[SqlToken]:
     for match in _PATTERN.finditer(text):
         sort = match.lastgroup
         if sort == "word":
-            _add_word(found, match[0].lower(), in_list=lists[-1])
+            _add_word(found, match[0], in_list=lists[-1])
         elif sort == "sign":
             _add_sign(found, match[0], lists)
         elif sort == "number":
@@ -137,11 +138,27 @@ def _is_glued(text: str, place: int, found: Sequence[SqlToken]) -> bool:
     return before.sort != "word" or (before.text not in _TYPES and before.text not in _BEFORE_OPERAND)
 
 
-def _add_word(found: list[SqlToken], word: str, *, in_list: bool) -> None:
-    if word in ("true", "false"):
-        _add_literal(found, _TRUTH, in_list=in_list)
+def _word(text: str) -> SqlToken:
+    word = text.lower()
+    return _TRUTH if word in ("true", "false") else SqlToken("word", word)
+
+
+_known_word = lru_cache(maxsize=4096)(_word)
+_LONGEST_KNOWN = 64
+"""Longer words are not kept."""
+
+
+@lru_cache(maxsize=1024)
+def _sign(text: str) -> SqlToken:
+    return SqlToken("sign", text)
+
+
+def _add_word(found: list[SqlToken], text: str, *, in_list: bool) -> None:
+    word = _known_word(text) if len(text) <= _LONGEST_KNOWN else _word(text)
+    if word is _TRUTH:
+        _add_literal(found, word, in_list=in_list)
     else:
-        found.append(SqlToken("word", word))
+        found.append(word)
 
 
 def _add_sign(found: list[SqlToken], sign: str, lists: list[bool]) -> None:
@@ -153,7 +170,7 @@ def _add_sign(found: list[SqlToken], sign: str, lists: list[bool]) -> None:
         lists.append(sign == "[" or found[-1:] == [_IN])
     elif sign in (")", "]") and len(lists) > 1:
         lists.pop()
-    found.append(SqlToken("sign", sign))
+    found.append(_sign(sign))
 
 
 def _add_literal(found: list[SqlToken], literal: SqlToken, *, in_list: bool) -> None:

@@ -85,7 +85,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         if alert_file is not None:
             alert_file.write(run.episodes())
         if call.as_json:
-            typer.echo(msgspec.json.encode(predictions_json(run, source, seconds)).decode())
+            typer.echo(msgspec.json.encode(predictions_json(run, source, problem, seconds)).decode())
         else:
             print_predictions(run, source, seconds, members=call.alerts is not None)
             for written in (call.alerts, page):

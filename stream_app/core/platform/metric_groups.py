@@ -7,7 +7,6 @@ MinIO and other stores behind S3's protocol, and of services: latency, requests,
 
 import re
 from collections.abc import Mapping, Sequence
-from fnmatch import translate
 from typing import Literal, NamedTuple, TypeAlias, cast
 
 from stream_app.core.platform.exporters import BY_NAME, BY_WORDS, COUNTERS, DETAILS, GAUGES, UNWATCHED, Rule
@@ -87,10 +86,8 @@ class MetricRules:
         ignore: Sequence[str] = (),
     ) -> None:
         self._node_labels = tuple(node_labels)
-        self._groups = [
-            (re.compile(translate(glob)), cast("Group", group)) for glob, group in (groups or {}).items()
-        ]
-        self._ignored = [re.compile(translate(glob)) for glob in ignore]
+        self._groups = [(_glob(glob), cast("Group", group)) for glob, group in (groups or {}).items()]
+        self._ignored = [_glob(glob) for glob in ignore]
 
     def read(self, name: str, labels: Labels) -> MetricMeaning | Unwatched:
         """Tell what a metric is.
@@ -104,7 +101,7 @@ class MetricRules:
         """
         values = dict(labels)
         lower = name.lower()
-        chosen = next((group for glob, group in self._groups if glob.match(name)), None)
+        chosen = next((group for glob, group in self._groups if glob.fullmatch(name)), None)
         why = self._why_not(name, lower, values) or ("" if chosen else _why_not(lower, values))
         if why:
             return Unwatched(why)
@@ -122,7 +119,7 @@ class MetricRules:
         return MetricMeaning(series, form, f"{base}_count" if form == "sum" else "")
 
     def _why_not(self, name: str, lower: str, labels: Mapping[str, str]) -> str:
-        if any(glob.match(name) for glob in self._ignored):
+        if any(glob.fullmatch(name) for glob in self._ignored):
             return "its name is in ignore"
         if lower.endswith("_bucket") or "le" in labels:
             return "a bucket of a histogram; its sum and count are watched"
@@ -138,7 +135,13 @@ class MetricRules:
         return WHOLE, "node"
 
 
-_VIRTUAL = re.compile(r"lo|loop\d+|ram\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*")
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+_VIRTUAL = re.compile(
+    r"lo|loop\d+|z?ram\d+|ifb\d+|sr\d+|veth.*|docker.*|br-.*|cali.*|cni.*|flannel.*|virbr.*|dummy.*"
+)
 _VIRTUAL_FILES = frozenset({"tmpfs", "devtmpfs", "overlay", "squashfs", "ramfs", "iso9660", "autofs", "nsfs"})
 
 
@@ -147,7 +150,7 @@ def _why_not(lower: str, labels: Mapping[str, str]) -> str:
     for pattern, why in UNWATCHED:
         if pattern.search(lower):
             return why
-    if DETAILS.match(lower) and not any(rule.name.search(lower) for rule in BY_NAME):
+    if DETAILS.match(lower) and _named(lower, labels) is None:
         return "a detail of the exporter; name it in groups to watch it"
     if _VIRTUAL.fullmatch(labels.get("device", "")) or labels.get("fstype", "") in _VIRTUAL_FILES:
         return "of a virtual device"
@@ -172,13 +175,20 @@ def _form(lower: str, name: str) -> tuple[Form, str]:
     return "gauge", name
 
 
-def _rule(lower: str, labels: Mapping[str, str]) -> Rule:
+def _named(lower: str, labels: Mapping[str, str]) -> Rule | None:
     for rule in BY_NAME:
         if rule.name.search(lower) and all(labels.get(label) == value for label, value in rule.labels):
             return rule
+    return None
+
+
+def _rule(lower: str, labels: Mapping[str, str]) -> Rule:
+    named = _named(lower, labels)
+    if named is not None:
+        return named
     code = labels.get("code") or labels.get("status") or labels.get("status_code") or ""
     words = f"{lower}_error" if code[:1] in ("4", "5") else lower
-    group = next((group for pattern, group in BY_WORDS if pattern.search(words)), "other")
+    group: Group = next((group for pattern, group in BY_WORDS if pattern.search(words)), "other")
     return Rule(_ANY, group, _worse(words, group))
 
 
