@@ -6,7 +6,10 @@ import random
 START = 1_770_000_000.0 // 60.0 * 60.0
 WORKERS = 4
 GAUGES = ("node_load1", "node_memory_MemAvailable_bytes", "jvm_memory_used_bytes")
-STATEMENTS = ("select * from orders where id = {}", "select sum(price) from sales where day = {} group by shop")
+STATEMENTS = (
+    "select * from orders where id = {}",
+    "select sum(price) from sales where day = {} group by shop",
+)
 
 __all__ = ["START", "events_of"]
 
@@ -27,7 +30,9 @@ def events_of(windows, *, slow=(), source="prod", seed=1, every=30.0, worker="wo
         for number in range(WORKERS):
             node = f"worker-{number}"
             hit = bad and node == worker
-            samples = [sample(name, node, chance.gauss(50.0, 2.0) + (40.0 if hit else 0.0)) for name in GAUGES]
+            samples = [
+                sample(name, node, chance.gauss(50.0, 2.0) + (40.0 if hit else 0.0)) for name in GAUGES
+            ]
             for name, rate in (("node_disk_io_time_seconds_total", 0.2), ("s3_requests_total", 9.0)):
                 more = rate * every * chance.uniform(0.9, 1.1) * (4.0 if hit else 1.0)
                 totals[node, name] = totals.get((node, name), 0.0) + more
@@ -35,7 +40,9 @@ def events_of(windows, *, slow=(), source="prod", seed=1, every=30.0, worker="wo
             records.append({"ts": ts, "samples": samples})
         for k in range(4):
             wall = chance.lognormvariate(0.0, 0.2) * (5.0 if bad else 1.0)
-            records.append(query(f"q{seed}-{step}-{k}", ts + k, wall, STATEMENTS[k % 2].format(chance.randrange(10_000))))
+            records.append(
+                query(f"q{seed}-{step}-{k}", ts + k, wall, STATEMENTS[k % 2].format(chance.randrange(10_000)))
+            )
     return [json.dumps(record | {"source": source}).encode() for record in records]
 
 

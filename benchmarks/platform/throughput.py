@@ -31,7 +31,15 @@ from stream_app.cli.loop import run
 from stream_app.kafka import ensure_topics
 from stream_app.runtime.worker import Worker
 from stream_app.settings import KafkaSettings, PlatformStream, Settings
-from stream_app.store import CheckpointStore, Claim, FeatureReader, PlatformReader, connect, pack_state, unpack_state
+from stream_app.store import (
+    CheckpointStore,
+    Claim,
+    FeatureReader,
+    PlatformReader,
+    connect,
+    pack_state,
+    unpack_state,
+)
 
 LEAST_RATE = 20_000.0
 MOST_MB = 1024.0
@@ -70,11 +78,23 @@ def scrapes(nodes: int, metrics: int, count: int):
             for metric in range(metrics):
                 if metric % 2:
                     value = chance.gauss(50.0, 3.0)
-                    samples.append({"name": "jvm_memory_used_bytes", "labels": labels | {"area": f"pool-{metric}"}, "value": value})
+                    samples.append(
+                        {
+                            "name": "jvm_memory_used_bytes",
+                            "labels": labels | {"area": f"pool-{metric}"},
+                            "value": value,
+                        }
+                    )
                     continue
                 totals[node * metrics + metric] += chance.uniform(10.0, 20.0)
                 value = totals[node * metrics + metric]
-                samples.append({"name": "http_requests_total", "labels": labels | {"handler": f"h{metric}"}, "value": value})
+                samples.append(
+                    {
+                        "name": "http_requests_total",
+                        "labels": labels | {"handler": f"h{metric}"},
+                        "value": value,
+                    }
+                )
             yield _encode({"source": "prod", "ts": ts, "samples": samples})
 
 
@@ -107,8 +127,10 @@ async def work(place: Place, records: int, samples: int) -> Run:
     running = asyncio.create_task(task.run())
     await asyncio.wait((asyncio.create_task(task.ready.wait()), running), return_when=asyncio.FIRST_COMPLETED)
     begin, before = time.perf_counter(), usage(os.getpid(), place)
-    while not running.done() and task.metrics.processed() < records:
+    while True:
         await asyncio.sleep(0.05)
+        if running.done() or task.metrics.processed() >= records:
+            break
     # A graceful stop stores what is not stored yet.
     task.stop()
     await running
@@ -118,7 +140,9 @@ async def work(place: Place, records: int, samples: int) -> Run:
     row = await FeatureReader(store, "platform").get("prod")
     snapshot = await PlatformReader(store, "platform").get("prod")
     topic = f"{place.name}.platform"
-    stored = await CheckpointStore(store, place.name).states(Claim(place.name, topic, 0, 0, "", None), ["prod"])
+    stored = await CheckpointStore(store, place.name).states(
+        Claim(place.name, topic, 0, 0, "", None), ["prod"]
+    )
     await store.close()
     if row is None or row.values["samples"] != samples:
         raise SystemExit(f"{0 if row is None else row.values['samples']} of {samples} samples are counted")
@@ -155,7 +179,9 @@ def in_child(place: Place, records: int, samples: int) -> Run:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--nodes", type=int, default=500)
     parser.add_argument("--metrics", type=int, default=40)
     parser.add_argument("--scrapes", type=int, default=60)
@@ -167,10 +193,22 @@ def main() -> int:
     rows = [
         ("samples a second of one core", rate, LEAST_RATE, rate >= LEAST_RATE),
         ("most memory of the worker, MB", found.peak_kib / 1024, MOST_MB, found.peak_kib / 1024 <= MOST_MB),
-        ("state in Redis, MB", found.state_bytes / 1e6, MOST_STATE_MB, found.state_bytes / 1e6 <= MOST_STATE_MB),
-        ("packing of the state, CPU ms", found.packing_ms, MOST_PACKING_MS, found.packing_ms <= MOST_PACKING_MS),
+        (
+            "state in Redis, MB",
+            found.state_bytes / 1e6,
+            MOST_STATE_MB,
+            found.state_bytes / 1e6 <= MOST_STATE_MB,
+        ),
+        (
+            "packing of the state, CPU ms",
+            found.packing_ms,
+            MOST_PACKING_MS,
+            found.packing_ms <= MOST_PACKING_MS,
+        ),
     ]
-    table = Table(title=f"{arguments.nodes} nodes × {arguments.metrics} metrics, {found.samples:,} samples in {records:,} records")
+    table = Table(
+        title=f"{arguments.nodes} nodes of {arguments.metrics} metrics, {found.samples:,} samples in {records:,} records"
+    )
     for column in ("", "measured", "target", ""):
         table.add_column(column, justify="left" if not column else "right")
     for name, value, target, good in rows:

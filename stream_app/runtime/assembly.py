@@ -73,9 +73,10 @@ async def load_kernels(settings: Settings) -> None:
 
         await asyncio.to_thread(compile_clocks)
     if PLATFORM.streams(settings):
-        from stream_app.core.platform.windows import compile_windows  # noqa: PLC0415 - as above
+        from stream_app.monitors.platform.compiling import compile_platform_kernels  # noqa: PLC0415 - as above
 
-        await asyncio.to_thread(compile_windows)
+        when_compiling(lambda: _log.info("compiling the platform kernels, up to a minute, once"))
+        await asyncio.to_thread(compile_platform_kernels)
 
 
 def make_partitions(

@@ -59,7 +59,12 @@ async def test_an_incident_comes_with_its_causes(settings, store, producer, make
         series = await History(store).read("trino", "prod")
         (record, *_) = await read_topic(Topics(settings.prefix).alerts("anomaly"), 1)
     alert = next(one for one in told if one.begins)
-    assert (alert.stream, alert.source, alert.detector, alert.kind) == ("trino", "prod", "platform", "anomaly")
+    assert (alert.stream, alert.source, alert.detector, alert.kind) == (
+        "trino",
+        "prod",
+        "platform",
+        "anomaly",
+    )
     assert START + 290 * 60.0 < alert.started_at < START + 297 * 60.0
     assert (alert.causes[0].kind, alert.causes[0].name) == ("node", "worker-2")
     assert "deployment of worker image 475" in alert.explanation
@@ -73,7 +78,9 @@ async def test_an_incident_comes_with_its_causes(settings, store, producer, make
     assert "disk" in series.channels
 
 
-async def test_bad_input_is_refused_by_name_and_spoils_nothing(settings, store, producer, make_topic, read_topic):
+async def test_bad_input_is_refused_by_name_and_spoils_nothing(
+    settings, store, producer, make_topic, read_topic
+):
     await make_topic("platform.events")
     good = events_of(6)
     text = "select * from people where name = 'Ada Lovelace'"
@@ -86,7 +93,9 @@ async def test_bad_input_is_refused_by_name_and_spoils_nothing(settings, store, 
     bad = [
         b"\xff",
         json.dumps(query("x", START + 300.0, -5.0, text) | {"source": "prod"}).encode(),
-        json.dumps({"source": "prod", "ts": START - 7200.0, "samples": [sample("node_load1", "worker-0", 1.0)]}).encode(),
+        json.dumps(
+            {"source": "prod", "ts": START - 7200.0, "samples": [sample("node_load1", "worker-0", 1.0)]}
+        ).encode(),
         json.dumps(exploded).encode(),
     ]
     raws = [*good, *repeated, *bad]

@@ -50,6 +50,7 @@ class SeriesRegistry:
         self._keys: list[str | None] = []
         """Name and labels of each as one text; None where the series comes by no sample, or is forgotten."""
         self._unwatched: set[tuple[str, Labels]] = set()
+        self._described: tuple[tuple[str, Labels], MetricMeaning] | None = None
         self.series: list[Series] = []
         """What is in each slot, or was there last."""
         self.node_numbers: list[int] = []
@@ -77,8 +78,12 @@ class SeriesRegistry:
         """Say what a metric is, or None where it is not watched."""
         if (name, labels) in self._unwatched:
             return None
+        # Whoever asks comes again at once with the same one, to add it.
+        if self._described is not None and self._described[0] == (name, labels):
+            return self._described[1]
         meaning = self._describe(name, labels)
         if not isinstance(meaning, Unwatched):
+            self._described = (name, labels), meaning
             return meaning
         if len(self._unwatched) < _MOST_UNWATCHED:
             self._unwatched.add((name, labels))

@@ -15,14 +15,13 @@ A node whose samples are refused for their times, scrape after scrape, is told b
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.platform import WHOLE, Change, Series
 from stream_app.core.platform.metric_groups import MetricMeaning, MetricRules
-from stream_app.core.platform.queries import QueryFigures, QueryIds, QueryWindows, query_series
 from stream_app.core.platform.registry import SeriesRegistry
 from stream_app.core.platform.windows import (
     COUNTER,
@@ -42,11 +41,12 @@ from stream_app.events import Reason
 from stream_app.events.platform import MetricSample, PlatformChange, QueryCompletion
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.platform.outcome import Arrivals
+from stream_app.monitors.platform.query_classes import QueryClasses
 from stream_app.monitors.platform.refused import RefusedNodes, RefusedSeries
 from stream_app.monitors.refusals import refusal
 from stream_app.settings.platform import PlatformStream
 
-__all__ = ["ClosedWindow", "Intake", "QueryClass"]
+__all__ = ["ClosedWindow", "Intake"]
 
 _VERSION = 1
 
@@ -64,29 +64,10 @@ _QUERIES = -1
 
 _KINDS = {"gauge": GAUGE, "counter": COUNTER, "sum": SUM}
 
+_Other: TypeAlias = QueryCompletion | PlatformChange
+
 REPORTING = "reporting"
 """Metric of each node: the share of its series that have samples in a window."""
-
-
-class QueryClass(NamedTuple):
-    """A class of queries.
-
-    Parameters
-    ----------
-    place : int
-        In the windows of queries.
-    slots : tuple of int
-        Slots of its series, in the order of `FIGURES`.
-    pattern : str
-        Its shape, without literals.
-    seen : float
-        When a query of it completed last, epoch seconds.
-    """
-
-    place: int
-    slots: tuple[int, ...]
-    pattern: str
-    seen: float
 
 
 class ClosedWindow(NamedTuple):
@@ -124,16 +105,13 @@ class Intake:
         rules = MetricRules(config.node_labels, config.groups, config.ignore)
         self.registry = SeriesRegistry(rules.read, config.max_series)
         self.windows = Windows(config.window, config.lateness, config.source_ttl)
-        self.queries = QueryWindows(self.windows.open_at_once)
-        self.ids = QueryIds()
-        self.classes: dict[str, QueryClass] = {}
+        self.queries = QueryClasses(config.max_classes, self.windows.open_at_once)
         self.changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
         self.reporting: dict[str, int] = {}
         """Slot of the series that says what of a node reports, by its name."""
         self.refused_nodes = RefusedNodes()
         self.refused_series = RefusedSeries()
         self.samples = 0
-        self.completions = 0
         self.signals: list[tuple[float, int, Signal]] = []
         """Of an update: time, place among the arrivals, and what is to be told of refused rows there."""
         self.refusals: list[Refusal] = []
@@ -155,7 +133,7 @@ class Intake:
             while (stop := self.windows.take(rows, place)) < end - begin:
                 self._settle(arrivals, begin, rows, place, stop)
                 if self.windows.first < first:
-                    self.queries.clear()
+                    self.queries.windows.clear()
                 if rows.code[stop] == RETURNED:
                     self.away_before = begin + stop
                     return
@@ -168,14 +146,15 @@ class Intake:
         """Make columns of rows up to the next that brings a new series or class, which has to be the first."""
         series, nodes, ts, values, codes = list[int](), list[int](), list[float](), list[float](), list[int]()
         numbers = self.registry.node_numbers
-        end = begin
-        for row in arrivals.rows[begin:] if begin else arrivals.rows:
-            future = row.ts > arrivals.record_ts[end] + self._config.max_future
+        rows, limit = arrivals.rows, self._config.max_future
+        for end in range(begin, len(rows)):
+            row = rows[end]
+            future = row.ts > arrivals.record_ts[end] + limit
             if type(row) is MetricSample:
                 found = self._series_of(row, first=end == begin)
                 value, code = row.value, ON_TIME if found is None or found >= 0 else found
             else:
-                found = self._code_of(row, first=end == begin, future=future)
+                found = self._code_of(cast(_Other, row), first=end == begin, future=future)
                 value, code = 0.0, ON_TIME if found is None else found
             if found is None:
                 break
@@ -185,7 +164,7 @@ class Intake:
             ts.append(row.ts)
             values.append(value)
             codes.append(FUTURE if future else code)
-            end += 1
+        end = begin + len(ts)
         return Rows.of(series, nodes, ts, arrivals.record_ts[begin:end], values, codes), end
 
     def _series_of(self, row: MetricSample, *, first: bool) -> int | None:
@@ -198,15 +177,16 @@ class Intake:
             return _UNWATCHED
         return self._new_series(row, metric) if first else None
 
-    def _code_of(self, row: QueryCompletion | PlatformChange, *, first: bool, future: bool) -> int | None:
+    def _code_of(self, row: _Other, *, first: bool, future: bool) -> int | None:
         """Return what becomes of a query or a change; None where its class is new, and it is not the first of its rows."""
         if not isinstance(row, QueryCompletion):
             return _DONE
-        if row.query_class not in self.classes:
+        if row.query_class not in self.queries:
             if not first:
                 return None
-            self._new_class(row)
-        return REPEATED if not future and not self.ids.is_new(row.id) else ON_TIME
+            self.queries.add(row, self._derived)
+            self._index()
+        return REPEATED if not future and not self.queries.ids.is_new(row.id) else ON_TIME
 
     def _new_series(self, row: MetricSample, metric: MetricMeaning) -> int:
         """Give a series a slot, or say that there is no room."""
@@ -219,9 +199,8 @@ class Intake:
         self.registry.add(slot, row.name, row.labels, metric)
         self._pair(slot, row, metric.pair)
         if node != WHOLE and node not in self.reporting:
-            self.reporting[node] = derived = self._slot(GAUGE)
-            self.registry.add_derived(
-                derived, Series(node, REPORTING, "other", metric.series.of, higher_is_worse=False)
+            self.reporting[node] = self._derived(
+                Series(node, REPORTING, "other", metric.series.of, higher_is_worse=False)
             )
         self._index()
         return slot
@@ -234,25 +213,11 @@ class Intake:
         if row.name.endswith("_count") and (found := self.registry.find(total, row.labels)) is not None:
             self.windows.pair(found, slot)
 
-    def _new_class(self, row: QueryCompletion) -> None:
-        """Give a class its series, and the whole its own before; where there is no room, its queries count in the whole alone."""
-        if WHOLE not in self.classes:
-            self._add_class(WHOLE, "", row.ts)
-        if len(self.classes) <= self._config.max_classes:
-            self._add_class(row.query_class, row.pattern, row.ts)
-        self._index()
-
-    def _add_class(self, name: str, pattern: str, ts: float) -> None:
-        taken = {one.place for one in self.classes.values()}
-        place = next((place for place in range(len(self.queries)) if place not in taken), None)
-        if place is None:
-            place = self.queries.add()
-        self.queries.reset(place)
-        slots = []
-        for series in query_series(name):
-            slots.append(self._slot(GAUGE))
-            self.registry.add_derived(slots[-1], series)
-        self.classes[name] = QueryClass(place, tuple(slots), pattern, ts)
+    def _derived(self, series: Series) -> int:
+        """Give a series that comes by no sample a slot."""
+        slot = self._slot(GAUGE)
+        self.registry.add_derived(slot, series)
+        return slot
 
     def _slot(self, kind: int) -> int:
         if not self.registry.free:
@@ -288,21 +253,12 @@ class Intake:
             self._refuse_series(arrivals, at)
         elif code == ON_TIME:
             if type(row) is QueryCompletion:
-                self._count_query(row, int(rows.window[i]))
+                self.queries.count(row, int(rows.window[i]))
             elif self.refused_nodes and type(row) is MetricSample:
                 signal = self.refused_nodes.counted(self.registry.nodes[int(rows.node[i])], row.ts)
                 self._tell(at, signal)
         else:
             self._refuse(arrivals, at, code, rows, i)
-
-    def _count_query(self, row: QueryCompletion, window: int) -> None:
-        figures = QueryFigures(row.wall, row.cpu, row.queued, bool(row.error) or row.state == "FAILED")
-        self.completions += 1
-        for name in (row.query_class, WHOLE):
-            known = self.classes.get(name)
-            if known is not None:
-                self.queries.take(known.place, window, figures)
-                self.classes[name] = known._replace(seen=max(known.seen, row.ts))
 
     def _change(self, arrivals: Arrivals, at: int) -> None:
         row = arrivals.rows[at]
@@ -352,15 +308,13 @@ class Intake:
         """Close what is due; a window in which nothing at all was told is passed over."""
         while self.windows.due:
             number, seen = self.windows.first, self.windows.seen()
-            if not seen.any() and not self.queries.has(number):
-                self.windows.skip(all_due=self.windows.empty and self.queries.empty)
+            if not seen.any() and not self.queries.windows.has(number):
+                self.windows.skip(all_due=self.windows.empty and self.queries.windows.empty)
                 continue
             end = self.windows.end
             values = self.windows.close()
             self._report(values, seen, end)
-            figures = self.queries.close(number)
-            for one in self.classes.values():
-                values[list(one.slots)] = figures[one.place]
+            self.queries.close(number, values)
             self._tell(at, self.refused_series.pass_time(end, self._config.window))
             yield ClosedWindow(at, end, values, self._forget(end))
 
@@ -393,10 +347,9 @@ class Intake:
                 self.registry.forget([slot])
                 self.registry.forget_node(node)
                 gone.append(slot)
-        for name in [name for name, one in self.classes.items() if one.seen < end - _SERIES_TTL]:
-            slots = self.classes.pop(name).slots
-            self.registry.forget(slots)
-            gone += slots
+        slots = self.queries.forget(end - _SERIES_TTL)
+        self.registry.forget(slots)
+        gone += slots
         for slot in gone:
             self.windows.reset(slot)
         if gone:
@@ -410,14 +363,11 @@ class Intake:
             "registry": self.registry.state(),
             "windows": self.windows.state(),
             "queries": self.queries.state(),
-            "ids": self.ids.state(),
-            "classes": [[name, *one] for name, one in self.classes.items()],
             "changes": [list(change) for change in self.changes],
             "reporting": dict(self.reporting),
             "refused_nodes": self.refused_nodes.state(),
             "refused_series": self.refused_series.state(),
             "samples": self.samples,
-            "completions": self.completions,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -432,11 +382,6 @@ class Intake:
         self.registry.restore(state["registry"])
         self.windows.restore(state["windows"])
         self.queries.restore(state["queries"])
-        self.ids.restore(state["ids"])
-        self.classes = {
-            str(name): QueryClass(int(place), tuple(int(slot) for slot in slots), str(pattern), float(seen))
-            for name, place, slots, pattern, seen in state["classes"]
-        }
         self.changes = deque(
             (
                 Change(float(ts), str(kind), str(what), tuple(nodes), str(version))
@@ -448,5 +393,4 @@ class Intake:
         self.refused_nodes.restore(state["refused_nodes"])
         self.refused_series.restore(state["refused_series"])
         self.samples = int(state["samples"])
-        self.completions = int(state["completions"])
         self._index()

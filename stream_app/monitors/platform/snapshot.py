@@ -27,7 +27,7 @@ import msgspec
 
 from stream_app.core.platform import WHOLE
 from stream_app.monitors.platform.heat import GROUPS
-from stream_app.monitors.platform.intake import QueryClass
+from stream_app.monitors.platform.query_classes import QueryClass
 
 if TYPE_CHECKING:
     from stream_app.monitors.platform.source import SourceMonitor
@@ -76,7 +76,7 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
 
 
 def _classes(monitor: "SourceMonitor") -> list[dict[str, Any]]:
-    rows = [_class(monitor, name, one) for name, one in monitor.intake.classes.items() if name != WHOLE]
+    rows = [_class(monitor, name, one) for name, one in monitor.intake.queries.classes.items() if name != WHOLE]
     rows.sort(key=lambda row: (-abs(row["deviation"] or 0.0), -(row["count"] or 0.0), row["class"]))
     return rows[:_MOST_CLASSES]
 

@@ -122,7 +122,7 @@ class SourceMonitor:
 
     def _judge(self, window: ClosedWindow, history: list[ClosedBuckets]) -> Signal | None:
         intake, detection = self.intake, self.detection
-        patterns = {name: one.pattern for name, one in intake.classes.items()}
+        patterns = {name: one.pattern for name, one in intake.queries.classes.items()}
         result, signal = detection.update(
             window.end,
             intake.registry.series,
@@ -163,6 +163,11 @@ class SourceMonitor:
         found = self._findings.get(signal.ts) if signal.detector == DETECTOR else None
         return {} if found is None else {"causes": found.causes, "explanation": found.explanation}
 
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return len(self.intake.registry.series)
+
     def features(self) -> tuple[float, dict[str, float | None]]:
         """Return the time of the newest event, and the live features."""
         intake, detection = self.intake, self.detection
@@ -171,11 +176,11 @@ class SourceMonitor:
         silent = [n for n, slot in intake.reporting.items() if self._newest_value(slot) == 0.0]
         values: dict[str, float | None] = {
             "samples": intake.samples,
-            "queries": intake.completions,
+            "queries": intake.queries.completions,
             "nodes": len(intake.reporting),
             "silent_nodes": len(silent),
             "series": len(intake.registry),
-            "query_classes": max(0, len(intake.classes) - 1),
+            "query_classes": max(0, len(intake.queries.classes) - 1),
             "windows": detection.windows,
             "score": None if newest is None else float(newest[1]),
             "threshold": None if newest is None else float(newest[2]),
@@ -184,7 +189,7 @@ class SourceMonitor:
             if open_since is None or newest is None
             else float(newest[0] - open_since),
         }
-        whole = intake.classes.get(WHOLE)
+        whole = intake.queries.classes.get(WHOLE)
         for place, (figure, _) in enumerate(FIGURES):
             value = math.nan if whole is None else self._newest_value(whole.slots[place])
             if figure.startswith("log_"):

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def run(windows, rows, cuts=()):
     found = {}
     edges = [0, *sorted(cuts), len(rows.ts)]
     codes = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         piece = Rows.of(*(column[begin:end] for column in rows[:5]))
         place = 0
         while (stop := windows.take(piece, place)) < end - begin:

@@ -3,6 +3,7 @@
 import json
 import math
 from functools import cache
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from platform_events import START, events_of
 
+from stream_app.errors import StateError
 from stream_app.events import MetricSample, PlatformChange, PlatformDecoder, QueryCompletion, Reason
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
@@ -42,7 +44,9 @@ def whole():
 
 
 def rows_of(rows, record_ts=None):
-    return Arrivals(list(rows), list(range(len(rows))), [row.ts for row in rows] if record_ts is None else record_ts)
+    return Arrivals(
+        list(rows), list(range(len(rows))), [row.ts for row in rows] if record_ts is None else record_ts
+    )
 
 
 def load(ts, value=1.0, node="worker-1", name="node_load1", **labels):
@@ -74,7 +78,7 @@ def test_an_incident_is_told_with_its_causes():
     assert "4821" not in first.model_dump_json()
     snapshot = json.loads(monitor.snapshots_of(["prod"])[0])
     assert snapshot["incidents"] == [first.case.id]
-    assert [cause["name"] for cause in snapshot["causes"]][0] == "worker-2"
+    assert snapshot["causes"][0]["name"] == "worker-2"
     assert snapshot["nodes"] == ["*", *(f"worker-{i}" for i in range(4))]
     assert len(snapshot["heat"]) == 5
     assert len(snapshot["timeline"]) == 313
@@ -91,7 +95,7 @@ def test_it_does_not_matter_where_batches_end_or_whether_states_are_restored_the
     rows, monitor = log(), PlatformMonitor(WATCHED)
     alerts, history, last = [], [], None
     edges = sorted({0, len(rows.rows), *(cut for cut in cuts if cut < len(rows.rows))})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         if begin:
             packed = pack_state(monitor.state("prod"))
             monitor = PlatformMonitor(WATCHED)
@@ -236,8 +240,6 @@ def test_single_wrong_times_spoil_nothing():
 
 @pytest.mark.parametrize("part", ["intake", "detection", "alerts"])
 def test_a_damaged_state_is_refused_by_name(part):
-    from stream_app.errors import StateError
-
     _, state, _ = whole()
     damaged = unpack_state(state, "test") | {part: {"version": 1}}
     with pytest.raises(StateError, match="prod"):
