@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         decode_sessions,
         read_session,
     )
+    from stream_app.events.sql import QueryClass, query_class
     from stream_app.events.topics import Topics
     from stream_app.events.trace import TraceContext
     from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
@@ -76,6 +77,7 @@ __all__ = [
     "PlatformRow",
     "PredictionEvent",
     "PredictionRow",
+    "QueryClass",
     "QueryCompletion",
     "ReadingDecoder",
     "Readings",
@@ -107,6 +109,7 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "query_class",
     "read_prediction",
     "read_session",
     "record_times",
@@ -140,6 +143,7 @@ _MODULES = {
     "PlatformRow": "events.platform",
     "PredictionEvent": "events.prediction",
     "PredictionRow": "events.prediction",
+    "QueryClass": "events.sql",
     "QueryCompletion": "events.platform",
     "ReadingDecoder": "events.readings",
     "Readings": "events.readings",
@@ -172,6 +176,7 @@ _MODULES = {
     "output_header": "events.output",
     "output_topic": "events.output",
     "parse_event_time": "events.sensor",
+    "query_class": "events.sql",
     "read_prediction": "events.prediction",
     "read_session": "events.session",
     "record_times": "events.dead_letter",

@@ -197,8 +197,8 @@ class PlatformEvent(msgspec.Struct, gc=False):
     value: float | str | None = None
     samples: Annotated[list[Sample], msgspec.Meta(min_length=1)] | None = None
     change: Change | None = None
-    metadata: msgspec.Raw = msgspec.Raw()
-    eventPayload: msgspec.Raw = msgspec.Raw()  # noqa: N815 - Trino's name
+    metadata: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    eventPayload: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)  # noqa: N815 - Trino's name
 
 
 _decoder = msgspec.json.Decoder(PlatformEvent)
@@ -250,25 +250,31 @@ class PlatformDecoder:
                 size = f"{len(raw)} bytes; at most {MAX_PLATFORM_BYTES} are read"
                 out.append(Rejected(Reason.TOO_LARGE, size))
                 continue
-            try:
-                out.append(self._rows(_read(raw), raw))
-            except MessageError as error:
-                out.append(error.rejected)
-            except msgspec.ValidationError as error:
-                out.append(Rejected(Reason.SCHEMA, _words(error)))
+            out.append(self._decoded(raw))
         return out
+
+    def _decoded(self, raw: bytes, *, again: bool = False) -> tuple[PlatformRow, ...] | Rejected:
+        try:
+            return self._rows(_decoder.decode(raw), raw)
+        except MessageError as error:
+            return error.rejected
+        except msgspec.ValidationError as error:
+            return Rejected(Reason.SCHEMA, _words(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            plain = None if again else _without_nan(raw)
+            if plain is None:
+                return Rejected(Reason.NOT_JSON, f"Invalid JSON: {error}")
+            return self._decoded(plain, again=True)
 
     def _rows(self, event: PlatformEvent, raw: bytes) -> tuple[PlatformRow, ...]:
         source = event.source or self._platform
         when = event.timestamp if event.ts is None else event.ts
         if event.samples is not None:
             ts = math.nan if when is None else _time(when, "ts")
-            return tuple(
-                _sample(source, ts, one, f"samples.{place}.") for place, one in enumerate(event.samples)
-            )
+            return tuple(_sample(source, ts, one, place) for place, one in enumerate(event.samples))
         if event.name is not None or event.labels is not None:
             one = Sample(event.name, event.labels, event.value)
-            return (_sample(source, _time(when, "ts"), one, ""),)
+            return (_sample(source, _time(when, "ts"), one, None),)
         if event.change is not None:
             change = event.change
             return (
@@ -311,30 +317,26 @@ class PlatformDecoder:
             (context and context.catalog) or "",
             shape.id,
             shape.pattern,
-            *(_duration(statistics, one) for one in _DURATIONS),
-            *(_amount(statistics, one) for one in _AMOUNTS),
-            _error(event.failure_info),
+            queued=_duration(statistics, "queued_time"),
+            planning=_duration(statistics, "planning_time"),
+            analysis=_duration(statistics, "analysis_time"),
+            execution=_duration(statistics, "execution_time"),
+            wall=_duration(statistics, "wall_time"),
+            cpu=_duration(statistics, "cpu_time"),
+            input_bytes=_amount(statistics, "physical_input_bytes"),
+            input_rows=_amount(statistics, "physical_input_rows"),
+            peak_memory=_amount(statistics, "peak_user_memory_bytes"),
+            splits=_amount(statistics, "completed_splits"),
+            error=_error(event.failure_info),
         )
 
 
-_DURATIONS = ("queued_time", "planning_time", "analysis_time", "execution_time", "wall_time", "cpu_time")
-_AMOUNTS = ("physical_input_bytes", "physical_input_rows", "peak_user_memory_bytes", "completed_splits")
-
-
-def _read(raw: bytes) -> PlatformEvent:
+def _without_nan(raw: bytes) -> bytes | None:
+    """Return JSON with nulls in place of what many a producer writes as Python does, NaN and Infinity; None where it is no JSON either."""
     try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        problem = error
-    try:
-        # Many a producer writes NaN as Python does.
-        return msgspec.convert(from_json(raw), PlatformEvent)
-    except msgspec.ValidationError:
-        raise
+        return msgspec.json.encode(from_json(raw))
     except (ValueError, RecursionError):
-        raise MessageError(Reason.NOT_JSON, f"Invalid JSON: {problem}") from None
+        return None
 
 
 def _words(error: msgspec.ValidationError) -> str:
@@ -343,7 +345,8 @@ def _words(error: msgspec.ValidationError) -> str:
     return f"{where.rstrip('`').removeprefix('$').removeprefix('.') or 'event'}: {what}"
 
 
-def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
+def _sample(source: str, ts: float, one: Sample, place: int | None) -> MetricSample:
+    """Return the row of a sample; `place` is its own in a scrape."""
     name, labels, value = one.name, one.labels, one.value
     if labels is None:
         labels = {}
@@ -351,23 +354,25 @@ def _sample(source: str, ts: float, one: Sample, place: str) -> MetricSample:
         known = labels.pop("__name__")
         name = name or known
     if not name:
-        raise MessageError(Reason.SCHEMA, f"{place}name: Field required")
+        raise MessageError(Reason.SCHEMA, f"{_named('name', place)}: Field required")
     if type(value) is not float:
         value = _value(value, place)
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
         value = math.nan
-    if one.ts is not None:
-        ts = _time(one.ts, f"{place}ts")
-    elif math.isnan(ts):
-        raise MessageError(Reason.TIMESTAMP, f"{place}ts: a time is expected")
+    if one.ts is not None or math.isnan(ts):
+        ts = _time(one.ts, _named("ts", place))
     return MetricSample(source, ts, name, tuple(sorted(labels.items())), value)
 
 
-def _value(value: str | float | None, place: str) -> float:
+def _named(field: str, place: int | None) -> str:
+    return field if place is None else f"samples[{place}].{field}"
+
+
+def _value(value: str | float | None, place: int | None) -> float:
     try:
         return math.nan if value is None else float(value)
     except ValueError:
-        raise MessageError(Reason.SCHEMA, f"{place}value: a number is expected") from None
+        raise MessageError(Reason.SCHEMA, f"{_named('value', place)}: a number is expected") from None
 
 
 def _time(value: float | str | None, place: str) -> float:

@@ -110,6 +110,10 @@ class QueryClasses:
         self._by_text: OrderedDict[bytes, QueryClass] = OrderedDict()
         self._by_shape: OrderedDict[bytes, QueryClass] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Return of how many texts the classes are kept."""
+        return len(self._by_text)
+
     def of(self, text: str) -> QueryClass:
         """Return the class of a query; see `query_class`."""
         key = _digest(text)
@@ -153,9 +157,11 @@ def _cut(pattern: str) -> str:
 def _fallback(tokens: "Sequence[SqlToken]") -> str:
     """Return what is left of a text that is not parsed: of one with quotes that do not match, words of SQL only."""
     broken = is_broken(tokens)
-    words = []
+    words: list[str] = []
     for sort, text in tokens:
-        if (
+        if sort == "literal" and text and words and words[-1] in ("-", "+"):
+            words[-1] = "?"  # of a sign here nobody can say whether it is the number's
+        elif (
             (sort == "literal" and text)
             or sort == "name"
             or (sort == "word" and broken and text not in _KEYWORDS)

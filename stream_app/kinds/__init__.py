@@ -22,6 +22,7 @@ __all__ = [
     "SENSORS",
     "SESSIONS",
     "Kind",
+    "confidential_topics",
     "input_topic",
     "input_topics",
     "kind_of",
@@ -94,6 +95,21 @@ def input_topics(settings: Settings) -> dict[str, str]:
             )
         streams[topic] = name
     return streams
+
+
+def confidential_topics(settings: Settings) -> frozenset[str]:
+    """Return the topics whose messages no page may show.
+
+    Examples
+    --------
+    >>> from stream_app.settings import PlatformStream, SensorStream
+    >>> sorted(confidential_topics(Settings(streams={"pumps": SensorStream(), "lake": PlatformStream(topic="trino")})))
+    ['trino']
+    """
+    streams = settings.streams
+    return frozenset(
+        topic for topic, name in input_topics(settings).items() if kind_of(streams[name]).confidential
+    )
 
 
 def input_topic(stream: Stream, topics: Topics) -> str:

@@ -5,7 +5,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import JSON, Format, PlatformDecoder, PlatformRow, Readings, Rejected, record_times
+from stream_app.events import (
+    JSON,
+    Format,
+    MetricSample,
+    PlatformDecoder,
+    PlatformRow,
+    Readings,
+    Rejected,
+    record_times,
+)
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import PlatformStream
@@ -79,13 +88,8 @@ def sample_platform(name: str, stream: PlatformStream, _wire: Format = JSON) -> 
     def read(records: list[Any]) -> Sample:
         pairs = list(zip(records, decode(records), strict=True))
         good = [(record, row) for record, rows in pairs if not isinstance(rows, Rejected) for row in rows[:1]]
-        named = (
-            row.name
-            for _, rows in pairs
-            if not isinstance(rows, Rejected)
-            for row in rows
-            if hasattr(row, "name")
-        )
+        every = (row for _, rows in pairs if not isinstance(rows, Rejected) for row in rows)
+        named = (row.name for row in every if isinstance(row, MetricSample))
         return Sample(
             [row.source for _, row in good],
             [row.ts for _, row in good],
@@ -104,4 +108,5 @@ PLATFORM = Kind(
     agent="stream_app.runtime.assembly:platform_agent",
     monitor=_make_monitor,
     sample=sample_platform,
+    confidential=True,
 )

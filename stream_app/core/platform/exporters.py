@@ -78,21 +78,20 @@ _NAMED: tuple[tuple[str, Group, bool | None, tuple[tuple[str, str], ...]], ...] 
 BY_NAME = tuple(Rule(re.compile(name), group, worse, labels) for name, group, worse, labels in _NAMED)
 """Exporters whose metrics are known; the first that fits counts."""
 
-BY_WORDS: tuple[tuple[re.Pattern[str], Group], ...] = tuple(
-    (re.compile(pattern), group)
-    for pattern, group in (
-        (r"(?:^|_)(?:s3|minio|gcs|blob|rgw|swift|object_?store|object_?storage)(?:_|$)|s3filesystem|s3client", "object store"),
-        (r"(?:^|_)(?:jvm|gc|garbage|heap)(?:_|$)", "jvm"),
-        (r"cpu|(?:^|_)load\d*$|(?:^|_)cores?(?:_|$)", "cpu"),
-        (r"(?:^|_)(?:mem|memory|swap|oom|rss|working_set)(?:_|$)|memory", "memory"),
-        (r"disk|filesystem|(?:^|_)fs_|iops|volume|drive", "disk"),
-        (r"network|(?:^|_)(?:net|tcp|udp|packets?|sockets?)(?:_|$)", "network"),
-        (r"err|fail|fault|exception|[45]xx|availability|reject|throttl", "errors"),
-        (r"quer(?:y|ies)|splits?(?:_|$)|(?:^|_)tasks?(?:_|$)|workers", "queries"),
-        (r"latency|duration|response_?time|ttfb|delay|_(?:milli|micro)?seconds(?:_sum|_count)?(?: |$)|_ms(?: |$)|time_?taken", "latency"),
-        (r"request|calls|invocations?|throughput|(?:^|_)[qrt]ps(?:_|$)", "requests"),
-    )
+_WORDS: tuple[tuple[str, Group], ...] = (
+    (r"(?:^|_)(?:s3|minio|gcs|blob|rgw|swift|object_?store|object_?storage)(?:_|$)|s3filesystem|s3client", "object store"),
+    (r"(?:^|_)(?:jvm|gc|garbage|heap)(?:_|$)", "jvm"),
+    (r"cpu|(?:^|_)load\d*$|(?:^|_)cores?(?:_|$)", "cpu"),
+    (r"(?:^|_)(?:mem|memory|swap|oom|rss|working_set)(?:_|$)|memory", "memory"),
+    (r"disk|filesystem|(?:^|_)fs_|iops|volume|drive", "disk"),
+    (r"network|(?:^|_)(?:net|tcp|udp|packets?|sockets?)(?:_|$)", "network"),
+    (r"err|fail|fault|exception|[45]xx|availability|reject|throttl", "errors"),
+    (r"quer(?:y|ies)|splits?(?:_|$)|(?:^|_)tasks?(?:_|$)|workers", "queries"),
+    (r"latency|duration|response_?time|ttfb|delay|_(?:milli|micro)?seconds(?:_sum|_count)?(?: |$)|_ms(?: |$)|time_?taken", "latency"),
+    (r"request|calls|invocations?|throughput|(?:^|_)[qrt]ps(?:_|$)", "requests"),
 )  # fmt: skip
+
+BY_WORDS = tuple((re.compile(pattern), group) for pattern, group in _WORDS)
 """What words in a name say; the first that is there counts."""
 
 COUNTERS = re.compile(

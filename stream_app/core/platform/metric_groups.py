@@ -178,7 +178,7 @@ def _rule(lower: str, labels: Mapping[str, str]) -> Rule:
             return rule
     code = labels.get("code") or labels.get("status") or labels.get("status_code") or ""
     words = f"{lower}_error" if code[:1] in ("4", "5") else lower
-    group = next((group for pattern, group in BY_WORDS if pattern.search(words)), "other")
+    group: Group = next((group for pattern, group in BY_WORDS if pattern.search(words)), "other")
     return Rule(_ANY, group, _worse(words, group))
 
 
