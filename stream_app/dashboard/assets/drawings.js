@@ -3,7 +3,7 @@ import { clock, iso, number, plural, utc } from "/assets/words.js";
 
 const WIDTH = 1000;
 const HEIGHT = 120;
-const USUAL = 2; // normal scores of 1 value in 20 are larger
+const USUAL = 3; // normal scores of 1 value in 400 are larger
 const FULL = 8;
 const MOST = 3; // times the bound that are drawn: what is far beyond must not flatten the rest
 
