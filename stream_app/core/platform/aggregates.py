@@ -1,7 +1,7 @@
-"""Statistics of nodes, metric groups and the whole: many series a little unusual at once, and what is absent.
+"""Statistics of nodes, metric groups, metrics on all nodes, and the whole: many series a little unusual at once, and what is absent.
 
-Of each node, group and the whole it is the mean square of scores in the direction that is worse, each drawn in, once of the series themselves
-and once of what the components leave of them; as a logarithm. Of the whole it is also the share of the usually present that is absent.
+Of each of these it is the mean square of scores in the direction that is worse, each drawn in, once of the series themselves
+and once of what the components leave of them; as a logarithm. Of the whole it is also the share of nodes that are absent.
 How rare each is its own past tells, whatever the dependence between the series.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.kernel import kernel
-from stream_app.core.platform.series import Series
+from stream_app.core.platform.series import WHOLE, Series
 
 __all__ = ["FIRST", "Aggregates"]
 
@@ -27,38 +27,49 @@ USUAL = 0.9
 
 @kernel
 def _gather(scores: Any, worse: Any, owners: Any, k: int, places: Any) -> None:
-    """Count scores and add up their squares: of the whole, of nodes and of groups, each at its slot."""
+    """Count scores and add up their squares: of the whole, of nodes, groups and metrics, each at its slot."""
     for i in range(len(scores)):
         bad = scores[i]
         if not math.isfinite(bad):
             continue
         bad = abs(bad) if worse[i] == 0 else max(bad * worse[i], 0.0)
         square = min(bad, BOUND) ** 2
-        for place in (k, FIRST + 2 * owners[i, 0] + k, FIRST + 2 * owners[i, 1] + k):
+        for place in (
+            k,
+            FIRST + 2 * owners[i, 0] + k,
+            FIRST + 2 * owners[i, 1] + k,
+            FIRST + 2 * owners[i, 2] + k,
+        ):
             places[place, 0] += 1.0
             places[place, 1] += square
 
 
-class Aggregates:
-    """Slots of nodes and groups, and their statistics.
+def _keys(one: Series) -> tuple[str, str, str]:
+    return f"{one.of}:{one.node}", f"group:{one.group}", f"metric:{one.of}:{one.metric}"
 
-    The first slots are of the whole: the scores, what the components leave, and the absent share.
+
+class Aggregates:
+    """Slots of nodes, groups and metrics, and their statistics.
+
+    The first slots are of the whole: the scores, what the components leave, and the absent share of nodes.
     """
 
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}
-        self.owners = np.zeros((0, 2), np.int64)
+        self.owners = np.zeros((0, 3), np.int64)
+        self.machines = np.zeros(0, bool)
 
     def __len__(self) -> int:
         return FIRST + 2 * len(self.keys)
 
     def index(self, series: Sequence[Series]) -> None:
-        """Learn which series are of which node and group."""
-        owners = np.empty((len(series), 2), np.int64)
+        """Learn which series are of which node, group and metric."""
+        owners = np.empty((len(series), 3), np.int64)
         for i, one in enumerate(series):
-            for k, key in enumerate((f"{one.of}:{one.node}", f"group:{one.group}")):
+            for k, key in enumerate(_keys(one)):
                 owners[i, k] = self.keys.setdefault(key, len(self.keys))
         self.owners = owners
+        self.machines = np.array([one.of == "node" and one.node != WHOLE for one in series], bool)
 
     def update(
         self, scores: FloatArray, left: FloatArray, worse: Any, present: FloatArray, there: BoolArray
@@ -82,7 +93,13 @@ class Aggregates:
             _gather(each, worse, self.owners, k, places)
         known = places[:, 0] > 0.0
         statistics[known] = np.log(_FLOOR + places[known, 1] / places[known, 0])
-        usual = present > USUAL
-        if usual.any():
-            statistics[2] = 1.0 - np.count_nonzero(there & usual) / np.count_nonzero(usual)
+        statistics[2] = self._absent(present, there)
         return statistics
+
+    def _absent(self, present: FloatArray, there: BoolArray) -> float:
+        """Return the share of nodes of which half of what is usually there is absent."""
+        usual = self.machines & (present > USUAL)
+        owners = self.owners[usual, 0]
+        all_of = np.bincount(owners, minlength=1)
+        gone = np.bincount(owners[~there[usual]], minlength=len(all_of))
+        return float(np.mean(2 * gone[all_of > 0] > all_of[all_of > 0])) if len(owners) else 0.0

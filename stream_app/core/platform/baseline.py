@@ -7,9 +7,9 @@ A series is held against two forecasts, learned with bounded memory from its own
 - *fast*: the same plus where it was within the last hour. The newest window alone is looked at: an abrupt change of a value that wanders.
 
 Either is a standardised residual whose rarity is told by its own past (`ranks`). A season is taken off where that lowers the error by a tenth,
-over two periods at least. Residuals that are learned from are drawn in to three scales, and nothing is learned while an incident is open. What is
-rare is counted only when its evidence has gone down again (`settle`), or never where it became an incident (`drop`): the second
-window of a fault shall not be usual because the first was seen.
+over two periods at least. Residuals that are learned from are drawn in to three scales, and nothing is learned while an incident is open. Ranks are
+counted hours later, or never where the windows became part of an incident (`Lag`, `drop`): the second window of a fault shall not be usual because the
+first was seen, nor a leak because it is slow.
 
 A shift and a change of units of a series changes none of its scores.
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.kernel import kernel
+from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS, TAIL, bin_of, count, fit_tails, nats_above, normal_score
 
 __all__ = ["PHASES", "Baselines"]
@@ -54,8 +55,6 @@ ALIKE = 30.0
 ODD = 2.5
 ANEW = 200.0
 """Values that are left in the ranks of a series whose new level was adopted."""
-PENDING = 16
-"""Windows that wait at most to be counted."""
 HUGE = 1e12
 FARTHEST = 1e30
 
@@ -198,8 +197,9 @@ def step(  # noqa: C901, PLR0912, PLR0915
         slow = x - expected
         scale = TO_SCALE * c["errors"][depth]
         bound = CUT * scale if c["age"] >= YOUNG and smooth > 1.0 else math.inf
-        # Drawn in, or one outlier would be there for several windows.
-        c["smooth"] += (_cut(slow, bound) - c["smooth"]) / smooth
+        # Away by steps that are drawn in, or one outlier would be there for several windows; back by whole ones.
+        change = slow - c["smooth"]
+        c["smooth"] += (change if change * c["smooth"] < 0.0 else _cut(change, bound)) / smooth
         rapid = slow - c["fast"]
         u0 = _cut(c["smooth"] / (scale + floor), HUGE)
         u1 = _cut(rapid / (TO_SCALE * c["scale"] + floor), HUGE)
@@ -220,7 +220,8 @@ def step(  # noqa: C901, PLR0912, PLR0915
             continue
         age = c["age"]
         gain = 1.0 / min(age + 1.0, scale_memory)
-        if age >= YOUNG:
+        # Of what is unusual just now the next windows say whether it goes on: it tells of a fault, not of noise.
+        if age >= YOUNG and not c["odd"]:
             _learn_dependence(c, 0, u0, gain)
             _learn_dependence(c, 1, u1, gain)
         c["fast"] += _cut(rapid, CUT * TO_SCALE * c["scale"] if age >= YOUNG else math.inf) / fast_memory
@@ -308,7 +309,6 @@ class Baselines:
     >>> baselines.grow(2)
     >>> for t in range(500):
     ...     scores = baselines.update(60.0 * t, rng.normal(size=2))
-    ...     baselines.settle()
     >>> scores = baselines.update(30_000.0, np.array([0.0, 9.0]))
     >>> scores["score"].round().tolist()
     [-1.0, 4.0]
@@ -318,7 +318,7 @@ class Baselines:
         self.window = window
         self.smooth = smooth
         self.periods = np.array(periods, np.float64)
-        self.waiting: list[Any] = []
+        self.lag = Lag(window)
         self._make(0)
 
     def _make(self, n: int) -> None:
@@ -340,16 +340,14 @@ class Baselines:
         new = (self.records, self.profiles, self.visits, self.histograms, self.worse)
         for into, array in zip(new, old, strict=True):
             into[:had] = array
-        fill = np.full((n - had, 2), -1, np.int8)
-        self.waiting = [np.concatenate((bins, fill)) for bins in self.waiting]
+        self.lag.grow(n - had, fill=-1)
 
     def forget(self, slots: Any) -> None:
         """Let series begin anew."""
         arrays: tuple[Any, ...] = (self.records, self.profiles, self.visits, self.histograms)
         for array in arrays:
             array[slots] = np.zeros((), array.dtype)
-        for bins in self.waiting:
-            bins[slots] = -1
+        self.lag.forget(slots, fill=-1)
 
     def update(self, end: float, values: FloatArray, *, learns: bool = True) -> dict[str, FloatArray]:
         """Judge a window, and learn from it.
@@ -377,9 +375,8 @@ class Baselines:
             self.records, self.profiles, self.visits, self.histograms, bins, scores,
         )  # fmt: skip
         if learns:
-            self.waiting.append(bins)
-            if len(self.waiting) > PENDING:
-                self._count(self.waiting.pop(0))
+            for old in self.lag.put(end, bins):
+                _count(old, RANK_DAYS * DAY / self.window / self.lag.every, self.records, self.histograms)
         return {name: np.ascontiguousarray(scores[name]) for name in _SCORES.fields or ()}
 
     def _phases(self, end: float) -> Any:
@@ -389,19 +386,6 @@ class Baselines:
             before = math.floor(place)
             phases[k] = before % PHASES, (before + 1) % PHASES, place - before
         return phases
-
-    def _count(self, bins: Any) -> None:
-        _count(bins, RANK_DAYS * DAY / self.window, self.records, self.histograms)
-
-    def settle(self) -> None:
-        """Count all windows that wait: nothing came of them."""
-        for bins in self.waiting:
-            self._count(bins)
-        self.waiting.clear()
-
-    def drop(self) -> None:
-        """Count none of the windows that wait: they are part of an incident."""
-        self.waiting.clear()
 
     def adopt(self) -> None:
         """Make where the series are now what is usual."""
@@ -418,7 +402,7 @@ class Baselines:
             "visits": self.visits.copy(),
             "histograms": self.histograms.copy(),
             "worse": self.worse.copy(),
-            "waiting": np.array(self.waiting, np.int8).reshape(-1, len(self), 2),
+            "lag": self.lag.state(),
         }
 
     @classmethod
@@ -428,5 +412,5 @@ class Baselines:
         restored.records = np.ascontiguousarray(state["records"]).view(SERIES).reshape(-1).copy()
         for name in ("profiles", "visits", "histograms", "worse"):
             setattr(restored, name, np.array(state[name]))
-        restored.waiting = [bins.copy() for bins in state["waiting"]]
+        restored.lag = Lag.from_state(state["lag"])
         return restored

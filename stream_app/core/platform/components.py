@@ -14,52 +14,60 @@ from typing import Any
 import numpy as np
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.platform.lag import Lag
 
 __all__ = ["Components"]
 
 BLOCK = 32
 """Windows between updates."""
 MOST = 12
-REMEMBERED = 2880.0
-"""Windows of the memory: two days of minutes."""
+DAYS = 2.0
+"""How long the memory is."""
+STEPS = 30.0
+"""Steps of a standard deviation in which windows wait."""
 _RIDGE = 1e-6
 
 
 class Components:
     """Incremental principal components of standardised series that grow in number.
 
+    Parameters
+    ----------
+    window : float
+        Seconds of a window.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> components = Components()
+    >>> components = Components(60.0)
     >>> components.grow(6)
-    >>> for _ in range(200):
-    ...     components.add(rng.normal() + 0.1 * rng.normal(size=6))
-    ...     components.settle()
+    >>> for t in range(500):
+    ...     components.add(60.0 * t, rng.normal() + 0.1 * rng.normal(size=6))
     >>> together, alone = np.ones(6), np.array([2.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     >>> float(np.abs(components.residuals(together)).max()) < 0.1, float(components.residuals(alone)[0]) > 1.5
     (True, True)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: float) -> None:
+        self.lag = Lag(window)
         self.axes = np.zeros((0, 0))
         self.weights = np.zeros(0)  # sums of squares along the axes
         self.learned = 0.0
         self.block: list[FloatArray] = []
-        self.waiting: list[FloatArray] = []
 
     def grow(self, n: int) -> None:
         """Let there be `n` series."""
         more = n - self.axes.shape[0]
         self.axes = np.pad(self.axes, ((0, more), (0, 0)))
         self.block = [np.pad(row, (0, more)) for row in self.block]
-        self.waiting = [np.pad(row, (0, more)) for row in self.waiting]
+        self.lag.grow(more, fill=0)
 
     def forget(self, slots: Any) -> None:
         """Let series take no part until they are learned anew."""
         self.axes[slots] = 0.0
-        for row in (*self.block, *self.waiting):
+        for row in self.block:
             row[slots] = 0.0
+        self.lag.forget(slots, fill=0)
 
     def residuals(self, standard: FloatArray) -> FloatArray:
         """Return what the components leave of standardised values; NaN where there is none."""
@@ -70,27 +78,14 @@ class Components:
         left[there] = standard[there] - axes @ np.linalg.solve(square, axes.T @ standard[there])
         return left
 
-    def add(self, standard: FloatArray) -> None:
-        """Let a window wait to be learned from."""
-        self.waiting.append(np.nan_to_num(standard))
-        if len(self.waiting) > BLOCK:
-            self._learn(self.waiting.pop(0))
-
-    def settle(self) -> None:
-        """Learn from all windows that wait."""
-        for row in self.waiting:
-            self._learn(row)
-        self.waiting.clear()
-
-    def drop(self) -> None:
-        """Learn from none of the windows that wait."""
-        self.waiting.clear()
-
-    def _learn(self, row: FloatArray) -> None:
-        self.block.append(row)
-        if len(self.block) == BLOCK:
-            self._update(np.array(self.block))
-            self.block.clear()
+    def add(self, end: float, standard: FloatArray) -> None:
+        """Let a window wait to be learned from, and learn from those that waited long enough."""
+        steps = np.rint(STEPS * np.nan_to_num(standard)).astype(np.int8)
+        for old in self.lag.put(end, steps):
+            self.block.append(old / STEPS)
+            if len(self.block) == BLOCK:
+                self._update(np.array(self.block))
+                self.block.clear()
 
     def _update(self, block: FloatArray) -> None:
         rows = np.vstack((np.sqrt(self.weights)[:, None] * self.axes.T, block))
@@ -104,9 +99,10 @@ class Components:
         kept = min(MOST, int((weights > max(edge, 1e-9)).sum()))
         self.axes = rows.T @ along[:, :kept] / np.sqrt(np.maximum(weights[:kept], 1e-12))
         self.weights = weights[:kept]
-        if self.learned > REMEMBERED:
-            self.weights = self.weights * (REMEMBERED / self.learned)
-            self.learned = REMEMBERED
+        most = DAYS * 86_400.0 / (self.lag.window * self.lag.every)
+        if self.learned > most:
+            self.weights = self.weights * (most / self.learned)
+            self.learned = most
 
     def state(self) -> dict[str, Any]:
         """Return all that is known, as arrays."""
@@ -116,15 +112,15 @@ class Components:
             "weights": self.weights.copy(),
             "learned": self.learned,
             "block": np.array(self.block).reshape(-1, n),
-            "waiting": np.array(self.waiting).reshape(-1, n),
+            "lag": self.lag.state(),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Components":
         """Make components that go on where `state` was taken."""
-        restored = cls()
+        restored = cls(state["lag"]["window"])
         restored.axes, restored.weights = np.array(state["axes"]), np.array(state["weights"])
         restored.learned = state["learned"]
         restored.block = [row.copy() for row in state["block"]]
-        restored.waiting = [row.copy() for row in state["waiting"]]
+        restored.lag = Lag.from_state(state["lag"])
         return restored

@@ -10,7 +10,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.aggregates import FIRST, Aggregates
 from stream_app.core.platform.baseline import WATCHED, Baselines
 from stream_app.core.platform.components import Components
-from stream_app.core.platform.evidence import Evidence, Sum
+from stream_app.core.platform.evidence import LONG, Evidence, Sum
 from stream_app.core.platform.series import Series, WindowResult
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, SettingsError
@@ -20,7 +20,9 @@ __all__ = ["DAY", "WEEK", "PlatformDetector"]
 DAY, WEEK = 86_400.0, 604_800.0
 LEAST_WARMUP = 4 * WATCHED
 """Windows that a detector needs to learn scales, statistics of statistics, and heights of excursions one after the other."""
-KINDS = 4
+KINDS = 6
+"""Kinds of evidence: of series, of what the components leave of them, of nodes, groups and metrics, of the whole, of absent nodes, of all."""
+LOOKS = (*((kind, 1.0) for kind in range(KINDS)), (0, LONG), (1, LONG))
 _VERSION = 1
 
 
@@ -92,10 +94,11 @@ class PlatformDetector:
         self.warmup = max(LEAST_WARMUP, round(DAY / window)) if warmup is None else warmup
         self.windows = 0
         self.evidence = Evidence(
-            [Sum(budget_per_second * window / KINDS) for _ in range(KINDS)], max(2, round(adopt / window))
+            [Sum(budget_per_second * window / len(LOOKS), kind, memory) for kind, memory in LOOKS],
+            max(2, round(adopt / window)),
         )
         self.baselines = Baselines(window, periods)
-        self.components = Components()
+        self.components = Components(window)
         self.left = Baselines(window)
         self.aggregates = Aggregates()
         self.together = Baselines(window, smooth=1.0)
@@ -160,13 +163,16 @@ class PlatformDetector:
         )
         together = self.together.update(end, statistics, learns=learns)
         if learns:
-            self.components.add(own["standard"])
+            self.components.add(end, own["standard"])
         nats = [
             _most(own["nats"], own["score"]),
             _most(left["nats"], left["score"]),
             _most(together["nats"][FIRST:], together["score"][FIRST:]),
-            _most(together["nats"][:FIRST], together["score"][:FIRST]),
+            _most(together["nats"][: FIRST - 1], together["score"][: FIRST - 1]),
+            float(together["nats"][FIRST - 1]),
         ]
+        # A fault that none of them would tell by itself.
+        nats.append(sum(nats[:-1]))
         return self._result(end, nats, own)
 
     def _result(self, end: float, nats: list[float], own: dict[str, FloatArray]) -> WindowResult:
@@ -175,12 +181,9 @@ class PlatformDetector:
             nats = [0.0] * KINDS  # scores of scores are not known yet
         what = evidence.add(end - self.window, nats, alarms=self.windows > self.warmup)
         parts = (self.baselines, self.left, self.together)
-        if what == "quiet":
-            for each in (*parts, self.components):
-                each.settle()
-        elif what == "began":
-            for each in (*parts, self.components):
-                each.drop()
+        if what == "began":
+            for lag in (*(part.lag for part in parts), self.components.lag):
+                lag.drop(evidence.onset)
         elif what == "adopted":
             for one in parts:
                 one.adopt()
@@ -225,7 +228,7 @@ class PlatformDetector:
         expect_version(state, _VERSION, "the platform detector")
         restored = cls(
             window=state["window"],
-            budget_per_second=state["evidence"]["sums"][0]["rate"] * KINDS / state["window"],
+            budget_per_second=state["evidence"]["sums"][0]["rate"] * len(LOOKS) / state["window"],
             warmup=state["warmup"],
         )
         restored.windows = state["windows"]

@@ -1,17 +1,19 @@
 """From the evidence of single windows to incidents: sums with a level by the false-alarm budget, begin and end.
 
 Evidence of a window is in nats: minus the logarithm of how often anything as unusual is seen, of one kind: of single series, of what the
-components leave of them, of nodes and groups, of the whole. For each kind a sum goes up by what exceeds an allowance, more than what quiet windows
-have on average, is never below 0 (Page 1954), and fades within a few windows, the faster the more alike the evidence of successive windows is: a
-swing of the load that lasts an hour is not told sixty times. Quiet data give excursions from 0 whose heights have an exponential tail, also where windows depend on each other, with a mean of its own
-for each platform and kind. The heights of excursions that were no incident are learned, and the level is where their tail has its part of the budget:
+components leave of them, of nodes, groups and metrics, of the whole. Each is looked at window by window, and that of single series also as a mean
+over half an hour, for faults that are small but stay; in its own standard deviations.
 
-- rate of excursions above a low height x probability of so much more = budget, with the predictive distribution of the tail, which
-  lies the farther out the fewer excursions there were;
-- where alarms were more than the budget has, the tail is heavier than was thought, or there are faults: the level rises
-  by the logarithm of the ratio, to a bound.
+For each a sum goes up by what exceeds an allowance, is never below 0 (Page 1954), and fades, the faster the more alike successive windows are: a
+swing of the load that lasts an hour is not told sixty times. Quiet data give excursions from 0 whose heights have an exponential tail, also
+where windows depend on each other, with a mean of its own for each platform and kind. The heights of excursions that were no incident
+are learned, and the level is where their tail has its part of the budget:
 
-A single window adds to the sum three fifths of the level at most: an incident is two windows at least.
+rate of excursions above a low height x probability of so much more = budget, with the predictive distribution of the tail, which
+lies the farther out the fewer excursions there were. The budget is divided among the sums, since rates of alarms add up.
+
+A sum is held just above the level, so that a single window is none after the next, and an incident begins with the
+second of ten windows that is beyond it: what is over within a window is no incident.
 
 References
 ----------
@@ -19,35 +21,42 @@ E. S. Page (1954), Continuous inspection schemes, Biometrika 41; A. Siffer et al
 theory; D. Siegmund (1985), Sequential Analysis, for the tail of a cumulative sum.
 """
 
-from dataclasses import asdict, dataclass, field
-from math import expm1, log, nan
+from dataclasses import asdict, dataclass
+from math import expm1, log, nan, sqrt
 from typing import Any
 
-__all__ = ["Evidence", "Sum"]
+__all__ = ["LONG", "Evidence", "Sum"]
 
-LOW = 2.0
+ALLOWANCE = 1.0
+"""Standard deviations above the mean from which evidence goes up."""
+LOW = 1.0
 """Height over which excursions are learned."""
 PRIOR_PEAKS = 10.0
-PRIOR_EXCESS = 2.0
-"""What is thought of the heights before there are any: a sum of nats with a wide allowance goes down by one mean excess of about 1, and
-dependence doubles it."""
+PRIOR_EXCESS = 1.0
+"""What is thought of the heights before there are any: nats of single windows are exponential, with a standard deviation of their mean."""
 PRIOR_RATE = 0.02
 """Excursions a window."""
-ALLOWANCE = 1.0
-"""By how many nats the allowance exceeds the mean evidence of quiet windows."""
 KEPT = 0.85
 """Share of a sum that a window leaves, where windows are independent."""
 ALIKE = 10.0
 """Windows of the mean that tells how dependent they are."""
 USUAL_WINDOWS = 2000.0
-LEAP = 0.6
-CAP = 2.0
-"""A sum is held to so many levels, or an end would be as far away as the incident was grave."""
-CALM = 1.0 / 3.0
-"""Share of the level below which all sums are while it is calm."""
+FAR = 4.0
+"""Standard deviations to which evidence is drawn in to learn what is usual."""
+LEAST_UNIT = 0.3
+"""Nats of a standard deviation at least: evidence of what never varied does not."""
+LONG = 30.0
+"""Windows of the mean."""
+GRAVE = 10.0
+"""Nats to which a window is drawn in for the mean: it shall be of many."""
+CAP = 1.15
+"""A sum is held to so many levels: less than 1 are left in the next window."""
+AGAIN = 9
+"""Windows before one that is beyond the level, of which another must have been."""
+CALM, CALM_MEAN = 1.0 / 3.0, 0.8
+"""Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
 SHORTEST, LONGEST = 5, 15
 """Calm windows that end an incident: half of its length, between these."""
-SPENT = 2.0
 SETTLING = 30
 """Windows after a new level was adopted in which no incident begins: they are learned from."""
 
@@ -60,12 +69,19 @@ class Sum:
     ----------
     rate : float
         False alarms a window.
+    kind : int
+        Which of the kinds of evidence.
+    memory : float
+        Windows of the mean that is looked at; 1 for each window alone.
     """
 
     rate: float
+    kind: int
+    memory: float = 1.0
     sum: float = 0.0
     level: float = 0.0
-    usual: float = 1.0
+    value: float = 0.0
+    usual: float = 0.0
     square: float = 1.0
     mean: float = 0.0
     means: float = 0.05
@@ -73,40 +89,43 @@ class Sum:
     peaks: float = 0.0
     excess: float = 0.0
     height: float = 0.0
-    alarms: float = 0.0
     rest: float = nan
 
     def __post_init__(self) -> None:
         """Set the level."""
         self._set_level()
 
-    def _mean(self) -> float:
+    def _mean_excess(self) -> float:
         return (self.excess + PRIOR_PEAKS * PRIOR_EXCESS) / (self.peaks + PRIOR_PEAKS)
 
     def _set_level(self) -> None:
-        mean, known = self._mean(), self.peaks + PRIOR_PEAKS
+        mean, known = self._mean_excess(), self.peaks + PRIOR_PEAKS
         rarer = max(0.0, log(known / (self.windows + PRIOR_PEAKS / PRIOR_RATE) / self.rate))
-        spent = min(max(0.0, log((self.alarms + 0.5) / (self.rate * self.windows + 1.5))), SPENT)
-        self.level = LOW + mean * (known * expm1(rarer / known) + spent)
-
-    @property
-    def allowance(self) -> float:
-        """By which evidence of a window goes down."""
-        return self.usual + ALLOWANCE
+        self.level = LOW + mean * known * expm1(rarer / known)
 
     def add(self, start: float, nats: float) -> None:
         """Add the evidence of a window that began at `start`."""
+        if self.memory > 1.0:
+            nats = min(nats, GRAVE)
+        self.value += (nats - self.value) / self.memory
         if self.sum == 0.0:
             self.rest = start
-        gained = min(nats - self.allowance, LEAP * self.level)
+        unit = max(sqrt(self.square), LEAST_UNIT)
+        self.value = (
+            min(self.value, self.usual + unit * (ALLOWANCE + CAP * self.level))
+            if self.memory > 1.0
+            else self.value
+        )
+        gained = (self.value - self.usual) / unit - ALLOWANCE
         independent = min(1.0, self.square / max(self.means * (2.0 * ALIKE - 1.0), 1e-300))
         self.sum = min(max(0.0, KEPT * independent * self.sum + gained), CAP * self.level)
 
-    def learn(self, nats: float) -> None:
+    def learn(self) -> None:
         """Take the evidence of a quiet window into what is usual, and the height of an excursion that is over."""
         self.windows += 1.0
         gain = 1.0 / min(self.windows + 20.0, USUAL_WINDOWS)
-        beside = min(nats - self.usual, 4.0)
+        far = FAR * sqrt(self.square)
+        beside = min(max(self.value - self.usual, -far), far)
         self.usual += beside * gain
         self.square += (beside**2 - self.square) * gain
         self.mean += (beside - self.mean) / ALIKE
@@ -115,7 +134,7 @@ class Sum:
         if self.sum == 0.0 and self.height > 0.0:
             if self.height > LOW:
                 # Cut at three means, which lose a twentieth: a fault that was no incident is one excursion like others.
-                self.excess += min(self.height - LOW, 3.0 * self._mean())
+                self.excess += min(self.height - LOW, 3.0 * self._mean_excess())
                 self.peaks += 1.0
             self.height = 0.0
             self._set_level()
@@ -123,6 +142,8 @@ class Sum:
     def rest_now(self) -> None:
         """Begin at 0."""
         self.sum = self.height = 0.0
+        if self.memory > 1.0:
+            self.value = self.usual
 
 
 @dataclass(slots=True)
@@ -132,7 +153,7 @@ class Evidence:
     Parameters
     ----------
     sums : list of Sum
-        One of each kind.
+        Of single windows, or of their mean.
     adopt : int
         Windows of an incident after which where things are becomes what is usual.
     """
@@ -144,7 +165,8 @@ class Evidence:
     calm: int = 0
     settling: int = 0
     onset: float = nan
-    score: float = field(default=0.0)
+    beyond: tuple[bool, ...] = (False,) * AGAIN
+    score: float = 0.0
 
     def add(self, start: float, nats: list[float], *, alarms: bool) -> str:
         """Go on by a window.
@@ -161,29 +183,33 @@ class Evidence:
         Returns
         -------
         str
-            ``quiet``, ``rising`` (an excursion goes on), ``began``, ``open``, ``ended`` or ``adopted``.
+            ``quiet``, ``began``, ``open``, ``ended`` or ``adopted``.
         """
-        for each, new in zip(self.sums, nats, strict=True):
-            each.add(start, new)
+        for each in self.sums:
+            each.add(start, nats[each.kind])
         self.score = max(each.sum / each.level for each in self.sums)
         if self.open:
-            return self._go_on(calm=self.score < CALM)
+            calm = all(
+                each.sum < (CALM if each.memory == 1.0 else CALM_MEAN) * each.level for each in self.sums
+            )
+            return self._go_on(calm=calm)
         if self.settling:
             self.settling -= 1
             self._rest()
             return "quiet"
-        if alarms and self.score > 1.0:
+        beyond = self.score > 1.0
+        again = beyond and any(self.beyond)
+        self.beyond = (*self.beyond[1:], beyond)
+        if alarms and again:
             return self._begin()
-        for each, new in zip(self.sums, nats, strict=True):
-            each.learn(new)
-        return "rising" if self.score > 0.0 else "quiet"
+        for each in self.sums:
+            each.learn()
+        return "quiet"
 
     def _begin(self) -> str:
         self.open, self.length, self.calm = True, 1, 0
         telling = [each for each in self.sums if each.sum > each.level]
         self.onset = min(each.rest for each in telling)
-        for each in telling:
-            each.alarms += 1.0
         return "began"
 
     def _go_on(self, *, calm: bool) -> str:
@@ -199,6 +225,7 @@ class Evidence:
 
     def _rest(self) -> None:
         self.score = 0.0
+        self.beyond = (False,) * AGAIN
         for each in self.sums:
             each.rest_now()
 
@@ -209,4 +236,6 @@ class Evidence:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Evidence":
         """Make evidence that goes on where `state` was taken."""
-        return cls(**{**state, "sums": [Sum(**each) for each in state["sums"]]})
+        return cls(
+            **{**state, "beyond": tuple(state["beyond"]), "sums": [Sum(**each) for each in state["sums"]]}
+        )

@@ -135,7 +135,7 @@ def nats_above(u: float, histogram: Any, total: float, independent: float, tails
     share = tail["share"]
     pareto = math.log1p(tail["shape"] * away / tail["scale"]) / tail["shape"]
     # As many excesses as are independent stand behind the tail.
-    behind = share * known + 2.0
+    behind = share * known + _EXCESS_WEIGHT
     nats = -math.log(share) + behind * math.log1p(pareto / behind)
     if beyond >= 1.0:
         # What happened is no rarer than it was.

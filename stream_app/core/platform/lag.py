@@ -1,0 +1,97 @@
+"""What is learned hours later: windows that wait, and are dropped where they became part of an incident."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Lag"]
+
+Rows = npt.NDArray[np.int8]
+
+LAG = 6 * 3600.0
+"""Seconds for which windows wait: a leak of hours shall not be learned while it goes on."""
+EVERY = 120.0
+"""Seconds between windows that are learned from: those between are much like them."""
+_SHARE = 4
+"""A wait of more than a fourth of all that was seen would leave too little to learn from."""
+
+
+class Lag:
+    """Small whole numbers of all series, window by window, until they are old enough.
+
+    Parameters
+    ----------
+    window : float
+        Seconds of a window.
+
+    Examples
+    --------
+    >>> lag = Lag(3600.0)
+    >>> for hour in range(40):
+    ...     old = lag.put(3600.0 * hour, np.array([hour], np.int8))
+    >>> [rows.tolist() for rows in old], len(lag)
+    ([[33]], 6)
+    >>> lag.drop(since=3600.0 * 36)
+    >>> len(lag)
+    3
+    """
+
+    def __init__(self, window: float) -> None:
+        self.window = window
+        self.every = max(1, round(EVERY / window))
+        self.windows = 0
+        self.rows: list[Rows] = []
+        self.ends: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def put(self, end: float, rows: Rows) -> list[Rows]:
+        """Let a window wait, and return those that waited long enough."""
+        self.windows += 1
+        if self.windows % self.every:
+            return []
+        self.rows.append(rows)
+        self.ends.append(end)
+        longest = min(LAG / self.window, self.windows / _SHARE) / self.every
+        old = []
+        while len(self.rows) > longest:
+            self.ends.pop(0)
+            old.append(self.rows.pop(0))
+        return old
+
+    def drop(self, since: float) -> None:
+        """Learn never from windows that end after `since`."""
+        while self.ends and self.ends[-1] > since:
+            self.ends.pop()
+            self.rows.pop()
+
+    def grow(self, more: int, *, fill: int) -> None:
+        """Add series at the end."""
+        self.rows = [
+            np.pad(rows, ((0, more), *((0, 0),) * (rows.ndim - 1)), constant_values=fill)
+            for rows in self.rows
+        ]
+
+    def forget(self, slots: Any, *, fill: int) -> None:
+        """Let series say nothing."""
+        for rows in self.rows:
+            rows[slots] = fill
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is known."""
+        return {
+            "window": self.window,
+            "windows": self.windows,
+            "ends": list(self.ends),
+            "rows": np.array(self.rows, np.int8),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Lag":
+        """Make one that goes on where `state` was taken."""
+        restored = cls(state["window"])
+        restored.windows, restored.ends = state["windows"], list(state["ends"])
+        restored.rows = [rows.copy() for rows in state["rows"]]
+        return restored
