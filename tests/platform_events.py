@@ -11,7 +11,7 @@ STATEMENTS = ("select * from orders where id = {}", "select sum(price) from sale
 __all__ = ["START", "events_of"]
 
 
-def events_of(windows, *, slow=(), seed=1, every=30.0, worker="worker-2", window=60.0):
+def events_of(windows, *, slow=(), source="prod", seed=1, every=30.0, worker="worker-2", window=60.0):
     """Return the records' values of some windows: a scrape of each worker, queries, a change before what is slow begins.
 
     In the windows of `slow` the disk of one worker is busy, its load high, and the queries take five times as long.
@@ -32,11 +32,11 @@ def events_of(windows, *, slow=(), seed=1, every=30.0, worker="worker-2", window
                 more = rate * every * chance.uniform(0.9, 1.1) * (4.0 if hit else 1.0)
                 totals[node, name] = totals.get((node, name), 0.0) + more
                 samples.append(sample(name, node, totals[node, name]))
-            records.append({"source": "prod", "ts": ts, "samples": samples})
+            records.append({"ts": ts, "samples": samples})
         for k in range(4):
             wall = chance.lognormvariate(0.0, 0.2) * (5.0 if bad else 1.0)
             records.append(query(f"q{seed}-{step}-{k}", ts + k, wall, STATEMENTS[k % 2].format(chance.randrange(10_000))))
-    return [json.dumps(record).encode() for record in records]
+    return [json.dumps(record | {"source": source}).encode() for record in records]
 
 
 def sample(name, node, value):
@@ -47,13 +47,12 @@ def sample(name, node, value):
 def change(ts, node):
     """Return a deployment."""
     what = {"kind": "deployment", "what": "worker image", "version": "475", "nodes": [node]}
-    return {"source": "prod", "ts": ts, "change": what}
+    return {"ts": ts, "change": what}
 
 
 def query(ident, ts, wall, text):
     """Return a completed query as Trino's listener posts it."""
     return {
-        "source": "prod",
         "ts": ts,
         "metadata": {"queryId": ident, "query": text, "queryState": "FINISHED"},
         "statistics": {"wallTime": wall, "cpuTime": wall / 2.0, "queuedTime": 0.01, "completedSplits": 3},

@@ -27,8 +27,6 @@ class CallGraph:
     >>> graph = CallGraph.from_depends_on({"shop": ["search", "pay"], "pay": ["database"]})
     >>> graph.callees("shop")
     ('pay', 'search')
-    >>> graph.depths({"shop", "database"})
-    {'database': 2, 'shop': 0}
     """
 
     calls: frozenset[tuple[str, str]]
@@ -125,30 +123,6 @@ class CallGraph:
         return CallGraph.from_edges(
             (caller, callee) for caller in kept for callee in _reached(caller, below, kept)
         )
-
-    def depths(self, services: Iterable[str]) -> dict[str, int]:
-        """Return for each of some services the fewest calls from a service that nobody calls; 0 where none leads to it.
-
-        Parameters
-        ----------
-        services : iterable of str
-            The services asked about; unknown ones are at 0.
-
-        Returns
-        -------
-        dict of str to int
-            Their depths, by name.
-        """
-        below = self._table()
-        called = {callee for _, callee in self.calls}
-        level = sorted(below.keys() - called)
-        depths = dict.fromkeys(level, 0)
-        depth = 0
-        while level:
-            depth += 1
-            level = sorted({callee for caller in level for callee in below.get(caller, ())} - depths.keys())
-            depths.update(dict.fromkeys(level, depth))
-        return {service: depths.get(service, 0) for service in sorted(services)}
 
     def _table(self) -> dict[str, list[str]]:
         below: dict[str, list[str]] = {}

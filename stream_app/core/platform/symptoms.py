@@ -4,6 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.series import Episode
@@ -11,11 +12,11 @@ from stream_app.core.platform.series import Episode
 __all__ = ["LIMIT", "Evidence", "cells", "evidence", "since", "worsening"]
 
 LIMIT = 3.0
-"""Normal score from which a series counts as deviating: one usual window in about 740 passes it."""
-NOISE = 2.0
-"""Rise of a normal score that is no evidence: one usual window in twenty has as much."""
-HALF = 4.0
-"""Rise at which a strength is one half: about the largest usual score of ten thousand series in a window."""
+"""Normal score from which a series counts as deviating, and at which a strength is one half: one usual window in 740 passes it."""
+NOISE = 1.0
+"""Rise of a normal score that is no evidence: one standard deviation."""
+FLAT = 0.001
+"""Half of the width of a usual band, as a share of the level, up to which a series is flat."""
 UNSEEN = 0.5
 """Weight of a series without a value in the windows before the onset: nothing says that it was right until then."""
 STEADY = 5
@@ -47,10 +48,10 @@ class Evidence:
 def evidence(episode: Episode) -> Evidence:
     """Weigh what each series of an episode did since the onset against what it did before.
 
-    A strength is the mean over the windows since the onset of ``r² / (r² + (HALF - NOISE)²)``, where r is what the normal
-    score in the bad direction is above its mean before and ``NOISE``: what was unusual before an incident does
-    not explain it, and however wild a window is, it counts as one. The series of a node that fell silent are at one half: a lost worker
-    sends no metric that could deviate.
+    A strength is the mean over the windows since the onset of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
+    normal score in the bad direction is above its median before the onset, or in the last windows before where it
+    deviated there, and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
+    fell silent are at one half: a lost worker sends no metric that could deviate.
 
     Parameters
     ----------
@@ -66,11 +67,13 @@ def evidence(episode: Episode) -> Evidence:
     bad = worsening(episode)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
-        usual = np.nan_to_num(np.nanmean(bad[~during], axis=0))
+        usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
+        last = np.nan_to_num(np.nanmedian(bad[~during][-LEAD:], axis=0))
         before = np.nanmedian(episode.values[~during], axis=0)
         now = np.nanmedian(episode.values[during], axis=0)
+    usual = np.where(last >= LIMIT, np.maximum(usual, last), usual)
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
-    strength = (above / (above + (HALF - NOISE) ** 2)).mean(axis=0)
+    strength = (above / (above + (LIMIT - NOISE) ** 2)).mean(axis=0)
     if not during.all():
         strength[~np.isfinite(episode.values[~during]).any(axis=0)] *= UNSEEN
     strength[_lost(episode, during)] = 0.5
@@ -85,11 +88,43 @@ def since(episode: Episode) -> BoolArray:
 
 
 def worsening(episode: Episode) -> FloatArray:
-    """Return the normal scores of an episode in the bad direction: above 0 where worse than usual, of either direction where both are bad."""
-    sign = np.array([{True: 1.0, False: -1.0, None: 0.0}[one.higher_is_worse] for one in episode.series])
-    scores: FloatArray = np.where(
-        sign == 0.0, np.abs(episode.deviations), np.maximum(sign * episode.deviations, 0.0)
-    )
+    """Return the normal scores of an episode in the bad direction, 0 or above; in either where both are bad.
+
+    The past of a series that hardly moved has no scale by which it could tell how unusual a move is. Beyond a usual band
+    without width, a score is that of a Pareto tail of index 2 behind the band, in thousandths of the level.
+
+    Parameters
+    ----------
+    episode : Episode
+        The windows.
+
+    Returns
+    -------
+    ndarray of shape (w, n)
+        Scores; NaN where they are not known.
+    """
+    either = np.array([one.higher_is_worse is None for one in episode.series])
+    falls = np.array([one.higher_is_worse is False for one in episode.series])
+    scores = _scores(episode)
+    scores = np.where(falls, -scores, scores)
+    bad: FloatArray = np.where(either, np.abs(scores), np.maximum(scores, 0.0))
+    return bad
+
+
+def _scores(episode: Episode) -> FloatArray:
+    """Return the deviations, those of flat series by how far they are beyond their band."""
+    low, high = episode.usual_low, episode.usual_high
+    unit = FLAT * np.maximum(np.abs(low), np.abs(high))
+    flat = (high - low <= 2.0 * unit) & (unit > 0.0)
+    if not flat.any():
+        return episode.deviations
+    scores = episode.deviations.copy()
+    values = episode.values[:, flat]
+    above, below = (values - high[flat]) / unit[flat], (low[flat] - values) / unit[flat]
+    away = np.maximum(above, below)
+    score = np.where(away > 0.0, -ndtri(0.005 * (1.0 + np.maximum(away, 0.0)) ** -2.0), 0.0)
+    told = np.nan_to_num(scores[:, flat])
+    scores[:, flat] = np.where(score > np.abs(told), np.where(above > below, score, -score), scores[:, flat])
     return scores
 
 
@@ -132,15 +167,17 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
 
 
 def _lost(episode: Episode, during: BoolArray) -> BoolArray:
-    """Return the series of entities none of which has a value since the onset, and which had one in each of several windows."""
+    """Return the series of entities that have no value in half of the windows since the onset, and had one in each before."""
     there = np.isfinite(episode.values)
     if np.count_nonzero(~during) < STEADY:
         return np.zeros(there.shape[1], dtype=bool)
     entities = [(one.of, one.node) for one in episode.series]
-    silent = set(entities) - {entities[i] for i in np.flatnonzero(there[during].any(axis=0))}
-    return np.asarray(
-        there[~during].all(axis=0) & np.array([entity in silent for entity in entities], dtype=bool)
-    )
+    spoken = np.zeros((len(there), len(set(entities))), dtype=bool)
+    place = {entity: i for i, entity in enumerate(dict.fromkeys(entities))}
+    rows = np.array([place[entity] for entity in entities], dtype=np.int64)
+    np.logical_or.at(spoken.T, rows, there.T)
+    silent = spoken[during].mean(axis=0) <= 0.5
+    return np.asarray(there[~during].all(axis=0) & silent[rows])
 
 
 def _began(episode: Episode, bad: FloatArray, during: BoolArray) -> FloatArray:

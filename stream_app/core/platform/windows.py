@@ -2,9 +2,10 @@
 
 A window is ``[k * width, (k + 1) * width)`` seconds since the epoch. It closes when the time that the platform has reached, less
 the allowed lateness, passes its end. Each node has a time of its own, robust against single wrong ones
-(`stream_app.core.watermark`); a scrape counts once there, however many samples it has. The platform's is the lower median of
-those of the nodes that were heard lately, so that a node whose clock is wrong, or that is gone, neither closes the windows
-of the others nor holds them up.
+(`stream_app.core.watermark`); a scrape counts once there, however many samples it has. The platform's is the median of those
+of the nodes that were heard lately, the upper one of two, so that nodes whose clocks are wrong neither close the windows of
+the others nor hold them up, and neither do nodes that are gone where others have taken their place. What is of no node, such as
+queries, has a say where there are no nodes.
 
 A gauge gives the mean of its samples. A counter gives a rate: what it rose by between two samples counts in the window of the
 later one, and so does the time between them. A fall to half or less is a reset, and what is there since then counts; a smaller
@@ -68,7 +69,7 @@ _ONE_SCRAPE = 1.0
 _RESET = 0.5
 """A counter that falls to this share of its value, or below, was reset."""
 
-_HEARD_ROUNDS = 4
+_HEARD_ROUNDS = 2
 """A node that all others were heard so often without, on average, has no say in the platform's time."""
 
 CLOCK = np.dtype(
@@ -445,27 +446,27 @@ def _judge(clock: Any, nodes: Any, lateness: float, number: int, ts: float, reco
 
 @kernel
 def _time(clock: Any, nodes: Any) -> float:
-    """Return the lower median of the times of the nodes that were heard lately; it is looked at after a part of them was."""
+    """Return the upper median of the times of the nodes that were heard lately; it is looked at after a part of them was."""
     known = _heard(nodes, -1)
     if clock["unheeded"] == 0 or _HEARD_ROUNDS * clock["unheeded"] < known:
         return float(clock["newest"])
     clock["unheeded"] = 0
-    oldest = clock["scrapes"] - _HEARD_ROUNDS * known
-    rank = (_heard(nodes, oldest) - 1) // 2
-    for j in range(len(nodes)):
+    oldest = clock["scrapes"] - _HEARD_ROUNDS * (known + 1)
+    rank = _heard(nodes, oldest) // 2
+    for j in range(1, len(nodes)):
         if nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0:
             mine = nodes[j]["watermark"]["newest"]
             before, equal = _order(nodes, oldest, mine)
             if before <= rank < before + equal:
                 return float(mine)
-    return float(clock["newest"])
+    return float(nodes[0]["watermark"]["newest"])
 
 
 @kernel
 def _heard(nodes: Any, oldest: int) -> int:
     """Count the nodes that were heard after a scrape."""
     count = 0
-    for j in range(len(nodes)):
+    for j in range(1, len(nodes)):
         count += nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0
     return count
 
@@ -474,7 +475,7 @@ def _heard(nodes: Any, oldest: int) -> int:
 def _order(nodes: Any, oldest: int, time: float) -> tuple[int, int]:
     """Count the nodes whose time is before another, and those that are at it."""
     before, equal = 0, 0
-    for j in range(len(nodes)):
+    for j in range(1, len(nodes)):
         if nodes[j]["heard"] > oldest and nodes[j]["heard"] >= 0:
             before += nodes[j]["watermark"]["newest"] < time
             equal += nodes[j]["watermark"]["newest"] == time

@@ -163,7 +163,7 @@ class Detection:
         """State as plain values, for `restore`."""
         return {
             "version": _VERSION,
-            "detector": self.detector.state(),
+            "detector": self.detector.state() if self.windows else None,
             "recent": self.recent.state(),
             "windows": self.windows,
             "open_since": self.open_since,
@@ -184,7 +184,8 @@ class Detection:
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the detection")
-        self.detector = PlatformDetector.from_state(dict(state["detector"]))
+        if state["detector"] is not None:
+            self.detector = PlatformDetector.from_state(dict(state["detector"]))
         self.recent.restore(state["recent"])
         self.windows = int(state["windows"])
         self.open_since = None if state["open_since"] is None else float(state["open_since"])
