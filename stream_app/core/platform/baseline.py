@@ -397,7 +397,7 @@ class Baselines:
             "window": self.window,
             "smooth": self.smooth,
             "periods": self.periods.tolist(),
-            "records": self.records.view(np.uint8).reshape(len(self), -1).copy(),
+            "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
             "profiles": self.profiles.copy(),
             "visits": self.visits.copy(),
             "histograms": self.histograms.copy(),
