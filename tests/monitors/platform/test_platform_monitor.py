@@ -249,5 +249,8 @@ def test_a_platform_of_which_only_a_change_was_told_is_stored():
     monitor.take(rows_of([PlatformChange("prod", START, "deployment", "worker image", "475", ())]))
     state = pack_state(monitor.state("prod"))
     again = PlatformMonitor(WATCHED)
-    again.restore("prod", unpack_state(state))
+    again.restore("prod", unpack_state(state, "here"))
     assert pack_state(again.state("prod")) == state
+    moved = [PlatformChange("prod", START + 600.0 * i, "deployment", "worker image", "475", ()) for i in range(3)]
+    again.take(rows_of(moved))
+    assert again.windows_of("prod") >= 0
