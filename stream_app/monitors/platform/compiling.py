@@ -1,6 +1,6 @@
 """Compilation of the kernels of the platform monitor before the first event."""
 
-from stream_app.events.platform import MetricSample
+from stream_app.events.platform import MetricSample, PlatformRow
 from stream_app.monitors.platform.monitor import PlatformMonitor
 from stream_app.monitors.platform.outcome import Arrivals
 from stream_app.settings.platform import PlatformStream
@@ -17,6 +17,8 @@ def compile_platform_kernels() -> None:
     """
     names = ("node_load1", "node_disk_io_time_seconds_total")
     labels = (("instance", "any"),)
-    rows = [MetricSample("any", 60.0 * i, name, labels, float(i)) for i in range(_MINUTES) for name in names]
+    rows: list[PlatformRow] = [
+        MetricSample("any", 60.0 * i, name, labels, float(i)) for i in range(_MINUTES) for name in names
+    ]
     monitor = PlatformMonitor(PlatformStream())
     monitor.take(Arrivals(rows, list(range(len(rows))), [row.ts for row in rows]))

@@ -253,6 +253,8 @@ def test_a_platform_of_which_only_a_change_was_told_is_stored():
     again = PlatformMonitor(WATCHED)
     again.restore("prod", unpack_state(state, "here"))
     assert pack_state(again.state("prod")) == state
-    moved = [PlatformChange("prod", START + 600.0 * i, "deployment", "worker image", "475", ()) for i in range(3)]
+    moved = [
+        PlatformChange("prod", START + 600.0 * i, "deployment", "worker image", "475", ()) for i in range(3)
+    ]
     again.take(rows_of(moved))
     assert again.windows_of("prod") >= 0
