@@ -81,6 +81,8 @@ def test_an_incident_is_shown_with_its_causes_and_the_node_to_blame_first(tab):
     assert classes.locator("tbody tr").count() == 2
     assert classes.get_by_text("slower").count() > 0
     assert "worker image" in part(tab, "Changes").inner_text()
+    plane = part(tab, "Windows in the plane in which they spread most")
+    assert 0 < plane.locator("circle.is-marked").count() < plane.locator("circle").count()
 
 
 def test_platforms_are_chosen_and_names_stay_text(tab):

@@ -70,7 +70,7 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
                 {"name": name, "label": label, "score": _rounded(score)}
                 for name, (label, score) in monitor.models.verdicts.items()
             ],
-            "points": [],
+            "points": [[x, y, bool(o)] for x, y, o in monitor.plane.points().round(3).tolist()],
         }
     )
 
