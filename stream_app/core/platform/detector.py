@@ -101,7 +101,7 @@ class PlatformDetector:
         self.components = Components(window)
         self.left = Baselines(window)
         self.aggregates = Aggregates()
-        self.together = Baselines(window, smooth=1.0)
+        self.together = Baselines(window, smooth=1.0, least=0.1)
         self._series: tuple[Series, ...] = ()
 
     def forget(self, slots: Sequence[int]) -> None:
