@@ -148,7 +148,9 @@ def _judge(
     """Return the signed normal score of a standardised residual, and the nats of its being worse."""
     total = c["total"][k]
     # Means of dependent values vary more than those of as many independent ones.
-    independent = total * min(1.0, c["square"][k] / max(c["means"][k] * (2.0 * ALIKE - 1.0), 1e-300))
+    independent = total
+    if c["means"][k] > 0.0:
+        independent *= min(1.0, c["square"][k] / (c["means"][k] * (2.0 * ALIKE - 1.0)))
     upper = nats_above(u, histogram, total, independent, c["tails"][k], 1, known_scale)
     lower = nats_above(u, histogram, total, independent, c["tails"][k], 0, known_scale)
     score = normal_score(upper) if upper > lower else -normal_score(lower)
