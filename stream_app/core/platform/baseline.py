@@ -317,7 +317,7 @@ class Baselines:
     ...     scores = baselines.update(60.0 * t, rng.normal(size=2))
     >>> scores = baselines.update(30_000.0, np.array([0.0, 9.0]))
     >>> scores["score"].round().tolist()
-    [-1.0, 4.0]
+    [-0.0, 4.0]
     """
 
     def __init__(
@@ -407,7 +407,7 @@ class Baselines:
             "smooth": self.smooth,
             "least": self.least,
             "periods": self.periods.tolist(),
-            "records": self.records.view(np.uint8).reshape(len(self), -1).copy(),
+            "records": self.records.view(np.uint8).reshape(len(self), SERIES.itemsize).copy(),
             "profiles": self.profiles.copy(),
             "visits": self.visits.copy(),
             "histograms": self.histograms.copy(),

@@ -111,7 +111,7 @@ class Components:
             "axes": self.axes.copy(),
             "weights": self.weights.copy(),
             "learned": self.learned,
-            "block": np.array(self.block).reshape(-1, n),
+            "block": np.array(self.block).reshape(len(self.block), n),
             "lag": self.lag.state(),
         }
 

@@ -70,7 +70,7 @@ class PlatformDetector:
     ...     result = detector.update(60.0 * (t + 1), series, values)
     ...     if result.began:
     ...         print(t, result.onset / 60.0)
-    803 800.0
+    802 800.0
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class PlatformDetector:
         )
         self.baselines = Baselines(window, periods)
         self.components = Components(window)
-        self.left = Baselines(window)
+        self.left = Baselines(window, periods[:1])
         self.aggregates = Aggregates()
-        self.together = Baselines(window, smooth=1.0, least=0.1)
+        self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1)
         self._series: tuple[Series, ...] = ()
 
     def forget(self, slots: Sequence[int]) -> None:
