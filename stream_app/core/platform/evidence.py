@@ -90,6 +90,7 @@ class Sum:
     excess: float = 0.0
     height: float = 0.0
     rest: float = nan
+    beyond: bool = False
 
     def __post_init__(self) -> None:
         """Set the level."""
@@ -119,6 +120,8 @@ class Sum:
         gained = (self.value - self.usual) / unit - ALLOWANCE
         independent = min(1.0, self.square / max(self.means * (2.0 * ALIKE - 1.0), 1e-300))
         self.sum = min(max(0.0, KEPT * independent * self.sum + gained), CAP * self.level)
+        # What is left of the window before does not make another one.
+        self.beyond = self.sum > self.level and gained > CALM * self.level
 
     def learn(self) -> None:
         """Take the evidence of a quiet window into what is usual, and the height of an excursion that is over."""
@@ -197,7 +200,7 @@ class Evidence:
             self.settling -= 1
             self._rest()
             return "quiet"
-        beyond = self.score > 1.0
+        beyond = any(each.beyond for each in self.sums)
         again = beyond and any(self.beyond)
         self.beyond = (*self.beyond[1:], beyond)
         if alarms and again:
@@ -208,7 +211,7 @@ class Evidence:
 
     def _begin(self) -> str:
         self.open, self.length, self.calm = True, 1, 0
-        telling = [each for each in self.sums if each.sum > each.level]
+        telling = [each for each in self.sums if each.beyond]
         self.onset = min(each.rest for each in telling)
         return "began"
 
