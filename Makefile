@@ -20,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-features bench-files bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-features bench-platform bench-files bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -169,6 +169,18 @@ bench-detection: venv ## Detection: labelled data, false alarms, delays, cost, b
 bench-alarms: venv ## Alarms where nothing is faulty, within the budget; incidents of single faults, and whom they blame (DATA=DIR with smd, petshop)
 	@code=0; $(PY) benchmarks/detection/incidents.py "$(DATA)" || code=1; \
 		$(PY) benchmarks/detection/alarms.py $(ARGS) || code=1; exit $$code
+
+bench-dashboard: venv ## The dashboard: first paint, fifty open pages, from an alert to a page (Debian's chromium and redis-server)
+	@$(PY) benchmarks/dashboard.py $(ARGS)
+
+bench-platform: servers kafka venv ## Platforms: rate and memory, incidents and causes, models, beside others and targets (DATA=DIR with petshop, smd)
+	@missed=0; \
+	for part in throughput simulated petshop smd models; do \
+		if [ -f "benchmarks/platform/$$part.py" ]; then \
+			case $$part in petshop|smd|models) $(PY) benchmarks/platform/$$part.py "$(DATA)" || missed=1 ;; \
+			*) $(PY) benchmarks/platform/$$part.py || missed=1 ;; esac; \
+		fi; \
+	done; exit $$missed
 
 bench-features: venv ## Live features: two real shops against plain sums, reads, writes, memory (DATA=DIR with online-retail, cdnow)
 	@$(PY) benchmarks/features/shops.py "$(DATA)"

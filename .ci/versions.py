@@ -17,7 +17,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
-EXTRAS = "calendar,catboost,dashboard,embedded,fast,formats,images,models,mqtt,parquet,platform,report,routes,dev"
+EXTRAS = (
+    "calendar,catboost,dashboard,embedded,fast,formats,images,models,mqtt,parquet,platform,report,routes,dev"
+)
 SELECTION = (
     "tests/test_imports.py",
     "tests/test_face.py",

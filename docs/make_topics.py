@@ -1,7 +1,9 @@
 """The reference of topics as an AsyncAPI 3 document, from the models of events; `make_site` adds it to the site."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -9,6 +11,7 @@ from stream_app.events import (
     Alert,
     AuditRecord,
     DeadLetter,
+    PlatformEvent,
     PredictionEvent,
     Reason,
     RetrainingTrigger,
@@ -30,11 +33,12 @@ stream's `topic` replaces that of its kind. Values are JSON. [Alerts and feature
 """
 
 TOPICS = Topics()
-READ: dict[str, tuple[str, type[BaseModel], str]] = {
+READ: dict[str, tuple[str, type[BaseModel] | type[msgspec.Struct], str]] = {
     TOPICS.sensors: ("Readings of sensors.", SensorReading, "source"),
     TOPICS.images: ("Features of images.", SensorReading, "source"),
     TOPICS.predictions: ("What models answered, and the truth.", PredictionEvent, "source"),
     TOPICS.sessions: ("What entities did.", SessionEvent, "entity"),
+    TOPICS.platform: ("Metrics, completed queries and changes of data platforms.", PlatformEvent, "source"),
     TOPICS.control: ("Control messages to running replays.", ReplayControl, "replay"),
 }
 """What is read from each topic: its meaning, its model, and the field that the key should have."""
@@ -67,10 +71,7 @@ _TRACE = {"traceparent": {"type": "string"}, "tracestate": {"type": "string"}}
 def document() -> dict[str, Any]:
     """Return the AsyncAPI document."""
     models = dict.fromkeys(model for _, model, _ in [*READ.values(), *WRITTEN.values()] if model)
-    _, found = models_json_schema(
-        [(model, "serialization" if issubclass(model, Enveloped) else "validation") for model in models],
-        ref_template="#/components/schemas/{model}",
-    )
+    schemas = _schemas(models)
     channels, operations = {}, {}
     for topic, (about, model, key) in (READ | WRITTEN).items():
         name = model.__name__ if model else DeadLetter.__name__
@@ -98,12 +99,26 @@ def document() -> dict[str, Any]:
                 **{model.__name__: _message(model) for model in models},
                 "DeadLetter": _dead_letter(),
             },
-            "schemas": found["$defs"],
+            "schemas": schemas,
         },
     }
 
 
-def _message(model: type[BaseModel]) -> dict[str, Any]:
+def _schemas(models: Iterable[type[Any]]) -> dict[str, Any]:
+    """Return the schemas of models and of what they consist of, by their names."""
+    wanted = [model for model in models if issubclass(model, BaseModel)]
+    _, found = models_json_schema(
+        [(model, "serialization" if issubclass(model, Enveloped) else "validation") for model in wanted],
+        ref_template="#/components/schemas/{model}",
+    )
+    _, others = msgspec.json.schema_components(
+        [model for model in models if issubclass(model, msgspec.Struct)],
+        ref_template="#/components/schemas/{name}",
+    )
+    return {**found["$defs"], **others}
+
+
+def _message(model: type[BaseModel] | type[msgspec.Struct]) -> dict[str, Any]:
     payload: dict[str, Any] = {"$ref": f"#/components/schemas/{model.__name__}"}
     if issubclass(model, Enveloped):
         properties = ENVELOPE | {"data": payload}

@@ -16,17 +16,19 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from producers.connection import ensure_topics
-from producers.mqtt.records import Arrived, key_of, topic_headers
+from producers.mqtt.records import Arrived, key_of, record_bytes, topic_headers
 from producers.mqtt.session import Session
 from producers.progress import Progress, Silent
 from stream_app.errors import BrokerError
-from stream_app.kafka import start_producer
+from stream_app.kafka import most_message_bytes, start_producer
 from stream_app.settings import KafkaSettings, MqttSettings
 
 __all__ = ["Bridge", "BridgeSummary", "bridge"]
 
 MAX_RECORD_BYTES = 900_000
-"""Of a payload and three times its topic, which is in the key and twice in headers: Kafka's default is a mebibyte a record."""
+"""Of a record with its key and headers, where its topic takes so much: Kafka's default is a mebibyte."""
+
+_BATCH_BYTES, _GZIP_BYTES = 262_144, 32
 
 _SHOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 30.0
@@ -123,11 +125,12 @@ async def bridge(
     summary = BridgeSummary(plan.topic, found[plan.topic], plan.client_id)
     begun = monotonic()
     session = Session(plan.mqtt, plan.client_id, plan.filters, note=progress.note)
-    producer = await start_producer(plan.kafka)
+    room = await _room(plan, progress)
+    producer = await start_producer(plan.kafka, min(room, _BATCH_BYTES))
     try:
         await session.start()
         progress.begin(plan.limit, 0)
-        sender = _Sender(plan, session, producer, summary, progress)
+        sender = _Sender(plan, session, producer, summary, progress, room)
         async with _shown(summary, progress):
             await sender.run(stop)
     finally:
@@ -140,6 +143,18 @@ async def bridge(
     return summary
 
 
+async def _room(plan: Bridge, progress: Progress) -> int:
+    """Return the most bytes of a record; the topic may take less than we do."""
+    limit = await most_message_bytes(plan.kafka, plan.topic)
+    if limit is None or limit >= MAX_RECORD_BYTES:
+        return MAX_RECORD_BYTES
+    progress.note(
+        f"the topic {plan.topic} takes {limit:,} bytes (max.message.bytes): larger messages are left out"
+    )
+    # What does not become smaller by compression becomes a little larger.
+    return max(1, limit - limit // 1000 - _GZIP_BYTES)
+
+
 class _Sender:
     """The way of messages from the session to Kafka, and of acknowledgements back."""
 
@@ -150,7 +165,9 @@ class _Sender:
         producer: AIOKafkaProducer,
         summary: BridgeSummary,
         progress: Progress,
+        room: int,
     ) -> None:
+        self._room = room
         self._plan, self._session, self._producer = plan, session, producer
         self._summary, self._progress = summary, progress
         self._sent: asyncio.Queue[tuple[Arrived, asyncio.Future[Any] | None] | None] = asyncio.Queue()
@@ -160,9 +177,12 @@ class _Sender:
         acknowledging = asyncio.create_task(self._acknowledge())
         stopping = asyncio.create_task(stop.wait())
         try:
-            watched: list[asyncio.Future[Any]] = [sending, acknowledging, stopping, self._session.failed]
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            if stopping.done() and not sending.done():
+            watched: set[asyncio.Future[Any]] = {acknowledging, stopping, self._session.failed}
+            await asyncio.wait({sending, *watched}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and sending.exception() is None:
+                # The limit is reached; Kafka may take long to acknowledge what was sent.
+                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
                 # What is on its way arrives; the rest stays with the broker.
                 sending.cancel()
                 self._sent.put_nowait(None)
@@ -170,8 +190,6 @@ class _Sender:
             for ended in (sending, acknowledging, self._session.failed):
                 if ended.done() and not ended.cancelled():
                     ended.result()
-            if sending.done() and not sending.cancelled():
-                await acknowledging
         finally:
             for task in (sending, acknowledging, stopping):
                 task.cancel()
@@ -197,8 +215,8 @@ class _Sender:
             return "retained: a last value, and no event of now"
         if not self._session.wants(message.topic):
             return "of a topic that an earlier run had subscribed to"
-        if len(message.payload) + 3 * len(message.topic.encode()) > MAX_RECORD_BYTES:
-            return f"larger than {MAX_RECORD_BYTES} bytes"
+        if record_bytes(message, self._plan.key_level) > self._room:
+            return f"larger than {self._room} bytes"
         return None
 
     async def _send(self, message: Arrived) -> asyncio.Future[Any]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import islice
 
-__all__ = ["LEVEL_HEADER", "MAX_LEVELS", "TOPIC_HEADER", "Arrived", "key_of", "topic_headers"]
+__all__ = ["LEVEL_HEADER", "MAX_LEVELS", "TOPIC_HEADER", "Arrived", "key_of", "record_bytes", "topic_headers"]
 
 TOPIC_HEADER = "mqtt.topic"
 """Header that holds the topic in MQTT."""
@@ -67,3 +67,25 @@ def key_of(topic: str, level: int | None) -> bytes:
     """
     levels = topic.split("/") if level is not None else []
     return (levels[level - 1] if level is not None and level <= len(levels) else topic).encode()
+
+
+_BATCH_OVERHEAD, _RECORD_OVERHEAD, _HEADER_OVERHEAD = 61, 32, 10
+"""Of Kafka's format, at most: lengths have up to five bytes each."""
+
+
+def record_bytes(message: Arrived, level: int | None) -> int:
+    """Return the most bytes that a message takes as a batch of one record, before compression.
+
+    Examples
+    --------
+    >>> record_bytes(Arrived("plant/p1", b"12.5", 1, 1, 1), 2)
+    178
+    """
+    headers = topic_headers(message.topic)
+    return (
+        _BATCH_OVERHEAD
+        + _RECORD_OVERHEAD
+        + len(key_of(message.topic, level))
+        + len(message.payload)
+        + sum(len(name) + len(value) + _HEADER_OVERHEAD for name, value in headers)
+    )

@@ -117,6 +117,7 @@ class PredictionTable:
         layout: PredictionLayout | None = None
         clock: Clock | None = None
         for block in self.table.blocks(BLOCK):
+            self.left.add_broken(block, self.table)
             if layout is None:
                 layout = self.layout(block)
             clock = clock or self.clock(block, layout)

@@ -95,6 +95,7 @@ class SessionTable:
         layout: SessionLayout | None = None
         clock: Clock | None = None
         for block in self.table.blocks(BLOCK):
+            self.left.add_broken(block, self.table)
             # Events in the form of the wire may have other values and attributes further down.
             if layout is None or any(column.startswith(_WIRE) for column in block.columns):
                 layout = self.layout(block)

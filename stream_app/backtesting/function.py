@@ -6,6 +6,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any, TypeAlias, overload
 
+import numpy as np
 from narwhals.typing import IntoDataFrame, IntoDataFrameT
 
 from stream_app.backtesting.change_window import ChangeWindow
@@ -22,7 +23,7 @@ from stream_app.events import Readings
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import EventScores
 from stream_app.settings import SensorStream
-from stream_app.tables import Columns, OptionNames, open_files, open_table, reference_of
+from stream_app.tables import Columns, OptionNames, open_files, open_table, reference_of, sorted_by_time
 from stream_app.tables.frame import frame_source, narwhals_frame
 
 __all__ = ["FilePaths", "backtest"]
@@ -41,7 +42,7 @@ _KEYWORDS = OptionNames(
     period="period=",
     warmup="warmup=",
     reference="reference=",
-    sort="sort them first",
+    sort="sort=True sorts them",
 )
 
 
@@ -60,6 +61,7 @@ def backtest(
     budget: str | None = ...,
     warmup: int | None = ...,
     reference: FilePaths | IntoDataFrame | None = ...,
+    sort: bool = ...,
     stream: SensorStream | None = ...,
 ) -> BacktestResult[PlainColumns]: ...
 
@@ -79,6 +81,7 @@ def backtest(
     budget: str | None = ...,
     warmup: int | None = ...,
     reference: FilePaths | IntoDataFrame | None = ...,
+    sort: bool = ...,
     stream: SensorStream | None = ...,
 ) -> BacktestResult[IntoDataFrameT]: ...
 
@@ -97,6 +100,7 @@ def backtest(
     budget: str | None = None,
     warmup: int | None = None,
     reference: Any = None,
+    sort: bool = False,
     stream: SensorStream | None = None,
 ) -> BacktestResult[Any]:
     """Run the monitor of a stream over a table, as a worker would run it, and measure how it does.
@@ -130,6 +134,8 @@ def backtest(
         First rows of a source, from which the monitor learns what is normal; they are not scored.
     reference : frame, path or sequence of paths, optional
         Normal operation of one source, with the same columns: every source begins with what is learned from it.
+    sort : bool
+        Whether to put the rows in order of time first; alerts and scores are in that order then.
     stream : SensorStream, optional
         Settings, such as those of a stream in `load_settings`; the defaults where none are given. `channels`, `budget`
         and `warmup` win over it.
@@ -185,6 +191,7 @@ def backtest(
     run = Backtest(config, watch, learned, name="backtest", period=period, window=window)
     if _is_path(data):
         tables = open_files(_paths(data), columns, anomaly=label, changepoint=changepoint)
+        tables = sorted_by_time(tables) if sort else tables
         blocks = [block for table in tables for block in sweep(run, table)]
         sources = [source for block in blocks for source in block.sources]
         times = [cell for block in blocks for cell in block.times]
@@ -193,6 +200,9 @@ def backtest(
         return BacktestResult(alert_columns(run.alerts()), scores, run, traces, understand(tables[0]), notes)
     frame = narwhals_frame(data)
     table = open_table(frame_source(frame, columns, "frame"), anomaly=label, changepoint=changepoint)
+    if sort:
+        frame = frame[np.argsort(np.concatenate([rows.ts for rows, *_ in table.blocks()]), kind="stable")]
+        table = open_table(frame_source(frame, columns, "frame"), anomaly=label, changepoint=changepoint)
     found = _joined(list(sweep(run, table)))
     notes = _notes(run)
     kept = [column for column in (table.time, table.source_column) if column is not None]

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from stream_app.backtesting.look import TableLook
@@ -117,6 +118,7 @@ def monitor_file(
     notes: Sequence[str],
     *,
     mapping: Mapping[str, Any] | None = None,
+    reasons: Mapping[str, str] = MappingProxyType({}),
     kafka: str | None = None,
 ) -> str:
     """Return a monitor file with a stream of sensors, and the reason of each setting.
@@ -131,6 +133,8 @@ def monitor_file(
         Said at its beginning, a line each.
     mapping : mapping, optional
         Where the parts of a reading are in messages.
+    reasons : mapping
+        Why, of those of its settings that need a word.
     kafka : str, optional
         Address of Kafka.
     """
@@ -140,7 +144,10 @@ def monitor_file(
     lines += [f"{name} = {value}  # {' '.join(why.split())}" for name, value, why in settings]
     if mapping:
         lines += ["", f"[streams.{key}.mapping]"]
-        lines += [f"{name} = {toml_value(value)}" for name, value in mapping.items()]
+        lines += [
+            f"{name} = {toml_value(value)}" + (f"  # {reasons[name]}" if name in reasons else "")
+            for name, value in mapping.items()
+        ]
     if kafka is None:
         lines += ["", "# Where events and state are: for a worker, not for a backtest."]
         lines += ["# [kafka]", '# bootstrap = "localhost:9092"']

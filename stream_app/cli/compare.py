@@ -9,7 +9,7 @@ from rich.text import Text
 
 from stream_app.cli.file_columns import TABLE, LabelledOptions, PathsArgument, names
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, print_columns
+from stream_app.cli.show import console, print_columns, print_notes
 from stream_app.core.challenger import Comparison, Decision
 from stream_app.errors import DataError, SettingsError
 from stream_app.tables.columns import check_known, listed
@@ -69,26 +69,37 @@ def compare(
     chosen = names(versions) or there
     check_known("--versions", chosen, there, "version")
     if len(there) < 2:
-        raise DataError(
+        alone = (
             f"nothing was compared: there is {'one version only, ' if there else 'no version'}{listed(there)}; give the answers "
             "of two, or name their column with --version-column"
         )
+        if as_json:
+            told = {"versions": there, "notes": rows.notes, "problem": alone}
+            typer.echo(msgspec.json.encode(told).decode())
+        raise DataError(alone)
     try:
         comparison = Comparison(chosen, caring=caring, minimum=minimum, waiting=len(rows.by))
     except SettingsError as error:
         raise typer.BadParameter(f"--{error}") from None
     _feed(comparison, rows)
     decision = comparison.decide()
+    problem = rows.problem or _problem(decision)
     if as_json:
         # JSON has no NaN: what is unknown is null.
-        typer.echo(msgspec.json.encode(asdict(decision)).decode())
+        told = asdict(decision) | {"notes": rows.notes, "problem": problem}
+        typer.echo(msgspec.json.encode(told).decode())
     else:
         _print(decision)
+        print_notes(rows.notes)
+    if problem is not None:
+        raise DataError(problem)
+
+
+def _problem(decision: Decision) -> str | None:
     missing = [version for version, n in zip(decision.versions, decision.n, strict=True) if not n]
-    if missing:
-        raise DataError(
-            f"nothing was compared: no answer of {listed(missing)} has its truth; name its column with --label-column"
-        )
+    if not missing:
+        return None
+    return f"nothing was compared: no answer of {listed(missing)} has its truth; name its column with --label-column"
 
 
 def _feed(comparison: Comparison, rows: PredictedRows) -> None:

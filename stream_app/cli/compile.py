@@ -15,6 +15,7 @@ def compile() -> None:  # noqa: A001 the command's name
     names another folder. It is for this kind of processor; NUMBA_CPU_NAME=generic makes it fit all of a family.
     """
     from stream_app.core.kernel_cache import when_compiling  # noqa: PLC0415 - numba takes half a second: help does not wait
+    from stream_app.monitors.platform.compiling import compile_platform_kernels  # noqa: PLC0415 - as above
     from stream_app.monitors.predictions.clocks import compile_clocks  # noqa: PLC0415 - as above
     from stream_app.monitors.sensors.compiling import compile_kernels  # noqa: PLC0415 - as above
 
@@ -23,5 +24,6 @@ def compile() -> None:  # noqa: A001 the command's name
     begin = perf_counter()
     compile_kernels()
     compile_clocks()
+    compile_platform_kernels()
     said = "compiled" if compiled else "are compiled already, loaded"
     typer.echo(f"the detection kernels {said} in {perf_counter() - begin:.1f} s")

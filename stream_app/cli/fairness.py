@@ -10,7 +10,7 @@ from rich.text import Text
 
 from stream_app.cli.file_columns import LabelledOptions, PathsArgument, names
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, print_columns
+from stream_app.cli.show import console, print_columns, print_notes
 from stream_app.core.fairness import FairnessOptions, FairnessReport, GroupOutcomes, Measured
 from stream_app.errors import DataError, SettingsError
 from stream_app.labels import label_text
@@ -96,12 +96,16 @@ def fairness(
     outcomes = GroupOutcomes(good, window=window, options=options)
     outcomes.update(rows.by, rows.predicted, rows.truth)
     report = outcomes.report()
+    problem = rows.problem or _problem(report, group, minimum)
     if as_json:
+        told = {"without_prediction": rows.left_out, "notes": rows.notes, "problem": problem}
         # JSON has no NaN: what is unknown is null.
-        typer.echo(msgspec.json.encode(asdict(report) | {"without_prediction": rows.left_out}).decode())
+        typer.echo(msgspec.json.encode(asdict(report) | told).decode())
     else:
         _print(report)
-    _check_judged(report, group, minimum)
+        print_notes(rows.notes)
+    if problem is not None:
+        raise DataError(problem)
     if check and report.violations:
         raise typer.Exit(_FOUND)
 
@@ -110,23 +114,18 @@ def _judged(report: FairnessReport) -> int:
     return len(report.groups) - len(report.too_small)
 
 
-def _check_judged(report: FairnessReport, group: str, minimum: int) -> None:
-    """See that there are groups to compare.
-
-    Raises
-    ------
-    DataError
-        If fewer than two are judged.
-    """
+def _problem(report: FairnessReport, group: str, minimum: int) -> str | None:
+    """Say why there are no groups to compare, if fewer than two are judged."""
     there = len(report.groups)
     if there < 2:
         names = "no group" if not there else f"one group only, {report.groups[0].group!r}"
-        raise DataError(f"nothing was judged: {group!r} has {names}; name a column of groups with --group")
+        return f"nothing was judged: {group!r} has {names}; name a column of groups with --group"
     if _judged(report) < 2:
-        raise DataError(
+        return (
             f"nothing was judged: {_judged(report):,} of {there:,} groups have {minimum:,} predictions or more; "
             "lower --minimum, or give more data"
         )
+    return None
 
 
 def _print(report: FairnessReport) -> None:

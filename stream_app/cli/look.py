@@ -9,10 +9,10 @@ import typer
 from stream_app.backtesting.look import ColumnLook, TableLook, look_at
 from stream_app.backtesting.proposal import command_line, propose
 from stream_app.backtesting.show import duration
-from stream_app.cli.backtest.output import print_notes, print_pairs
+from stream_app.cli.backtest.output import print_pairs
 from stream_app.cli.file_columns import PathsArgument, PeriodOption, TableOptions, TruthOptions
 from stream_app.cli.options import JsonOption
-from stream_app.cli.show import console, instant, print_columns
+from stream_app.cli.show import console, instant, print_columns, print_notes
 from stream_app.settings import SensorStream
 from stream_app.tables import Columns, open_files
 from stream_app.tables.columns import listed

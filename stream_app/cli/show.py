@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
+from rich.markup import escape
 from rich.text import Text
 
 from stream_app.cli.printable import PrintableConsole, printable
 
-__all__ = ["columns", "console", "error_console", "help_of", "instant", "print_columns"]
+__all__ = ["columns", "console", "error_console", "help_of", "instant", "print_columns", "print_notes"]
 
 console = PrintableConsole(highlight=False)
 """Standard output; plain text where it is not a terminal."""
@@ -59,3 +60,9 @@ def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Print `columns` of rows; lines are as long as they are, since a pipe has no width."""
     for line in columns(rows):
         console.print(Text.assemble(*line), soft_wrap=True)
+
+
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what should be looked at, a line each."""
+    for note in notes:
+        console.print(escape(printable(note)), style="yellow", soft_wrap=True)

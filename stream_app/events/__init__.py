@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from stream_app.events.identity import ONLY_LOG, LogId, TracedLog
     from stream_app.events.incident import AlertState, Incident, Severity, grouped
     from stream_app.events.layout import SENSOR_LAYOUT, Layout
-    from stream_app.events.mapped import decode_mapped
+    from stream_app.events.mapped import DecodedRows, decode_mapped
     from stream_app.events.output import output_header, output_topic
     from stream_app.events.places import Envelope, Place
+    from stream_app.events.platform import (
+        MetricSample,
+        PlatformChange,
+        PlatformEvent,
+        PlatformRow,
+        QueryCompletion,
+    )
+    from stream_app.events.platform_decoding import PlatformDecoder
     from stream_app.events.prediction import (
         PredictionEvent,
         PredictionRow,
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
         decode_sessions,
         read_session,
     )
+    from stream_app.events.sql import QueryClass, query_class
     from stream_app.events.topics import Topics
     from stream_app.events.trace import TraceContext
     from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason, trigger_id
@@ -51,6 +60,7 @@ __all__ = [
     "AuditKind",
     "AuditRecord",
     "DeadLetter",
+    "DecodedRows",
     "Envelope",
     "Excerpt",
     "Format",
@@ -60,9 +70,16 @@ __all__ = [
     "Layout",
     "LogId",
     "MessageError",
+    "MetricSample",
     "Place",
+    "PlatformChange",
+    "PlatformDecoder",
+    "PlatformEvent",
+    "PlatformRow",
     "PredictionEvent",
     "PredictionRow",
+    "QueryClass",
+    "QueryCompletion",
     "ReadingDecoder",
     "Readings",
     "Reason",
@@ -93,6 +110,7 @@ __all__ = [
     "output_header",
     "output_topic",
     "parse_event_time",
+    "query_class",
     "read_prediction",
     "read_session",
     "record_times",
@@ -117,10 +135,17 @@ _MODULES = {
     "MAX_INSTANT": "events.cloudevent",
     "MONITOR": "events.audit",
     "MessageError": "events.rejection",
+    "MetricSample": "events.platform",
     "ONLY_LOG": "events.identity",
     "Place": "events.places",
+    "PlatformChange": "events.platform",
+    "PlatformDecoder": "events.platform_decoding",
+    "PlatformEvent": "events.platform",
+    "PlatformRow": "events.platform",
     "PredictionEvent": "events.prediction",
     "PredictionRow": "events.prediction",
+    "QueryClass": "events.sql",
+    "QueryCompletion": "events.platform",
     "ReadingDecoder": "events.readings",
     "Readings": "events.readings",
     "Reason": "events.dead_letter",
@@ -141,6 +166,7 @@ _MODULES = {
     "alert_id": "events.alert",
     "category_code": "events.categories",
     "category_name": "events.categories",
+    "DecodedRows": "events.mapped",
     "decode_mapped": "events.mapped",
     "decode_prediction": "events.prediction",
     "decode_predictions": "events.prediction",
@@ -152,6 +178,7 @@ _MODULES = {
     "output_header": "events.output",
     "output_topic": "events.output",
     "parse_event_time": "events.sensor",
+    "query_class": "events.sql",
     "read_prediction": "events.prediction",
     "read_session": "events.session",
     "record_times": "events.dead_letter",

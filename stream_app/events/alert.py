@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from stream_app.events.cloudevent import Enveloped, EpochSeconds
 from stream_app.events.excerpt import Excerpt
@@ -10,7 +10,7 @@ from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import AlertState, Incident, Severity
 from stream_app.events.trace import TraceContext
 
-__all__ = ["Alert", "Transition", "alert_id"]
+__all__ = ["Alert", "AlertCause", "Transition", "alert_id"]
 
 Transition: TypeAlias = Literal["firing", "escalated", "resolved"]
 
@@ -32,6 +32,36 @@ def alert_id(stream: str, source: str, detector: str, channel: str, log: LogId, 
     False
     """
     return identity(stream, source, detector, channel, *log.parts(offset))
+
+
+class AlertCause(BaseModel):
+    """What is to blame for an alert, and how much.
+
+    Parameters
+    ----------
+    kind : {'group', 'node', 'query class', 'service', 'change'}
+        What `name` names.
+    name : str
+        The metric group, node, query class, service or change.
+    share : float
+        Its share among the causes of its kind, from 0 to 1.
+    since : float
+        When it began to deviate, epoch seconds of event time; of a change, when it was made.
+    metric : str
+        The series of it that deviates most; empty for a change.
+    before, now : float or None
+        Typical value of that series before and since; None where it is not known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    name: str
+    share: float
+    since: EpochSeconds
+    metric: str = ""
+    before: float | None = None
+    now: float | None = None
 
 
 class Alert(Enveloped):
@@ -63,6 +93,11 @@ class Alert(Enveloped):
         Which channels were how much to blame, largest first.
     context : dict
         Figures that help to judge, such as means before and after.
+    causes : tuple of AlertCause
+        What is to blame, most first, where more than channels can be: of a platform, its nodes, metric groups, query classes,
+        services and changes.
+    explanation : str
+        The causes in a paragraph for a person; empty where there are none.
     excerpt : Excerpt or None
         Values around the beginning, and of a resolved one before the end, where they are of one channel; see `Excerpt`.
     incident : Incident or None
@@ -98,6 +133,8 @@ class Alert(Enveloped):
     summary: str
     contributions: tuple[tuple[str, float], ...] = ()
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
+    causes: tuple[AlertCause, ...] = ()
+    explanation: str = ""
     excerpt: Excerpt | None = None
     incident: Incident | None = None
     trace: TraceContext | None = None

@@ -61,6 +61,8 @@ class Reason(StrEnum):
     OUTPUT = "output"
     NO_ROOM = "no_room"
     """Of a source that is new, or names a new channel, where the sources of its partition take all that they may."""
+    SERIES = "too_many_series"
+    """Of a metric that is new, where the platform has as many series as are kept."""
     UNREADABLE = "unreadable"
     """Not an event but a whole batch on Kafka, which is named."""
 

@@ -47,6 +47,11 @@ class Topics:
         return self.named("predictions")
 
     @property
+    def platform(self) -> str:
+        """Input topic of metrics, completed queries and changes of data platforms."""
+        return self.named("platform.events")
+
+    @property
     def control(self) -> str:
         """Topic of control messages to running replays."""
         return self.named("replay.control")

@@ -4,6 +4,7 @@ from stream_app.kafka.clients import ATTEMPTS, reach, start_producer
 from stream_app.kafka.cluster import cluster_id
 from stream_app.kafka.event_tail import CloudEvent, EventTail
 from stream_app.kafka.groups import check_group, group_refusal
+from stream_app.kafka.limits import most_message_bytes
 from stream_app.kafka.options import client_options, consumer_options
 from stream_app.kafka.reading import TopicReader, reading
 from stream_app.kafka.refusal import refusal
@@ -20,6 +21,7 @@ __all__ = [
     "consumer_options",
     "ensure_topics",
     "group_refusal",
+    "most_message_bytes",
     "nearest_topic",
     "reach",
     "reading",

@@ -32,6 +32,8 @@ class Client(Protocol):
 
 C = TypeVar("C", bound=Client)
 
+_BATCH_BYTES = 262_144
+
 
 async def reach(settings: KafkaSettings, make: Callable[[], C], close: Callable[[C], Awaitable[Any]]) -> C:
     """Start a client, trying again for a few seconds while no broker answers.
@@ -87,8 +89,15 @@ async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminCl
         await admin.close()
 
 
-async def start_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+async def start_producer(settings: KafkaSettings, batch_bytes: int = _BATCH_BYTES) -> AIOKafkaProducer:
     """Start a producer whose retries never repeat a record, trying for a few seconds.
+
+    Parameters
+    ----------
+    settings : KafkaSettings
+        Servers and credentials.
+    batch_bytes : int
+        Most bytes of a batch of several records, before compression: a topic may take less.
 
     Raises
     ------
@@ -103,7 +112,7 @@ async def start_producer(settings: KafkaSettings) -> AIOKafkaProducer:
             **options,
             enable_idempotence=True,
             linger_ms=5,
-            max_batch_size=262_144,
+            max_batch_size=batch_bytes,
             compression_type="gzip",
         )
 

@@ -1,6 +1,7 @@
 """Reading what a topic holds now, from one offset to another, and then being done."""
 
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -20,6 +21,12 @@ _PATIENCE_SECONDS = 20.0
 """Without a record or an answer for so long the broker counts as gone."""
 
 _POLL_MS = 500
+
+NEWEST_BYTES = 1 << 26
+"""Bytes of the newest records that are looked at, unless another number is asked for."""
+
+_FIRST_STEP = 64
+"""Records of each partition that are read first."""
 
 
 class TopicReader:
@@ -76,8 +83,10 @@ class TopicReader:
             ends = await self._consumer.end_offsets(tps)
         return {tp.partition: (begins[tp], ends[tp]) for tp in tps}
 
-    async def newest(self, topic: str, count: int) -> list[Any]:
+    async def newest(self, topic: str, count: int, max_bytes: int = NEWEST_BYTES) -> list[Any]:
         """Return the newest records of each partition, about so many in all, in the order of their partitions and offsets.
+
+        Read from the end in steps that grow, so that large records are not all read before it is known that they are.
 
         Parameters
         ----------
@@ -85,6 +94,8 @@ class TopicReader:
             Its name.
         count : int
             An equal part of each partition, one at least.
+        max_bytes : int
+            Most bytes of their keys, values and headers; an equal part of each partition, and one record at least.
 
         Raises
         ------
@@ -92,10 +103,20 @@ class TopicReader:
             If the topic is not there or cannot be read.
         """
         spans = await self.spans(topic)
-        share = max(1, count // max(1, len(spans)))
-        parts = {partition: (max(begin, end - share), end) for partition, (begin, end) in spans.items()}
-        found = [record async for record in self.between(topic, parts)]
-        return sorted(found, key=lambda record: (record.partition, record.offset))
+        share, room = max(1, count // max(1, len(spans))), max_bytes // max(1, len(spans))
+        parts = {
+            partition: _Newest(max(begin, end - share), end, room)
+            for partition, (begin, end) in spans.items()
+            if begin < end
+        }
+        step = _FIRST_STEP
+        while wanted := {partition: part.before(step) for partition, part in parts.items() if part.is_open}:
+            async for record in self.between(topic, wanted):
+                parts[record.partition].add(record)
+            for partition in wanted:
+                parts[partition].close_step()
+            step *= 2
+        return [record for partition in sorted(parts) for record in parts[partition].records]
 
     async def between(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> AsyncIterator[Any]:
         """Yield the records of each partition from an offset to before another, in the order of a partition.
@@ -127,6 +148,43 @@ class TopicReader:
                 for record in records:
                     if record.offset < ends[tp]:
                         yield record
+
+
+class _Newest:
+    """The newest records of a partition within a number of bytes, read in steps from the end."""
+
+    def __init__(self, first: int, end: int, room: int) -> None:
+        self._first, self._end, self._room = first, end, room
+        self._step: deque[Any] = deque()
+        self._step_bytes = 0
+        self.records: list[Any] = []
+        self.is_open = first < end
+
+    def before(self, step: int) -> tuple[int, int]:
+        """Return the offsets of the next step."""
+        begin, end = max(self._first, self._end - step), self._end
+        self._end, self.is_open = begin, begin > self._first
+        return begin, end
+
+    def add(self, record: Any) -> None:
+        """Take a record of this step, in the order of offsets; those before it that there is no room for go."""
+        self._step.append(record)
+        self._step_bytes += _bytes_of(record)
+        while self._step_bytes > self._room and len(self._step) + len(self.records) > 1:
+            self._step_bytes -= _bytes_of(self._step.popleft())
+            self.is_open = False
+
+    def close_step(self) -> None:
+        """Put what the step brought before what the steps before it did."""
+        self.records[:0] = self._step
+        self._room -= self._step_bytes
+        self._step.clear()
+        self._step_bytes = 0
+
+
+def _bytes_of(record: Any) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 @contextmanager

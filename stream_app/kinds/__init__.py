@@ -7,6 +7,7 @@ from stream_app.errors import PluginError, SettingsError
 from stream_app.events import Topics
 from stream_app.kinds.images import IMAGES
 from stream_app.kinds.kind import Kind
+from stream_app.kinds.platform import PLATFORM
 from stream_app.kinds.predictions import PREDICTIONS
 from stream_app.kinds.sensors import SENSORS
 from stream_app.kinds.sessions import SESSIONS
@@ -16,10 +17,12 @@ from stream_app.settings.kinds import kind_names, load_kind
 __all__ = [
     "IMAGES",
     "KINDS",
+    "PLATFORM",
     "PREDICTIONS",
     "SENSORS",
     "SESSIONS",
     "Kind",
+    "confidential_topics",
     "input_topic",
     "input_topics",
     "kind_of",
@@ -92,6 +95,21 @@ def input_topics(settings: Settings) -> dict[str, str]:
             )
         streams[topic] = name
     return streams
+
+
+def confidential_topics(settings: Settings) -> frozenset[str]:
+    """Return the topics whose messages no page may show.
+
+    Examples
+    --------
+    >>> from stream_app.settings import PlatformStream, SensorStream
+    >>> sorted(confidential_topics(Settings(streams={"pumps": SensorStream(), "lake": PlatformStream(topic="trino")})))
+    ['trino']
+    """
+    streams = settings.streams
+    return frozenset(
+        topic for topic, name in input_topics(settings).items() if kind_of(streams[name]).confidential
+    )
 
 
 def input_topic(stream: Stream, topics: Topics) -> str:

@@ -1,12 +1,12 @@
 """Where the parts of a reading likely are in messages that nobody has described."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from stream_app.events import JSON, Format, MessageError
 from stream_app.kinds.layouts import PER_SECOND
 
 __all__ = ["Messages", "guess_mapping"]
@@ -39,47 +39,64 @@ _CHANNELS = (
 )
 _VALUES = ("value", "val", "v", "reading")
 
+_AROUND = "$message."
+
 _NEAR = 366 * 86_400.0
 """Seconds between an event and its record, beyond which a number is no likely time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Messages of JSON as columns.
+    """Messages as columns.
 
     Parameters
     ----------
     columns : mapping of str to list
-        What is at each path, a cell a message; None where a message has nothing there.
+        What is at each path, a cell an event; None where an event has nothing there.
     record_ts : float
         Median time of the records, in epoch seconds.
     keyed : bool
         Whether every record has a key.
+    each : str or None
+        Place of the array whose elements are the events, where most messages have one of objects with numbers. What stands
+        around it has paths that begin with ``$message.``.
     """
 
     columns: Mapping[str, Sequence[Any]]
     record_ts: float
     keyed: bool
+    each: str | None = None
 
     @classmethod
-    def of(cls, values: Sequence[bytes | None], keys: Sequence[bytes | None], record_ts: float) -> "Messages":
-        """Read values of records; those that are no objects of JSON are left out.
+    def of(
+        cls,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        record_ts: float,
+        wire: Format = JSON,
+    ) -> "Messages":
+        """Read values of records; those that are no objects, nor arrays of them, are left out.
 
         Examples
         --------
         >>> dict(Messages.of([b'{"d": {"q": 1}, "t": 5}', b"?"], [None, None], 0.0).columns)
         {'d.q': [1], 't': [5]}
+        >>> Messages.of([b'{"id": "p1", "data": [{"t": 5, "q": 1}]}'], [None], 0.0).each
+        'data'
         """
-        rows: list[dict[str, Any]] = []
+        found: list[Any] = []
         for value in values:
             try:
-                found = msgspec.json.decode(value or b"")
-                if isinstance(found, dict):
-                    rows.append(_flat(found))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                found.append(wire.plain(value or b"", ()))
+            except MessageError:
                 continue
+        each = _find_array(found)
+        if each is None:
+            rows = [_flat(message) for message in found if isinstance(message, dict)]
+        else:
+            rows = [row for message in found for row in _elements(message, each)]
         paths = dict.fromkeys(path for row in rows for path in row)
-        return cls({path: [row.get(path) for row in rows] for path in paths}, record_ts, all(keys))
+        return cls({path: [row.get(path) for row in rows] for path in paths}, record_ts, all(keys), each)
 
 
 def guess_mapping(
@@ -103,6 +120,8 @@ def guess_mapping(
     time = time or _find_time(messages)
     source = source or _named(columns, _SOURCES) or ("$key" if messages.keyed else None)
     texts = [path for path, cells in columns.items() if _all(cells, str) and path not in {time, source}]
+    # What stands around an array is rather the source than what its elements tell apart.
+    texts.sort(key=lambda path: not path.startswith(_AROUND))
     if source is None:
         fitting = [path for path in texts if len(set(columns[path])) < len(columns[path])]
         source = fitting[0] if fitting else None
@@ -110,9 +129,12 @@ def guess_mapping(
             return None
         texts.remove(source)
     numbers = [
-        path for path, cells in columns.items() if _all(cells, int | float) and path not in {time, source}
+        path
+        for path, cells in columns.items()
+        if _all(cells, int | float) and path not in {time, source} and not path.startswith(_AROUND)
     ]
-    mapping: dict[str, Any] = {"source": source, "time": time}
+    mapping: dict[str, Any] = {} if messages.each is None else {"each": messages.each}
+    mapping |= {"source": source, "time": time}
     if time in columns and _all(columns[time], int | float):
         mapping["time_unit"] = _unit(columns[time])
     channel = _named({path: columns[path] for path in texts}, _CHANNELS)
@@ -139,6 +161,37 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         elif not isinstance(value, list):
             out[before + name] = value
     return out
+
+
+def _find_array(messages: Sequence[Any]) -> str | None:
+    """Return the place of the array of objects with numbers that most messages have, of several the one with most elements."""
+    counts: dict[str, list[int]] = {}
+    for message in messages:
+        for path, elements in _arrays(message):
+            if any(_all([cell], int | float) for one in elements for cell in _flat(one).values()):
+                counts.setdefault(path, []).append(len(elements))
+    fitting = [path for path, there in counts.items() if 2 * len(there) > len(messages)]
+    return max(fitting, key=lambda path: sum(counts[path]), default=None)
+
+
+def _arrays(found: Any, path: str = "") -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
+        yield path or ".", found
+    if isinstance(found, dict):
+        for name, inner in found.items():
+            if name and "." not in name:
+                yield from _arrays(inner, f"{path}.{name}" if path else name)
+
+
+def _elements(message: Any, each: str) -> list[dict[str, Any]]:
+    """Return the elements of a message's array as rows, with what stands around them."""
+    around = (
+        {f"{_AROUND}{path}": cell for path, cell in _flat(message).items()}
+        if isinstance(message, dict)
+        else {}
+    )
+    elements = next((found for path, found in _arrays(message) if path == each), [])
+    return [{**_flat(one), **around} for one in elements]
 
 
 def _find_time(messages: Messages) -> str:

@@ -46,6 +46,8 @@ class Kind(Generic[S]):
     sample : callable, optional
         Takes name and settings of a stream, and of readings what decodes their messages; returns what decodes some of its records,
         for a look at its topic.
+    confidential : bool
+        Whether messages hold what no page may show, such as texts of queries with what people look for.
     backtest : str, optional
         Prepares a backtest over files: ``(name, settings, call) -> callable``.
     """
@@ -58,6 +60,7 @@ class Kind(Generic[S]):
     outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
     features: Literal["source", "entity"] = "source"
     sample: Callable[..., ReadSample] | None = None
+    confidential: bool = False
     backtest: str | None = None
 
     @property

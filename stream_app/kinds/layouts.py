@@ -47,7 +47,6 @@ def sensor_layout(name: str, stream: SensorStream) -> Layout:
         if stream.channels is None
         else tuple(dict.fromkeys([*stream.channels, *stream.categories])),
         categories=frozenset(stream.categories),
-        each=None if mapping.each is None else Place.parse(mapping.each),
         channel=None if mapping.channel is None else Place.parse(mapping.channel),
         value=None if mapping.value is None else Place.parse(mapping.value),
     )
@@ -102,7 +101,7 @@ def _layout(
     for field, place in places.items():
         if not place.path and place.part == "event":
             raise SettingsError(f'streams.{name}.mapping: {field} cannot be the event itself, "."')
-        if place.part == "message" and rest.get("each") is None:
+        if place.part == "message" and mapping.each is None:
             raise SettingsError(f"streams.{name}.mapping: {place} is for events of an array; set each")
         other = seen.setdefault(place, field)
         if other != field:
@@ -116,6 +115,7 @@ def _layout(
             for table, said in tables.items()
         },
         ignore=frozenset(mapping.ignore),
+        each=None if mapping.each is None else Place.parse(mapping.each),
         per_second=PER_SECOND[mapping.time_unit],
         zone=ZoneInfo(mapping.time_zone),
         **rest,

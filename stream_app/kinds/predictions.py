@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import (
     JSON,
+    DecodedRows,
     Format,
     PredictionRow,
     Readings,
-    Rejected,
     decode_mapped,
     decode_predictions,
     read_prediction,
@@ -80,7 +80,7 @@ def _make_monitor(
 
 def prediction_rows(
     name: str, stream: PredictionStream, wire: Format | None = None
-) -> Callable[[list[Any]], list[PredictionRow | Rejected]]:
+) -> Callable[[list[Any]], DecodedRows[PredictionRow]]:
     """Return what decodes the records of a stream.
 
     Parameters
@@ -97,7 +97,7 @@ def prediction_rows(
         stream = stream.model_copy(update={"mapping": PredictionMapping()})
     layout = prediction_layout(name, stream)
     if layout is None:
-        return lambda records: decode_predictions([record.value for record in records])
+        return lambda records: DecodedRows.of(decode_predictions([record.value for record in records]))
     return lambda records: decode_mapped(records, layout, read_prediction, wire)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.events import Rejected, record_times
+from stream_app.events import DecodedRows, Rejected, record_times
 
 __all__ = ["ReadSample", "Sample", "sample_rows"]
 
@@ -68,27 +68,26 @@ ReadSample = Callable[[list[Any]], Sample]
 
 
 def sample_rows(
-    decode: Callable[[list[Any]], Sequence[Any]], parts: Callable[[Any], tuple[str, Iterable[str]]]
+    decode: Callable[[list[Any]], DecodedRows[Any]], parts: Callable[[Any], tuple[str, Iterable[str]]]
 ) -> ReadSample:
-    """Return what makes a sample of records that have an event each.
+    """Return what makes a sample of records.
 
     Parameters
     ----------
     decode : callable
-        Returns the row of each record, or why it cannot be used.
+        Decodes them.
     parts : callable
         Returns the source of a row, and the names of its values.
     """
 
     def read(records: list[Any]) -> Sample:
-        pairs = list(zip(records, decode(records), strict=True))
-        good = [(record, row) for record, row in pairs if not isinstance(row, Rejected)]
-        found = [parts(row) for _, row in good]
+        decoded, times = decode(records), record_times(records)
+        found = list(map(parts, decoded.rows))
         return Sample(
             [source for source, _ in found],
-            [row.ts for _, row in good],
-            record_times([record for record, _ in good]),
-            [(record, row) for record, row in pairs if isinstance(row, Rejected)],
+            [row.ts for row in decoded.rows],
+            [times[place] for place in decoded.places],
+            [(records[place], why) for place, why in decoded.rejected],
             tuple(dict.fromkeys(name for _, names in found for name in names)),
         )
 

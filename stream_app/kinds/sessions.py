@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import DataError, SettingsError
-from stream_app.events import JSON, Format, Rejected, SessionRow, decode_mapped, decode_sessions, read_session
+from stream_app.events import (
+    JSON,
+    DecodedRows,
+    Format,
+    SessionRow,
+    decode_mapped,
+    decode_sessions,
+    read_session,
+)
 from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import session_layout
@@ -104,7 +112,7 @@ def session_config(name: str, stream: SessionStream, views: "Sequence[FeatureVie
 
 def session_rows(
     name: str, stream: SessionStream, wire: Format | None = None
-) -> Callable[[list[Any]], list[SessionRow | Rejected]]:
+) -> Callable[[list[Any]], DecodedRows[SessionRow]]:
     """Return what decodes the records of a stream.
 
     Parameters
@@ -121,7 +129,9 @@ def session_rows(
         stream = stream.model_copy(update={"mapping": SessionMapping()})
     layout = session_layout(name, stream)
     if layout is None:
-        return lambda records: decode_sessions([record.value for record in records], key=stream.entity_field)
+        return lambda records: DecodedRows.of(
+            decode_sessions([record.value for record in records], key=stream.entity_field)
+        )
     return lambda records: decode_mapped(records, layout, read_session, wire)
 
 

@@ -104,10 +104,18 @@ class AlertTracker:
         Cooldown and resolution times of the stream.
     describe : callable, optional
         Puts a signal into words.
+    details : callable, optional
+        Gives further fields of the alert that a signal changes, by their names.
     """
 
-    def __init__(self, rules: AlertRules, describe: Callable[[Signal], str] | None = None) -> None:
+    def __init__(
+        self,
+        rules: AlertRules,
+        describe: Callable[[Signal], str] | None = None,
+        details: Callable[[Signal], Mapping[str, Any]] | None = None,
+    ) -> None:
         self._stream = rules.stream
+        self._details = details or (lambda _: {})
         self._describe = describe or partial(summarise, units=rules.units)
         lasting = {"resolve_after": float("inf"), "cool_down": rules.cooldown}
         momentary = {"resolve_after": rules.resolve_after, "cool_down": rules.cooldown}
@@ -191,7 +199,8 @@ class AlertTracker:
         before = self._firing[key]
         alert = before.escalated(ts, offset, context=dict(context))
         if context != before.context:
-            alert = alert.model_copy(update={"summary": self._describe(_signal(alert))})
+            signal = _signal(alert)
+            alert = alert.model_copy(update={"summary": self._describe(signal), **self._details(signal)})
         self._firing[key] = alert
         return alert
 
@@ -203,7 +212,13 @@ class AlertTracker:
             if began is None:
                 return None
             severity = Severity.worst((began.severity, Severity(change.severity)))
-            return began.ended(change.ts, offset, severity=severity, excerpt=_ended(began, batch, change.row))
+            return began.ended(
+                change.ts,
+                offset,
+                severity=severity,
+                excerpt=_ended(began, batch, change.row),
+                **self._details(change.signal),
+            )
         if change.state == "escalated":
             began = self._firing.get(key)
             rises = (
@@ -231,6 +246,7 @@ class AlertTracker:
             contributions=signal.contributions,
             context=dict(signal.context),
             excerpt=_excerpt(signal, batch, change),
+            **self._details(signal),
         )
         self._firing[key] = alert
         return alert

@@ -12,8 +12,9 @@ import structlog
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.events import JSON, Format, Readings, Topics
 from stream_app.formats import make_format, preparation
-from stream_app.kinds import PREDICTIONS, SENSORS, kind_of
+from stream_app.kinds import PLATFORM, PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
+from stream_app.kinds.platform import platform_rows
 from stream_app.kinds.predictions import prediction_rows
 from stream_app.kinds.sessions import session_rows
 from stream_app.monitors.base import Monitor
@@ -23,6 +24,7 @@ from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.effects import Effects
+from stream_app.runtime.live_features import Beside
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
@@ -32,7 +34,7 @@ from stream_app.runtime.partitions import STATE_BYTES, Logs, Opener, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
-from stream_app.settings import PredictionStream, SensorStream, SessionStream, Settings
+from stream_app.settings import PlatformStream, PredictionStream, SensorStream, SessionStream, Settings
 from stream_app.store import (
     AlertReader,
     AlertWriter,
@@ -42,6 +44,7 @@ from stream_app.store import (
     FeatureWriter,
     HistoryWriter,
     NoticeWriter,
+    PlatformWriter,
     Store,
 )
 
@@ -50,6 +53,7 @@ __all__ = [
     "load_kernels",
     "make_agent",
     "make_partitions",
+    "platform_agent",
     "prediction_agent",
     "reading_agent",
     "session_agent",
@@ -68,6 +72,11 @@ async def load_kernels(settings: Settings) -> None:
         from stream_app.monitors.predictions.clocks import compile_clocks  # noqa: PLC0415 - others do not wait for it
 
         await asyncio.to_thread(compile_clocks)
+    if PLATFORM.streams(settings):
+        from stream_app.monitors.platform.compiling import compile_platform_kernels  # noqa: PLC0415 - as above
+
+        when_compiling(lambda: _log.info("compiling the platform kernels, up to a minute, once"))
+        await asyncio.to_thread(compile_platform_kernels)
 
 
 def make_partitions(
@@ -112,7 +121,7 @@ def make_partitions(
             )
             continue
         monitors[topic] = make_monitor(name, stream, references.get(name))
-        sources = cast(SensorStream | PredictionStream, stream)
+        sources = cast(SensorStream | PredictionStream | PlatformStream, stream)
         limits[topic] = SourceLimits(settings.store_bytes(name), sources.source_ttl, sources.expected_sources)
     return Partitions(
         checkpoints,
@@ -195,6 +204,18 @@ def prediction_agent(name: str, topic: str, context: WorkerContext) -> SourceAge
     return _source_agent(name, topic, context, effects, partial(decode_answers, read=read), wire)
 
 
+def platform_agent(name: str, topic: str, context: WorkerContext) -> SourceAgent:
+    """Make the agent of a stream of data platforms."""
+    from stream_app.runtime.platforms import SnapshotWriter, decode_platform  # noqa: PLC0415 see there
+
+    effects = Effects(*_for_effects(name, context), metrics=context.metrics)
+    stream = PLATFORM.streams(context.settings)[name]
+    read = platform_rows(name, stream)
+    snapshots = SnapshotWriter(PlatformWriter(context.store, name, ttl=stream.feature_ttl))
+    decode = partial(decode_platform, read=read)
+    return _source_agent(name, topic, context, effects, decode, beside=snapshots)
+
+
 def _for_effects(name: str, context: WorkerContext) -> tuple[Any, ...]:
     alerts, reader = AlertWriter(context.store), AlertReader(context.store)
     return name, context.producer, context.topics, alerts, reader, context.outbox
@@ -207,8 +228,9 @@ def _source_agent(
     effects: Effects,
     decode: Decode,
     wire: Format = JSON,
+    beside: Beside | None = None,
 ) -> SourceAgent:
-    stream = cast(SensorStream | PredictionStream, context.settings.streams[name])
+    stream = cast(SensorStream | PredictionStream | PlatformStream, context.settings.streams[name])
     return SourceAgent(
         name,
         topic,
@@ -220,6 +242,7 @@ def _source_agent(
         decode=decode,
         prepare=preparation(name, stream, wire, context.settings.schema_registry),
         moved=MovedSources(CheckpointStore(context.store, context.settings.worker.group), context.metrics),
+        beside=beside,
         **context.common(),
     )
 

@@ -7,7 +7,7 @@ whoever has the partition next makes them of the stored states.
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from prometheus_client import Counter
 
@@ -17,13 +17,15 @@ from stream_app.runtime.partition import Partition
 from stream_app.runtime.partitions import Partitions
 from stream_app.store import FeatureRow, FeatureWriter, HistoryWriter
 
-__all__ = ["AT_ONCE", "LiveFeatures"]
+__all__ = ["AT_ONCE", "Beside", "LiveFeatures"]
 
 _ROUND_SECONDS = 0.5
 """Rounds are at least so far apart: a reader gains nothing from more."""
 
 _SHARE_OF_TIME = 0.05
 """Features take at most this share of the time of a busy worker: the more sources, the rarer are those of each."""
+
+Beside = Callable[[Partition, Mapping[str, int]], Awaitable[None]]
 
 AT_ONCE = 32
 """Sources that are written in one round trip: a few milliseconds, behind which an alert may have to wait."""
@@ -46,6 +48,8 @@ class LiveFeatures:
         Retries while Redis is away.
     passed_over : prometheus_client.Counter
         Counts rows that were not written, because a later event had written.
+    beside : callable, optional
+        Takes a partition and sources with the offsets of their last events; writes what else readers shall have of them.
     """
 
     def __init__(
@@ -57,7 +61,9 @@ class LiveFeatures:
         outages: Outages,
         *,
         passed_over: Counter,
+        beside: Beside | None = None,
     ) -> None:
+        self._beside = beside
         self._topic = topic
         self._partitions = partitions
         self._writer = writer
@@ -144,6 +150,8 @@ class LiveFeatures:
         await self._history.write(partition.monitor.open_buckets(known), partition.fence)
         await self._writer.write(rows, partition.fence)
         self._passed_over.inc(self._writer.passed_over - before)
+        if self._beside is not None:
+            await self._beside(partition, {source: wanted[source] for source in known})
         for source, offset in wanted.items():
             if partition.waiting.get(source) == offset:
                 del partition.waiting[source]

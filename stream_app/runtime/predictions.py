@@ -6,7 +6,7 @@ A worker without such streams does not load it, which takes a tenth of its start
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from stream_app.events import DeadLetter, PredictionRow, Rejected, record_times
+from stream_app.events import DeadLetter, DecodedRows, PredictionRow, record_times
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.monitors import base
@@ -19,21 +19,18 @@ from stream_app.store import Notice, NoticeWriter
 __all__ = ["PredictionEffects", "decode_answers"]
 
 
-def decode_answers(
-    records: list[Any], read: Callable[[list[Any]], list[PredictionRow | Rejected]]
-) -> Decoded:
-    """Decode answers of models, and the truth about them, by what reads them one by one."""
-    rows = read(records)
-    bad = [type(row) is Rejected for row in rows]
-    rejected = [(record, row) for record, row in zip(records, rows, strict=True) if isinstance(row, Rejected)]
-    good = [place for place, is_bad in enumerate(bad) if not is_bad]
-    times = record_times(records)
+def decode_answers(records: list[Any], read: Callable[[list[Any]], DecodedRows[PredictionRow]]) -> Decoded:
+    """Decode answers of models, and the truth about them."""
+    found, times = read(records), record_times(records)
     answers = Arrivals(
-        [cast(PredictionRow, rows[place]) for place in good],
-        [records[place].offset for place in good],
-        [times[place] for place in good],
+        found.rows,
+        [records[place].offset for place in found.places],
+        [times[place] for place in found.places],
     )
-    return Decoded(answers, rejected, bad)
+    bad = [False] * len(records)
+    for place, _ in found.rejected:
+        bad[place] = True
+    return Decoded(answers, [(records[place], why) for place, why in found.rejected], bad)
 
 
 class PredictionEffects(Effects):

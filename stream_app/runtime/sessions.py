@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer
 
-from stream_app.events import Alert, DeadLetter, Rejected, SessionRow, record_times
+from stream_app.events import Alert, DeadLetter, DecodedRows, Rejected, SessionRow, record_times
 from stream_app.kafka.publishing import publish_letters
 from stream_app.monitors.sessions import SessionArrivals
 from stream_app.runtime.agents import StreamAgent
@@ -140,22 +140,21 @@ class _Decoded:
     bad: list[bool] = field(default_factory=list)
 
 
-Rows = Callable[[list[Any]], list[SessionRow | Rejected]]
+Rows = Callable[[list[Any]], DecodedRows[SessionRow]]
 """Decodes records, each by itself."""
 
 
 def _decode(records: list[Any], read: Rows) -> _Decoded:
-    rows = read(records)
-    decoded = _Decoded(bad=[type(row) is Rejected for row in rows])
-    if any(decoded.bad):
-        pairs = list(zip(records, rows, strict=True))
-        decoded.rejected = [(record, row) for record, row in pairs if isinstance(row, Rejected)]
-        records = [record for record, row in pairs if not isinstance(row, Rejected)]
-        rows = [row for row in rows if not isinstance(row, Rejected)]
-    decoded.arrivals = SessionArrivals(
-        cast(list[SessionRow], rows), [record.offset for record in records], record_times(records)
+    found, times = read(records), record_times(records)
+    arrivals = SessionArrivals(
+        found.rows,
+        [records[place].offset for place in found.places],
+        [times[place] for place in found.places],
     )
-    return decoded
+    bad = [False] * len(records)
+    for place, _ in found.rejected:
+        bad[place] = True
+    return _Decoded(arrivals, [(records[place], why) for place, why in found.rejected], bad)
 
 
 class SessionAgent(StreamAgent[SessionPartition]):
@@ -199,7 +198,9 @@ class SessionAgent(StreamAgent[SessionPartition]):
         entities = [row.entity for row in decoded.arrivals.rows]
         fitting = partition.fitting(entities, self._partitions.room)
         if fitting < len(entities):
-            end = decoded.arrivals.offsets[fitting]
+            # A record may have several events, which stay together; of the first record all are taken, however many.
+            offsets = decoded.arrivals.offsets
+            end = max(offsets[fitting], offsets[0] + 1)
             records = [record for record in records if record.offset < end]
             decoded = _decode(records, self._rows)
         decoded = self._unreported(partition, records, decoded)

@@ -21,7 +21,7 @@ from stream_app.monitors.base import Delivery
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
 from stream_app.runtime.effects import Effects, has_no_effects
-from stream_app.runtime.live_features import AT_ONCE, LiveFeatures
+from stream_app.runtime.live_features import AT_ONCE, Beside, LiveFeatures
 from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.partition import OwnedPartition, Partition
@@ -131,6 +131,8 @@ class SourceAgent(StreamAgent[Partition]):
         Where the history of sources goes.
     moved : MovedSources
         Tells sources that come from another partition.
+    beside : callable, optional
+        Writes what else readers shall have of sources, with their features.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class SourceAgent(StreamAgent[Partition]):
         history: HistoryWriter,
         moved: MovedSources,
         outages: Outages,
+        beside: Beside | None = None,
         **rest: Any,
     ) -> None:
         super().__init__(stream, topic, partitions, limit, outages=outages, **rest)
@@ -161,6 +164,7 @@ class SourceAgent(StreamAgent[Partition]):
             history,
             outages,
             passed_over=self._metrics.features_passed_over.labels(stream),
+            beside=beside,
         )
 
     async def _take(self, partition: Partition, records: list[Any]) -> tuple[int, list[bool]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stream_app.settings.mapping import EventMapping, PredictionMapping, SensorMapping, SessionMapping
     from stream_app.settings.matching import Match
     from stream_app.settings.mqtt import MqttSettings
+    from stream_app.settings.platform import PlatformStream
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
     from stream_app.settings.routes import InhibitSettings, RouteSettings
     from stream_app.settings.schema_registry import SchemaRegistrySettings
@@ -71,6 +72,7 @@ __all__ = [
     "MessageFormat",
     "MessagePackFormat",
     "MqttSettings",
+    "PlatformStream",
     "PredictionMapping",
     "PredictionStream",
     "ProtobufFormat",
@@ -124,6 +126,7 @@ _MODULES = {
     "MessageFormat": "settings.formats",
     "MessagePackFormat": "settings.formats",
     "MqttSettings": "settings.mqtt",
+    "PlatformStream": "settings.platform",
     "PredictionMapping": "settings.mapping",
     "PredictionStream": "settings.predictions",
     "ProtobufFormat": "settings.formats",

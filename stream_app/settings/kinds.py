@@ -25,6 +25,7 @@ _KINDS = Registry(
         "images": "stream_app.kinds.images:IMAGES",
         "predictions": "stream_app.kinds.predictions:PREDICTIONS",
         "sessions": "stream_app.kinds.sessions:SESSIONS",
+        "platform": "stream_app.kinds.platform:PLATFORM",
     },
     expected="stream_app.kinds.Kind",
     model=Stream,

@@ -1,5 +1,6 @@
 """Settings of the layout of messages: where the parts of an event are in them."""
 
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -25,13 +26,35 @@ TimeZone = Annotated[str, AfterValidator(_zone)]
 _Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+_OF_RECORD, _WITH_NAMES = ("$key", "$timestamp"), ("$header", "$message")
+"""Places beside the event: those that stand alone, and those with a name or a path behind them."""
+
+
 def _place(said: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(said, str) and said != "." and not all(said.split(".")):
         raise ValueError(
             f'{said!r} is no path: expected names with dots between them, ".", "$key", "$timestamp" or "$header.NAME"; a name '
             'that has a dot itself is written as a list, ["a.b"]'
         )
+    if isinstance(said, str) and said.startswith("$") and not _is_of_record(said):
+        first, _, rest = said.partition(".")
+        known = [*_OF_RECORD, *_WITH_NAMES]
+        near = next(iter(get_close_matches(first.casefold(), known, n=1)), None)
+        meant = (
+            ""
+            if near is None
+            else f"; is {near + (f'.{rest}' if near in _WITH_NAMES and rest else '')} meant?"
+        )
+        raise ValueError(
+            f'{said!r} is no place: with $ begin "$key", "$timestamp", "$header.NAME" and "$message.PATH"{meant} A name in a '
+            f'message that begins with $ is written as a list, ["{said}"]'
+        )
     return said
+
+
+def _is_of_record(said: str) -> bool:
+    first, _, rest = said.partition(".")
+    return said in _OF_RECORD or (first in _WITH_NAMES and bool(rest))
 
 
 PlaceName = Annotated[_Name | Annotated[tuple[_Name, ...], Field(min_length=1)], AfterValidator(_place)]
@@ -58,6 +81,9 @@ class EventMapping(Table):
         Identity of the event, for producers that may send one twice. By default none.
     ignore : list of str
         Names in the tables that are no values.
+    each : place, optional
+        An array in the message whose elements are the events. Places are then those in an element, and those in the message
+        around it begin with ``$message.``.
     """
 
     time: PlaceName = "ts"
@@ -65,6 +91,7 @@ class EventMapping(Table):
     time_zone: TimeZone = "UTC"
     id: PlaceName | None = None
     ignore: tuple[_Name, ...] = ()
+    each: PlaceName | None = None
 
 
 class SensorMapping(EventMapping):
@@ -79,9 +106,6 @@ class SensorMapping(EventMapping):
         event itself (``"."``) are the declared channels, or all numbers that are nothing else where none are declared.
     channel, value : place, optional
         Name of the channel and its value, of messages that have one each. Readings are assembled from them by time.
-    each : place, optional
-        An array in the message whose elements are the readings. Places are then those in an element, and those in the message
-        around it begin with ``$message.``.
     within : duration
         How far apart in time the values of an assembled reading may be.
     most_open : int
@@ -92,7 +116,6 @@ class SensorMapping(EventMapping):
     values: _Tables = "values"
     channel: PlaceName | None = None
     value: PlaceName | None = None
-    each: PlaceName | None = None
     within: Annotated[Duration, Field(le=86_400.0)] = 1.0
     most_open: Annotated[int, Field(ge=1, le=64)] = 2
 

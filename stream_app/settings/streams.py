@@ -16,8 +16,10 @@ from stream_app.settings.views import ViewSettings
 __all__ = [
     "ChannelSettings",
     "ImageStream",
+    "Period",
     "SensorStream",
     "SessionStream",
+    "each_once",
 ]
 
 
@@ -56,14 +58,16 @@ def _holidays(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _each_once(values: tuple[_V, ...]) -> tuple[_V, ...]:
+def each_once(values: tuple[_V, ...]) -> tuple[_V, ...]:
+    """Refuse a list that has something twice."""
     twice = next((one for one in values if values.count(one) > 1), None)
     if twice is not None:
         raise ValueError(f"{twice!r} is there twice")
     return values
 
 
-_Period = Annotated[Duration, Field(ge=60.0, le=366 * 86_400.0)]
+Period = Annotated[Duration, Field(ge=60.0, le=366 * 86_400.0)]
+"""The period of a season."""
 
 _SOURCE_BYTES = 32_768
 _Unit = Annotated[str, Field(min_length=1, max_length=20)]
@@ -146,12 +150,12 @@ class SensorStream(Stream):
     kind: Literal["sensors", "images"] = "sensors"
     topic: TopicName | None = None
     channels: Annotated[dict[str, ChannelSettings], BeforeValidator(_named)] | None = None
-    categories: Annotated[tuple[str, ...], Field(max_length=32), AfterValidator(_each_once)] = ()
+    categories: Annotated[tuple[str, ...], Field(max_length=32), AfterValidator(each_once)] = ()
     units: dict[str, _Unit] = {}  # noqa: RUF012 pydantic copies it
     budget: str = "1 per day"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 400
     reference: str | None = None
-    periods: Annotated[tuple[_Period, ...], Field(min_length=1, max_length=4), AfterValidator(_each_once)] = (
+    periods: Annotated[tuple[Period, ...], Field(min_length=1, max_length=4), AfterValidator(each_once)] = (
         86_400.0,
     )
     timezone: TimeZone = "UTC"

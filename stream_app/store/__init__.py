@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream_app.store.outbox import OutboxEntry, OutboxStore
     from stream_app.store.ownership import Ownership
     from stream_app.store.packing import pack_state, unpack_state
+    from stream_app.store.platforms import PlatformReader, PlatformSnapshot, PlatformWriter
     from stream_app.store.rounds import BlockingStore, Query, run_query
     from stream_app.store.routes import GroupRead, Member, RouteStore, Told, revision
     from stream_app.store.silences import Silence, SilenceStore
@@ -56,6 +57,9 @@ __all__ = [
     "OutboxEntry",
     "OutboxStore",
     "Ownership",
+    "PlatformReader",
+    "PlatformSnapshot",
+    "PlatformWriter",
     "Query",
     "RegisteredView",
     "RouteStore",
@@ -109,6 +113,9 @@ _MODULES = {
     "OutboxEntry": "store.outbox",
     "OutboxStore": "store.outbox",
     "Ownership": "store.ownership",
+    "PlatformReader": "store.platforms",
+    "PlatformSnapshot": "store.platforms",
+    "PlatformWriter": "store.platforms",
     "Query": "store.rounds",
     "RegisteredView": "store.views",
     "RouteStore": "store.routes",

@@ -53,6 +53,14 @@ class Keys:
         """History of one source for charts (string)."""
         return f"{self.prefix}:history:{_quoted(stream)}:{_quoted(source)}"
 
+    def platform(self, stream: str, source: str) -> str:
+        """Snapshot of one platform for the page (hash)."""
+        return f"{self.prefix}:platform:{_quoted(stream)}:{_quoted(source)}"
+
+    def platforms(self, stream: str) -> str:
+        """Platforms of a stream by the time of their last event (sorted set)."""
+        return f"{self.prefix}:platforms:{_quoted(stream)}"
+
     def quoted(self, entity: str) -> str:
         """Return how an entity stands at the end of a key, for whoever makes hundreds of them."""
         return _quoted(entity)

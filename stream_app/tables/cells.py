@@ -1,8 +1,7 @@
 """What a cell says: a number, a text, a label, an object, or nothing; by itself or as a column.
 
-What reads a column comes in two forms. `numbers` and `labels` raise at the first cell that makes no sense and
-name its place. `mark_numbers`, `mark_texts`, `mark_objects` and `mark_entities` mark such cells, so that
-their rows can be left out.
+What reads a column marks cells that make no sense (`mark_numbers`, `mark_texts` and the like), so that they can be
+counted and their rows left out; `labels` raises at the first one and names its place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,10 +32,10 @@ __all__ = [
     "is_word",
     "labels",
     "mark_entities",
+    "mark_labels",
     "mark_numbers",
     "mark_objects",
     "mark_texts",
-    "numbers",
     "read_each",
     "switches",
 ]
@@ -159,26 +158,6 @@ def as_text(cell: Any) -> str | None:
     return str(cell).strip() if text is None else text
 
 
-def numbers(cells: Sequence[Any], column: str, where: Where) -> FloatArray:
-    """Read a column of numbers; missing cells become NaN.
-
-    Raises
-    ------
-    SourceError
-        At a cell that is neither a finite number nor missing.
-    """
-    out, bad = mark_numbers(cells)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise SourceError(
-            f"{where(row)}: column {column!r}: {str(cells[row])[:40]!r} is not a number; leave the column out of the channels"
-        )
-    endless = np.flatnonzero(np.isinf(out))
-    if len(endless):
-        raise SourceError(f"{where(int(endless[0]))}: column {column!r}: infinity is no measurement")
-    return out
-
-
 def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
     """Read a column of ground truth: numbers as numbers, anything else as text, missing cells as None.
 
@@ -187,7 +166,17 @@ def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
     SourceError
         At a cell that is a list or an object.
     """
+    out, bad = mark_labels(cells)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise SourceError(f"{where(row)}: column {column!r}: {str(cells[row])[:40]!r} is no label")
+    return out
+
+
+def mark_labels(cells: Sequence[Any]) -> tuple[list[Label], BoolArray]:
+    """Read ground truth, None where there is none; and which cells are lists or objects."""
     out: list[Label] = []
+    bad = np.zeros(len(cells), dtype=np.bool_)
     for row, cell in enumerate(cells):
         if is_missing(cell):
             out.append(None)
@@ -197,8 +186,9 @@ def labels(cells: Sequence[Any], column: str, where: Where) -> list[Label]:
             number = as_number(cell) if is_number(cell) else None
             out.append(str(cell) if number is None or not np.isfinite(number) else _whole(number))
         else:
-            raise SourceError(f"{where(row)}: column {column!r}: {str(cell)[:40]!r} is no label")
-    return out
+            out.append(None)
+            bad[row] = True
+    return out, bad
 
 
 def mark_entities(cells: Sequence[Any], clean: Callable[[str], str], anonymous: str | None) -> Entities:

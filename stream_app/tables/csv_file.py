@@ -12,7 +12,15 @@ from stream_app.tables.compression import compression_at
 from stream_app.tables.csv_head import Head, find_head
 from stream_app.tables.encoding import HEAD_BYTES, encoding_of
 from stream_app.tables.format import AS_FOUND, FileFormat
-from stream_app.tables.table import READ_ERRORS, About, Block, TableFile, count_lines, unreadable
+from stream_app.tables.table import (
+    READ_ERRORS,
+    About,
+    Block,
+    TableFile,
+    count_lines,
+    unreadable,
+    without_broken,
+)
 
 __all__ = ["CsvTable"]
 
@@ -80,12 +88,15 @@ class CsvTable(TableFile):
         return About(", ".join(parts), head.units, tuple(notes))
 
     def blocks(self, size: int) -> Iterator[Block]:
-        """Read at most `size` rows at a time; empty lines and comments are passed over."""
+        """Read at most `size` rows at a time; empty lines and comments are passed over.
+
+        Rows with more or fewer cells than the header are broken lines of their block.
+        """
         try:
             text, below = opened_text(self.path, self.format.encoding)
             with text as file:
                 head, rest = self._head(file)
-                yield from self._read(rest, below, head, size)
+                yield from without_broken(self._read(rest, below, head, size), self.place)
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
 
@@ -112,29 +123,32 @@ class CsvTable(TableFile):
             # In slices, because a loop over rows takes as long as reading them.
             while rows := _rows(reader, below, size):
                 lines = _lines(rows, before, reader.line_num, head.first)
+                broken: list[tuple[int, str]] = []
                 if set(map(len, rows)) != {len(names)}:
-                    rows, lines = self._checked(rows, lines, len(names))
-                if rows:
-                    yield Block(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
+                    rows, lines, broken = _checked(rows, lines, len(names))
+                columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
+                yield Block(columns, lines, broken=broken)
                 before = reader.line_num
         except csv.Error as error:
             line = head.first + reader.line_num
             raise SourceError(f"{self.path}:{line}: {error}; is it a table at all?") from None
 
-    def _checked(
-        self, rows: list[list[str]], lines: Sequence[int], width: int
-    ) -> tuple[list[list[str]], Sequence[int]]:
-        """Pass over empty lines and comments, and over what ends in one more delimiter than the header."""
-        kept = []
-        for row, line in zip(rows, lines, strict=True):
-            if not row or (len(row) != width and row[0].lstrip().startswith("#")):
-                continue
-            if len(row) == width + 1 and not row[-1].strip():
-                del row[-1]
-            if len(row) != width:
-                raise SourceError(f"{self.path}:{line}: {len(row)} cells, but the header has {width}")
+
+def _checked(
+    rows: list[list[str]], lines: Sequence[int], width: int
+) -> tuple[list[list[str]], Sequence[int], list[tuple[int, str]]]:
+    """Pass over empty lines and comments, and over what ends in one more delimiter than the header; returns broken lines, too."""
+    kept, broken = [], []
+    for row, line in zip(rows, lines, strict=True):
+        if not row or (len(row) != width and row[0].lstrip().startswith("#")):
+            continue
+        if len(row) == width + 1 and not row[-1].strip():
+            del row[-1]
+        if len(row) == width:
             kept.append((row, line))
-        return [row for row, _ in kept], [line for _, line in kept]
+        else:
+            broken.append((line, f"{len(row)} cells, but the header has {width}"))
+    return [row for row, _ in kept], [line for _, line in kept], broken
 
 
 def _rows(reader: Iterator[list[str]], below: BoundedLines, size: int) -> list[list[str]]:

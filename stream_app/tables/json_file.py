@@ -1,7 +1,7 @@
 """JSON: an object a line, or an array of objects; nested ones by dotted paths, readings as they are on the wire."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -9,7 +9,15 @@ import msgspec
 from stream_app.errors import SourceError
 from stream_app.tables.bounded_lines import BLOCK_BYTES, opened
 from stream_app.tables.compression import compression_at, uncompressed
-from stream_app.tables.table import READ_ERRORS, About, Block, TableFile, count_lines, unreadable
+from stream_app.tables.table import (
+    READ_ERRORS,
+    About,
+    Block,
+    TableFile,
+    count_lines,
+    unreadable,
+    without_broken,
+)
 
 __all__ = ["MAX_DOCUMENT_BYTES", "JsonDocument", "JsonLines", "is_lines"]
 
@@ -42,10 +50,14 @@ class JsonLines(TableFile):
         return About(", ".join(["JSON", "an object a line", *([packed] if packed else [])]))
 
     def blocks(self, size: int) -> Iterator[Block]:
-        """Read at most `size` rows at a time; empty lines are passed over."""
+        """Read at most `size` rows at a time; empty lines are passed over, and what is no object is a broken line."""
+        yield from without_broken(self._read(size), self.place)
+
+    def _read(self, size: int) -> Iterator[Block]:
         decode = msgspec.json.Decoder().decode
         rows: list[Row] = []
         lines: list[int] = []
+        broken: list[tuple[int, str]] = []
         try:
             with opened(self.path)[0] as file:
                 read = 0
@@ -54,24 +66,19 @@ class JsonLines(TableFile):
                         line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 the mark of UTF-8
                     if not line.strip():
                         continue
-                    try:
-                        event = decode(line)
-                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                        raise SourceError(f"{self.path}:{number}: not JSON: {error}") from None
-                    if not isinstance(event, dict):
-                        raise SourceError(
-                            f'{self.path}:{number}: an object is expected, like {{"ts": 10, "flow": 3}}'
-                        )
-                    rows.append(event)
-                    lines.append(number)
+                    event, why = _object(decode, line)
+                    if event is None:
+                        broken.append((number, why))
+                    else:
+                        rows.append(event)
+                        lines.append(number)
                     read += len(line)
                     if len(rows) == size or read > BLOCK_BYTES:
-                        yield _block(rows, lines)
-                        rows, lines, read = [], [], 0
+                        yield replace(_block(rows, lines), broken=broken)
+                        rows, lines, broken, read = [], [], [], 0
         except READ_ERRORS as error:
             raise unreadable(self.path, error) from None
-        if rows:
-            yield _block(rows, lines)
+        yield replace(_block(rows, lines), broken=broken)
 
     def count(self) -> int | None:
         """Count the lines."""
@@ -94,21 +101,20 @@ class JsonDocument(TableFile):
 
     def blocks(self, size: int) -> Iterator[Block]:
         """Read at most `size` rows at a time; the whole text is in memory."""
+        yield from without_broken(self._read(size), self.place)
+
+    def _read(self, size: int) -> Iterator[Block]:
         raw = self._objects()
         decode = msgspec.json.Decoder().decode
         for begin in range(0, len(raw), size):
-            rows: list[Row] = []
-            for number, text in enumerate(raw[begin : begin + size], start=begin + 1):
-                try:
-                    event = decode(text)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                    raise SourceError(f"{self.place(number)}: not JSON: {error}") from None
-                if not isinstance(event, dict):
-                    raise SourceError(
-                        f'{self.place(number)}: an object is expected, like {{"ts": 10, "flow": 3}}'
-                    )
-                rows.append(event)
-            yield _block(rows, list(range(begin + 1, begin + 1 + len(rows))))
+            found = [
+                (number, *_object(decode, raw[number]))
+                for number in range(begin, min(begin + size, len(raw)))
+            ]
+            rows = [event for _, event, _ in found if event is not None]
+            lines = [number + 1 for number, event, _ in found if event is not None]
+            broken = [(number + 1, why) for number, event, why in found if event is None]
+            yield replace(_block(rows, lines), broken=broken)
 
     def count(self) -> int | None:
         """Say nothing: counting would be reading."""
@@ -162,6 +168,15 @@ def is_lines(head: bytes) -> bool:
     arrays = [cell for cell in event.values() if isinstance(cell, list)] if isinstance(event, dict) else []
     alone = sum(bool(line.strip()) for line in lines) == 1
     return not (alone and len(arrays) == 1 and arrays[0] and isinstance(arrays[0][0], dict))
+
+
+def _object(decode: Callable[..., Any], text: bytes | msgspec.Raw) -> tuple[Row | None, str]:
+    """Read an object; or say why there is none."""
+    try:
+        event = decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return None, f"not JSON: {error}"
+    return (event, "") if isinstance(event, dict) else (None, "an object is expected")
 
 
 def _flat(event: Row) -> Row:

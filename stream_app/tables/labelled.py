@@ -98,7 +98,7 @@ class InputTable:
         for row, answer in enumerate(said):
             if answer is None:
                 where = f"{self._place(block, row)}: column {column!r}"
-                raise SourceError(f"{where}: {str(cells[row])[:40]!r} {ODD_TRUTH}")
+                raise SourceError(f"{where}: {str(cells[row])[:40]!r} is {ODD_TRUTH}")
             truth[row] = answer
         return truth
 

@@ -21,7 +21,10 @@ from stream_app.tables.cells import (
 from stream_app.tables.clock import Clock
 from stream_app.tables.table import Block, Table
 
-__all__ = ["BlockReader", "LeftOut"]
+__all__ = ["TOLERATED", "BlockReader", "LeftOut"]
+
+TOLERATED = 20
+"""One cell of a column of numbers in so many may be none."""
 
 B = TypeVar("B", bound=Sized)
 
@@ -46,15 +49,54 @@ class LeftOut:
         self.counts[reason] = self.counts.get(reason, 0) + count
         self.first.setdefault(reason, where)
 
+    def add_broken(self, block: Block, table: Table) -> None:
+        """Count lines that are no rows."""
+        for line, why in block.broken:
+            # What a decoder says differs from line to line.
+            self.add(why.partition(": ")[0], 1, table.place(line))
+
     def clear(self) -> None:
         """Forget what was counted, for reading once more."""
         self.counts.clear()
         self.first.clear()
 
     @property
+    def total(self) -> int:
+        """How many, for whatever reason."""
+        return sum(self.counts.values())
+
+    @property
     def summary(self) -> Mapping[str, int]:
         """How many, by reason and first place."""
         return {f"{reason} (first: {self.first[reason]})": n for reason, n in self.counts.items()}
+
+    def problem(self, taken: int, before: int = 0) -> str | None:
+        """Say that more rows were left out than taken, and why; None where they were not.
+
+        Parameters
+        ----------
+        taken : int
+            Rows that were taken.
+        before : int
+            How many of those that were left out belong to an earlier reading.
+
+        Examples
+        --------
+        >>> left = LeftOut()
+        >>> left.add("no entity", 3, "shop.csv:17")
+        >>> left.problem(3), left.problem(2)
+        (None, 'most rows were left out: 2 were taken; 3, no entity (first: shop.csv:17)')
+        >>> left.problem(0)
+        'no row was taken: 3, no entity (first: shop.csv:17)'
+        """
+        if self.total - before <= taken:
+            return None
+        reasons = "; ".join(f"{n:,}, {reason}" for reason, n in self.summary.items())
+        return (
+            f"most rows were left out: {taken:,} were taken; {reasons}"
+            if taken
+            else f"no row was taken: {reasons}"
+        )
 
     def check(self, batches: Iterable[B]) -> Iterator[B]:
         """Hand batches on, and see at their end that not every row was left out.
@@ -64,13 +106,12 @@ class LeftOut:
         SourceError
             When no row of all is an event.
         """
-        before, events = sum(self.counts.values()), 0
+        before, events = self.total, 0
         for batch in batches:
             events += len(batch)
             yield batch
-        if not events and sum(self.counts.values()) > before:
-            reasons = "; ".join(f"{n:,}, {reason}" for reason, n in self.summary.items())
-            raise SourceError(f"no row is an event: {reasons}")
+        if not events and (problem := self.problem(events, before)) is not None:
+            raise SourceError(problem)
 
 
 @dataclass(slots=True)

@@ -35,6 +35,7 @@ class _Rows:
     channels: list[str]
     texts: dict[int, Any]
     timeless: list[tuple[int, Any]]
+    broken: list[tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class LongTable:
             columns: dict[str, Sequence[Any]] = {time: rows.ts[heads].tolist()}
             if source is not None:
                 columns[source] = [rows.sources[code] for code in rows.source[heads].tolist()]
-            yield Block({**columns, **cells}, rows.line[heads].tolist())
+            broken = () if first else rows.broken
+            yield Block({**columns, **cells}, rows.line[heads].tolist(), broken=broken)
         if rows.timeless:
             names = [*([] if source is None else [source]), *rows.channels]
             nothing = dict.fromkeys(names, [None] * len(rows.timeless))
@@ -137,8 +139,10 @@ class LongTable:
         parts: list[tuple[FloatArray, IntArray, IntArray, FloatArray, IntArray]] = []
         texts: dict[int, Any] = {}
         timeless: list[tuple[int, Any]] = []
+        broken: list[tuple[int, str]] = []
         before = 0
         for block in self.table.blocks(BLOCK):
+            broken += block.broken
             cells = block.column(time)
             whose: Sequence[Any] = [self.label] * len(cells) if source is None else block.column(source)
             if clock is None:
@@ -162,7 +166,7 @@ class LongTable:
             parts.append((ts[known], code[known], channel[known], value[known], line[known]))
             before += int(known.sum())
         ts, code, channel, value, line = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return _Rows(ts, code, channel, value, line, list(sources), list(channels), texts, timeless)
+        return _Rows(ts, code, channel, value, line, list(sources), list(channels), texts, timeless, broken)
 
 
 def _codes(cells: Sequence[Any], known: dict[str, int]) -> IntArray:

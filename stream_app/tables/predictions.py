@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from stream_app.errors import SourceError
 from stream_app.labels import LEAST, apart, has_fraction
-from stream_app.tables.cells import as_text, is_number
+from stream_app.tables.cells import is_number
 from stream_app.tables.format import FileFormat
+from stream_app.tables.left_out import TOLERATED
 from stream_app.tables.whole import read_whole
 
 __all__ = [
@@ -88,7 +89,7 @@ def join_truth(
 
 
 def are_values(predicted: Iterable[str | None], truth: Iterable[str | None], file: str) -> bool:
-    """Whether predictions and truths are values: all are numbers, and some have fractions.
+    """Whether predictions and truths are values: nearly all are numbers, and some have fractions.
 
     Parameters
     ----------
@@ -113,9 +114,11 @@ answer; give a column of answers, and scores as the probability p_1
     """
     answers, true = ({label for label in side if label is not None} for side in (predicted, truth))
     there = answers | true
-    if not any(map(has_fraction, there)) or not all(map(is_number, there)):
+    odd = sum(not is_number(label) for label in there)
+    if not any(map(has_fraction, there)) or odd * TOLERATED > len(there):
         return False
-    if true and true <= {"0", "1"} and all(0.0 <= float(answer) <= 1.0 for answer in answers):
+    scores = [float(answer) for answer in answers if is_number(answer)]
+    if true and true <= {"0", "1"} and all(0.0 <= score <= 1.0 for score in scores):
         raise SourceError(
             f"{file}: predictions are scores from 0 to 1 ({min(filter(has_fraction, answers))}), and truths are 0 or 1: a "
             "score is no answer; give a column of answers, and scores as the probability p_1"
@@ -166,6 +169,10 @@ class PredictedRows:
         What was asked; None where rows have no id.
     left_out : int
         Rows without a prediction.
+    notes : list of str
+        Rows that were refused, by reason, with the first of each.
+    problem : str or None
+        Why nearly nothing was judged: more rows were refused than taken.
     """
 
     predicted: list[str]
@@ -173,6 +180,8 @@ class PredictedRows:
     by: list[str | None]
     ids: list[str | None]
     left_out: int
+    notes: list[str]
+    problem: str | None
 
 
 def read_predicted(
@@ -211,11 +220,9 @@ def read_predicted(
     rows = read_whole(paths, said, spread=GROUPS)
     predicted = rows.labels(rows.need(prediction, PREDICTION_NAMES, "--prediction-column", "the prediction"))
     truth = rows.labels(rows.need(label, TRUTH_NAMES, "--label-column", "the truth"))
-    others = [
-        as_text(cell) for cell in rows.columns[rows.need(by, usual_by, by_option, "what to compare by")]
-    ]
+    others = rows.texts(rows.need(by, usual_by, by_option, "what to compare by"))
     named = rows.find(None, ID_NAMES, "a single column for the id")
-    ids = [None] * len(rows) if named is None else [as_text(cell) for cell in rows.columns[named]]
+    ids = [None] * len(rows) if named is None else rows.texts(named)
     # Rows that bring only a truth are used, not left out.
     left_out = sum(answer is None and known is None for answer, known in zip(predicted, truth, strict=True))
     truth = join_truth(ids, predicted, truth, others if share_truth else None)
@@ -226,11 +233,13 @@ def read_predicted(
         if answer is not None
     ]
     if not kept:
-        raise SourceError(f"{rows.files[0]}: no row has a prediction")
+        raise SourceError(f"{rows.files[0]}: {rows.problem or 'no row has a prediction'}")
     return PredictedRows(
         [answer for answer, *_ in kept],
         [known for _, known, *_ in kept],
         [other for *_, other, _ in kept],
         [ident for *_, ident in kept],
         left_out,
+        rows.notes,
+        rows.problem,
     )

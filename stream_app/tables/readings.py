@@ -13,7 +13,7 @@ from stream_app.tables.cells import LabelColumn, Where, as_labels, is_missing, l
 from stream_app.tables.clock import Clock, find_clock
 from stream_app.tables.file_table import FileTable
 from stream_app.tables.layout import Columns, Layout, find_layout
-from stream_app.tables.left_out import LeftOut
+from stream_app.tables.left_out import TOLERATED, LeftOut
 from stream_app.tables.long import LongTable
 from stream_app.tables.spread import Spread, find_spread, tells_apart
 from stream_app.tables.table import BLOCK, FIRST, About, Block, Table
@@ -22,9 +22,6 @@ from stream_app.tables.understood import Understood, understand
 __all__ = ["ReadingRows", "ReadingTable"]
 
 FloatArray = npt.NDArray[np.float64]
-
-_TOLERATED = 20
-"""One cell in so many may make no sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +98,7 @@ class ReadingTable:
         for block in self.table.blocks(BLOCK):
             if reader is None:
                 reader = self._reader(block)
+            self.left.add_broken(block, self.table)
             pair = reader.read(block)
             if len(pair[1].ts):
                 yield pair
@@ -265,7 +263,7 @@ class _Reader:
         self.bad[column] = self.bad.get(column, 0) + count
         # In a frame, which has types, each cell is meant; and its rows are those of the result.
         typed = not isinstance(self.source.table, FileTable | LongTable)
-        if typed or self.bad[column] * _TOLERATED > self.rows:
+        if typed or self.bad[column] * TOLERATED > self.rows:
             raise SourceError(f"{where}: column {column!r}: {message.format(cell)}")
         self.source.left.add(f"column {column!r}: {reason}, like {cell!r}", count, where)
 

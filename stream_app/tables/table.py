@@ -3,7 +3,7 @@
 import lzma
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ __all__ = [
     "count_lines",
     "first_rows",
     "unreadable",
+    "without_broken",
 ]
 
 READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile, UnicodeError)
@@ -43,6 +44,10 @@ FIRST = 1_700_000_000.0
 """Event time of the first row where rows are counted, epoch seconds."""
 
 
+_MOST_BROKEN = 16 * BLOCK
+"""Lines that are no rows, one after another; a file that has more of them than rows is read no further."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Rows as the file has them.
@@ -55,11 +60,14 @@ class Block:
         Line (or row) of the file of each row, counted from 1.
     labels : frozenset of str
         Columns that the format itself marks as ground truth.
+    broken : sequence of (int, str)
+        Lines before or among these rows that are no rows, and why.
     """
 
     columns: Mapping[str, Sequence[Any]]
     lines: Sequence[int]
     labels: frozenset[str] = field(default=frozenset())
+    broken: Sequence[tuple[int, str]] = ()
 
     def column(self, name: str) -> Sequence[Any]:
         """Return the cells of a column, None where the block has not got it."""
@@ -220,6 +228,44 @@ def first_rows(table: Table) -> Block:
     if first is None:
         raise SourceError(f"{table.label}: no rows")
     return first
+
+
+def without_broken(blocks: Iterable[Block], place: Callable[[int], str]) -> Iterator[Block]:
+    """Hand on blocks that have rows, the broken lines of those without any with the next or the last; see that most lines are rows.
+
+    Parameters
+    ----------
+    blocks : iterable of Block
+    place : callable
+        Says where a line stands.
+
+    Raises
+    ------
+    SourceError
+        At the end, if more lines were broken than rows taken.
+    """
+    held: Block | None = None
+    pending: list[tuple[int, str]] = []
+    first: tuple[int, str] | None = None
+    rows = broken = 0
+    for block in blocks:
+        rows, broken = rows + len(block.lines), broken + len(block.broken)
+        if block.broken:
+            first = first or block.broken[0]
+            pending += block.broken
+        if len(pending) > _MOST_BROKEN and broken > rows:
+            break
+        if not block.lines:
+            continue
+        if held is not None:
+            yield held
+        held = replace(block, broken=tuple(pending)) if pending else block
+        pending = []
+    if held is not None:
+        yield replace(held, broken=(*held.broken, *pending)) if pending else held
+    if first is not None and broken > rows:
+        line, why = first
+        raise SourceError(f"{place(line)}: {why}; {broken:,} lines are no rows, and {rows:,} are")
 
 
 def unreadable(path: Path, error: Exception) -> SourceError:

@@ -11,7 +11,7 @@ _TRUE = frozenset({"1", "yes", "y", "t", "on", "anomaly", "anomalous", "abnormal
 _FALSE = frozenset({"0", "no", "n", "f", "off", "normal", "inlier"})
 _OUTLIER = "-1"
 
-ODD_TRUTH = "is neither 0 nor 1, true nor false; a score needs a threshold first"
+ODD_TRUTH = "neither 0 nor 1, true nor false; a score needs a threshold first"
 """What is said of a cell of truth that says neither yes nor no."""
 
 

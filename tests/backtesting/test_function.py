@@ -86,6 +86,23 @@ def test_a_frame_and_a_file_of_the_same_rows_give_the_same(tmp_path):
     assert from_file.alerts["source"] == ["pump"] * len(from_frame.alerts)
 
 
+@libraries
+def test_rows_are_sorted_by_time_when_asked(make, tmp_path):
+    columns = plant()
+    turned = {name: cells[::-1] for name, cells in columns.items()}
+    with pytest.raises(DataError, match="sort=True sorts them"):
+        sg.backtest(make(turned), time="ts")
+    expected = sg.backtest(make(columns), time="ts")
+    result = sg.backtest(make(turned), time="ts", sort=True)
+    for name in ("ts", "score", "anomaly"):
+        assert values(result.scores, name) == values(expected.scores, name)
+    assert values(result.alerts, "row") == values(expected.alerts, "row")
+    pl.DataFrame(turned).write_csv(tmp_path / "plant.csv")
+    assert sg.backtest(tmp_path / "plant.csv", sort=True).scores["score"] == list(
+        values(expected.scores, "score")
+    )
+
+
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin"])
 def test_times_of_alerts_are_in_the_zone_of_the_frame(zone):
     # Without a zone UTC is meant.

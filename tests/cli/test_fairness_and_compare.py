@@ -152,6 +152,38 @@ def test_mistakes_are_told_in_one_line(call, answers, place, arguments, texts):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("fairness", "answers.csv", "--group", "version", "--favourable", "7"), None),
+        (("fairness", "alone.csv", "--group", "version", "--favourable", "7"), "one group only, 'v1'"),
+        (("compare", "answers.csv"), None),
+        (("compare", "alone.csv"), "one version only, 'v1'"),
+        (("compare", "later.csv"), "no answer of 'v2' has its truth"),
+        (("backtest", "alone.csv", "--kind", "predictions", "--period", "1"), "are its baseline"),
+    ],
+)
+def test_json_says_why_nothing_was_judged(call, answers, place, arguments, problem):
+    (place / "alone.csv").write_text("prediction,version,label\n" + "7,v1,7\n" * 50)
+    (place / "later.csv").write_text("prediction,version,label\n7,v1,7\n7,v2,\n")
+    ended = call(*arguments, "--json")
+    told = json.loads(ended.out)["problem"]
+    assert ended.code == (problem is not None), ended
+    assert told is None if problem is None else problem in told
+
+
+def test_rows_with_something_else_than_a_label_are_counted_and_told(call, place):
+    good = [{"prediction": "yes", "label": "yes", "group": group} for group in ("a", "b") * 60]
+    (place / "a.jsonl").write_text("\n".join(map(json.dumps, [*good, {**good[0], "label": ["no"]}])))
+    said = ("--group", "group", "--favourable", "yes", "--json")
+    told = json.loads(call("fairness", "a.jsonl", *said).out)
+    assert told["notes"] == ["left out 1: column 'label': no label, like \"['no']\" (first: a.jsonl:121)"]
+    (place / "b.jsonl").write_text("\n".join(map(json.dumps, [good[0], *[{**good[0], "label": ["no"]}] * 2])))
+    ended = call("fairness", "b.jsonl", *said)
+    assert ended.code == 1
+    assert "most rows were left out: 1 were taken; 2, column 'label'" in ended.err
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("fairness", "answers.csv", "--group", "version", "--favourable", "7", "--impact", "2"),

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import shlex
+import time
 import tomllib
 
+import msgspec
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -152,7 +154,8 @@ def send(servers, topic, messages):
         await ensure_topics(kafka, {topic: 1}, create=True)
         async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
             for key, value in messages:
-                await producer.send(topic, value=json.dumps(value).encode(), key=key)
+                raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+                await producer.send(topic, value=raw, key=key)
 
     asyncio.run(send_all())
 
@@ -181,6 +184,36 @@ LAYOUTS = {
         ("flow", "load"),
         {"source": "$key", "time": "$timestamp", "values": "."},
     ),
+    "an array": (
+        lambda i: {"machine": f"m{i % 2}", "no": i, "data": [{"t": NOW + 2 * i + j, "v": {"flow": i / 7}} for j in range(2)]},
+        ("flow",),
+        {"each": "data", "source": "$message.machine", "time": "t", "time_unit": "s", "values": "v"},
+    ),
+    "an array of channels": (
+        lambda i: [{"name": name, "value": i / 7, "time": NOW + i, "device": "p1"} for name in ("flow", "level")],
+        ("flow", "level"),
+        {"each": ".", "source": "device", "time": "time", "time_unit": "s", "channel": "name", "value": "value"},
+    ),
+    "MessagePack": (
+        lambda i: msgspec.msgpack.encode({"device": f"p{i % 2}", "t": NOW + i, "flow": i / 7}),
+        ("flow",),
+        {"source": "device", "time": "t", "time_unit": "s", "values": "."},
+    ),
+    "our own in MessagePack": (
+        lambda i: msgspec.msgpack.encode({"source": f"p{i % 2}", "ts": NOW + i, "values": {"flow": i / 7}}),
+        ("flow",),
+        {},
+    ),
+    "JSON with a schema": (
+        lambda i: bytes([0, 0, 0, 0, 7]) + json.dumps({"source": "p1", "ts": NOW + i, "values": {"flow": i / 7}}).encode(),
+        ("flow",),
+        {},
+    ),
+    "CSV": (
+        lambda i: f"p{i % 2};{int(time.time()) - 60 + i};{i / 7}".encode(),
+        ("column 3",),
+        {"source": "$key", "time": "column 2", "time_unit": "s", "values": "."},
+    ),
 }  # fmt: skip
 
 
@@ -195,7 +228,7 @@ def test_a_monitor_file_is_written_for_a_topic_and_its_events_can_be_read(call, 
         assert parsed.get("mapping", {}) == mapping
         ended = call("check")
         assert ended.code == 0, ended
-        assert "the newest 60 can be used" in ended.out
+        assert "the newest 60 can be used" in ended.out or "the newest 120 can be used" in ended.out
 
 
 @pytest.mark.integration
@@ -204,6 +237,10 @@ def test_a_topic_that_cannot_be_read_leaves_no_file(call, servers, place, prefix
     topic = f"{prefix}.words"
     send(servers, topic, [(None, {"text": "hello"})] * 5)
     assert call("init", topic).failed("found no source and numbers in its messages (text)")
+    send(servers, f"{prefix}.avro", [(None, bytes([0, 0, 0, 0, 7, 12, 3, 1]))] * 5)
+    assert call("init", f"{prefix}.avro").failed(
+        "the number of a schema, 7: Avro or Protobuf", 'format = "avro"'
+    )
     assert not (place / "streamgauge.toml").exists()
 
 

@@ -258,8 +258,8 @@ def test_history_finds_a_registered_view_that_the_settings_do_not_have(call, sho
         ({"--instants": "none.csv"}, "none.csv: no such file"),
         ({"--instants": "bought.csv"}, "bought.csv: no column entity; there is 'customer'"),
         ({"--instants": "empty.csv"}, "empty.csv: no rows"),
-        ({"--instants": "bad.csv"}, "bad.csv:3: column 'at': "),
-        ({"--instants": "nobody.csv"}, "nobody.csv:2: column 'entity' is empty"),
+        ({"--instants": "bad.csv"}, "most rows were left out: 1 were taken; 2, column 'at': no moment"),
+        ({"--instants": "nobody.csv"}, "nobody.csv: no row was taken: 1, column 'entity': no entity"),
         ({"--instants": "twice.csv"}, "have a column 'spent_30m', which is one of the rows; rename it"),
         ({"--events": "none.csv"}, "none.csv: no such file"),
         ({"-f": "spend"}, "has no feature 'spend'"),
@@ -267,7 +267,7 @@ def test_history_finds_a_registered_view_that_the_settings_do_not_have(call, sho
 )  # fmt: skip
 def test_what_is_wrong_with_a_history_is_one_line(call, recorded, servers, place, changed, said):
     (place / "empty.csv").write_text("entity,at\n")
-    (place / "bad.csv").write_text(f"entity,at\na,{NOW}\na,soon\n")
+    (place / "bad.csv").write_text(f"entity,at\na,{NOW}\na,soon\nb,later\n")
     (place / "nobody.csv").write_text(f"entity,at\n,{NOW}\n")
     (place / "twice.csv").write_text(f"entity,at,spent_30m\na,{NOW},1\n")
     options = dict(zip(recorded[::2], recorded[1::2], strict=True)) | {"--out": "rows.csv"} | changed
@@ -276,6 +276,30 @@ def test_what_is_wrong_with_a_history_is_one_line(call, recorded, servers, place
         said
     )
     assert not list(place.glob("*.part"))
+
+
+def test_an_instant_that_is_none_is_left_out_and_told(call, recorded, place):
+    options = dict(zip(recorded[::2], recorded[1::2], strict=True))
+    asked = (place / options["--instants"]).read_text().splitlines()
+    (place / "one.csv").write_text(
+        "\n".join([*asked, *([",".join(["a", "soon", *asked[0].split(",")[2:]])])])
+    )
+    options["--instants"] = "one.csv"
+    ended = call(
+        "features",
+        "history",
+        "purchases",
+        *(part for pair in options.items() for part in pair),
+        "--out",
+        "rows.csv",
+    )
+    assert ended.code == 0, ended
+    assert len(rows(place / "rows.csv")) == len(asked) - 1
+    line = len(asked) + 1
+    assert (
+        f"left out 1: column 'at': no moment between 1970 and 2099, like 'soon' (first: one.csv:{line})"
+        in ended.err
+    )
 
 
 def test_parquet_without_pyarrow_says_what_to_install(call, recorded, monkeypatch):
@@ -340,6 +364,18 @@ def test_no_skew_is_quiet_and_a_skew_tells_by_the_exit_code(call, served, place)
         ("lines_30m", "none"),
     ]
     assert found[0]["psi"] > 0.2
+
+
+def test_a_training_cell_that_is_no_number_is_missing_and_told(call, served, place):
+    training(place, 0, 10)
+    with (place / "rows.csv").open("a") as file:
+        file.write("0,many,1\n0,inf,1\n")
+    ended = call("features", "skew", "purchases", "--training", "rows.csv", "--at", NOW)
+    assert ended.code == 0, ended
+    assert (
+        "left out 2: column 'spent_30d': cell taken as missing, no number, like 'many' (first: rows.csv:5002)"
+        in ended.err
+    )
 
 
 def test_a_skew_raises_alerts_once_until_it_is_over(call, served, place, prefix, read_topic):

@@ -191,14 +191,51 @@ def test_events_of_other_files_are_refused(detector, call):
         ("prediction,label,x\n1,1,2\n", ("--among", "7"), ["--among: no label '7'; there is '1'"]),
         ("prediction,label,x\n1,1,2\n", ("--features", "y"), ["--features: no column 'y'"]),
         ("prediction,y_pred,label,x\n1,1,1,2\n", (), ["both fit", "--prediction-column"]),
-        ("miss,x\n0,1\nperhaps,2\n", ("--wrong", "miss"), ["a.csv:3", "'perhaps' is neither 0 nor 1"]),
+        (
+            "miss,x\nperhaps,1\n0,1\n0.7,2\n",
+            ("--wrong", "miss"),
+            ["2, column 'miss': neither 0 nor 1", "like 'perhaps' (first: a.csv:2)", "1 were taken"],
+        ),
         ("prediction,label,x\n", (), ["no rows"]),
-        ("prediction,label,x\n1,1,inf\n", (), ["a.csv:2", "infinity is no measurement"]),
+        (
+            "prediction,label,x\n1,1,inf\n",
+            (),
+            ["a.csv:2: column 'x': 'inf' is no number, as 1 of its 1 cells"],
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_line(place, call, text, options, told):
     (place / "a.csv").write_text(text)
-    assert call("slices", "a.csv", *options).failed(*told)
+    call("slices", "a.csv", *options).failed(*told)
+
+
+def test_bad_cells_and_rows_are_counted_and_told(place, call):
+    flags = "".join(f"{i % 2},{i}\n" for i in range(40))
+    (place / "a.csv").write_text(f"miss,x\nperhaps,1\n{flags}0,3x1\n1,inf\n")
+    ended = call("slices", "a.csv", "--wrong", "miss", "--json")
+    assert ended.code == 0, ended
+    told = json.loads(ended.out)
+    assert (told["rows"], told["numeric"], told["problem"]) == (42, ["x"], None)
+    first, second = told["notes"]
+    assert first.startswith("left out 1: column 'miss': neither 0 nor 1")
+    assert first.endswith("like 'perhaps' (first: a.csv:2)")
+    assert second == "left out 2: column 'x': cell taken as missing, no number, like '3x1' (first: a.csv:43)"
+
+
+def test_one_value_that_is_no_number_makes_no_classes_of_the_others(place, call):
+    rows = "".join(f"{i}.5,{i}.25,{i}\n" for i in range(30))
+    (place / "a.csv").write_text(f"prediction,label,x\n{rows}soon,1.5,1\n")
+    told = json.loads(call("slices", "a.csv", "--json").out)
+    assert (told["rows"], told["large"]) == (30, 0.25)
+    assert told["notes"] == ["left out 1: column 'prediction': no number, like 'soon' (first: a.csv:32)"]
+
+
+def test_a_column_of_numbers_and_texts_is_a_category_and_says_so(place, call):
+    sizes = "".join(f"{i % 2},{'XL' if i % 5 == 0 else i}\n" for i in range(40))
+    (place / "a.csv").write_text(f"miss,size\n{sizes}")
+    told = json.loads(call("slices", "a.csv", "--wrong", "miss", "--json").out)
+    assert told["categorical"] == ["size"]
+    assert told["notes"] == ["column 'size': 8 of 40 cells are no numbers: taken for a category"]
 
 
 @pytest.mark.parametrize(

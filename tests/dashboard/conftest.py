@@ -1,34 +1,13 @@
 """A dashboard in a process of its own over a store with sources and incidents in it, and a browser."""
 
-import os
-import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 import uuid
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from seeded import OPERATOR, PASSWORD, PATIENCE, Seeded
+from servers.dashboard import CHROMIUM, QUIET, serving
 from servers.proxy import Proxy
 
-from stream_app.embedded import free_port
 from stream_app.settings import RedisSettings
-
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -43,31 +22,6 @@ def seeded(store_url):
     found = Seeded(RedisSettings(url=store_url, prefix=f"d{uuid.uuid4().hex[:10]}"))
     found.fill()
     return found
-
-
-@contextmanager
-def serving(folder, *options, **environment):
-    """Run the dashboard of a folder with a monitor file; yield its address."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stream_app", "dashboard", "--port", str(port), *options],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-    )
-    deadline = time.monotonic() + 3 * PATIENCE
-    try:
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=PATIENCE).close()
-                break
-            except OSError:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +39,8 @@ def address(redis_as_operator, tmp_path_factory):
     """Where the dashboard is."""
     folder = tmp_path_factory.mktemp("dashboard")
     (folder / "streamgauge.toml").write_text('[streams.pumps]\nkind = "sensors"\n', encoding="utf-8")
-    with serving(folder, "--allow-actions", **redis_as_operator) as address:
-        yield address
+    with serving(folder, "--allow-actions", **redis_as_operator) as dashboard:
+        yield dashboard.address
 
 
 @pytest.fixture(scope="session")

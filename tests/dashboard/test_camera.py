@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from dashboard.conftest import ROOT, serving
 from seeded import PATIENCE
+from servers.dashboard import ROOT, serving
 
 from stream_app.dashboard.pages.camera import PUBLISHED
 
@@ -61,7 +61,7 @@ def address(store_url, broker_address, tmp_path_factory):
     with ExitStack() as stack:
         stack.enter_context(running(folder, environment, "worker"))
         stack.enter_context(running(folder, environment, *replay))
-        yield stack.enter_context(serving(folder, "--allow-actions", **environment))
+        yield stack.enter_context(serving(folder, "--allow-actions", **environment)).address
 
 
 def row(tab, level):

@@ -2,8 +2,8 @@
 
 import pytest
 from argon2 import PasswordHasher
-from dashboard.conftest import serving
 from seeded import PATIENCE
+from servers.dashboard import serving
 
 pytestmark = pytest.mark.browser
 
@@ -13,8 +13,8 @@ HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct h
 def test_people_sign_in_and_look_but_change_nothing(browser, redis_as_operator, tmp_path):
     (tmp_path / "hash").write_text(HASH, encoding="utf-8")
     hashed = {"STREAMGAUGE_DASHBOARD__PASSWORD_HASH_FILE": str(tmp_path / "hash")}
-    with serving(tmp_path, **redis_as_operator, **hashed) as address:
-        tab = browser.new_page(base_url=address)
+    with serving(tmp_path, **redis_as_operator, **hashed) as dashboard:
+        tab = browser.new_page(base_url=dashboard.address)
         tab.set_default_timeout(1000 * PATIENCE)
         tab.goto("/incidents")
         tab.get_by_label("Password").fill("correct horse")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboard.conftest import serving
 from seeded import PASSWORD
 from seeded_pages import HOSTILE, MONITOR_FILE, USER, fill_store, fill_topics
+from servers.dashboard import serving
 
 from stream_app.settings import KafkaSettings, RedisSettings
 
@@ -39,8 +39,8 @@ def address(store_url, broker_address, tmp_path_factory):
         STREAMGAUGE_REDIS__PASSWORD=PASSWORD,
         STREAMGAUGE_KAFKA=broker_address,
         STREAMGAUGE_PREFIX=PREFIX,
-    ) as url:
-        yield url
+    ) as dashboard:
+        yield dashboard.address
 
 
 def row(tab, part, text):

@@ -6,12 +6,13 @@ import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from stream_app.errors import SettingsError
 from stream_app.events import Reason, Rejected, decode_predictions, decode_sessions
 from stream_app.kinds.predictions import prediction_rows
 from stream_app.kinds.sessions import session_rows
-from stream_app.settings import PredictionStream, SessionStream
+from stream_app.settings import PredictionStream, SensorStream, SessionStream
 
 
 def record(value, key=None, headers=(), timestamp=5000):
@@ -19,12 +20,19 @@ def record(value, key=None, headers=(), timestamp=5000):
     return ConsumerRecord("t", 0, 0, timestamp, 0, key, raw, None, 0, 0, tuple(headers))
 
 
+def in_order(decoded):
+    """Events and refusals in the order of their records."""
+    found = [*zip(decoded.places, decoded.rows, strict=True), *decoded.rejected]
+    return [one for _, one in sorted(found, key=lambda each: each[0])]
+
+
 def predictions(*records, **mapping):
-    return prediction_rows("models", PredictionStream(mapping=mapping))(list(records))
+    return in_order(prediction_rows("models", PredictionStream(mapping=mapping))(list(records)))
 
 
 def sessions(*records, entity_field="entity", **mapping):
-    return session_rows("shop", SessionStream(mapping=mapping, entity_field=entity_field))(list(records))
+    stream = SessionStream(mapping=mapping, entity_field=entity_field)
+    return in_order(session_rows("shop", stream)(list(records)))
 
 
 def test_a_prediction_is_found_where_the_mapping_says():
@@ -156,3 +164,56 @@ def test_a_mapping_that_makes_no_sense_is_told():
     ):
         with pytest.raises(SettingsError, match=words):
             predictions(record({}), **mapping)
+
+
+def test_an_array_has_a_prediction_an_element():
+    message = {"model": "churn", "at": 5.0, "answers": [{"id": 1, "y": "a"}, {"id": 2, "y": "b"}]}
+    said = {"each": "answers", "source": "$message.model", "time": "$message.at", "prediction": "y"}
+    broken = {**message, "answers": [message["answers"][0], {"id": 2, "y": []}]}
+    first, second, bad, none, last = predictions(
+        record(message),
+        record(broken),
+        record({"model": "churn"}),
+        record({**message, "answers": message["answers"][:1]}),
+        **said,
+    )
+    assert [(row.source, row.ts, row.id, row.prediction) for row in (first, second, last)] == [
+        ("churn", 5.0, "1", "a"),
+        ("churn", 5.0, "2", "b"),
+        ("churn", 5.0, "1", "a"),
+    ]
+    assert isinstance(bad, Rejected)
+    assert none.message == "answers: an array of events is expected"
+
+
+def test_an_array_has_a_session_event_an_element():
+    message = {"customer": "c1", "lines": [{"ts": 5.0, "amount": 1.5}, {"ts": 6.0, "amount": 2.5}]}
+    rows = sessions(record(message), each="lines", entity="$message.customer", values=".")
+    assert [(row.entity, row.ts, row.values) for row in rows] == [
+        ("c1", 5.0, {"amount": 1.5}),
+        ("c1", 6.0, {"amount": 2.5}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("$headers.x", "; is $header.x meant?"),
+        ("$Key", "; is $key meant?"),
+        ("$timestmp", "; is $timestamp meant?"),
+        ("$mesage.a.b", "; is $message.a.b meant?"),
+        ("$value", ""),
+        ("$key.x", "; is $key meant?"),
+        ("$header", ""),
+    ],
+)
+def test_a_place_with_a_dollar_that_is_none_is_refused_with_the_nearest(said, meant):
+    with pytest.raises(ValidationError) as caught:
+        SensorStream(mapping={"source": said})
+    assert f"{said!r} is no place" in str(caught.value)
+    assert meant in str(caught.value)
+
+
+def test_a_name_that_begins_with_a_dollar_is_a_list():
+    (row,) = sessions(record({"$key": "c1", "ts": 5.0}), entity=["$key"])
+    assert row.entity == "c1"

@@ -238,3 +238,17 @@ def test_events_refused_in_a_row_raise_the_same_alerts_in_any_batch_and_after_a_
     firing = [alert for alert in alerts if alert.id not in ended]
     alerts += take(RefusedRun("s", stored, firing[0] if firing else None), cut, 1000)
     assert list(dict.fromkeys(told(alerts))) == told(take(RefusedRun("s"), 0, 1000))
+
+
+def test_events_of_one_record_count_each_and_once():
+    rows = [SessionRow("a", 1.0), SessionRow("b", 1.0), SessionRow("a", 2.0), SessionRow("a", 3.0)]
+    arrivals = SessionArrivals(rows, [7, 7, 7, 8], [9.0] * 4)
+    monitor = SessionMonitor(config_of())
+    monitor.update(arrivals)
+    assert [len(monitor.log(name, "v:v1").ts) for name in ENTITIES] == [3, 1]
+    # Read again, as after a crash, by a monitor that has what was stored.
+    other = SessionMonitor(config_of())
+    for name in ENTITIES:
+        other.restore(name, monitor.state(name))
+    assert other.take(arrivals).repeated == 4
+    assert other.state("a") == monitor.state("a")

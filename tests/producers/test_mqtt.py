@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import replace
 import pytest
 import trustme
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
 from conftest import eventually
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -18,8 +20,11 @@ from servers.mosquitto import Mosquitto, program
 
 from producers.mqtt import Bridge, bridge
 from producers.progress import Silent
+from stream_app.embedded import EmbeddedBroker
 from stream_app.errors import SourceError
-from stream_app.settings import MqttSettings
+from stream_app.kafka import most_message_bytes
+from stream_app.kafka.clients import admin_client
+from stream_app.settings import KafkaSettings, MqttSettings
 
 pytestmark = [
     pytest.mark.integration,
@@ -276,3 +281,42 @@ async def test_nothing_is_lost_when_the_program_is_killed_in_mid_flow(mosquitto,
         by_key.setdefault(record.key, {})[int(record.value)] = None
     for numbers in by_key.values():
         assert list(numbers) == sorted(numbers)
+
+
+async def test_a_stop_is_heard_where_kafka_is_away_after_the_limit(mosquitto, sensors, topic, monkeypatch):
+    module = sys.modules[bridge.__module__]
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "_LAST_SECONDS", 0.2)
+    server = EmbeddedBroker()
+    plan = plan_for(mosquitto, KafkaSettings(bootstrap=server.start()), topic, limit=1)
+    try:
+        async with running(plan) as (told, stop, task):
+            server.stop()
+            sensors.publish(f"{topic}/p1/flow", b"1")
+            await eventually(lambda: any("has acknowledged nothing" in one for one in told.notes))
+            stop.set()
+            summary = await asyncio.wait_for(task, 20)
+    finally:
+        server.stop()
+    assert (summary.messages, summary.interrupted) == (0, True)
+
+
+async def test_what_is_larger_than_the_topic_takes_is_told_and_left_out(
+    mosquitto, sensors, kafka, topic, read_topic
+):
+    async with admin_client(kafka) as admin:
+        await admin.create_topics([NewTopic(topic, 2, 1, topic_configs={"max.message.bytes": "2000"})])
+    if await most_message_bytes(kafka, topic) != 2000:
+        pytest.skip("this broker does not keep max.message.bytes")
+    plan = plan_for(mosquitto, kafka, topic, limit=40)
+    async with running(plan) as (told, _, task):
+        sensors.publish(f"{topic}/p1/flow", b"x" * 2000)
+        for number in range(40):
+            sensors.publish(f"{topic}/p1/flow", b"%03d" % number + random.Random(number).randbytes(1500))
+        summary = await asyncio.wait_for(task, 60)
+    assert summary.messages == 40
+    ((reason, count),) = summary.left_out.items()
+    assert reason.startswith("larger than ")
+    assert count == 1
+    assert any("takes 2,000 bytes" in note for note in told.notes)
+    assert len(await read_topic(topic, 40)) == 40

@@ -244,7 +244,7 @@ def test_lists_and_objects_are_no_entities_times_numbers_or_texts(write, cell):
 
 def test_a_file_without_one_event_is_an_error_that_says_why(write):
     path = write("a.csv", "user,ts,a\nx,soon,1\n,2,1\n")
-    with pytest.raises(SourceError, match=r"no row is an event: 1, no entity \(first: .*a\.csv:3\); 1, "):
+    with pytest.raises(SourceError, match=r"no row was taken: 1, no entity \(first: .*a\.csv:3\); 1, "):
         read(path)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import random
 import sys
@@ -15,18 +16,29 @@ import numpy as np
 import pytest
 from conftest import eventually
 from logs import life_of
+from platform_events import events_of
 
 from producers.water_loop import Fault, WaterLoop, simulate
 from stream_app.core.budget import sharers
-from stream_app.events import Alert, LogId, SensorRow, Topics, decode_prediction, decode_reading
+from stream_app.events import (
+    Alert,
+    LogId,
+    PlatformDecoder,
+    SensorRow,
+    Topics,
+    decode_prediction,
+    decode_reading,
+)
 from stream_app.events.audit import AuditRecord
 from stream_app.events.readings import Readings
 from stream_app.events.trigger import RetrainingTrigger
 from stream_app.kinds.layouts import sensor_layout
+from stream_app.monitors.platform import Arrivals as PlatformArrivals
+from stream_app.monitors.platform import PlatformMonitor
 from stream_app.monitors.predictions import Arrivals as Answers
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.sensors import AssembledMonitor, SensorMonitor
-from stream_app.settings import PredictionStream, SensorStream
+from stream_app.settings import PlatformStream, PredictionStream, SensorStream
 from stream_app.store import FeatureReader, pack_state, unpack_state
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -101,6 +113,16 @@ def messages():
                     yield pump % PARTITIONS, raw
 
 
+def platforms():
+    """Two platforms of four workers, of which one's disks are busy for half an hour, and the queries slow."""
+    made = [
+        events_of(318, slow=range(290, 315), source="prod", seed=1),
+        events_of(318, slow=range(290, 310), source="test", seed=2),
+    ]
+    for pair in zip(*made, strict=True):
+        yield from enumerate(pair)
+
+
 MAPPED = SensorStream(
     warmup=100,
     mapping={
@@ -151,6 +173,19 @@ PREDICTIONS = Case(
     0.5,
 )
 
+WATCHED = PlatformStream(warmup=200, budget="1 per day")
+PLATFORM = Case(
+    "platform",
+    "platform.events",
+    platforms,
+    lambda: PlatformMonitor(WATCHED),
+    lambda value: PlatformDecoder("platform").decode([value])[0],
+    PlatformArrivals,
+    1000,
+    1.0,  # as above
+    '[streams.platform]\nkind = "platform"\nwarmup = 200\nbudget = "1 per day"\n',
+)
+
 
 def oracle(case, log, life, deployment):
     """What one uninterrupted run over the log gives."""
@@ -160,8 +195,9 @@ def oracle(case, log, life, deployment):
         sources = set()
         for offset, (value, record_ts) in enumerate(records):
             row = case.decode(value)
-            arrivals = case.arrivals([row], [offset], [record_ts])
-            sources.add(row.source)
+            rows = list(row) if type(row) is tuple else [row]  # a scrape has many
+            arrivals = case.arrivals(rows, [offset] * len(rows), [record_ts] * len(rows))
+            sources.add(rows[0].source)
             divided = sharers(np.array([len(sources)]), partitions=PARTITIONS)
             outcomes += monitors[partition].take(arrivals, LogId(partition, life, deployment), divided)
     return monitors, outcomes
@@ -174,10 +210,14 @@ def same(a, b):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, float) and math.isnan(a):
+        return isinstance(b, float) and math.isnan(b)
     return a == b
 
 
-@pytest.mark.parametrize("case", [SENSORS, MESSAGES, PREDICTIONS], ids=["sensors", "messages", "predictions"])
+@pytest.mark.parametrize(
+    "case", [SENSORS, MESSAGES, PREDICTIONS, PLATFORM], ids=["sensors", "messages", "predictions", "platform"]
+)
 async def test_kill_at_random_instants_changes_nothing(
     case, settings, store, producer, make_topic, read_topic, tmp_path
 ):

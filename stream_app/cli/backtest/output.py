@@ -18,12 +18,11 @@ from stream_app.backtesting import (
     figure_rows,
     understood_rows,
 )
-from stream_app.cli.printable import printable
-from stream_app.cli.show import console
+from stream_app.cli.show import console, print_notes
 from stream_app.errors import SettingsError
 from stream_app.tables import InputTable
 
-__all__ = ["EventFiles", "figures_json", "print_figures", "print_notes", "print_pairs", "rates", "speed"]
+__all__ = ["EventFiles", "figures_json", "print_figures", "print_pairs", "rates", "speed"]
 
 
 class EventFiles:
@@ -111,12 +110,6 @@ def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
     for name, text in rows:
         table.add_row(name, escape(text))
     console.print(table)
-
-
-def print_notes(notes: Sequence[str]) -> None:
-    """Print what should be looked at, a line each."""
-    for note in notes:
-        console.print(escape(printable(note)), style="yellow", soft_wrap=True)
 
 
 def speed(events: int, monitor_seconds: float, seconds: float) -> str:

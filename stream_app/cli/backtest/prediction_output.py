@@ -14,10 +14,10 @@ from stream_app.backtesting.predictions import (
     trigger_rows,
 )
 from stream_app.cli.backtest.alert_output import print_incidents
-from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
+from stream_app.cli.backtest.output import print_pairs, rates, speed
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, print_columns
+from stream_app.cli.show import console, print_columns, print_notes
 
 __all__ = ["predictions_json", "print_predictions"]
 
@@ -76,13 +76,16 @@ def _print_told(backtest: PredictionBacktest, *, members: bool) -> None:
         console.print(f"{printable(when)}  {printable(why)}", markup=False, soft_wrap=True)
 
 
-def predictions_json(backtest: PredictionBacktest, source: PredictionInput, seconds: float) -> dict[str, Any]:
-    """Return all that was measured and told as plain values."""
+def predictions_json(
+    backtest: PredictionBacktest, source: PredictionInput, problem: str | None, seconds: float
+) -> dict[str, Any]:
+    """Return all that was measured and told as plain values; `problem` is why nearly nothing was judged."""
     config, models = backtest.config, backtest.models()
     monitor, whole = rates(backtest.events, backtest.seconds, seconds)
     return {
         "stream": backtest.name,
         "kind": "predictions",
+        "problem": problem,
         "budget": config.budget,
         "baseline": config.baseline,
         "window": config.window,

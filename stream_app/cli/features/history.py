@@ -103,7 +103,14 @@ def history(
         f"{_and(sum(bool(row.incomplete) for row in rows), 'incomplete')}",
         err=True,
     )
+    for note in asked.notes:
+        typer.echo(f"{instants}: {note}", err=True)
     _tell(recording.left_out.items())
+    refused = recording.left_out.total()
+    if refused > len(recording.events):
+        raise DataError(
+            f"most events were left out: {len(recording.events):,} were taken, {refused:,} were not"
+        )
     if missing == len(rows):
         raise DataError(
             f"{instants}: no event of these entities comes before its instant, so every row is empty: are entities and times "

@@ -1,7 +1,7 @@
 """Recorded events of a view: from files as they would be replayed, or from a topic as it is now."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +10,7 @@ from producers.sessions import SessionColumns, SessionFiles
 from stream_app.cli.options import store_of
 from stream_app.core.features import FeatureView, select_features
 from stream_app.errors import SettingsError, UnknownFeatureError
-from stream_app.events import Rejected, SessionRow, Topics, decode_sessions
+from stream_app.events import DecodedRows, SessionRow, Topics, decode_sessions
 from stream_app.features import Recorded
 from stream_app.kafka import reading
 from stream_app.kinds import SESSIONS, input_topic
@@ -23,7 +23,7 @@ __all__ = ["Recording", "Source", "file_events", "find_view", "topic_events"]
 
 _BATCH = 10_000
 
-Rows = Callable[[list[Any]], list[SessionRow | Rejected]]
+Rows = Callable[[list[Any]], DecodedRows[SessionRow]]
 """Decodes records, each by itself."""
 
 
@@ -64,16 +64,14 @@ class Recording:
     events: list[Recorded] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
-    def add(
-        self, rows: Sequence[SessionRow | Rejected], places: Iterator[tuple[int, int, float | None]]
-    ) -> None:
-        """Add decoded records; a place is partition, offset and the record's own time."""
-        for row, (partition, offset, record_ts) in zip(rows, places, strict=True):
-            if isinstance(row, Rejected):
-                self.left_out[row.reason.value] += 1
-            else:
-                came = row.ts if record_ts is None else record_ts
-                self.events.append(Recorded(row, partition, offset, came))
+    def add(self, found: DecodedRows[SessionRow], places: Sequence[tuple[int, float | None]]) -> None:
+        """Add decoded records; a place is the partition and the record's own time."""
+        self.left_out.update(why.reason.value for _, why in found.rejected)
+        for row, at in zip(found.rows, found.places, strict=True):
+            partition, record_ts = places[at]
+            # Of a record with several events each counts: their number in the recording is offset enough.
+            offset = len(self.events)
+            self.events.append(Recorded(row, partition, offset, row.ts if record_ts is None else record_ts))
 
 
 async def find_view(settings: Settings, text: str) -> Source:
@@ -112,11 +110,10 @@ def file_events(paths: Sequence[str], columns: SessionColumns, preset: str | Non
     SourceError
         If a file cannot be read.
     """
-    files, recording, offset = SessionFiles.find(paths, columns, preset), Recording(), 0
+    files, recording = SessionFiles.find(paths, columns, preset), Recording()
     for batch in files.batches():
-        raws = batch.encode()
-        recording.add(decode_sessions(raws), ((0, offset + i, None) for i in range(len(raws))))
-        offset += len(raws)
+        found = DecodedRows.of(decode_sessions(batch.encode()))
+        recording.add(found, [(0, None)] * len(batch))
     recording.left_out.update(dict(files.left_out))
     return recording
 
@@ -141,8 +138,7 @@ async def topic_events(settings: Settings, source: Source, topic: str | None) ->
     recording, records = Recording(), list[Any]()
 
     def take() -> None:
-        places = ((one.partition, one.offset, one.timestamp / 1000) for one in records)
-        recording.add(source.rows(records), places)
+        recording.add(source.rows(records), [(one.partition, one.timestamp / 1000) for one in records])
         records.clear()
 
     async with reading(settings.kafka) as reader:

@@ -95,7 +95,9 @@ def skew(
     if alert and not settings.kafka.servers:
         raise SettingsError("--alert needs a broker: set STREAMGAUGE_KAFKA=HOST:PORT, or --kafka")
     wanted, served = run(_served(settings, view, limit, instant_of(at)))
-    trained = read_training(training, wanted)
+    trained, notes = read_training(training, wanted)
+    for note in notes:
+        typer.echo(note, err=True)
     # What had no event yet at that time is not served without a value: it was not there.
     known = [reading.event_ts is not None for reading in served.views[0].readings]
     if not any(known):

@@ -2,18 +2,19 @@
 
 import csv
 import importlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.features import FeatureView
 from stream_app.errors import MissingExtraError, SettingsError, SourceError
 from stream_app.features import HistoryRow
 from stream_app.replacing import replacing
-from stream_app.tables.cells import numbers
+from stream_app.tables.cells import mark_entities
 from stream_app.tables.clock import find_clock
 from stream_app.tables.columns import listed
 from stream_app.tables.format import FileFormat
@@ -36,10 +37,13 @@ class Instants:
         Entity, and epoch seconds.
     others : dict of str to list
         The other columns, a label perhaps.
+    notes : list of str
+        Rows that were left out, by reason, with the first of each.
     """
 
     asked: list[tuple[str, float]]
     others: dict[str, list[Any]]
+    notes: list[str]
 
 
 def read_instants(path: Path, view: FeatureView) -> Instants:
@@ -48,24 +52,26 @@ def read_instants(path: Path, view: FeatureView) -> Instants:
     Raises
     ------
     SourceError
-        If the file cannot be read, a column is missing, or a cell is no entity or instant.
+        If the file cannot be read, a column is missing, or fewer rows have an entity and an instant than have not.
     """
     table = read_whole([str(path)])
     who = _first(table, dict.fromkeys((_ENTITY, view.entity)))
     when = _first(table, _TIMES)
     cells = table.columns[when]
-    instants = find_clock(cells, when, str(path)).times(cells).tolist()
-    asked = []
-    for row, (entity, at) in enumerate(zip(table.columns[who], instants, strict=True)):
-        if entity is None or not str(entity).strip():
-            raise SourceError(f"{table.where(row)}: column {who!r} is empty; an entity is expected")
-        if math.isnan(at):
-            raise SourceError(
-                f"{table.where(row)}: column {when!r}: {str(cells[row])[:40]!r} is no moment between 1970 and 2099"
-            )
-        asked.append((str(entity).strip(), at))
-    others = {name: cells for name, cells in table.columns.items() if name not in {who, when}}
-    return Instants(asked, others)
+    names, codes, bad = mark_entities(table.columns[who], str.strip, None)
+    instants = find_clock(cells, when, str(path)).times(cells)
+    for reason, mask in bad.items():
+        table.refuse(mask, who, reason)
+    table.refuse(np.isnan(instants), when, "no moment between 1970 and 2099")
+    kept = (codes >= 0) & ~np.isnan(instants)
+    if table.problem is not None:
+        raise SourceError(f"{path}: {table.problem}")
+    asked = [
+        (names[code], at) for code, at in zip(codes[kept].tolist(), instants[kept].tolist(), strict=True)
+    ]
+    rows = table.only(kept)
+    others = {name: column for name, column in rows.columns.items() if name not in {who, when}}
+    return Instants(asked, others, table.notes)
 
 
 def _first(table: WholeTable, names: Iterable[str]) -> str:
@@ -78,22 +84,28 @@ def _first(table: WholeTable, names: Iterable[str]) -> str:
     return found
 
 
-def read_training(path: Path, view: FeatureView) -> dict[str, FloatArray]:
+def read_training(path: Path, view: FeatureView) -> tuple[dict[str, FloatArray], list[str]]:
     """Read the columns of a training set (Parquet, JSONL, CSV with commas) that are features of a view.
 
-    Where there is no value it is NaN.
+    Returns
+    -------
+    columns : dict of str to ndarray
+        NaN where there is no value.
+    notes : list of str
+        Cells that are no numbers, with the first of each column, and rows that were left out.
 
     Raises
     ------
     SourceError
-        If the file cannot be read, has none of the features, or something that is no number.
+        If the file cannot be read, has none of the features, or a column has more cells that are no numbers than numbers.
     """
     # A file of one column has no delimiter that could be found.
     table = read_whole([str(path)], FileFormat(delimiter=","))
     names = [feature.name for feature in view.features if feature.name in table.columns]
     if not names:
         raise SourceError(f"{path}: no column is a feature of {view.key}; there is {listed(table.columns)}")
-    return {name: numbers(table.columns[name], name, table.where) for name in names}
+    columns = {name: table.numbers(name) for name in names}
+    return columns, table.notes
 
 
 def write_rows(path: Path, rows: Sequence[HistoryRow], others: Mapping[str, Sequence[Any]]) -> None:

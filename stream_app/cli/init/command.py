@@ -40,6 +40,11 @@ streamgauge init site.telemetry --kafka localhost:9092
 
 _OUT = Path("streamgauge.toml")
 
+_REASONS = {
+    "each": "most messages have an array of objects with numbers here: an element is an event",
+    "channel": "texts that name what the one number of an event is",
+}
+
 
 def init(
     context: typer.Context,
@@ -113,6 +118,11 @@ def _of_topic(found: TopicLook, stream: str, kafka: str | None) -> str:
     every = "" if sample.period is None else f", an event every {duration(sample.period)} of each"
     settings: list[Setting] = [
         ("topic", toml_value(found.topic), "where the events are"),
+        *(
+            []
+            if found.format.said is None
+            else [("format", toml_value(found.format.said), found.format.reason)]
+        ),
         ("channels", toml_value(found.channels), "numbers in the newest events"),
         ("warmup", str(default.warmup), "events of a source that it learns from: the usual number"),
         propose_budget(len(sources) / (sample.period or 1.0)),
@@ -124,7 +134,7 @@ def _of_topic(found: TopicLook, stream: str, kafka: str | None) -> str:
     if sample.rejected:
         _, why = sample.rejected[0]
         notes.append(f"{len(sample.rejected):,} more cannot be read, the first for {why.message}.")
-    return monitor_file(stream, settings, notes, mapping=found.mapping, kafka=kafka)
+    return monitor_file(stream, settings, notes, mapping=found.mapping, reasons=_REASONS, kafka=kafka)
 
 
 def _write(out: Path, text: str) -> None:

@@ -10,6 +10,7 @@ from stream_app.errors import DataError, SettingsError
 from stream_app.events import record_times
 from stream_app.kafka import nearest_topic, reading
 from stream_app.kinds.guess import Messages, guess_mapping
+from stream_app.kinds.guess_format import GuessedFormat, guess_format
 from stream_app.kinds.sample import Sample
 from stream_app.kinds.sensors import sample_readings
 from stream_app.settings import KafkaSettings, SensorStream
@@ -32,12 +33,15 @@ class TopicLook:
     channels : tuple of str
     sample : Sample
         The events, read so.
+    format : GuessedFormat
+        How messages become values.
     """
 
     topic: str
     mapping: dict[str, Any]
     channels: tuple[str, ...]
     sample: Sample
+    format: GuessedFormat
 
 
 async def look_into_topic(
@@ -73,26 +77,29 @@ async def look_into_topic(
         records = await reader.newest(topic, _NEWEST)
     if not records:
         raise DataError(f"{topic} has no event yet: send some, or name a file")
+    form = guess_format(topic, [record.value for record in records])
+    said = {} if form.said is None else {"format": form.said}
     if time is None and source is None:
-        sample = sample_readings(topic, SensorStream())(records)
+        sample = sample_readings(topic, SensorStream.model_validate(said))(records)
         if 2 * len(sample.rejected) < len(records):
-            return TopicLook(topic, {}, channels or sample.channels, sample)
+            return TopicLook(topic, {}, channels or sample.channels, sample, form)
     times = [each for each in record_times(records) if np.isfinite(each)]
     messages = Messages.of(
         [record.value for record in records],
         [record.key for record in records],
         float(np.median(times)) if times else 0.0,
+        form.wire,
     )
     found = guess_mapping(messages, time=time, source=source)
     if found is None:
-        paths = ", ".join(list(messages.columns)[:12]) or "no object of JSON"
+        paths = ", ".join(list(messages.columns)[:12]) or "no object"
         raise DataError(
             f"{topic}: found no source and numbers in its messages ({paths}); name the source with --source-column"
         )
     mapping, names = found
     names = channels or names
     try:
-        stream = SensorStream.model_validate({"mapping": mapping, "channels": list(names)})
+        stream = SensorStream.model_validate({**said, "mapping": mapping, "channels": list(names)})
     except ValidationError as error:
         raise DataError(f"{topic}: {error.errors(include_url=False)[0]['msg']}") from None
     sample = sample_readings(topic, stream)(records)
@@ -103,4 +110,4 @@ async def look_into_topic(
             f"{why.message} (partition {record.partition}, offset {record.offset}); name time and source with --time-column and "
             "--source-column"
         )
-    return TopicLook(topic, mapping, names, sample)
+    return TopicLook(topic, mapping, names, sample, form)

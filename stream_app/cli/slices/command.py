@@ -8,10 +8,10 @@ import msgspec
 import typer
 
 from stream_app.cli.file_columns import TABLE, FormatOptions, PathsArgument, names
-from stream_app.cli.show import console, print_columns
+from stream_app.cli.show import console, print_columns, print_notes
 from stream_app.cli.slices.table import LabelledTable, SliceColumns, read_table
 from stream_app.core.slices import Slice, SliceConfig, SliceFinder
-from stream_app.errors import SettingsError
+from stream_app.errors import DataError, SettingsError
 
 __all__ = ["EXAMPLES", "FOUND", "slices"]
 
@@ -173,6 +173,8 @@ def slices(
         typer.echo(msgspec.json.encode(told).decode())
     else:
         _print(told)
+    if table.problem is not None:
+        raise DataError(table.problem)
     if check and told["slices"]:
         raise typer.Exit(FOUND)
 
@@ -190,6 +192,8 @@ def _told(table: LabelledTable, limits: SliceConfig, window: int) -> dict[str, A
         "overall": float(wrong.mean()),
         "left_out": table.left_out,
         "large": table.large,
+        "notes": table.notes,
+        "problem": table.problem,
         "numeric": list(table.numeric),
         "categorical": list(table.categorical),
         "slices": [_plain(one) for one in finder.find()],
@@ -227,6 +231,7 @@ def _print(told: dict[str, Any]) -> None:
         f"{told['rows']:,} rows, {told['wrong']:,} {what}: {told['overall']:.1%} overall{left_out}",
         soft_wrap=True,
     )
+    print_notes(told["notes"])
     if not told["slices"]:
         console.print("no slice is significantly worse")
         return

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.errors import SourceError
 from stream_app.labels import label_text
-from stream_app.tables.cells import as_text, is_missing, is_number, labels, numbers
+from stream_app.tables.cells import is_missing, is_number, is_word
 from stream_app.tables.columns import LABEL_NAMES, TIME_NAMES, check_known, listed
 from stream_app.tables.format import AS_FOUND, FileFormat
+from stream_app.tables.left_out import TOLERATED
 from stream_app.tables.predictions import (
     ERROR_NAMES,
     GROUPS,
@@ -94,6 +95,10 @@ class LabelledTable:
         Rows without truth or without prediction.
     large : float or None
         Of values: the absolute error above which a prediction counts as wrong.
+    notes : list of str
+        What was refused, what was taken as missing, and columns of numbers that are taken for categories.
+    problem : str or None
+        Why nearly nothing was judged: more rows were refused than taken.
     """
 
     numeric: tuple[str, ...]
@@ -102,7 +107,9 @@ class LabelledTable:
     cells: npt.NDArray[np.object_]
     wrong: BoolArray
     left_out: int
-    large: float | None = None
+    large: float | None
+    notes: list[str]
+    problem: str | None
 
 
 def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
@@ -111,7 +118,7 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     Raises
     ------
     SourceError
-        If a file cannot be read, a column is missing, or a cell makes no sense; names file and line.
+        If a file cannot be read, a column is missing, or no row can be used.
     """
     rows = read_whole(paths, said.format, spread=GROUPS, source=_SOURCE)
     if said.wrong is not None:
@@ -127,13 +134,15 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
     asked = asked & (rows.positions() >= said.skip)
     left_out = int((asked & ~known).sum())
     known = asked & known
-    if not known.any():
-        raise SourceError(f"{rows.files[0]}: no row has both a prediction and its truth{_among(said)}")
+    count = int(known.sum())
+    problem = rows.problem
+    if not count:
+        why = problem or f"no row has both a prediction and its truth{_among(said)}"
+        raise SourceError(f"{rows.files[0]}: {why}")
     rows = rows.only(known)
     numeric, categorical = _features(rows, said, roles)
-    values = [numbers(rows.columns[name], name, rows.where) for name in numeric]
-    texts = [[as_text(cell) for cell in rows.columns[name]] for name in categorical]
-    count = len(rows)
+    values = [rows.numbers(name) for name in numeric]
+    texts = [rows.texts(name) for name in categorical]
     return LabelledTable(
         numeric,
         categorical,
@@ -142,6 +151,8 @@ def read_table(paths: Sequence[str], said: SliceColumns) -> LabelledTable:
         told[known],
         left_out,
         large,
+        [*rows.notes, *_mixed(rows, said, categorical)],
+        problem,
     )
 
 
@@ -161,8 +172,10 @@ def _compared(
     truth = rows.labels(label) if said.events is None else _truths(rows, label)
     ident = rows.find(None, ID_NAMES, "a single column for the id")
     if ident is not None:
-        truth = join_truth([as_text(cell) for cell in rows.columns[ident]], predicted, truth)
+        truth = join_truth(rows.texts(ident), predicted, truth)
     values = said.events is None and are_values(predicted, truth, rows.files[0])
+    if values and prediction is not None:
+        predicted, truth = (_values(rows, *side) for side in ((prediction, predicted), (label, truth)))
     if said.events is None and not values:
         check_comparable(predicted, truth, rows.files[0])
     among = None if said.among is None else label_text(said.among)
@@ -198,7 +211,7 @@ def _large_errors(pairs: Sequence[tuple[str | None, str | None]]) -> tuple[BoolA
 
 def _truths(rows: WholeTable, column: str) -> list[str | None]:
     """Return what is true of each row, as a backtest writes its marks."""
-    outliers = marks_outliers([labels(rows.columns[column], column, rows.where)])
+    outliers = marks_outliers([rows.marks(column)])
     return [None if flag is None else str(int(flag)) for flag in _flags(rows, column, outliers=outliers)]
 
 
@@ -241,17 +254,42 @@ def _is_about(name: str, rows: WholeTable, roles: set[str | None]) -> bool:
 
 
 def _numeric(cells: Sequence[Any]) -> bool:
-    """Whether there are only numbers; true and false are none."""
-    return all(is_number(cell) and not isinstance(cell, bool) for cell in cells)
+    """Whether nearly all that is there are numbers; true and false are none."""
+    there, texts = _counted(cells)
+    return texts * TOLERATED <= there
+
+
+def _counted(cells: Sequence[Any]) -> tuple[int, int]:
+    """Return how many cells are not missing, and how many of these are no numbers."""
+    there = [cell for cell in cells if not is_word(cell)]
+    return len(there), sum(isinstance(cell, bool) or not is_number(cell) for cell in there)
+
+
+def _mixed(rows: WholeTable, said: SliceColumns, categorical: Sequence[str]) -> list[str]:
+    """Say which columns are taken for categories though most of their cells are numbers."""
+    notes = []
+    for name in set(categorical) - {*said.categories, *_NAMES}:
+        there, texts = _counted(rows.columns[name])
+        if 2 * texts < there:
+            notes.append(
+                f"column {name!r}: {texts:,} of {there:,} cells are no numbers: taken for a category"
+            )
+    return sorted(notes)
+
+
+def _values(rows: WholeTable, column: str, texts: Sequence[str | None]) -> list[str | None]:
+    """Return labels that are numbers; rows with others are left out."""
+    odd = np.array([text is not None and not is_number(text) for text in texts], np.bool_)
+    rows.refuse(odd, column, "no number")
+    return [None if bad else text for bad, text in zip(odd.tolist(), texts, strict=True)]
 
 
 def _flags(rows: WholeTable, column: str, *, outliers: bool = False) -> list[bool | None]:
     """Return what each cell of a column of yes and no says, None where there is none."""
-    cells = labels(rows.columns[column], column, rows.where)
+    cells = rows.marks(column)
     flags = [None if cell is None else is_marked(cell, outliers=outliers) for cell in cells]
-    for row, (cell, flag) in enumerate(zip(cells, flags, strict=True)):
-        if cell is not None and flag is None:
-            raise SourceError(f"{rows.where(row)}: column {column!r}: {str(cell)[:40]!r} {ODD_TRUTH}")
+    odd = [cell is not None and flag is None for cell, flag in zip(cells, flags, strict=True)]
+    rows.refuse(np.array(odd, np.bool_), column, ODD_TRUTH)
     return flags
 
 

@@ -14,9 +14,9 @@ from stream_app.backtesting import ChangeWindow, Understood, understand, underst
 from stream_app.backtesting.page import open_directory
 from stream_app.backtesting.tuning import Choice, Setting, Trial, choose, settings_to_try, try_settings
 from stream_app.backtesting.tuning_report import trial_rows, write_tuning_page
-from stream_app.cli.backtest.output import print_notes, print_pairs
+from stream_app.cli.backtest.output import print_pairs
 from stream_app.cli.backtest.stream import choose_stream
-from stream_app.cli.show import console, error_console, print_columns
+from stream_app.cli.show import console, error_console, print_columns, print_notes
 from stream_app.core.kernel_cache import when_compiling
 from stream_app.errors import SettingsError
 from stream_app.kinds import SENSORS

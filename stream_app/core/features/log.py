@@ -145,7 +145,9 @@ class EntityLog:
         surplus = len(ts) - layout.max_events
         return max(floor, ts[surplus - 1] + 1) if surplus > 0 else floor
 
-    def add(self, partition: int, offset: int, ts: int, ident: int, cells: Cells) -> Verdict:
+    def add(
+        self, partition: int, offset: int, ts: int, ident: int, cells: Cells, *, beside: bool = False
+    ) -> Verdict:
         """Take one event.
 
         Parameters
@@ -158,6 +160,8 @@ class EntityLog:
             Hash of its id; 0 if it has none.
         cells : Cells
             What is kept of it.
+        beside : bool
+            Whether an event of the same record was just taken, which moved the position.
 
         Returns
         -------
@@ -165,7 +169,7 @@ class EntityLog:
             Whether it was counted.
         """
         positions, times = self.positions, self.ts
-        if offset <= positions.get(partition, -1):
+        if offset <= positions.get(partition, -1) and not beside:
             # Whatever was counted or refused before is not newer than all that was counted; with an id it may be.
             return FOREIGN if not ident and times and ts > times[-1] else REPEATED
         # Refused ones move the position, too: read again, after others, they might no longer be refused.

@@ -27,6 +27,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.kernel import kernel
 from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS, TAIL, bin_of, count, fit_tails, nats_above, normal_score
+from stream_app.errors import DataError
 
 __all__ = ["PHASES", "Baselines"]
 
@@ -206,9 +207,10 @@ def step(  # noqa: C901, PLR0912, PLR0915
         slow = x - expected
         scale = TO_SCALE * c["errors"][depth]
         bound = CUT * scale if c["age"] >= YOUNG and smooth > 1.0 else math.inf
-        # Away by steps that are drawn in, or one outlier would be there for several windows; back by whole ones.
+        # Away by steps that are drawn in, or one outlier would be there for several windows; back to 0 by whole ones.
         change = slow - c["smooth"]
-        c["smooth"] += (change if change * c["smooth"] < 0.0 else _cut(change, bound)) / smooth
+        back = abs(c["smooth"]) if change * c["smooth"] < 0.0 else 0.0
+        c["smooth"] += _cut(change, bound + back) / smooth
         rapid = slow - c["fast"]
         u0 = _cut(c["smooth"] / (scale + floor), HUGE)
         u1 = _cut(rapid / (TO_SCALE * c["scale"] + floor), HUGE)
@@ -377,6 +379,8 @@ class Baselines:
             ``low`` and ``high``, where 99 % of values are. NaN (0 nats) of what is missing or too young.
         """
         n = len(self)
+        if len(values) != n:
+            raise DataError(f"a window has {len(values)} values of {n} series")
         scores = np.empty(n, _SCORES)
         bins = np.empty((n, 2), np.int8)
         step(
@@ -407,7 +411,7 @@ class Baselines:
             "smooth": self.smooth,
             "least": self.least,
             "periods": self.periods.tolist(),
-            "records": self.records.view(np.uint8).reshape(len(self), SERIES.itemsize).copy(),
+            "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
             "profiles": self.profiles.copy(),
             "visits": self.visits.copy(),
             "histograms": self.histograms.copy(),

@@ -93,8 +93,9 @@ class Sum:
     beyond: bool = False
 
     def __post_init__(self) -> None:
-        """Set the level."""
-        self._set_level()
+        """Set the level, where it is not that of a stored state."""
+        if not self.level:
+            self._set_level()
 
     def _mean_excess(self) -> float:
         return (self.excess + PRIOR_PEAKS * PRIOR_EXCESS) / (self.peaks + PRIOR_PEAKS)

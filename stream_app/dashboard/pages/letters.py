@@ -10,6 +10,7 @@ from stream_app.dead_letters import DeadLetterIndex, Place, Replay, Row, scan
 from stream_app.errors import BrokerError, BrokerUnavailableError, DataError
 from stream_app.events import DeadLetter, Topics
 from stream_app.kafka import TopicReader, reading
+from stream_app.kinds import confidential_topics
 
 __all__ = ["PAGE"]
 
@@ -27,6 +28,7 @@ class _Reader:
     def __init__(self, view: View) -> None:
         self._view = view
         self._topic = Topics(view.settings.prefix).dead_letters
+        self._confidential = confidential_topics(view.settings)
         self._index: DeadLetterIndex | None = None
         self._lock = asyncio.Lock()
         self._tools = [text("by", "Your name")] if view.actions else []
@@ -132,7 +134,7 @@ class _Reader:
             "tools": self._tools,
             "parts": [
                 facts("Why", known),
-                facts("What", {"Key": _shown(letter.key), "Value": _shown(letter.value)}),
+                facts("What", _what(letter, hidden=letter.topic in self._confidential)),
                 table(
                     "Headers",
                     ("Name", "Value"),
@@ -194,6 +196,12 @@ def _became(row: Row) -> Cell:
         for to, claim in row.claims.items()
     )
     return ", ".join(told) or "kept"
+
+
+def _what(letter: DeadLetter, *, hidden: bool) -> dict[str, Cell]:
+    """Return key and value of a letter; no page shows what may be the text of a query."""
+    value = "not shown: it may hold texts of queries" if hidden else _shown(letter.value)
+    return {"Key": _shown(letter.key), "Value": value}
 
 
 def _shown(content: bytes | None) -> Cell:

@@ -123,6 +123,11 @@ def _labels(signal: Signal, _: Mapping[str, float]) -> str:
     return "predicted and true labels do not meet" if signal.statistic else "predicted and true labels meet"
 
 
+def _absent(signal: Signal, _: Mapping[str, float]) -> str:
+    what = f"{signal.statistic:.0f} of its names never came" if signal.statistic else "all of its names came"
+    return f"{signal.channel}: {what}"
+
+
 def _error(signal: Signal, figures: Mapping[str, float]) -> str:
     return (
         f"mean absolute error {figures['error']:.4g} over the last {figures['events']:,.0f} labelled predictions, "
@@ -153,6 +158,7 @@ _WORDS: Mapping[str, Callable[[Signal, Mapping[str, float]], str]] = {
     "latency": _share("were slow"),
     "class_mix": _class_mix,
     "labels": _labels,
+    "absent": _absent,
     "error": _error,
     "bias": _bias,
     "coverage": _coverage,

@@ -17,6 +17,7 @@ from stream_app.events import Alert, LogId
 from stream_app.events.audit import AuditRecord
 from stream_app.events.trigger import RetrainingTrigger, TriggerKind, TriggerReason
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker, ExtraRule
+from stream_app.monitors.predictions.absent import Absent
 from stream_app.monitors.predictions.challenger import Challenger
 from stream_app.monitors.predictions.class_performance import ClassPerformance
 from stream_app.monitors.predictions.columns import prediction_columns
@@ -76,7 +77,12 @@ class SourceMonitor:
         self.inputs = Inputs(config)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
-        self._told: dict[str, Summaries] = {"slice": self.slices, "fairness": self.fairness}
+        self.absent = Absent(config)
+        self._told: dict[str, Summaries] = {
+            "slice": self.slices,
+            "fairness": self.fairness,
+            "absent": self.absent,
+        }
         self._told |= self.performance.told
         self.challenger = Challenger(config)
         self.retraining = Retraining(config)
@@ -157,6 +163,7 @@ class SourceMonitor:
         found += self.inputs.update(predictions)
         judgement = self.performance.update(block, batch, predictions, since)
         found += judgement.signals
+        found += self.absent.update(judgement.labelled)
         for part in (self.slices, self.fairness, self.challenger):
             part.update(judgement.labelled)
         closed += self.history.update(begin, begin + len(block.rows), batch, predictions, judgement)
@@ -260,6 +267,7 @@ class SourceMonitor:
             "inputs": self.inputs.state(),
             "slices": self.slices.state(),
             "fairness": self.fairness.state(),
+            "absent": self.absent.state(),
             "challenger": self.challenger.state(),
             "retraining": self.retraining.state(),
             "versions": self.versions.state(),
@@ -307,6 +315,9 @@ class SourceMonitor:
         self.inputs.restore(state["inputs"])
         self.slices.restore(state["slices"])
         self.fairness.restore(state["fairness"])
+        # Not in states of 0.1: a model counts from its first labelled prediction after them.
+        if "absent" in state:
+            self.absent.restore(state["absent"])
         self.challenger.restore(state["challenger"])
         self.retraining.restore(state["retraining"])
         self.versions = ModelVersions.from_state(state["versions"])

@@ -102,10 +102,16 @@ class SessionMonitor:
         taken = Taken() if taken is None else taken
         number = log.number
         max_future, limited = self._max_future, bool(self._limits)
+        # Events of one record stand at one offset. They come together, so a log has all of them or none.
+        shared: set[EntityLog] | None = None if len(set(arrivals.offsets)) == len(arrivals.offsets) else set()
+        last = -1
         for row, offset, record_ts in zip(arrivals.rows, arrivals.offsets, arrivals.record_ts, strict=True):
+            if shared and offset != last:
+                shared.clear()
+            last = offset
             # Looked at here too, because a call for every event would cost more.
             problem = self._judge(row, record_ts) if limited or row.ts > record_ts + max_future else None
-            verdicts = [] if problem else self._add(row, number, offset, taken)
+            verdicts = [] if problem else self._add(row, number, offset, taken, shared)
             if verdicts.count(_COUNTED) < len(verdicts):
                 if _COUNTED in verdicts:
                     taken.partly += 1
@@ -117,8 +123,10 @@ class SessionMonitor:
                 taken.refusals.append(Refusal(offset, *problem))
         return taken
 
-    def _add(self, row: SessionRow, number: int, offset: int, taken: Taken) -> list[Verdict]:
-        """Offer an event to all views it is a part of."""
+    def _add(
+        self, row: SessionRow, number: int, offset: int, taken: Taken, shared: set[EntityLog] | None
+    ) -> list[Verdict]:
+        """Offer an event to all views it is a part of; `shared` are the logs that took an event of the same record."""
         entity = row.entity
         logs = self._logs.get(entity)
         if logs is None:
@@ -131,7 +139,9 @@ class SessionMonitor:
             cells = self._cells[i](row.type, row.values, row.attributes)
             if cells is None:
                 continue
-            if log in touched:
+            if shared is not None and log in shared:
+                verdict = log.add(number, offset, ts, ident, cells, beside=True)
+            elif log in touched:
                 verdict = log.add(number, offset, ts, ident, cells)
             else:
                 before = next(reversed(log.positions.items()), None)
@@ -144,6 +154,8 @@ class SessionMonitor:
                     "before, but the event there is newer than all that were counted: the topic was made anew. "
                     "Give the view a new version, or delete its keys"
                 )
+            if shared is not None and verdict is not _REPEATED:
+                shared.add(log)
             verdicts.append(verdict)
         return verdicts
 

@@ -72,9 +72,12 @@ class RefusedRun:
             return []
         refused = {refusal.offset: refusal for refusal in refusals}
         alerts: list[Alert] = []
+        last = -1
         for row, offset, record_ts in zip(arrivals.rows, arrivals.offsets, arrivals.record_ts, strict=True):
-            if offset < since:
+            # A record with several events counts once, as refused where one of them is.
+            if offset < since or offset == last:
                 continue
+            last = offset
             refusal = refused.get(offset)
             # Its own time is not to be believed.
             at = record_ts if record_ts < math.inf else row.ts
