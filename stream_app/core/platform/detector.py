@@ -20,6 +20,8 @@ __all__ = ["DAY", "WEEK", "PlatformDetector"]
 DAY, WEEK = 86_400.0, 604_800.0
 LEAST_WARMUP = 4 * WATCHED
 """Windows that a detector needs to learn scales, statistics of statistics, and heights of excursions one after the other."""
+SETTLE = 1800.0
+"""Seconds after a new level was adopted in which no incident begins."""
 KINDS = 6
 """Kinds of evidence: of series, of what the components leave of them, of nodes, groups and metrics, of the whole, of absent nodes, of all."""
 LOOKS = (*((kind, 1.0) for kind in range(KINDS)), (0, LONG), (1, LONG))
@@ -95,7 +97,8 @@ class PlatformDetector:
         self.windows = 0
         self.evidence = Evidence(
             [Sum(budget_per_second * window / len(LOOKS), kind, memory) for kind, memory in LOOKS],
-            max(2, round(adopt / window)),
+            adopt=max(2, round(adopt / window)),
+            settle=max(5, round(SETTLE / window)),
         )
         self.baselines = Baselines(window, periods)
         self.components = Components(window)

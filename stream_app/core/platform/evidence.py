@@ -57,8 +57,6 @@ CALM, CALM_MEAN = 1.0 / 3.0, 0.8
 """Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
 SHORTEST, LONGEST = 5, 15
 """Calm windows that end an incident: half of its length, between these."""
-SETTLING = 30
-"""Windows after a new level was adopted in which no incident begins: they are learned from."""
 
 
 @dataclass(slots=True)
@@ -160,10 +158,13 @@ class Evidence:
         Of single windows, or of their mean.
     adopt : int
         Windows of an incident after which where things are becomes what is usual.
+    settle : int
+        Windows after that in which no incident begins: they are learned from.
     """
 
     sums: list[Sum]
     adopt: int
+    settle: int
     open: bool = False
     length: int = 0
     calm: int = 0
@@ -223,7 +224,7 @@ class Evidence:
         if not adopted and self.calm < min(max(SHORTEST, self.length // 2), LONGEST):
             return "open"
         self.open = False
-        self.settling = SETTLING if adopted else 0
+        self.settling = self.settle if adopted else 0
         self._rest()
         return "adopted" if adopted else "ended"
 
