@@ -1,5 +1,6 @@
 """The dashboard's page of data platforms, over what the monitor says of one."""
 
+import json
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def snapshots():
     names = ["prod", "other"]
     contents = monitor.snapshots_of(names)
     return [
-        PlatformSnapshot(name, arrivals.offsets[-1], 1_770_020_000.0 - i, content)
+        PlatformSnapshot(name, arrivals.offsets[-1], 1_770_020_000.0 - i, json.dumps(content).encode())
         for i, (name, content) in enumerate(zip(names, contents, strict=True))
     ]
 

@@ -59,7 +59,9 @@ def _fixed(node):
     if isinstance(node, ast.JoinedStr):
         first = node.values[0]
         return ast.unparse(first) in {"{__name__}", "f'{__name__}'"} or (
-            isinstance(first, ast.Constant) and first.value.partition(".")[0] in PACKAGES and "." in first.value
+            isinstance(first, ast.Constant)
+            and first.value.partition(".")[0] in PACKAGES
+            and "." in first.value
         )
     return isinstance(node, ast.Constant)
 

@@ -127,8 +127,8 @@ class PlatformMonitor:
         """Return how many windows of a platform closed."""
         return self._sources[source].detection.windows
 
-    def snapshots_of(self, sources: Sequence[str]) -> list[bytes]:
-        """Return of each platform what the page shows of it, as JSON; see `stream_app.monitors.platform.snapshot`."""
+    def snapshots_of(self, sources: Sequence[str]) -> list[dict[str, Any]]:
+        """Return of each platform what the page shows of it; see `stream_app.monitors.platform.snapshot`."""
         return [snapshot_of(self._sources[source]) for source in sources]
 
     def open_buckets(self, sources: Sequence[str]) -> list[ClosedBuckets]:
