@@ -64,6 +64,7 @@ _FRESH_NODE["ts"] = math.nan
 _FRESH_NODE["heard"] = -1
 _FRESH = np.array((-math.inf, 0.0, GAUGE, -1, 0.0), SERIES)
 
+
 class Rows(NamedTuple):
     """Rows of one platform in the order of their offsets, as columns of shape (n,).
 

@@ -1,6 +1,6 @@
 """Compilation of the kernels of the platform monitor before the first event."""
 
-from stream_app.events.platform import MetricSample
+from stream_app.events.platform import MetricSample, PlatformRow
 from stream_app.monitors.platform.monitor import PlatformMonitor
 from stream_app.monitors.platform.outcome import Arrivals
 from stream_app.settings.platform import PlatformStream

@@ -73,7 +73,9 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
 
 
 def _classes(monitor: "SourceMonitor") -> list[dict[str, Any]]:
-    rows = [_class(monitor, name, one) for name, one in monitor.intake.queries.classes.items() if name != WHOLE]
+    rows = [
+        _class(monitor, name, one) for name, one in monitor.intake.queries.classes.items() if name != WHOLE
+    ]
     rows.sort(key=lambda row: (-abs(row["deviation"] or 0.0), -(row["count"] or 0.0), row["class"]))
     return rows[:_MOST_CLASSES]
 
