@@ -170,6 +170,9 @@ bench-alarms: venv ## Alarms where nothing is faulty, within the budget; inciden
 	@code=0; $(PY) benchmarks/detection/incidents.py "$(DATA)" || code=1; \
 		$(PY) benchmarks/detection/alarms.py $(ARGS) || code=1; exit $$code
 
+bench-dashboard: venv ## The dashboard: first paint, fifty open pages, from an alert to a page (Debian's chromium and redis-server)
+	@$(PY) benchmarks/dashboard.py $(ARGS)
+
 bench-platform: servers kafka venv ## Platforms: rate and memory, incidents and causes, models, beside others and targets (DATA=DIR with petshop, smd)
 	@missed=0; \
 	for part in throughput simulated petshop smd models; do \
@@ -178,9 +181,6 @@ bench-platform: servers kafka venv ## Platforms: rate and memory, incidents and 
 			*) $(PY) benchmarks/platform/$$part.py || missed=1 ;; esac; \
 		fi; \
 	done; exit $$missed
-
-bench-dashboard: venv ## The dashboard: first paint, fifty open pages, from an alert to a page (Debian's chromium and redis-server)
-	@$(PY) benchmarks/dashboard.py $(ARGS)
 
 bench-features: venv ## Live features: two real shops against plain sums, reads, writes, memory (DATA=DIR with online-retail, cdnow)
 	@$(PY) benchmarks/features/shops.py "$(DATA)"

@@ -57,13 +57,14 @@ def windows_of_records(
     """
     exporters = _Exporters(platform, seed, incidents, changes)
     queries = _Queries(platform, seed)
+    workers = platform.nodes[: platform.workers]
     done = 0
     for block in blocks(platform, seed, incidents, changes, windows=windows):
         for row in range(len(block)):
             records: list[Record] = [*exporters.scrapes(block, row), *queries.completions(block, row)]
             begin = done * platform.step
             records.extend(
-                ChangeRecord(platform.start + one.start, one, platform.nodes)
+                ChangeRecord(platform.start + one.start, one, workers if one.kind == "deployment" else ())
                 for one in block.changes
                 if begin <= one.start < begin + platform.step
             )

@@ -17,6 +17,7 @@ from producers.platform_simulator.changes import SimulatedChange, factor
 from producers.platform_simulator.incidents import Incident, size
 from producers.platform_simulator.noise import Noise, generator, recur
 from producers.platform_simulator.platform import SimulatedPlatform
+from producers.platform_simulator.workload import DAY, NIGHTLY
 
 __all__ = ["S3_SECONDS", "SKEWED", "Model", "State"]
 
@@ -143,9 +144,12 @@ class Model:
         p = self.platform
         begin = np.arange(first, first + n, dtype=np.float64) * p.step
         wander = np.clip(self._load.rows(n), -3.0, 3.0)
-        # Timers start the same work each day; people do not.
+        # Timers start the same work each day, more or less of it; people do not.
         vary = np.array([0.08 if one.when == "people" else 0.03 for one in p.query_classes])
-        rates = p.rates(begin + 0.5 * p.step) * np.exp(vary * (0.7 * wander[:, :1] + wander[:, 1:]))
+        timers = [one.when in ("nightly", "weekly") for one in p.query_classes]
+        rates = p.rates(begin + 0.5 * p.step)
+        rates[:, timers] = p.rates(self._by_timer(begin + 0.5 * p.step))[:, timers]
+        rates *= np.exp(vary * (0.7 * wander[:, :1] + wander[:, 1:]))
         arrivals = self._arrivals.poisson(rates * p.step).astype(np.float64)
         spread = self._spread(arrivals) / p.step
         share, lost, skew = self._share(begin)
@@ -195,6 +199,17 @@ class Model:
             read=read,
             shuffled=shuffled,
         )
+
+    def _by_timer(self, elapsed: FloatArray) -> FloatArray:
+        """Return the times with what begins at night stretched: some days have more to load than others."""
+        ts = self.platform.start + elapsed
+        days, of_day = np.unique(np.floor(ts / DAY), return_inverse=True)
+        length = np.exp([0.1 * generator(self.seed, 100 + int(day)).standard_normal() for day in days])[
+            of_day
+        ]
+        since = np.maximum(ts % DAY - NIGHTLY, 0.0)
+        later = np.minimum(NIGHTLY + since / length, DAY - 1.0)
+        return np.asarray(elapsed + np.where(since > 0.0, later - ts % DAY, 0.0), dtype=np.float64)
 
     def _size(self, name: str, begin: FloatArray) -> FloatArray:
         """Size of all incidents of a name at each worker, shape (t, w)."""

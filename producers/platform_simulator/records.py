@@ -181,7 +181,7 @@ class ChangeRecord:
     ts : float
     change : SimulatedChange
     nodes : tuple of str
-        Where.
+        Where; everywhere if empty.
     """
 
     ts: float

@@ -16,14 +16,14 @@ from producers.platform_simulator.platform import SimulatedPlatform
 from producers.platform_simulator.workload import DAY
 from stream_app.errors import DataError
 
-__all__ = ["BLOCK", "Block", "QueryWindow", "blocks", "simulate"]
+__all__ = ["Block", "QueryWindow", "blocks", "simulate"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
-BLOCK = 1440
-"""Windows of a block."""
+BLOCK_VALUES = 500_000
+"""Values of a block: of more, random numbers leave the caches and a large platform takes gigabytes."""
 
 LAG = 1200.0
 """Seconds until the noise of a metric has forgotten two thirds."""
@@ -93,8 +93,9 @@ def blocks(
     changes: Sequence[SimulatedChange] = (),
     *,
     windows: int | None = None,
+    block: int | None = None,
 ) -> Iterator[Block]:
-    """Simulate day by day in constant memory, without end unless `windows` is given.
+    """Simulate block by block in constant memory, without end unless `windows` is given.
 
     Parameters
     ----------
@@ -106,19 +107,20 @@ def blocks(
     changes : sequence of SimulatedChange
     windows : int or None
         Number of windows in all.
+    block : int or None
+        Windows of a block, on which the numbers do not depend; None chooses. The last one may be shorter.
 
     Yields
     ------
     Block
-        Of `BLOCK` windows; the last one may be shorter.
 
     Raises
     ------
     DataError
         When an incident is of a worker that the platform has not, or the number of windows makes no sense.
     """
-    if windows is not None and windows < 0:
-        raise DataError("a simulation needs at least 0 windows")
+    if (windows is not None and windows < 0) or (block is not None and block < 1):
+        raise DataError("a simulation needs at least 0 windows, and blocks of at least 1")
     for one in incidents:
         if one.worker > platform.workers:
             raise DataError(
@@ -127,21 +129,22 @@ def blocks(
     changes = tuple(sorted(changes, key=lambda change: change.start))
     model = Model(platform, seed, incidents, changes)
     measured = _Measured(platform, seed)
+    most = block or max(BLOCK_VALUES // len(measured.series), 1)
     done = 0
     while windows is None or done < windows:
-        state = model.step(done, BLOCK)
+        n = most if windows is None else min(most, windows - done)
+        state = model.step(done, n)
         queries, values = measured.rows(state)
-        n = BLOCK if windows is None else min(BLOCK, windows - done)
         begin = np.arange(done, done + n, dtype=np.float64) * platform.step
         yield Block(
             ends=platform.start + begin + platform.step,
-            values=values[:n],
+            values=values,
             series=measured.series,
             incident=_present(begin, platform.step, incidents),
             incidents=tuple(incidents),
             changes=changes,
-            lost=state.lost[:n] > 0.0,
-            queries=_joined([queries], n),
+            lost=state.lost > 0.0,
+            queries=queries,
         )
         done += n
 
@@ -189,10 +192,10 @@ def simulate(
     )
 
 
-def _joined(parts: Sequence[QueryWindow], n: int | None = None) -> QueryWindow:
-    """Put queries one after the other, the first `n` windows of them."""
+def _joined(parts: Sequence[QueryWindow]) -> QueryWindow:
+    """Put queries one after the other."""
     names = [one.name for one in fields(QueryWindow)]
-    return QueryWindow(*(np.concatenate([getattr(part, name) for part in parts])[:n] for name in names))
+    return QueryWindow(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def _present(begin: FloatArray, step: float, incidents: Sequence[Incident]) -> IntArray:

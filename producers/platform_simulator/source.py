@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from producers.batch import Rows
+from producers.platform.records import PlatformRecords
 from producers.platform_simulator.changes import SimulatedChange
 from producers.platform_simulator.events import windows_of_records
 from producers.platform_simulator.incidents import Incident
@@ -24,57 +24,6 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 
 _WINDOWS = 5
 """Windows of a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformRecords:
-    """Records of one platform.
-
-    Parameters
-    ----------
-    name : str
-        Of the platform.
-    records : ndarray of Record (n,)
-    times : ndarray (n,)
-        Event times in the simulation, epoch seconds.
-    shift : float
-        Seconds by which they are sent later.
-    """
-
-    name: str
-    records: npt.NDArray[np.object_]
-    times: FloatArray
-    shift: float = 0.0
-
-    @property
-    def ts(self) -> FloatArray:
-        """Event time of each record, epoch seconds."""
-        return self.times + self.shift
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The platform."""
-        return (self.name,)
-
-    @property
-    def source(self) -> IntArray:
-        """Index into `names`."""
-        return np.zeros(len(self.times), dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def take(self, rows: Rows) -> Self:
-        """Return some of the records, in order."""
-        return replace(self, records=self.records[rows], times=self.times[rows])
-
-    def shifted(self, seconds: float) -> Self:
-        """Return the same records later."""
-        return replace(self, shift=self.shift + seconds)
-
-    def encode(self) -> list[bytes]:
-        """Return each record as JSON."""
-        return [record.encode(self.name, self.shift) for record in self.records]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from producers.platform_simulator.incidents import ON_A_WORKER, Incident
 from producers.platform_simulator.model import SKEWED
 from producers.platform_simulator.platform import COORDINATOR, SimulatedPlatform
+from producers.platform_simulator.sql import filled, text_of
 
 __all__ = ["Truth", "truth_of"]
 
@@ -41,6 +42,8 @@ class Truth:
         Groups of metrics that show the cause itself, the plainest first.
     classes : tuple of str
         Classes of queries that are to blame or hit most; empty where all are hit.
+    queries : tuple of str
+        The text of a query of each of `classes`: in a stream of events a class is known by its shape.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class Truth:
     nodes: tuple[str, ...]
     groups: tuple[str, ...]
     classes: tuple[str, ...]
+    queries: tuple[str, ...]
 
 
 def truth_of(incident: Incident, platform: SimulatedPlatform, *, shift: float = 0.0) -> Truth:
@@ -74,15 +78,17 @@ def truth_of(incident: Incident, platform: SimulatedPlatform, *, shift: float = 
         nodes = (f"worker-{incident.worker}",)
     elif incident.name == "metadata_stall":
         nodes = (COORDINATOR,)
+    classes, start = _classes(incident, platform), platform.start + shift + incident.start
     return Truth(
         kind=incident.name,
-        start=platform.start + shift + incident.start,
+        start=start,
         end=platform.start + shift + incident.end,
         severity=incident.severity,
         ramp=incident.duration if incident.name == "slow_leak" else incident.ramp,
         nodes=nodes,
         groups=_GROUPS[incident.name],
-        classes=_classes(incident, platform),
+        classes=classes,
+        queries=tuple(filled(text_of(name).template, start, (0.5, 0.5, 0.5, 0.5)) for name in classes),
     )
 
 

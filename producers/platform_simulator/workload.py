@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CLASSES", "LOADS", "Load", "QueryClass", "expected_rates"]
+__all__ = ["CLASSES", "DAY", "LOADS", "NIGHTLY", "Load", "QueryClass", "expected_rates"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -15,6 +15,8 @@ Load: TypeAlias = Literal["office", "global", "flat", "batch"]
 LOADS: tuple[Load, ...] = get_args(Load)
 
 DAY = 86_400.0
+NIGHTLY = 2.0 * 3600.0
+"""When the nightly load begins, seconds after midnight."""
 _MONDAY = 4.0 * DAY
 """The first Monday of the epoch."""
 
@@ -115,7 +117,7 @@ def expected_rates(classes: tuple[QueryClass, ...], load: Load, ts: FloatArray) 
     people = (_QUIET[load] + (1.0 - _QUIET[load]) * people) * weekend
     always = 0.7 + 0.3 * people
     # A timer starts them, so that their beginning is steep; they end as their work ends.
-    nightly = _between(hour, 2.0, 3.2, 0.03, 0.25)
+    nightly = _between(hour, NIGHTLY / 3600.0, 3.2, 0.03, 0.25)
     weekly = np.where(weekday == 6.0, _between(hour, 4.0, 6.0, 0.03, 0.3), 0.0)
     shapes = {"people": people, "always": always, "nightly": nightly, "weekly": weekly}
     return np.stack([one.rate / 60.0 * shapes[one.when] for one in classes], axis=1)

@@ -44,6 +44,7 @@ def check_stream(name: str, stream: PlatformStream) -> None:
     stream_app.errors.SettingsError: streams.trino.groups: s3_*: no group is named 'buckets'; there are cpu, ...
     """
     from stream_app.core.budget import Budget
+    from stream_app.core.platform.online_models import make_online_models
     from stream_app.core.platform.series import Group
     from stream_app.events.sql import load_parser
 
@@ -56,6 +57,7 @@ def check_stream(name: str, stream: PlatformStream) -> None:
     load_parser()
     try:
         Budget.parse(stream.budget)
+        make_online_models(stream.models)
     except StreamgaugeError as error:
         raise SettingsError(f"streams.{name}: {error}") from error
 
@@ -108,5 +110,6 @@ PLATFORM = Kind(
     agent="stream_app.runtime.assembly:platform_agent",
     monitor=_make_monitor,
     sample=sample_platform,
+    backtest="stream_app.cli.backtest.platform:prepare",
     confidential=True,
 )

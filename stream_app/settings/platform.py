@@ -55,7 +55,7 @@ class PlatformStream(Stream):
     graph : path, optional
         A file with the call graph instead: CSV, or a service graph of OpenTelemetry.
     models : list of str
-        Models that judge the windows online, beside the detector and without a budget.
+        Models that judge the windows online, beside the detector and without a budget: ``kmeans``, ``dbstream``, ``denstream``.
     max_series : int
         Most series of a platform; samples of further ones are dead letters.
     max_classes : int

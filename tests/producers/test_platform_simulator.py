@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.platform_simulator import (
+    CLASSES,
     INCIDENT_NAMES,
     LOADS,
     Incident,
@@ -23,7 +24,12 @@ from producers.platform_simulator import (
 )
 from producers.platform_simulator.schedule import parse_incidents
 from producers.platform_simulator.source import SimulatedPlatformSource, with_truth
+from producers.platform_simulator.sql import filled, text_of
+from stream_app.core.platform.metric_groups import MetricRules
+from stream_app.core.platform.series import Series
 from stream_app.errors import DataError, SettingsError, SourceError
+from stream_app.events import MetricSample, PlatformDecoder, QueryCompletion
+from stream_app.events.sql import query_class
 
 PLATFORM = SimulatedPlatform(workers=3)
 HOUR, DAY = 3600.0, 86_400.0
@@ -53,8 +59,25 @@ def test_same_seed_same_numbers_and_another_seed_others():
     assert not np.array_equal(again.values, other.values, equal_nan=True)
 
 
+@settings(max_examples=12)
+@given(
+    block=st.integers(1, 250),
+    names=st.lists(st.sampled_from(INCIDENT_NAMES), max_size=3),
+    start=st.integers(0, 300).map(lambda window: 60.0 * window),
+)
+def test_blocks_of_any_size_give_the_same_numbers(block, names, start):
+    sick = [Incident(name, start, 1800.0) for name in names]
+    whole = next(blocks(PLATFORM, 3, sick, windows=250, block=250))
+    parts = list(blocks(PLATFORM, 3, sick, windows=250, block=block))
+    assert max(len(part) for part in parts) == block
+    for field in ("ends", "values", "incident", "lost"):
+        np.testing.assert_array_equal(
+            np.concatenate([getattr(part, field) for part in parts]), getattr(whole, field)
+        )
+
+
 def test_a_longer_simulation_begins_as_a_shorter_one_does():
-    longer = list(blocks(PLATFORM, 5, windows=1500))
+    longer = list(blocks(PLATFORM, 5, windows=1500, block=1440))
     assert [len(block) for block in longer] == [1440, 60]
     np.testing.assert_array_equal(longer[0].values, MONDAY.values)
     np.testing.assert_allclose(np.diff(np.concatenate([block.ends for block in longer])), 60.0)
@@ -172,6 +195,7 @@ def test_truth_names_when_and_where():
     assert (told.nodes, told.classes, told.ramp) == (("worker-2",), ("report_join",), 60.0)
     assert truth_of(incident("slow_s3"), PLATFORM).nodes == ()
     assert "dashboard" in truth_of(incident("slow_s3"), PLATFORM).classes
+    assert told.queries[0].startswith("WITH paid AS")
     groups = {one.group for one in MONDAY.series}
     assert all(set(truth_of(incident(name), PLATFORM).groups) <= groups for name in INCIDENT_NAMES)
 
@@ -200,7 +224,10 @@ def test_people_work_by_day_and_timers_by_night():
     assert people[5:, 15].max() < 0.6 * people[:5, 15].min()
     nightly = column(week, "nightly_load", "count").reshape(7, 24, 60).sum(axis=2)
     assert (nightly[:, 2] > 500).all()
+    assert not nightly[:, :2].any()
     assert not nightly[:, 4:].any()
+    # It takes longer on some days than on others.
+    assert nightly[:, 3].std() > 20.0
 
 
 def test_noise_wanders_and_has_heavy_tails():
@@ -429,7 +456,7 @@ def test_a_lost_worker_is_not_scraped(scrapes):
 def test_a_change_is_told_once(told):
     (change,) = [record for record in told if "change" in record]
     assert change["ts"] == PLATFORM.start + 600.0
-    assert change["change"]["version"] == "476"
+    assert (change["change"]["version"], len(change["change"]["nodes"])) == ("476", 3)
 
 
 def test_records_come_in_order_and_the_same_ones_each_time():
@@ -463,3 +490,27 @@ def test_the_truth_is_written_with_the_times_that_are_sent(tmp_path):
     assert lines[0]["start"] == PLATFORM.start + 960.0
     with pytest.raises(SourceError, match="--truth"):
         list(with_truth(SOURCE, tmp_path)(iter(batches)))
+
+
+def test_the_monitor_understands_the_events_as_the_matrix_has_them():
+    raws = [raw for batch in SOURCE.batches() for raw in batch.encode()]
+    rows = [row for decoded in PlatformDecoder("p").decode(raws) for row in decoded]
+    rules = MetricRules()
+    series = {
+        rules.read(*key).series for key in {(r.name, r.labels) for r in rows if isinstance(r, MetricSample)}
+    }
+    columns = {Series(*one) for one in MONDAY.series if one.of == "node"}
+    assert series == columns
+    classes = {row.query_class for row in rows if isinstance(row, QueryCompletion)}
+    shown = simulate(PLATFORM, 1.0 / 24.0, 5).queries.number.sum(axis=0)
+    assert len(classes) == np.count_nonzero(shown)
+
+
+def test_every_class_of_queries_has_one_shape():
+    rng = np.random.default_rng(1)
+    shapes = {
+        one.name: {query_class(filled(text_of(one.name).template, 1.7e9, rng.random(4))) for _ in range(30)}
+        for one in CLASSES
+    }
+    assert all(len(found) == 1 for found in shapes.values())
+    assert len(set.union(*shapes.values())) == len(CLASSES)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,9 @@ def call(*arguments):
         (("sensors", "--simulate", "--faults", "3", *NOWHERE), "give --limit"),
         (("sensors", "--dataset", "waterflow", "--faults", "1", *NOWHERE), "use --drift"),
         (("sensors", "--simulate", "--limit", "0", *NOWHERE), "--limit"),
+        (("platform", "--simulate", "--incident", "3", *NOWHERE), "give --days"),
+        (("platform", "--simulate", "--incident", "fire@1..2", *NOWHERE), "NAME one of slow_s3"),
+        (("platform", "--simulate", "--load", "none", *NOWHERE), "there are office"),
         (("sensors", "--simulate"), "no broker: set STREAMGAUGE_KAFKA"),
     ],
 )
@@ -75,7 +79,7 @@ def test_a_missing_file_is_an_error_of_ours():
 
 def test_help_shows_kinds_groups_and_examples():
     output = call("--help").output
-    for kind in ("sensors", "images", "predictions", "sessions"):
+    for kind in ("sensors", "images", "predictions", "sessions", "platform"):
         assert kind in output
         own = call(kind, "--help").output
         for text in ("How fast, how much", "--resume", "Examples:", f"streamgauge replay {kind}"):
@@ -158,6 +162,45 @@ def test_sessions_have_the_entity_under_the_name_that_the_stream_expects(
             return json.loads((await consumer.getone()).value)
 
     assert asyncio.run(sent())["customer"] == "alice"
+
+
+@pytest.mark.integration
+def test_a_simulated_platform_is_replayed_in_order_with_its_truth(broker_address, prefix, tmp_path):
+    topic = f"{prefix}.platform"
+    asked = (
+        "platform",
+        "--simulate",
+        "--days",
+        "0.01",
+        "--workers",
+        "2",
+        "--source",
+        "prod",
+        "--from-now",
+        "--json",
+    )
+    incident = ("--incident", "slow_s3@2m..5m", "--truth", "truth.jsonl")
+    before = time.time()
+    result = call(*asked, *incident, "--kafka", broker_address, "--topic", topic)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    (truth,) = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    assert (truth["kind"], truth["nodes"], truth["end"] - truth["start"]) == ("slow_s3", [], 180.0)
+    assert before + 100.0 < truth["start"] < time.time() + 121.0
+
+    async def sent():
+        async with AIOKafkaConsumer(
+            bootstrap_servers=broker_address, auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign([TopicPartition(topic, p) for p in range(4)])
+            return [await consumer.getone() for _ in range(told["events"])]
+
+    records = asyncio.run(sent())
+    assert {record.key for record in records} == {b"prod"}
+    assert len({record.partition for record in records}) == 1
+    scrapes = [json.loads(record.value) for record in records if b'"samples"' in record.value]
+    assert len(scrapes) == 14 * 4 * 3
+    assert all(a["ts"] < b["ts"] for a, b in pairwise(scrapes))
 
 
 @pytest.mark.integration

@@ -43,6 +43,8 @@ class Call:
         Versions of a model to compare.
     events, alerts, report : Path or None
         Where rows per event, a table of alerts and a report go.
+    models : bool
+        Whether models of a platform's windows are compared.
     as_json, quiet : bool
         How much is printed, and how.
     """
@@ -63,6 +65,7 @@ class Call:
     events: Path | None = None
     alerts: Path | None = None
     report: Path | None = None
+    models: bool = False
     as_json: bool = False
     quiet: bool = False
 

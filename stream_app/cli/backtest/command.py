@@ -29,6 +29,8 @@ Examples:
 streamgauge backtest plant.csv --report report
 
 streamgauge backtest answers.csv --kind predictions --label-delay 1h
+
+streamgauge backtest metrics.csv queries.csv --kind platform --models --report report
 """
 
 
@@ -102,6 +104,14 @@ def backtest(
             rich_help_panel=MONITOR,
         ),
     ] = None,
+    models: Annotated[
+        bool,
+        typer.Option(
+            "--models",
+            help="Compare clusterings and classifiers over the windows of a platform.",
+            rich_help_panel=MONITOR,
+        ),
+    ] = False,
     config: ConfigOption = None,
     events: Annotated[
         Path | None,
@@ -129,7 +139,8 @@ def backtest(
 
     The monitor, its settings and its defaults are those of a worker. Each file starts afresh, unless a column names
     the sources. Columns called anomaly, changepoint or label are the truth to score by; the monitor of readings never
-    sees them. With --kind predictions a row is what a model answered, with its truth beside it. Where nothing or nearly
+    sees them. With --kind predictions a row is what a model answered, with its truth beside it. With --kind platform files
+    of metrics, queries and changes are read side by side. Where nothing or nearly
     nothing was judged, it ends with 1 and says what to do.
     """
     try:
@@ -150,6 +161,7 @@ def backtest(
             events=events,
             alerts=alerts,
             report=report,
+            models=models,
             as_json=printing.as_json,
             quiet=printing.quiet,
         )

@@ -37,6 +37,7 @@ _REASONS = {
     "--reference": "the first labelled predictions of a model are its baseline",
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
+    "--models": "they are of the windows of a platform; say --kind platform, or --stream with the name of one",
     "--events": "a monitor of predictions says nothing of single rows; --json has all that it tells, in order",
 }
 
@@ -60,6 +61,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             "--warmup": call.warmup,
             "--reference": call.reference,
             "--events": call.events,
+            "--models": call.models,
         },
         _REASONS,
     )

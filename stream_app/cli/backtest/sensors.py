@@ -24,6 +24,7 @@ from stream_app.tables import InputTable, open_files, read_reference, sorted_by_
 
 __all__ = ["prepare"]
 
+_OF_PLATFORMS = "belongs to streams of platforms; say --kind platform, or --stream with the name of one"
 _WHY = "belongs to streams of predictions; say --kind predictions, or --stream with the name of one"
 
 
@@ -46,6 +47,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         "--versions": call.versions,
     }
     refuse(own, dict.fromkeys(own, _WHY))
+    refuse({"--models": call.models}, {"--models": _OF_PLATFORMS})
     # The command line wins over the file.
     changes = {"channels": call.columns.channels, "warmup": call.warmup, "budget": call.budget}
     config = changed_stream(name, stream, changes, option="--{}")

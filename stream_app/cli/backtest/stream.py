@@ -5,12 +5,12 @@ from typing import cast
 
 from stream_app.cli.backtest.call import Call
 from stream_app.errors import SettingsError
-from stream_app.kinds import IMAGES, KINDS, PREDICTIONS, SENSORS, kind_of
+from stream_app.kinds import IMAGES, KINDS, PLATFORM, PREDICTIONS, SENSORS, kind_of
 from stream_app.settings import Settings, StreamSettings
 
 __all__ = ["BACKTESTED", "choose_stream", "prepare"]
 
-BACKTESTED = (SENSORS.name, IMAGES.name, PREDICTIONS.name)
+BACKTESTED = (SENSORS.name, IMAGES.name, PREDICTIONS.name, PLATFORM.name)
 """Our kinds of streams that can be tried over files; those of other packages are imported when they are named."""
 
 

@@ -141,9 +141,8 @@ def _nodes(episode: Episode, found: Evidence, graph: CallGraph | None) -> list[C
 def _query_classes(episode: Episode, found: Evidence) -> list[Cause]:
     slots = [i for i, one in enumerate(episode.series) if one.of == "query class" and one.node != WHOLE]
     classes = _entities(episode, found, slots, by="metric")
-    return _causes(
-        "query class", classes, _blame(classes, excess(classes.table), episode, found, None), episode, found
-    )
+    table = excess(classes.table) * WEIGHTS["queries"]
+    return _causes("query class", classes, _blame(classes, table, episode, found, None), episode, found)
 
 
 def _groups(episode: Episode, found: Evidence) -> list[Cause]:

@@ -72,8 +72,9 @@ def explain(
         return "No metric deviates clearly enough to be blamed."
     first = min(cause.since for cause in told)
     alone = [cause.since for cause in told].count(first) == 1 < len(told)
+    far = _deviates(episode)
     sentences = [
-        _measured(cause, episode, graph, patterns or {}, zone, first=alone and cause.since == first)
+        _measured(cause, episode, far, graph, patterns or {}, zone, first=alone and cause.since == first)
         for cause in told
     ]
     sentences += [_change(cause, episode, zone) for cause in ordered if cause.kind == "change"][:TOLD]
@@ -83,6 +84,7 @@ def explain(
 def _measured(
     cause: Cause,
     episode: Episode,
+    far: BoolArray,
     graph: CallGraph | None,
     patterns: Mapping[str, str],
     zone: tzinfo,
@@ -95,11 +97,11 @@ def _measured(
         f"Queries of class `{name}`: " if cause.kind == "query class" else f"{_PLACE[cause.kind]} {name}, "
     )
     slots = _slots(cause, episode)
-    clear = [i for i in slots if _deviates(episode)[i]] or slots
+    clear = [i for i in slots if far[i]] or slots
     told = f"{where}{metric_title(cause.metric)} {_movement(cause, episode, clear)}"
-    told += f"{_spread(cause, episode, slots)} at {_time(cause.since, zone)}"
+    told += f"{_spread(cause, episode, far, slots)} at {_time(cause.since, zone)}"
     told += ", first of all" if first else ""
-    return f"{told}{_usual(cause, episode, clear)}{_callers(cause, episode, graph)}."
+    return f"{told}{_usual(cause, episode, clear)}{_callers(cause, episode, far, graph)}."
 
 
 def _repeats(cause: Cause, told: Sequence[Cause], episode: Episode) -> bool:
@@ -132,7 +134,8 @@ def _movement(cause: Cause, episode: Episode, slots: Sequence[int]) -> str:
     during = since(episode)
     before, now = cause.before, cause.now
     if len(slots) > 1:  # a group: what is typical of the nodes on which it deviates
-        before, now = _median(episode.values[~during][:, slots]), _median(episode.values[during][:, slots])
+        values = episode.values[:, slots]
+        before, now = _median(values[~during]), _median(values[during])
     if not np.isfinite(now):
         return "has had no value since" if np.isfinite(before) else "is missing"
     was, is_now = figures(cause.metric, (before, now))
@@ -141,12 +144,12 @@ def _movement(cause: Cause, episode: Episode, slots: Sequence[int]) -> str:
     return f"{'rose' if now > before else 'fell'} from {was} to {is_now}"
 
 
-def _spread(cause: Cause, episode: Episode, slots: Sequence[int]) -> str:
+def _spread(cause: Cause, episode: Episode, far: BoolArray, slots: Sequence[int]) -> str:
     """Return on how many nodes a group deviates."""
     nodes = [i for i in slots if episode.series[i].node != WHOLE]
     if cause.kind != "group" or len(nodes) < 2:
         return ""
-    count = int(np.count_nonzero(_deviates(episode)[nodes]))
+    count = int(np.count_nonzero(far[nodes]))
     what = "services" if episode.series[nodes[0]].of == "service" else "nodes"
     return f" on all {count} {what}" if count == len(nodes) else f" on {count} of {len(nodes)} {what}"
 
@@ -166,14 +169,12 @@ def _usual(cause: Cause, episode: Episode, slots: Sequence[int]) -> str:
     return f" (usually {low} to {high})" if low != high else f" (usually {low})"
 
 
-def _callers(cause: Cause, episode: Episode, graph: CallGraph | None) -> str:
+def _callers(cause: Cause, episode: Episode, far: BoolArray, graph: CallGraph | None) -> str:
     """Return which callers of a service deviate, too."""
     if graph is None:
         return ""
     names = sorted({one.node for one in episode.series})
-    deviating = {
-        one.node for one, far in zip(episode.series, _deviates(episode).tolist(), strict=True) if far
-    }
+    deviating = {episode.series[i].node for i in np.flatnonzero(far)}
     callers = [caller for caller, callee in sorted(graph.among(names).calls) if callee == cause.name]
     felt = [_short(caller) for caller in callers if caller in deviating]
     if not felt:

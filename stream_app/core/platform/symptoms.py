@@ -1,6 +1,5 @@
 """How strongly the series of an incident got worse at its onset, and the entities that they are of."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from scipy.special import ndtri
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.series import Episode
 
-__all__ = ["LIMIT", "Evidence", "cells", "evidence", "since", "worsening"]
+__all__ = ["LIMIT", "Evidence", "cells", "evidence", "medians", "since", "worsening"]
 
 LIMIT = 3.0
 """Normal score from which a series counts as deviating, and at which a strength is one half: one usual window in 740 passes it."""
@@ -21,6 +20,8 @@ UNSEEN = 0.5
 """Weight of a series without a value in the windows before the onset: nothing says that it was right until then."""
 STEADY = 5
 """Windows with values before the onset after which silence says something: rare events leave windows empty, too."""
+SCRAPED = 0.9
+"""Share of windows with a value before the onset of a series that is always there but for failed scrapes."""
 LEAD = 3
 """Windows before the estimated onset in which a series may begin to deviate: an onset is estimated late rather than early."""
 
@@ -48,9 +49,9 @@ class Evidence:
 def evidence(episode: Episode) -> Evidence:
     """Weigh what each series of an episode did since the onset against what it did before.
 
-    A strength is the mean over the windows since the onset of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
-    normal score in the bad direction is above its median before the onset, or in the last windows before where it
-    deviated there, and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
+    A strength is the mean over the windows since the onset, or over the newest half, quarter and so on of them where it is
+    larger there, of ``r² / (r² + (LIMIT - NOISE)²)``, where r is what the
+    normal score in the bad direction is above its median before the onset and ``NOISE``: what was unusual before an incident does not explain it, and however wild a window is, it counts as one. The series of a node that
     fell silent are at one half: a lost worker sends no metric that could deviate.
 
     Parameters
@@ -65,19 +66,38 @@ def evidence(episode: Episode) -> Evidence:
     """
     during = since(episode)
     bad = worsening(episode)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # no window, or none with a value: NaN is meant
-        usual = np.nan_to_num(np.nanmedian(bad[~during], axis=0))
-        last = np.nan_to_num(np.nanmedian(bad[~during][-LEAD:], axis=0))
-        before = np.nanmedian(episode.values[~during], axis=0)
-        now = np.nanmedian(episode.values[during], axis=0)
-    usual = np.where(last >= LIMIT, np.maximum(usual, last), usual)
+    usual = np.nan_to_num(medians(bad[~during]))
     above = np.maximum(np.nan_to_num(bad[during]) - usual - NOISE, 0.0) ** 2
-    strength = (above / (above + (LIMIT - NOISE) ** 2)).mean(axis=0)
+    windows = above / (above + (LIMIT - NOISE) ** 2)
+    strength = np.max([windows[-count:].mean(axis=0) for count in _newest(len(windows))], axis=0)
     if not during.all():
         strength[~np.isfinite(episode.values[~during]).any(axis=0)] *= UNSEEN
     strength[_lost(episode, during)] = 0.5
-    return Evidence(strength, _began(episode, bad, during), before, now)
+    return Evidence(
+        strength,
+        _began(episode, bad, during),
+        medians(episode.values[~during]),
+        medians(episode.values[during]),
+    )
+
+
+def medians(values: FloatArray) -> FloatArray:
+    """Return the median of each column over what is known of it; NaN where nothing is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> medians(np.array([[1.0, np.nan], [4.0, np.nan], [np.nan, np.nan]])).tolist()
+    [2.5, nan]
+    """
+    if not len(values):
+        return np.full(values.shape[1], np.nan)
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=0)
+    known = np.isfinite(ordered).sum(axis=0)
+    low, high = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(values) - 1)
+    columns = np.arange(values.shape[1])
+    middle: FloatArray = ordered[low, columns] / 2.0 + ordered[high, columns] / 2.0
+    return middle
 
 
 def since(episode: Episode) -> BoolArray:
@@ -91,7 +111,8 @@ def worsening(episode: Episode) -> FloatArray:
     """Return the normal scores of an episode in the bad direction, 0 or above; in either where both are bad.
 
     The past of a series that hardly moved has no scale by which it could tell how unusual a move is. Beyond a usual band
-    without width, a score is that of a Pareto tail of index 2 behind the band, in thousandths of the level.
+    without width, a score is that of a Pareto tail of index 2 behind the band, in thousandths of the level; where the
+    level is 0, what is not is at ``LIMIT``.
 
     Parameters
     ----------
@@ -115,14 +136,15 @@ def _scores(episode: Episode) -> FloatArray:
     """Return the deviations, those of flat series by how far they are beyond their band."""
     low, high = episode.usual_low, episode.usual_high
     unit = FLAT * np.maximum(np.abs(low), np.abs(high))
-    flat = (high - low <= 2.0 * unit) & (unit > 0.0)
+    flat = high - low <= 2.0 * unit
     if not flat.any():
         return episode.deviations
     scores = episode.deviations.copy()
-    values = episode.values[:, flat]
-    above, below = (values - high[flat]) / unit[flat], (low[flat] - values) / unit[flat]
-    away = np.maximum(above, below)
-    score = np.where(away > 0.0, -ndtri(0.005 * (1.0 + np.maximum(away, 0.0)) ** -2.0), 0.0)
+    values, unit = episode.values[:, flat], unit[flat]
+    above, below = values - high[flat], low[flat] - values
+    away = np.maximum(np.maximum(above, below), 0.0)
+    pareto = -ndtri(0.005 * (1.0 + away / np.where(unit > 0.0, unit, 1.0)) ** -2.0)
+    score = np.where(away > 0.0, np.where(unit > 0.0, pareto, LIMIT), 0.0)
     told = np.nan_to_num(scores[:, flat])
     scores[:, flat] = np.where(score > np.abs(told), np.where(above > below, score, -score), scores[:, flat])
     return scores
@@ -166,18 +188,31 @@ def cells(strength: FloatArray, rows: IntArray, columns: IntArray, shape: tuple[
     return table.reshape(shape)
 
 
+def _newest(count: int) -> list[int]:
+    """Return how many of the newest of some windows are looked at: an onset may be estimated far too early.
+
+    >>> _newest(13)
+    [13, 6, 3]
+    """
+    counts = [count]
+    while counts[-1] // 2 >= LEAD:
+        counts.append(counts[-1] // 2)
+    return counts
+
+
 def _lost(episode: Episode, during: BoolArray) -> BoolArray:
-    """Return the series of entities that have no value in half of the windows since the onset, and had one in each before."""
+    """Return the series of entities that have no value in half of the windows since the onset, and had one in most before."""
     there = np.isfinite(episode.values)
     if np.count_nonzero(~during) < STEADY:
         return np.zeros(there.shape[1], dtype=bool)
     entities = [(one.of, one.node) for one in episode.series]
-    spoken = np.zeros((len(there), len(set(entities))), dtype=bool)
     place = {entity: i for i, entity in enumerate(dict.fromkeys(entities))}
     rows = np.array([place[entity] for entity in entities], dtype=np.int64)
-    np.logical_or.at(spoken.T, rows, there.T)
-    silent = spoken[during].mean(axis=0) <= 0.5
-    return np.asarray(there[~during].all(axis=0) & silent[rows])
+    order = np.argsort(rows, kind="stable")
+    starts = np.searchsorted(rows[order], np.arange(len(place)))
+    spoken = np.logical_or.reduceat(there[during][:, order], starts, axis=1)
+    silent = spoken.mean(axis=0) <= 0.5
+    return np.asarray((there[~during].mean(axis=0) >= SCRAPED) & silent[rows])
 
 
 def _began(episode: Episode, bad: FloatArray, during: BoolArray) -> FloatArray:

@@ -7,7 +7,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.history import ClosedBuckets
 from stream_app.events import ONLY_LOG, LogId
 from stream_app.monitors.base import Need
-from stream_app.monitors.platform.outcome import Arrivals, Outcome
+from stream_app.monitors.platform.outcome import Arrivals, Outcome, Watch
 from stream_app.monitors.platform.snapshot import snapshot_of
 from stream_app.monitors.platform.source import SourceMonitor
 from stream_app.settings.platform import PLATFORM_BYTES, PlatformStream
@@ -31,6 +31,8 @@ class PlatformMonitor:
         Settings of the stream.
     name : str
         Name of the stream; part of each alert's identity.
+    watch : callable, optional
+        Told of each window that closes: platform, series, what the detector says; for backtests.
 
     Examples
     --------
@@ -44,8 +46,9 @@ class PlatformMonitor:
     (1, 5, 2)
     """
 
-    def __init__(self, config: PlatformStream, *, name: str = "platform") -> None:
+    def __init__(self, config: PlatformStream, *, name: str = "platform", watch: Watch | None = None) -> None:
         self._config = config
+        self._watch = watch
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
         self._need = Need(PLATFORM_BYTES)
@@ -90,7 +93,9 @@ class PlatformMonitor:
         while True:
             monitor = self._sources.get(source)
             if monitor is None:
-                monitor = self._sources[source] = SourceMonitor(source, self._config, stream=self._name)
+                monitor = self._sources[source] = SourceMonitor(
+                    source, self._config, stream=self._name, watch=self._watch
+                )
             outcome, taken = monitor.update(arrivals, log)
             outcomes.append(outcome)
             if taken == len(arrivals.rows):

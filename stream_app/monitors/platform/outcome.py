@@ -1,18 +1,22 @@
 """Input and outcome of the platform monitor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.history import ClosedBuckets
+from stream_app.core.platform import Series, WindowResult
 from stream_app.events import Alert
 from stream_app.events.platform import PlatformRow
 from stream_app.monitors.base import EventArrivals, Refusal
 
-__all__ = ["Arrivals", "Looks", "Outcome"]
+__all__ = ["Arrivals", "Looks", "Outcome", "Watch"]
+
+Watch: TypeAlias = Callable[[str, Sequence[Series], WindowResult], None]
+"""Told a platform, its series, and what the detector says of a window that closed."""
 
 
 class Arrivals(EventArrivals[PlatformRow]):

@@ -66,7 +66,10 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
                 {"ts": c.ts, "kind": c.kind, "what": c.what, "nodes": c.nodes, "version": c.version}
                 for c in list(monitor.intake.changes)[-_MOST_CHANGES:]
             ],
-            "models": [],
+            "models": [
+                {"name": name, "label": label, "score": _rounded(score)}
+                for name, (label, score) in monitor.models.verdicts.items()
+            ],
             "points": [],
         }
     )

@@ -18,7 +18,8 @@ from stream_app.monitors.platform.detection import DETECTOR, Detection, Finding
 from stream_app.monitors.platform.heat import GROUPS, Heat, heat_of
 from stream_app.monitors.platform.history import PlatformHistory
 from stream_app.monitors.platform.intake import ClosedWindow, Intake
-from stream_app.monitors.platform.outcome import Arrivals, Looks, Outcome
+from stream_app.monitors.platform.models import WindowModels
+from stream_app.monitors.platform.outcome import Arrivals, Looks, Outcome, Watch
 from stream_app.monitors.platform.refused import SERIES
 from stream_app.monitors.platform.wording import Wording
 from stream_app.monitors.refusals import REFUSED
@@ -47,14 +48,20 @@ class SourceMonitor:
         Settings of the stream.
     stream : str
         Name of the stream; part of each alert's identity.
+    watch : callable, optional
+        Told of each window that closes; for backtests.
     """
 
-    def __init__(self, source: str, config: PlatformStream, *, stream: str = "platform") -> None:
+    def __init__(
+        self, source: str, config: PlatformStream, *, stream: str = "platform", watch: Watch | None = None
+    ) -> None:
         self.source = source
+        self._watch = watch
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
         self.detection = Detection(config)
+        self.models = WindowModels(config.models)
         self.history = PlatformHistory(source, GROUPS)
         rules = AlertRules(stream, config.cooldown)
         self.alerts = AlertTracker(rules, self._describe, self._details)
@@ -126,6 +133,11 @@ class SourceMonitor:
         )
         if signal is not None:
             self._findings[window.end] = detection.finding
+        # The registry may have series by now that the window has not.
+        series = intake.registry.series[: len(result.deviations)]
+        self.models.update(series, result.deviations)
+        if self._watch is not None:
+            self._watch(self.source, series, result)
         self.heat = heat_of(intake.registry.series, detection.recent.deviations)
         if self.config.history:
             history += self.history.update(window.end, self.heat.groups, result.score)
@@ -196,6 +208,7 @@ class SourceMonitor:
             "version": VERSION,
             "intake": self.intake.state(),
             "detection": self.detection.state(),
+            "models": self.models.state(),
             "history": self.history.state(),
             "alerts": self.alerts.state(),
             "incidents": list(self.incidents),
@@ -231,6 +244,7 @@ class SourceMonitor:
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.intake.restore(state["intake"])
         self.detection.restore(state["detection"])
+        self.models.restore(state["models"])
         self.history.restore(state["history"])
         self.alerts.restore(state["alerts"])
         self.incidents.extend(str(one) for one in state["incidents"])

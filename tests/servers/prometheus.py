@@ -1,0 +1,94 @@
+"""Debian's Prometheus and its node exporter."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from servers.process import ServerProcess
+
+from stream_app.embedded import free_port
+
+__all__ = ["NodeExporter", "Prometheus", "programs"]
+
+
+def programs() -> bool:
+    """Whether both are installed."""
+    return all(map(shutil.which, ("prometheus", "prometheus-node-exporter")))
+
+
+class NodeExporter(ServerProcess):
+    """Exposes the metrics of this machine, a few of them."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory / "node-exporter.log", self._answers)
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/metrics"
+
+    def start(self, timeout: float = 30.0) -> str:
+        self._check_stopped()
+        collectors = [f"--collector.{name}" for name in ("loadavg", "meminfo", "cpu")]
+        self._spawn(
+            [
+                shutil.which("prometheus-node-exporter"),
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--collector.disable-defaults",
+                *collectors,
+            ],
+            timeout,
+        )
+        return self.url
+
+    def _answers(self) -> bool:
+        return _ok(self.url)
+
+
+class Prometheus(ServerProcess):
+    """Scrapes one process each second."""
+
+    def __init__(self, directory: Path, target_port: int) -> None:
+        super().__init__(directory / "prometheus.log", self._answers)
+        self.directory, self.target_port, self.port = directory, target_port, free_port()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, timeout: float = 60.0) -> str:
+        self._check_stopped()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "prometheus.yml"
+        target = {"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{self.target_port}"]}]}
+        config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}))
+        self._spawn(
+            [
+                shutil.which("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={self.directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--log.level=warn",
+            ],
+            timeout,
+        )
+        return self.url
+
+    def samples(self, query: str) -> int:
+        """How many samples it has of a query in the last minute."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?query={query}[1m]", timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        return sum(len(series["values"]) for series in found)
+
+    def _answers(self) -> bool:
+        return _ok(f"{self.url}/-/ready")
+
+
+def _ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
