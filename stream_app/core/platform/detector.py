@@ -101,7 +101,7 @@ class PlatformDetector:
         self.components = Components(window)
         self.left = Baselines(window)
         self.aggregates = Aggregates()
-        self.together = Baselines(window, smooth=1.0)
+        self.together = Baselines(window, smooth=1.0, least=0.1)
         self._series: tuple[Series, ...] = ()
 
     def forget(self, slots: Sequence[int]) -> None:
@@ -177,9 +177,10 @@ class PlatformDetector:
 
     def _result(self, end: float, nats: list[float], own: dict[str, FloatArray]) -> WindowResult:
         evidence = self.evidence
-        if self.windows <= LEAST_WARMUP // 2:
-            nats = [0.0] * KINDS  # scores of scores are not known yet
-        what = evidence.add(end - self.window, nats, alarms=self.windows > self.warmup)
+        what = "quiet"
+        # In the first half of the warm-up scales and ranks are too young for what is usual of evidence to be learned.
+        if self.windows > self.warmup // 2:
+            what = evidence.add(end - self.window, nats, alarms=self.windows > self.warmup)
         parts = (self.baselines, self.left, self.together)
         if what == "began":
             for lag in (*(part.lag for part in parts), self.components.lag):
