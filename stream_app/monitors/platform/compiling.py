@@ -17,6 +17,8 @@ def compile_platform_kernels() -> None:
     """
     names = ("node_load1", "node_disk_io_time_seconds_total")
     labels = (("instance", "any"),)
-    rows = [MetricSample("any", 60.0 * i, name, labels, float(i)) for i in range(_MINUTES) for name in names]
+    rows: list[PlatformRow] = [
+        MetricSample("any", 60.0 * i, name, labels, float(i)) for i in range(_MINUTES) for name in names
+    ]
     monitor = PlatformMonitor(PlatformStream())
     monitor.take(Arrivals(rows, list(range(len(rows))), [row.ts for row in rows]))

@@ -20,10 +20,9 @@
 ===============  ==================================================================================================
 """
 
+import json
 import math
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from stream_app.core.platform import WHOLE
 from stream_app.monitors.platform.heat import GROUPS
@@ -46,33 +45,32 @@ def snapshot_of(monitor: "SourceMonitor") -> bytes:
     detection, heat = monitor.detection, monitor.heat
     newest = detection.timeline[-1].tolist() if len(detection.timeline) else [0.0, 0.0, 0.0, 0.0]
     finding = detection.finding
-    return msgspec.json.encode(
-        {
-            "ts": newest[0],
-            "window": monitor.config.window,
-            "score": newest[1],
-            "threshold": newest[2],
-            "nodes": heat.nodes,
-            "groups": GROUPS,
-            "heat": [[_rounded(value) for value in row] for row in heat.cells.tolist()],
-            "timeline": [
-                [end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()
-            ],
-            "incidents": list(monitor.incidents),
-            "causes": [cause.model_dump() for cause in finding.causes],
-            "explanation": finding.explanation,
-            "classes": _classes(monitor),
-            "changes": [
-                {"ts": c.ts, "kind": c.kind, "what": c.what, "nodes": c.nodes, "version": c.version}
-                for c in list(monitor.intake.changes)[-_MOST_CHANGES:]
-            ],
-            "models": [
-                {"name": name, "label": label, "score": _rounded(score)}
-                for name, (label, score) in monitor.models.verdicts.items()
-            ],
-            "points": [],
-        }
-    )
+    content = {
+        "ts": newest[0],
+        "window": monitor.config.window,
+        "score": newest[1],
+        "threshold": newest[2],
+        "nodes": heat.nodes,
+        "groups": GROUPS,
+        "heat": [[_rounded(value) for value in row] for row in heat.cells.tolist()],
+        "timeline": [
+            [end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()
+        ],
+        "incidents": list(monitor.incidents),
+        "causes": [cause.model_dump() for cause in finding.causes],
+        "explanation": finding.explanation,
+        "classes": _classes(monitor),
+        "changes": [
+            {"ts": c.ts, "kind": c.kind, "what": c.what, "nodes": c.nodes, "version": c.version}
+            for c in list(monitor.intake.changes)[-_MOST_CHANGES:]
+        ],
+        "models": [
+            {"name": name, "label": label, "score": _rounded(score)}
+            for name, (label, score) in monitor.models.verdicts.items()
+        ],
+        "points": [],
+    }
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _classes(monitor: "SourceMonitor") -> list[dict[str, Any]]:
