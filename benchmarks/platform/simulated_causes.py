@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from stream_app.core.platform.detector import PlatformDetector
 
 from producers.platform_simulator import (
     INCIDENT_NAMES,
@@ -31,6 +30,7 @@ from producers.platform_simulator import (
 )
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.causes import rank_causes, top_causes
+from stream_app.core.platform.detector import PlatformDetector
 from stream_app.core.platform.series import Cause, Change, Episode, Series, WindowResult
 from stream_app.core.platform.symptoms import since, worsening
 

@@ -1,3 +1,4 @@
+import { Course, Matrix, Points } from "/assets/drawings.js";
 import { ago, clock, duration, iso, now, number, percent, utc } from "/assets/words.js";
 
 // A value with what it is: a text, a number with its unit, a time, a share with its interval, a link, a state, something to do.
@@ -25,7 +26,7 @@ const Cell = {
 };
 
 export default {
-  components: { Cell },
+  components: { Cell, Course, Matrix, Points },
   template: `
     <article class="sg-case">
       <header><p v-if="news.path" class="sg-path"><a :href="news.path[0]">{{ news.path[1] }}</a></p>
@@ -48,12 +49,13 @@ export default {
       <div v-else-if="news.state === 'empty'" class="sg-empty"><h2>{{ news.empty[0] }}</h2><p>{{ news.empty[1] }}</p></div>
       <template v-else>
         <p v-if="news.problem" class="sg-sub is-warning-text" role="status">{{ news.problem }}</p>
-        <div class="sg-parts"><section v-for="part in news.parts" :key="part.title" :class="['sg-card', { 'is-wide': part.rows && part.heads.length > 4 }]" :aria-label="part.title"><h2>{{ part.title }}</h2>
+        <div class="sg-parts"><section v-for="part in news.parts" :key="part.title" :class="['sg-card', { 'is-wide': part.wide || (part.rows && part.heads.length > 4) }]" :aria-label="part.title"><h2>{{ part.title }}</h2>
           <p v-if="part.note" class="sg-sub">{{ part.note }}</p>
           <dl v-if="part.facts" class="sg-facts"><template v-for="[name, value] in part.facts" :key="name"><dt>{{ name }}</dt>
             <dd><Cell :value="value" :busy="busy" @act="act"/></dd></template></dl>
           <template v-else-if="part.pictures"><figure v-for="[caption, some] in part.pictures" :key="caption" class="sg-pictures">
             <figcaption class="sg-sub">{{ caption }}</figcaption><img v-for="(one, i) in some" :key="i" :src="one" alt=""></figure></template>
+          <Matrix v-else-if="part.matrix" :part="part"/><Course v-else-if="part.course" :part="part"/><Points v-else-if="part.points" :part="part"/>
           <div v-else class="sg-table"><table v-if="part.rows.length">
             <thead><tr><th v-for="head in part.heads" :key="head" scope="col">{{ head }}</th></tr></thead>
             <tbody><tr v-for="(row, i) in part.rows" :key="i"><td v-for="(value, j) in row" :key="j" :data-head="part.heads[j]">

@@ -24,9 +24,9 @@ from stream_app.backtesting.platform import (
 )
 from stream_app.cli.backtest.alert_output import AlertFile, print_incidents
 from stream_app.cli.backtest.call import Call, refuse
-from stream_app.cli.backtest.output import print_notes, print_pairs, rates, speed
+from stream_app.cli.backtest.output import print_pairs, rates, speed
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console, error_console, print_columns
+from stream_app.cli.show import console, error_console, print_columns, print_notes
 from stream_app.errors import DataError, SettingsError, SourceError
 from stream_app.kinds.platform import check_stream
 from stream_app.settings import PlatformStream

@@ -27,6 +27,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.kernel import kernel
 from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS, TAIL, bin_of, count, fit_tails, nats_above, normal_score
+from stream_app.errors import DataError
 
 __all__ = ["PHASES", "Baselines"]
 
@@ -377,6 +378,8 @@ class Baselines:
             ``low`` and ``high``, where 99 % of values are. NaN (0 nats) of what is missing or too young.
         """
         n = len(self)
+        if len(values) != n:
+            raise DataError(f"a window has {len(values)} values of {n} series")
         scores = np.empty(n, _SCORES)
         bins = np.empty((n, 2), np.int8)
         step(
@@ -407,7 +410,7 @@ class Baselines:
             "smooth": self.smooth,
             "least": self.least,
             "periods": self.periods.tolist(),
-            "records": self.records.view(np.uint8).reshape(len(self), -1).copy(),
+            "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
             "profiles": self.profiles.copy(),
             "visits": self.visits.copy(),
             "histograms": self.histograms.copy(),

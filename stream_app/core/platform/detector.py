@@ -102,7 +102,7 @@ class PlatformDetector:
         self.left = Baselines(window)
         self.aggregates = Aggregates()
         self.together = Baselines(window, smooth=1.0, least=0.1)
-        self._series: tuple[Series, ...] = ()
+        self._series: tuple[Series, ...] | None = None
 
     def forget(self, slots: Sequence[int]) -> None:
         """Let series begin anew: others may stand in their places from the next window on."""

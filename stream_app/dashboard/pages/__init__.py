@@ -10,6 +10,7 @@ from stream_app.dashboard.pages import (
     letters,
     models,
     now,
+    platform,
     source,
     try_file,
 )
@@ -23,6 +24,7 @@ PAGES: tuple[Page, ...] = (
     source.PAGE,
     models.PAGE,
     camera.PAGE,
+    platform.PAGE,
     entity.PAGE,
     budget.PAGE,
     letters.PAGE,

@@ -244,3 +244,17 @@ def test_a_damaged_state_is_refused_by_name(part):
     damaged = unpack_state(state, "test") | {part: {"version": 1}}
     with pytest.raises(StateError, match="prod"):
         PlatformMonitor(WATCHED).restore("prod", damaged)
+
+
+def test_a_platform_of_which_only_a_change_was_told_is_stored():
+    monitor = PlatformMonitor(WATCHED)
+    monitor.take(rows_of([PlatformChange("prod", START, "deployment", "worker image", "475", ())]))
+    state = pack_state(monitor.state("prod"))
+    again = PlatformMonitor(WATCHED)
+    again.restore("prod", unpack_state(state, "here"))
+    assert pack_state(again.state("prod")) == state
+    moved = [
+        PlatformChange("prod", START + 600.0 * i, "deployment", "worker image", "475", ()) for i in range(3)
+    ]
+    again.take(rows_of(moved))
+    assert again.windows_of("prod") >= 0
