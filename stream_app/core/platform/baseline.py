@@ -64,8 +64,10 @@ SERIES = np.dtype(
         ("depth", np.int64),  # seasons that are taken off
         ("age", np.int64),  # windows that it was there
         ("odd", np.bool_),  # whether its newest value is unusual
+        ("_odd", np.uint8, (7,)),  # nothing: numpy copies no gaps, and their bytes are part of a state
         ("last", np.float64),  # end of the newest one
         ("present", np.float32),  # share of windows that it is there
+        ("_present", np.uint8, (4,)),  # as above
         ("level", np.float64),
         ("fast", np.float64),  # where it was within the last hour, beside level and seasons
         ("smooth", np.float64),  # residual of the last windows

@@ -9,6 +9,7 @@ import numpy as np
 
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.platform import WHOLE
+from stream_app.core.platform.graph import CallGraph
 from stream_app.core.platform.plane import WindowPlane
 from stream_app.core.platform.queries import FIGURES
 from stream_app.core.platform.window_features import window_features
@@ -52,17 +53,25 @@ class SourceMonitor:
         Name of the stream; part of each alert's identity.
     watch : callable, optional
         Told of each window that closes; for backtests.
+    graph : CallGraph, optional
+        Who calls whom, where the settings do not say it.
     """
 
     def __init__(
-        self, source: str, config: PlatformStream, *, stream: str = "platform", watch: Watch | None = None
+        self,
+        source: str,
+        config: PlatformStream,
+        *,
+        stream: str = "platform",
+        watch: Watch | None = None,
+        graph: CallGraph | None = None,
     ) -> None:
         self.source = source
         self._watch = watch
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
-        self.detection = Detection(config)
+        self.detection = Detection(config, graph)
         self.models = WindowModels(config.models)
         self.plane = WindowPlane()
         self.history = PlatformHistory(source, GROUPS)
@@ -222,7 +231,13 @@ class SourceMonitor:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], source: str, config: PlatformStream, *, stream: str = "platform"
+        cls,
+        state: Mapping[str, Any],
+        source: str,
+        config: PlatformStream,
+        *,
+        stream: str = "platform",
+        graph: CallGraph | None = None,
     ) -> Self:
         """Restore from `state`.
 
@@ -242,7 +257,7 @@ class SourceMonitor:
             raise OldStateError(
                 f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
             )
-        monitor = cls(source, config, stream=stream)
+        monitor = cls(source, config, stream=stream, graph=graph)
         with restore_errors(source):
             monitor._restore(state)
         return monitor
