@@ -183,10 +183,10 @@ class IncidentTracker:
                 _Open(**{**deepcopy(dict(one)), "found_by": [(str(a), str(b)) for a, b in one["found_by"]]})
                 for one in state["open"]
             ]
-            if not all(_is_sound(one) for one in self._open):
-                raise TypeError("a part is of another type")
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the stored incidents are damaged ({error}); start the source anew") from error
+        if not all(_is_sound(one) for one in self._open):
+            raise StateError("the stored incidents are damaged; start the source anew")
 
 
 def _is_sound(one: _Open) -> bool:

@@ -176,6 +176,11 @@ class SeriesRegistry:
         expect(all(map(_sound, self.series)), _WHAT)
         expect(all(map(self._placed, range(len(self.series)))), _WHAT)
 
+    def expect_one_use(self, derived: Iterable[int]) -> None:
+        """See that each slot has one use, by a metric, as `derived` or as a free one; raises a `StateError` where not."""
+        metrics = (slot for slot, key in enumerate(self._keys) if key is not None)
+        expect(sorted([*metrics, *self.free, *derived]) == list(range(len(self.series))), _WHAT)
+
     def _placed(self, slot: int) -> bool:
         """Whether a slot that is in use has the number of its series' node."""
         number, one = self.node_numbers[slot], self.series[slot]

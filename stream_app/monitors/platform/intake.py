@@ -14,7 +14,6 @@ A node whose samples are refused for their times, scrape after scrape, is told b
 """
 
 import math
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -24,7 +23,7 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.platform import WHOLE, Change, Series
 from stream_app.core.platform.metric_groups import MetricMeaning, MetricRules
 from stream_app.core.platform.registry import SeriesRegistry, text_length
-from stream_app.core.platform.stored import expect, stored_count, stored_number
+from stream_app.core.platform.stored import expect, stored_count
 from stream_app.core.platform.windows import (
     COUNTER,
     FUTURE,
@@ -42,6 +41,7 @@ from stream_app.core.watermark import ON_TIME, RETURNED
 from stream_app.events import Reason
 from stream_app.events.platform import MetricSample, PlatformChange, QueryCompletion
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.platform.changes import Changes
 from stream_app.monitors.platform.outcome import Arrivals
 from stream_app.monitors.platform.query_classes import QueryClasses
 from stream_app.monitors.platform.refused import RefusedNodes, RefusedSeries
@@ -57,10 +57,6 @@ _SERIES_TTL = 86_400.0
 
 _REPORTING_SECONDS = 3_600.0
 """A series that had no sample for longer does not count as missing any more."""
-
-_MOST_CHANGES = 200
-_MOST_CHANGED_NODES = 10_000
-"""Nodes of all changes that are kept: the oldest changes leave first."""
 
 _LONGEST_SERIES = 4_096
 """Characters of a name and its labels, so that not a few series take all memory."""
@@ -114,7 +110,7 @@ class Intake:
         self.registry = SeriesRegistry(rules.read, config.max_series)
         self.windows = Windows(config.window, config.lateness, config.source_ttl)
         self.queries = QueryClasses(config.max_classes, self.windows.open_at_once)
-        self.changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
+        self.changes = Changes()
         self.reporting: dict[str, int] = {}
         """Slot of the series that says what of a node reports, by its name."""
         self.refused_nodes = RefusedNodes()
@@ -279,13 +275,10 @@ class Intake:
         if type(row) is not PlatformChange:
             return
         change = Change(row.ts, row.kind, row.what, row.nodes, row.version)
-        if change in self.changes:
+        if not self.changes.add(change):
             message = f"the same change came before, at ts {row.ts}"
             self.refusals.append(Refusal(arrivals.offsets[at], Reason.DUPLICATE, message))
             return
-        self.changes.append(change)
-        while len(self.changes) > 1 and sum(len(one.nodes) for one in self.changes) > _MOST_CHANGED_NODES:
-            self.changes.popleft()
         self.last = at
 
     def _refuse_series(self, arrivals: Arrivals, at: int) -> None:
@@ -380,7 +373,7 @@ class Intake:
             "registry": self.registry.state(),
             "windows": self.windows.state(),
             "queries": self.queries.state(),
-            "changes": [list(change) for change in self.changes],
+            "changes": self.changes.state(),
             "reporting": dict(self.reporting),
             "refused_nodes": self.refused_nodes.state(),
             "refused_series": self.refused_series.state(),
@@ -399,31 +392,16 @@ class Intake:
         self.registry.restore(state["registry"])
         self.windows.restore(state["windows"])
         self.queries.restore(state["queries"])
-        self.changes = deque(
-            (
-                Change(
-                    stored_number(ts, "changes"), str(kind), str(what), tuple(map(str, nodes)), str(version)
-                )
-                for ts, kind, what, nodes, version in state["changes"]
-            ),
-            maxlen=_MOST_CHANGES,
-        )
+        self.changes.restore(state["changes"])
         self.reporting = {
             str(node): stored_count(slot, "series") for node, slot in state["reporting"].items()
         }
         self.refused_nodes.restore(state["refused_nodes"])
         self.refused_series.restore(state["refused_series"])
         self.samples = stored_count(state["samples"], "series")
-        self._expect_placed()
+        derived = [slot for one in self.queries.classes.values() for slot in one.slots]
+        self.registry.expect_one_use([*self.reporting.values(), *derived])
+        expect(len(self.windows) == len(self.registry.series), "series")
+        expect(self.windows.most_nodes >= len(self.registry.nodes), "series")
+        expect(all(map(self.registry.knows, self.reporting)), "series")
         self._index()
-
-    def _expect_placed(self) -> None:
-        """See that each slot has one use, since every part of a platform has as many series in the same order."""
-        registry = self.registry
-        n = len(registry.series)
-        used = [slot for slot in range(n) if registry.is_metric(slot)]
-        used += [*registry.free, *self.reporting.values()]
-        used += [slot for one in self.queries.classes.values() for slot in one.slots]
-        expect(sorted(used) == list(range(n)) and len(self.windows) == n, "series")
-        expect(self.windows.most_nodes >= len(registry.nodes), "series")
-        expect(all(registry.knows(node) for node in self.reporting), "series")
