@@ -100,7 +100,7 @@ def stored_array(
     if unknown:
         sound |= np.isnan(value)
     expect(sound.all(), what)
-    return np.array(value)
+    return np.array(value, order="C")
 
 
 def stored_records(value: Any, dtype: np.dtype[Any], what: str) -> npt.NDArray[Any]:
