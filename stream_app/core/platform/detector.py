@@ -8,9 +8,10 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.aggregates import FIRST, Aggregates
-from stream_app.core.platform.baseline import WATCHED, Baselines
+from stream_app.core.platform.baseline import Baselines
 from stream_app.core.platform.components import Components
 from stream_app.core.platform.evidence import LONG, Evidence, Sum
+from stream_app.core.platform.forecast import WATCHED
 from stream_app.core.platform.series import Series, WindowResult
 from stream_app.core.platform.stored import expect, stored_count
 from stream_app.core.versions import expect_version

@@ -15,7 +15,7 @@ A node whose samples are refused for their times, scrape after scrape, is told b
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -42,13 +42,13 @@ from stream_app.events import Reason
 from stream_app.events.platform import MetricSample, PlatformChange, QueryCompletion
 from stream_app.monitors.base import Refusal
 from stream_app.monitors.platform.changes import Changes
-from stream_app.monitors.platform.outcome import Arrivals
+from stream_app.monitors.platform.outcome import Arrivals, ClosedWindow
 from stream_app.monitors.platform.query_classes import QueryClasses
 from stream_app.monitors.platform.refused import RefusedNodes, RefusedSeries
 from stream_app.monitors.refusals import refusal
 from stream_app.settings.platform import PlatformStream
 
-__all__ = ["ClosedWindow", "Intake"]
+__all__ = ["Intake"]
 
 _VERSION = 1
 
@@ -72,27 +72,6 @@ _Other: TypeAlias = QueryCompletion | PlatformChange
 
 REPORTING = "reporting"
 """Metric of each node: the share of its series that have samples in a window."""
-
-
-class ClosedWindow(NamedTuple):
-    """A window that closed.
-
-    Parameters
-    ----------
-    row : int
-        Place among the arrivals of the row by which it closed.
-    end : float
-        Its end, epoch seconds.
-    values : array, shape (n,)
-        Value of each series; NaN where it has none.
-    forgotten : list of int
-        Slots of series that others may take the places of from now on.
-    """
-
-    row: int
-    end: float
-    values: FloatArray
-    forgotten: list[int]
 
 
 class Intake:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from stream_app.events import Alert
 from stream_app.events.platform import PlatformRow
 from stream_app.monitors.base import EventArrivals, Refusal
 
-__all__ = ["Arrivals", "Looks", "Outcome", "Watch"]
+__all__ = ["Arrivals", "ClosedWindow", "Looks", "Outcome", "Watch"]
 
 Watch: TypeAlias = Callable[[str, Sequence[Series], WindowResult], None]
 """Told a platform, its series, and what the detector says of a window that closed."""
@@ -44,6 +44,27 @@ class Arrivals(EventArrivals[PlatformRow]):
         return type(self)(
             [self.rows[i] for i in rows], [self.offsets[i] for i in rows], [self.record_ts[i] for i in rows]
         )
+
+
+class ClosedWindow(NamedTuple):
+    """A window that closed.
+
+    Parameters
+    ----------
+    row : int
+        Place among the arrivals of the row by which it closed.
+    end : float
+        Its end, epoch seconds.
+    values : array, shape (n,)
+        Value of each series; NaN where it has none.
+    forgotten : list of int
+        Slots of series that others may take the places of from now on.
+    """
+
+    row: int
+    end: float
+    values: FloatArray
+    forgotten: list[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
 from stream_app.monitors.platform.detection import DETECTOR, Detection, Finding
 from stream_app.monitors.platform.heat import GROUPS, Heat, heat_of
 from stream_app.monitors.platform.history import PlatformHistory
-from stream_app.monitors.platform.intake import ClosedWindow, Intake
+from stream_app.monitors.platform.intake import Intake
 from stream_app.monitors.platform.models import WindowModels
-from stream_app.monitors.platform.outcome import Arrivals, Looks, Outcome, Watch
+from stream_app.monitors.platform.outcome import Arrivals, ClosedWindow, Looks, Outcome, Watch
 from stream_app.monitors.platform.refused import SERIES
 from stream_app.monitors.platform.snapshot import LOG_MOST
 from stream_app.monitors.platform.wording import Wording
