@@ -20,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-features bench-platform bench-files bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile

@@ -16,7 +16,7 @@ MONITORS = sorted((ROOT / "stream_app" / "monitors").rglob("*.py"))
 
 # Libraries without a clock, a file, a network or a random number of their own; that nobody asks `datetime` for the time is tested below.
 PURE = {
-    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "dataclasses", "datetime", "difflib", "enum",
+    "__future__", "abc", "array", "base64", "bisect", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "difflib", "enum",
     "fractions", "functools", "hashlib", "heapq", "hmac", "inspect", "itertools", "json", "math", "numbers", "operator", "re", "statistics",
     "string", "struct", "types", "typing", "warnings", "zlib", "zoneinfo",
 }  # fmt: skip
@@ -25,7 +25,12 @@ RANDOM = {"random"}  # with a seed: see below
 # Machine code is kept in files; a bank's memory is mapped, without a file; the clocks of time zones are looked up in a table.
 COMPILER = {
     ("stream_app/core/kernel_cache.py", name) for name in ("glob", "pathlib", "pickle", "tempfile")
-} | {("stream_app/core/bank.py", "mmap"), ("stream_app/core/anomaly/calendar.py", "zoneinfo")}
+} | {
+    ("stream_app/core/bank.py", "mmap"),
+    ("stream_app/core/anomaly/calendar.py", "zoneinfo"),
+    # River's classes, of a list in the module, when a platform has such a model.
+    ("stream_app/core/platform/online_models.py", "importlib"),
+}
 
 
 def imports(path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from stream_app.errors import SettingsError, StreamgaugeError
@@ -20,6 +21,7 @@ from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import PlatformStream
 
 if TYPE_CHECKING:
+    from stream_app.core.platform.graph import CallGraph
     from stream_app.monitors.base import Monitor
 
 __all__ = ["PLATFORM", "check_stream", "platform_rows"]
@@ -55,6 +57,7 @@ def check_stream(name: str, stream: PlatformStream) -> None:
                 f"streams.{name}.groups: {pattern}: no group is named {group!r}; there are {', '.join(known)}"
             )
     load_parser()
+    _read_graph(name, stream)
     try:
         Budget.parse(stream.budget)
         make_online_models(stream.models)
@@ -66,7 +69,19 @@ def _make_monitor(name: str, stream: PlatformStream, _reference: Readings | None
     from stream_app.monitors.platform import PlatformMonitor
 
     check_stream(name, stream)
-    return partial(PlatformMonitor, stream, name=name)
+    return partial(PlatformMonitor, stream, name=name, graph=_read_graph(name, stream))
+
+
+def _read_graph(name: str, stream: PlatformStream) -> "CallGraph | None":
+    """Read the file with the call graph, where the settings name one."""
+    from stream_app.core.platform.graph import CallGraph
+
+    if stream.graph is None:
+        return None
+    try:
+        return CallGraph.from_csv(Path(stream.graph).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError, StreamgaugeError) as error:
+        raise SettingsError(f"streams.{name}.graph: {stream.graph}: {error}") from error
 
 
 def platform_rows(name: str, stream: PlatformStream) -> PlatformRows:

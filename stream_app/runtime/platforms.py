@@ -6,6 +6,8 @@ A worker without such streams does not load it.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import msgspec
+
 from stream_app.events import Rejected, record_times
 from stream_app.events.platform import PlatformRow
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
@@ -53,7 +55,7 @@ class SnapshotWriter:
         versions = {source: (partition.fence.claim.owner, monitor.windows_of(source)) for source in offsets}
         due = [source for source in offsets if self._written.get(source) != versions[source]]
         snapshots = [
-            PlatformSnapshot(source, offsets[source], ts, content)
+            PlatformSnapshot(source, offsets[source], ts, msgspec.json.encode(content))
             for source, (ts, _), content in zip(
                 due, monitor.features_of(due), monitor.snapshots_of(due), strict=True
             )

@@ -1,5 +1,6 @@
 """The dashboard's page of data platforms, over what the monitor says of one."""
 
+import json
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def snapshots():
     names = ["prod", "other"]
     contents = monitor.snapshots_of(names)
     return [
-        PlatformSnapshot(name, arrivals.offsets[-1], 1_770_020_000.0 - i, content)
+        PlatformSnapshot(name, arrivals.offsets[-1], 1_770_020_000.0 - i, json.dumps(content).encode())
         for i, (name, content) in enumerate(zip(names, contents, strict=True))
     ]
 
@@ -81,6 +82,8 @@ def test_an_incident_is_shown_with_its_causes_and_the_node_to_blame_first(tab):
     assert classes.locator("tbody tr").count() == 2
     assert classes.get_by_text("slower").count() > 0
     assert "worker image" in part(tab, "Changes").inner_text()
+    plane = part(tab, "Windows in the plane in which they spread most")
+    assert 0 < plane.locator("circle.is-marked").count() < plane.locator("circle").count()
 
 
 def test_platforms_are_chosen_and_names_stay_text(tab):

@@ -22,8 +22,8 @@ from stream_app.cli.replay.platform_options import LiveOptions, PrometheusOption
 from stream_app.cli.replay.run import Change, Opened, absolute, replay, topic_of
 from stream_app.errors import DataError, SettingsError
 from stream_app.events import Topics
-from stream_app.kinds import input_topic
-from stream_app.settings import PlatformStream, Settings
+from stream_app.kinds import PLATFORM, input_topic
+from stream_app.settings import Settings
 
 __all__ = ["EXAMPLES", "SimulatedOptions", "platform", "simulated_source"]
 
@@ -183,8 +183,8 @@ def _check(
 def _platform_of(settings: Settings, topic: str) -> str:
     """Return the platform of events that name none, as the stream that reads the topic has it."""
     prefixed = Topics(settings.prefix)
-    for name, stream in settings.streams.items():
-        if isinstance(stream, PlatformStream) and input_topic(stream, prefixed) == topic:
+    for name, stream in PLATFORM.streams(settings).items():
+        if input_topic(stream, prefixed) == topic:
             return stream.platform or name
     return "platform"
 

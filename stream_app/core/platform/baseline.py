@@ -64,8 +64,10 @@ SERIES = np.dtype(
         ("depth", np.int64),  # seasons that are taken off
         ("age", np.int64),  # windows that it was there
         ("odd", np.bool_),  # whether its newest value is unusual
+        ("_odd", np.uint8, (7,)),  # nothing: numpy copies no gaps, and their bytes are part of a state
         ("last", np.float64),  # end of the newest one
         ("present", np.float32),  # share of windows that it is there
+        ("_present", np.uint8, (4,)),  # as above
         ("level", np.float64),
         ("fast", np.float64),  # where it was within the last hour, beside level and seasons
         ("smooth", np.float64),  # residual of the last windows
@@ -138,13 +140,22 @@ def _learn_dependence(c: Any, k: int, u: float, gain: float) -> None:
 
 
 @kernel
-def _judge(c: Any, k: int, u: float, histogram: Any, worse: int) -> tuple[float, float]:
+def _judge(
+    c: Any,
+    k: int,
+    u: float,
+    histogram: Any,
+    worse: int,
+    known_scale: bool,  # noqa: FBT001
+) -> tuple[float, float]:
     """Return the signed normal score of a standardised residual, and the nats of its being worse."""
     total = c["total"][k]
     # Means of dependent values vary more than those of as many independent ones.
-    independent = total * min(1.0, c["square"][k] / max(c["means"][k] * (2.0 * ALIKE - 1.0), 1e-300))
-    upper = nats_above(u, histogram, total, independent, c["tails"][k], 1)
-    lower = nats_above(u, histogram, total, independent, c["tails"][k], 0)
+    independent = total
+    if c["means"][k] > 0.0:
+        independent *= min(1.0, c["square"][k] / (c["means"][k] * (2.0 * ALIKE - 1.0)))
+    upper = nats_above(u, histogram, total, independent, c["tails"][k], 1, known_scale)
+    lower = nats_above(u, histogram, total, independent, c["tails"][k], 0, known_scale)
     score = normal_score(upper) if upper > lower else -normal_score(lower)
     if worse > 0:
         return score, upper
@@ -155,7 +166,7 @@ def _judge(c: Any, k: int, u: float, histogram: Any, worse: int) -> tuple[float,
 
 @kernel
 def step(  # noqa: C901, PLR0912, PLR0915
-    values: Any, ts: float, window: float, smooth: float, worse: Any, periods: Any, phases: Any, learns: bool,  # noqa: FBT001
+    values: Any, ts: float, window: float, smooth: float, least: float, worse: Any, periods: Any, phases: Any, learns: bool,  # noqa: FBT001
     records: Any, profiles: Any, visits: Any, histograms: Any, bins: Any, out: Any,
 ) -> None:  # fmt: skip
     """Go on by a window; `bins` are set to what waits to be counted, `out` to the scores, see `Baselines.update`."""
@@ -184,7 +195,7 @@ def step(  # noqa: C901, PLR0912, PLR0915
         if missed > smooth:
             c["smooth"] = 0.0
         c["last"] = ts
-        floor = 1e-9 * abs(c["level"]) + 1e-300
+        floor = least + 1e-9 * abs(c["level"]) + 1e-300
         depth = c["depth"]
         season = 0.0
         residual = x - c["level"]
@@ -198,9 +209,10 @@ def step(  # noqa: C901, PLR0912, PLR0915
         slow = x - expected
         scale = TO_SCALE * c["errors"][depth]
         bound = CUT * scale if c["age"] >= YOUNG and smooth > 1.0 else math.inf
-        # Away by steps that are drawn in, or one outlier would be there for several windows; back by whole ones.
+        # Away by steps that are drawn in, or one outlier would be there for several windows; back to 0 by whole ones.
         change = slow - c["smooth"]
-        c["smooth"] += (change if change * c["smooth"] < 0.0 else _cut(change, bound)) / smooth
+        back = abs(c["smooth"]) if change * c["smooth"] < 0.0 else 0.0
+        c["smooth"] += _cut(change, bound + back) / smooth
         rapid = slow - c["fast"]
         u0 = _cut(c["smooth"] / (scale + floor), HUGE)
         u1 = _cut(rapid / (TO_SCALE * c["scale"] + floor), HUGE)
@@ -208,8 +220,8 @@ def step(  # noqa: C901, PLR0912, PLR0915
             bins[i, 0] = bin_of(u0)
             bins[i, 1] = bin_of(u1)
         if c["age"] >= WATCHED:
-            z0, e0 = _judge(c, 0, u0, histograms[i, 0], worse[i])
-            z1, e1 = _judge(c, 1, u1, histograms[i, 1], worse[i])
+            z0, e0 = _judge(c, 0, u0, histograms[i, 0], worse[i], least > 0.0)
+            z1, e1 = _judge(c, 1, u1, histograms[i, 1], worse[i], least > 0.0)
             out["score"][i] = z0 if abs(z0) > abs(z1) else z1
             out["nats"][i] = max(e0, e1)
             c["odd"] = abs(out["score"][i]) > ODD
@@ -245,12 +257,7 @@ def step(  # noqa: C901, PLR0912, PLR0915
         c["level"] += _cut(slow, CUT * scale if age >= YOUNG else math.inf) / min(age + 1.0, level_memory)
         c["age"] = age + 1
         if age % REFRESH == 0:
-            depth = _depth(c, periods, window)
-            if depth != c["depth"]:
-                # Residuals of another forecast: their ranks begin anew.
-                c["depth"] = depth
-                c["total"][0] = c["smooth"] = 0.0
-                histograms[i, 0] = 0.0
+            c["depth"] = _depth(c, periods, window)
             for k in range(2):
                 fit_tails(histograms[i, k], c["total"][k], c["tails"][k])
             _band(c, histograms[i, 1])
@@ -302,6 +309,8 @@ class Baselines:
         Seconds of the seasons, shortest first, two at most; none for statistics of others.
     smooth : float
         Windows of the mean that the slow forecast is held against.
+    least : float
+        What is added to each scale, for statistics whose scale is known beforehand; else a value that never varied has none.
 
     Examples
     --------
@@ -312,12 +321,15 @@ class Baselines:
     ...     scores = baselines.update(60.0 * t, rng.normal(size=2))
     >>> scores = baselines.update(30_000.0, np.array([0.0, 9.0]))
     >>> scores["score"].round().tolist()
-    [-1.0, 4.0]
+    [-0.0, 4.0]
     """
 
-    def __init__(self, window: float, periods: tuple[float, ...] = (), smooth: float = 6.0) -> None:
+    def __init__(
+        self, window: float, periods: tuple[float, ...] = (), smooth: float = 6.0, least: float = 0.0
+    ) -> None:
         self.window = window
         self.smooth = smooth
+        self.least = least
         self.periods = np.array(periods, np.float64)
         self.lag = Lag(window)
         self._make(0)
@@ -345,8 +357,8 @@ class Baselines:
 
     def forget(self, slots: Any) -> None:
         """Let series begin anew."""
-        arrays: tuple[Any, ...] = (self.records, self.profiles, self.visits, self.histograms)
-        for array in arrays:
+        for name in ("records", "profiles", "visits", "histograms"):
+            array = getattr(self, name)
             array[slots] = np.zeros((), array.dtype)
         self.lag.forget(slots, fill=-1)
 
@@ -374,7 +386,7 @@ class Baselines:
         scores = np.empty(n, _SCORES)
         bins = np.empty((n, 2), np.int8)
         step(
-            values, end, self.window, self.smooth, self.worse, self.periods, self._phases(end), learns,
+            values, end, self.window, self.smooth, self.least, self.worse, self.periods, self._phases(end), learns,
             self.records, self.profiles, self.visits, self.histograms, bins, scores,
         )  # fmt: skip
         if learns:
@@ -399,6 +411,7 @@ class Baselines:
         return {
             "window": self.window,
             "smooth": self.smooth,
+            "least": self.least,
             "periods": self.periods.tolist(),
             "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
             "profiles": self.profiles.copy(),
@@ -411,7 +424,7 @@ class Baselines:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Baselines":
         """Make baselines that go on where `state` was taken."""
-        restored = cls(state["window"], tuple(state["periods"]), state["smooth"])
+        restored = cls(state["window"], tuple(state["periods"]), state["smooth"], state["least"])
         restored.records = np.ascontiguousarray(state["records"]).view(SERIES).reshape(-1).copy()
         for name in ("profiles", "visits", "histograms", "worse"):
             setattr(restored, name, np.array(state[name]))

@@ -97,7 +97,10 @@ class Components:
         # Only as many windows as the weights of one block would not reach by chance.
         edge = noise * (np.sqrt(self.learned) + np.sqrt(block.shape[1])) ** 2
         kept = min(MOST, int((weights > max(edge, 1e-9)).sum()))
-        self.axes = rows.T @ along[:, :kept] / np.sqrt(np.maximum(weights[:kept], 1e-12))
+        # In the order of memory in which a state is read back: sums of products are rounded alike.
+        self.axes = np.ascontiguousarray(
+            rows.T @ along[:, :kept] / np.sqrt(np.maximum(weights[:kept], 1e-12))
+        )
         self.weights = weights[:kept]
         most = DAYS * 86_400.0 / (self.lag.window * self.lag.every)
         if self.learned > most:
@@ -111,7 +114,7 @@ class Components:
             "axes": self.axes.copy(),
             "weights": self.weights.copy(),
             "learned": self.learned,
-            "block": np.array(self.block).reshape(-1, n),
+            "block": np.array(self.block).reshape(len(self.block), n),
             "lag": self.lag.state(),
         }
 

@@ -20,6 +20,8 @@ __all__ = ["DAY", "WEEK", "PlatformDetector"]
 DAY, WEEK = 86_400.0, 604_800.0
 LEAST_WARMUP = 4 * WATCHED
 """Windows that a detector needs to learn scales, statistics of statistics, and heights of excursions one after the other."""
+SETTLE = 1800.0
+"""Seconds after a new level was adopted in which no incident begins."""
 KINDS = 6
 """Kinds of evidence: of series, of what the components leave of them, of nodes, groups and metrics, of the whole, of absent nodes, of all."""
 LOOKS = (*((kind, 1.0) for kind in range(KINDS)), (0, LONG), (1, LONG))
@@ -70,7 +72,7 @@ class PlatformDetector:
     ...     result = detector.update(60.0 * (t + 1), series, values)
     ...     if result.began:
     ...         print(t, result.onset / 60.0)
-    803 800.0
+    802 800.0
     """
 
     def __init__(
@@ -95,13 +97,14 @@ class PlatformDetector:
         self.windows = 0
         self.evidence = Evidence(
             [Sum(budget_per_second * window / len(LOOKS), kind, memory) for kind, memory in LOOKS],
-            max(2, round(adopt / window)),
+            adopt=max(2, round(adopt / window)),
+            settle=max(5, round(SETTLE / window)),
         )
         self.baselines = Baselines(window, periods)
         self.components = Components(window)
-        self.left = Baselines(window)
+        self.left = Baselines(window, periods[:1])
         self.aggregates = Aggregates()
-        self.together = Baselines(window, smooth=1.0)
+        self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1)
         self._series: tuple[Series, ...] | None = None
 
     def forget(self, slots: Sequence[int]) -> None:
@@ -177,9 +180,10 @@ class PlatformDetector:
 
     def _result(self, end: float, nats: list[float], own: dict[str, FloatArray]) -> WindowResult:
         evidence = self.evidence
-        if self.windows <= LEAST_WARMUP // 2:
-            nats = [0.0] * KINDS  # scores of scores are not known yet
-        what = evidence.add(end - self.window, nats, alarms=self.windows > self.warmup)
+        what = "quiet"
+        # In the first half of the warm-up scales and ranks are too young for what is usual of evidence to be learned.
+        if self.windows > self.warmup // 2:
+            what = evidence.add(end - self.window, nats, alarms=self.windows > self.warmup)
         parts = (self.baselines, self.left, self.together)
         if what == "began":
             for lag in (*(part.lag for part in parts), self.components.lag):

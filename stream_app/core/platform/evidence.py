@@ -57,8 +57,6 @@ CALM, CALM_MEAN = 1.0 / 3.0, 0.8
 """Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
 SHORTEST, LONGEST = 5, 15
 """Calm windows that end an incident: half of its length, between these."""
-SETTLING = 30
-"""Windows after a new level was adopted in which no incident begins: they are learned from."""
 
 
 @dataclass(slots=True)
@@ -90,6 +88,7 @@ class Sum:
     excess: float = 0.0
     height: float = 0.0
     rest: float = nan
+    beyond: bool = False
 
     def __post_init__(self) -> None:
         """Set the level, where it is not that of a stored state."""
@@ -120,6 +119,8 @@ class Sum:
         gained = (self.value - self.usual) / unit - ALLOWANCE
         independent = min(1.0, self.square / max(self.means * (2.0 * ALIKE - 1.0), 1e-300))
         self.sum = min(max(0.0, KEPT * independent * self.sum + gained), CAP * self.level)
+        # What is left of the window before does not make another one.
+        self.beyond = self.sum > self.level and gained > CALM * self.level
 
     def learn(self) -> None:
         """Take the evidence of a quiet window into what is usual, and the height of an excursion that is over."""
@@ -157,10 +158,13 @@ class Evidence:
         Of single windows, or of their mean.
     adopt : int
         Windows of an incident after which where things are becomes what is usual.
+    settle : int
+        Windows after that in which no incident begins: they are learned from.
     """
 
     sums: list[Sum]
     adopt: int
+    settle: int
     open: bool = False
     length: int = 0
     calm: int = 0
@@ -198,7 +202,7 @@ class Evidence:
             self.settling -= 1
             self._rest()
             return "quiet"
-        beyond = self.score > 1.0
+        beyond = any(each.beyond for each in self.sums)
         again = beyond and any(self.beyond)
         self.beyond = (*self.beyond[1:], beyond)
         if alarms and again:
@@ -209,7 +213,7 @@ class Evidence:
 
     def _begin(self) -> str:
         self.open, self.length, self.calm = True, 1, 0
-        telling = [each for each in self.sums if each.sum > each.level]
+        telling = [each for each in self.sums if each.beyond]
         self.onset = min(each.rest for each in telling)
         return "began"
 
@@ -220,7 +224,7 @@ class Evidence:
         if not adopted and self.calm < min(max(SHORTEST, self.length // 2), LONGEST):
             return "open"
         self.open = False
-        self.settling = SETTLING if adopted else 0
+        self.settling = self.settle if adopted else 0
         self._rest()
         return "adopted" if adopted else "ended"
 

@@ -100,7 +100,15 @@ def fit_tails(histogram: Any, total: float, tails: Any) -> None:
 
 
 @kernel
-def nats_above(u: float, histogram: Any, total: float, independent: float, tails: Any, side: int) -> float:
+def nats_above(
+    u: float,
+    histogram: Any,
+    total: float,
+    independent: float,
+    tails: Any,
+    side: int,
+    known_scale: bool,  # noqa: FBT001
+) -> float:
     """Return minus the logarithm of the share of values as high as `u` (`side` 1), or as low (0).
 
     Parameters
@@ -115,6 +123,8 @@ def nats_above(u: float, histogram: Any, total: float, independent: float, tails
         See `fit_tails`.
     side : int
         Which tail.
+    known_scale : bool
+        Whether a value that never varied has a scale nevertheless, and so a tail.
     """
     at = bin_of(u)
     beyond = 0.0
@@ -131,7 +141,11 @@ def nats_above(u: float, histogram: Any, total: float, independent: float, tails
     tail = tails[side]
     away = u - tail["from"] if side == 1 else tail["from"] - u
     if not 0.0 < tail["share"] <= _NO_TAIL or away <= 0.0:
-        return float(min(rank, math.log(known + 1.0)))
+        nats = min(rank, math.log(known + 1.0))
+        if known_scale and beyond < 1.0 and abs(u) > 1.0:
+            pareto = math.log1p(_PRIOR_SHAPE * (abs(u) - 1.0) / _PRIOR_EXCESS) / _PRIOR_SHAPE
+            nats += _EXCESS_WEIGHT * math.log1p(pareto / _EXCESS_WEIGHT)
+        return float(nats)
     share = tail["share"]
     pareto = math.log1p(tail["shape"] * away / tail["scale"]) / tail["shape"]
     # As many excesses as are independent stand behind the tail.

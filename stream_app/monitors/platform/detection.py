@@ -56,11 +56,14 @@ class Detection:
     ----------
     config : PlatformStream
         Settings of the stream.
+    graph : CallGraph, optional
+        Who calls whom; by default what `depends_on` of the settings says.
     """
 
-    def __init__(self, config: PlatformStream) -> None:
+    def __init__(self, config: PlatformStream, graph: CallGraph | None = None) -> None:
         self._config = config
-        self._graph = CallGraph.from_depends_on(config.depends_on) if config.depends_on else None
+        told = CallGraph.from_depends_on(config.depends_on) if config.depends_on else None
+        self._graph = graph or told
         self.detector = PlatformDetector(
             window=config.window,
             budget_per_second=_rate(config),

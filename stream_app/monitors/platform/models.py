@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.core.arrays import FloatArray
-from stream_app.core.platform import Series
 from stream_app.core.platform.online_models import (
     UNKNOWN,
     OnlineModel,
@@ -13,7 +12,6 @@ from stream_app.core.platform.online_models import (
     make_online_models,
     restore_online_models,
 )
-from stream_app.core.platform.window_features import window_features
 from stream_app.core.versions import expect_version
 
 __all__ = ["WindowModels"]
@@ -35,8 +33,10 @@ class WindowModels:
     Examples
     --------
     >>> import numpy as np
+    >>> from stream_app.core.platform import Series
+    >>> from stream_app.core.platform.window_features import window_features
     >>> models = WindowModels(["kmeans"])
-    >>> models.update([Series("worker-1", "load", "cpu")], np.array([0.5]))
+    >>> models.update(window_features([Series("worker-1", "load", "cpu")], np.array([0.5])))
     >>> models.verdicts
     {'kmeans': ('unknown', nan)}
     """
@@ -46,11 +46,8 @@ class WindowModels:
         self.verdicts: dict[str, Verdict] = {model.name: (UNKNOWN, math.nan) for model in self._models}
         """What each model said of the newest window: its label, and how unusual it is."""
 
-    def update(self, series: Sequence[Series], deviations: FloatArray) -> None:
-        """Take the deviations of a window; where nothing is known of any series, it is neither judged nor learned."""
-        if not self._models:
-            return
-        features = window_features(series, deviations)
+    def update(self, features: FloatArray) -> None:
+        """Take the features of a window; where nothing is known of any series, it is neither judged nor learned."""
         self.verdicts = {model.name: model.update(features) for model in self._models}
 
     def state(self) -> dict[str, Any]:

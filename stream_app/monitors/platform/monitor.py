@@ -5,6 +5,7 @@ from typing import Any
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.history import ClosedBuckets
+from stream_app.core.platform.graph import CallGraph
 from stream_app.events import ONLY_LOG, LogId
 from stream_app.monitors.base import Need
 from stream_app.monitors.platform.outcome import Arrivals, Outcome, Watch
@@ -31,6 +32,8 @@ class PlatformMonitor:
         Settings of the stream.
     name : str
         Name of the stream; part of each alert's identity.
+    graph : CallGraph, optional
+        Who calls whom, where the settings do not say it.
     watch : callable, optional
         Told of each window that closes: platform, series, what the detector says; for backtests.
 
@@ -46,8 +49,16 @@ class PlatformMonitor:
     (1, 5, 2)
     """
 
-    def __init__(self, config: PlatformStream, *, name: str = "platform", watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        config: PlatformStream,
+        *,
+        name: str = "platform",
+        watch: Watch | None = None,
+        graph: CallGraph | None = None,
+    ) -> None:
         self._config = config
+        self._graph = graph
         self._watch = watch
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
@@ -94,7 +105,7 @@ class PlatformMonitor:
             monitor = self._sources.get(source)
             if monitor is None:
                 monitor = self._sources[source] = SourceMonitor(
-                    source, self._config, stream=self._name, watch=self._watch
+                    source, self._config, stream=self._name, watch=self._watch, graph=self._graph
                 )
             outcome, taken = monitor.update(arrivals, log)
             outcomes.append(outcome)
@@ -127,8 +138,8 @@ class PlatformMonitor:
         """Return how many windows of a platform closed."""
         return self._sources[source].detection.windows
 
-    def snapshots_of(self, sources: Sequence[str]) -> list[bytes]:
-        """Return of each platform what the page shows of it, as JSON; see `stream_app.monitors.platform.snapshot`."""
+    def snapshots_of(self, sources: Sequence[str]) -> list[dict[str, Any]]:
+        """Return of each platform what the page shows of it; see `stream_app.monitors.platform.snapshot`."""
         return [snapshot_of(self._sources[source]) for source in sources]
 
     def open_buckets(self, sources: Sequence[str]) -> list[ClosedBuckets]:
@@ -171,7 +182,9 @@ class PlatformMonitor:
         StateError
             If it is of a newer version or damaged.
         """
-        self._sources[source] = SourceMonitor.from_state(state, source, self._config, stream=self._name)
+        self._sources[source] = SourceMonitor.from_state(
+            state, source, self._config, stream=self._name, graph=self._graph
+        )
         return []
 
 

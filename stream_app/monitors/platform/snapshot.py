@@ -1,4 +1,4 @@
-"""What the page *Platform* shows of one platform, as JSON.
+"""What the page *Platform* shows of one platform.
 
 ===============  ==================================================================================================
 ``ts``           end of the newest window, epoch seconds
@@ -23,8 +23,6 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from stream_app.core.platform import WHOLE
 from stream_app.monitors.platform.heat import GROUPS
 from stream_app.monitors.platform.query_classes import QueryClass
@@ -41,38 +39,36 @@ _COUNT, _WALL, _FAILURES = 0, 1, 4
 """Places of figures in the series of a class."""
 
 
-def snapshot_of(monitor: "SourceMonitor") -> bytes:
-    """Return what the page shows of a platform."""
+def snapshot_of(monitor: "SourceMonitor") -> dict[str, Any]:
+    """Return what the page shows of a platform, as plain values."""
     detection, heat = monitor.detection, monitor.heat
     newest = detection.timeline[-1].tolist() if len(detection.timeline) else [0.0, 0.0, 0.0, 0.0]
     finding = detection.finding
-    return msgspec.json.encode(
-        {
-            "ts": newest[0],
-            "window": monitor.config.window,
-            "score": newest[1],
-            "threshold": newest[2],
-            "nodes": heat.nodes,
-            "groups": GROUPS,
-            "heat": [[_rounded(value) for value in row] for row in heat.cells.tolist()],
-            "timeline": [
-                [end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()
-            ],
-            "incidents": list(monitor.incidents),
-            "causes": [cause.model_dump() for cause in finding.causes],
-            "explanation": finding.explanation,
-            "classes": _classes(monitor),
-            "changes": [
-                {"ts": c.ts, "kind": c.kind, "what": c.what, "nodes": c.nodes, "version": c.version}
-                for c in list(monitor.intake.changes)[-_MOST_CHANGES:]
-            ],
-            "models": [
-                {"name": name, "label": label, "score": _rounded(score)}
-                for name, (label, score) in monitor.models.verdicts.items()
-            ],
-            "points": [],
-        }
-    )
+    return {
+        "ts": newest[0],
+        "window": monitor.config.window,
+        "score": newest[1],
+        "threshold": newest[2],
+        "nodes": heat.nodes,
+        "groups": GROUPS,
+        "heat": [[_rounded(value) for value in row] for row in heat.cells.tolist()],
+        "timeline": [
+            [end, _rounded(s), _rounded(t), bool(o)] for end, s, t, o in detection.timeline.tolist()
+        ],
+        "incidents": list(monitor.incidents),
+        "causes": [cause.model_dump() for cause in finding.causes],
+        "explanation": finding.explanation,
+        "classes": _classes(monitor),
+        "changes": [
+            {"ts": c.ts, "kind": c.kind, "what": c.what, "nodes": c.nodes, "version": c.version}
+            for c in list(monitor.intake.changes)[-_MOST_CHANGES:]
+        ],
+        "models": [
+            {"name": name, "label": label, "score": _rounded(score)}
+            for name, (label, score) in monitor.models.verdicts.items()
+        ],
+        "points": [[x, y, bool(o)] for x, y, o in monitor.plane.points().round(3).tolist()],
+    }
 
 
 def _classes(monitor: "SourceMonitor") -> list[dict[str, Any]]:

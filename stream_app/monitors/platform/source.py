@@ -9,7 +9,10 @@ import numpy as np
 
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.platform import WHOLE
+from stream_app.core.platform.graph import CallGraph
+from stream_app.core.platform.plane import WindowPlane
 from stream_app.core.platform.queries import FIGURES
+from stream_app.core.platform.window_features import window_features
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import Alert, LogId
@@ -50,18 +53,27 @@ class SourceMonitor:
         Name of the stream; part of each alert's identity.
     watch : callable, optional
         Told of each window that closes; for backtests.
+    graph : CallGraph, optional
+        Who calls whom, where the settings do not say it.
     """
 
     def __init__(
-        self, source: str, config: PlatformStream, *, stream: str = "platform", watch: Watch | None = None
+        self,
+        source: str,
+        config: PlatformStream,
+        *,
+        stream: str = "platform",
+        watch: Watch | None = None,
+        graph: CallGraph | None = None,
     ) -> None:
         self.source = source
         self._watch = watch
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
-        self.detection = Detection(config)
+        self.detection = Detection(config, graph)
         self.models = WindowModels(config.models)
+        self.plane = WindowPlane()
         self.history = PlatformHistory(source, GROUPS)
         rules = AlertRules(stream, config.cooldown)
         self.alerts = AlertTracker(rules, self._describe, self._details)
@@ -135,7 +147,9 @@ class SourceMonitor:
             self._findings[window.end] = detection.finding
         # The registry may have series by now that the window has not.
         series = intake.registry.series[: len(result.deviations)]
-        self.models.update(series, result.deviations)
+        features = window_features(series, result.deviations)
+        self.models.update(features)
+        self.plane.add(features, open=result.open)
         if self._watch is not None:
             self._watch(self.source, series, result)
         self.heat = heat_of(intake.registry.series, detection.recent.deviations)
@@ -209,6 +223,7 @@ class SourceMonitor:
             "intake": self.intake.state(),
             "detection": self.detection.state(),
             "models": self.models.state(),
+            "plane": self.plane.state(),
             "history": self.history.state(),
             "alerts": self.alerts.state(),
             "incidents": list(self.incidents),
@@ -216,7 +231,13 @@ class SourceMonitor:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], source: str, config: PlatformStream, *, stream: str = "platform"
+        cls,
+        state: Mapping[str, Any],
+        source: str,
+        config: PlatformStream,
+        *,
+        stream: str = "platform",
+        graph: CallGraph | None = None,
     ) -> Self:
         """Restore from `state`.
 
@@ -236,7 +257,7 @@ class SourceMonitor:
             raise OldStateError(
                 f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
             )
-        monitor = cls(source, config, stream=stream)
+        monitor = cls(source, config, stream=stream, graph=graph)
         with restore_errors(source):
             monitor._restore(state)
         return monitor
@@ -245,6 +266,7 @@ class SourceMonitor:
         self.intake.restore(state["intake"])
         self.detection.restore(state["detection"])
         self.models.restore(state["models"])
+        self.plane.restore(state["plane"])
         self.history.restore(state["history"])
         self.alerts.restore(state["alerts"])
         self.incidents.extend(str(one) for one in state["incidents"])

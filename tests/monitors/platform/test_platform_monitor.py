@@ -1,6 +1,5 @@
 """The monitor of data platforms: incidents with causes, batch borders, states, and what befalls rows."""
 
-import json
 import math
 from functools import cache
 from itertools import pairwise
@@ -76,7 +75,7 @@ def test_an_incident_is_told_with_its_causes():
     changes = [cause for cause in first.causes if cause.kind == "change"]
     assert [cause.name for cause in changes] == ["deployment of worker image 475 on worker-2"]
     assert "4821" not in first.model_dump_json()
-    snapshot = json.loads(monitor.snapshots_of(["prod"])[0])
+    snapshot = monitor.snapshots_of(["prod"])[0]
     assert snapshot["incidents"] == [first.case.id]
     assert snapshot["causes"][0]["name"] == "worker-2"
     assert snapshot["nodes"] == ["*", *(f"worker-{i}" for i in range(4))]
@@ -156,7 +155,7 @@ def test_a_change_that_is_told_twice_counts_once():
     monitor = PlatformMonitor(WATCHED)
     (outcome,) = monitor.take(rows_of([change, change]))
     assert [refusal.reason for refusal in outcome.refusals] == [Reason.DUPLICATE]
-    assert len(json.loads(monitor.snapshots_of(["prod"])[0])["changes"]) == 1
+    assert len(monitor.snapshots_of(["prod"])[0]["changes"]) == 1
 
 
 def test_labels_that_explode_are_refused_by_name_and_told_once():

@@ -26,7 +26,7 @@ def arrivals(values, first=0):
 
 def shown(monitor):
     (snapshot,) = monitor.snapshots_of(["prod"])
-    return {one["name"]: one for one in json.loads(snapshot)["models"]}
+    return {one["name"]: one for one in snapshot["models"]}
 
 
 @pytest.fixture(scope="module")
