@@ -23,13 +23,15 @@ from stream_app.store import FeatureReader, PlatformReader
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.integration,
-    pytest.mark.skipif(not programs(), reason="on Debian or Ubuntu: sudo apt-get install prometheus prometheus-node-exporter"),
+    pytest.mark.skipif(
+        not programs(), reason="on Debian or Ubuntu: sudo apt-get install prometheus prometheus-node-exporter"
+    ),
 ]
 
 NODES = tuple(f"worker-{number}" for number in range(1, 5))
 METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_disk_written_bytes_total")
 SELECTOR = '{__name__=~"process_(cpu|resident|disk).*"}'
-WINDOW, WARMUP, RECORDED = 2.0, 240, 25
+WINDOW, WARMUP, PAST, RECORDED = 2.0, 240, 260, 25
 
 
 @pytest.fixture
@@ -63,7 +65,11 @@ async def streamgauge(settings, tmp_path):
     started = []
 
     async def run(*arguments):
-        said = {"STREAMGAUGE_KAFKA": settings.kafka.bootstrap, "STREAMGAUGE_PREFIX": settings.prefix, "PYTHONUNBUFFERED": "1"}
+        said = {
+            "STREAMGAUGE_KAFKA": settings.kafka.bootstrap,
+            "STREAMGAUGE_PREFIX": settings.prefix,
+            "PYTHONUNBUFFERED": "1",
+        }
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "stream_app", *map(str, arguments), cwd=tmp_path, env=os.environ | said,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -78,38 +84,39 @@ async def streamgauge(settings, tmp_path):
             await asyncio.wait_for(process.communicate(), 30)
 
 
-def recorded(url, seconds):
-    """Return the last seconds of each node's metrics, as Prometheus has them."""
-    end = int(time.time()) - 2
-    asked = urllib.parse.urlencode({"query": SELECTOR, "start": end - seconds, "end": end, "step": 1})
+def recorded(url):
+    """Return a time, and the values of each node's metrics in the seconds from there on, as Prometheus has them."""
+    start = int(time.time()) - 2 - RECORDED
+    asked = urllib.parse.urlencode({"query": SELECTOR, "start": start, "end": start + RECORDED, "step": 1})
     with urllib.request.urlopen(f"{url}/api/v1/query_range?{asked}", timeout=10) as answer:
         found = json.load(answer)["data"]["result"]
-    return {
+    values = {
         (one["metric"]["instance"], one["metric"]["__name__"]): [float(value) for _, value in one["values"]]
         for one in found
     }
+    complete = len(values) == len(NODES) * len(METRICS) and all(len(v) > RECORDED for v in values.values())
+    return (start, values) if complete else None
 
 
-def complete(series, seconds):
-    return len(series) == len(NODES) * len(METRICS) and all(len(values) > seconds for values in series.values())
-
-
-def write_past(path, series, windows, end):
-    """Write a long past of the nodes: each of its seconds is one of those that were recorded, drawn at random."""
-    chance, totals = random.Random(1), dict.fromkeys(series, 0.0)
+def write_past(path, start, values):
+    """Write a past that leads to what was recorded: each of its seconds is one of the recorded, drawn at random."""
+    chance = random.Random(1)
+    now = {series: recorded[0] for series, recorded in values.items()}
+    rows = []
+    for ago in range(round(PAST * WINDOW)):
+        for node in NODES:
+            drawn = chance.randrange(1, RECORDED)
+            for metric in METRICS:
+                rows.append((start - ago, metric, node, now[node, metric]))
+                before, after = values[node, metric][drawn - 1 : drawn + 1]
+                # Counters are reckoned back from where they are, below zero too: only their rise counts.
+                now[node, metric] = (
+                    now[node, metric] - (after - before) if metric.endswith("_total") else after
+                )
     with path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["timestamp", "metric", "instance", "value"])
-        for second in range(round(windows * WINDOW)):
-            for node in NODES:
-                drawn = chance.randrange(1, RECORDED)
-                for metric in METRICS:
-                    values = series[node, metric]
-                    value = values[drawn]
-                    if metric.endswith("_total"):
-                        totals[node, metric] += value - values[drawn - 1]
-                        value = totals[node, metric]
-                    table.writerow([end - windows * WINDOW + second, metric, node, value])
+        table.writerows(reversed(rows))
 
 
 async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, store, streamgauge, tmp_path):
@@ -121,28 +128,25 @@ async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, sto
         found = await store.client.xrange(store.keys.alerts)
         return [Alert.model_validate_json(fields[b"alert"]) for _, fields in found]
 
-    def enough():
-        series = recorded(prometheus.url, RECORDED)
-        return series if complete(series, RECORDED) else None
-
-    async def quiet():
+    async def enough():
         await asyncio.sleep(0.5)
-        return await asyncio.to_thread(enough)
+        return await asyncio.to_thread(recorded, prometheus.url)
 
-    series = await eventually(quiet, timeout=60)
-    # Live metrics do not warm up in a test's time, so nodes get a past; it ends so long ago that their counters begin anew.
-    past, live_from = tmp_path / "past.csv", int(time.time()) - RECORDED
-    write_past(past, series, WARMUP + 20, live_from - 600.0)
-    replay = await streamgauge("replay", "platform", past, "--source", "lake", "--speed", "max")
+    start, values = await eventually(enough, timeout=60)
+    past = tmp_path / "past.csv"
+    write_past(past, start, values)
+    replay = await streamgauge(
+        "replay", "platform", past, "--source", "lake", "--speed", "max", "--partitions", "1"
+    )
     printed, _ = await replay.communicate()
     assert replay.returncode == 0, printed
     live = await streamgauge(
         "replay", "platform", "--prometheus", prometheus.url, "--match", SELECTOR, "--source", "lake",
-        "--step", "1s", "--start", live_from, "--follow",
+        "--step", "1s", "--start", start, "--follow",
     )  # fmt: skip
     async with working(settings):
-        await eventually(lambda: _reached(windows, WARMUP + 20 + RECORDED // 2), timeout=60)
-        assert await told() == []
+        await eventually(lambda: _reached(windows, PAST + RECORDED // 2), timeout=60)
+        assert await told() == [], "nothing is wrong yet"
         burns_from = time.time()
         nodes["worker-3"].burn()
         (alert, *_) = await eventually(told, timeout=40)
