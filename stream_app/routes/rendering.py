@@ -175,17 +175,21 @@ def _incident(telling: Telling) -> dict[str, Any]:
     incident = telling.incident
     begin, end = float(incident["started_at"]), float(incident["changed_at"])
     # Incidents that an earlier version wrote have no explanation.
-    values = {"explanation": ""} | incident | {
-        "news": telling.news.value,
-        "firing": telling.firing,
-        "severity": telling.severity,
-        "before": telling.before,
-        "since": _instant(begin),
-        "lasted": format_duration(end - begin),
-        "labels": telling.labels,
-        "acknowledged_by": telling.acknowledged_by,
-        "link": telling.link,
-    }
+    values = (
+        {"explanation": ""}
+        | incident
+        | {
+            "news": telling.news.value,
+            "firing": telling.firing,
+            "severity": telling.severity,
+            "before": telling.before,
+            "since": _instant(begin),
+            "lasted": format_duration(end - begin),
+            "labels": telling.labels,
+            "acknowledged_by": telling.acknowledged_by,
+            "link": telling.link,
+        }
+    )
     return {name: _clean(value) for name, value in values.items()}
 
 

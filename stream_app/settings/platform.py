@@ -88,7 +88,14 @@ class PlatformStream(Stream):
         604_800.0,
     )
     timezone: TimeZone = "UTC"
-    node_labels: Annotated[_Names, Field(max_length=32)] = ("instance", "node", "host", "pod", "service", "microservice")
+    node_labels: Annotated[_Names, Field(max_length=32)] = (
+        "instance",
+        "node",
+        "host",
+        "pod",
+        "service",
+        "microservice",
+    )
     groups: dict[_Name, _Name] = Field({})
     ignore: _Names = ()
     depends_on: dict[_Name, _Names] = Field({})

@@ -191,7 +191,13 @@ def test_show_draws_the_values_around_an_alert(call, write):
 def test_show_prints_the_causes_and_what_explains_them(call, write):
     causes = (
         AlertCause(
-            kind="node", name="worker-3\x1b[2J", share=0.7, since=1_700_000_000.0, metric="node_load1", before=2.0, now=19.5
+            kind="node",
+            name="worker-3\x1b[2J",
+            share=0.7,
+            since=1_700_000_000.0,
+            metric="node_load1",
+            before=2.0,
+            now=19.5,
         ),
         AlertCause(kind="change", name="worker image 475", share=0.3, since=1_700_000_000.0),
     )

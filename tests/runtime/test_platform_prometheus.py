@@ -107,7 +107,7 @@ def write_past(path, start, values):
         for node in NODES:
             drawn = chance.randrange(1, RECORDED)
             for metric in METRICS:
-                rows.append((start - ago, metric, node, now[node, metric]))
+                rows.append((start - ago, metric, node, "node", now[node, metric]))
                 before, after = values[node, metric][drawn - 1 : drawn + 1]
                 # Counters are reckoned back from where they are, below zero too: only their rise counts.
                 now[node, metric] = (
@@ -115,7 +115,7 @@ def write_past(path, start, values):
                 )
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["timestamp", "metric", "instance", "value"])
+        table.writerow(["timestamp", "metric", "instance", "job", "value"])
         table.writerows(reversed(rows))
 
 

@@ -175,7 +175,10 @@ def _details(alert: Alert) -> list[tuple[str, str]]:
         ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]
-    rows += [(f"  {name.replace('_', ' ')}", f"{value:.6g}") for name, value in alert.context.items()]
+    rows += [
+        (f"  {name.replace('_', ' ')}", instant(value) if name == "onset" else f"{value:.6g}")
+        for name, value in alert.context.items()
+    ]
     if alert.contributions:
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))
