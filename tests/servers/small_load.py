@@ -25,7 +25,7 @@ class _Written:
 
 def _work(chance: random.Random, directory: Path) -> None:
     """Do a small job: reckon, hold memory, write."""
-    block = bytearray(chance.randrange(1_000_000, 3_000_000))
+    block = bytearray(b"x") * chance.randrange(1_000_000, 3_000_000)
     end = time.thread_time() + chance.uniform(0.001, 0.006)
     while time.thread_time() < end:
         sum(range(1000))
