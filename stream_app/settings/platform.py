@@ -63,7 +63,8 @@ class PlatformStream(Stream):
     expected_sources : int
         Number of platforms that share the budget.
     cooldown : duration
-        Time after an alert resolved in which it does not fire again; a condition that still holds then fires.
+        Time after an alert resolved in which it does not fire again; a condition that still holds then fires. Means over half an hour
+        take as long to settle.
     history : bool
         Whether a history of each platform is kept for charts: the score, and how far each group of metrics deviates.
     source_ttl : duration
@@ -105,7 +106,7 @@ class PlatformStream(Stream):
     max_classes: Annotated[int, Field(ge=1, le=100_000)] = 500
     expected_sources: Annotated[int, Field(ge=1)] = 1
     source_ttl: Annotated[Duration, Field(gt=0)] = 2_592_000.0
-    cooldown: Duration = 300.0
+    cooldown: Duration = 1800.0
     history: bool = True
     max_store_bytes: Annotated[int, Field(ge=1)] | None = None
     feature_ttl: Duration = 604_800.0

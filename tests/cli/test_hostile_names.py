@@ -89,6 +89,7 @@ CALLS = {
     "replay images": (HOSTILE,),
     "replay predictions": (HOSTILE,),
     "replay sessions": (HOSTILE,),
+    "replay platform": (HOSTILE,),
     "config show": ("--config", "monitor.toml"),
     "check": ("--config", "monitor.toml"),
 }

@@ -11,7 +11,7 @@ from servers.dashboard import serving
 from stream_app.events import PlatformDecoder
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
-from stream_app.store import Ownership, PlatformSnapshot, PlatformWriter
+from stream_app.store import AlertWriter, Ownership, PlatformSnapshot, PlatformWriter
 
 pytestmark = pytest.mark.browser
 
@@ -19,8 +19,8 @@ FAULTS = (Path(__file__).parent / "faults.js").read_text(encoding="utf-8")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def snapshots():
-    """What is shown of a platform during an incident on one of its workers, and of one without events yet but changes."""
+def judged():
+    """Alerts and what is shown of a platform during an incident on one of its workers, and of one without events yet but changes."""
     arrivals = Arrivals()
     hostile = [
         b'{"source": "other", "ts": 1770000000, "change": {"kind": "deployment", "what": "%s"}}'
@@ -32,11 +32,12 @@ def snapshots():
         arrivals.rows.extend(rows)
         arrivals.offsets.extend([offset] * len(rows))
         arrivals.record_ts.extend([rows[0].ts] * len(rows))
-    monitor = PlatformMonitor(PlatformStream(warmup=200, budget="1 per day"))
-    monitor.take(arrivals)
+    monitor = PlatformMonitor(PlatformStream(warmup=200, budget="1 per day"), name="trino")
+    outcomes = monitor.take(arrivals)
     names = ["prod", "other"]
     contents = monitor.snapshots_of(names)
-    return [
+    alerts = [alert for outcome in outcomes for alert in outcome.alerts]
+    return alerts, [
         PlatformSnapshot(name, arrivals.offsets[-1], 1_770_020_000.0 - i, json.dumps(content).encode())
         for i, (name, content) in enumerate(zip(names, contents, strict=True))
     ]
@@ -48,7 +49,9 @@ def address(seeded, redis_as_operator, tmp_path_factory):
 
     async def fill(store):
         await Ownership(store).take({"stream.trino": "platform from platform.events"})
-        await PlatformWriter(store, "trino").write(snapshots())
+        alerts, snapshots = judged()
+        await AlertWriter(store).write(alerts)
+        await PlatformWriter(store, "trino").write(snapshots)
 
     seeded.do(fill)
     folder = tmp_path_factory.mktemp("platform")
@@ -84,6 +87,12 @@ def test_an_incident_is_shown_with_its_causes_and_the_node_to_blame_first(tab):
     assert "worker image" in part(tab, "Changes").inner_text()
     plane = part(tab, "Windows in the plane in which they spread most")
     assert 0 < plane.locator("circle.is-marked").count() < plane.locator("circle").count()
+
+
+def test_the_incident_is_explained_on_its_own_page(tab):
+    tab.goto("/platform?platform=trino%1Fprod")
+    part(tab, "Incidents").locator("a").first.click()
+    tab.get_by_text(re.compile(r"^worker-2.*deployment of worker image 475", re.DOTALL)).first.wait_for()
 
 
 def test_platforms_are_chosen_and_names_stay_text(tab):

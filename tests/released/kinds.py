@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 from images import CHANNELS, features, strokes
+from platform_events import events_of
 from prediction_streams import arrivals, events, model
 
 from stream_app.core.features import EntityLog, Evaluator, Feature, FeatureView, Layout, Sliding, micros
-from stream_app.events import Readings, SessionRow
+from stream_app.events import PlatformDecoder, Readings, Rejected, SessionRow
 from stream_app.kinds import KINDS
+from stream_app.monitors.platform import Arrivals
 from stream_app.monitors.sessions import SessionArrivals, SessionConfig, SessionMonitor
 from stream_app.settings import (
     ChannelSettings,
     DetectorSettings,
     ImageStream,
+    PlatformStream,
     PredictionStream,
     SensorStream,
     Stream,
@@ -148,10 +151,27 @@ def _sessions() -> Kept:
     return Kept(first, rows, second)
 
 
+def _platform() -> Kept:
+    """A source whose events are samples; a kept row is the value of a record, which has those of a scrape."""
+    rows = events_of(120, slow=range(100, 120))
+
+    def delivery(values: Sequence[bytes], offset: int) -> Arrivals:
+        arrivals = Arrivals()
+        for place, decoded in enumerate(PlatformDecoder("prod").decode(values), start=offset):
+            assert not isinstance(decoded, Rejected)
+            arrivals.rows.extend(decoded)
+            arrivals.offsets.extend([place] * len(decoded))
+            arrivals.record_ts.extend([decoded[0].ts] * len(decoded))
+        return arrivals
+
+    return _by_source("prod", PlatformStream(warmup=100), rows, delivery)
+
+
 KEPT: Mapping[str, Callable[[], Kept]] = {
     "sensors": _sensors,
     "images": _images,
     "predictions": _predictions,
     "sessions": _sessions,
+    "platform": _platform,
 }
 """By kind."""

@@ -350,7 +350,7 @@ class Baselines:
         old = (self.records, self.profiles, self.visits, self.histograms, self.worse)
         had = len(self)
         self._make(n)
-        new = (self.records, self.profiles, self.visits, self.histograms, self.worse)
+        new: tuple[Any, ...] = (self.records, self.profiles, self.visits, self.histograms, self.worse)
         for into, array in zip(new, old, strict=True):
             into[:had] = array
         self.lag.grow(n - had, fill=-1)

@@ -20,6 +20,7 @@ export default {
         <p class="sg-lead"><a :href="'/source?' + query({ stream: news.stream, name: news.source })">{{ news.source }}</a> in {{ news.stream }} ·
           since <time :datetime="iso(news.began)">{{ clock(news.began) }}</time> <span class="sg-sub">(event {{ utc(news.began) }})</span> ·
           {{ news.firing ? "still firing" : "lasted " + duration(news.changed - news.began) }}</p>
+        <p v-for="one in news.members.filter((one) => one.explanation)" :key="one.id">{{ one.explanation }}</p>
       </header>
       <section v-if="news.chart && news.chart.time.length" class="sg-card" @mouseleave="at = null"><h2>Channels to blame, over their usual band
           <a class="sg-sub" :href="'/source?' + query({ stream: news.stream, name: news.source })">all channels</a></h2>

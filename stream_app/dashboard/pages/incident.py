@@ -156,6 +156,7 @@ def _member(alert: Alert) -> dict[str, Any]:
         "statistic": alert.statistic if math.isfinite(alert.statistic) else None,
         "threshold": alert.threshold if math.isfinite(alert.threshold) else None,
         "contributions": [list(pair) for pair in alert.contributions[:8]],
+        "explanation": alert.explanation,
         "context": context,
         "excerpt": None if alert.excerpt is None else alert.excerpt.model_dump(mode="json"),
         "partition": alert.partition,

@@ -189,6 +189,7 @@ class SourceMonitor:
         open_since = detection.open_since
         silent = [n for n, slot in intake.reporting.items() if self._newest_value(slot) == 0.0]
         values: dict[str, float | None] = {
+            "events": intake.samples + intake.queries.completions,
             "samples": intake.samples,
             "queries": intake.queries.completions,
             "nodes": len(intake.reporting),

@@ -78,7 +78,7 @@ def test_an_incident_is_told_with_its_causes():
     snapshot = monitor.snapshots_of(["prod"])[0]
     assert snapshot["incidents"] == [first.case.id]
     assert snapshot["causes"][0]["name"] == "worker-2"
-    assert snapshot["nodes"] == ["*", *(f"worker-{i}" for i in range(4))]
+    assert snapshot["nodes"] == ("*", *(f"worker-{i}" for i in range(4)))
     assert len(snapshot["heat"]) == 5
     assert len(snapshot["timeline"]) == 313
     assert {row["pattern"] for row in snapshot["classes"]} == {
