@@ -40,9 +40,7 @@ def exporter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory, exporter):
-    server = Prometheus(
-        tmp_path_factory.mktemp("prometheus"), {f"127.0.0.1:{exporter.port}": exporter.port}
-    )
+    server = Prometheus(tmp_path_factory.mktemp("prometheus"), {f"127.0.0.1:{exporter.port}": exporter.port})
     server.start()
     deadline = time.monotonic() + 60
     while server.samples("node_load1") < 3:
