@@ -29,8 +29,8 @@ pytestmark = [
 ]
 
 NODES = tuple(f"worker-{number}" for number in range(1, 5))
-METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_disk_written_bytes_total")
-SELECTOR = '{__name__=~"process_(cpu|resident|disk).*"}'
+METRICS = ("process_cpu_seconds_total", "process_disk_written_bytes_total")
+SELECTOR = '{__name__=~"process_(cpu|disk).*"}'
 WINDOW, WARMUP, RECORDED = 2.0, 5_800, 25
 PAST = WARMUP + 200
 """Windows, three and a half hours: what is usual is learned from one in two minutes."""
