@@ -233,7 +233,8 @@ def _time(value: EventTime, place: str) -> float:
     try:
         return parse_event_time(value)
     except ValueError as error:
-        raise MessageError(Reason.TIMESTAMP, f"{place}: {error}") from None
+        why = "a time in epoch seconds or RFC 3339 is expected" if isinstance(value, str) else error
+        raise MessageError(Reason.TIMESTAMP, f"{place}: {why}") from None
 
 
 def _duration(statistics: Any, name: str) -> float:

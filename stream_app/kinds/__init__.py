@@ -98,18 +98,19 @@ def input_topics(settings: Settings) -> dict[str, str]:
 
 
 def confidential_topics(settings: Settings) -> frozenset[str]:
-    """Return the topics whose messages no page may show.
+    """Return the topics whose messages no page may show: those of the settings' streams, and those that such streams have by default.
 
     Examples
     --------
     >>> from stream_app.settings import PlatformStream, SensorStream
     >>> sorted(confidential_topics(Settings(streams={"pumps": SensorStream(), "lake": PlatformStream(topic="trino")})))
-    ['trino']
+    ['platform.events', 'trino']
     """
-    streams = settings.streams
-    return frozenset(
-        topic for topic, name in input_topics(settings).items() if kind_of(streams[name]).confidential
-    )
+    streams, topics = settings.streams, Topics(settings.prefix)
+    named = {topic for topic, name in input_topics(settings).items() if kind_of(streams[name]).confidential}
+    # Whoever looks at dead letters may do so without the worker's settings.
+    own = (IMAGES, PLATFORM, PREDICTIONS, SENSORS, SESSIONS)
+    return frozenset(named | {kind.topic(topics) for kind in own if kind.confidential})
 
 
 def input_topic(stream: Stream, topics: Topics) -> str:

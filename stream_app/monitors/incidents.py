@@ -187,6 +187,20 @@ class IncidentTracker:
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the stored incidents are damaged ({error}); start the source anew") from error
+        if not all(_is_sound(one) for one in self._open):
+            raise StateError("the stored incidents are damaged; start the source anew")
+
+
+def _is_sound(one: _Open) -> bool:
+    """Whether the parts of a stored incident are of their types."""
+    tables = [one.firing, one.blamed, *one.blamed.values()] if isinstance(one.blamed, dict) else [None]
+    texts = (one.id, one.summary, one.leading, one.worst)
+    numbers = (one.started_at, one.onset_at, one.changed_at, one.alerts)
+    return (
+        all(isinstance(table, dict) for table in tables)
+        and all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, int | float) for number in numbers)
+    )
 
 
 def _go_together(one: _Open, alert: Alert, shares: Mapping[str, float]) -> bool:

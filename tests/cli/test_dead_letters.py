@@ -221,6 +221,21 @@ def test_show_tells_everything(call, world):
     assert told["timestamp"] == 1000 * SENT + 5
 
 
+def test_an_event_that_may_quote_a_query_is_withheld_unless_it_is_written_to_a_file(call, world):
+    text = b"select * from people where name = 'Ada Lovelace'"
+    (place,) = world.write(
+        letter(5, topic=world.letters.replace("dead.letters", "platform.events"), value=text)
+    )
+    for options in ((), ("--json",)):
+        told = call("dead-letters", "show", place, *options).out
+        assert "withheld, since it may hold literals of queries; --raw writes it to a file" in told
+        assert "what is wrong with 5" in told
+        assert "pump-1" in told
+        assert "Ada" not in told
+    command = [sys.executable, "-m", "stream_app", "dead-letters", "show", place, "--raw"]
+    assert subprocess.run(command, capture_output=True, timeout=60, check=True).stdout == text
+
+
 def test_bytes_that_are_no_text_are_dumped_and_raw_writes_them(call, spawn, story):
     told = call("dead-letters", "show", "0:3").out
     assert re.search(r"00000000  ff 00 1b +\.\.\.", told)

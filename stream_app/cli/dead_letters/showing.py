@@ -17,12 +17,14 @@ from stream_app.dead_letters import Place, Row, scan
 from stream_app.errors import DataError
 from stream_app.events import DeadLetter
 from stream_app.kafka import reading
+from stream_app.kinds import confidential_topics
 from stream_app.settings import Settings
 
 __all__ = ["EXAMPLES", "payload_lines", "show"]
 
 _SHOWN = 65_536
 _WIDTH = 16
+_WITHHELD = "withheld, since it may hold literals of queries; --raw writes it to a file"
 
 EXAMPLES = """
 Examples:
@@ -47,7 +49,8 @@ def show(
 ) -> None:
     """Show everything about one dead letter.
 
-    Bytes that are text are shown as text with control characters spelt out, others as a hex dump.
+    Bytes that are text are shown as text with control characters spelt out, others as a hex dump. Events of a stream of kind
+    platform may hold literals of queries: they are withheld, unless they are written to a file with --raw.
     """
     settings, place = settings_of(config, kafka=kafka), place_of(letter_id)
     if raw and sys.stdout.isatty():
@@ -55,17 +58,18 @@ def show(
             "bytes of an event can steer a terminal; write them to a file or a pipe", param_hint="--raw"
         )
     row, letter = run(_look_up(settings, place))
+    hidden = letter.topic in confidential_topics(settings)
     if raw:
         sys.stdout.buffer.write(letter.value or b"")
         sys.stdout.buffer.flush()
     elif json:
-        typer.echo(json_module.dumps(row_json(row) | _contents(letter)))
+        typer.echo(json_module.dumps(row_json(row) | _contents(letter, hidden=hidden)))
     else:
         for name, value in _details(row, letter):
             console.print(Text(f"{name:16} {printable(value)}"), soft_wrap=True)
         for name, content in (("key", letter.key), ("value", letter.value)):
             console.print(Text(f"{name}:", "bold"))
-            for line in payload_lines(content):
+            for line in [_WITHHELD] if hidden and name == "value" else payload_lines(content):
                 console.print(Text(f"  {line}"), soft_wrap=True)
 
 
@@ -103,12 +107,12 @@ def _details(row: Row, letter: DeadLetter) -> list[tuple[str, str]]:
     return rows
 
 
-def _contents(letter: DeadLetter) -> dict[str, Any]:
+def _contents(letter: DeadLetter, *, hidden: bool) -> dict[str, Any]:
     return {
         "timestamp": letter.timestamp,
         "cut_from": letter.cut_from,
         "key": _bytes(letter.key),
-        "value": _bytes(letter.value),
+        "value": {"withheld": _WITHHELD} if hidden else _bytes(letter.value),
         "headers": [[name, _bytes(value)] for name, value in letter.origin_headers],
     }
 

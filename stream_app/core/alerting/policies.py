@@ -102,11 +102,8 @@ class EveryPolicy:
         """
         expect_version(state, _VERSION, "the alert policy")
         try:
-            self._alerts = {
-                key: _Alert(**{**alert, "last": _signal(alert["last"])})
-                for key, alert in state["alerts"].items()
-            }
-        except (KeyError, TypeError) as error:
+            self._alerts = {key: _alert(alert) for key, alert in state["alerts"].items()}
+        except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"the alert state is damaged ({error}); start the source anew") from error
 
     def _may_fire(self, alert: _Alert, ts: float) -> bool:
@@ -227,6 +224,17 @@ def _change(key: str, alert: _Alert, state: AlertState, row: int, ts: float) -> 
         count=alert.count,
         signal=alert.last,
     )
+
+
+def _alert(fields: Mapping[str, Any]) -> _Alert:
+    """Return an alert from its stored fields."""
+    alert = _Alert(**{**fields, "last": _signal(fields["last"])})
+    times = (alert.since_ts, alert.calm_until, alert.last.ts, alert.last.statistic, alert.last.threshold)
+    if not all(isinstance(one, int | float) for one in times):
+        raise TypeError("a number is expected")
+    if alert.severity not in _ORDER or type(alert.count) is not int or type(alert.fired) is not bool:
+        raise ValueError(f"severity {str(alert.severity)[:20]!r}, count {str(alert.count)[:20]!r}")
+    return alert
 
 
 def _signal(fields: Mapping[str, Any]) -> Signal:

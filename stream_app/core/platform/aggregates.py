@@ -14,6 +14,7 @@ import numpy as np
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.kernel import kernel
 from stream_app.core.platform.series import WHOLE, Series
+from stream_app.core.platform.stored import expect
 
 __all__ = ["FIRST", "Aggregates"]
 
@@ -56,20 +57,44 @@ class Aggregates:
 
     def __init__(self) -> None:
         self.keys: dict[str, int] = {}
+        self._places: list[str] = []
+        """The key of each place; empty where it is free, until another takes it."""
         self.owners = np.zeros((0, 3), np.int64)
         self.machines = np.zeros(0, bool)
 
     def __len__(self) -> int:
-        return FIRST + 2 * len(self.keys)
+        return FIRST + 2 * len(self._places)
 
-    def index(self, series: Sequence[Series]) -> None:
-        """Learn which series are of which node, group and metric."""
-        owners = np.empty((len(series), 3), np.int64)
-        for i, one in enumerate(series):
-            for k, key in enumerate(_keys(one)):
-                owners[i, k] = self.keys.setdefault(key, len(self.keys))
-        self.owners = owners
+    def index(self, series: Sequence[Series]) -> list[int]:
+        """Learn which series are of which node, group and metric; return the slots of those of which no series is left.
+
+        Others may take these, so that nodes and metrics that come and go do not use them up.
+        """
+        keys = [_keys(one) for one in series]
+        gone = self.keys.keys() - {key for three in keys for key in three}
+        freed = sorted(self.keys.pop(key) for key in gone)
+        for place in freed:
+            self._places[place] = ""
+        free = [place for place, key in enumerate(self._places) if not key]
+        free.reverse()
+        for key in dict.fromkeys(key for three in keys for key in three):
+            if key not in self.keys:
+                self.keys[key] = place = free.pop() if free else len(self._places)
+                self._places[place : place + 1] = [key]
+        self.owners = np.array([[self.keys[key] for key in three] for three in keys], np.int64).reshape(-1, 3)
         self.machines = np.array([one.of == "node" and one.node != WHOLE for one in series], bool)
+        return [FIRST + 2 * place + k for place in freed for k in range(2)]
+
+    def state(self) -> list[str]:
+        """State as plain values, for `restore`."""
+        return list(self._places)
+
+    def restore(self, state: Sequence[str]) -> None:
+        """Restore from `state`; raises a `StateError` where it is damaged."""
+        self._places = list(state)
+        self.keys = {key: place for place, key in enumerate(self._places) if key}
+        expect(all(isinstance(key, str) for key in self._places), "aggregates")
+        expect(len(self.keys) == sum(map(bool, self._places)), "aggregates")
 
     def update(
         self, scores: FloatArray, left: FloatArray, worse: Any, present: FloatArray, there: BoolArray

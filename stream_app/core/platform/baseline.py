@@ -27,10 +27,12 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.kernel import kernel
 from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS, TAIL, bin_of, count, fit_tails, nats_above, normal_score
+from stream_app.core.platform.stored import expect, finite, stored_array, stored_number
 from stream_app.errors import DataError
 
 __all__ = ["PHASES", "Baselines"]
 
+MOST_PERIODS = 2
 PHASES = 56
 """Bins of a period: 26 minutes of a day, three hours of a week."""
 YOUNG = 32
@@ -424,9 +426,46 @@ class Baselines:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Baselines":
         """Make baselines that go on where `state` was taken."""
-        restored = cls(state["window"], tuple(state["periods"]), state["smooth"], state["least"])
-        restored.records = np.ascontiguousarray(state["records"]).view(SERIES).reshape(-1).copy()
-        for name in ("profiles", "visits", "histograms", "worse"):
-            setattr(restored, name, np.array(state[name]))
-        restored.lag = Lag.from_state(state["lag"])
+        periods = tuple(stored_number(period, "periods", low=1e-3) for period in state["periods"])
+        expect(len(periods) <= MOST_PERIODS, "periods")
+        restored = cls(
+            stored_number(state["window"], "windows", low=1e-3),
+            periods,
+            stored_number(state["smooth"], "windows", low=1.0),
+            stored_number(state["least"], "windows", low=0.0),
+        )
+        raw = stored_array(state["records"], (None, SERIES.itemsize), "baselines", dtype=np.uint8)
+        restored.records = raw.view(SERIES).reshape(-1)
+        n, seasons = len(raw), (len(raw), len(periods), PHASES)
+        restored.profiles = stored_array(state["profiles"], seasons, "seasons", dtype=np.float32)
+        restored.visits = stored_array(state["visits"], seasons, "seasons", dtype=np.float32, low=0.0)
+        restored.histograms = stored_array(
+            state["histograms"], (n, 2, BINS), "ranks", dtype=np.float32, low=0.0
+        )
+        restored.worse = stored_array(state["worse"], (n,), "baselines", dtype=np.int8, low=-1, high=1)
+        restored.lag = Lag.from_state(state["lag"], low=-1, high=BINS - 1)
+        restored.lag.check(n, 2)
+        expect(_sound(restored.records, len(periods)), "baselines")
         return restored
+
+
+def _sound(records: Any, seasons: int) -> bool:
+    """Whether no record leads beyond an array, or to what has no logarithm or root."""
+    tails = records["tails"]
+    fitted = tails["share"] > 0.0
+    numbers = [records[name] for name, (kind, _) in records.dtype.fields.items() if kind.base.kind == "f"]
+    places = (
+        (records["depth"] >= 0)
+        & (records["depth"] <= seasons)
+        & (records["age"] >= 0)
+        & (records["age"] < 2**53)
+    )
+    return bool(
+        places.all()
+        and finite(*numbers, *(tails[name] for name in TAIL.names or ()))
+        and all(
+            (records[name] >= 0.0).all()
+            for name in ("present", "scale", "errors", "total", "square", "means")
+        )
+        and ((tails["scale"] > 0.0) & (tails["shape"] > 0.0))[fitted].all()
+    )

@@ -15,6 +15,7 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.lag import Lag
+from stream_app.core.platform.stored import expect, stored_array, stored_number
 
 __all__ = ["Components"]
 
@@ -26,6 +27,8 @@ DAYS = 2.0
 STEPS = 30.0
 """Steps of a standard deviation in which windows wait."""
 _RIDGE = 1e-6
+_HEAVIEST = 1e12
+"""No weight of sound components is as large."""
 
 
 class Components:
@@ -54,6 +57,9 @@ class Components:
         self.weights = np.zeros(0)  # sums of squares along the axes
         self.learned = 0.0
         self.block: list[FloatArray] = []
+
+    def __len__(self) -> int:
+        return len(self.axes)
 
     def grow(self, n: int) -> None:
         """Let there be `n` series."""
@@ -122,8 +128,13 @@ class Components:
     def from_state(cls, state: dict[str, Any]) -> "Components":
         """Make components that go on where `state` was taken."""
         restored = cls(state["lag"]["window"])
-        restored.axes, restored.weights = np.array(state["axes"]), np.array(state["weights"])
-        restored.learned = state["learned"]
-        restored.block = [row.copy() for row in state["block"]]
+        restored.axes = stored_array(state["axes"], (None, None), "axes", low=-2.0, high=2.0)
+        n, kept = restored.axes.shape
+        expect(kept <= MOST, "axes")
+        restored.weights = stored_array(state["weights"], (kept,), "weights of axes", low=0.0, high=_HEAVIEST)
+        restored.learned = stored_number(state["learned"], "components", low=0.0)
+        restored.block = list(stored_array(state["block"], (None, n), "components", low=-5.0, high=5.0))
+        expect(len(restored.block) < BLOCK, "components")
         restored.lag = Lag.from_state(state["lag"])
+        restored.lag.check(n)
         return restored

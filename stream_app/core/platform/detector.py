@@ -12,6 +12,7 @@ from stream_app.core.platform.baseline import WATCHED, Baselines
 from stream_app.core.platform.components import Components
 from stream_app.core.platform.evidence import LONG, Evidence, Sum
 from stream_app.core.platform.series import Series, WindowResult
+from stream_app.core.platform.stored import expect, stored_count
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, SettingsError
 
@@ -107,6 +108,10 @@ class PlatformDetector:
         self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1)
         self._series: tuple[Series, ...] | None = None
 
+    def __len__(self) -> int:
+        """Return how many series there are."""
+        return len(self.baselines)
+
     def forget(self, slots: Sequence[int]) -> None:
         """Let series begin anew: others may stand in their places from the next window on."""
         for part in (self.baselines, self.left, self.components):
@@ -124,8 +129,9 @@ class PlatformDetector:
             part.grow(len(known))
         worse = [0 if s.higher_is_worse is None else 1 if s.higher_is_worse else -1 for s in known]
         self.baselines.worse[:] = self.left.worse[:] = worse
-        self.aggregates.index(known)
+        freed = self.aggregates.index(known)
         self.together.grow(len(self.aggregates))
+        self.together.forget(freed)
         self.together.worse[:] = 1
         self._series = known
 
@@ -216,7 +222,7 @@ class PlatformDetector:
             "baselines": self.baselines.state(),
             "components": self.components.state(),
             "left": self.left.state(),
-            "aggregates": list(self.aggregates.keys),
+            "aggregates": self.aggregates.state(),
             "together": self.together.state(),
         }
 
@@ -227,21 +233,30 @@ class PlatformDetector:
         Raises
         ------
         StateError
-            If another version wrote it.
+            If another version wrote it, or it is damaged.
         """
         expect_version(state, _VERSION, "the platform detector")
+        evidence = Evidence.from_state(state["evidence"])
+        expect(tuple((one.kind, one.memory) for one in evidence.sums) == LOOKS, "evidence")
         restored = cls(
             window=state["window"],
-            budget_per_second=state["evidence"]["sums"][0]["rate"] * len(LOOKS) / state["window"],
-            warmup=state["warmup"],
+            budget_per_second=evidence.sums[0].rate * len(LOOKS) / state["window"],
+            warmup=stored_count(state["warmup"], "windows"),
         )
-        restored.windows = state["windows"]
-        restored.evidence = Evidence.from_state(state["evidence"])
+        restored.windows = stored_count(state["windows"], "windows")
+        restored.evidence = evidence
         restored.baselines = Baselines.from_state(state["baselines"])
         restored.components = Components.from_state(state["components"])
         restored.left = Baselines.from_state(state["left"])
-        restored.aggregates.keys = {key: slot for slot, key in enumerate(state["aggregates"])}
+        restored.aggregates.restore(state["aggregates"])
         restored.together = Baselines.from_state(state["together"])
+        parts = (restored.baselines, restored.left, restored.together)
+        lags = (restored.components.lag, *(part.lag for part in parts))
+        stated = {part.window for part in parts} | {lag.window for lag in lags}
+        expect(stated == {restored.window}, "windows")
+        n = len(restored.baselines)
+        expect(len(restored.left) == n == len(restored.components), "baselines")
+        expect(len(restored.together) == len(restored.aggregates), "aggregates")
         return restored
 
 

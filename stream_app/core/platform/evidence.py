@@ -22,8 +22,10 @@ theory; D. Siegmund (1985), Sequential Analysis, for the tail of a cumulative su
 """
 
 from dataclasses import asdict, dataclass
-from math import expm1, log, nan, sqrt
+from math import expm1, isfinite, isinf, isnan, log, nan, sqrt
 from typing import Any
+
+from stream_app.core.platform.stored import expect, stored_count, stored_number
 
 __all__ = ["LONG", "Evidence", "Sum"]
 
@@ -241,6 +243,26 @@ class Evidence:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Evidence":
         """Make evidence that goes on where `state` was taken."""
-        return cls(
-            **{**state, "beyond": tuple(state["beyond"]), "sums": [Sum(**each) for each in state["sums"]]}
+        sums = [_stored_sum(each) for each in state["sums"]]
+        beyond = tuple(state["beyond"])
+        expect(
+            len(beyond) == AGAIN and all(type(one) is bool for one in (*beyond, state["open"])), "incidents"
         )
+        for name in ("adopt", "length", "calm", "settling"):
+            stored_count(state[name], "incidents")
+        stored_number(state["score"], "evidence")
+        expect(isinstance(state["onset"], float), "incidents")
+        expect(isnan(state["onset"]) or isfinite(state["onset"]), "incidents")
+        return cls(**{**state, "beyond": beyond, "sums": sums})
+
+
+def _stored_sum(state: dict[str, Any]) -> Sum:
+    """Make a sum of its stored state; raises a `StateError` where that is damaged."""
+    for name in set(state) - {"kind", "rest"}:
+        stored_number(state[name], "evidence")
+    for name in ("sum", "square", "means", "windows", "peaks", "excess", "height"):
+        expect(state[name] >= 0.0, "evidence")
+    stored_count(state["kind"], "evidence")
+    expect(state["rate"] > 0.0 and state["level"] > 0.0 and state["memory"] >= 1.0, "evidence")
+    expect(isinstance(state["rest"], float) and not isinf(state["rest"]), "evidence")
+    return Sum(**state)

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stream_app.core.platform.stored import expect, stored_array, stored_count, stored_number
+
 __all__ = ["Lag"]
 
 Rows = npt.NDArray[np.int8]
@@ -89,9 +91,18 @@ class Lag:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Lag":
-        """Make one that goes on where `state` was taken."""
-        restored = cls(state["window"])
-        restored.windows, restored.ends = state["windows"], list(state["ends"])
-        restored.rows = [rows.copy() for rows in state["rows"]]
+    def from_state(cls, state: dict[str, Any], *, low: float = -127.0, high: float = 127.0) -> "Lag":
+        """Make one that goes on where `state` was taken; its numbers are between two."""
+        restored = cls(stored_number(state["window"], "windows that wait", low=1e-3))
+        restored.windows = stored_count(state["windows"], "windows that wait")
+        restored.ends = [stored_number(end, "ends of windows that wait") for end in state["ends"]]
+        sides = state["rows"].shape[1:] if restored.ends else ()
+        shape = (len(restored.ends), *sides)
+        restored.rows = list(
+            stored_array(state["rows"], shape, "windows that wait", dtype=np.int8, low=low, high=high)
+        )
         return restored
+
+    def check(self, *shape: int) -> None:
+        """Raise a `StateError` where the rows that wait are not of this shape."""
+        expect(all(rows.shape == shape for rows in self.rows), "windows that wait")

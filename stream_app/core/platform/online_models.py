@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.platform.window_features import FEATURE_NAMES
 from stream_app.core.river_adapter.codec import decode, encode
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, OldStateError, StateError
@@ -111,6 +112,16 @@ class _RiverModel:
         if type(river) is not type(restored._river):
             raise StateError(f"the state of the model {cls.name} holds a {type(river).__name__}")
         restored._river = river
+        try:
+            # What a forged object lacks shows where it is used; what it learns by that is forgotten.
+            restored.update(np.zeros(len(FEATURE_NAMES)))
+        except Exception as error:
+            raise StateError(
+                f"the state of the model {cls.name} is damaged: {type(error).__name__}"
+            ) from error
+        restored._river = decode(state["payload"], _admitted())
+        restored._seen = int(state["seen"])
+        restored._weights = [float(weight) for weight in state["weights"]]
         return restored
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.series import WHOLE, Series
+from stream_app.core.platform.stored import expect, stored_array
 from stream_app.core.versions import expect_version
-from stream_app.errors import StateError
 
 __all__ = ["FIGURES", "QueryFigures", "QueryIds", "QueryWindows", "query_series"]
 
@@ -147,9 +147,7 @@ class QueryWindows:
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the query windows")
-        sums = np.asarray(state["sums"], dtype=np.float64)
-        if sums.ndim != 4 or sums.shape[2:] != self._sums.shape[2:]:
-            raise StateError("the query windows: the stored sums are damaged; start the source anew")
+        sums = stored_array(state["sums"], (None, None, *self._sums.shape[2:]), "sums of queries")
         self._count = sums.shape[1]
         self._sums = np.zeros((self._open, max(4, 2 * self._count), len(FIGURES), 2))
         if len(sums) == self._open:
@@ -198,10 +196,12 @@ class QueryIds:
         Raises
         ------
         StateError
-            If it is of another version.
+            If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the query ids")
-        ids: Sequence[int] = np.asarray(state["ids"], dtype=np.uint64).tolist()
+        stored = stored_array(state["ids"], (None,), "ids of queries", dtype=np.uint64)
+        ids: Sequence[int] = stored.tolist()
+        expect(len(set(ids)) == len(ids), "ids of queries")
         self._order = deque(ids[-self._most :])
         self._known = set(self._order)
 

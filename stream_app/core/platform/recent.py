@@ -12,14 +12,15 @@ import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.series import Episode, Series, WindowResult
+from stream_app.core.platform.stored import expect, stored_array
 from stream_app.core.versions import expect_version
-from stream_app.errors import StateError
 
 __all__ = ["RecentWindows"]
 
 _VERSION = 1
 _CELLS = 1_000_000
 _FEWEST, _MOST = 30, 240
+_FARTHEST = 3e38
 _BEFORE = 3
 """A third of the windows, at most, are from before the onset of an open incident."""
 
@@ -40,6 +41,15 @@ class RecentWindows:
         self._ends = np.zeros(0)
         self._values: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self._deviations: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    def __len__(self) -> int:
+        """Return how many windows there are."""
+        return len(self._ends)
+
+    @property
+    def width(self) -> int:
+        """How many series the newest window has."""
+        return int(self._values.shape[1])
 
     @property
     def ends(self) -> FloatArray:
@@ -67,7 +77,9 @@ class RecentWindows:
         keep = np.ones(count, dtype=np.bool_)
         keep[kept : kept + max(0, excess)] = False
         self._ends = np.append(self._ends[keep], end)
-        self._values = np.vstack([self._values[keep], values[None].astype(np.float32)])
+        # Single precision ends where a number of a metric does not.
+        narrow = np.clip(values, -_FARTHEST, _FARTHEST).astype(np.float32)
+        self._values = np.vstack([self._values[keep], narrow[None]])
         self._deviations = np.vstack([self._deviations[keep], deviations[None].astype(np.float32)])
 
     def forget(self, slots: Sequence[int]) -> None:
@@ -120,13 +132,14 @@ class RecentWindows:
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the newest windows")
-        self._ends = np.array(state["ends"], dtype=np.float64)
-        self._values = np.array(state["values"], dtype=np.float32)
-        self._deviations = np.array(state["deviations"], dtype=np.float32)
-        if self._values.shape != self._deviations.shape or self._values.ndim != 2:
-            raise StateError("the newest windows: the stored values are damaged; start the source anew")
-        if len(self._values) != len(self._ends):
-            raise StateError("the newest windows: the stored ends are damaged; start the source anew")
+        what = "newest windows"
+        self._ends = stored_array(state["ends"], (None,), what)
+        count = len(self._ends)
+        expect(count <= _MOST and bool((np.diff(self._ends) > 0.0).all()), what)
+        self._values = stored_array(state["values"], (count, None), what, dtype=np.float32, unknown=True)
+        self._deviations = stored_array(
+            state["deviations"], self._values.shape, what, dtype=np.float32, unknown=True
+        )
 
 
 def _last(column: npt.NDArray[np.float32]) -> float:

@@ -5,18 +5,21 @@ given again, so that nodes and pods that come and go do not use them up.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from stream_app.core.platform.metric_groups import Labels, MetricMeaning, Unwatched
-from stream_app.core.platform.series import Series
+from stream_app.core.platform.series import Group, Series
+from stream_app.core.platform.stored import expect, stored_count
 from stream_app.core.versions import expect_version
-from stream_app.errors import StateError
 
-__all__ = ["Describe", "SeriesRegistry"]
+__all__ = ["Describe", "SeriesRegistry", "text_length"]
 
 _VERSION = 1
-_MOST_UNWATCHED = 100_000
+_MOST_UNWATCHED, _LONGEST_UNWATCHED = 100_000, 20_000_000
+"""Metrics that are known not to be watched, and the characters of their names and labels."""
 _SEPARATOR = "\x1f"
+_WHAT = "series"
+_GROUPS = frozenset(get_args(Group))
 
 
 Describe = Callable[[str, Labels], MetricMeaning | Unwatched]
@@ -50,6 +53,7 @@ class SeriesRegistry:
         self._keys: list[str | None] = []
         """Name and labels of each as one text; None where the series comes by no sample, or is forgotten."""
         self._unwatched: set[tuple[str, Labels]] = set()
+        self._unwatched_length = 0
         self._described: tuple[tuple[str, Labels], MetricMeaning] | None = None
         self.series: list[Series] = []
         """What is in each slot, or was there last."""
@@ -85,8 +89,10 @@ class SeriesRegistry:
         if not isinstance(meaning, Unwatched):
             self._described = (name, labels), meaning
             return meaning
-        if len(self._unwatched) < _MOST_UNWATCHED:
+        length = text_length(name, labels)
+        if len(self._unwatched) < _MOST_UNWATCHED and self._unwatched_length + length < _LONGEST_UNWATCHED:
             self._unwatched.add((name, labels))
+            self._unwatched_length += length
         return None
 
     def add(self, slot: int, name: str, labels: Labels, metric: MetricMeaning) -> None:
@@ -162,11 +168,44 @@ class SeriesRegistry:
         self.series = [Series(*one) for one in state["series"]]
         self.node_numbers = [int(number) for number in state["numbers"]]
         self._keys = list(state["keys"])
-        self.free = [int(slot) for slot in state["free"]]
-        lengths = {len(self.series), len(self.node_numbers), len(self._keys)}
-        if len(lengths) > 1 or not all(-1 <= number < len(self.nodes) for number in self.node_numbers):
-            raise StateError("the series: the stored names are damaged; start the source anew")
+        self.free = [stored_count(slot, _WHAT) for slot in state["free"]]
         self._slots = {_key(text): slot for slot, text in enumerate(self._keys) if text is not None}
+        expect(len({len(self.series), len(self.node_numbers), len(self._keys)}) == 1, _WHAT)
+        expect(len(self._slots) == sum(text is not None for text in self._keys), _WHAT)
+        expect(len(self._numbers) == sum(map(bool, self.nodes)), _WHAT)
+        expect(all(map(_sound, self.series)), _WHAT)
+        expect(all(map(self._placed, range(len(self.series)))), _WHAT)
+
+    def expect_one_use(self, derived: Iterable[int]) -> None:
+        """See that each slot has one use, by a metric, as `derived` or as a free one; raises a `StateError` where not."""
+        metrics = (slot for slot, key in enumerate(self._keys) if key is not None)
+        expect(sorted([*metrics, *self.free, *derived]) == list(range(len(self.series))), _WHAT)
+
+    def _placed(self, slot: int) -> bool:
+        """Whether a slot that is in use has the number of its series' node."""
+        number, one = self.node_numbers[slot], self.series[slot]
+        if one.of == "query class":
+            return number == -1
+        if self._keys[slot] is None and not 0 <= number < len(self.nodes):
+            return False
+        return 0 <= number < len(self.nodes) and (self._keys[slot] is None or self.nodes[number] == one.node)
+
+
+def _sound(one: Series) -> bool:
+    """Whether a series is one that can come about."""
+    texts = all(isinstance(text, str) for text in (one.node, one.metric))
+    group = one.group in _GROUPS and one.of in ("node", "query class", "service")
+    worse = one.higher_is_worse is None or isinstance(one.higher_is_worse, bool)
+    return texts and group and worse and (one.of != "query class" or one.group == "queries")
+
+
+def text_length(name: str, labels: Labels) -> int:
+    """Return how many characters name and labels of a metric have.
+
+    >>> text_length("up", (("job", "trino"),))
+    10
+    """
+    return len(name) + sum(len(label) + len(value) for label, value in labels)
 
 
 def _key(text: str) -> tuple[str, Labels]:

@@ -99,9 +99,10 @@ def take_rows(
         newest[i] = clock["newest"]
         if codes[i] != ON_TIME:
             continue
+        before, scrapes = clock["newest"], clock["scrapes"]
         code = _judge(clock, nodes, lateness, numbers[i] + 1, ts[i], record_ts[i])
-        before = clock["newest"]
-        time = _time(clock, nodes)
+        # Another sample of a scrape that was judged tells nothing of the time.
+        time = _time(clock, nodes) if clock["scrapes"] != scrapes else before
         if time - before > absence and before > -np.inf:
             codes[i] = RETURNED
             return i

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.platform.stored import expect, finite, stored_records
 from stream_app.core.platform.window_steps import (
     CELL,
     CLOCK,
@@ -39,7 +40,6 @@ from stream_app.core.platform.window_steps import (
 )
 from stream_app.core.versions import expect_version
 from stream_app.core.watermark import ON_TIME, fresh_watermark
-from stream_app.errors import StateError
 
 __all__ = [
     "COUNTER",
@@ -55,6 +55,9 @@ __all__ = [
 
 _VERSION = 1
 
+_WHAT = "windows"
+_LATEST = 1e11
+"""No time of an event is as late."""
 _STALE_SECONDS = 300.0
 """As Prometheus has it: a series without samples for longer begins anew."""
 
@@ -260,7 +263,8 @@ class Windows:
         counts = series["count"][pairs]
         weights[pairs] = np.where((counts >= 0) & (weights[pairs] > 0.0), sums[counts], 0.0)
         values = np.full(self._count, np.nan)
-        np.divide(sums, weights, out=values, where=weights > 0.0)
+        with np.errstate(all="ignore"):
+            np.divide(sums, weights, out=values, where=weights > 0.0)
         values[~np.isfinite(values)] = np.nan
         cells[:] = np.zeros((), CELL)
         self._clock["first"] += 1
@@ -296,23 +300,36 @@ class Windows:
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the windows")
-        series = np.frombuffer(bytes(state["series"]), SERIES)
-        clock = np.frombuffer(bytes(state["clock"]), CLOCK)
-        nodes = np.frombuffer(bytes(state["nodes"]), NODE)
+        series = stored_records(state["series"], SERIES, _WHAT)
+        clock = stored_records(state["clock"], CLOCK, _WHAT)
+        nodes = stored_records(state["nodes"], NODE, _WHAT)
         n = len(series)
-        counts = series["count"]
-        if len(clock) != 1 or not len(nodes) or ((counts < -1) | (counts >= n)).any():
-            raise StateError("the windows: the stored series are damaged; start the source anew")
-        self._count = 0
+        counts, kinds = series["count"], series["kind"]
+        expect(len(clock) == 1 and len(nodes) > 0, _WHAT)
+        expect(((counts >= -1) & (counts < n) & (kinds >= GAUGE) & (kinds <= SUM)).all(), _WHAT)
+        expect(_dated(clock["newest"], series["newest"], nodes["watermark"]["newest"]), _WHAT)
+        expect(finite(series["since"]), _WHAT)
         self._series = np.concatenate([series, np.full(max(16, n), _FRESH)])
         self._cells = np.zeros((self._open, len(self._series)), CELL)
         self._count = n
-        self._clocks, self._nodes = clock.copy(), nodes.copy()
-        cells = np.frombuffer(bytes(state["cells"]), CELL)
+        self._clocks, self._nodes = clock, nodes
+        due = max(0, int((self.newest - self._lateness) // self.width)) if self.newest >= 0.0 else -1
+        cells = stored_records(state["cells"], CELL, _WHAT)
         if float(state["width"]) == self.width and len(cells) == self._open * n:
+            expect(-1 <= self.first <= due + self._open and (self.first >= 0 or due < 0), _WHAT)
             self._cells[:, :n] = cells.reshape(self._open, n)
         elif self.first >= 0:
-            self._clock["first"] = int((self.newest - self._lateness) // self.width)
+            self._clock["first"] = due
+
+    @property
+    def most_nodes(self) -> int:
+        """Numbers of nodes for which there is room."""
+        return len(self._nodes) - 1
+
+
+def _dated(*times: FloatArray) -> bool:
+    """Whether all are times, or -inf where there was none."""
+    return all(bool(((each == -math.inf) | ((each >= 0.0) & (each < _LATEST))).all()) for each in times)
 
 
 def _bytes(array: npt.NDArray[Any]) -> bytes:

@@ -13,9 +13,9 @@ from stream_app.core.platform.causes import rank_causes, top_causes
 from stream_app.core.platform.detector import PlatformDetector
 from stream_app.core.platform.graph import CallGraph
 from stream_app.core.platform.recent import RecentWindows
+from stream_app.core.platform.stored import expect, stored_array, stored_count, stored_number
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.core.versions import expect_version
-from stream_app.errors import StateError
 from stream_app.events.alert import AlertCause
 from stream_app.monitors.platform.wording import Wording
 from stream_app.settings.platform import PlatformStream
@@ -190,13 +190,15 @@ class Detection:
         if state["detector"] is not None:
             self.detector = PlatformDetector.from_state(dict(state["detector"]))
         self.recent.restore(state["recent"])
-        self.windows = int(state["windows"])
-        self.open_since = None if state["open_since"] is None else float(state["open_since"])
-        self._since = int(state["since"])
-        self.timeline = np.array(state["timeline"], dtype=np.float64).reshape(-1, 4)
-        self._usual = np.array(state["usual"], dtype=np.float64)
-        if self._usual.ndim != 2:
-            raise StateError("the detection: the stored bands are damaged; start the source anew")
+        self.windows = stored_count(state["windows"], "windows")
+        since = state["open_since"]
+        self.open_since = None if since is None else stored_number(since, "incidents")
+        self._since = stored_count(state["since"], "incidents", most=self.windows)
+        self.timeline = stored_array(state["timeline"], (None, 4), "windows")
+        self._usual = stored_array(state["usual"], (2, None), "bands", unknown=True)
+        expect((state["detector"] is None) == (self.windows == 0), "windows")
+        expect((len(self.recent) > 0) == (len(self.timeline) > 0) == (self.windows > 0), "windows")
+        expect(self.recent.width == self._usual.shape[1] == len(self.detector), "windows")
         self.finding = Finding(
             str(state["summary"]),
             tuple(AlertCause.model_validate(cause) for cause in state["causes"]),

@@ -4,7 +4,8 @@ The checks, in their order, are the stated policy:
 
 1. future: a row more than `max_future` after its record's own time is refused;
 2. repeated: a query whose id came before is refused, and so is a change that is known;
-3. series: a sample of a new series is refused where there is no room for one, which is told once (`quality.series`);
+3. series: a sample of a new series is refused where there is no room for one, which is told once (`quality.series`), or
+   where its labels are too long;
 4. ahead and late: a row far ahead of the platform's time is refused until others agree with it, and so is one whose window is
    closed (`stream_app.core.platform.windows`);
 5. older: a sample that is not later than the newest one of its series is refused.
@@ -13,7 +14,6 @@ A node whose samples are refused for their times, scrape after scrape, is told b
 """
 
 import math
-from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -22,7 +22,8 @@ import numpy as np
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.platform import WHOLE, Change, Series
 from stream_app.core.platform.metric_groups import MetricMeaning, MetricRules
-from stream_app.core.platform.registry import SeriesRegistry
+from stream_app.core.platform.registry import SeriesRegistry, text_length
+from stream_app.core.platform.stored import expect, stored_count
 from stream_app.core.platform.windows import (
     COUNTER,
     FUTURE,
@@ -40,6 +41,7 @@ from stream_app.core.watermark import ON_TIME, RETURNED
 from stream_app.events import Reason
 from stream_app.events.platform import MetricSample, PlatformChange, QueryCompletion
 from stream_app.monitors.base import Refusal
+from stream_app.monitors.platform.changes import Changes
 from stream_app.monitors.platform.outcome import Arrivals
 from stream_app.monitors.platform.query_classes import QueryClasses
 from stream_app.monitors.platform.refused import RefusedNodes, RefusedSeries
@@ -56,9 +58,11 @@ _SERIES_TTL = 86_400.0
 _REPORTING_SECONDS = 3_600.0
 """A series that had no sample for longer does not count as missing any more."""
 
-_MOST_CHANGES = 200
-_UNWATCHED, _FULL, _DONE = -1, -2, -3
-"""What becomes of rows beside the codes of the windows: not watched; no room for the series; a change, which has no window."""
+_LONGEST_SERIES = 4_096
+"""Characters of a name and its labels, so that not a few series take all memory."""
+_UNWATCHED, _FULL, _DONE, _LONG = -1, -2, -3, -4
+"""What becomes of rows beside the codes of the windows: not watched; no room for the series; a change, which has no window; a name
+with labels that is too long."""
 _QUERIES = -1
 """Number of the node that completions of queries come from."""
 
@@ -106,7 +110,7 @@ class Intake:
         self.registry = SeriesRegistry(rules.read, config.max_series)
         self.windows = Windows(config.window, config.lateness, config.source_ttl)
         self.queries = QueryClasses(config.max_classes, self.windows.open_at_once)
-        self.changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
+        self.changes = Changes()
         self.reporting: dict[str, int] = {}
         """Slot of the series that says what of a node reports, by its name."""
         self.refused_nodes = RefusedNodes()
@@ -175,6 +179,8 @@ class Intake:
         metric = self.registry.describe(row.name, row.labels)
         if metric is None:
             return _UNWATCHED
+        if text_length(row.name, row.labels) > _LONGEST_SERIES:
+            return _LONG
         return self._new_series(row, metric) if first else None
 
     def _code_of(self, row: _Other, *, first: bool, future: bool) -> int | None:
@@ -251,6 +257,10 @@ class Intake:
             self._change(arrivals, at)
         elif code == _FULL:
             self._refuse_series(arrivals, at)
+        elif code == _LONG and type(row) is MetricSample:
+            length = text_length(row.name, row.labels)
+            message = f"{row.name[:200]} has labels of {length} characters with its name, at most {_LONGEST_SERIES} are kept"
+            self.refusals.append(Refusal(arrivals.offsets[at], Reason.SERIES, message))
         elif code == ON_TIME:
             if type(row) is QueryCompletion:
                 self.queries.count(row, int(rows.window[i]))
@@ -265,11 +275,10 @@ class Intake:
         if type(row) is not PlatformChange:
             return
         change = Change(row.ts, row.kind, row.what, row.nodes, row.version)
-        if change in self.changes:
+        if not self.changes.add(change):
             message = f"the same change came before, at ts {row.ts}"
             self.refusals.append(Refusal(arrivals.offsets[at], Reason.DUPLICATE, message))
             return
-        self.changes.append(change)
         self.last = at
 
     def _refuse_series(self, arrivals: Arrivals, at: int) -> None:
@@ -316,7 +325,7 @@ class Intake:
             self._report(values, seen, end)
             self.queries.close(number, values)
             self._tell(at, self.refused_series.pass_time(end, self._config.window))
-            yield ClosedWindow(at, end, values, self._forget(end))
+            yield ClosedWindow(at, end, values, self._forget(at, end))
 
     def _report(self, values: FloatArray, seen: IntArray, end: float) -> None:
         """Set what share of the series of each node have samples."""
@@ -331,7 +340,7 @@ class Intake:
             number = self.registry.node_number(node)
             values[slot] = there[number] / known[number] if known[number] else 0.0
 
-    def _forget(self, end: float) -> list[int]:
+    def _forget(self, at: int, end: float) -> list[int]:
         """Free the slots of what was not seen for long, and return them."""
         old = self._sampled & (self.windows.last_seen < end - _SERIES_TTL)
         gone = np.flatnonzero(old).tolist() if old.any() else []
@@ -346,6 +355,7 @@ class Intake:
                 slot = self.reporting.pop(node)
                 self.registry.forget([slot])
                 self.registry.forget_node(node)
+                self._tell(at, self.refused_nodes.counted(node, end))
                 gone.append(slot)
         slots = self.queries.forget(end - _SERIES_TTL)
         self.registry.forget(slots)
@@ -363,7 +373,7 @@ class Intake:
             "registry": self.registry.state(),
             "windows": self.windows.state(),
             "queries": self.queries.state(),
-            "changes": [list(change) for change in self.changes],
+            "changes": self.changes.state(),
             "reporting": dict(self.reporting),
             "refused_nodes": self.refused_nodes.state(),
             "refused_series": self.refused_series.state(),
@@ -382,15 +392,16 @@ class Intake:
         self.registry.restore(state["registry"])
         self.windows.restore(state["windows"])
         self.queries.restore(state["queries"])
-        self.changes = deque(
-            (
-                Change(float(ts), str(kind), str(what), tuple(nodes), str(version))
-                for ts, kind, what, nodes, version in state["changes"]
-            ),
-            maxlen=_MOST_CHANGES,
-        )
-        self.reporting = {str(node): int(slot) for node, slot in state["reporting"].items()}
+        self.changes.restore(state["changes"])
+        self.reporting = {
+            str(node): stored_count(slot, "series") for node, slot in state["reporting"].items()
+        }
         self.refused_nodes.restore(state["refused_nodes"])
         self.refused_series.restore(state["refused_series"])
-        self.samples = int(state["samples"])
+        self.samples = stored_count(state["samples"], "series")
+        derived = [slot for one in self.queries.classes.values() for slot in one.slots]
+        self.registry.expect_one_use([*self.reporting.values(), *derived])
+        expect(len(self.windows) == len(self.registry.series), "series")
+        expect(self.windows.most_nodes >= len(self.registry.nodes), "series")
+        expect(all(map(self.registry.knows, self.reporting)), "series")
         self._index()

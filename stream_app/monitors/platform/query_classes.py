@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform import WHOLE, Series
-from stream_app.core.platform.queries import QueryFigures, QueryIds, QueryWindows, query_series
+from stream_app.core.platform.queries import FIGURES, QueryFigures, QueryIds, QueryWindows, query_series
+from stream_app.core.platform.stored import expect, stored_count, stored_number
 from stream_app.events.platform import QueryCompletion
 
 __all__ = ["QueryClass", "QueryClasses"]
@@ -120,8 +121,17 @@ class QueryClasses:
         """
         self.windows.restore(state["windows"])
         self.ids.restore(state["ids"])
-        self.completions = int(state["completions"])
-        self.classes = {
-            str(name): QueryClass(int(place), tuple(int(slot) for slot in slots), str(pattern), float(seen))
-            for name, place, slots, pattern, seen in state["classes"]
-        }
+        self.completions = stored_count(state["completions"], "queries")
+        self.classes = {}
+        for name, place, slots, pattern, seen in state["classes"]:
+            expect(all(isinstance(text, str) for text in (name, pattern)), "classes of queries")
+            self.classes[name] = QueryClass(
+                stored_count(place, "classes of queries", most=len(self.windows) - 1),
+                tuple(stored_count(slot, "classes of queries") for slot in slots),
+                pattern,
+                stored_number(seen, "classes of queries"),
+            )
+        places = {one.place for one in self.classes.values()}
+        expect(len(places) == len(self.classes) == len(state["classes"]), "classes of queries")
+        expect(all(len(one.slots) == len(FIGURES) for one in self.classes.values()), "classes of queries")
+        expect(not self.classes or next(iter(self.classes)) == WHOLE, "classes of queries")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from stream_app.core.platform.stored import stored_count, stored_number
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.core.watermark import AGREEING
 from stream_app.monitors.refusals import REFUSED
@@ -44,7 +45,7 @@ class RefusedNodes:
         return _refused(node, count + 1, newest, behind=newest - ts) if count + 1 == AGREEING else None
 
     def counted(self, node: str, ts: float) -> Signal | None:
-        """Take a sample that counts, and return what is to be told."""
+        """Take a sample that counts, or that a node is gone, and return what is to be told."""
         if node not in self._nodes:
             return None
         count, _ = self._nodes.pop(node)
@@ -56,7 +57,10 @@ class RefusedNodes:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore from `state`."""
-        self._nodes = {str(node): (int(count), float(ts)) for node, (count, ts) in state.items()}
+        self._nodes = {
+            str(node): (stored_count(count, "refusals"), stored_number(ts, "refusals"))
+            for node, (count, ts) in state.items()
+        }
 
 
 class RefusedSeries:
@@ -94,7 +98,8 @@ class RefusedSeries:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore from `state`."""
-        self._count, self._last = int(state["count"]), float(state["last"])
+        self._count = stored_count(state["count"], "refusals")
+        self._last = stored_number(state["last"], "refusals")
 
 
 def _refused(node: str, count: int, ts: float, *, behind: float | None) -> Signal:

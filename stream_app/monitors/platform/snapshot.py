@@ -30,7 +30,10 @@ from stream_app.monitors.platform.query_classes import QueryClass
 if TYPE_CHECKING:
     from stream_app.monitors.platform.source import SourceMonitor
 
-__all__ = ["snapshot_of"]
+__all__ = ["LOG_MOST", "snapshot_of"]
+
+LOG_MOST = 60.0
+"""Logarithm of seconds beyond which none are told apart: the band of a class that was steady, and then is not, is wide."""
 
 _MOST_CLASSES = 100
 _MOST_CHANGES = 50
@@ -100,4 +103,4 @@ def _rounded(value: float) -> float | None:
 
 
 def _seconds(logarithm: float) -> float | None:
-    return round(math.exp(logarithm), 3) if math.isfinite(logarithm) else None
+    return round(math.exp(min(logarithm, LOG_MOST)), 3) if math.isfinite(logarithm) else None

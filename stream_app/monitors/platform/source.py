@@ -12,6 +12,7 @@ from stream_app.core.platform import WHOLE
 from stream_app.core.platform.graph import CallGraph
 from stream_app.core.platform.plane import WindowPlane
 from stream_app.core.platform.queries import FIGURES
+from stream_app.core.platform.stored import expect
 from stream_app.core.platform.window_features import window_features
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
@@ -24,6 +25,7 @@ from stream_app.monitors.platform.intake import ClosedWindow, Intake
 from stream_app.monitors.platform.models import WindowModels
 from stream_app.monitors.platform.outcome import Arrivals, Looks, Outcome, Watch
 from stream_app.monitors.platform.refused import SERIES
+from stream_app.monitors.platform.snapshot import LOG_MOST
 from stream_app.monitors.platform.wording import Wording
 from stream_app.monitors.refusals import REFUSED
 from stream_app.monitors.restore_errors import restore_errors
@@ -208,7 +210,7 @@ class SourceMonitor:
         for place, (figure, _) in enumerate(FIGURES):
             value = math.nan if whole is None else self._newest_value(whole.slots[place])
             if figure.startswith("log_"):
-                value = math.exp(value) if math.isfinite(value) else value
+                value = math.exp(min(value, LOG_MOST)) if math.isfinite(value) else value
             values["query_" + figure.removeprefix("log_")] = _known(value)
         for group, deviation in zip(GROUPS, self.heat.groups.tolist(), strict=True):
             values["deviation_" + group.replace(" ", "_")] = _known(deviation)
@@ -266,6 +268,7 @@ class SourceMonitor:
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.intake.restore(state["intake"])
         self.detection.restore(state["detection"])
+        expect(self.series >= self.detection.recent.width, "series")
         self.models.restore(state["models"])
         self.plane.restore(state["plane"])
         self.history.restore(state["history"])
