@@ -210,6 +210,7 @@ class Alert(Enveloped):
             channels=self.contributions or ((self.channel, 1.0),),
             found_by=((self.detector, self.channel),),
             summary=self.summary,
+            explanation=self.explanation,
             trace=self.trace,
         )
 

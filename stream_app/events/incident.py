@@ -67,6 +67,8 @@ class Incident(BaseModel):
         What found it, in the order in which they did.
     summary : str
         What its leading alert says: the first of the most severe.
+    explanation : str
+        The newest paragraph about its causes that one of its alerts gave; empty where none did.
     trace : TraceContext or None
         That of its first alert.
     """
@@ -85,6 +87,7 @@ class Incident(BaseModel):
     channels: tuple[tuple[str, float], ...] = ()
     found_by: tuple[tuple[str, str], ...] = ()
     summary: str
+    explanation: str = ""
     trace: TraceContext | None = None
 
     def after_end(self, at: float, firing: Sequence[Severity]) -> Self:

@@ -39,6 +39,7 @@ class _Open:
     """Shares of channels, by what found them: a detector that fires again and again counts once."""
     found_by: list[tuple[str, str]] = field(default_factory=list)
     performance: bool = False
+    explanation: str = ""
     trace: dict[str, str] | None = None
     """See `TraceContext`, as plain values."""
 
@@ -115,6 +116,7 @@ class IncidentTracker:
                 del mine.firing[alert.id]
             mine.changed_at = max(mine.changed_at, alert.changed_at)
             mine.worst = _worse(mine.worst, alert.severity)
+        mine.explanation = alert.explanation or mine.explanation
         return alert.model_copy(update={"incident": _told(mine, alert)})
 
     def pass_time(self, ts: float) -> None:
@@ -233,6 +235,7 @@ def _told(one: _Open, alert: Alert) -> Incident:
         channels=tuple(list(one.channels.items())[:_TOLD_CHANNELS]),
         found_by=tuple(one.found_by),
         summary=one.summary,
+        explanation=one.explanation,
         trace=None if one.trace is None else TraceContext(**one.trace),
     )
 

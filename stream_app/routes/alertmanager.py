@@ -81,6 +81,8 @@ def _labels(telling: Telling, severity: str) -> dict[str, str]:
 def _annotations(telling: Telling) -> dict[str, str]:
     incident = telling.incident
     found = {"summary": incident["summary"]}
+    if incident.get("explanation"):
+        found["description"] = incident["explanation"]
     if incident["channels"]:
         found["channels"] = ", ".join(f"{name} {share:.0%}" for name, share in incident["channels"])
     if incident["found_by"]:

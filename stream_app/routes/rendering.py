@@ -49,6 +49,9 @@ _BODY = """\
   blamed: {% for name, share in one.channels %}{{ name }} {{ "%.0f" % (share * 100) }} %{{ "" if loop.last else ", " }}{% endfor %}
 
 {% endif %}
+{% if one.explanation %}
+  {{ one.explanation }}
+{% endif %}
 {% if one.found_by %}
   found by: {{ one.found_by | map("first") | unique | join(", ") }}
 {% endif %}
@@ -171,17 +174,22 @@ _SAID = {
 def _incident(telling: Telling) -> dict[str, Any]:
     incident = telling.incident
     begin, end = float(incident["started_at"]), float(incident["changed_at"])
-    values = incident | {
-        "news": telling.news.value,
-        "firing": telling.firing,
-        "severity": telling.severity,
-        "before": telling.before,
-        "since": _instant(begin),
-        "lasted": format_duration(end - begin),
-        "labels": telling.labels,
-        "acknowledged_by": telling.acknowledged_by,
-        "link": telling.link,
-    }
+    # Incidents that an earlier version wrote have no explanation.
+    values = (
+        {"explanation": ""}
+        | incident
+        | {
+            "news": telling.news.value,
+            "firing": telling.firing,
+            "severity": telling.severity,
+            "before": telling.before,
+            "since": _instant(begin),
+            "lasted": format_duration(end - begin),
+            "labels": telling.labels,
+            "acknowledged_by": telling.acknowledged_by,
+            "link": telling.link,
+        }
+    )
     return {name: _clean(value) for name, value in values.items()}
 
 

@@ -44,7 +44,7 @@ class PlatformStream(Stream):
         Time zone of days and weeks, such as ``"Europe/Berlin"``.
     node_labels : list of str
         Labels that name the node of a sample; the first that it has counts, and a port is cut off. A sample with none is of the whole
-        platform, one with ``service`` alone of a service.
+        platform, one with ``service`` or ``microservice`` alone of a service.
     groups : table of str to str
         Patterns of metrics' names (``*`` and ``?``) to what they are about: ``cpu``, ``memory``, ``disk``, ``network``, ``jvm``,
         ``object store``, ``queries``, ``latency``, ``requests``, ``errors`` or ``other``. Where none fits, the name tells.
@@ -89,7 +89,14 @@ class PlatformStream(Stream):
         604_800.0,
     )
     timezone: TimeZone = "UTC"
-    node_labels: Annotated[_Names, Field(max_length=32)] = ("instance", "node", "host", "pod", "service")
+    node_labels: Annotated[_Names, Field(max_length=32)] = (
+        "instance",
+        "node",
+        "host",
+        "pod",
+        "service",
+        "microservice",
+    )
     groups: dict[_Name, _Name] = Field({})
     ignore: _Names = ()
     depends_on: dict[_Name, _Names] = Field({})

@@ -9,6 +9,7 @@ import pytest
 
 from stream_app.embedded import free_port
 from stream_app.events import Alert, AlertState, Excerpt, LogId, Severity, alert_id
+from stream_app.events.alert import AlertCause
 from stream_app.settings import load_settings
 from stream_app.store import AlertWriter, connect
 
@@ -185,6 +186,28 @@ def test_show_draws_the_values_around_an_alert(call, write):
         61.0,
         125.0,
     ]
+
+
+def test_show_prints_the_causes_and_what_explains_them(call, write):
+    causes = (
+        AlertCause(
+            kind="node",
+            name="worker-3\x1b[2J",
+            share=0.7,
+            since=1_700_000_000.0,
+            metric="node_load1",
+            before=2.0,
+            now=19.5,
+        ),
+        AlertCause(kind="change", name="worker image 475", share=0.3, since=1_700_000_000.0),
+    )
+    one = alert(1, causes=causes, explanation="On worker-3 node_load1 rose.")
+    write(one)
+    told = call("alerts", "show", one.id).out
+    assert "since 2023-11-14 22:13:20Z: node_load1 2 → 19.5\n" in told
+    assert "change worker image 475, 30%, since 2023-11-14 22:13:20Z\n" in told
+    assert "explanation      On worker-3 node_load1 rose.\n" in told
+    assert "\x1b[2J" not in told
 
 
 def test_without_alerts_it_says_so(call, servers):

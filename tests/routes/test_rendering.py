@@ -48,6 +48,15 @@ def test_many_are_summed_up_and_counted():
     assert text.body.count("New, warning") == 2
 
 
+def test_what_explains_an_incident_is_told_and_may_be_missing():
+    explained = telling(explanation="On worker-3 node_load1 rose.\nBcc: all@example.org")
+    assert "\n  On worker-3 node_load1 rose." in renderer().text(message(explained)).body
+    assert "\nBcc" not in renderer().text(message(explained)).body
+    old = telling()
+    del old.incident["explanation"]
+    assert "found by" in renderer().text(message(old)).body
+
+
 def test_what_is_over_is_said_with_how_long_it_lasted():
     case = alert(1).case.after_end(alert(1).started_at + 750, [])
     text = renderer().text(message(Telling(News.OVER, case.model_dump(mode="json"), "warning")))

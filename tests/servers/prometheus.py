@@ -4,13 +4,14 @@ import json
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from servers.process import ServerProcess
 
 from stream_app.embedded import free_port
 
-__all__ = ["NodeExporter", "Prometheus", "programs"]
+__all__ = ["NodeExporter", "Prometheus", "answers", "programs"]
 
 
 def programs() -> bool:
@@ -44,15 +45,23 @@ class NodeExporter(ServerProcess):
         return self.url
 
     def _answers(self) -> bool:
-        return _ok(self.url)
+        return answers(self.url)
 
 
 class Prometheus(ServerProcess):
-    """Scrapes one process each second."""
+    """Scrapes processes each second.
 
-    def __init__(self, directory: Path, target_port: int) -> None:
+    Parameters
+    ----------
+    directory : path
+        For its data and its log.
+    targets : mapping of str to int
+        Value of the label ``instance`` to the port of 127.0.0.1 that is scraped.
+    """
+
+    def __init__(self, directory: Path, targets: Mapping[str, int]) -> None:
         super().__init__(directory / "prometheus.log", self._answers)
-        self.directory, self.target_port, self.port = directory, target_port, free_port()
+        self.directory, self.targets, self.port = directory, targets, free_port()
 
     @property
     def url(self) -> str:
@@ -62,8 +71,12 @@ class Prometheus(ServerProcess):
         self._check_stopped()
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "prometheus.yml"
-        target = {"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{self.target_port}"]}]}
-        config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]}))
+        targets = [
+            {"targets": [f"127.0.0.1:{port}"], "labels": {"instance": name}}
+            for name, port in self.targets.items()
+        ]
+        job = {"job_name": "node", "static_configs": targets}
+        config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}))
         self._spawn(
             [
                 shutil.which("prometheus"),
@@ -83,10 +96,11 @@ class Prometheus(ServerProcess):
         return sum(len(series["values"]) for series in found)
 
     def _answers(self) -> bool:
-        return _ok(f"{self.url}/-/ready")
+        return answers(f"{self.url}/-/ready")
 
 
-def _ok(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether an address answers with 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return answer.status == 200

@@ -25,6 +25,7 @@ from stream_app.cli.printable import printable
 from stream_app.cli.show import console, instant
 from stream_app.cli.sparkline import sparkline
 from stream_app.events import Alert, AlertState
+from stream_app.events.alert import AlertCause
 from stream_app.settings import Settings
 from stream_app.settings.durations import format_duration
 from stream_app.store import AlertReader, IncidentReader, IncidentStatus, Note
@@ -133,7 +134,7 @@ def show(
         typer.echo(json_module.dumps(alert.model_dump(mode="json") | {"incident": case}))
         return
     console.print(alert_line(alert), soft_wrap=True)
-    for name, value in [*_details(alert), *_about(status)]:
+    for name, value in [*_details(alert), *_causes(alert), *_about(status)]:
         console.print(f"  {name:16} {printable(value)}", markup=False, soft_wrap=True)
     picture = sparkline(alert)
     if picture is not None:
@@ -174,11 +175,28 @@ def _details(alert: Alert) -> list[tuple[str, str]]:
         ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
     ]
-    rows += [(f"  {name.replace('_', ' ')}", f"{value:.6g}") for name, value in alert.context.items()]
+    rows += [
+        (f"  {name.replace('_', ' ')}", instant(value) if name == "onset" else f"{value:.6g}")
+        for name, value in alert.context.items()
+    ]
     if alert.contributions:
         shares = ", ".join(f"{channel} {share:.0%}" for channel, share in alert.contributions[:8])
         rows.append(("contributions", shares))
     return rows
+
+
+def _causes(alert: Alert) -> list[tuple[str, str]]:
+    """Return what is to blame, most first, and the same in words."""
+    rows = [("causes" if place == 0 else "", _cause(cause)) for place, cause in enumerate(alert.causes)]
+    return [*rows, ("explanation", alert.explanation)] if alert.explanation else rows
+
+
+def _cause(cause: AlertCause) -> str:
+    said = f"{cause.kind} {cause.name}, {cause.share:.0%}, since {instant(cause.since)}"
+    if not cause.metric or cause.now is None:
+        return said
+    before = "" if cause.before is None else f"{cause.before:.4g} → "
+    return f"{said}: {cause.metric} {before}{cause.now:.4g}"
 
 
 def _about(status: IncidentStatus) -> list[tuple[str, str]]:

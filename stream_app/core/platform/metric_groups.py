@@ -14,8 +14,10 @@ from stream_app.core.platform.series import WHOLE, Group, Series
 
 __all__ = ["NODE_LABELS", "Form", "Labels", "MetricMeaning", "MetricRules", "Unwatched"]
 
-NODE_LABELS = ("instance", "node", "host", "pod", "service")
+NODE_LABELS = ("instance", "node", "host", "pod", "service", "microservice")
 """Labels that name the node of a sample; the first that it has counts."""
+
+_SERVICE_LABELS = ("service", "microservice")
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -61,7 +63,7 @@ class MetricRules:
     ----------
     node_labels : sequence of str
         Labels that name the node, the first that a sample has; a port behind it is cut off, so that exporters of a machine are one node.
-        A sample whose only one is ``service`` is of a service; one without any is of the whole platform.
+        A sample whose only one is ``service`` or ``microservice`` is of a service; one without any is of the whole platform.
     groups : mapping of str to str
         Patterns of names (``*`` and ``?``) to groups; such metrics are watched whatever the rules say, unless they are buckets.
     ignore : sequence of str
@@ -128,7 +130,7 @@ class MetricRules:
     def _place(self, labels: Mapping[str, str]) -> tuple[str, Literal["node", "service"]]:
         for label in self._node_labels:
             value = labels.get(label)
-            if value and label == "service":
+            if value and label in _SERVICE_LABELS:
                 return value, "service"
             if value:
                 return _without_port(value), "node"

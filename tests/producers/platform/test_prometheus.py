@@ -40,7 +40,7 @@ def exporter(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory, exporter):
-    server = Prometheus(tmp_path_factory.mktemp("prometheus"), exporter.port)
+    server = Prometheus(tmp_path_factory.mktemp("prometheus"), {f"127.0.0.1:{exporter.port}": exporter.port})
     server.start()
     deadline = time.monotonic() + 60
     while server.samples("node_load1") < 3:
@@ -71,7 +71,7 @@ def test_a_range_has_the_values_at_its_steps_in_order(prometheus):
         for sample in record["samples"]:
             named.setdefault(sample["name"], []).append(sample)
     assert named.keys() == {"node_load1", "busy", "sum(up)"}
-    target = f"127.0.0.1:{prometheus.target_port}"
+    (target,) = prometheus.targets
     assert named["node_load1"][0]["labels"] == {"instance": target, "job": "node"}
     assert {one["value"] for one in named["busy"]} == {7.0}
     assert records_of(history) == records
