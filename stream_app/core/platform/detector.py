@@ -107,6 +107,7 @@ class PlatformDetector:
         self.left = Baselines(window, periods[:1])
         self.aggregates = Aggregates()
         self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1)
+        self.together.grow(len(self.aggregates))
         self._series: tuple[Series, ...] | None = None
 
     def __len__(self) -> int:
