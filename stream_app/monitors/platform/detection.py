@@ -20,9 +20,9 @@ from stream_app.events.alert import AlertCause
 from stream_app.monitors.platform.wording import Wording
 from stream_app.settings.platform import PlatformStream
 
-__all__ = ["DETECTOR", "Detection", "Finding"]
+__all__ = ["PLATFORM_DETECTOR", "Detection", "Finding"]
 
-DETECTOR = "platform"
+PLATFORM_DETECTOR = "platform"
 """Name of the detector in alerts."""
 
 _VERSION = 1
@@ -153,7 +153,7 @@ class Detection:
             row=0,
             ts=result.end,
             kind="anomaly",
-            detector=DETECTOR,
+            detector=PLATFORM_DETECTOR,
             channel=WHOLE_SOURCE,
             statistic=float(result.score),
             threshold=float(result.threshold),

@@ -8,9 +8,9 @@ from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.core.watermark import AGREEING
 from stream_app.monitors.refusals import REFUSED
 
-__all__ = ["SERIES", "RefusedNodes", "RefusedSeries"]
+__all__ = ["SERIES_DETECTOR", "RefusedNodes", "RefusedSeries"]
 
-SERIES = "quality.series"
+SERIES_DETECTOR = "quality.series"
 """Detector of metrics with more series than are kept."""
 
 _CALM_WINDOWS = 10.0
@@ -111,6 +111,6 @@ def _refused(node: str, count: int, ts: float, *, behind: float | None) -> Signa
 
 def _exploded(ts: float, statistic: float, metric: str, *, ended: bool = False) -> Signal:
     return Signal(
-        row=0, ts=ts, kind="quality", detector=SERIES, channel=WHOLE_SOURCE, statistic=float(statistic), threshold=0.0,
+        row=0, ts=ts, kind="quality", detector=SERIES_DETECTOR, channel=WHOLE_SOURCE, statistic=float(statistic), threshold=0.0,
         ended=ended, contributions=((metric, 1.0),) if metric else (),
     )  # fmt: skip

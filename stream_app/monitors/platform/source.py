@@ -18,13 +18,13 @@ from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import Alert, LogId
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
-from stream_app.monitors.platform.detection import DETECTOR, Detection, Finding
+from stream_app.monitors.platform.detection import PLATFORM_DETECTOR, Detection, Finding
 from stream_app.monitors.platform.heat import GROUPS, Heat, heat_of
 from stream_app.monitors.platform.history import PlatformHistory
 from stream_app.monitors.platform.intake import Intake
 from stream_app.monitors.platform.models import WindowModels
 from stream_app.monitors.platform.outcome import Arrivals, ClosedWindow, Looks, Outcome, Watch
-from stream_app.monitors.platform.refused import SERIES
+from stream_app.monitors.platform.refused import SERIES_DETECTOR
 from stream_app.monitors.platform.snapshot import LOG_MOST
 from stream_app.monitors.platform.wording import Wording
 from stream_app.monitors.refusals import REFUSED
@@ -105,7 +105,7 @@ class SourceMonitor:
             looks.append((window.end, arrivals.offsets[window.row]))
             signal = self._judge(window, history)
             if signal is not None:
-                signals.append((DETECTOR, signal.at_row(len(looks) - 1)))
+                signals.append((PLATFORM_DETECTOR, signal.at_row(len(looks) - 1)))
         self._refused(told, looks, signals, arrivals)
         alerts = self.alerts.update(signals, Looks.of(self.source, looks), log) if looks else []
         for alert in alerts:
@@ -164,9 +164,9 @@ class SourceMonitor:
         return self.alerts.end(max(self.intake.windows.newest, 0.0), offset)
 
     def _describe(self, signal: Signal) -> str:
-        if signal.detector == DETECTOR:
+        if signal.detector == PLATFORM_DETECTOR:
             return self._findings.get(signal.ts, self.detection.finding).summary
-        if signal.detector == SERIES:
+        if signal.detector == SERIES_DETECTOR:
             metric = signal.contributions[0][0] if signal.contributions else ""
             return f"no room for another series of {metric}: {signal.statistic:.0f} are kept; its labels have too many values"
         if signal.detector == REFUSED:
@@ -176,7 +176,7 @@ class SourceMonitor:
         return summarise(signal)
 
     def _details(self, signal: Signal) -> Mapping[str, Any]:
-        found = self._findings.get(signal.ts) if signal.detector == DETECTOR else None
+        found = self._findings.get(signal.ts) if signal.detector == PLATFORM_DETECTOR else None
         return {} if found is None else {"causes": found.causes, "explanation": found.explanation}
 
     @property
