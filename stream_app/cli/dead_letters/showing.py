@@ -49,8 +49,9 @@ def show(
 ) -> None:
     """Show everything about one dead letter.
 
-    Bytes that are text are shown as text with control characters spelt out, others as a hex dump. Events of a stream of kind
-    platform may hold literals of queries: they are withheld, unless they are written to a file with --raw.
+    Bytes that are text are shown as text with control characters spelt out, others as a hex dump.
+
+    Events of platforms may hold literals of queries: they are withheld, unless they are written to a file with --raw.
     """
     settings, place = settings_of(config, kafka=kafka), place_of(letter_id)
     if raw and sys.stdout.isatty():
