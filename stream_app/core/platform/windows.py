@@ -151,7 +151,8 @@ class Windows:
         self.width = width
         self._lateness = lateness
         self._absence = absence
-        self._open = math.ceil(lateness / width) + 2
+        # One node may be ahead of the others by a scrape.
+        self._open = math.ceil((lateness + _stale(width)) / width) + 2
         self._clocks = np.zeros(1, CLOCK)
         self._clock["newest"] = -math.inf
         self._clock["first"] = -1

@@ -212,6 +212,35 @@ def test_a_node_whose_clock_is_ahead_closes_no_window_of_others():
     assert windows.newest == START + 15.0 * 39
 
 
+def test_scrapes_that_are_wider_than_windows_lose_no_sample():
+    windows = opened(30.0)
+    for _ in range(3):
+        windows.add()
+    found = {}
+    for scrape in range(20):
+        ts = START + 300.0 * scrape
+        for node in range(3):
+            rows = Rows.of([node], [node], [ts + node], [0.0], [1.0])
+            while windows.take(rows) < 1:
+                close(windows, found)
+            assert rows.code.tolist() == [ON_TIME]
+    assert all(np.isfinite(values).all() for values in found.values())
+    assert len(found) > 15
+
+
+def test_what_is_of_no_node_is_on_time_after_a_silence_where_the_nodes_agree():
+    windows = opened(30.0)
+    slots = [windows.add() for _ in range(4)]
+    codes = []
+    for step in range(60):
+        ts = START + 15.0 * step
+        for node in range(3):
+            run(windows, Rows.of([slots[node]], [node], [ts], [0.0], [1.0]))
+        if step < 10 or step > 50:
+            codes += run(windows, Rows.of([slots[3]], [-1], [ts + 4.0], [0.0], [1.0]))[1]
+    assert set(codes) == {ON_TIME}
+
+
 def test_a_marker_of_what_is_gone_spoils_no_mean():
     windows = opened(0.0)
     windows.add()
