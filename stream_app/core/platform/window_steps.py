@@ -56,6 +56,8 @@ NODE = np.dtype(
         ("ts", np.float64),  # of the row before, and what became of it
         ("code", np.int64),
         ("heard", np.int64),  # which of the platform's scrapes was the last of this node
+        ("gap", np.float64),  # seconds between its last two scrapes; 0 before there were two
+        ("usual", np.float64),  # the shorter one of the last two of these: a single wrong time makes none
     ],
     align=True,
 )
@@ -120,10 +122,8 @@ def take_rows(
         index = int(np.floor(ts[i] / width))
         if code != AHEAD or ts[i] <= time + lateness:
             # What is ahead of its own clock alone is on time where the platform's agrees: after a silent hour, a query.
-            code = _place(index, clock["first"], cells.shape[0])
-            usual = max(width, nodes[numbers[i] + 1]["watermark"]["spacing"])
-            if code == ON_TIME and ts[i] - time > lateness + 2.0 * usual:
-                code = AHEAD
+            ahead = ts[i] - time - lateness - 2.0 * max(width, nodes[numbers[i] + 1]["usual"])
+            code = _place(index, clock["first"], cells.shape[0], ahead)
         if code == ON_TIME and slots[i] >= 0:
             code = _add(series[slots[i]], cells[index % cells.shape[0], slots[i]], stale, ts[i], values[i])
         if code == ON_TIME:
@@ -133,11 +133,11 @@ def take_rows(
 
 
 @kernel
-def _place(index: int, first: int, opened: int) -> int:
-    """Say whether a window is open, closed or too far ahead."""
+def _place(index: int, first: int, opened: int, ahead: float) -> int:
+    """Say whether a window is open, closed or too far ahead; `ahead` are seconds beyond what may be."""
     if index < first:
         return LATE
-    return AHEAD if index >= first + opened else ON_TIME
+    return AHEAD if ahead > 0.0 or index >= first + opened else ON_TIME
 
 
 @kernel
@@ -147,6 +147,10 @@ def _judge(clock: Any, nodes: Any, lateness: float, number: int, ts: float, reco
     odd = node["code"] != ON_TIME
     if ts == node["ts"] or (odd and abs(ts - node["ts"]) < _ONE_SCRAPE):
         return int(node["code"])
+    gap = ts - node["ts"]
+    if gap > _ONE_SCRAPE:  # not of the first, whose time before is NaN
+        node["usual"] = min(gap, node["gap"]) if node["gap"] > 0.0 else gap
+        node["gap"] = gap
     node["ts"] = ts
     node["code"] = watermark_step(node["watermark"], lateness, np.inf, ts, record_ts)
     clock["scrapes"] += 1
