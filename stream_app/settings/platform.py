@@ -53,7 +53,7 @@ class PlatformStream(Stream):
     depends_on : table of str to list of str
         The call graph: service to the services that it calls, such as ``{ shop = ["cart", "payment"] }``.
     graph : path, optional
-        A CSV file with the call graph instead: two columns, caller and callee, or a matrix of services.
+        A CSV file with the call graph instead: a matrix of services, or a caller and a callee a line.
     models : list of str
         Models that judge the windows online, beside the detector and without a budget: ``kmeans``, ``dbstream``, ``denstream``.
     max_series : int
