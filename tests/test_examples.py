@@ -73,5 +73,5 @@ def test_a_kind_of_ones_own_is_a_package_with_an_entry_point(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     # Python imports from a wheel, and finds its entry points, as if it were installed.
     said = run(EXAMPLES / "own_kind" / "run.py", tmp_path, wheel)
-    assert "kinds: sensors, images, predictions, sessions, meters" in said
+    assert "kinds: sensors, images, predictions, sessions, platform, meters" in said
     assert "hall, m-17: firing, " in said

@@ -79,7 +79,7 @@ def fence(scores: FloatArray) -> float:
 def _k_means(rows: Rows, seed: int) -> Answer:
     cluster = _sklearn("cluster")
     return _by_centres(
-        rows, lambda k: cluster.KMeans(k, n_init=4, random_state=seed).fit_predict(rows.earlier)
+        rows, lambda k: cluster.KMeans(k, n_init=10, random_state=seed).fit_predict(rows.earlier)
     )
 
 
