@@ -28,6 +28,7 @@ SELECTION = (
     "tests/client/test_features.py",
     "tests/client/test_subscriber.py",
     "tests/core/river",
+    "tests/events/test_sql.py",
     "tests/embedded",
     "tests/runtime/test_worker.py",
     "tests/security/test_decompression.py",
