@@ -1,5 +1,8 @@
 """Showing how far a replay is: a bar on a terminal, plain lines elsewhere, or nothing."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -17,9 +20,10 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-__all__ = ["Bar", "Lines", "Progress", "Silent", "progress_for"]
+__all__ = ["Bar", "Lines", "Progress", "Silent", "progress_for", "shown"]
 
 LINE_SECONDS = 5.0
+_SHOW_SECONDS = 0.1
 
 
 class Progress(Protocol):
@@ -162,3 +166,21 @@ def progress_for(console: Console, title: str, *, quiet: bool = False) -> Progre
     if quiet:
         return Silent()
     return Bar(console, title) if console.is_terminal else Lines(console)
+
+
+@asynccontextmanager
+async def shown(progress: Progress, count: Callable[[], int]) -> AsyncIterator[None]:
+    """Show how many records were acknowledged, as `count` says, while the body runs; for what has no end that is known."""
+
+    async def show() -> None:
+        while True:
+            await asyncio.sleep(_SHOW_SECONDS)
+            progress.update(count())
+
+    showing = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        progress.update(count())
+        progress.end()

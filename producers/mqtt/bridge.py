@@ -6,8 +6,7 @@ this program was killed or a connection was lost, the broker sends again, and Ka
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -18,7 +17,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from producers.connection import ensure_topics
 from producers.mqtt.records import Arrived, key_of, record_bytes, topic_headers
 from producers.mqtt.session import Session
-from producers.progress import Progress, Silent
+from producers.progress import Progress, Silent, shown
 from stream_app.errors import BrokerError
 from stream_app.kafka import most_message_bytes, start_producer
 from stream_app.settings import KafkaSettings, MqttSettings
@@ -30,7 +29,6 @@ MAX_RECORD_BYTES = 900_000
 
 _BATCH_BYTES, _GZIP_BYTES = 262_144, 32
 
-_SHOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 30.0
 _LAST_SECONDS = 10.0
 
@@ -131,7 +129,7 @@ async def bridge(
         await session.start()
         progress.begin(plan.limit, 0)
         sender = _Sender(plan, session, producer, summary, progress, room)
-        async with _shown(summary, progress):
+        async with shown(progress, lambda: summary.messages):
             await sender.run(stop)
     finally:
         await session.close()
@@ -262,21 +260,3 @@ class _Sender:
             f"{self._plan.kafka.bootstrap}: topic {self._plan.topic}: messages were not delivered: {error!r}; "
             "the MQTT broker sends them again to the next run"
         )
-
-
-@asynccontextmanager
-async def _shown(summary: BridgeSummary, progress: Progress) -> AsyncIterator[None]:
-    """Show how many messages were acknowledged while the body runs."""
-
-    async def show() -> None:
-        while True:
-            await asyncio.sleep(_SHOW_SECONDS)
-            progress.update(summary.messages)
-
-    showing = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        showing.cancel()
-        progress.update(summary.messages)
-        progress.end()

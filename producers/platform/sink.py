@@ -13,14 +13,13 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from producers.connection import ensure_topics
 from producers.platform.records import Record, Scrape
-from producers.progress import Progress, Silent
+from producers.progress import Progress, Silent, shown
 from stream_app.errors import BrokerError
 from stream_app.kafka import start_producer
 from stream_app.settings import KafkaSettings
 
 __all__ = ["Feed", "Sending", "SendingSummary", "Sink", "send_on"]
 
-_SHOW_SECONDS = 0.1
 _PATIENCE_SECONDS = 30.0
 _LAST_SECONDS = 10.0
 
@@ -216,7 +215,7 @@ async def send_on(
     ending, begun = asyncio.Event(), monotonic()
     try:
         progress.begin(plan.limit, 0)
-        async with _shown(summary, progress), _either(ending, stop, sink.full):
+        async with shown(progress, lambda: summary.records), _either(ending, stop, sink.full):
             await _until(ending, feed(sink, ending), progress.note)
     finally:
         with contextlib.suppress(TimeoutError):
@@ -257,21 +256,3 @@ async def _either(ending: asyncio.Event, *events: asyncio.Event) -> AsyncIterato
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _shown(summary: SendingSummary, progress: Progress) -> AsyncIterator[None]:
-    """Show how many records were acknowledged while the body runs."""
-
-    async def show() -> None:
-        while True:
-            await asyncio.sleep(_SHOW_SECONDS)
-            progress.update(summary.records)
-
-    showing = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        showing.cancel()
-        progress.update(summary.records)
-        progress.end()
