@@ -5,15 +5,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.twosample.psi import Bins, psi
-from stream_app.core.twosample.reference import Reference, SortedSample
 from stream_app.core.versions import expect_version
 from stream_app.errors import DataError, StateError
+
+if TYPE_CHECKING:
+    from stream_app.core.twosample.reference import Reference
 
 __all__ = ["MOST_BYTES", "ReferenceTable", "reference_psi"]
 
@@ -165,11 +166,13 @@ class ReferenceTable:
             if sum(text is not None for text in texts) < least:
                 raise DataError(f"{name} has fewer than {least} categories said")
 
-    def sample(self, channels: tuple[str, ...]) -> Reference | None:
+    def sample(self, channels: tuple[str, ...]) -> "Reference | None":
         """Return what tests of windows compare some channels with; None where one has too few values, or is not there.
 
         All who ask for the same channels have one object: sources share it.
         """
+        from stream_app.core.twosample.reference import Reference  # noqa: PLC0415 - whoever looks up does not wait for scipy
+
         samples: dict[tuple[str, ...], Reference | None] = self.__dict__.setdefault("_samples", {})
         if channels not in samples:
             columns = [self.column(name) for name in channels]
@@ -237,6 +240,9 @@ def reference_psi(before: ReferenceTable, after: ReferenceTable) -> dict[str, fl
     >>> round(reference_psi(one, one)["flow"], 3), reference_psi(one, other)["flow"] > 0.2
     (0.0, True)
     """
+    from stream_app.core.twosample.psi import Bins, psi  # noqa: PLC0415 as above
+    from stream_app.core.twosample.reference import SortedSample  # noqa: PLC0415
+
     found = {}
     for name in before.channels:
         old, new = (table.column(name) for table in (before, after))

@@ -100,7 +100,8 @@ class SensorStream(Stream):
     warmup : int
         Events of a source from which its reference is learned.
     reference : str, optional
-        A CSV, JSONL or Parquet file of normal operation of one source, from which detectors learn instead of a warm-up.
+        A CSV, JSONL or Parquet file of normal operation of one source, from which detectors learn instead of a warm-up, and which they
+        compare with. What somebody sets with ``streamgauge reference set`` comes before it.
     periods : list of durations
         Periods of seasons to look for, such as ``["1d", "1w"]``; a season is removed from a channel where that improves its
         forecast. By default a day.

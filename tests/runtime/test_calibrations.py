@@ -1,21 +1,25 @@
 """Another reference while a worker runs: it is taken up between two events, and a kill changes nothing of what is told."""
 
+import json
+
 import numpy as np
 import pytest
+from conftest import eventually
 from faust.types import TP
 from logs import GivenLogs
 from structlog.testing import capture_logs
+from workers import working
 
 from stream_app.core.calibration import Calibration
 from stream_app.core.reference import ReferenceTable
 from stream_app.errors import FencedError, StateError
-from stream_app.events import Readings, SensorRow
+from stream_app.events import Readings, SensorRow, Topics
 from stream_app.monitors.sensors import SensorMonitor
 from stream_app.runtime.calibrations import Calibrations
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.partitions import Partitions
 from stream_app.settings import DetectorSettings, SensorStream
-from stream_app.store import CalibrationStore, CheckpointStore, ReferenceStore, pack_state
+from stream_app.store import AlertReader, CalibrationStore, CheckpointStore, ReferenceStore, pack_state
 
 pytestmark = pytest.mark.integration
 
@@ -203,3 +207,34 @@ async def test_raised_thresholds_are_taken_up_as_a_reference_is(store):
     # Nothing of the source begins anew.
     assert worker.partition.monitor.features("pump")[1]["events"] == 500
     assert not any("reference_changed" in alert.context for alert in worker.alerts.values())
+
+
+async def test_a_worker_that_runs_takes_up_what_is_set(settings, store, producer, make_topic, monkeypatch):
+    monkeypatch.setattr("stream_app.runtime.calibrations._EVERY_SECONDS", 0.05)
+    await make_topic("sensor.readings")
+    topic = Topics(settings.prefix).sensors
+
+    async def send(begin, end):
+        for row in ROWS[begin:end]:
+            event = {"source": row.source, "ts": row.ts, "values": dict(row.values)}
+            await producer.send(topic, value=json.dumps(event).encode(), key=b"pump", partition=0)
+        await producer.flush()
+
+    async def judged_by(version, offset):
+        found = await store.client.hmget(
+            store.keys.offsets(settings.worker.group, topic, 0), "next", "calibration"
+        )
+        return found == [b"%d" % offset, version.encode()]
+
+    streams = {"sensors": CONFIG}
+    async with working(settings.model_copy(update={"streams": streams})):
+        await send(0, 50)
+        await eventually(lambda: judged_by("-", 50))
+        await ReferenceStore(store).put("sensors", OLD, **SAID)
+        await eventually(lambda: judged_by(OLD.version, 50))
+        await send(50, 450)
+        await eventually(lambda: judged_by(OLD.version, 450))
+        told = [
+            alert for alert in await AlertReader(store).recent(100) if alert.kind == "drift" and alert.begins
+        ]
+    assert {alert.reference for alert in told} == {OLD.version}

@@ -143,11 +143,15 @@ def show(
         console.print("None of them is active: each source is compared with its own first events.")
     else:
         why = f": {active.why}" if active.why else ""
-        console.print(printable(f"set by {active.by} at {instant(active.at)}{why}"), markup=False)
+        console.print(
+            printable(f"set by {active.by} at {instant(active.at)}{why}"), markup=False, soft_wrap=True
+        )
     waiting = [place for place, name in used.items() if name.version != (active.version if active else "")]
     if waiting:
         places = ", ".join(waiting[:5])
-        console.print(printable(f"not taken up yet, or no worker runs: {places}"), markup=False)
+        console.print(
+            printable(f"not taken up yet, or no worker runs: {places}"), markup=False, soft_wrap=True
+        )
 
 
 @reference_app.command()
@@ -208,6 +212,7 @@ def refresh(
                 f"{len(table)} rows of {origin}, {left} of them in incidents or {around:g} s around: left out"
             ),
             markup=False,
+            soft_wrap=True,
         )
         check_reference(stream, one, kept, f"what is left of {origin}")
         if try_:
@@ -238,6 +243,7 @@ def _tell(stream: str, made: "ReferenceVersion") -> None:
     console.print(
         printable(f"{stream} has the reference {made.version}: {made.rows} rows of {made.origin}{left}"),
         markup=False,
+        soft_wrap=True,
     )
     _print_differences(made.psi, made.before)
 
