@@ -9,7 +9,6 @@ from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
 from stream_app.errors import SettingsError
-from stream_app.kinds import SENSORS
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -50,8 +49,8 @@ def worker(
 
     skip = [_place(text) for text in skip_batch or ()]
     references: dict[str, tuple[str, ReferenceTable]] = {}
-    if any(stream.reference is not None for stream in SENSORS.streams(settings).values()):
-        from stream_app.kinds.references import settings_references  # noqa: PLC0415 few streams have one
+    if any(getattr(stream, "reference", None) is not None for stream in settings.streams.values()):
+        from stream_app.cli.reference.files import settings_references  # noqa: PLC0415 few streams have one
 
         references = settings_references(settings)
 

@@ -70,12 +70,12 @@ def _check_detectors(stream: PredictionStream) -> None:
 
 
 def _make_monitor(
-    name: str, stream: PredictionStream, _calibration: "Calibration | None"
+    name: str, stream: PredictionStream, calibration: "Calibration | None"
 ) -> "Callable[[], PredictionMonitor]":
     from stream_app.monitors.predictions import PredictionMonitor
 
     check_stream(name, stream)
-    return partial(PredictionMonitor, stream, name=name)
+    return partial(PredictionMonitor, stream, calibration, name=name)
 
 
 def prediction_rows(

@@ -17,6 +17,7 @@ from stream_app.kinds import PLATFORM, PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
 from stream_app.kinds.platform import platform_rows
 from stream_app.kinds.predictions import prediction_rows
+from stream_app.kinds.references import referring_streams
 from stream_app.kinds.sessions import session_rows
 from stream_app.monitors.base import Monitor
 from stream_app.monitors.sensors.compiling import compile_kernels
@@ -118,7 +119,7 @@ def make_partitions(
     limits: dict[str, SourceLimits] = {}
     openers: dict[str, Opener] = {}
     calibrated: dict[str, tuple[str, MonitorMaker]] = {}
-    referring = SENSORS.streams(settings)
+    referring = referring_streams(settings)
     for topic, name in topics.items():
         stream = settings.streams[name]
         make_monitor = kind_of(stream).monitor

@@ -204,6 +204,11 @@ class SensorStream(Stream):
         return next(int(rule.ge) for rule in cls.model_fields["warmup"].metadata if hasattr(rule, "ge"))
 
     @property
+    def least_reference(self) -> int:
+        """Rows that a reference has at least: those of the shortest warm-up."""
+        return self.least_warmup()
+
+    @property
     def channel_names(self) -> tuple[str, ...] | None:
         """The declared channels of numbers, or None where they are learned."""
         if self.channels is None:

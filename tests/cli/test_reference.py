@@ -23,6 +23,10 @@ resolve_after = "10s"
 
 [streams.digits]
 kind = "predictions"
+feature_window = 100
+
+[streams.shop]
+kind = "sessions"
 """
 
 
@@ -72,10 +76,11 @@ def test_a_reference_is_set_listed_and_gone_back_to(call, plant):
         (("set", "pumps", "flat.csv"), "flow is 1 in all rows"),
         (("set", "pumps", "short.csv"), "9 rows; a reference of this stream needs at least 30"),
         (("set", "pumps", "empty.csv"), "flow has 0 values"),
-        (("set", "tanks", "may.csv"), "there is no stream 'tanks'; there is digits, pumps"),
-        (("set", "digits", "may.csv"), "kind predictions, which has no reference"),
+        (("set", "tanks", "may.csv"), "there is no stream 'tanks'; there is digits, pumps, shop"),
+        (("set", "shop", "may.csv"), "kind sessions, which has no reference"),
+        (("set", "digits", "few.csv"), "60 rows; a reference of this stream needs at least 100"),
         (("set", "pumps", "--version", "abc"), "no reference of the version 'abc'"),
-        (("show", "digits"), "kind predictions"),
+        (("show", "shop"), "kind sessions"),
         (("refresh", "pumps"), "has no topic"),
         (("refresh", "pumps", "--from", "may.csv", "--until", "2000-01-01T00:00:00Z"), "0 rows"),
     ],
@@ -84,6 +89,8 @@ def test_a_reference_is_set_listed_and_gone_back_to(call, plant):
 def test_what_is_no_reference_is_said_and_changes_nothing(call, plant, arguments, text):
     write(plant / "flat.csv", np.ones(300))
     write(plant / "short.csv", normal(n=9))
+    rows = "".join(f"{START + i},a{i},cat,{i % 7}\n" for i in range(60))
+    (plant / "few.csv").write_text("ts,id,prediction,age\n" + rows)
     (plant / "empty.csv").write_text("ts,flow\n" + "".join(f"{START + i},\n" for i in range(60)))
     assert call("reference", *arguments).failed(text)
     assert shown(call) == []
@@ -159,3 +166,11 @@ def test_a_reference_is_made_of_the_recent_past_without_its_incidents(call, reco
     assert call(*ask, "--since", f"{START + 300:.0f}", "--until", f"{START + 350:.0f}").code == 0
     assert shown(call)[-1]["rows"] == 50
     assert call(*ask, "--since", f"{START + 205:.0f}", "--until", f"{START + 255:.0f}").failed("0 rows")
+
+
+def test_features_of_predictions_are_a_reference_too(call, plant):
+    rows = "".join(f"{START + i},a{i},cat,{i % 7},cat\n" for i in range(300))
+    (plant / "answers.csv").write_text("ts,id,prediction,age,label\n" + rows)
+    assert call("reference", "set", "digits", "answers.csv").code == 0
+    (made,) = [json.loads(line) for line in call("reference", "show", "digits", "--json").lines]
+    assert (made["rows"], list(made["figures"]), made["figures"]["age"]["max"]) == (300, ["age"], 6.0)

@@ -78,11 +78,12 @@ def set_(
     """
     if (file is None) == (version is None):
         raise typer.BadParameter("name a FILE, or a --version that is kept", param_hint="FILE")
-    from stream_app.kinds.references import referring_stream, stream_reference  # noqa: PLC0415 help does not wait
+    from stream_app.cli.reference.files import stream_reference  # noqa: PLC0415 help does not wait
+    from stream_app.kinds.references import referring_stream  # noqa: PLC0415
 
     settings = settings_of(config, redis=redis)
-    one = referring_stream(settings, stream)
-    table = None if file is None else stream_reference(stream, one, file)
+    referring_stream(settings, stream)
+    table = None if file is None else stream_reference(settings, stream, file)
 
     async def work(references: ReferenceStore) -> "ReferenceVersion":
         said: dict[str, Any] = {"by": name_of(by), "at": time.time(), "why": comment}
@@ -189,19 +190,20 @@ def refresh(
 
     What somebody called a false alarm is not left out. Times are those of the events.
     """
+    from stream_app.cli.reference.files import stream_reference  # noqa: PLC0415 as above
     from stream_app.cli.reference.recent import healthy, incidents_of, read_topic  # noqa: PLC0415 as above
     from stream_app.core.reference import reference_psi  # noqa: PLC0415
-    from stream_app.kinds.references import check_reference, referring_stream, stream_reference  # noqa: PLC0415
+    from stream_app.kinds.references import check_reference, referring_stream  # noqa: PLC0415
 
     settings = settings_of(config, kafka=kafka, redis=redis)
     one = referring_stream(settings, stream)
     begin, end = beginning(since), math.inf if until is None else beginning(until)
-    given = None if file is None else stream_reference(stream, one, file).between(begin, end)
+    given = None if file is None else stream_reference(settings, stream, file).between(begin, end)
 
     async def work(references: ReferenceStore) -> "ReferenceVersion | None":
         store = references.store
         if given is None:
-            name, table = await read_topic(settings, stream, one, source=source, since=begin, until=end)
+            name, table = await read_topic(settings, stream, source=source, since=begin, until=end)
         else:
             name, table = source or "", given
         around = max(one.cooldown, one.resolve_after)

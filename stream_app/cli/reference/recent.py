@@ -1,18 +1,21 @@
 """The recent, healthy past of a stream as a reference: what its topic holds, without the incidents."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
 from stream_app.cli.options import broker_of
 from stream_app.core.reference import ReferenceTable
 from stream_app.errors import DataError
-from stream_app.events import ReadingDecoder, Readings, Topics, category_name, record_times
+from stream_app.events import Format, ReadingDecoder, Readings, Topics, category_name, record_times
 from stream_app.formats import make_format, preparation
 from stream_app.kafka import reading
-from stream_app.kinds import input_topic
+from stream_app.kinds import PREDICTIONS, SENSORS, input_topic
 from stream_app.kinds.layouts import sensor_layout
+from stream_app.kinds.predictions import prediction_rows
+from stream_app.kinds.references import feature_table, referring_stream
 from stream_app.settings import SensorStream, Settings
 from stream_app.store import IncidentReader, IncidentStatus, Store
 
@@ -24,16 +27,16 @@ _MOST_INCIDENTS = 20_000
 
 
 async def read_topic(
-    settings: Settings, name: str, stream: SensorStream, *, source: str | None, since: float, until: float
+    settings: Settings, name: str, *, source: str | None, since: float, until: float
 ) -> tuple[str, ReferenceTable]:
-    """Read the newest readings of one source from the topic of a stream, 64 MiB of records at most.
+    """Read the newest events of one source from the topic of a stream, 64 MiB of records at most.
 
     Parameters
     ----------
     settings : Settings
         Where the topic is.
-    name, stream : str, SensorStream
-        The stream.
+    name : str
+        Name of the stream.
     source : str, optional
         Which source; the only one where None.
     since, until : float
@@ -44,7 +47,7 @@ async def read_topic(
     source : str
         Whose they are.
     table : ReferenceTable
-        The readings, in the order of their times.
+        Its readings, or the features of its predictions, in the order of their times.
 
     Raises
     ------
@@ -53,18 +56,33 @@ async def read_topic(
     BrokerError
         If the topic is not there or cannot be read.
     """
-    if stream.mapping is not None and stream.mapping.channel is not None:
+    stream = referring_stream(settings, name)
+    topic = input_topic(stream, Topics(settings.prefix))
+    wire = make_format(stream.format)
+    sensors = SENSORS.streams(settings).get(name)
+    if sensors is not None and sensors.mapping is not None and sensors.mapping.channel is not None:
         raise DataError(
             f"streams.{name}: a message has one channel, and no row of its topic has all of them; refresh from a file with --from"
         )
-    topic = input_topic(stream, Topics(settings.prefix))
-    wire = make_format(stream.format)
-    decoder = ReadingDecoder(stream.categories, layout=sensor_layout(name, stream), wire=wire)
     async with reading(broker_of(settings)) as reader:
         records = await reader.newest(topic, _MOST_RECORDS)
     prepare = preparation(name, stream, wire, settings.schema_registry)
     if prepare is not None:
         await prepare(records)
+    if sensors is None:
+        rows = prediction_rows(name, PREDICTIONS.streams(settings)[name], wire)(records).rows
+        rows = [row for row in rows if row.prediction is not None and since <= row.ts < until]
+        source = _source(topic, [row.source for row in rows], source)
+        return source, feature_table([row for row in rows if row.source == source])
+    readings = _readings(name, sensors, wire, records)
+    readings = readings.at(np.flatnonzero((readings.ts >= since) & (readings.ts < until)))
+    source = _source(topic, readings.sources, source)
+    mine = np.array([one == source for one in readings.sources], dtype=np.bool_)
+    return source, _table(readings.at(np.flatnonzero(mine)), sensors.categories)
+
+
+def _readings(name: str, stream: SensorStream, wire: Format, records: Sequence[Any]) -> Readings:
+    decoder = ReadingDecoder(stream.categories, layout=sensor_layout(name, stream), wire=wire)
     readings, _ = decoder.decode(
         [record.value for record in records],
         [record.key for record in records],
@@ -72,20 +90,23 @@ async def read_topic(
         record_times(records),
         [record.headers for record in records],
     )
-    within = np.flatnonzero((readings.ts >= since) & (readings.ts < until))
-    readings = readings.at(within)
-    names = sorted(set(readings.sources))
-    if source is None:
-        if len(names) != 1:
-            found = f"{len(names)} sources, such as {', '.join(names[:3])}" if names else "no reading"
-            raise DataError(f"topic {topic} has {found} in that time; name one with --source")
-        source = names[0]
-    mine = np.array([one == source for one in readings.sources], dtype=np.bool_)
-    if not mine.any():
+    return readings
+
+
+def _source(topic: str, sources: Sequence[str], wanted: str | None) -> str:
+    """Return the source that is wanted, or the only one."""
+    names = sorted(set(sources))
+    if not names:
+        raise DataError(f"topic {topic} has no event that can be used in that time")
+    if wanted is None and len(names) > 1:
         raise DataError(
-            f"topic {topic} has no reading of {source!r} in that time; it has {', '.join(names[:8])}"
+            f"topic {topic} has {len(names)} sources, such as {', '.join(names[:3])} in that time; name one with --source"
         )
-    return source, _table(readings.at(np.flatnonzero(mine)), stream.categories)
+    if wanted is not None and wanted not in names:
+        raise DataError(
+            f"topic {topic} has no event of {wanted!r} in that time; it has {', '.join(names[:8])}"
+        )
+    return wanted or names[0]
 
 
 def _table(readings: Readings, categories: Collection[str]) -> ReferenceTable:
