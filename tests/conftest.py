@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 from aiokafka import AIOKafkaConsumer
 from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
@@ -30,7 +31,8 @@ for _name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
     if not _name.startswith("STREAMGAUGE_TEST_"):
         del os.environ[_name]
 
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "shared" / "data"
 
 
 REAL = os.environ.get("STREAMGAUGE_TEST_SERVERS") == "real"
@@ -64,9 +66,22 @@ def pytest_collection_modifyitems(config, items):
         test._hypothesis_internal_use_settings = hypothesis_settings(said, max_examples=fewer)
 
 
-def pytest_collection_finish():
-    """Spare garbage collections what was collected: it stays to the end."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage while modules are imported and tests collected, nor later among these: they stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path):
+    """Look for examples in the packages only: docstrings of tests have none."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule) or HERE not in file_path.parents]
 
 
 @pytest.fixture(scope="session")
