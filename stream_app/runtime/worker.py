@@ -6,7 +6,7 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -182,7 +182,7 @@ class Worker:
                 FiringWatch(store, self.settings.streams, self.metrics),
                 ProgressLog(self._streams, self.metrics),
             ):
-                stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
+                stack.callback(asyncio.create_task(self._keep(watch.run)).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _check_topics(self) -> None:
@@ -303,8 +303,8 @@ class Worker:
             await app.start()
             self._began = True
             self._reading, self._watchdog, self._outbox = reading, watchdog, outbox
-            publishing = asyncio.create_task(self._keep(outbox.run()))
-            judging = asyncio.create_task(self._keep(freshness.run()))
+            publishing = asyncio.create_task(self._keep(outbox.run))
+            judging = asyncio.create_task(self._keep(freshness.run))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             keeping = [asyncio.create_task(agent.run()) for agent in agents]
@@ -333,9 +333,9 @@ class Worker:
             worker = self.settings.worker
             raise group_refusal(self.settings.kafka, worker.group, worker.session_timeout, error)
 
-    async def _keep(self, running: Coroutine[Any, Any, None]) -> None:
+    async def _keep(self, run: Callable[[], Awaitable[None]]) -> None:
         try:
-            await running
+            await run()
         except Exception as error:  # noqa: BLE001 nobody else would hear of it
             self._halt(error)
 
