@@ -21,7 +21,7 @@ from stream_app.kafka.offsets import PartitionOffsets
 from stream_app.kinds import input_topics, kind_of
 from stream_app.kinds.sessions import session_configs
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import WorkerContext, load_kernels, make_agent, make_partitions
+from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
 from stream_app.runtime.delivery import BatchTransport, batched_topic
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
@@ -29,6 +29,7 @@ from stream_app.runtime.firing_watch import FiringWatch
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
+from stream_app.runtime.kernels import load_kernels
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.missing_events import MissingEvents
 from stream_app.runtime.outages import Outages
@@ -206,9 +207,8 @@ class Worker:
 
     async def _register_views(self, store: Store) -> None:
         registry = ViewRegistry(store)
-        for config in self._sessions.values():
-            for view in config.views:
-                await registry.register(view, now=time.time())
+        for view in chain.from_iterable(config.views for config in self._sessions.values()):
+            await registry.register(view, now=time.time())
 
     def _partitions(self, app: Any, store: Store, offsets: PartitionOffsets) -> Partitions:
         return make_partitions(
