@@ -10,6 +10,7 @@ import gc
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -35,6 +36,9 @@ HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "shared" / "data"
 
 
+_SLOW = 20
+"""How many of the others a slow test is like."""
+
 REAL = os.environ.get("STREAMGAUGE_TEST_SERVERS") == "real"
 
 
@@ -56,8 +60,14 @@ if hypothesis_settings.get_current_profile_name() == "default":
     hypothesis_settings.load_profile("default")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Let property tests try a tenth of their examples, five at least, with --hypothesis-profile=quick."""
+    """Begin with the files that take longest; with --hypothesis-profile=quick, try a tenth of the examples, five at least."""
+    # Else the last process would be at a file of a few slow tests when the others have ended.
+    weights = Counter()
+    for item in items:
+        weights[item.path] += _SLOW if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: -weights[item.path])
     if config.getoption("--hypothesis-profile") != "quick":
         return
     tests = (item.obj for item in items if isinstance(item, pytest.Function))
