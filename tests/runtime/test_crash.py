@@ -263,9 +263,9 @@ async def test_kill_at_random_instants_changes_nothing(
             worker = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "stream_app", "worker", env=env, stderr=stderr
             )
-        await eventually(moved(processed, worker), timeout=60)
+        await eventually(moved(processed, worker), timeout=180)
         if kills == KILLS:
-            await eventually(ended(processed, worker, len(events)), timeout=120)
+            await eventually(ended(processed, worker, len(events)), timeout=300)
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         assert worker.returncode is None, f"the worker ended by itself: {said.read_text()[-2000:]}"
         worker.kill()
