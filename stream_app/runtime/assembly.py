@@ -1,15 +1,11 @@
 """The parts of a worker, put together from its settings: its partitions, and one agent a stream of each kind."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import structlog
-
-from stream_app.core.kernel_cache import when_compiling
 from stream_app.core.reference import ReferenceTable
 from stream_app.events import JSON, Format, Topics
 from stream_app.formats import make_format, preparation
@@ -20,7 +16,6 @@ from stream_app.kinds.predictions import prediction_rows
 from stream_app.kinds.references import referring_streams
 from stream_app.kinds.sessions import session_rows
 from stream_app.monitors.base import Monitor
-from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
@@ -56,7 +51,6 @@ from stream_app.store import (
 
 __all__ = [
     "WorkerContext",
-    "load_kernels",
     "make_agent",
     "make_partitions",
     "platform_agent",
@@ -64,25 +58,6 @@ __all__ = [
     "reading_agent",
     "session_agent",
 ]
-
-_log = structlog.get_logger(__name__)
-
-
-async def load_kernels(settings: Settings) -> None:
-    """Load the compiled functions that the monitors of the settings need, beside what the event loop does."""
-    draws = {stream.draws for stream in SENSORS.streams(settings).values()}
-    if draws:
-        when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
-        await asyncio.to_thread(compile_kernels, draws)
-    if PREDICTIONS.streams(settings):
-        from stream_app.monitors.predictions.clocks import compile_clocks  # noqa: PLC0415 - others do not wait for it
-
-        await asyncio.to_thread(compile_clocks)
-    if PLATFORM.streams(settings):
-        from stream_app.monitors.platform.compiling import compile_platform_kernels  # noqa: PLC0415 - as above
-
-        when_compiling(lambda: _log.info("compiling the platform kernels, up to a minute, once"))
-        await asyncio.to_thread(compile_platform_kernels)
 
 
 def make_partitions(
