@@ -244,11 +244,8 @@ class ModelRegistry:
     ) -> int:
         run = client.create_run(self._experiment(client, name), run_name=name)
         try:
-            for key, value in params.items():
-                client.log_param(run.info.run_id, key, value)
-            for key, figure in metrics.items():
-                client.log_metric(run.info.run_id, key, figure)
-            contents.upload(client, run.info.run_id, data)
+            contents.describe(client, run.info.run_id, params, metrics, data)
+            contents.upload(client, run.info.run_id)
             self._ensure_model(client, name)
             tags = {
                 _STATE: VersionState.HALF_WRITTEN.value,

@@ -16,7 +16,7 @@ from stream_app.cli.loop import run
 from stream_app.cli.models.app import NameArgument, RegistryOption, command
 from stream_app.cli.options import ConfigOption, JsonOption, RedisOption, settings_of, store_of
 from stream_app.cli.printable import printable
-from stream_app.cli.show import console
+from stream_app.cli.show import console, error_console
 from stream_app.cli.who import ByOption, name_of
 from stream_app.errors import ModelRegistryError, StoreError, StreamgaugeError
 from stream_app.events.audit import AuditKind, AuditRecord
@@ -24,7 +24,7 @@ from stream_app.model_registry import CHAMPION, ModelRegistry, RegisteredVersion
 from stream_app.settings import Settings
 from stream_app.store import OutboxStore
 
-__all__ = ["recorded"]
+__all__ = ["recorded", "register"]
 
 CommentOption = Annotated[
     str, typer.Option("--comment", "-m", metavar="TEXT", help="Comment for others.", show_default=False)
@@ -138,6 +138,28 @@ def recorded(
             return found, summary
 
     return run(doing())
+
+
+def register(
+    settings: Settings, name: str, work: Callable[[ModelRegistry], RegisteredVersion], *, by: str
+) -> RegisteredVersion:
+    """Register a model, and record it where a store is set; without one, a note says that nothing is recorded.
+
+    Raises
+    ------
+    StreamgaugeError
+        As `recorded`.
+    """
+
+    def registering(models: ModelRegistry) -> tuple[RegisteredVersion, str]:
+        found = work(models)
+        return found, f"{found.label} is registered"
+
+    if settings.redis.url.get_secret_value():
+        return recorded(settings, AuditKind.REGISTERED, name, "", registering, by=by)[0]
+    found = work(ModelRegistry.open(settings))
+    error_console.print("No store is set, so the audit log does not say so.", style="yellow", soft_wrap=True)
+    return found
 
 
 def _deed(
