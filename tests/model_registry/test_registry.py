@@ -187,7 +187,8 @@ def test_a_half_written_version_is_named_and_never_served(registry, name, rows, 
 def test_a_version_of_another_program_can_be_promoted_and_is_not_loaded(registry, name, rows):
     logged(registry, name, rows)
     with registry._tracking.asking("registering") as client:
-        client.create_model_version(name, "file:///tmp/pickled")
+        run = client.create_run(client.get_experiment_by_name(name).experiment_id).info
+        client.create_model_version(name, f"{run.artifact_uri}/pickled", run.run_id)
     assert registry.versions(name)[0].state is VersionState.FOREIGN
     with pytest.raises(UnusableModelError, match="was logged by another program, and cannot be loaded here"):
         registry.load(name, 2)
