@@ -110,6 +110,9 @@ OTHERS = {
     "features skew",
     "features versions",
     "detectors",  # installed packages
+    *(
+        f"models {word}" for word in ("list", "show", "promote", "rollback")
+    ),  # tests/cli/test_models.py tries them
     "dashboard",  # prints its address; what a browser shows is tried there
     "replay mqtt",  # quotes topics as Python does
     "worker",  # its log is tried below
