@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stream_app.settings.mqtt import MqttSettings
     from stream_app.settings.platform import PlatformStream
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
+    from stream_app.settings.retraining import ModelRetraining
     from stream_app.settings.routes import InhibitSettings, RouteSettings
     from stream_app.settings.schema_registry import SchemaRegistrySettings
     from stream_app.settings.servers import KafkaSettings, RedisSettings
@@ -71,6 +72,7 @@ __all__ = [
     "Match",
     "MessageFormat",
     "MessagePackFormat",
+    "ModelRetraining",
     "MqttSettings",
     "PlatformStream",
     "PredictionMapping",
@@ -125,6 +127,7 @@ _MODULES = {
     "Match": "settings.matching",
     "MessageFormat": "settings.formats",
     "MessagePackFormat": "settings.formats",
+    "ModelRetraining": "settings.retraining",
     "MqttSettings": "settings.mqtt",
     "PlatformStream": "settings.platform",
     "PredictionMapping": "settings.mapping",
