@@ -10,7 +10,7 @@ import numpy.typing as npt
 from stream_app.errors import DataError
 from stream_app.events import PredictionRow
 
-__all__ = ["TrainingTable", "split_by_time", "table_of"]
+__all__ = ["TrainingTable", "split_by_time", "table_of", "values_of"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -105,16 +105,43 @@ def table_of(
     added = tuple(sorted({name for one in extra for name in one} - set(named)))
     if not named and not added:
         raise DataError("the events have no features: a model learns from the numbers that it was given")
-    values = np.full((len(ordered), len(named) + len(added)), np.nan)
-    for at, row in enumerate(ordered):
-        given = row.features
-        values[at, : len(named)] = [_number(given.get(name)) for name in named]
-        if extra:
-            values[at, len(named) :] = [_number(extra[at].get(name)) for name in added]
+    values = values_of(ordered, (*named, *added), extra)
     empty = [name for i, name in enumerate(named) if features and np.isnan(values[:, i]).all()]
     if empty:
         raise DataError(f"features: no event has the number {empty[0]!r}")
     return TrainingTable((*named, *added), values, tuple(ordered))
+
+
+def values_of(
+    rows: Sequence[PredictionRow],
+    features: Sequence[str],
+    beside: Sequence[Mapping[str, float | None]] = (),
+) -> FloatArray:
+    """Return numbers of some events, and of what is known beside each, NaN where there is none.
+
+    Parameters
+    ----------
+    rows : sequence of PredictionRow, length n
+    features : sequence of str
+        The columns; those of an event win over those beside it.
+    beside : sequence of mapping, length n or none
+        Further numbers of each row.
+
+    Returns
+    -------
+    ndarray (n, features)
+
+    Examples
+    --------
+    >>> row = PredictionRow("m", 1.0, "a", features={"x": 2.0})
+    >>> values_of([row], ("x", "spent_30m"), [{"spent_30m": 9.5}]).tolist()
+    [[2.0, 9.5]]
+    """
+    values = np.full((len(rows), len(features)), np.nan)
+    for at, row in enumerate(rows):
+        given = {**beside[at], **row.features} if beside else row.features
+        values[at] = [np.nan if (value := given.get(name)) is None else value for name in features]
+    return values
 
 
 def split_by_time(table: TrainingTable, later: float) -> tuple[TrainingTable, TrainingTable]:
@@ -143,6 +170,3 @@ def split_by_time(table: TrainingTable, later: float) -> tuple[TrainingTable, Tr
         raise DataError("most events have the same time: nothing came later on which a new model could be tried")
     return table.part(0, cut), table.part(cut, len(table))
 
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
