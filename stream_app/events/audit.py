@@ -29,10 +29,15 @@ class AuditKind(StrEnum):
     REAL = "incident.real"
     DOUBTED = "detector.doubted"
     VERSION_SEEN = "model.version-seen"
+    REGISTERED = "model.registered"
+    PROMOTED = "model.promoted"
+    ROLLED_BACK = "model.rolled-back"
+    KEPT = "model.kept"
+    RETRAINING_FAILED = "retraining.failed"
 
 
 class AuditRecord(Enveloped):
-    """One line of the audit log; made by `triggered`, `said`, `doubted` or `version_seen`.
+    """One line of the audit log; made by `triggered`, `said`, `doubted`, `version_seen` or `of_model`.
 
     Parameters
     ----------
@@ -152,6 +157,37 @@ class AuditRecord(Enveloped):
             source=source,
             subject=version,
             summary=f"{source}: version {version}{after}",
+        )
+
+    @classmethod
+    def of_model(
+        cls, kind: AuditKind, stream: str, source: str, version: str, *, summary: str, by: str, at: float
+    ) -> Self:
+        """Return the record of what was done with a registered model.
+
+        Parameters
+        ----------
+        kind : AuditKind
+        stream, source : str
+            The stream of its predictions, and the model.
+        version : str
+            Number of the version; empty where there is none.
+        summary : str
+            One line for a person.
+        by : str
+            Who did it.
+        at : float
+            When, in epoch seconds.
+        """
+        return cls(
+            id=identity(kind, stream, source, version, by, at),
+            kind=kind,
+            at=at,
+            by=by,
+            stream=stream,
+            source=source,
+            subject=version,
+            summary=summary,
         )
 
     def to_cloudevent(self) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from stream_app.core.challenger import Comparison, Decision
 from stream_app.events import PredictionRow
 from stream_app.labels import label_text
 
-__all__ = ["CHALLENGER_NAME", "CHAMPION_NAME", "Answers", "answers_of", "compared", "figures", "given_answers"]
+__all__ = [
+    "CHALLENGER_NAME",
+    "CHAMPION_NAME",
+    "Answers",
+    "answers_of",
+    "compared",
+    "figures",
+    "given_answers",
+]
 
 Shares: TypeAlias = npt.NDArray[np.float64]
 

@@ -1,11 +1,10 @@
 """Events of a model: those that were recorded, in files and on a topic, and those that come."""
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import asyncio
 
 from producers.predictions import PredictionColumns, PredictionFiles
 from stream_app.errors import DataError
@@ -129,7 +128,9 @@ class LabelledEvents:
             raise DataError(f"there is no event of {source} to learn from: nothing was sent yet")
         if source not in self._sources:
             others = ", ".join(name for name, _ in self._sources.most_common(5))
-            raise DataError(f"there is no event of {source}; the models of the events are {others}: set source")
+            raise DataError(
+                f"there is no event of {source}; the models of the events are {others}: set source"
+            )
         if not self._rows:
             raise DataError(
                 f"{self._joined.predictions:,} predictions of {source} and no label for any of them "

@@ -37,7 +37,7 @@ _AWAY = (BrokerUnavailableError, ModelRegistryUnavailableError, StoreUnavailable
 Work = Callable[[RetrainingTrigger], Awaitable[None]]
 
 
-class _Holding(ConsumerRebalanceListener):
+class _Holding(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
     """Keeps partitions until the work that they asked for is done: else another process would begin it once more.
 
     Triggers that wait are forgotten then: whoever has the partition next reads them again.
@@ -168,7 +168,9 @@ async def act_on_triggers(
                     await _commit(consumer, read, note)
             await asyncio.sleep(0)
     except KafkaError as error:
-        raise BrokerUnavailableError(f"Kafka at {kafka.bootstrap}: {topic} cannot be read: {error}") from error
+        raise BrokerUnavailableError(
+            f"Kafka at {kafka.bootstrap}: {topic} cannot be read: {error}"
+        ) from error
     finally:
         await consumer.stop()
 
@@ -187,9 +189,7 @@ async def _take(
                 note(f"{tp.topic}/{tp.partition}, offset {record.offset}: no retraining trigger; passed over")
 
 
-async def _commit(
-    consumer: Any, read: dict[TopicPartition, int], note: Callable[[str], None]
-) -> None:
+async def _commit(consumer: Any, read: dict[TopicPartition, int], note: Callable[[str], None]) -> None:
     mine = {tp: offset for tp, offset in read.items() if tp in consumer.assignment()}
     try:
         if mine:

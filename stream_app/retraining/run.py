@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-
 from stream_app.errors import DataError, StreamgaugeError
 from stream_app.events import AuditKind, PredictionRow
 from stream_app.model_registry import (
@@ -189,9 +188,13 @@ class _Run:
         began = self._took("judge and register", began)
         told = _told(scores[0])
         await world.tell(
-            AuditKind.REGISTERED, str(version.number), f"{version.label}: trained on {len(earlier):,} rows; {told}"
+            AuditKind.REGISTERED,
+            str(version.number),
+            f"{version.label}: trained on {len(earlier):,} rows; {told}",
         )
-        world.note(f"registered {version.label}: {told} on {len(later):,} later rows; champion: {_told(scores[1])}")
+        world.note(
+            f"registered {version.label}: {told} on {len(later):,} later rows; champion: {_told(scores[1])}"
+        )
         trial, reason, better = None, f"on {len(later):,} later rows: {decision.summary}", False
         if there and decision.verdict == "keep":
             reason = f"{reason}; it was not tried on the live stream"

@@ -167,6 +167,7 @@ def split_by_time(table: TrainingTable, later: float) -> tuple[TrainingTable, Tr
     times = table.times
     cut = int(np.searchsorted(times, times[max(0, len(table) - max(1, round(later * len(table))))]))
     if not cut:
-        raise DataError("most events have the same time: nothing came later on which a new model could be tried")
+        raise DataError(
+            "most events have the same time: nothing came later on which a new model could be tried"
+        )
     return table.part(0, cut), table.part(cut, len(table))
-

@@ -91,9 +91,7 @@ class Trial:
             self.decision = self._comparison.decide()
         return self.decision
 
-    def _answer(
-        self, rows: Sequence[PredictionRow], beside: Sequence[Mapping[str, float | None]]
-    ) -> None:
+    def _answer(self, rows: Sequence[PredictionRow], beside: Sequence[Mapping[str, float | None]]) -> None:
         asked = [
             at
             for at, row in enumerate(rows)
@@ -186,7 +184,9 @@ async def run_trial(
             note(f"trial: {trial.judged:,} labelled answers; {decision.summary}")
     if trial.judged:
         return TrialEnd(trial.decision, "time", trial.judged, time.monotonic() - began)
-    came = f"{trial.predictions:,} predictions came and no label" if trial.predictions else "no prediction came"
+    came = (
+        f"{trial.predictions:,} predictions came and no label" if trial.predictions else "no prediction came"
+    )
     raise DataError(
         f"the trial decided nothing: {came} within {settings.trial_for:g} s; are events sent to the topic, and labels with "
         "the ids of their predictions? A longer trial is set by trial_for"

@@ -80,6 +80,17 @@ class OutboxStore:
             refuse(claim, verdict, left, place=self._store.place)
         return int(left)
 
+    async def add_deed(self, record: AuditRecord) -> None:
+        """Put a record of what was done where the next worker finds it for the audit log.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        async with self._store.errors("writing what was done"):
+            await self._store.client.rpush(self._store.keys.deeds, record.model_dump_json())
+
     async def deeds(self, *, count: int) -> list[AuditRecord]:
         """Return the oldest records of what people did that the audit log does not have; one that is none is dropped.
 
