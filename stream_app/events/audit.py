@@ -10,12 +10,15 @@ from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import Incident
 from stream_app.events.trigger import RetrainingTrigger
 
-__all__ = ["MONITOR", "AuditKind", "AuditRecord"]
+__all__ = ["MONITOR", "REGISTRY", "AuditKind", "AuditRecord"]
 
 _TYPE = "io.streamgauge.audit.v1"
 
 MONITOR = "streamgauge"
 """Author of records that no person caused."""
+
+REGISTRY = "registry"
+"""Stands in the place of a stream in records about a registered model, which may answer in several."""
 
 
 class AuditKind(StrEnum):
@@ -33,6 +36,7 @@ class AuditKind(StrEnum):
     PROMOTED = "model.promoted"
     ROLLED_BACK = "model.rolled-back"
     KEPT = "model.kept"
+    FAILED = "model.failed"
     RETRAINING_FAILED = "retraining.failed"
 
 
@@ -161,33 +165,51 @@ class AuditRecord(Enveloped):
 
     @classmethod
     def of_model(
-        cls, kind: AuditKind, stream: str, source: str, version: str, *, summary: str, by: str, at: float
+        cls,
+        kind: AuditKind,
+        name: str,
+        version: str,
+        *,
+        by: str,
+        at: float,
+        summary: str,
+        note: str = "",
+        stream: str = REGISTRY,
     ) -> Self:
-        """Return the record of what was done with a registered model.
+        """Return the record of what was done, or tried, with a registered model.
 
         Parameters
         ----------
         kind : AuditKind
-        stream, source : str
-            The stream of its predictions, and the model.
-        version : str
-            Number of the version; empty where there is none.
-        summary : str
-            One line for a person.
-        by : str
-            Who did it.
+        name, version : str
+            The model, and the number of the version or whatever it was asked for by.
+        by, note : str
+            Who did it, and what they said.
         at : float
             When, in epoch seconds.
+        summary : str
+            One line for a person.
+        stream : str
+            The stream for which it was done, if for one.
+
+        Examples
+        --------
+        >>> done = AuditRecord.of_model(
+        ...     AuditKind.PROMOTED, "digits", "3", by="ann", at=5.0, summary="digits 3 is the champion, before it 2"
+        ... )
+        >>> done.stream, done.source, done.subject
+        ('registry', 'digits', '3')
         """
         return cls(
-            id=identity(kind, stream, source, version, by, at),
+            id=identity(kind, stream, name, version, by, note, at),
             kind=kind,
             at=at,
             by=by,
             stream=stream,
-            source=source,
+            source=name,
             subject=version,
             summary=summary,
+            note=note,
         )
 
     def to_cloudevent(self) -> dict[str, Any]:
