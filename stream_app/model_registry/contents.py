@@ -68,37 +68,41 @@ def written(
     """
     folder = tempfile.TemporaryDirectory(prefix="streamgauge-")
     try:
-        path = Path(folder.name)
-        file = write_model(model, path, trusted=trusted)
-        if file.features is not None and file.features != len(data.columns):
-            raise UnusableModelError(
-                f"the model takes {file.features} features, and the data has {len(data.columns)} columns"
-            )
-        manifest = Manifest(
-            format=file.format,
-            file=file.file,
-            digest=_digest((path / file.file).read_bytes()),
-            library=file.library,
-            classes=tuple(label_text(name) for name in file.classes),
-            whole_classes=bool(file.classes) and all(type(name) is int for name in file.classes),
-            features=data.columns,
-            data=data,
-            attached=tuple(sorted(attached)),
-        )
-        for name, content in attached.items():
-            (path / f"{name}.json").write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-        text = manifest.model_dump_json(indent=1)
-        (path / _MANIFEST).write_text(text, encoding="utf-8")
-        return Contents(folder, _digest(text.encode()))
-    except ValidationError as error:
+        return Contents(folder, _write(Path(folder.name), model, data, attached, trusted))
+    except BaseException as error:
         folder.cleanup()
-        raise UnusableModelError(f"the model cannot be described: {_first(error)}") from None
-    except (TypeError, ValueError) as error:
-        folder.cleanup()
-        raise UnusableModelError(f"what is kept beside the model is not plain data: {error}") from None
-    except BaseException:
-        folder.cleanup()
+        if isinstance(error, ValidationError):
+            raise UnusableModelError(f"the model cannot be described: {_first(error)}") from None
+        if isinstance(error, TypeError | ValueError):
+            raise UnusableModelError(f"what is kept beside the model is not plain data: {error}") from None
         raise
+
+
+def _write(
+    path: Path, model: Any, data: DataFingerprint, attached: Mapping[str, Any], trusted: Sequence[str]
+) -> str:
+    """Write all files, and return the digest of the manifest."""
+    file = write_model(model, path, trusted=trusted)
+    if file.features is not None and file.features != len(data.columns):
+        raise UnusableModelError(
+            f"the model takes {file.features} features, and the data has {len(data.columns)} columns"
+        )
+    manifest = Manifest(
+        format=file.format,
+        file=file.file,
+        digest=_digest((path / file.file).read_bytes()),
+        library=file.library,
+        classes=tuple(label_text(name) for name in file.classes),
+        whole_classes=bool(file.classes) and all(type(name) is int for name in file.classes),
+        features=data.columns,
+        data=data,
+        attached=tuple(sorted(attached)),
+    )
+    for name, content in attached.items():
+        (path / f"{name}.json").write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    text = manifest.model_dump_json(indent=1)
+    (path / _MANIFEST).write_text(text, encoding="utf-8")
+    return _digest(text.encode())
 
 
 def read_manifest(client: Any, run: str, digest: str) -> Manifest:

@@ -173,7 +173,7 @@ class _Classifier(_Booster):
         return np.column_stack((1.0 - said, said)) if said.ndim == 1 else said
 
     def predict(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-        return self.classes_[self.predict_proba(rows).argmax(axis=1)]
+        return np.asarray(self.classes_[self.predict_proba(rows).argmax(axis=1)])
 
 
 def _write_sklearn(model: Any, path: Path, trusted: Sequence[str]) -> None:

@@ -88,11 +88,10 @@ class Tracking:
         for name in ("mlflow", "alembic"):  # they tell each migration, and failures that we name
             logging.getLogger(name).setLevel(logging.CRITICAL)
         uri = self.settings.uri
-        if (file := self.settings.file) is not None:
-            if not file.exists():
-                if not making:
-                    raise ModelRegistryError("no such file; it is made when the first model is registered")
-                _make(file, mlflow)
+        if (file := self.settings.file) is not None and not file.exists():
+            if not making:
+                raise ModelRegistryError("no such file; it is made when the first model is registered")
+            _make(file, mlflow)
         return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def _set_environment(self) -> None:
@@ -144,15 +143,28 @@ class Tracking:
 
 def _make(file: Path, mlflow: Any) -> None:
     """Make a SQLite file whole or not at all: what a kill leaves of MLflow's migrations cannot be used."""
+    events = import_module("sqlalchemy.event")
+    engine = import_module("sqlalchemy.engine").Engine
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".registry-") as folder:
         fresh = Path(folder, "registry.db")
         uri = f"sqlite:///{fresh.resolve()}"
-        mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+        # Hundreds of migrations would each wait for the disk; nobody knows the file before it is whole.
+        events.listen(engine, "connect", _write_without_waiting)
+        try:
+            mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+        finally:
+            events.remove(engine, "connect", _write_without_waiting)
+        with fresh.open("rb") as written:
+            os.fsync(written.fileno())
         try:
             os.link(fresh, file)
         except FileExistsError:
             return  # somebody else was quicker
+
+
+def _write_without_waiting(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _first_line(error: Exception) -> str:
