@@ -1,26 +1,31 @@
 """Acting upon retraining triggers: one at a time, several at once as one, and never lost."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from stream_app.backoff import backoff
 from stream_app.errors import (
     BrokerUnavailableError,
+    FencedError,
     ModelRegistryUnavailableError,
+    StoreError,
     StoreUnavailableError,
     StreamgaugeError,
 )
 from stream_app.events import RetrainingTrigger
 from stream_app.kafka.clients import reach
 from stream_app.kafka.options import consumer_options
+from stream_app.kafka.topics import ensure_topics
 from stream_app.settings import KafkaSettings
+from stream_app.store import Lease
 
 __all__ = ["Triggers", "act_on_triggers"]
 
@@ -28,31 +33,13 @@ _LOOK_MS = 200
 _PATIENT = 10
 """Triggers that never pause are acted upon after so many times the debounce."""
 
-_LONGEST_WORK_MS = 604_800_000
-"""A week: a trial takes as long as it takes. A consumer that dies is found by its heartbeat."""
+_LOOKS = 4
+"""How often a lease is kept before it would end."""
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
 _AWAY = (BrokerUnavailableError, ModelRegistryUnavailableError, StoreUnavailableError)
 
 Work = Callable[[RetrainingTrigger], Awaitable[None]]
-
-
-class _Holding(ConsumerRebalanceListener):  # type: ignore[misc]  # untyped
-    """Keeps partitions until the work that they asked for is done: else another process would begin it once more.
-
-    Triggers that wait are forgotten then: whoever has the partition next reads them again.
-    """
-
-    def __init__(self, working: asyncio.Lock, forget: Callable[[], None]) -> None:
-        self._working = working
-        self._forget = forget
-
-    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002 aiokafka's interface
-        async with self._working:
-            self._forget()
-
-    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        pass
 
 
 class Triggers:
@@ -106,67 +93,88 @@ async def act_on_triggers(
     group: str,
     triggers: Triggers,
     work: Work,
+    lease: Lease,
     *,
-    session_timeout: float,
+    lease_seconds: float,
     note: Callable[[str], None],
 ) -> None:
     """Do some work for each trigger, until cancelled.
 
     What comes while the work runs waits on the topic, and is acted upon as one afterwards. The position is committed
-    after the work: a process that is killed takes the trigger up again. Processes of one group share the partitions,
-    and all triggers of a model are on one of them, so that one process at a time works for it.
+    after the work: a process that is killed takes the trigger up again, and so does another one that waits for its lease.
 
     Parameters
     ----------
     kafka : KafkaSettings
-    topic, group : str
+    topic : str
+        The triggers.
+    group : str
+        Under whose name the position is committed.
     triggers : Triggers
     work : callable
         Takes the newest trigger. If a server is away it is called again, with growing pauses; any other failure is noted,
         and ends it.
-    session_timeout : float
+    lease : Lease
+        Who holds it acts; others wait.
+    lease_seconds : float
         Seconds after which a process that was killed is given up.
     note : callable
         Told what goes on.
 
     Raises
     ------
-    BrokerError
-        If Kafka cannot be reached, or refuses.
+    BrokerError, StoreError
+        If a server cannot be reached, or refuses.
     """
-    working = asyncio.Lock()
+    while not await lease.take(lease_seconds):
+        note("another process acts upon these triggers; waiting for its end")
+        await asyncio.sleep(lease_seconds / _LOOKS)
+    task = asyncio.ensure_future(_act(kafka, topic, group, triggers, work, note))
+    held = time.monotonic()
+    try:
+        while not (await asyncio.wait([task], timeout=lease_seconds / _LOOKS))[0]:
+            try:
+                kept = await lease.take(lease_seconds)
+            except StoreUnavailableError:
+                if time.monotonic() - held >= lease_seconds:
+                    raise
+                continue
+            if not kept:
+                raise FencedError(
+                    "another process acts upon these triggers now; this one was away for too long"
+                )
+            held = time.monotonic()
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with contextlib.suppress(StoreError):
+            await lease.release()
+
+
+async def _act(
+    kafka: KafkaSettings, topic: str, group: str, triggers: Triggers, work: Work, note: Callable[[str], None]
+) -> None:
+    partitions = await ensure_topics(kafka, {topic: 1}, create=False)
 
     def make() -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            **consumer_options(kafka),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=round(1000 * session_timeout),
-            heartbeat_interval_ms=round(1000 * session_timeout / 4),
-            max_poll_interval_ms=_LONGEST_WORK_MS,
-            rebalance_timeout_ms=_LONGEST_WORK_MS,
+            **consumer_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="earliest"
         )
 
-    read: dict[TopicPartition, int] = {}
-
-    def forget() -> None:
-        triggers.clear()
-        read.clear()
-
     consumer = await reach(kafka, make, lambda one: one.stop())
-    consumer.subscribe([topic], listener=_Holding(working, forget))
+    # Without membership: the lease says who reads, and no rebalance can come between a trigger and its work.
+    consumer.assign([TopicPartition(topic, partition) for partition in range(partitions[topic])])
+    read: dict[TopicPartition, int] = {}
     try:
         while True:
-            async with working:
-                await _take(consumer, triggers, read, note)
-                trigger = triggers.due(time.monotonic())
-                if trigger is not None:
-                    await _work(work, trigger, triggers.count, note)
-                    triggers.clear()
-                if read and not triggers.count:
-                    await _commit(consumer, read, note)
-            await asyncio.sleep(0)
+            await _take(consumer, triggers, read, note)
+            trigger = triggers.due(time.monotonic())
+            if trigger is not None:
+                await _work(work, trigger, triggers.count, note)
+                triggers.clear()
+            if read and not triggers.count:
+                await _commit(consumer, read, note)
     except KafkaError as error:
         raise BrokerUnavailableError(
             f"Kafka at {kafka.bootstrap}: {topic} cannot be read: {error}"
@@ -190,12 +198,10 @@ async def _take(
 
 
 async def _commit(consumer: Any, read: dict[TopicPartition, int], note: Callable[[str], None]) -> None:
-    mine = {tp: offset for tp, offset in read.items() if tp in consumer.assignment()}
     try:
-        if mine:
-            await consumer.commit(mine)
+        await consumer.commit(read)
     except KafkaError as error:
-        # They are read once more then, after the next start or by another process.
+        # They are read once more then, after the next start.
         note(f"the position could not be committed: {error!r}")
     read.clear()
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.errors import DataError, StreamgaugeError
+from stream_app.errors import DataError, StoreError, StreamgaugeError
 from stream_app.events import AuditKind, PredictionRow
 from stream_app.model_registry import (
     CHAMPION,
@@ -135,7 +135,10 @@ async def retrain(job: Job, world: World, *, promote: bool = False, trigger: str
     try:
         return await _Run(job, world, promote=promote, trigger=trigger).run()
     except StreamgaugeError as error:
-        await world.tell(AuditKind.RETRAINING_FAILED, "", f"{job.name}: retraining failed: {error}")
+        try:
+            await world.tell(AuditKind.RETRAINING_FAILED, "", f"{job.name}: retraining failed: {error}")
+        except StoreError as lost:
+            world.note(f"the audit log could not be told: {lost}")
         raise
 
 

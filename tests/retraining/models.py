@@ -1,6 +1,8 @@
 """Models and events of two classes, and trainers of a user, good and bad."""
 
 import numpy as np
+from sklearn.dummy import DummyClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from stream_app.events import PredictionRow
 
@@ -12,7 +14,7 @@ def truth(values, turned):
     return np.where(values[:, 1 if turned else 0] > 0.0, "high", "low")
 
 
-def rows(n, seed=0, turned=False, start=0.0, right=None, source="shop", first=0):
+def rows(n, seed=0, *, turned=False, start=0.0, right=None, source="shop", first=0):
     """Predictions of a model that knows the world before it turned, with their labels."""
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(n, 2))
@@ -58,14 +60,10 @@ class Odd:
 
 
 def tree(values, labels, depth=3):
-    from sklearn.tree import DecisionTreeClassifier
-
     return DecisionTreeClassifier(max_depth=depth, random_state=0).fit(values, labels)
 
 
 def worse(values, labels):
-    from sklearn.dummy import DummyClassifier
-
     return DummyClassifier(strategy="most_frequent").fit(values, labels)
 
 
@@ -82,8 +80,6 @@ def nothing(values, labels):
 
 
 def unfitted(values, labels):
-    from sklearn.tree import DecisionTreeClassifier
-
     return DecisionTreeClassifier()
 
 

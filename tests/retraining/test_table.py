@@ -71,7 +71,8 @@ def test_rows_of_one_time_stay_on_one_side_and_no_row_comes_before_those_learned
     rows = [prediction(i, ts=float(ts), label="low") for i, ts in enumerate(rng.integers(0, 20, 200))]
     earlier, later = split_by_time(table_of(rows), 0.25)
     assert earlier.times.max() < later.times.min()
-    assert len(earlier) + len(later) == 200 and 50 <= len(later) <= 70
+    assert len(earlier) + len(later) == 200
+    assert 50 <= len(later) <= 70
 
 
 def test_what_cannot_be_learned_from_is_named():

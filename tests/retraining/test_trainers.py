@@ -61,14 +61,16 @@ def test_a_users_function_cannot_change_the_rows_that_are_judged():
 def test_a_single_class_unknown_trainers_and_parameters_are_named():
     with pytest.raises(DataError, match="have the label 'low': nothing can be told apart"):
         train("forest", TABLE.values, np.full(300, "low"))
-    with pytest.raises(SettingsError, match="no trainer 'svm'; there is logistic, forest, lightgbm"):
+    with pytest.raises(SettingsError, match=r"no trainer 'svm'; there is logistic, forest, lightgbm"):
         train("svm", TABLE.values, TABLE.labels)
-    with pytest.raises(SettingsError, match="trainer forest: .*colour"):
+    with pytest.raises(SettingsError, match=r"trainer forest: .*colour"):
         train("forest", TABLE.values, TABLE.labels, {"colour": 3})
 
 
 def test_settings_import_only_modules_that_are_allowed():
     chosen = {"shop": ModelRetraining(trainer=f"{MODELS}:tree")}
-    with pytest.raises(ValueError, match=r'would import code; to allow it, set trainer_modules = \["retraining.models"\]'):
+    with pytest.raises(
+        ValueError, match=r'would import code; to allow it, set trainer_modules = \["retraining.models"\]'
+    ):
         Settings(retraining=chosen)
     assert Settings(retraining=chosen, trainer_modules=[MODELS]).retraining == chosen

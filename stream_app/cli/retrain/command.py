@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -177,9 +178,9 @@ class _Call:
 
         async def tell(kind: AuditKind, subject: str, summary: str) -> None:
             record = AuditRecord.of_model(
-                kind, job.stream_name, job.source, subject, summary=summary, by=self.by, at=time.time()
+                kind, job.name, subject, stream=job.stream_name, summary=summary, by=self.by, at=time.time()
             )
-            await deeds.add_deed(record)
+            await deeds.add_deeds([record])
 
         history = beside = None
         if settings.view is not None:
@@ -200,23 +201,28 @@ class _Call:
     async def on_triggers(self) -> None:
         """Train for each trigger, until cancelled."""
         from stream_app.retraining import Triggers, act_on_triggers  # noqa: PLC0415 as above
+        from stream_app.store import Lease  # noqa: PLC0415 as above
 
         job, worker = self.job, self.settings.worker
         topic = Topics(self.settings.prefix).triggers
-        self.note(f"waiting for triggers of {job.stream_name}/{job.source} on {topic}")
 
         async def work(trigger: RetrainingTrigger) -> None:
             await self.once(trigger.id)
 
-        await act_on_triggers(
-            self.settings.kafka,
-            topic,
-            f"{worker.group}-retraining-{job.name}",
-            Triggers(job.stream_name, job.source, job.settings.debounce),
-            work,
-            session_timeout=worker.session_timeout,
-            note=self.note,
-        )
+        async with AsyncExitStack() as stack:
+            store = await store_of(self.settings, stack)
+            key = store.keys.retraining_lease(job.name)
+            self.note(f"waiting for triggers of {job.stream_name}/{job.source} on {topic}")
+            await act_on_triggers(
+                self.settings.kafka,
+                topic,
+                f"{worker.group}-retraining-{job.name}",
+                Triggers(job.stream_name, job.source, job.settings.debounce),
+                work,
+                Lease(store, key, uuid.uuid4().hex, "taking the triggers of a model"),
+                lease_seconds=worker.session_timeout,
+                note=self.note,
+            )
 
 
 async def _until_stopped(work: Any) -> None:
