@@ -55,6 +55,7 @@ _COMMANDS = {
     ),
     "triggers": ("Look", "Subscribe to retraining triggers."),
     "audit": ("Look", "Read the audit log of models and alerts."),
+    "models": ("Look", "List registered models, and say which version serves: show, promote, roll back."),
     "fairness": (
         "Look",
         "Compare a model's outcomes over groups: selection rates, errors, the four-fifths rule.",

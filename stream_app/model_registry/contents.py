@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -41,9 +42,21 @@ class Contents:
     ) -> None:
         self._folder.cleanup()
 
-    def upload(self, client: Any, run: str, data: DataFingerprint) -> None:
-        """Hand all to MLflow, and tell it of the data set."""
-        entities = import_module("mlflow.entities")
+    def describe(
+        self,
+        client: Any,
+        run: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        data: DataFingerprint,
+    ) -> None:
+        """Tell MLflow how the model was trained, how well it does, and on which data."""
+        entities, now = import_module("mlflow.entities"), int(time.time() * 1000)
+        client.log_batch(
+            run,
+            metrics=[entities.Metric(key, float(figure), now, 0) for key, figure in metrics.items()],
+            params=[entities.Param(key, str(value)) for key, value in params.items()],
+        )
         known = entities.Dataset(
             name=data.source[:500] or "rows",
             digest=data.digest[:36],
@@ -53,6 +66,9 @@ class Contents:
         )
         tags = [entities.InputTag("mlflow.data.context", "training")]
         client.log_inputs(run, [entities.DatasetInput(known, tags)])
+
+    def upload(self, client: Any, run: str) -> None:
+        """Hand all files to MLflow."""
         client.log_artifacts(run, self._folder.name, _FOLDER)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 from stream_app.errors import ModelRegistryError, UnusableModelError
@@ -17,7 +18,13 @@ from stream_app.model_registry.loaded import LoadedModel
 from stream_app.model_registry.reference import FeatureStatistics, ReferenceStatistics
 from stream_app.model_registry.tracking import Tracking
 from stream_app.model_registry.training_data import DataFingerprint
-from stream_app.model_registry.version import CHALLENGER, CHAMPION, RegisteredVersion, VersionState
+from stream_app.model_registry.version import (
+    CHALLENGER,
+    CHAMPION,
+    RegisteredVersion,
+    VersionState,
+    find_version,
+)
 from stream_app.settings import Settings
 from stream_app.settings.model_registry import ModelRegistrySettings
 
@@ -75,14 +82,14 @@ class ModelRegistry:
             found = _pages(lambda token: client.search_registered_models(max_results=_PAGE, page_token=token))
         return sorted(one.name for one in found)
 
-    def versions(self, name: str, *, limit: int | None = None) -> list[RegisteredVersion]:
-        """Return the versions of a model, newest first, with parameters and metrics.
+    def versions(self, name: str, *, figures: int | None = None) -> list[RegisteredVersion]:
+        """Return the versions of a model, newest first.
 
         Parameters
         ----------
         name : str
-        limit : int, optional
-            Newest that are returned: each costs a question.
+        figures : int, optional
+            How many of the newest come with parameters and metrics, each of which costs a question; all by default.
 
         Raises
         ------
@@ -90,7 +97,9 @@ class ModelRegistry:
             If there is no such model.
         """
         with self._tracking.asking(f"reading the versions of {name}") as client:
-            return [self._version(client, *one) for one in self._listed(client, name)[:limit]]
+            listed = self._listed(client, name)
+            several = len(listed) if figures is None else figures
+            return [self._with_figures(client, one) for one in listed[:several]] + listed[several:]
 
     def resolve(self, name: str, which: str | int) -> RegisteredVersion:
         """Return one version, with what its files say.
@@ -108,12 +117,10 @@ class ModelRegistry:
             If there is none.
         """
         with self._tracking.asking(f"looking for {name} {which}") as client:
-            listed, aliases = self._find(client, name, which)
-            version = self._version(client, listed, aliases)
+            version = self._with_figures(client, self._find(client, name, which))
             if version.state is not VersionState.COMPLETE:
                 return version
-            manifest = read_manifest(client, version.run, listed.tags[_MANIFEST])
-            return self._version(client, listed, aliases, manifest=manifest)
+            return replace(version, manifest=read_manifest(client, version.run, version.manifest_digest))
 
     def load(self, name: str, which: str | int) -> LoadedModel:
         """Load one version; see `resolve`.
@@ -237,11 +244,8 @@ class ModelRegistry:
     ) -> int:
         run = client.create_run(self._experiment(client, name), run_name=name)
         try:
-            for key, value in params.items():
-                client.log_param(run.info.run_id, key, value)
-            for key, figure in metrics.items():
-                client.log_metric(run.info.run_id, key, figure)
-            contents.upload(client, run.info.run_id, data)
+            contents.describe(client, run.info.run_id, params, metrics, data)
+            contents.upload(client, run.info.run_id)
             self._ensure_model(client, name)
             tags = {
                 _STATE: VersionState.HALF_WRITTEN.value,
@@ -271,11 +275,10 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"promoting {name} {which}", writing=True) as client:
-            listed, aliases = self._find(client, name, which)
-            version = self._version(client, listed, aliases)
+            version = self._find(client, name, which)
             if version.state is VersionState.HALF_WRITTEN:
                 _see_complete(version)
-            before = aliases.get(CHAMPION)
+            before = next((one.number for one in self._listed(client, name) if CHAMPION in one.aliases), None)
             if before != version.number:
                 # The alias first: were the history first, a kill in between would make rollback go forward.
                 client.set_registered_model_alias(name, CHAMPION, str(version.number))
@@ -283,7 +286,7 @@ class ModelRegistry:
                 if before is not None and history[-1:] != [before]:
                     history.append(before)
                 self._remember(client, name, [*history, version.number])
-            if aliases.get(CHALLENGER) == version.number:
+            if CHALLENGER in version.aliases:
                 client.delete_registered_model_alias(name, CHALLENGER)
         return self.resolve(name, version.number)
 
@@ -297,12 +300,10 @@ class ModelRegistry:
         """
         with self._tracking.asking(f"rolling back {name}", writing=True) as client:
             listed = self._listed(client, name)
-            now = listed[0][1].get(CHAMPION) if listed else None
+            now = next((one.number for one in listed if CHAMPION in one.aliases), None)
             if now is None:
                 raise ModelRegistryError(f"{name} has no champion; `streamgauge models promote` makes one")
-            usable = {
-                int(one.version) for one, _ in listed if _state(one.tags) is not VersionState.HALF_WRITTEN
-            }
+            usable = {one.number for one in listed if one.state is not VersionState.HALF_WRITTEN}
             history = self._history(client, name)
             while history and (history[-1] == now or history[-1] not in usable):
                 history.pop()
@@ -322,8 +323,7 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"making {name} {which} the challenger", writing=True) as client:
-            listed, aliases = self._find(client, name, which)
-            version = self._version(client, listed, aliases)
+            version = self._find(client, name, which)
             if version.state is VersionState.HALF_WRITTEN:
                 _see_complete(version)
             client.set_registered_model_alias(name, CHALLENGER, str(version.number))
@@ -352,8 +352,8 @@ class ModelRegistry:
             if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
                 raise
 
-    def _listed(self, client: Any, name: str) -> list[tuple[Any, dict[str, int]]]:
-        """All versions as MLflow lists them, newest first, each with the aliases of the model."""
+    def _listed(self, client: Any, name: str) -> list[RegisteredVersion]:
+        """All versions, newest first, without figures and manifests."""
         if not _UNQUOTED.fullmatch(name):
             raise ModelRegistryError(f"no model is named {name[:80]!r}")
         try:
@@ -367,49 +367,28 @@ class ModelRegistry:
         aliases = {alias: int(number) for alias, number in model.aliases.items()}
         query = f"name = '{name}'"
         found = _pages(lambda token: client.search_model_versions(query, max_results=_PAGE, page_token=token))
-        return [(one, aliases) for one in sorted(found, key=lambda one: -int(one.version))]
+        return sorted((_version(one, aliases) for one in found), key=lambda one: -one.number)
 
-    def _find(self, client: Any, name: str, which: str | int) -> tuple[Any, dict[str, int]]:
+    def _find(self, client: Any, name: str, which: str | int) -> RegisteredVersion:
         listed = self._listed(client, name)
-        text = str(which)
-        numbers = {int(one.version): (one, aliases) for one, aliases in listed}
-        aliases = listed[0][1] if listed else {}
-        if text in aliases and aliases[text] in numbers:
-            return numbers[aliases[text]]
-        for one, all_aliases in listed:
-            if one.tags.get(_MODEL_VERSION) == text:
-                return one, all_aliases
-        if text.isdecimal() and text.isascii() and int(text) in numbers:
-            return numbers[int(text)]
-        there = ", ".join(map(str, sorted(numbers)[-5:])) or "none"
-        raise ModelRegistryError(
-            f"{name} has no version or alias {text[:80]!r}; the newest versions: {there}"
-        )
+        found = find_version(listed, which)
+        if found is None:
+            there = ", ".join(str(one.number) for one in listed[:5]) or "none"
+            raise ModelRegistryError(
+                f"{name} has no version or alias {str(which)[:80]!r}; the newest versions: {there}"
+            )
+        return found
 
-    def _version(
-        self, client: Any, listed: Any, aliases: Mapping[str, int], *, manifest: Any = None
-    ) -> RegisteredVersion:
-        number = int(listed.version)
-        params, metrics = dict[str, str](), dict[str, float]()
-        if listed.run_id:
-            try:
-                data = client.get_run(listed.run_id).data
-                params, metrics = dict(data.params), dict(data.metrics)
-            except Exception as error:  # of a run that was deleted, the version stays
-                if not self._tracking.is_missing(error):
-                    raise
-        return RegisteredVersion(
-            name=listed.name,
-            number=number,
-            state=_state(listed.tags),
-            aliases=tuple(sorted(alias for alias, of in aliases.items() if of == number)),
-            model_version=listed.tags.get(_MODEL_VERSION) or str(number),
-            run=listed.run_id or "",
-            created_at=listed.creation_timestamp / 1000.0,
-            params=params,
-            metrics=metrics,
-            manifest=manifest,
-        )
+    def _with_figures(self, client: Any, version: RegisteredVersion) -> RegisteredVersion:
+        if not version.run:
+            return version
+        try:
+            data = client.get_run(version.run).data
+        except Exception as error:  # of a run that was deleted, the version stays
+            if not self._tracking.is_missing(error):
+                raise
+            return version
+        return replace(version, params=dict(data.params), metrics=dict(data.metrics))
 
     def _history(self, client: Any, name: str) -> list[int]:
         """Champions so far, the newest last; what is no such list counts for nothing."""
@@ -436,11 +415,23 @@ def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
             return found
 
 
-def _state(tags: Mapping[str, str]) -> VersionState:
-    said = tags.get(_STATE)
-    if said is None:
-        return VersionState.FOREIGN
-    return VersionState.COMPLETE if said == VersionState.COMPLETE.value else VersionState.HALF_WRITTEN
+def _version(listed: Any, aliases: Mapping[str, int]) -> RegisteredVersion:
+    """Return a version as MLflow lists it."""
+    number, tags = int(listed.version), listed.tags
+    state = VersionState.FOREIGN
+    if _STATE in tags:
+        whole = tags[_STATE] == VersionState.COMPLETE.value
+        state = VersionState.COMPLETE if whole else VersionState.HALF_WRITTEN
+    return RegisteredVersion(
+        name=listed.name,
+        number=number,
+        state=state,
+        aliases=tuple(sorted(alias for alias, of in aliases.items() if of == number)),
+        model_version=tags.get(_MODEL_VERSION) or str(number),
+        run=listed.run_id or "",
+        created_at=listed.creation_timestamp / 1000.0,
+        manifest_digest=tags.get(_MANIFEST, ""),
+    )
 
 
 def _see_complete(version: RegisteredVersion) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stream_app.errors import MissingExtraError
 
-__all__ = ["read_skops", "write_skops"]
+__all__ = ["check_trees", "read_skops", "write_skops"]
 
 _TRUSTED = ("sklearn.tree._tree.Tree", "numpy.dtype")
 """What skops lets in beyond numbers, texts and estimators it knows. The nodes of a tree refer to each other by number, and
@@ -67,18 +67,29 @@ def read_skops(path: Path, trusted: Sequence[str] = ()) -> Any:
     Exception
         Of any kind if it is damaged, holds other types, unpacks to too much, or has a tree that leads astray.
     """
-    check_sizes(path)
+    _check_sizes(path)
     skops = _skops()
     foreign = sorted(set(skops.get_untrusted_types(file=path)) - {*_TRUSTED, *trusted})
     if foreign:
         raise ValueError(f"it holds {', '.join(foreign[:5])}")
     content = skops.load(path, trusted=[*_TRUSTED, *trusted])
-    for owner, tree in _trees(content):
-        _check_tree(tree, owner)
+    check_trees(content)
     return content
 
 
-def check_sizes(path: Path) -> None:
+def check_trees(content: Any) -> None:
+    """Refuse trees, wherever they are in what was read, that would lead scikit-learn outside of their arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    for owner, tree in _trees(content):
+        _check_tree(tree, owner)
+
+
+def _check_sizes(path: Path) -> None:
     """Refuse a file that unpacks to more than a model, or whose members are something else.
 
     A member never unpacks to more than its entry says: what follows is not read. Members that are archives themselves

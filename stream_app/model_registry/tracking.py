@@ -65,10 +65,13 @@ class Tracking:
             It refuses.
         """
         try:
-            if self._client is None:
-                self._client = self._connect(making=making)
+            if making and not self.is_there:
+                self._make()
             if self.settings.file is not None:
                 self._check_file(self.settings.file, writing=writing or making)
+            if self._client is None:
+                uri = self.settings.uri
+                self._client = self._mlflow().MlflowClient(tracking_uri=uri, registry_uri=uri)
             yield self._client
         except ModelRegistryError as error:
             raise type(error)(f"{self.place}: {doing}: {error}") from error
@@ -79,7 +82,8 @@ class Tracking:
                 raise
             raise known(f"{self.place}: {doing}: {_first_line(error)}") from error
 
-    def _connect(self, *, making: bool) -> Any:
+    def _mlflow(self) -> Any:
+        """Import MLflow, which takes its settings from the environment."""
         self._set_environment()
         try:
             mlflow = import_module("mlflow.tracking")
@@ -87,12 +91,7 @@ class Tracking:
             raise MissingExtraError("registered models need", "MLflow", "mlflow") from None
         for name in ("mlflow", "alembic"):  # they tell each migration, and failures that we name
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        uri = self.settings.uri
-        if (file := self.settings.file) is not None and not file.exists():
-            if not making:
-                raise ModelRegistryError("no such file; it is made when the first model is registered")
-            _make(file, mlflow)
-        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+        return mlflow
 
     def _set_environment(self) -> None:
         said = self.settings
@@ -109,8 +108,34 @@ class Tracking:
         }
         os.environ.update({name: value for name, value in values.items() if value is not None})
 
+    def _make(self) -> None:
+        """Make a SQLite file whole or not at all: what a kill leaves of MLflow's migrations cannot be used."""
+        file = self.settings.file
+        if file is None:
+            return
+        mlflow, events = self._mlflow(), import_module("sqlalchemy.event")
+        engine = import_module("sqlalchemy.engine").Engine
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".registry-") as folder:
+            fresh = Path(folder, "registry.db")
+            uri = f"sqlite:///{fresh.resolve()}"
+            # Hundreds of migrations would each wait for the disk; nobody knows the file before it is whole.
+            events.listen(engine, "connect", _write_without_waiting)
+            try:
+                mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
+            finally:
+                events.remove(engine, "connect", _write_without_waiting)
+            with fresh.open("rb") as written:
+                os.fsync(written.fileno())
+            try:
+                os.link(fresh, file)
+            except FileExistsError:
+                return  # somebody else was quicker
+
     def _check_file(self, file: Path, *, writing: bool) -> None:
         """See that a SQLite file can be read or written now: MLflow would try for a minute."""
+        if not file.exists():
+            raise ModelRegistryError("no such file; it is made when the first model is registered")
         place = f"{file.resolve().as_uri()}?mode={'rw' if writing else 'ro'}"
         try:
             with closing(sqlite3.connect(place, uri=True, timeout=self.settings.timeout)) as asked:
@@ -139,28 +164,6 @@ class Tracking:
     def is_missing(error: Exception) -> bool:
         """Whether MLflow says that something is not there."""
         return getattr(error, "error_code", "") == _NOT_THERE
-
-
-def _make(file: Path, mlflow: Any) -> None:
-    """Make a SQLite file whole or not at all: what a kill leaves of MLflow's migrations cannot be used."""
-    events = import_module("sqlalchemy.event")
-    engine = import_module("sqlalchemy.engine").Engine
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".registry-") as folder:
-        fresh = Path(folder, "registry.db")
-        uri = f"sqlite:///{fresh.resolve()}"
-        # Hundreds of migrations would each wait for the disk; nobody knows the file before it is whole.
-        events.listen(engine, "connect", _write_without_waiting)
-        try:
-            mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
-        finally:
-            events.remove(engine, "connect", _write_without_waiting)
-        with fresh.open("rb") as written:
-            os.fsync(written.fileno())
-        try:
-            os.link(fresh, file)
-        except FileExistsError:
-            return  # somebody else was quicker
 
 
 def _write_without_waiting(connection: Any, _record: Any) -> None:

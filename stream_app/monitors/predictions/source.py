@@ -1,5 +1,6 @@
 """The monitor of one model."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -195,19 +196,23 @@ class SourceMonitor:
 
     def _note_versions(self, block: Admitted, batch: PredictionBatch, log: LogId) -> list[AuditRecord]:
         records: list[AuditRecord] = []
-        last = ""
+        last, newest = "", 0
         for at, row in block.attempts:
             # Nearly always the version of the event before, which needs no look.
             if row.version == last:
+                newest = at
                 continue
-            last, before = row.version, self.versions.newest
-            if self.versions.see(last):
-                ts, offset = float(batch.ts[at]), int(batch.offsets[at])
+            self.versions.see(last, float(batch.ts[newest]))
+            last, newest, before = row.version, at, self.versions.newest
+            ts = float(batch.ts[at])
+            if self.versions.see(last, ts):
+                offset = int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
                         self.stream, self.source, last, ts=ts, log=log, offset=offset, before=before
                     )
                 )  # fmt: skip
+        self.versions.see(last, float(batch.ts[newest]))
         return records
 
     def _trigger(self, trigger: Trigger, offset: int, log: LogId) -> RetrainingTrigger:
@@ -244,6 +249,9 @@ class SourceMonitor:
             "missing_rate": join.missing_rate,
             "unmatched_labels": join.counts.unmatched_labels,
             "duplicates": join.counts.duplicate_predictions + join.counts.duplicate_labels,
+        }
+        values |= {
+            f"version.{version}.seen": ts for version, ts in self.versions.times.items() if not math.isnan(ts)
         }
         for part in (
             self.performance,
