@@ -105,6 +105,7 @@ OTHERS = {
     "features versions",
     "detectors",  # installed packages
     "dashboard",  # prints its address; what a browser shows is tried there
+    "retrain",  # needs a registry; names of labels and features are tried in tests/retraining
     "replay mqtt",  # quotes topics as Python does
     "worker",  # its log is tried below
     "demo",
