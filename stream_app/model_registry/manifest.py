@@ -6,10 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stream_app.model_registry.training_data import DataFingerprint
 
-__all__ = ["FormatName", "Manifest"]
+__all__ = ["FormatName", "Manifest", "Scalar"]
 
 FormatName: TypeAlias = Literal["scikit-learn", "lightgbm", "catboost"]
 """How the file of a model is written: skops', LightGBM's text, CatBoost's own."""
+
+Scalar: TypeAlias = str | int | float | bool | None
+"""A parameter of a model, or a cell of a table that is kept beside it."""
 
 _Names = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], Field(max_length=100_000)]
 

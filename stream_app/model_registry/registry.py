@@ -1,20 +1,22 @@
 """The registry of models: register a version, find it again, load it, and say which one is meant to serve."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from stream_app.errors import ModelRegistryError, UnusableModelError
-from stream_app.model_registry.contents import (
-    Contents,
-    read_attachment,
-    read_contents,
-    read_manifest,
-    written,
+from stream_app.model_registry.contents import read_attachment, read_contents, read_manifest, written
+from stream_app.model_registry.entries import (
+    list_names,
+    list_versions,
+    read_history,
+    with_figures,
+    write_history,
+    write_version,
 )
 from stream_app.model_registry.loaded import LoadedModel
+from stream_app.model_registry.manifest import Scalar
 from stream_app.model_registry.reference import FeatureStatistics, ReferenceStatistics
 from stream_app.model_registry.tracking import Tracking
 from stream_app.model_registry.training_data import DataFingerprint
@@ -32,15 +34,6 @@ __all__ = ["ModelRegistry"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,199}")
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,50}")
-_UNQUOTED = re.compile(r"[^'\"\\]{1,250}")
-_STATE = "streamgauge.state"
-_MANIFEST = "streamgauge.manifest"
-_MODEL_VERSION = "streamgauge.model_version"
-_HISTORY = "streamgauge.champions"
-_REMEMBERED = 20
-_PAGE = 200
-
-Scalar: TypeAlias = str | int | float | bool | None
 
 
 class ModelRegistry:
@@ -74,13 +67,17 @@ class ModelRegistry:
         """Where it is, for messages."""
         return self._tracking.place
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there may be models: False for a SQLite file that nobody has made yet."""
+        return self._tracking.is_there
+
     def names(self) -> list[str]:
         """Return the names of all registered models, in alphabetical order."""
-        if not self._tracking.is_there:
+        if not self.is_there:
             return []
         with self._tracking.asking("reading the names of models") as client:
-            found = _pages(lambda token: client.search_registered_models(max_results=_PAGE, page_token=token))
-        return sorted(one.name for one in found)
+            return list_names(client)
 
     def versions(self, name: str, *, figures: int | None = None) -> list[RegisteredVersion]:
         """Return the versions of a model, newest first.
@@ -97,9 +94,9 @@ class ModelRegistry:
             If there is no such model.
         """
         with self._tracking.asking(f"reading the versions of {name}") as client:
-            listed = self._listed(client, name)
+            listed = list_versions(client, name)
             several = len(listed) if figures is None else figures
-            return [self._with_figures(client, one) for one in listed[:several]] + listed[several:]
+            return [with_figures(client, one) for one in listed[:several]] + listed[several:]
 
     def resolve(self, name: str, which: str | int) -> RegisteredVersion:
         """Return one version, with what its files say.
@@ -117,7 +114,7 @@ class ModelRegistry:
             If there is none.
         """
         with self._tracking.asking(f"looking for {name} {which}") as client:
-            version = self._with_figures(client, self._find(client, name, which))
+            version = with_figures(client, _find(client, name, which))
             if version.state is not VersionState.COMPLETE:
                 return version
             return replace(version, manifest=read_manifest(client, version.run, version.manifest_digest))
@@ -227,39 +224,11 @@ class ModelRegistry:
             trusted=self._settings.trusted_types,
         )
         with contents, self._tracking.asking(f"registering {name}", making=True) as client:
-            number = self._write(client, name, contents, params, metrics, data, model_version)
+            root = self._settings.artifact_root
+            number = write_version(client, name, contents, params, metrics, data, model_version, root)
             if alias is not None:
                 client.set_registered_model_alias(name, alias, str(number))
         return self.resolve(name, number)
-
-    def _write(
-        self,
-        client: Any,
-        name: str,
-        contents: Contents,
-        params: Mapping[str, Scalar],
-        metrics: Mapping[str, float],
-        data: DataFingerprint,
-        model_version: str,
-    ) -> int:
-        run = client.create_run(self._experiment(client, name), run_name=name)
-        try:
-            contents.describe(client, run.info.run_id, params, metrics, data)
-            contents.upload(client, run.info.run_id)
-            self._ensure_model(client, name)
-            tags = {
-                _STATE: VersionState.HALF_WRITTEN.value,
-                _MANIFEST: contents.manifest_digest,
-                _MODEL_VERSION: model_version,
-            }
-            source = f"{run.info.artifact_uri}/model"
-            number = int(client.create_model_version(name, source, run.info.run_id, tags=tags).version)
-        except BaseException:
-            _give_up(client, run.info.run_id)
-            raise
-        client.set_terminated(run.info.run_id, "FINISHED")
-        client.set_model_version_tag(name, str(number), _STATE, VersionState.COMPLETE.value)
-        return number
 
     def promote(self, name: str, which: str | int) -> RegisteredVersion:
         """Make a version the champion; the one before is remembered for `rollback`.
@@ -275,17 +244,19 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"promoting {name} {which}", writing=True) as client:
-            version = self._find(client, name, which)
+            version = _find(client, name, which)
             if version.state is VersionState.HALF_WRITTEN:
                 _see_complete(version)
-            before = next((one.number for one in self._listed(client, name) if CHAMPION in one.aliases), None)
+            before = next(
+                (one.number for one in list_versions(client, name) if CHAMPION in one.aliases), None
+            )
             if before != version.number:
                 # The alias first: were the history first, a kill in between would make rollback go forward.
                 client.set_registered_model_alias(name, CHAMPION, str(version.number))
-                history = self._history(client, name)
+                history = read_history(client, name)
                 if before is not None and history[-1:] != [before]:
                     history.append(before)
-                self._remember(client, name, [*history, version.number])
+                write_history(client, name, [*history, version.number])
             if CHALLENGER in version.aliases:
                 client.delete_registered_model_alias(name, CHALLENGER)
         return self.resolve(name, version.number)
@@ -299,18 +270,18 @@ class ModelRegistry:
             If there is none.
         """
         with self._tracking.asking(f"rolling back {name}", writing=True) as client:
-            listed = self._listed(client, name)
+            listed = list_versions(client, name)
             now = next((one.number for one in listed if CHAMPION in one.aliases), None)
             if now is None:
                 raise ModelRegistryError(f"{name} has no champion; `streamgauge models promote` makes one")
             usable = {one.number for one in listed if one.state is not VersionState.HALF_WRITTEN}
-            history = self._history(client, name)
+            history = read_history(client, name)
             while history and (history[-1] == now or history[-1] not in usable):
                 history.pop()
             if not history:
                 raise ModelRegistryError(f"{name} {now} has no champion before it that is still there")
             # The history first: were the alias first, a kill in between would make the next rollback go forward.
-            self._remember(client, name, history)
+            write_history(client, name, history)
             client.set_registered_model_alias(name, CHAMPION, str(history[-1]))
         return self.resolve(name, history[-1])
 
@@ -323,7 +294,7 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"making {name} {which} the challenger", writing=True) as client:
-            version = self._find(client, name, which)
+            version = _find(client, name, which)
             if version.state is VersionState.HALF_WRITTEN:
                 _see_complete(version)
             client.set_registered_model_alias(name, CHALLENGER, str(version.number))
@@ -334,104 +305,16 @@ class ModelRegistry:
         with self._tracking.asking(f"withdrawing the challenger of {name}", writing=True) as client:
             client.delete_registered_model_alias(name, CHALLENGER)
 
-    def _experiment(self, client: Any, name: str) -> str:
-        """Experiment of a model's runs, by its name; made if it is not there."""
-        found = client.get_experiment_by_name(name)
-        if found is not None:
-            if found.lifecycle_stage != "active":
-                raise ModelRegistryError(
-                    f"the experiment {name} was deleted; restore it, or choose another name"
-                )
-            return str(found.experiment_id)
-        return str(client.create_experiment(name, artifact_location=self._settings.artifact_root))
 
-    def _ensure_model(self, client: Any, name: str) -> None:
-        try:
-            client.create_registered_model(name)
-        except Exception as error:
-            if getattr(error, "error_code", "") != "RESOURCE_ALREADY_EXISTS":
-                raise
-
-    def _listed(self, client: Any, name: str) -> list[RegisteredVersion]:
-        """All versions, newest first, without figures and manifests."""
-        if not _UNQUOTED.fullmatch(name):
-            raise ModelRegistryError(f"no model is named {name[:80]!r}")
-        try:
-            model = client.get_registered_model(name)
-        except Exception as error:
-            if not self._tracking.is_missing(error):
-                raise
-            raise ModelRegistryError(
-                f"no model {name!r}; `streamgauge models list` shows those that there are"
-            ) from None
-        aliases = {alias: int(number) for alias, number in model.aliases.items()}
-        query = f"name = '{name}'"
-        found = _pages(lambda token: client.search_model_versions(query, max_results=_PAGE, page_token=token))
-        return sorted((_version(one, aliases) for one in found), key=lambda one: -one.number)
-
-    def _find(self, client: Any, name: str, which: str | int) -> RegisteredVersion:
-        listed = self._listed(client, name)
-        found = find_version(listed, which)
-        if found is None:
-            there = ", ".join(str(one.number) for one in listed[:5]) or "none"
-            raise ModelRegistryError(
-                f"{name} has no version or alias {str(which)[:80]!r}; the newest versions: {there}"
-            )
-        return found
-
-    def _with_figures(self, client: Any, version: RegisteredVersion) -> RegisteredVersion:
-        if not version.run:
-            return version
-        try:
-            data = client.get_run(version.run).data
-        except Exception as error:  # of a run that was deleted, the version stays
-            if not self._tracking.is_missing(error):
-                raise
-            return version
-        return replace(version, params=dict(data.params), metrics=dict(data.metrics))
-
-    def _history(self, client: Any, name: str) -> list[int]:
-        """Champions so far, the newest last; what is no such list counts for nothing."""
-        said = client.get_registered_model(name).tags.get(_HISTORY, "[]")
-        try:
-            found = json.loads(said)
-        except (ValueError, RecursionError):
-            return []
-        whole = isinstance(found, list) and all(type(number) is int for number in found)
-        return found if whole else []
-
-    def _remember(self, client: Any, name: str, history: Sequence[int]) -> None:
-        client.set_registered_model_tag(name, _HISTORY, json.dumps(list(history[-_REMEMBERED:])))
-
-
-def _pages(ask: Callable[[str | None], Any]) -> list[Any]:
-    """All of what is answered in pages."""
-    found, token = list[Any](), None
-    while True:
-        page = ask(token)
-        found += page
-        token = page.token
-        if not token:
-            return found
-
-
-def _version(listed: Any, aliases: Mapping[str, int]) -> RegisteredVersion:
-    """Return a version as MLflow lists it."""
-    number, tags = int(listed.version), listed.tags
-    state = VersionState.FOREIGN
-    if _STATE in tags:
-        whole = tags[_STATE] == VersionState.COMPLETE.value
-        state = VersionState.COMPLETE if whole else VersionState.HALF_WRITTEN
-    return RegisteredVersion(
-        name=listed.name,
-        number=number,
-        state=state,
-        aliases=tuple(sorted(alias for alias, of in aliases.items() if of == number)),
-        model_version=tags.get(_MODEL_VERSION) or str(number),
-        run=listed.run_id or "",
-        created_at=listed.creation_timestamp / 1000.0,
-        manifest_digest=tags.get(_MANIFEST, ""),
-    )
+def _find(client: Any, name: str, which: str | int) -> RegisteredVersion:
+    listed = list_versions(client, name)
+    found = find_version(listed, which)
+    if found is None:
+        there = ", ".join(str(one.number) for one in listed[:5]) or "none"
+        raise ModelRegistryError(
+            f"{name} has no version or alias {str(which)[:80]!r}; the newest versions: {there}"
+        )
+    return found
 
 
 def _see_complete(version: RegisteredVersion) -> None:
@@ -461,11 +344,3 @@ def _see_arguments(name: str, metrics: Mapping[str, float], alias: str | None, m
         raise ModelRegistryError(
             f"model_version {model_version[:80]!r}: expected a text of at most 200 characters that is no number, which the registry gives"
         )
-
-
-def _give_up(client: Any, run: str) -> None:
-    """Say that a run failed, if that can still be said; the error that ended it is the one that counts."""
-    try:
-        client.set_terminated(run, "FAILED")
-    except Exception:  # noqa: BLE001 the registry is away, perhaps; the version is not complete either way
-        return

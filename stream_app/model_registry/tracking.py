@@ -17,10 +17,9 @@ from stream_app.errors import (
 )
 from stream_app.settings.model_registry import ModelRegistrySettings
 
-__all__ = ["Tracking"]
+__all__ = ["Tracking", "is_missing"]
 
 _RETRIES = 2
-_NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 
 
 class Tracking:
@@ -97,6 +96,7 @@ class Tracking:
         said = self.settings
         values = {
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
             "MLFLOW_HTTP_REQUEST_TIMEOUT": str(int(said.timeout)),
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": str(_RETRIES),
             "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -160,10 +160,10 @@ class Tracking:
         local = getattr(error, "error_code", "") not in {"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"}
         return ModelRegistryError if refused or local else ModelRegistryUnavailableError
 
-    @staticmethod
-    def is_missing(error: Exception) -> bool:
-        """Whether MLflow says that something is not there."""
-        return getattr(error, "error_code", "") == _NOT_THERE
+
+def is_missing(error: Exception) -> bool:
+    """Whether MLflow says that something is not there."""
+    return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
 
 def _write_without_waiting(connection: Any, _record: Any) -> None:

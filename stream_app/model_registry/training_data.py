@@ -76,7 +76,7 @@ def fingerprint(
     --------
     >>> one = fingerprint([[1.0, 2.0], [3.0, 4.0]], ("flow", "pressure"), times=[10.0, 20.0], source="plant.csv")
     >>> one.rows, one.columns, one.start, one.end, one.digest[:8]
-    (2, ('flow', 'pressure'), 10.0, 20.0, 'd3b14a64')
+    (2, ('flow', 'pressure'), 10.0, 20.0, '75168287')
     >>> fingerprint([[1.0, 2.0], [3.0, 4.5]], ("flow", "pressure")).digest == one.digest
     False
     """

@@ -38,6 +38,7 @@ _REASONS = {
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
     "--models": "they are of the windows of a platform; say --kind platform, or --stream with the name of one",
+    "--register": "classifiers of a platform are registered; say --kind platform, or --stream with the name of one",
     "--events": "a monitor of predictions says nothing of single rows; --json has all that it tells, in order",
 }
 
@@ -62,6 +63,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             "--reference": call.reference,
             "--events": call.events,
             "--models": call.models,
+            "--register": call.register,
         },
         _REASONS,
     )

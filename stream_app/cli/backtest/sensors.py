@@ -47,7 +47,8 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
         "--versions": call.versions,
     }
     refuse(own, dict.fromkeys(own, _WHY))
-    refuse({"--models": call.models}, {"--models": _OF_PLATFORMS})
+    own = {"--models": call.models, "--register": call.register}
+    refuse(own, dict.fromkeys(own, _OF_PLATFORMS))
     # The command line wins over the file.
     changes = {"channels": call.columns.channels, "warmup": call.warmup, "budget": call.budget}
     config = changed_stream(name, stream, changes, option="--{}")

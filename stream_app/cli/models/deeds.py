@@ -7,6 +7,7 @@ changed that could not be recorded.
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -121,16 +122,14 @@ def recorded(
     async def doing() -> tuple[RegisteredVersion, str]:
         async with AsyncExitStack() as stack:
             deeds = OutboxStore(await store_of(settings, stack))
-            said = {"by": by, "at": time.time(), "note": comment}
+            tell = partial(AuditRecord.of_model, by=by, at=time.time(), note=comment)
             try:
                 found, summary = work(ModelRegistry.open(settings))
             except StreamgaugeError as error:
                 failed = f"{kind.value} failed: {error}"
-                await deeds.add_deeds(
-                    [AuditRecord.of_model(AuditKind.FAILED, name, version, summary=failed, **said)]
-                )
+                await deeds.add_deeds([tell(AuditKind.FAILED, name, version, summary=failed)])
                 raise
-            record = AuditRecord.of_model(kind, name, str(found.number), summary=summary, **said)
+            record = tell(kind, name, str(found.number), summary=summary)
             try:
                 await deeds.add_deeds([record])
             except StoreError as error:

@@ -60,9 +60,10 @@ def list_(
             }
             typer.echo(msgspec.json.encode(said).decode())
     elif names:
-        rows = [("model", "versions", "champion", "challenger", "answers now")]
-        rows += [_line(name, versions, seen.get(name, {})) for name, versions in found.items()]
-        print_columns(rows)
+        heads = ("model", "versions", "champion", "challenger", "answers now")
+        print_columns(
+            [heads, *(_line(name, versions, seen.get(name, {})) for name, versions in found.items())]
+        )
     else:
         console.print(f"{printable(models.place)}: no model is registered yet", markup=False, soft_wrap=True)
     if not json:
