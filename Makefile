@@ -23,7 +23,7 @@ SHARED := -n auto --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-performance bench-images manifests lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-loop bench-performance bench-images manifests lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -195,6 +195,12 @@ bench-files: venv ## Reading of files: CSV, Parquet, long, 8 to 300 channels, be
 
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py
+
+bench-loop: venv ## From a trigger to a better model: MNIST with a kill midway, AUC after a PSI, a baseline (DATA=DIR with mnist, elec2, skab)
+	@missed=0; \
+	for part in mnist psi skab; do \
+		if [ -f "benchmarks/loop/$$part.py" ]; then $(PY) benchmarks/loop/$$part.py "$(DATA)" || missed=1; fi; \
+	done; exit $$missed
 
 bench-performance: venv ## Models: how soon a drop is told, accuracy without labels beside the truth, cost (DATA=DIR with mnist)
 	@$(PY) benchmarks/performance/delays.py

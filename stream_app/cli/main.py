@@ -35,6 +35,10 @@ _COMMANDS = {
     "notify": ("Run", "Tell alerts to people, by the routes of the monitor file, until stopped."),
     "backtest": ("Run", "Run the monitor over files, without Kafka, and measure its detections."),
     "tune": ("Run", "Try settings of a stream over files, without Kafka, and compare what they tell."),
+    "retrain": (
+        "Run",
+        "Train a model again on labelled events, and compare it with the champion.",
+    ),
     "check": (
         "Run",
         "Validate the monitor file, reach the servers and look into the topics; each problem is one line.",

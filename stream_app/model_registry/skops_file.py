@@ -12,9 +12,9 @@ from stream_app.errors import MissingExtraError
 
 __all__ = ["check_trees", "read_skops", "write_skops"]
 
-_TRUSTED = ("sklearn.tree._tree.Tree",)
-"""What skops lets in beyond numbers, texts and estimators it knows: its nodes refer to each other by number, and
-scikit-learn follows them unseen, so `_check_tree` looks at each."""
+_TRUSTED = ("sklearn.tree._tree.Tree", "numpy.dtype")
+"""What skops lets in beyond numbers, texts and estimators it knows. The nodes of a tree refer to each other by number, and
+scikit-learn follows them unseen, so `_check_tree` looks at each. A type of numbers, which imputers keep, is read from an array."""
 
 _MAX_BYTES = 1 << 29
 """Of all members: a forest on 60,000 images takes 150 MB."""

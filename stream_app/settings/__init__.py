@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stream_app.settings.mqtt import MqttSettings
     from stream_app.settings.platform import PlatformStream
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
+    from stream_app.settings.retraining import ModelRetraining
     from stream_app.settings.routes import InhibitSettings, RouteSettings
     from stream_app.settings.schema_registry import SchemaRegistrySettings
     from stream_app.settings.servers import KafkaSettings, RedisSettings
@@ -73,6 +74,7 @@ __all__ = [
     "MessageFormat",
     "MessagePackFormat",
     "ModelRegistrySettings",
+    "ModelRetraining",
     "MqttSettings",
     "PlatformStream",
     "PredictionMapping",
@@ -128,6 +130,7 @@ _MODULES = {
     "MessageFormat": "settings.formats",
     "MessagePackFormat": "settings.formats",
     "ModelRegistrySettings": "settings.model_registry",
+    "ModelRetraining": "settings.retraining",
     "MqttSettings": "settings.mqtt",
     "PlatformStream": "settings.platform",
     "PredictionMapping": "settings.mapping",

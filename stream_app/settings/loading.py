@@ -17,6 +17,7 @@ from stream_app.settings.kinds import StreamSettings
 from stream_app.settings.model_registry import ModelRegistrySettings
 from stream_app.settings.mqtt import MqttSettings
 from stream_app.settings.predictions import PredictionStream
+from stream_app.settings.retraining import ModelName, ModelRetraining, refused_trainer
 from stream_app.settings.routes import RouteName, RouteSettings
 from stream_app.settings.schema_registry import SchemaRegistrySettings
 from stream_app.settings.servers import KafkaSettings, RedisSettings
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     registry: Annotated[ModelRegistrySettings, BeforeValidator(_uri)] = ModelRegistrySettings()
     prefix: Deployment = ""
     detector_modules: tuple[str, ...] = ()
+    trainer_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
     dashboard: DashboardSettings = DashboardSettings()
     streams: dict[str, StreamSettings] = {
@@ -103,6 +105,7 @@ class Settings(BaseSettings):
         "predictions": PredictionStream(),
     }
     routes: dict[RouteName, RouteSettings] = {}
+    retraining: dict[ModelName, ModelRetraining] = {}
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -125,6 +128,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"streams.{name}.detectors: {detector} would import code; to allow it, set "
                     f'detector_modules = ["{module}"]'
+                )
+        for name, retraining in self.retraining.items():
+            refused = refused_trainer(retraining, self.trainer_modules)
+            if refused is not None:
+                raise ValueError(
+                    f"retraining.{name}.trainer: {retraining.trainer} would import code; to allow it, set "
+                    f'trainer_modules = ["{refused}"]'
                 )
         return self
 

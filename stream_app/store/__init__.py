@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stream_app.store.history import History, HistoryWriter, Series, look_history_up
     from stream_app.store.incidents import IncidentReader, IncidentStatus, Note, NoteKind
     from stream_app.store.keys import Keys
+    from stream_app.store.lease import Lease
     from stream_app.store.lookup import FeatureLookup
     from stream_app.store.outbox import OutboxEntry, OutboxStore
     from stream_app.store.ownership import Ownership
@@ -53,6 +54,7 @@ __all__ = [
     "IncidentStatus",
     "Keys",
     "LastSeen",
+    "Lease",
     "Member",
     "Note",
     "NoteKind",
@@ -115,6 +117,7 @@ _MODULES = {
     "IncidentStatus": "store.incidents",
     "Keys": "store.keys",
     "LastSeen": "store.checkpoints",
+    "Lease": "store.lease",
     "Member": "store.routes",
     "Note": "store.incidents",
     "NoteKind": "store.incidents",

@@ -186,6 +186,10 @@ class Keys:
         """Name the last that a route told of an incident (string)."""
         return f"{self.prefix}:route:{_quoted(route)}:told:{_quoted(incident_id)}"
 
+    def retraining_lease(self, name: str) -> str:
+        """Process that acts upon the retraining triggers of a registered model (string)."""
+        return f"{self.prefix}:retraining:{_quoted(name)}:lease"
+
     def notice(self, notice_id: str) -> str:
         """One retraining trigger or audit record that was recorded (string)."""
         return f"{self.prefix}:notice:{notice_id}"

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from stream_app.events import Incident
 from stream_app.store.connection import Store
+from stream_app.store.lease import Lease
 
 __all__ = ["GroupRead", "Member", "RouteStore", "Told", "revision"]
 
@@ -108,7 +109,7 @@ class RouteStore:
 
     def __init__(self, store: Store, route: str, who: str) -> None:
         self._store, self._route, self._who = store, route, who
-        self._lease = store.function("lease_route")
+        self._lease = Lease(store, store.keys.route_lease(route), who, "taking a route")
         self._tell = store.function("tell_group")
         self._sent = store.function("message_sent")
 
@@ -141,17 +142,11 @@ class RouteStore:
 
     async def lease(self, seconds: float) -> bool:
         """Take the route, or keep it; returns whether it is this notifier's now."""
-        async with self._store.errors("taking a route"):
-            taken = await self._lease(
-                keys=[self._store.keys.route_lease(self._route)], args=[self._who, int(seconds * 1000)]
-            )
-        return bool(taken == 1)
+        return await self._lease.take(seconds)
 
     async def release(self) -> None:
         """Leave the route to others at once."""
-        if await self.lease(1.0):
-            async with self._store.errors("leaving a route"):
-                await self._store.client.delete(self._store.keys.route_lease(self._route))
+        await self._lease.release()
 
     async def message(self) -> bytes | None:
         """Return the message that is on its way."""

@@ -114,6 +114,7 @@ OTHERS = {
         f"models {word}" for word in ("list", "show", "promote", "rollback")
     ),  # tests/cli/test_models.py tries them
     "dashboard",  # prints its address; what a browser shows is tried there
+    "retrain",  # needs a registry; names of labels and features are tried in tests/retraining
     "replay mqtt",  # quotes topics as Python does
     "worker",  # its log is tried below
     "demo",

@@ -1,4 +1,4 @@
--- Take a route for some time, or keep it: only one notifier sends its messages.
+-- Take what only one process may do for some time, or keep it: the messages of a route, the triggers of a model.
 -- KEYS: lease. ARGV: who, milliseconds.
 -- Answers 1, or 0 where it is another's.
 local owner = redis.call('MGET', KEYS[1])[1]
