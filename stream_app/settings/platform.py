@@ -38,8 +38,8 @@ class PlatformStream(Stream):
     warmup : int
         Windows of a platform from which its usual behaviour is learned; by default a day of windows of a minute.
     periods : list of durations
-        Periods of seasons to look for; a season is removed from a metric where that improves its forecast. By default a day and a
-        week.
+        Periods of seasons to look for, two at most; a season is removed from a metric where that improves its forecast. By default a
+        day and a week.
     timezone : str
         Time zone of days and weeks, such as ``"Europe/Berlin"``.
     node_labels : list of str
@@ -84,7 +84,7 @@ class PlatformStream(Stream):
     max_future: Duration = 300.0
     budget: str = "1 per week"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 1440
-    periods: Annotated[tuple[Period, ...], Field(min_length=1, max_length=4), AfterValidator(each_once)] = (
+    periods: Annotated[tuple[Period, ...], Field(min_length=1, max_length=2), AfterValidator(each_once)] = (
         86_400.0,
         604_800.0,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.core.anomaly.calendar import zone_table
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.forecast import (
     DAY,
@@ -40,6 +41,8 @@ class Baselines:
         Windows of the mean that the slow forecast is held against.
     least : float
         What is added to each scale, for statistics whose scale is known beforehand; else a value that never varied has none.
+    timezone : str
+        IANA name of the zone by whose clock seasons go.
 
     Examples
     --------
@@ -54,12 +57,18 @@ class Baselines:
     """
 
     def __init__(
-        self, window: float, periods: tuple[float, ...] = (), smooth: float = 6.0, least: float = 0.0
+        self,
+        window: float,
+        periods: tuple[float, ...] = (),
+        smooth: float = 6.0,
+        least: float = 0.0,
+        timezone: str = "UTC",
     ) -> None:
         self.window = window
         self.smooth = smooth
         self.least = least
         self.periods = np.array(periods, np.float64)
+        self._zone = zone_table(timezone)
         self.lag = Lag(window)
         self._make(0)
 
@@ -127,8 +136,10 @@ class Baselines:
 
     def _phases(self, end: float) -> Any:
         phases = np.zeros(len(self.periods), PHASE)
+        middle = end - 0.5 * self.window
+        middle += self._zone[max(int(np.searchsorted(self._zone[:, 0], middle, side="right")) - 1, 0), 1]
         for k, period in enumerate(self.periods):
-            place = (end - 0.5 * self.window) % period / period * PHASES - 0.5
+            place = middle % period / period * PHASES - 0.5
             before = math.floor(place)
             phases[k] = before % PHASES, (before + 1) % PHASES, place - before
         return phases
@@ -153,7 +164,7 @@ class Baselines:
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Baselines":
+    def from_state(cls, state: dict[str, Any], timezone: str = "UTC") -> "Baselines":
         """Make baselines that go on where `state` was taken."""
         periods = tuple(stored_number(period, "periods", low=1e-3) for period in state["periods"])
         expect(len(periods) <= MOST_PERIODS, "periods")
@@ -162,6 +173,7 @@ class Baselines:
             periods,
             stored_number(state["smooth"], "windows", low=1.0),
             stored_number(state["least"], "windows", low=0.0),
+            timezone,
         )
         raw = stored_array(state["records"], (None, SERIES.itemsize), "baselines", dtype=np.uint8)
         restored.records = raw.view(SERIES).reshape(-1)

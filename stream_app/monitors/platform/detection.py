@@ -16,8 +16,10 @@ from stream_app.core.platform.recent import RecentWindows
 from stream_app.core.platform.stored import expect, stored_array, stored_count, stored_number
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.core.versions import expect_version
+from stream_app.errors import OldStateError
 from stream_app.events.alert import AlertCause
 from stream_app.monitors.platform.wording import Wording
+from stream_app.monitors.restore_errors import START_ANEW
 from stream_app.settings.platform import PlatformStream
 
 __all__ = ["PLATFORM_DETECTOR", "Detection", "Finding"]
@@ -68,7 +70,8 @@ class Detection:
             window=config.window,
             budget_per_second=_rate(config),
             warmup=config.warmup,
-            periods=tuple(config.periods),
+            periods=tuple(sorted(config.periods)),
+            timezone=config.timezone,
         )
         self.recent = RecentWindows()
         self.windows = 0
@@ -183,12 +186,15 @@ class Detection:
 
         Raises
         ------
+        OldStateError
+            If its windows or periods are other ones than those of the settings: what was learned is of these.
         StateError
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the detection")
         if state["detector"] is not None:
-            self.detector = PlatformDetector.from_state(dict(state["detector"]))
+            self._expect_same(state["detector"])
+            self.detector.restore(state["detector"])
         self.recent.restore(state["recent"])
         self.windows = stored_count(state["windows"], "windows")
         since = state["open_since"]
@@ -204,6 +210,20 @@ class Detection:
             tuple(AlertCause.model_validate(cause) for cause in state["causes"]),
             str(state["explanation"]),
         )
+
+    def _expect_same(self, state: Mapping[str, Any]) -> None:
+        """Raise where windows or periods of a stored detector are other ones."""
+        had = stored_number(state["window"], "windows"), *map(float, state["baselines"]["periods"])
+        window, *periods = asked = self._config.window, *sorted(self._config.periods)
+        if had != asked:
+            raise OldStateError(
+                f"learned from windows of {had[0]:g} s, with periods of {_seconds(had[1:])}; the settings say window "
+                f"{window:g} s, periods {_seconds(periods)}; {START_ANEW}"
+            )
+
+
+def _seconds(periods: Sequence[float]) -> str:
+    return " and ".join(f"{period:g} s" for period in periods)
 
 
 def _rate(config: PlatformStream) -> float:
