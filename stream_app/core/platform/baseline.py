@@ -22,7 +22,7 @@ from stream_app.core.platform.forecast import (
 )
 from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS
-from stream_app.core.platform.stored import expect, stored_array, stored_number
+from stream_app.core.platform.stored import expect, sparse, stored_array, stored_number, stored_sparse
 from stream_app.errors import DataError
 
 __all__ = ["Baselines"]
@@ -156,12 +156,18 @@ class Baselines:
             "least": self.least,
             "periods": self.periods.tolist(),
             "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
-            "profiles": self.profiles.copy(),
-            "visits": self.visits.copy(),
-            "histograms": self.histograms.copy(),
+            "profiles": sparse(self.profiles),
+            "visits": self._visits(),
+            "histograms": sparse(self.histograms),
             "worse": self.worse.copy(),
             "lag": self.lag.state(),
         }
+
+    def _visits(self) -> dict[str, Any]:
+        """Return the visits of the oldest series, which most have, and of those that have others."""
+        common = self.visits[np.argmax(self.records["age"])] if len(self) else self.visits.sum(axis=0)
+        others = np.flatnonzero((self.visits != common).any(axis=(1, 2)))
+        return {"common": common.copy(), "others": others.astype(np.int32), "own": self.visits[others]}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], timezone: str = "UTC") -> "Baselines":
@@ -178,9 +184,15 @@ class Baselines:
         raw = stored_array(state["records"], (None, SERIES.itemsize), "baselines", dtype=np.uint8)
         restored.records = raw.view(SERIES).reshape(-1)
         n, seasons = len(raw), (len(raw), len(periods), PHASES)
-        restored.profiles = stored_array(state["profiles"], seasons, "seasons", dtype=np.float32)
-        restored.visits = stored_array(state["visits"], seasons, "seasons", dtype=np.float32, low=0.0)
-        restored.histograms = stored_array(
+        restored.profiles = stored_sparse(state["profiles"], seasons, "seasons", dtype=np.float32)
+        visits, what = state["visits"], "seasons"
+        others = stored_array(visits["others"], (None,), what, dtype=np.int32, low=0, high=n - 1)
+        common = stored_array(visits["common"], seasons[1:], what, dtype=np.float32, low=0.0)
+        restored.visits = np.tile(common, (n, 1, 1))
+        restored.visits[others] = stored_array(
+            visits["own"], (len(others), *seasons[1:]), what, dtype=np.float32, low=0.0
+        )
+        restored.histograms = stored_sparse(
             state["histograms"], (n, 2, BINS), "ranks", dtype=np.float32, low=0.0
         )
         restored.worse = stored_array(state["worse"], (n,), "baselines", dtype=np.int8, low=-1, high=1)

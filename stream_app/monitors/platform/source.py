@@ -34,7 +34,7 @@ from stream_app.settings.platform import PlatformStream
 
 __all__ = ["SourceMonitor"]
 
-VERSION = 1
+VERSION = 2
 """Version of a platform's state. Whoever changes what it holds, at any depth, raises this by one."""
 
 _MOST_INCIDENTS = 20
