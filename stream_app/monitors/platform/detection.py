@@ -1,7 +1,7 @@
 """Detection on one platform: its windows are judged, and of an incident the causes are ranked."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class Detection:
     config : PlatformStream
         Settings of the stream.
     graph : CallGraph, optional
-        Who calls whom; by default what `depends_on` of the settings says.
+        Who calls whom; by default what `depends_on` of the settings says, or metrics of OpenTelemetry.
     """
 
     def __init__(self, config: PlatformStream, graph: CallGraph | None = None) -> None:
@@ -97,6 +97,7 @@ class Detection:
         *,
         changes: Sequence[Change],
         wording: Wording,
+        calls: Iterable[tuple[str, str]] = (),
         forgotten: Sequence[int] = (),
     ) -> tuple[WindowResult, Signal | None]:
         """Take a window, and return what the detector says and what is to be told.
@@ -113,6 +114,8 @@ class Detection:
             Deployments and the like.
         wording : Wording
             Names classes of queries to people.
+        calls : iterable of (str, str)
+            Callers and callees that metrics tell.
         forgotten : sequence of int
             Series that others may take the places of from the next window on.
         """
@@ -125,7 +128,8 @@ class Detection:
         self._usual = np.stack([result.usual_low, result.usual_high])
         row = [[end, result.score, result.threshold, float(result.open)]]
         self.timeline = np.concatenate([self.timeline[1 - _TIMELINE :], row])
-        signal = self._signal(result, series, changes, wording)
+        graph = self._graph or (CallGraph.from_edges(calls) if calls else None)
+        signal = self._signal(result, series, changes, wording, graph)
         if result.ended:
             self.open_since = None
         if forgotten:
@@ -134,7 +138,12 @@ class Detection:
         return result, signal
 
     def _signal(
-        self, result: WindowResult, series: Sequence[Series], changes: Sequence[Change], wording: Wording
+        self,
+        result: WindowResult,
+        series: Sequence[Series],
+        changes: Sequence[Change],
+        wording: Wording,
+        graph: CallGraph | None,
     ) -> Signal | None:
         """Say that an incident begins, goes on or ends; of one that goes on after 1, 2, 4, 8 windows and so on."""
         lasted = self.windows - self._since
@@ -142,13 +151,13 @@ class Detection:
         if not (result.began or result.ended or again) or self.open_since is None:
             return None
         episode = self.recent.episode(result, series)
-        causes = top_causes(rank_causes(episode, self._graph, changes))[:_MOST_CAUSES]
+        causes = top_causes(rank_causes(episode, graph, changes))[:_MOST_CAUSES]
         first = next((cause for cause in causes if cause.metric), None)
         if causes:
             self.finding = Finding(
                 wording.summary(causes),
                 tuple(_alert_cause(cause, wording) for cause in causes),
-                wording.explanation(causes, episode, self._graph),
+                wording.explanation(causes, episode, graph),
             )
         elif result.began:
             self.finding = Finding("the platform behaves unusually as a whole")

@@ -141,6 +141,7 @@ class SourceMonitor:
             window.values,
             changes=tuple(intake.changes),
             wording=Wording(patterns, self.config.timezone),
+            calls=intake.registry.calls,
             forgotten=window.forgotten,
         )
         if signal is not None:
