@@ -39,8 +39,7 @@ class SeriesRegistry:
 
     Examples
     --------
-    >>> from stream_app.core.platform.graph import call_of
-    from stream_app.core.platform.metric_groups import MetricRules
+    >>> from stream_app.core.platform.metric_groups import MetricRules
     >>> registry = SeriesRegistry(MetricRules().read, most=1)
     >>> labels = (("node", "worker-1"),)
     >>> registry.add(0, "node_load1", labels, registry.describe("node_load1", labels))
