@@ -102,12 +102,12 @@ async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, env
         for name in SUFFERING:
             await stack.enter_async_context(following(prometheus.url, name, environment, tmp_path))
         await stack.enter_async_context(working(settings))
-        await eventually(lambda: _reached(windows, WARMUP), timeout=240)
+        await eventually(lambda: _reached(windows, WARMUP), timeout=480)
         assert await reader.firing() == []
         began = time.time()
         for name in SUFFERING:
             nodes[f"{name}-3"].suffer()
-        alerts = await eventually(told, timeout=60)
+        alerts = await eventually(told, timeout=120)
         for name, metric in SUFFERING.items():
             alert = alerts[name]
             first = alert.causes[0]
