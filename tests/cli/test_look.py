@@ -231,6 +231,15 @@ def test_a_monitor_file_is_written_for_a_topic_and_its_events_can_be_read(call, 
         assert "the newest 60 can be used" in ended.out or "the newest 120 can be used" in ended.out
 
 
+def test_metrics_of_a_data_platform_are_told_from_readings(call, place):
+    (place / "metrics.csv").write_text("service,shop,pay\nmetric,latency,latency\nts,,\n1770000000,1.0,2.0\n")
+    said = (
+        "several lines of names above a column a series",
+        "streamgauge backtest metrics.csv --kind platform",
+    )
+    assert call("look", "metrics.csv").failed(*said)
+
+
 @pytest.mark.integration
 def test_a_topic_of_a_data_platform_gets_a_stream_of_that_kind(call, servers, place, prefix):
     topic = f"{prefix}.metrics"
