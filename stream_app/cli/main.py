@@ -57,6 +57,7 @@ _COMMANDS = {
     ),
     "compare": ("Look", "Compare versions of a model, and decide whether to switch."),
     "slices": ("Look", "Find where a model errs significantly more often than overall."),
+    "reference": ("Run", "Set what the detectors of a stream compare with, look at it, make it anew."),
     "features": ("Look", "Query live features, build training rows, detect skew between them."),
     "dead-letters": ("Look", "Inspect events that could not be used, and replay them."),
     "detectors": ("Look", "List the available detectors, or check one."),

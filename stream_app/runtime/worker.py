@@ -14,8 +14,9 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.features import FeatureView
+from stream_app.core.reference import ReferenceTable
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
-from stream_app.events import Readings, Topics
+from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics, group_refusal, start_producer
 from stream_app.kafka.offsets import PartitionOffsets
 from stream_app.kinds import input_topics, kind_of
@@ -59,8 +60,8 @@ class Worker:
         What to watch and where.
     views : iterable of FeatureView
         Feature views beside those of the settings.
-    references : mapping of str to Readings, optional
-        Normal operation that the sources of a stream learn from before their first event, by stream.
+    references : mapping of str to (str, ReferenceTable), optional
+        Normal operation that the settings name, by stream, and the file that it is from.
     skip : collection of (TP, int)
         Batches on Kafka, by their first offset, that are left out if they cannot be read.
 
@@ -75,7 +76,7 @@ class Worker:
         self,
         settings: Settings,
         views: Iterable[FeatureView] = (),
-        references: Mapping[str, Readings] | None = None,
+        references: Mapping[str, tuple[str, ReferenceTable]] | None = None,
         skip: Collection[tuple[TP, int]] = (),
     ) -> None:
         if not settings.kafka.servers:
@@ -177,11 +178,9 @@ class Worker:
                 views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
             )
             self.metrics.set_budgets(self.settings)
-            for watch in (
-                StoreMemoryWatch(store, self.metrics),
-                FiringWatch(store, self.settings.streams, self.metrics),
-                ProgressLog(self._streams, self.metrics),
-            ):
+            firing = FiringWatch(store, self.settings.streams, self.metrics)
+            progress = ProgressLog(self._streams, self.metrics)
+            for watch in (StoreMemoryWatch(store, self.metrics), firing, progress, partitions):
                 stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
 

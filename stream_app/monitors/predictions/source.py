@@ -10,6 +10,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.model_versions import ModelVersions
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
@@ -63,16 +64,25 @@ class SourceMonitor:
         Settings of the stream.
     stream : str
         Name of the stream; part of each alert's identity.
+    reference : ReferenceTable, optional
+        See `Inputs`.
     """
 
-    def __init__(self, source: str, config: PredictionStream, *, stream: str = "predictions") -> None:
+    def __init__(
+        self,
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
+    ) -> None:
         self.source = source
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
         self.performance = self._performance()
         self.service_levels = ServiceLevels(config)
-        self.inputs = Inputs(config)
+        self.inputs = Inputs(config, reference)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
         self.absent = Absent(config)
@@ -278,7 +288,13 @@ class SourceMonitor:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], source: str, config: PredictionStream, *, stream: str = "predictions"
+        cls,
+        state: Mapping[str, Any],
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
     ) -> Self:
         """Restore from `state`.
 
@@ -294,7 +310,7 @@ class SourceMonitor:
             raise OldStateError(
                 f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {START_ANEW}"
             )
-        monitor = cls(source, config, stream=stream)
+        monitor = cls(source, config, stream=stream, reference=reference)
         with restore_errors(source):
             monitor._restore(state)
         return monitor
