@@ -120,7 +120,8 @@ class Components:
             "axes": self.axes.copy(),
             "weights": self.weights.copy(),
             "learned": self.learned,
-            "block": np.array(self.block).reshape(len(self.block), n),
+            # Whole numbers of steps, as they waited.
+            "block": np.rint(STEPS * np.array(self.block)).astype(np.int8).reshape(len(self.block), n),
             "lag": self.lag.state(),
         }
 
@@ -133,7 +134,8 @@ class Components:
         expect(kept <= MOST, "axes")
         restored.weights = stored_array(state["weights"], (kept,), "weights of axes", low=0.0, high=_HEAVIEST)
         restored.learned = stored_number(state["learned"], "components", low=0.0)
-        restored.block = list(stored_array(state["block"], (None, n), "components", low=-5.0, high=5.0))
+        block = stored_array(state["block"], (None, n), "components", dtype=np.int8)
+        restored.block = list(block / STEPS)
         expect(len(restored.block) < BLOCK, "components")
         restored.lag = Lag.from_state(state["lag"])
         restored.lag.check(n)

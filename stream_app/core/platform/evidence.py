@@ -100,6 +100,12 @@ class Sum:
     def _mean_excess(self) -> float:
         return (self.excess + PRIOR_PEAKS * PRIOR_EXCESS) / (self.peaks + PRIOR_PEAKS)
 
+    def spend(self, rate: float) -> None:
+        """Allow so many false alarms a window from now on."""
+        if rate != self.rate:
+            self.rate = rate
+            self._set_level()
+
     def _set_level(self) -> None:
         mean, known = self._mean_excess(), self.peaks + PRIOR_PEAKS
         rarer = max(0.0, log(known / (self.windows + PRIOR_PEAKS / PRIOR_RATE) / self.rate))
@@ -235,6 +241,11 @@ class Evidence:
         self.beyond = (False,) * AGAIN
         for each in self.sums:
             each.rest_now()
+
+    def spend(self, rate: float) -> None:
+        """Allow each sum so many false alarms a window from now on."""
+        for each in self.sums:
+            each.spend(rate)
 
     def state(self) -> dict[str, Any]:
         """Return all fields."""

@@ -35,7 +35,7 @@ from stream_app.monitors.predictions.service_levels import ServiceLevels
 from stream_app.monitors.predictions.signals import Named, describe
 from stream_app.monitors.predictions.slices import Slices
 from stream_app.monitors.predictions.value_performance import ValuePerformance
-from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.restore_errors import START_ANEW, restore_errors
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["SourceMonitor"]
@@ -49,8 +49,6 @@ VERSION = 4
 _BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
 where batches end."""
-
-_START_ANEW = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _LARGEST_RATE = 0.001
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
@@ -318,7 +316,7 @@ class SourceMonitor:
         _check_version(state.get("version"), source)
         if state.get("task", config.task) != config.task:
             raise OldStateError(
-                f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {_START_ANEW}"
+                f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {START_ANEW}"
             )
         monitor = cls(source, config, stream=stream, reference=reference)
         with restore_errors(source):
@@ -356,7 +354,7 @@ def _check_version(version: object, source: str) -> None:
         )
     if version < VERSION:
         raise OldStateError(
-            f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
+            f"state of {source}: version {version}, this program reads {VERSION}; {START_ANEW}"
         )
 
 

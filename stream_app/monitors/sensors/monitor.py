@@ -18,7 +18,7 @@ from stream_app.monitors.base import Need, Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
 from stream_app.monitors.memory import bytes_of, stored_bytes
 from stream_app.monitors.refusals import refusal
-from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.restore_errors import START_ANEW, restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
 from stream_app.monitors.sensors.categories import (
@@ -37,8 +37,6 @@ from stream_app.settings.streams import SensorStream
 __all__ = ["SensorMonitor"]
 
 _NOT_TAKEN = -1
-
-_START_COLD = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _FEATURES, _CHANNEL_FEATURES = 5, 11
 """Live features of a source, and of each of its channels."""
@@ -357,7 +355,7 @@ class SensorMonitor:
             if self._channels is not None and channels != self._channels:
                 raise OldStateError(
                     f"state of {source}: of the channels {list(channels)[:5]}, declared are "
-                    f"{list(self._channels)[:5]}; {_START_COLD}"
+                    f"{list(self._channels)[:5]}; {START_ANEW}"
                 )
             if not 0 < len(channels) == len(set(channels)) <= _MOST_CHANNELS:
                 raise StateError(f"state of {source} is damaged: it has {len(channels)} channels")
@@ -375,7 +373,7 @@ class SensorMonitor:
                 if state["layout"] != bank.records.fingerprint:
                     raise OldStateError(
                         f"state of {source}: its records are laid out as {state['layout']}, this program's as "
-                        f"{bank.records.fingerprint}; {_START_COLD}"
+                        f"{bank.records.fingerprint}; {START_ANEW}"
                     )
                 bank.records.restore(source, state["record"])
                 if changed:
