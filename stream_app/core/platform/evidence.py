@@ -43,7 +43,7 @@ KEPT = 0.85
 ALIKE = 10.0
 """Windows of the mean that tells how dependent they are."""
 USUAL_WINDOWS = 2000.0
-FAR = 4.0
+FAR = 2.0
 """Standard deviations to which evidence is drawn in to learn what is usual."""
 LEAST_UNIT = 0.3
 """Nats of a standard deviation at least: evidence of what never varied does not."""

@@ -254,16 +254,20 @@ def step(  # noqa: C901, PLR0912, PLR0915
         if c["age"] >= YOUNG:
             bins[i, 0] = bin_of(u0)
             bins[i, 1] = bin_of(u1)
+        near = True
         if c["age"] >= WATCHED:
             z0, e0 = _judge(c, 0, u0, histograms[i, 0], worse[i], least > 0.0)
             z1, e1 = _judge(c, 1, u1, histograms[i, 1], worse[i], least > 0.0)
             out["score"][i] = z0 if abs(z0) > abs(z1) else z1
             out["nats"][i] = max(e0, e1)
             c["odd"] = abs(out["score"][i]) > ODD
+            near = abs(z1) <= ODD
             out["standard"][i] = _cut(residual / (TO_SCALE * c["errors"][0] + floor), BOUND)
             out["low"][i] = expected + c["fast"] + c["low"] * unit
             out["high"][i] = expected + c["fast"] + c["high"] * unit
         if not learns:
+            # What is as usual goes on as usual; of the rest the newest hour says less with each window.
+            c["fast"] += _cut(rapid, CUT * TO_SCALE * c["scale"]) / fast_memory if near else -c["fast"] / fast_memory
             continue
         age = c["age"]
         gain = 1.0 / min(age + 1.0, scale_memory)
