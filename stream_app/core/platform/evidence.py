@@ -57,7 +57,7 @@ AGAIN = 9
 """Windows before one that is beyond the level, of which another must have been."""
 CALM, CALM_MEAN = 1.0 / 3.0, 0.8
 """Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
-SHORTEST, LONGEST = 5, 15
+SHORTEST, LONGEST = 10, 30
 """Calm windows that end an incident: half of its length, between these."""
 
 

@@ -83,6 +83,7 @@ SERIES = np.dtype(
         ("present", np.float32),  # share of windows that it is there
         ("_present", np.uint8, (4,)),  # as above
         ("level", np.float64),
+        ("former", np.float64),  # its level before another one was adopted; that of days ago otherwise
         ("fast", np.float64),  # where it was within the last hour, beside level and seasons
         ("smooth", np.float64),  # residual of the last windows
         ("scale", np.float64),  # mean absolute residual of the fast forecast
@@ -216,7 +217,7 @@ def step(  # noqa: C901, PLR0912, PLR0915
             continue
         x = _cut(x, FARTHEST)
         if c["age"] == 0:
-            c["level"] = x
+            c["level"] = c["former"] = x
             c["present"] = 1.0
             c["last"] = ts
         missed = (ts - c["last"]) / window - 1.0
@@ -245,6 +246,15 @@ def step(  # noqa: C901, PLR0912, PLR0915
         change = slow - c["smooth"]
         back = abs(c["smooth"]) if change * c["smooth"] < 0.0 else 0.0
         c["smooth"] += _cut(change, bound + back) / smooth
+        moved = c["level"] - c["former"]
+        if abs(moved) > 2.0 * scale and abs(c["smooth"] + moved) < scale < abs(c["smooth"]):
+            # Back from a level that was adopted: as usual again.
+            c["level"] -= moved
+            c["smooth"] += moved
+            slow += moved
+            residual += moved
+            expected -= moved
+            c["fast"] = 0.0
         rapid = slow - c["fast"]
         if own:
             size = expected + c["fast"]
@@ -300,6 +310,7 @@ def step(  # noqa: C901, PLR0912, PLR0915
             profiles[i, k, first] += change * (1.0 - share) / (visits[i, k, first] + 1.0)
             profiles[i, k, second] += change * share / (visits[i, k, second] + 1.0)
         c["level"] += _cut(slow, CUT * scale if age >= YOUNG else math.inf) / min(age + 1.0, level_memory)
+        c["former"] += (c["level"] - c["former"]) / min(age + 1.0, level_memory)
         c["age"] = age + 1
         if age % REFRESH == 0:
             c["depth"] = _depth(c, periods, window)
@@ -333,14 +344,15 @@ def adopt_levels(records: Any, histograms: Any) -> None:
         c = records[i]
         c["present"] = 1.0 if c["last"] == newest else 0.0
         if abs(c["smooth"]) > TO_SCALE * c["errors"][0]:
+            c["former"] = c["level"]
             c["level"] += c["smooth"]
+            c["fast"] = c["smooth"] = 0.0
         if c["odd"]:
             for k in range(2):
                 share = min(1.0, ANEW / max(c["total"][k], 1.0))
                 c["total"][k] *= share
                 for b in range(BINS):
                     histograms[i, k, b] *= share
-        c["fast"] = c["smooth"] = 0.0
 
 
 def is_sound(records: Any, seasons: int) -> bool:
