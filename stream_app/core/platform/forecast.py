@@ -343,7 +343,7 @@ def adopt_levels(records: Any, histograms: Any) -> None:
     for i in range(len(records)):
         c = records[i]
         c["present"] = 1.0 if c["last"] == newest else 0.0
-        if abs(c["smooth"]) > TO_SCALE * c["errors"][0]:
+        if c["odd"] and abs(c["smooth"]) > TO_SCALE * c["errors"][0]:
             c["former"] = c["level"]
             c["level"] += c["smooth"]
             c["fast"] = c["smooth"] = 0.0
