@@ -1,11 +1,15 @@
 """Names of the keys."""
 
 import re
+import string
 from dataclasses import dataclass
 
 from stream_app.settings.deployment import DEFAULT_KEYS
 
-__all__ = ["Keys"]
+__all__ = ["PLAIN", "Keys"]
+
+PLAIN = f"{string.ascii_letters}{string.digits}_.-".encode()
+"""Characters that stand in a key as they are, those of other alphabets apart."""
 
 _SAFE = re.compile(r"[\w.-]*").fullmatch
 """Of what is quoted below, nothing; most names are such, and a look at the whole is quicker than one at each character."""

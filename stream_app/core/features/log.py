@@ -25,7 +25,7 @@ from stream_app.core.features.layout import Cells, Layout
 from stream_app.core.features.totals import Total, decode_totals, encode_totals
 from stream_app.errors import StateError
 
-__all__ = ["FORMAT", "NEVER", "STAMP", "EntityLog", "Verdict", "last_pause", "stamp"]
+__all__ = ["FORMAT", "HEAD_BYTES", "NEVER", "STAMP", "EntityLog", "Verdict", "last_pause", "stamp"]
 
 FORMAT = 1
 """Version of the bytes."""
@@ -36,6 +36,7 @@ NEVER = -(1 << 63)
 # magic, format, checksum of what follows, fingerprint, last partition and offset, newest given up, then lengths:
 # of the other positions, rows, ids, totals in bytes.
 _HEAD = struct.Struct("<3sBI8sIqqHIII")
+HEAD_BYTES = _HEAD.size
 _CHECKED = 8
 _BEGIN = struct.Struct("<3sBI")
 _REST = struct.Struct("<8sIqqHIII")
