@@ -232,7 +232,11 @@ def _are_plain(entities: Sequence[str]) -> bool:
     except (TypeError, UnicodeEncodeError):
         return False
     sizes = list(map(len, entities))
-    return min(sizes, default=1) > 0 and max(sizes, default=1) <= _MAX_ENTITY and not letters.translate(None, PLAIN)
+    return (
+        min(sizes, default=1) > 0
+        and max(sizes, default=1) <= _MAX_ENTITY
+        and not letters.translate(None, PLAIN)
+    )
 
 
 def _step(logs: Sequence[bytes | None]) -> int:

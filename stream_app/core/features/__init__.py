@@ -1,6 +1,6 @@
 """Feature views: windows over an entity's events, exact at the instant they are read."""
 
-from stream_app.core.features.batch import BatchEvaluator, Readings
+from stream_app.core.features.batch import BatchEvaluator, Readings, compile_reading
 from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
@@ -34,6 +34,7 @@ __all__ = [
     "Verdict",
     "ViewReadings",
     "Window",
+    "compile_reading",
     "mark",
     "micros",
     "select_features",

@@ -10,11 +10,13 @@ import numpy as np
 
 from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.features.evaluate import Evaluator, Reading
+from stream_app.core.features.layout import Layout
 from stream_app.core.features.log import NEVER, EntityLog
-from stream_app.core.features.view import Aggregation
+from stream_app.core.features.view import Aggregation, Feature, FeatureView
+from stream_app.core.features.windows import Sliding
 from stream_app.errors import StateError
 
-__all__ = ["BatchEvaluator", "Readings"]
+__all__ = ["BatchEvaluator", "Readings", "compile_reading"]
 
 _FEW = 8
 """Logs that are read one by one: compiled code is not worth the half second that loading it takes."""
@@ -87,7 +89,7 @@ class Readings:
     @property
     def known(self) -> BoolArray:
         """Whether each entity had an event before the instant."""
-        return self.event_ts != NEVER
+        return np.not_equal(self.event_ts, NEVER)
 
 
 class BatchEvaluator:
@@ -199,7 +201,7 @@ class BatchEvaluator:
         evaluator, layout = self._evaluator, self._layout
         windows = [(window.reach, window.delay, window.gap) for window in evaluator.windows]
         codes = {
-            kind: getattr(log_kernel, kind.name) for kind in Aggregation if kind is not Aggregation.RATIO
+            Aggregation(kind): getattr(log_kernel, kind.name) for kind in Aggregation if kind is not Aggregation.RATIO
         }
         steps = []
         for step in evaluator.steps:
@@ -216,3 +218,17 @@ class BatchEvaluator:
                 [fingerprint, numbers, marks, layout.planes, layout.ttl, layout.max_events], dtype=np.int64
             ),
         )
+
+
+def compile_reading() -> None:
+    """Load the machine code that reads many logs, or compile what is not on disk, which takes five seconds.
+
+    It is compiled for the types of its arguments and not for a view, so one log does it.
+
+    Examples
+    --------
+    >>> compile_reading()
+    """
+    layout = Layout(FeatureView("any", (Feature("any", Aggregation.COUNT, window=Sliding(1.0)),)))
+    log = EntityLog(layout).encode()
+    BatchEvaluator(Evaluator(layout)).read([log] * _FEW, 0, [""] * _FEW)

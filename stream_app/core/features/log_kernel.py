@@ -9,7 +9,8 @@ that is looked up lies between the first and the last.
 
 import numpy as np
 
-from stream_app.core.arrays import BoolArray, FloatArray, IntArray
+from stream_app.core.arrays import BoolArray, Bytes, FloatArray, IntArray
+from stream_app.core.checksum import checksum
 from stream_app.core.features.log import FORMAT, HEAD_BYTES, NEVER
 from stream_app.core.kernel import kernel
 
@@ -35,53 +36,7 @@ _SECOND = 1e6
 _MAGIC = int.from_bytes(b"SGF", "little") | FORMAT << 24
 _CHECKED = 8  # bytes before those that the checksum covers
 _MASK = 0xFFFFFFFF
-_POLYNOMIAL = 0xEDB88320
 _POSITION_BYTES = 12
-
-
-def _checksum_table() -> np.ndarray[tuple[int, ...], np.dtype[np.uint32]]:
-    """Eight tables of CRC-32, for eight bytes a step (Kounavis and Berry, 2005)."""
-    table = np.zeros((8, 256), dtype=np.uint32)
-    for byte in range(256):
-        value = byte
-        for _ in range(8):
-            value = value >> 1 ^ (_POLYNOMIAL if value & 1 else 0)
-        table[0, byte] = value
-    for i in range(1, 8):
-        before = table[i - 1]
-        table[i] = before >> np.uint32(8) ^ table[0, before & np.uint32(255)]
-    return table.ravel()
-
-
-_TABLE = _checksum_table()
-
-
-@kernel
-def _checksum(
-    raw: "np.ndarray[tuple[int], np.dtype[np.uint8]]", words: IntArray, begin: int, end: int
-) -> int:
-    """CRC-32 of some bytes, as zlib has it."""
-    crc = np.int64(_MASK)
-    at = begin
-    while at + 8 <= end:
-        word = words[at]
-        low = crc ^ (word & _MASK)
-        high = (word >> 32) & _MASK
-        crc = (
-            np.int64(_TABLE[1792 + (low & 255)])
-            ^ np.int64(_TABLE[1536 + (low >> 8 & 255)])
-            ^ np.int64(_TABLE[1280 + (low >> 16 & 255)])
-            ^ np.int64(_TABLE[1024 + (low >> 24)])
-            ^ np.int64(_TABLE[768 + (high & 255)])
-            ^ np.int64(_TABLE[512 + (high >> 8 & 255)])
-            ^ np.int64(_TABLE[256 + (high >> 16 & 255)])
-            ^ np.int64(_TABLE[high >> 24])
-        )
-        at += 8
-    while at < end:
-        crc = (crc >> 8) ^ np.int64(_TABLE[(crc ^ np.int64(raw[at])) & 255])
-        at += 1
-    return crc ^ _MASK
 
 
 @kernel
@@ -97,7 +52,7 @@ def _first_not_before(words: IntArray, times: int, low: int, high: int, instant:
 
 
 @kernel
-def _takes(raw: "np.ndarray[tuple[int], np.dtype[np.uint8]]", plane: int, bit: int, row: int) -> bool:
+def _takes(raw: Bytes, plane: int, bit: int, row: int) -> bool:
     """Whether a selector takes a row; one without a plane takes all."""
     return plane < 0 or (raw[plane + row] >> bit) & 1 == 1
 
@@ -107,7 +62,7 @@ def _rounded_sum(parts: FloatArray, count: int) -> float:
     """Round the sum of parts that do not overlap, smallest first; half way to even, as `math.fsum` does."""
     if count == 0:
         return 0.0
-    high = parts[count - 1]
+    high = float(parts[count - 1])
     rest = 0.0
     i = count - 1
     while i > 0:
@@ -128,7 +83,7 @@ def _rounded_sum(parts: FloatArray, count: int) -> float:
 
 @kernel
 def _exact_sum(
-    raw: "np.ndarray[tuple[int], np.dtype[np.uint8]]",
+    raw: Bytes,
     floats: FloatArray,
     numbers: int,
     plane: int,
@@ -211,7 +166,7 @@ def _different(heap: IntArray, count: int) -> int:
 
 @kernel
 def read_logs(  # noqa: C901, PLR0912, PLR0915 one pass, as the twin's steps
-    raw: "np.ndarray[tuple[int], np.dtype[np.uint8]]",
+    raw: Bytes,
     words: IntArray,
     floats: FloatArray,
     ends: IntArray,
@@ -290,7 +245,7 @@ def read_logs(  # noqa: C901, PLR0912, PLR0915 one pass, as the twin's steps
             or ids > rows
             or size != expected
             or totals
-            or _checksum(raw, words, head + _CHECKED, stop) != first >> 32 & _MASK
+            or checksum(raw, words, head + _CHECKED, stop) != first >> 32 & _MASK
         ):
             continue
         left[entity] = False
