@@ -1,4 +1,4 @@
-"""Live features over HTTP: one entity to GET, up to a thousand to POST, and a page that says how.
+"""Live features over HTTP: one entity to GET, up to a thousand to POST, as rows or columns, and a page that says how.
 
 Errors are problem details (RFC 9457). What is wrong with Redis is logged, and not shown to whoever asks.
 """
@@ -64,6 +64,7 @@ class FeaturePages:
             web.get("/openapi.json", self._document),
             web.get("/docs", self._docs),
             web.post(_PREFIX[:-1], answering(self._batch)),
+            web.post(_PREFIX + "columns", answering(self._columns)),
             # An entity's own slashes are encoded or not.
             web.get(_PREFIX + "{view:[^/]*}/{entity:(?s:.*)}", answering(self._one)),
         ]
@@ -88,6 +89,14 @@ class FeaturePages:
         return found.of_one()
 
     async def _batch(self, request: web.Request) -> dict[str, Any]:
+        found = await self._queried(request)
+        return {"at": found.at, "features": found.features, "entities": found.to_records()}
+
+    async def _columns(self, request: web.Request) -> dict[str, Any]:
+        found = await self._queried(request)
+        return {"at": found.at, **found.to_columns()}
+
+    async def _queried(self, request: web.Request) -> OnlineFeatures:
         if request.content_type != "application/json":
             raise ProblemError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Content-Type: application/json is expected"
@@ -96,8 +105,7 @@ class FeaturePages:
             query = msgspec.json.decode(await _body(request), type=Query)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"the body: {error}") from error
-        found = await self._look(query.features, query.entities, query.at)
-        return {"at": found.at, "features": found.features, "entities": found.to_records()}
+        return await self._look(query.features, query.entities, query.at)
 
     async def _look(
         self, features: Sequence[str], entities: Sequence[str], at: float | str | None

@@ -201,7 +201,9 @@ class BatchEvaluator:
         evaluator, layout = self._evaluator, self._layout
         windows = [(window.reach, window.delay, window.gap) for window in evaluator.windows]
         codes = {
-            Aggregation(kind): getattr(log_kernel, kind.name) for kind in Aggregation if kind is not Aggregation.RATIO
+            Aggregation(kind): getattr(log_kernel, kind.name)
+            for kind in Aggregation
+            if kind is not Aggregation.RATIO
         }
         steps = []
         for step in evaluator.steps:
