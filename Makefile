@@ -20,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -189,6 +189,9 @@ bench-features: venv ## Live features: two real shops against plain sums, reads,
 
 bench-files: venv ## Reading of files: CSV, Parquet, long, 8 to 300 channels, beside polars and targets (ARGS="--full")
 	@$(PY) benchmarks/files.py $(ARGS)
+
+bench-plan: venv ## Costs of a source and of an event that `streamgauge plan` reckons with (ARGS="--write" keeps them)
+	@$(PY) benchmarks/plan.py $(ARGS)
 
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py

@@ -41,6 +41,10 @@ _COMMANDS = {
     ),
     "compile": ("Run", "Compile the kernels of detection and of reading features, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
+    "plan": (
+        "Run",
+        "Plan partitions, workers, memory of Redis and throughput of Kafka for a load.",
+    ),
     "dashboard": ("Look", "Serve web pages of sources and incidents as they are now."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
     "silence": ("Look", "Silence incidents for some time, in all routes: add, list, remove."),

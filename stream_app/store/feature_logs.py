@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from stream_app.core.features import FeatureView, stamp
+from stream_app.core.features import STAMP, FeatureView, stamp
 from stream_app.errors import DataError, StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
@@ -146,11 +146,12 @@ class FeatureLogWriter:
         owned = listed if claim is None else self._store.keys.offsets(*claim.parts)
         keys = [listed, owned]
         arguments: list[str | bytes | int | float] = [int(definition.ttl) + GRACE_SECONDS, _ENTITIES]
-        quoted = self._store.keys.quoted
+        quoted = self._store.keys.quoted([change.entity for change in changes])
+        keys += [begin + entity for entity in quoted]
         for change in changes:
-            keys.append(begin + quoted(change.entity))
             base = b"" if change.base is None else stamp(*change.base)
-            arguments += (base, written + stamp(*change.last) + change.log, change.event_ts, change.entity)
+            # The position of its last event is in the log, too.
+            arguments += (base, written + change.log[STAMP] + change.log, change.event_ts, change.entity)
         return keys, arguments
 
 
@@ -205,7 +206,7 @@ class FeatureLogReader:
 
     async def read_views(self, views: Sequence[str], entities: Sequence[str]) -> list[list[StoredLog | None]]:
         """Read the logs of some entities in several views, in one round trip; one list a view, see `read`."""
-        quoted = [self._store.keys.quoted(entity) for entity in entities]
+        quoted = self._store.keys.quoted(entities)
         keys = [begin + one for begin in map(self._begin, views) for one in quoted]
         client = self._store.client
         async with self._store.errors("reading features"):

@@ -24,7 +24,7 @@ from stream_app.errors import DataError, StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.feature_logs import LOG
 from stream_app.store.features import sound_entities
-from stream_app.store.keys import PLAIN, Keys
+from stream_app.store.keys import Keys, are_plain
 from stream_app.store.rounds import Command, Query
 from stream_app.store.views import RegisteredView, parse_versions, sound_versions
 
@@ -136,7 +136,7 @@ class FeatureLookup:
         return OnlineFeatures(tuple(entities), instant, plan.columns, views)
 
     def _quoted(self, entities: Sequence[str]) -> Sequence[str]:
-        if _are_plain(entities):
+        if _are_sound_and_plain(entities):
             return entities
         for i, entity in enumerate(entities):
             if not isinstance(entity, str) or not 0 < len(entity) <= _MAX_ENTITY or _CONTROL.search(entity):
@@ -144,8 +144,7 @@ class FeatureLookup:
                 raise DataError(
                     f"entities[{i}]: {shown} can be no entity; it is a text of 1 to {_MAX_ENTITY} characters, none for control"
                 )
-        quoted = self._keys.quoted
-        return [quoted(entity) for entity in entities]
+        return self._keys.quoted(entities)
 
     def _planned(self, features: tuple[str, ...], now: float) -> Query[_Plan]:
         found = yield from self._definitions(features)
@@ -225,18 +224,13 @@ class FeatureLookup:
         return [Readings.joined(some) for some in found]
 
 
-def _are_plain(entities: Sequence[str]) -> bool:
-    """Return whether all are sound and need no quotes; a look at all together takes a tenth of one at each."""
+def _are_sound_and_plain(entities: Sequence[str]) -> bool:
+    """Look at all entities together, which most often is enough."""
     try:
-        letters = "".join(entities).encode("ascii")
-    except (TypeError, UnicodeEncodeError):
+        sizes = list(map(len, entities))
+        return min(sizes, default=1) > 0 and max(sizes, default=1) <= _MAX_ENTITY and are_plain(entities)
+    except TypeError:  # one is no text
         return False
-    sizes = list(map(len, entities))
-    return (
-        min(sizes, default=1) > 0
-        and max(sizes, default=1) <= _MAX_ENTITY
-        and not letters.translate(None, PLAIN)
-    )
 
 
 def _step(logs: Sequence[bytes | None]) -> int:

@@ -104,6 +104,7 @@ OTHERS = {
     "features skew",
     "features versions",
     "detectors",  # installed packages
+    "plan",  # numbers; a load that cannot be read is quoted as Python does
     "dashboard",  # prints its address; what a browser shows is tried there
     "replay mqtt",  # quotes topics as Python does
     "worker",  # its log is tried below

@@ -239,12 +239,20 @@ class EntityLog:
         if self.endless or not times:
             return
         self._known = None
+        # Mostly nothing is too old yet: neither an id nor, since more than the lateness is kept, an event.
+        oldest = times[0]
+        if (
+            oldest >= times[-1] - layout.lateness
+            and oldest > self._given_up
+            and len(times) <= layout.max_events
+        ):
+            return
         # Ids that are too old to be compared with.
         if self._ids and times[-len(self._ids)] < (floor := self.floor()):
             del self._ids[: len(self._ids) - len(times) + bisect_left(times, floor)]
         surplus = len(times) - layout.max_events
-        if times[0] < (oldest := times[-1] - layout.retention):
-            surplus = max(surplus, bisect_left(times, oldest))
+        if oldest < (kept_since := times[-1] - layout.retention):
+            surplus = max(surplus, bisect_left(times, kept_since))
         if surplus > 0:
             self._give_up(surplus)
 
@@ -299,18 +307,27 @@ class EntityLog:
 
     def encode(self) -> bytes:
         """Return the log as bytes; the same events give the same bytes."""
-        *others, last = self.positions.items() or [_NOWHERE]
+        # Runs for each changed log: what most logs do not have is not put together.
+        positions, ts = self.positions, self.ts
+        others = b""
+        if len(positions) == 1:
+            ((partition, offset),) = positions.items()
+        else:
+            *before, (partition, offset) = positions.items() or [_NOWHERE]
+            others = b"".join(_POSITION.pack(*other) for other in before)
         totals = b"" if self._given_up == NEVER else encode_totals(self.totals)
-        lengths = (len(others), len(self.ts), len(self._ids), len(totals))
         checked = b"".join(
             (
-                _REST.pack(self._layout.fingerprint, *last, self._given_up, *lengths),
-                *(_POSITION.pack(*other) for other in others),
-                *(map(_swapped, self._columns()) if _BIG_ENDIAN else self._columns()),
+                _REST.pack(
+                    self._layout.fingerprint, partition, offset, self._given_up,
+                    len(others) // _POSITION.size, len(ts), len(self._ids), len(totals),
+                ),
+                others,
+                *(map(_swapped, self._columns()) if _BIG_ENDIAN else (ts, *self.numbers, *self.marks, self._ids)),
                 *self.planes,
                 totals,
             )
-        )
+        )  # fmt: skip
         return _BEGIN.pack(_MAGIC, FORMAT, zlib.crc32(checked)) + checked
 
     @classmethod
