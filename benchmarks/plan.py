@@ -96,7 +96,7 @@ def main() -> None:
     if given.write:
         FILE.write_bytes(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
         print(f"wrote {FILE}")
-    sys.exit(max(off, farther) > FARTHEST)
+    sys.exit(bool(max(off, farther) > FARTHEST))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from stream_app.core.features import STAMP, FeatureView, stamp
+from stream_app.core.features import FeatureView, stamp
 from stream_app.errors import DataError, StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.connection import Store
@@ -150,8 +150,7 @@ class FeatureLogWriter:
         keys += [begin + entity for entity in quoted]
         for change in changes:
             base = b"" if change.base is None else stamp(*change.base)
-            # The position of its last event is in the log, too.
-            arguments += (base, written + change.log[STAMP] + change.log, change.event_ts, change.entity)
+            arguments += (base, written + stamp(*change.last) + change.log, change.event_ts, change.entity)
         return keys, arguments
 
 
