@@ -22,10 +22,10 @@ from scipy.optimize import nnls
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from planned_load import measured, sensor_events, session_events  # noqa: E402
+from planned_load import measured_source, sensor_events, session_events  # noqa: E402
 
 FILE = ROOT / "stream_app" / "planning" / "measured.json"
-SOURCES, ENTITIES = 100, 3000
+SOURCES, ENTITIES = (50, 150), (1000, 4000)
 CHANNELS, FIELDS, KEPT = (1, 4, 8), (1, 2, 4), (3, 10, 30)
 FARTHEST = 0.15
 
@@ -46,8 +46,13 @@ def line(widths, found, name):
 
 async def sensors():
     print("sensors, by channels", flush=True)
-    runs = [await measured("sensors", sensor_events(SOURCES, width), width) for width in CHANNELS]
-    memory, off = line(CHANNELS, [run["redis_bytes"] / SOURCES for run in runs], "redis_bytes")
+    runs = [
+        await measured_source(
+            "sensors", lambda some, width=width: sensor_events(some, width), width, *SOURCES
+        )
+        for width in CHANNELS
+    ]
+    memory, off = line(CHANNELS, [run["redis_bytes"] for run in runs], "redis_bytes")
     costs = {"redis_bytes": memory, "kept_bytes": {"base": 0.0, "each": 0.0}}
     for name in ("cpu_us", "redis_cpu_us", "event_bytes"):
         costs[name], _ = line(CHANNELS, [run[name] for run in runs], name)
@@ -57,9 +62,17 @@ async def sensors():
 async def sessions():
     print("sessions, by fields and events kept", flush=True)
     cases = [(width, kept) for width in FIELDS for kept in KEPT]
-    runs = [await measured("sessions", session_events(ENTITIES, kept, width), width) for width, kept in cases]
+    runs = [
+        await measured_source(
+            "sessions",
+            lambda some, width=width, kept=kept: session_events(some, kept, width),
+            width,
+            *ENTITIES,
+        )
+        for width, kept in cases
+    ]
     terms = [(1.0, width, kept, kept * width) for width, kept in cases]
-    solved, off = fit(terms, [run["redis_bytes"] / ENTITIES for run in runs])
+    solved, off = fit(terms, [run["redis_bytes"] for run in runs])
     print(f"  redis_bytes    {np.round(solved, 2)}, farthest {np.abs(off).max():.1%}", flush=True)
     base, each, kept, kept_each = (round(float(value), 3) for value in solved)
     costs = {"redis_bytes": {"base": base, "each": each}, "kept_bytes": {"base": kept, "each": kept_each}}

@@ -147,3 +147,27 @@ async def measured(kind, events, size):
         "cpu_us": own / count * 1e6,
         "redis_cpu_us": its / count * 1e6,
     }
+
+
+async def measured_source(kind, events_of, size, few, many):
+    """Measure a load of few and of many sources; memory is of a source, without what the store takes by itself.
+
+    Parameters
+    ----------
+    kind : str
+        Of the stream.
+    events_of : callable
+        Makes the events of so many sources.
+    size : int
+        Channels or fields.
+    few, many : int
+        Sources.
+
+    Returns
+    -------
+    dict
+        As `measured` of the many, with ``redis_bytes`` of a source.
+    """
+    less = await measured(kind, events_of(few), size)
+    more = await measured(kind, events_of(many), size)
+    return more | {"redis_bytes": (more["redis_bytes"] - less["redis_bytes"]) / (many - few)}

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from planned_load import measured, sensor_events, session_events
+from planned_load import measured_source, sensor_events, session_events
 
 from stream_app.errors import DataError
 from stream_app.planning import Slopes, measured_slopes, parse_load, plan_deployment
@@ -73,16 +73,21 @@ def test_a_load_that_cannot_be_read_says_which_part(load, said):
 @pytest.mark.slow
 @pytest.mark.integration
 @pytest.mark.parametrize(
-    ("load", "events", "width"),
+    ("load", "events_of", "width", "sources"),
     [
-        ("sensors:sources=40,channels=3,rate=1", lambda: sensor_events(40, 3, seed=2), 3),
-        ("sessions:sources=1500,fields=3,kept=12,rate=1", lambda: session_events(1500, 12, 3, seed=2), 3),
+        ("sensors:sources=1,channels=3,rate=1", lambda some: sensor_events(some, 3, seed=2), 3, (20, 100)),
+        (
+            "sessions:sources=1,fields=3,kept=12,rate=1",
+            lambda some: session_events(some, 12, 3, seed=2),
+            3,
+            (200, 2000),
+        ),
     ],
     ids=["sensors", "sessions"],
 )
-async def test_redis_takes_what_is_planned(load, events, width):
+async def test_a_store_takes_what_is_planned(load, events_of, width, sources):
     asked = parse_load(load)
-    found = await measured(asked.kind, events(), width)
+    found = await measured_source(asked.kind, events_of, width, *sources)
     plan = plan_deployment([asked], measured_slopes())
     assert plan.redis_bytes == pytest.approx(found["redis_bytes"], rel=0.15)
     assert plan.kafka_in == pytest.approx(found["event_bytes"], rel=0.15)
