@@ -20,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-performance bench-images manifests lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -206,6 +206,26 @@ bench-images: venv ## Images: ten levels of corruption beside a published table,
 	@if [ -d "$(DATA)/mnist" ]; then \
 		$(PY) benchmarks/images/levels.py "$(DATA)" && $(PY) benchmarks/images/false_alarms.py "$(DATA)"; \
 	else echo "skipped: $(DATA)/mnist is not there; name the folder with it: make bench-images DATA=DIR"; fi
+
+# Helm, where it is not there, by Go from its module proxy: some minutes, once.
+HELM_VERSION := v3.22.0
+HELM := $(shell command -v helm || echo $(CURDIR)/build/bin/helm)
+
+$(CURDIR)/build/bin/helm:
+	@command -v go >/dev/null || { echo "Install helm (https://helm.sh/docs/intro/install) or Go first." >&2; exit 1; }
+	@echo "Building helm $(HELM_VERSION); some minutes, once."
+	@GOBIN=$(@D) go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+manifests: $(HELM) ## Make deploy/kubernetes anew from the Helm chart
+	@set -e; cd deploy; $(HELM) lint --quiet --strict helm/streamgauge; \
+	render() { \
+		{ echo "# Made by \`make manifests\` from deploy/helm, sha256:$$chart"; \
+		  $(HELM) template streamgauge helm/streamgauge --kube-version 1.30 "$$@"; } > kubernetes/$$file; \
+	}; \
+	mkdir -p kubernetes; chart=$$(find helm -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -d " " -f 1); \
+	file=workers.yaml; render; \
+	file=notify.yaml; render --set notify.enabled=true --show-only templates/notify.yaml; \
+	file=autoscaling.yaml; render --set autoscaling.enabled=true --show-only templates/autoscaling.yaml
 
 lock: venv ## Make the lock files anew from pyproject.toml
 	@set -e; \

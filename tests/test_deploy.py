@@ -1,7 +1,6 @@
 """The deployed form, as far as it can be read without a container engine."""
 
 import fnmatch
-import importlib
 import json
 import os
 import re
@@ -12,8 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
+from command_line import parsed
 from prometheus_client import Counter, Histogram, generate_latest
 
 from producers.pacing import parse_speed
@@ -35,26 +34,6 @@ DASHBOARD = json.loads(
 )
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
-
-
-def program():
-    return typer.main.get_command(importlib.import_module("stream_app.cli.main").program())
-
-
-def parsed(arguments):
-    """Parse a call as our command line would, and return the command's name, with those below it, and parameters."""
-    command, context = program(), None
-    context = command.make_context("streamgauge", list(arguments))
-    # click keeps the rest of the call in one of these, by version.
-    rest = [*getattr(context, "_protected_args", []), *context.args]
-    path = []
-    while True:
-        name, command, rest = command.resolve_command(context, rest)
-        path.append(name)
-        context = command.make_context(name, rest, parent=context)
-        rest = [*getattr(context, "_protected_args", []), *context.args]
-        if not hasattr(command, "commands"):
-            return path, context.params
 
 
 def test_the_services_and_their_profiles():

@@ -14,6 +14,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CoordinatorNotAvailableError
 from conftest import REAL, eventually
 from servers.consumer_protocol import join_by_newer_protocol
+from workers import working
 
 from stream_app.errors import BrokerError
 from stream_app.kafka import check_group, client_options
@@ -111,3 +112,41 @@ async def test_a_group_of_workers_may_be_joined(settings, store, make_topic):
     finally:
         worker.stop()
         await asyncio.wait_for(task, 20)
+
+
+async def test_a_worker_that_comes_back_under_its_name_moves_no_partition(settings, store, make_topic):
+    topic = await make_topic("sensor.readings", partitions=4)
+
+    async def claims():
+        """Epoch of each partition's claim, and generation of the group that it was made in."""
+        keys = [store.keys.offsets(settings.worker.group, topic, number) for number in range(4)]
+        return [tuple(await store.client.hmget(key, "epoch", "generation")) for key in keys]
+
+    def well(worker):
+        return worker.ready.is_set() and worker.health().ready
+
+    def lasting(name):
+        return changed(settings, instance=name, session_timeout=20.0)
+
+    async with working(lasting("worker-1")) as (stays, _):
+        await eventually(lambda: well(stays))
+        alone = await claims()
+        async with working(lasting("worker-0")) as (first, _):
+
+            async def shared():
+                return well(first) and {new for _, new in await claims()}.isdisjoint(old for _, old in alone)
+
+            await eventually(shared, timeout=40)
+        before = await claims()
+        async with working(lasting("worker-0")) as (again, _):
+
+            async def claimed_again():
+                return (
+                    well(again)
+                    and sum(old != new for old, new in zip(before, await claims(), strict=True)) >= 2
+                )
+
+            await eventually(claimed_again, timeout=15)
+            now = await claims()
+    assert [generation for _, generation in now] == [generation for _, generation in before]
+    assert sum(old == new for old, new in zip(before, now, strict=True)) == 2
