@@ -1,6 +1,5 @@
 """Features of many entities at once, from the bytes of their logs to columns."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,7 +145,7 @@ class BatchEvaluator:
         StateError
             If a log is damaged, or of another version or definition; it names the key.
         """
-        if len(stored) >= _FEW and sys.byteorder == "little":
+        if len(stored) >= _FEW and np.little_endian:
             return self._read_many(stored, at, keys)
         found = Readings.empty(len(stored), len(self.names))
         for row, raw in enumerate(stored):

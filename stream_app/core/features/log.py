@@ -307,27 +307,13 @@ class EntityLog:
 
     def encode(self) -> bytes:
         """Return the log as bytes; the same events give the same bytes."""
-        # Runs for each changed log: what most logs do not have is not put together.
-        positions, ts = self.positions, self.ts
-        others = b""
-        if len(positions) == 1:
-            ((partition, offset),) = positions.items()
-        else:
-            *before, (partition, offset) = positions.items() or [_NOWHERE]
-            others = b"".join(_POSITION.pack(*other) for other in before)
+        *before, last = self.positions.items() or [_NOWHERE]
+        others = b"".join([_POSITION.pack(*one) for one in before]) if before else b""
         totals = b"" if self._given_up == NEVER else encode_totals(self.totals)
-        checked = b"".join(
-            (
-                _REST.pack(
-                    self._layout.fingerprint, partition, offset, self._given_up,
-                    len(others) // _POSITION.size, len(ts), len(self._ids), len(totals),
-                ),
-                others,
-                *(map(_swapped, self._columns()) if _BIG_ENDIAN else (ts, *self.numbers, *self.marks, self._ids)),
-                *self.planes,
-                totals,
-            )
-        )  # fmt: skip
+        lengths = (len(before), len(self.ts), len(self._ids), len(totals))
+        head = _REST.pack(self._layout.fingerprint, *last, self._given_up, *lengths)
+        columns = list(map(_swapped, self._columns())) if _BIG_ENDIAN else self._columns()
+        checked = b"".join((head, others, *columns, *self.planes, totals))
         return _BEGIN.pack(_MAGIC, FORMAT, zlib.crc32(checked)) + checked
 
     @classmethod
