@@ -252,6 +252,4 @@ class SessionAgent(StreamAgent[SessionPartition]):
             found = await self._logs.read_views(self._views, some)
             raws = [[None if log is None else log.log for log in logs] for logs in found]
             for entity, *stored in zip(some, *raws, strict=True):
-                # One that is new begins with its first event.
-                if any(stored):
-                    partition.monitor.restore(entity, dict(zip(self._views, stored, strict=True)))
+                partition.monitor.restore(entity, dict(zip(self._views, stored, strict=True)))
