@@ -23,7 +23,7 @@ SHARED := -n auto --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-loop bench-performance bench-images manifests lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-loop bench-performance bench-images manifests lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -192,6 +192,9 @@ bench-features: venv ## Live features: two real shops against plain sums, reads,
 
 bench-files: venv ## Reading of files: CSV, Parquet, long, 8 to 300 channels, beside polars and targets (ARGS="--full")
 	@$(PY) benchmarks/files.py $(ARGS)
+
+bench-plan: venv ## Costs of a source and of an event that `streamgauge plan` reckons with (ARGS="--write" keeps them)
+	@$(PY) benchmarks/plan.py $(ARGS)
 
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py

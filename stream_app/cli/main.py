@@ -43,8 +43,12 @@ _COMMANDS = {
         "Run",
         "Validate the monitor file, reach the servers and look into the topics; each problem is one line.",
     ),
-    "compile": ("Run", "Compile the detection kernels, once, in up to a minute."),
+    "compile": ("Run", "Compile the kernels of detection and of reading features, once, in up to a minute."),
     "functions": ("Run", "Print the functions that workers call in Redis, for an administrator to load."),
+    "plan": (
+        "Run",
+        "Plan partitions, workers, memory of Redis and throughput of Kafka for a load.",
+    ),
     "dashboard": ("Look", "Serve web pages of sources and incidents as they are now."),
     "alerts": ("Look", "Subscribe to alerts, look up incidents, say what you think of them."),
     "silence": ("Look", "Silence incidents for some time, in all routes: add, list, remove."),

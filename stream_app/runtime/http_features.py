@@ -1,4 +1,4 @@
-"""Live features over HTTP: one entity to GET, up to a thousand to POST, and a page that says how.
+"""Live features over HTTP: one entity to GET, up to a thousand to POST, as rows or columns, and a page that says how.
 
 Errors are problem details (RFC 9457). What is wrong with Redis is logged, and not shown to whoever asks.
 """
@@ -55,6 +55,7 @@ class FeaturePages:
             web.get("/openapi.json", self._document),
             web.get("/docs", self._docs),
             web.post(_PREFIX[:-1], answering(self._batch)),
+            web.post(_PREFIX + "columns", answering(self._columns)),
             # An entity's own slashes are encoded or not.
             web.get(_PREFIX + "{view:[^/]*}/{entity:(?s:.*)}", answering(self._one)),
         ]
@@ -79,9 +80,16 @@ class FeaturePages:
         return found.of_one()
 
     async def _batch(self, request: web.Request) -> dict[str, Any]:
-        query = await body_of(request, Query)
-        found = await self._look(query.features, query.entities, query.at)
+        found = await self._queried(request)
         return {"at": found.at, "features": found.features, "entities": found.to_records()}
+
+    async def _columns(self, request: web.Request) -> dict[str, Any]:
+        found = await self._queried(request)
+        return {"at": found.at, **found.to_columns()}
+
+    async def _queried(self, request: web.Request) -> OnlineFeatures:
+        query = await body_of(request, Query)
+        return await self._look(query.features, query.entities, query.at)
 
     async def _look(
         self, features: Sequence[str], entities: Sequence[str], at: float | str | None

@@ -14,6 +14,7 @@ from stream_app.version import __version__
 __all__ = [
     "OF_A_BODY",
     "TEXT_OF_TIME",
+    "Columns",
     "Entities",
     "Entity",
     "EntityName",
@@ -139,6 +140,33 @@ class Entities(msgspec.Struct, forbid_unknown_fields=True):
     entities: Annotated[list[Row], Meta(max_length=_MAX_ENTITIES)]
 
 
+class ViewColumns(msgspec.Struct, forbid_unknown_fields=True):
+    """How new a view's knowledge of each entity is."""
+
+    event_ts: Annotated[list[float | None], Meta(description="Time of the newest event, in epoch seconds.")]
+    age: Annotated[list[float | None], Meta(description="Seconds from that event to the instant.")]
+    status: list[Literal["fresh", "stale", "missing"]]
+
+
+class Columns(msgspec.Struct, forbid_unknown_fields=True):
+    """Features of the entities of a batch as columns: each list of numbers has one for each entity."""
+
+    at: _Instant
+    entities: Annotated[list[EntityName], Meta(max_length=_MAX_ENTITIES)]
+    features: Annotated[list[str], Meta(description="As they were asked for; what * stands for one by one.")]
+    values: Annotated[
+        list[list[float | None]],
+        Meta(description="A list for each feature; null where there is nothing to compute."),
+    ]
+    views: Annotated[dict[str, ViewColumns], Meta(description="By name and version of the view.")]
+    incomplete: Annotated[
+        dict[str, list[str]],
+        Meta(
+            description="By entity, features that are null because events of their window are not kept any more."
+        ),
+    ]
+
+
 class Problem(msgspec.Struct, forbid_unknown_fields=True):
     """What is wrong (RFC 9457)."""
 
@@ -179,7 +207,7 @@ def document(*, secured: bool) -> dict[str, Any]:
         Whether a token is asked for.
     """
     _, schemas = msgspec.json.schema_components(
-        (Query, Entity, Entities, Problem), ref_template="#/components/schemas/{name}"
+        (Query, Entity, Entities, Columns, Problem), ref_template="#/components/schemas/{name}"
     )
     return {
         "openapi": "3.1.0",
@@ -190,7 +218,10 @@ def document(*, secured: bool) -> dict[str, Any]:
         },
         "paths": {
             "/features/{view}/{entity}": {"get": _get(secured)},
-            "/features": {"post": _post(secured)},
+            "/features": {"post": _post("queryFeatures", "Entities", "", secured)},
+            "/features/columns": {
+                "post": _post("queryColumns", "Columns", ", as columns", secured),
+            },
         },
         "components": {
             "schemas": schemas,
@@ -222,14 +253,14 @@ def _get(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     }
 
 
-def _post(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
+def _post(operation: str, answer: str, how: str, secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     example = {"features": ["purchases:spent_30m", "purchases:v2:*"], "entities": ["17850", "13047"]}
     content = {"application/json": {"schema": ref("Query"), "example": example}}
     return {
-        "operationId": "queryFeatures",
-        "summary": f"Features of up to {_MAX_ENTITIES:,} entities",
+        "operationId": operation,
+        "summary": f"Features of up to {_MAX_ENTITIES:,} entities{how}",
         "requestBody": {"required": True, "content": content},
-        "responses": responses_of("Entities", secured=secured, without=_OF_A_SOURCE),
+        "responses": responses_of(answer, secured=secured, without=_OF_A_SOURCE),
     }
 
 

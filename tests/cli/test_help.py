@@ -36,7 +36,7 @@ def shown(path, width, command=COMMANDS[()]):
 
 def test_the_commands_are_those_of_the_documentation():
     assert {" ".join(path) for path in COMMANDS} == {
-        "", "demo", "look", "init", "replay", "replay sensors", "replay images", "replay predictions", "replay sessions", "replay platform", "replay mqtt", "replay-control", "worker", "backtest", "tune", "check", "compile", "functions", "dashboard", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
+        "", "demo", "look", "init", "replay", "replay sensors", "replay images", "replay predictions", "replay sessions", "replay platform", "replay mqtt", "replay-control", "worker", "backtest", "tune", "check", "compile", "plan", "functions", "dashboard", "alerts", "alerts tail", "alerts list", "alerts show", "alerts ack",
         "alerts mute", "alerts false", "alerts real", "alerts precision", "budget", "notify", "routes", "routes list", "routes test", "silence", "silence add", "silence list", "silence remove",
         "reference", "reference set", "reference show", "reference refresh", "retrain",
         "triggers", "triggers tail", "audit", "audit list", "models", "models list", "models show", "models promote", "models rollback", "fairness", "compare", "slices",

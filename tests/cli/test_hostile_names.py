@@ -113,6 +113,7 @@ OTHERS = {
     *(
         f"models {word}" for word in ("list", "show", "promote", "rollback")
     ),  # tests/cli/test_models.py tries them
+    "plan",  # numbers; a load that cannot be read is quoted as Python does
     "dashboard",  # prints its address; what a browser shows is tried there
     "retrain",  # needs a registry; names of labels and features are tried in tests/retraining
     "replay mqtt",  # quotes topics as Python does
