@@ -20,7 +20,7 @@ DATA ?= ../shared/data
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-performance bench-images lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-loop bench-performance bench-images lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -192,6 +192,9 @@ bench-files: venv ## Reading of files: CSV, Parquet, long, 8 to 300 channels, be
 
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py
+
+bench-loop: venv ## The loop: a supervised baseline and the monitor on the same rows, where each is weak (DATA=DIR with skab)
+	@$(PY) benchmarks/loop/skab.py "$(DATA)"
 
 bench-performance: venv ## Models: how soon a drop is told, accuracy without labels beside the truth, cost (DATA=DIR with mnist)
 	@$(PY) benchmarks/performance/delays.py

@@ -78,6 +78,7 @@ def test_example(name, tmp_path):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_example_without_its_data_says_so(tmp_path):
     assert "skipped: no experiments in " in run(
         EXAMPLES / "anomaly_baseline.py", tmp_path, arguments=["nowhere"]
