@@ -10,7 +10,6 @@ from stream_app.backtesting.platform.show import (
     model_rows,
     summary_rows,
 )
-from stream_app.backtesting.platform.verdict import unjudged
 
 __all__ = [
     "MODEL_HEADINGS",
@@ -24,5 +23,4 @@ __all__ = [
     "explained",
     "model_rows",
     "summary_rows",
-    "unjudged",
 ]
