@@ -23,8 +23,8 @@ from stream_app.core.features import (
 from stream_app.errors import DataError, StateError
 from stream_app.events import MAX_INSTANT
 from stream_app.store.feature_logs import LOG
-from stream_app.store.features import sound_entities
 from stream_app.store.keys import Keys, are_plain
+from stream_app.store.latest import sound_entities
 from stream_app.store.rounds import Command, Query
 from stream_app.store.views import RegisteredView, parse_versions, sound_versions
 

@@ -9,6 +9,7 @@ from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
+from stream_app.backtesting.verdict import nearly_nothing
 from stream_app.core.calibration import Calibration
 from stream_app.core.reference import ReferenceTable
 from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
@@ -155,6 +156,38 @@ class PredictionBacktest:
             name: tally.figures(self.config.versions, *self._monitor.features(name))
             for name, tally in self._tallies.items()
         }
+
+    def unjudged(self, left_out: Mapping[str, int]) -> str | None:
+        """Return why nothing or nearly nothing was judged, and the remedy; None where enough was.
+
+        Parameters
+        ----------
+        left_out : mapping of str to int
+            Rows that are no events, by reason.
+        """
+        models = self.models()
+        answers = sum(model.labels["predictions"] for model in models.values() if model.labels)
+        if self.refused.total() + sum(left_out.values()) > answers:
+            return (
+                f"{nearly_nothing(self.refused, left_out, self.first_refusals)}, and {answers:,} answers taken; "
+                "name the columns with --prediction-column and --label-column"
+            )
+        if not answers:
+            return "nothing was judged: no row has a prediction; name its column with --prediction-column"
+        labelled = {name: int(model.features["labelled"] or 0) for name, model in models.items()}
+        if not any(labelled.values()):
+            return (
+                f"nothing was judged: none of {answers:,} answers has its truth, or it comes after label_within; name its column "
+                "with --label-column"
+            )
+        longest = max(labelled, key=lambda name: labelled[name])
+        # A known accuracy is held against the first answers, too.
+        if self.config.baseline_accuracy is None and labelled[longest] <= self.config.baseline:
+            return (
+                f"nothing was judged: the first {self.config.baseline:,} labelled answers of a model are its baseline, and "
+                f"{longest} has {labelled[longest]:,} at most; set a shorter baseline in the monitor file, or give more data"
+            )
+        return None
 
     def _keep(self, judged: JudgedPredictions) -> None:
         self.alerts += judged.alerts

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport, unjudged
+from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
 from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
@@ -88,7 +88,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         check_known("--versions", call.versions, seen, "version")
         _check_labels(run)
         named.check(f"streams.{name}.fairness", config.fairness)
-        problem = unjudged(run, run.models(), source.left.counts)
+        problem = run.unjudged(source.left.counts)
         page = report.write(run, ", ".join(call.paths), problem) if report else None
         if alert_file is not None:
             alert_file.write(run.episodes())
