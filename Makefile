@@ -16,6 +16,9 @@ PY := $(VENV)/bin/python
 ARGS ?=
 DATA ?= ../shared/data
 
+# The tests of a file share a process; the order of files is ours (tests/conftest.py).
+SHARED := -n auto --dist loadfile --no-loadscope-reorder
+
 # Kept bytecode: else every process that a test starts compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -65,10 +68,10 @@ demo: venv ## Broker, store, worker and replays in one command; ends by itself (
 # Several run at once already; threads of their own would only wait for each other.
 test: export OMP_NUM_THREADS = 1
 test: kernels ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick $(SHARED) $(ARGS)
 
 test-slow: kernels ## The slow tests, and all examples of the property tests
-	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" $(SHARED) $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 test-browser: kernels ## The dashboard in a browser (Debian's chromium)
 	@command -v chromium >/dev/null || { echo "On Debian or Ubuntu: sudo apt-get install chromium" >&2; exit 1; }
@@ -98,13 +101,13 @@ $(APICURIO)/.ready:
 	@touch $@
 
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 2 tests/faults $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" $(SHARED) tests $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 3 tests/faults $(ARGS)
 
 test-kafka-older: servers kernels ## A selection of them on the last Kafka before 4.0
 	@$(MAKE) --no-print-directory kafka KAFKA_VERSION=$(KAFKA_OLDER)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
-		$(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile $(OLDER_TESTS) $(ARGS)
+		$(PY) -m pytest -m "integration and not faults" $(SHARED) $(OLDER_TESTS) $(ARGS)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
 		$(PY) -m pytest -m faults $(OLDER_FAULTS) $(ARGS)
 

@@ -8,6 +8,8 @@ __all__ = [
     "DeliveryError",
     "FencedError",
     "MissingExtraError",
+    "ModelRegistryError",
+    "ModelRegistryUnavailableError",
     "OldStateError",
     "PluginError",
     "RegistryError",
@@ -19,6 +21,7 @@ __all__ = [
     "StoreUnavailableError",
     "StreamgaugeError",
     "UnknownFeatureError",
+    "UnusableModelError",
 ]
 
 
@@ -111,6 +114,18 @@ class RegistryError(StreamgaugeError):
 
 class RegistryUnavailableError(RegistryError):
     """The schema registry does not answer now; what was asked of it may succeed later."""
+
+
+class ModelRegistryError(StreamgaugeError):
+    """The registry of models refuses, or has no such model or version; names the registry and what was asked of it."""
+
+
+class ModelRegistryUnavailableError(ModelRegistryError):
+    """The registry of models does not answer now, or is locked; what was asked of it may succeed later."""
+
+
+class UnusableModelError(ModelRegistryError):
+    """A registered model cannot be kept, loaded or used: half-written, damaged, of other classes or features."""
 
 
 class StoreError(StreamgaugeError):

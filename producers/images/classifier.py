@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from producers.images.collection import Collection, Pixels
 from producers.images.extra import needed
-from producers.images.model_file import check_sizes
 from stream_app.core.embedding import PrincipalComponents
 from stream_app.errors import SourceError
 from stream_app.events.prediction import MAX_LABELS
+from stream_app.model_registry.skops_file import read_skops, write_skops
 
 __all__ = ["COMPONENTS", "Model", "embedding_of", "model_for", "train"]
 
@@ -34,9 +34,6 @@ DIGITS = 4
 
 _FORMAT = "streamgauge.images"
 _VERSION = 1
-_TRUSTED = ["sklearn.tree._tree.Tree"]
-"""What skops lets in beyond numbers, texts and estimators it knows: its nodes refer to each other by number, and
-scikit-learn follows them unseen, so `_check_tree` looks at each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,8 @@ class Model:
             with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
                 fresh = Path(file.name)
             try:
-                needed("skops.io").dump(content, fresh)
+                needed("skops.io")
+                write_skops(content, fresh)
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -119,12 +117,10 @@ class Model:
         SourceError
             When the file is damaged, of something else, or holds what does not belong into a model.
         """
-        skops = needed("skops.io")
-        needed("sklearn.ensemble")
+        needed("skops.io")
         remedy = "name another file with --model, or remove this one to have it made anew"
         try:
-            check_sizes(path)
-            model = cls._unpacked(skops.load(path, trusted=_TRUSTED))
+            model = cls._unpacked(read_skops(path))
             model.check()
         except OSError as error:
             raise SourceError(f"{path}: cannot be read: {error.strerror}; {remedy}") from None
@@ -158,29 +154,8 @@ class Model:
             raise ValueError("its embedding has another shape")
         if not isinstance(self.data, str) or not self.forest.estimators_:
             raise ValueError("parts are missing")
-        for tree in self.forest.estimators_:
-            _check_tree(tree.tree_, pixels, len(self.labels))
-
-
-def _check_tree(tree: Any, features: int, classes: int) -> None:
-    """See to it that every step from the root leads down, stays inside, and asks for a pixel that is there."""
-    # First of all: its arrays are views of as many nodes as it says it has.
-    if not 1 <= tree.node_count <= tree.capacity:
-        raise ValueError("a tree has other nodes than it says")
-    left, right, asked = tree.children_left, tree.children_right, tree.feature
-    here = np.arange(tree.node_count)
-    inner = left != -1
-    if (
-        tree.n_features != features
-        or tree.value.shape != (tree.node_count, 1, classes)
-        or not (inner == (right != -1)).all()
-        or not (left[inner] > here[inner]).all()
-        or not (right[inner] > here[inner]).all()
-        or not (np.maximum(left, right) < tree.node_count).all()
-        or not ((asked[inner] >= 0) & (asked[inner] < features)).all()
-        or not np.isfinite(tree.value).all()
-    ):
-        raise ValueError("a tree leads astray")
+        if (self.forest.n_features_in_, self.forest.n_classes_) != (pixels, len(self.labels)):
+            raise ValueError("its forest is of other images or labels")
 
 
 def embedding_of(images: Pixels) -> PrincipalComponents:

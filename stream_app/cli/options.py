@@ -15,6 +15,7 @@ from stream_app.events import parse_event_time
 from stream_app.settings import (
     DashboardSettings,
     KafkaSettings,
+    ModelRegistrySettings,
     MqttSettings,
     RedisSettings,
     Settings,
@@ -109,7 +110,9 @@ SinceFilter = Annotated[
 FollowOption = Annotated[bool, typer.Option("--follow/--no-follow", "-f", help="Wait for new entries.")]
 
 
-def settings_of(config: Path | None, kafka: str | None = None, redis: str | None = None) -> Settings:
+def settings_of(
+    config: Path | None, kafka: str | None = None, redis: str | None = None, registry: str | None = None
+) -> Settings:
     """Read the settings; what the command line names wins.
 
     Raises
@@ -125,10 +128,20 @@ def settings_of(config: Path | None, kafka: str | None = None, redis: str | None
         changes["kafka"] = changed_table(settings.kafka, "--kafka", bootstrap=kafka)
     if redis is not None:
         changes["redis"] = changed_table(settings.redis, "--redis", url=redis)
+    if registry is not None:
+        changes["registry"] = changed_table(settings.registry, "--registry", uri=registry)
     return settings.model_copy(update=changes)
 
 
-Table = TypeVar("Table", DashboardSettings, KafkaSettings, MqttSettings, RedisSettings, WorkerSettings)
+Table = TypeVar(
+    "Table",
+    DashboardSettings,
+    KafkaSettings,
+    ModelRegistrySettings,
+    MqttSettings,
+    RedisSettings,
+    WorkerSettings,
+)
 
 
 def changed_table(table: Table, option: str, **changes: Any) -> Table:

@@ -208,7 +208,7 @@ class RetrainingPolicy:
             raise DataError(f"evidence of {evidence.samples} samples at {evidence.ts} makes no sense")
         self._now = now = max(self._now, float(evidence.ts))
         known = len(self._versions)
-        if self._versions.see(evidence.version) and known:
+        if self._versions.see(evidence.version, now) and known:
             self._restart(now)
         self._samples += evidence.samples
         if self.config.concept_drift:

@@ -10,12 +10,15 @@ from stream_app.events.identity import LogId, identity
 from stream_app.events.incident import Incident
 from stream_app.events.trigger import RetrainingTrigger
 
-__all__ = ["MONITOR", "AuditKind", "AuditRecord"]
+__all__ = ["MONITOR", "REGISTRY", "AuditKind", "AuditRecord"]
 
 _TYPE = "io.streamgauge.audit.v1"
 
 MONITOR = "streamgauge"
 """Author of records that no person caused."""
+
+REGISTRY = "registry"
+"""Stands in the place of a stream in records about a registered model, which may answer in several."""
 
 
 class AuditKind(StrEnum):
@@ -28,11 +31,19 @@ class AuditKind(StrEnum):
     FALSE_ALARM = "incident.false-alarm"
     REAL = "incident.real"
     DOUBTED = "detector.doubted"
+    RAISED = "detector.raised"
+    REFERENCE_SET = "reference.set"
     VERSION_SEEN = "model.version-seen"
+    REGISTERED = "model.registered"
+    PROMOTED = "model.promoted"
+    ROLLED_BACK = "model.rolled-back"
+    KEPT = "model.kept"
+    FAILED = "model.failed"
+    RETRAINING_FAILED = "retraining.failed"
 
 
 class AuditRecord(Enveloped):
-    """One line of the audit log; made by `triggered`, `said`, `doubted` or `version_seen`.
+    """One line of the audit log; made by `triggered`, `said`, `doubted`, `raised`, `reference_set`, `version_seen` or `of_model`.
 
     Parameters
     ----------
@@ -118,6 +129,38 @@ class AuditRecord(Enveloped):
         )
 
     @classmethod
+    def raised(cls, stream: str, detector: str, halvings: int, *, by: str, at: float) -> Self:
+        """Return the record that verdicts changed what a detector may spend of its budget, and so its thresholds."""
+        part = f"1/{2**halvings}" if halvings else "all"
+        return cls(
+            id=identity(AuditKind.RAISED, stream, detector, halvings, at),
+            kind=AuditKind.RAISED,
+            at=at,
+            by=by,
+            stream=stream,
+            source="*",
+            subject=detector,
+            summary=f"{detector} spends {part} of its part of the budget from now on, by the verdicts on what it found",
+        )
+
+    @classmethod
+    def reference_set(
+        cls, stream: str, version: str, *, by: str, at: float, summary: str, note: str = ""
+    ) -> Self:
+        """Return the record that a stream has another reference; its version is empty where it has none any more."""
+        return cls(
+            id=identity(AuditKind.REFERENCE_SET, stream, version, by, at),
+            kind=AuditKind.REFERENCE_SET,
+            at=at,
+            by=by,
+            stream=stream,
+            source="*",
+            subject=version,
+            summary=summary,
+            note=note,
+        )
+
+    @classmethod
     def version_seen(
         cls,
         stream: str,
@@ -152,6 +195,55 @@ class AuditRecord(Enveloped):
             source=source,
             subject=version,
             summary=f"{source}: version {version}{after}",
+        )
+
+    @classmethod
+    def of_model(
+        cls,
+        kind: AuditKind,
+        name: str,
+        version: str,
+        *,
+        by: str,
+        at: float,
+        summary: str,
+        note: str = "",
+        stream: str = REGISTRY,
+    ) -> Self:
+        """Return the record of what was done, or tried, with a registered model.
+
+        Parameters
+        ----------
+        kind : AuditKind
+        name, version : str
+            The model, and the number of the version or whatever it was asked for by.
+        by, note : str
+            Who did it, and what they said.
+        at : float
+            When, in epoch seconds.
+        summary : str
+            One line for a person.
+        stream : str
+            The stream for which it was done, if for one.
+
+        Examples
+        --------
+        >>> done = AuditRecord.of_model(
+        ...     AuditKind.PROMOTED, "digits", "3", by="ann", at=5.0, summary="digits 3 is the champion, before it 2"
+        ... )
+        >>> done.stream, done.source, done.subject
+        ('registry', 'digits', '3')
+        """
+        return cls(
+            id=identity(kind, stream, name, version, by, note, at),
+            kind=kind,
+            at=at,
+            by=by,
+            stream=stream,
+            source=name,
+            subject=version,
+            summary=summary,
+            note=note,
         )
 
     def to_cloudevent(self) -> dict[str, Any]:

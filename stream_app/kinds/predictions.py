@@ -10,7 +10,6 @@ from stream_app.events import (
     DecodedRows,
     Format,
     PredictionRow,
-    Readings,
     decode_mapped,
     decode_predictions,
     read_prediction,
@@ -22,6 +21,7 @@ from stream_app.kinds.sample import ReadSample, sample_rows
 from stream_app.settings import PredictionMapping, PredictionStream
 
 if TYPE_CHECKING:
+    from stream_app.core.calibration import Calibration
     from stream_app.monitors.predictions import PredictionMonitor
 
 __all__ = ["PREDICTIONS", "check_stream", "prediction_rows"]
@@ -70,12 +70,12 @@ def _check_detectors(stream: PredictionStream) -> None:
 
 
 def _make_monitor(
-    name: str, stream: PredictionStream, _reference: Readings | None
+    name: str, stream: PredictionStream, calibration: "Calibration | None"
 ) -> "Callable[[], PredictionMonitor]":
     from stream_app.monitors.predictions import PredictionMonitor
 
     check_stream(name, stream)
-    return partial(PredictionMonitor, stream, name=name)
+    return partial(PredictionMonitor, stream, calibration, name=name)
 
 
 def prediction_rows(

@@ -6,19 +6,16 @@ Errors are problem details (RFC 9457). What is wrong with Redis is logged, and n
 import asyncio
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from stream_app.core.features import OnlineFeatures
 from stream_app.runtime.http_openapi import Query, Selection, as_page
 from stream_app.runtime.http_problems import (
-    ProblemError,
     answering,
-    bad_request,
+    body_of,
     instant_of,
     names_of,
     parameters_of,
@@ -26,14 +23,8 @@ from stream_app.runtime.http_problems import (
 from stream_app.runtime.http_watch_openapi import port_document
 from stream_app.store import FeatureLookup, Store, run_query
 
-__all__ = ["BODY_BYTES", "FeaturePages"]
+__all__ = ["FeaturePages"]
 
-_log = structlog.get_logger(__name__)
-
-BODY_BYTES = 1_048_576
-"""Most of a request's body; the application of these pages is given it as `client_max_size`."""
-
-_BODY_SECONDS = 15
 _AT_ONCE = 4
 """Requests that are looked up at the same time; each may hold the logs of a thousand entities."""
 _PREFIX = "/features/"
@@ -97,14 +88,7 @@ class FeaturePages:
         return {"at": found.at, **found.to_columns()}
 
     async def _queried(self, request: web.Request) -> OnlineFeatures:
-        if request.content_type != "application/json":
-            raise ProblemError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Content-Type: application/json is expected"
-            )
-        try:
-            query = msgspec.json.decode(await _body(request), type=Query)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise bad_request(f"the body: {error}") from error
+        query = await body_of(request, Query)
         return await self._look(query.features, query.entities, query.at)
 
     async def _look(
@@ -113,15 +97,3 @@ class FeaturePages:
         query = self._lookup.online(features, entities, instant_of(at), now=time.time())
         async with self._turn:
             return await run_query(self._store, query, "reading features")
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        detail = f"the body has more than {BODY_BYTES} bytes"
-        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail) from None
-    except TimeoutError:
-        detail = f"the body did not come within {_BODY_SECONDS} s"
-        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail) from None

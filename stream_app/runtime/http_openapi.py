@@ -179,6 +179,8 @@ class Problem(msgspec.Struct, forbid_unknown_fields=True):
 _PROBLEMS = {
     "bad-request": (400, "A name, an instant or the body is unusable; the detail says which."),
     "unauthorized": (401, "The worker's http_token is expected: Authorization: Bearer TOKEN."),
+    "no-token": (403, "Nothing is written over HTTP while no token is set: worker.http_token."),
+    "unknown-incident": (404, "No incident of this id; or its first characters are those of several."),
     "unknown-feature": (404, "No such view, version or feature; the detail names the nearest."),
     "unknown-source": (404, "Nothing is known of a source of this name in a stream of this name."),
     "too-slow": (408, "The body did not come in time."),
@@ -188,6 +190,9 @@ _PROBLEMS = {
     "unavailable": (503, "The store does not answer; Retry-After says when to try again."),
 }
 """Kinds of problems: the status, and what it means."""
+
+_RARE = frozenset({"no-token", "unknown-incident"})
+"""Problems of an address that writes."""
 
 OF_A_BODY = frozenset({"too-slow", "too-large", "not-json"})
 _OF_A_SOURCE = frozenset({"unknown-source"})
@@ -259,15 +264,17 @@ def _post(operation: str, answer: str, how: str, secured: bool) -> dict[str, Any
     }
 
 
-def responses_of(schema: str, *, secured: bool, without: frozenset[str]) -> dict[str, Any]:
-    """Describe what is answered: a body, and the problems but for some."""
+def responses_of(
+    schema: str, *, secured: bool, without: frozenset[str], also: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Describe what is answered: a body, and the problems but for some; `also` those that only addresses that write have."""
     found = {"description": "Found, or missing.", "content": {"application/json": {"schema": ref(schema)}}}
     responses: dict[str, Any] = {"200": found}
     for kind, (status, means) in _PROBLEMS.items():
         if kind == "unauthorized":
             if secured:
                 responses[str(status)] = {"description": means}
-        elif kind not in without:
+        elif kind not in without | (_RARE - also):
             content = {"application/problem+json": {"schema": ref("Problem")}}
             responses[str(status)] = {"description": means, "content": content}
     return responses

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stream_app.settings.maintenance import MaintenanceWindow
     from stream_app.settings.mapping import EventMapping, PredictionMapping, SensorMapping, SessionMapping
     from stream_app.settings.matching import Match
+    from stream_app.settings.model_registry import ModelRegistrySettings
     from stream_app.settings.mqtt import MqttSettings
     from stream_app.settings.platform import PlatformStream
     from stream_app.settings.predictions import FairnessSettings, PredictionStream, RetrainingSettings
@@ -71,6 +72,7 @@ __all__ = [
     "Match",
     "MessageFormat",
     "MessagePackFormat",
+    "ModelRegistrySettings",
     "MqttSettings",
     "PlatformStream",
     "PredictionMapping",
@@ -125,6 +127,7 @@ _MODULES = {
     "Match": "settings.matching",
     "MessageFormat": "settings.formats",
     "MessagePackFormat": "settings.formats",
+    "ModelRegistrySettings": "settings.model_registry",
     "MqttSettings": "settings.mqtt",
     "PlatformStream": "settings.platform",
     "PredictionMapping": "settings.mapping",

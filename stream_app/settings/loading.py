@@ -14,6 +14,7 @@ from stream_app.settings.dashboard import DashboardSettings
 from stream_app.settings.deployment import DEFAULT_GROUP, Deployment
 from stream_app.settings.detectors import refused_modules
 from stream_app.settings.kinds import StreamSettings
+from stream_app.settings.model_registry import ModelRegistrySettings
 from stream_app.settings.mqtt import MqttSettings
 from stream_app.settings.predictions import PredictionStream
 from stream_app.settings.routes import RouteName, RouteSettings
@@ -30,7 +31,13 @@ MAX_FILE_BYTES = 1_048_576
 _PREFIX = "STREAMGAUGE_"
 _NESTED = "__"
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
-_SHORT_NAMES = {"kafka": "bootstrap", "redis": "url", "mqtt": "url", "schema_registry": "url"}
+_SHORT_NAMES = {
+    "kafka": "bootstrap",
+    "redis": "url",
+    "mqtt": "url",
+    "schema_registry": "url",
+    "registry": "uri",
+}
 """Tables that a variable may stand for with this one key of theirs."""
 
 
@@ -40,6 +47,10 @@ def _kafka(value: Any) -> Any:
 
 def _url(value: Any) -> Any:
     return {"url": value} if isinstance(value, str) else value
+
+
+def _uri(value: Any) -> Any:
+    return {"uri": value} if isinstance(value, str) else value
 
 
 def _same(value: Any) -> Any:
@@ -81,6 +92,7 @@ class Settings(BaseSettings):
     redis: Annotated[RedisSettings, BeforeValidator(_url)] = RedisSettings()
     mqtt: Annotated[MqttSettings, BeforeValidator(_url)] = MqttSettings()
     schema_registry: Annotated[SchemaRegistrySettings, BeforeValidator(_url)] = SchemaRegistrySettings()
+    registry: Annotated[ModelRegistrySettings, BeforeValidator(_uri)] = ModelRegistrySettings()
     prefix: Deployment = ""
     detector_modules: tuple[str, ...] = ()
     worker: WorkerSettings = WorkerSettings()
@@ -192,7 +204,7 @@ def read_file(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
             raise SettingsError(f"{file}: not TOML: {error}") from None
         except RecursionError:
             raise SettingsError(f"{file}: not TOML that can be read: nested too deeply") from None
-    shorthands = {"kafka": _kafka, "redis": _url, "mqtt": _url, "schema_registry": _url}
+    shorthands = {"kafka": _kafka, "redis": _url, "mqtt": _url, "schema_registry": _url, "registry": _uri}
     return file, {key: shorthands.get(key, _same)(value) for key, value in content.items()}
 
 

@@ -6,6 +6,7 @@ from stream_app.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stream_app.store.alerts import AlertReader, AlertWriter, Notice, NoticeWriter
+    from stream_app.store.calibrations import CalibrationStore
     from stream_app.store.checkpoints import Checkpoint, CheckpointStore, LastSeen
     from stream_app.store.connection import Store, connect, open_store
     from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from stream_app.store.ownership import Ownership
     from stream_app.store.packing import pack_state, unpack_state
     from stream_app.store.platforms import PlatformReader, PlatformSnapshot, PlatformWriter
+    from stream_app.store.references import ActiveReference, ReferenceStore, ReferenceVersion
     from stream_app.store.rounds import BlockingStore, Query, run_query
     from stream_app.store.routes import GroupRead, Member, RouteStore, Told, revision
     from stream_app.store.silences import Silence, SilenceStore
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRACE_SECONDS",
+    "ActiveReference",
     "AlertReader",
     "AlertWriter",
     "BlockingStore",
+    "CalibrationStore",
     "Checkpoint",
     "CheckpointStore",
     "Claim",
@@ -61,6 +65,8 @@ __all__ = [
     "PlatformSnapshot",
     "PlatformWriter",
     "Query",
+    "ReferenceStore",
+    "ReferenceVersion",
     "RegisteredView",
     "RouteStore",
     "Series",
@@ -82,6 +88,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CalibrationStore": "store.calibrations",
+    "ReferenceVersion": "store.references",
+    "ReferenceStore": "store.references",
+    "ActiveReference": "store.references",
     "AlertReader": "store.alerts",
     "AlertWriter": "store.alerts",
     "BlockingStore": "store.rounds",

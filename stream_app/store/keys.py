@@ -159,6 +159,23 @@ class Keys:
         return f"{self.prefix}:incidents:deeds"
 
     @property
+    def raised(self) -> str:
+        """How often verdicts halved what a detector may spend of its budget, by stream and detector as JSON (hash)."""
+        return f"{self.prefix}:incidents:raised"
+
+    def references(self, stream: str) -> str:
+        """Versions of the reference of a stream, and which one it has (hash)."""
+        return f"{self.prefix}:references:{_quoted(stream)}"
+
+    def reference(self, stream: str, version: str) -> str:
+        """Rows of one version of the reference of a stream (string)."""
+        return f"{self.references(stream)}:{_quoted(version)}"
+
+    def calibrations(self, topic: str) -> str:
+        """By which reference and thresholds each partition of a topic is judged, by group and partition (hash)."""
+        return f"{self.prefix}:calibrations:{_quoted(topic)}"
+
+    @property
     def silences(self) -> str:
         """What people silenced, by id (hash)."""
         return f"{self.prefix}:incidents:silences"

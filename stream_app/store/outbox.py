@@ -80,6 +80,19 @@ class OutboxStore:
             refuse(claim, verdict, left, place=self._store.place)
         return int(left)
 
+    async def add_deeds(self, records: Sequence[AuditRecord]) -> None:
+        """Put records of what people did where a worker takes them for the audit log; it works with Kafka away.
+
+        Raises
+        ------
+        StoreError
+            If Redis cannot be reached or refuses.
+        """
+        if records:
+            async with self._store.errors("writing what people did"):
+                key = self._store.keys.deeds
+                await self._store.client.rpush(key, *(record.model_dump_json() for record in records))
+
     async def deeds(self, *, count: int) -> list[AuditRecord]:
         """Return the oldest records of what people did that the audit log does not have; one that is none is dropped.
 

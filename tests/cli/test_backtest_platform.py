@@ -4,10 +4,13 @@ import json
 import random
 import sys
 
+import numpy as np
 import pytest
 from platform_events import events_of
 
 from stream_app.cli import main
+from stream_app.model_registry import ModelRegistry
+from stream_app.settings import load_settings
 
 START = 1_770_000_000
 
@@ -100,3 +103,24 @@ def test_models_are_of_platforms_alone(backtest, wide, kind):
     code, _, err = backtest(wide, "--models", kind=kind)
     assert code == 2
     assert "say --kind platform" in err
+
+
+@pytest.mark.slow
+def test_classifiers_are_registered_with_what_they_can_do(backtest, wide, tmp_path, monkeypatch):
+    monkeypatch.setenv("STREAMGAUGE_REGISTRY", f"sqlite:///{tmp_path}/registry.db")
+    code, _, err = backtest(wide, "--warmup", 60, "--register", "nodes")
+    assert code == 2
+    assert "--register: the classifiers of --models are registered" in err
+    code, out, err = backtest(wide, "--warmup", 60, "--models", "--register", "nodes", "--json")
+    assert code == 0, err
+    assert "No store is set, so the audit log does not say so." in err
+    assert json.loads(out)["registered"][0].partition(": ")[0].endswith(", challenger")
+    versions = ModelRegistry.open(load_settings()).versions("nodes")
+    assert {one.params["model"] for one in versions} == {"linear SVM", "RBF SVM", "random forest", "CatBoost"}
+    best = max(versions, key=lambda one: one.metrics.get("f1", 0.0))
+    (challenger,) = (one for one in versions if one.aliases)
+    assert challenger.metrics["f1"] == best.metrics["f1"]
+    loaded = ModelRegistry.open(load_settings()).load("nodes", challenger.number)
+    assert loaded.classes == ("0", "1")
+    assert all(" " in feature for feature in loaded.features)
+    assert loaded.predict(np.zeros((2, len(loaded.features)))).tolist() == [0, 0]

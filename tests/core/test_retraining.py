@@ -216,10 +216,10 @@ def test_a_foreign_or_damaged_state_is_refused() -> None:
 
 def test_versions_are_new_once_and_bounded_in_number() -> None:
     versions = ModelVersions(limit=3)
-    assert [versions.see(v) for v in ("a", "b", "c", "a", "d", "a", "b")] == [
+    assert [versions.see(v, float(ts)) for ts, v in enumerate("abcadab")] == [
         True, True, True, False, True, False, True,
     ]  # fmt: skip
-    assert len(versions) == 3
+    assert versions.times == {"d": 4.0, "a": 5.0, "b": 6.0}
     assert (
         ModelVersions.from_state(unpack_state(pack_state(versions.state()), "check")).state()
         == versions.state()

@@ -11,7 +11,7 @@ from stream_app.backtesting.platform.clusterings import Answer, require_scikit_l
 from stream_app.backtesting.platform.rows import Rows
 from stream_app.errors import DataError, MissingExtraError
 
-__all__ = ["CLASSIFIERS", "classify"]
+__all__ = ["CLASSIFIERS", "classify", "raw_classifier"]
 
 
 def classify(name: str, rows: Rows, seed: int) -> Answer:
@@ -38,6 +38,20 @@ def classify(name: str, rows: Rows, seed: int) -> Answer:
     model.fit(rows.earlier, truth.astype(np.int64))
     said = np.asarray(model.predict(rows.features)).astype(np.int64).ravel()
     return Answer(said, said == 1)
+
+
+def raw_classifier(name: str, seed: int) -> Any:
+    """Make a classifier that scales features by itself, as one has to that is kept without the windows it learned from.
+
+    Raises
+    ------
+    MissingExtraError
+        If the library of the model is not installed.
+    """
+    model = CLASSIFIERS[name](seed)
+    if not hasattr(model, "get_metadata_routing"):  # CatBoost's trees need no scale
+        return model
+    return _sklearn("pipeline").make_pipeline(_sklearn("preprocessing").StandardScaler(), model)
 
 
 def _linear_svm(seed: int) -> Any:

@@ -17,7 +17,7 @@ from stream_app.core.arrays import BoolArray, FloatArray, IntArray
 from stream_app.core.platform.online_models import ONLINE_MODELS
 from stream_app.errors import DataError, StreamgaugeError
 
-__all__ = ["MOST_WINDOWS", "Comparison", "Family", "ModelRow", "compare_models"]
+__all__ = ["MOST_WINDOWS", "Comparison", "Family", "ModelRow", "compare_models", "figures_of"]
 
 MOST_WINDOWS = 20_000
 """The newest windows that are compared: a fortnight of minutes."""
@@ -212,7 +212,9 @@ def _run(
     except (StreamgaugeError, ValueError, ArithmeticError) as error:
         return ModelRow(name, family, outcome=str(error)), None
     clusters = said.clusters
-    figures = _figures(said.unusual[rows.begin :], None if rows.labels is None else rows.labels[rows.begin :])
+    figures = figures_of(
+        said.unusual[rows.begin :], None if rows.labels is None else rows.labels[rows.begin :]
+    )
     precision, recall, f1, outcome = figures
     row = ModelRow(
         name,
@@ -227,10 +229,16 @@ def _run(
     return row, said
 
 
-def _figures(
+def figures_of(
     said: BoolArray, truth: BoolArray | None
 ) -> tuple[float | None, float | None, float | None, str]:
-    """Return precision, recall and F1, and why one of them is missing."""
+    """Return precision, recall and F1 of what was taken for an incident, and why one of them is missing.
+
+    Examples
+    --------
+    >>> figures_of(np.array([True, True, False]), np.array([True, False, True]))
+    (0.5, 0.5, 0.5, '')
+    """
     if truth is None:
         return None, None, None, ""
     hits = int((said & truth).sum())

@@ -10,10 +10,13 @@ import numpy as np
 from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.platform.comparison import Comparison, compare_models
+from stream_app.backtesting.platform.registering import register_classifiers
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.platform import Series, WindowResult
 from stream_app.core.platform.window_features import window_features
+from stream_app.errors import DataError
 from stream_app.events import Alert, MetricSample, PlatformDecoder, Rejected
+from stream_app.model_registry import ModelRegistry, RegisteredVersion
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
 
@@ -159,6 +162,32 @@ class PlatformBacktest:
             for source, windows in self.windows.items()
             if windows.features
         }
+
+    def register(self, registry: ModelRegistry, name: str, source: str) -> list[RegisteredVersion]:
+        """Register the classifiers of the only platform there is; see `register_classifiers`.
+
+        Parameters
+        ----------
+        registry : ModelRegistry
+        name : str
+            Of the registered model.
+        source : str
+            Where the records came from.
+
+        Raises
+        ------
+        DataError
+            If there are several platforms, or no truth to learn from.
+        """
+        kept = [platform for platform, windows in self.windows.items() if windows.features]
+        if len(kept) != 1:
+            raise DataError(f"the records are of {len(kept)} platforms; classifiers of one are registered")
+        labels, windows = self.truth(kept[0]), self.windows[kept[0]]
+        if labels is None:
+            raise DataError("no labels to learn from; name their metric with --label-column")
+        return register_classifiers(
+            registry, name, np.array(windows.features), labels, windows.ends, source=source
+        )
 
     def _watch(self, source: str, series: Sequence[Series], result: WindowResult) -> None:
         windows = self.windows.setdefault(source, PlatformWindows())

@@ -9,6 +9,8 @@ from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
+from stream_app.core.calibration import Calibration
+from stream_app.core.reference import ReferenceTable
 from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.predictions.source import SourceMonitor
@@ -41,6 +43,8 @@ class PredictionBacktest:
         Name of the stream.
     period : float, optional
         Seconds between rows that have no times of their own; alerts are then told by the events at which they began.
+    reference : ReferenceTable, optional
+        Normal features.
 
     Examples
     --------
@@ -60,6 +64,7 @@ class PredictionBacktest:
         *,
         name: str = "predictions",
         period: float | None = None,
+        reference: ReferenceTable | None = None,
     ) -> None:
         self.name = name
         self.period = period
@@ -78,7 +83,7 @@ class PredictionBacktest:
         """The first event that was refused for each reason, and why."""
         self._watch = watch
         self._step = BATCH if watch is None else EVERY
-        self._monitor = PredictionMonitor(config, name=name)
+        self._monitor = PredictionMonitor(config, Calibration(reference), name=name)
         # River takes its time to load, once: no time of the monitor's.
         SourceMonitor("any", config)
         self._tallies: dict[str, ModelTally] = {}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from producers.predictions import PredictionColumns
 from stream_app.errors import SettingsError
+from stream_app.settings import Settings
 from stream_app.tables import Columns
 
 __all__ = ["Call", "refuse"]
@@ -45,6 +46,10 @@ class Call:
         Where rows per event, a table of alerts and a report go.
     models : bool
         Whether models of a platform's windows are compared.
+    register : str or None
+        Name under which the classifiers of a platform are registered.
+    settings : Settings or None
+        Where the registry and the store are.
     as_json, quiet : bool
         How much is printed, and how.
     """
@@ -66,6 +71,8 @@ class Call:
     alerts: Path | None = None
     report: Path | None = None
     models: bool = False
+    register: str | None = None
+    settings: Settings | None = None
     as_json: bool = False
     quiet: bool = False
 

@@ -112,6 +112,14 @@ def backtest(
             rich_help_panel=MONITOR,
         ),
     ] = False,
+    register: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Register the classifiers of --models as versions of this model, the best as challenger.",
+            rich_help_panel=MONITOR,
+        ),
+    ] = None,
     config: ConfigOption = None,
     events: Annotated[
         Path | None,
@@ -144,6 +152,7 @@ def backtest(
     nothing was judged, it ends with 1 and says what to do.
     """
     try:
+        said_settings = settings_of(config)
         call = Call(
             paths=tuple(paths),
             columns=table.columns(period=period),
@@ -162,10 +171,12 @@ def backtest(
             alerts=alerts,
             report=report,
             models=models,
+            register=register,
+            settings=said_settings,
             as_json=printing.as_json,
             quiet=printing.quiet,
         )
-        name, said = choose_stream(settings_of(config), stream, kind)
+        name, said = choose_stream(said_settings, stream, kind)
         # Statistics take a second to import: help does not wait for them.
         work = prepare(name, said, call)
     except SettingsError as error:

@@ -1,6 +1,6 @@
 """A backtest of platforms: what the call asks for, and the way to what a worker would tell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from time import perf_counter
 from typing import Any
@@ -25,10 +25,13 @@ from stream_app.backtesting.platform import (
 from stream_app.cli.backtest.alert_output import AlertFile, print_incidents
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.output import print_pairs, rates, speed
+from stream_app.cli.models.deeds import register
 from stream_app.cli.printable import printable
 from stream_app.cli.show import console, error_console, print_columns, print_notes
+from stream_app.cli.who import name_of
 from stream_app.errors import DataError, SettingsError, SourceError
 from stream_app.kinds.platform import check_stream
+from stream_app.model_registry import ModelRegistry, RegisteredVersion
 from stream_app.settings import PlatformStream
 from stream_app.tables.files import find_tables
 
@@ -73,6 +76,8 @@ def prepare(name: str, stream: PlatformStream, call: Call) -> Callable[[], None]
     )
     own = call.predictions.own | {"--task": call.task, "--versions": call.versions}
     refuse(own, dict.fromkeys(own, _OF_PREDICTIONS))
+    if call.register is not None and not call.models:
+        raise SettingsError("--register: the classifiers of --models are registered; say --models, too")
     config = _config(name, stream, call)
     form = call.columns.format
     source = PlatformFiles.find(call.paths, config.platform or name, form)
@@ -89,13 +94,16 @@ def prepare(name: str, stream: PlatformStream, call: Call) -> Callable[[], None]
             raise SourceError(f"--label-column: no metric is called {call.label!r}")
         problem = unjudged(run, source.left_out)
         comparisons = run.comparisons() if call.models else {}
+        registered = _register(run, call)
         page = report.write(run, ", ".join(call.paths), comparisons, problem) if report else None
         if alert_file is not None:
             alert_file.write(run.episodes())
         if call.as_json:
-            typer.echo(msgspec.json.encode(_json(run, source, comparisons, seconds)).decode())
+            typer.echo(msgspec.json.encode(_json(run, source, comparisons, seconds, registered)).decode())
         else:
             _print(run, source, comparisons, seconds, members=call.alerts is not None)
+            for line in registered:
+                typer.echo(f"registered: {printable(line)}")
             for written in (call.alerts, page):
                 if written is not None:
                     typer.echo(f"written: {written}")
@@ -117,6 +125,23 @@ def _config(name: str, stream: PlatformStream, call: Call) -> PlatformStream:
         raise SettingsError(f"--{first['loc'][0] if first['loc'] else ''}: {first['msg']}") from None
     check_stream(name, config)
     return config
+
+
+def _register(run: PlatformBacktest, call: Call) -> list[str]:
+    """Register the classifiers, if that was asked for, and say which versions they are."""
+    if call.register is None or call.settings is None:
+        return []
+    name, found = call.register, list[RegisteredVersion]()
+
+    def work(registry: ModelRegistry) -> RegisteredVersion:
+        found.extend(run.register(registry, name, ", ".join(call.paths)))
+        return found[0]
+
+    register(call.settings, name, work, by=name_of(None))
+    return [
+        f"{one.label}{''.join(f', {alias}' for alias in one.aliases)}: {one.params['model']}, F1 {one.metrics.get('f1', 0.0):.3f}"
+        for one in found
+    ]
 
 
 def _sweep(run: PlatformBacktest, source: PlatformFiles, progress: Progress) -> None:
@@ -156,7 +181,11 @@ def _print(
 
 
 def _json(
-    run: PlatformBacktest, source: PlatformFiles, comparisons: Mapping[str, Comparison], seconds: float
+    run: PlatformBacktest,
+    source: PlatformFiles,
+    comparisons: Mapping[str, Comparison],
+    seconds: float,
+    registered: Sequence[str],
 ) -> dict[str, Any]:
     """Return all that was measured and told as plain values."""
     monitor, whole = rates(run.rows, run.seconds, seconds)
@@ -184,6 +213,7 @@ def _json(
             }
             for name, one in comparisons.items()
         },
+        "registered": list(registered),
         "events_per_second": round(monitor, 1),
         "events_per_second_overall": round(whole, 1),
     }

@@ -15,6 +15,7 @@ from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
+from stream_app.cli.reference.files import read_features
 from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
 from stream_app.errors import DataError, SettingsError, SourceError
@@ -38,6 +39,7 @@ _REASONS = {
     "--warmup": "a model has no warm-up; its first labelled predictions are its baseline, and how many is said by "
     "baseline in the monitor file",
     "--models": "they are of the windows of a platform; say --kind platform, or --stream with the name of one",
+    "--register": "classifiers of a platform are registered; say --kind platform, or --stream with the name of one",
     "--events": "a monitor of predictions says nothing of single rows; --json has all that it tells, in order",
 }
 
@@ -62,6 +64,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
             "--reference": call.reference,
             "--events": call.events,
             "--models": call.models,
+            "--register": call.register,
         },
         _REASONS,
     )
@@ -71,7 +74,10 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     config = _config(name, stream, call, source)
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
-    run = PredictionBacktest(config, report.watch if report else None, name=name, period=call.columns.period)
+    reference = None if config.reference is None else read_features(name, config, config.reference)
+    run = PredictionBacktest(
+        config, report.watch if report else None, name=name, period=call.columns.period, reference=reference
+    )
 
     def work() -> None:
         begin = perf_counter()

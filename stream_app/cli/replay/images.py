@@ -8,15 +8,21 @@ import typer
 
 from producers.drift import parse_levels
 from producers.images import MAX_LEVEL, ImageOptions, ImageSource, Stage
+from producers.images.find import find_images
 from producers.images.options import CORRUPTIONS, Corruption, Part
+from producers.images.registering import register_classifier
 from producers.images.source import CAMERA, PERIOD
 from producers.pacing import Pace
 from producers.progress import Progress
 from producers.remote import Remote
-from stream_app.cli.options import LabelDelayOption, delay_of
+from stream_app.cli.models.deeds import register
+from stream_app.cli.options import LabelDelayOption, delay_of, settings_of
 from stream_app.cli.replay.options import CHANGE, SOURCE, ReplayOptions, SeedOption
 from stream_app.cli.replay.run import Opened, absolute, replay
+from stream_app.cli.who import name_of
 from stream_app.errors import SettingsError
+from stream_app.model_registry import ModelRegistry, RegisteredVersion, VersionState, find_version
+from stream_app.settings import Settings
 
 __all__ = ["EXAMPLES", "images"]
 
@@ -111,6 +117,14 @@ class ModelOptions:
         typer.Option(metavar="SHARE", help="Share of labels that are never sent.", rich_help_panel=_MODEL),
     ] = 0.0
     label_delay: LabelDelayOption = None
+    register: Annotated[
+        bool,
+        typer.Option(
+            "--register",
+            help="Register the classifier first, under its --model-name; once for the same images.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False
 
 
 def images(
@@ -139,6 +153,8 @@ def images(
         said = _image_options(pictures, model, pace)
         changes = parse_levels(pictures.drift, MAX_LEVEL) if pictures.drift else ()
         source = ImageSource.find(path, said, period=pictures.period, seed=pictures.seed, note=progress.note)
+        if model.register:
+            progress.note(_register(path, said, source, settings_of(options.config)))
         late = (1.0 - said.missing_labels) if said.label_delay and said.with_labels else 0.0
 
         def stage() -> Stage:
@@ -164,6 +180,26 @@ def images(
         )
 
     replay(options, "images", opened)
+
+
+def _register(path: str | None, said: ImageOptions, source: ImageSource, settings: Settings) -> str:
+    """Register the classifier if it is not registered yet, and say which version it is."""
+    if source.model is None:
+        raise SettingsError("--register: --skip-predictions leaves no model to register")
+    name, model = said.model_name, source.model
+    models = ModelRegistry.open(settings)
+    known = models.versions(name, figures=0) if name in models.names() else []
+    there = find_version([one for one in known if one.state is VersionState.COMPLETE], model.version)
+    if there is not None:
+        return f"{model.version} is registered as {there.label} already"
+    found = find_images(path, said)
+
+    def work(registry: ModelRegistry) -> RegisteredVersion:
+        return register_classifier(
+            registry, name, model, training=found.training, later=found.shown, source=found.place
+        )
+
+    return f"registered {model.version} as {register(settings, name, work, by=name_of(None)).label}"
 
 
 def _image_options(pictures: PictureOptions, model: ModelOptions, pace: Pace) -> ImageOptions:

@@ -1,5 +1,6 @@
 """*Models*: how right each model is and is estimated to be, its classes, versions, groups and slices, and what was done about it."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from stream_app.dashboard.sheet import Asked, Cell, Sheet, empty, facts, link, n
 from stream_app.errors import StreamgaugeError
 from stream_app.events import AuditRecord, Topics
 from stream_app.kafka import EventTail, reading
+from stream_app.model_registry import ModelRegistry, RegisteredVersion, last_answers, versions_seen
 from stream_app.store import FeatureReader, FeatureRow, IncidentReader
 
 __all__ = ["PAGE"]
@@ -18,6 +20,9 @@ _RECORDS = 50
 _READ_BACK = 2_000
 _LARGEST = 200
 _EVERY_SECONDS = 30.0
+_REGISTRY_SECONDS = 5.0
+_VERSIONS = 20
+_METRICS = 4
 _PART = re.compile(r"(class|version)\.(.+)\.([a-z_0-9]+)")
 _GROUP = re.compile(r"fairness\.([^.]+)\.(.+)\.(selection|accuracy)")
 _ATTRIBUTE = re.compile(r"fairness\.([^.]+)\.(disparate_impact|opportunity_difference|violated)")
@@ -71,12 +76,29 @@ class _Reader:
             "lead": stream,
             "parts": [
                 *([_errors(row)] if _has_values(values) else [_accuracy(row), _estimated(values)]),
+                *await self._registered(name, values),
                 *_tables(values),
                 *_fairness(values),
                 await self._slices(stream, name, values),
                 *await self._deeds(stream, name),
             ],
         }
+
+    async def _registered(self, name: str, values: _Values) -> list[dict[str, Any]]:
+        """Return the table of registered versions; none where nobody has registered a model yet."""
+        registry = ModelRegistry.open(self._view.settings)
+        if not registry.is_there:
+            return []
+        why = "No model of this name is registered."
+        versions: list[RegisteredVersion] = []
+        try:
+            async with asyncio.timeout(_REGISTRY_SECONDS):
+                versions = await asyncio.to_thread(_versions, registry, name)
+        except TimeoutError:
+            why = f"The registry does not answer within {_REGISTRY_SECONDS:g} s."
+        except StreamgaugeError as error:
+            why = str(error)
+        return [_registry_table(versions, values, nothing=why)]
 
     async def _slices(self, stream: str, name: str, values: _Values) -> dict[str, Any]:
         mine = [
@@ -126,6 +148,33 @@ class _Reader:
             table("Retraining triggers", heads, triggers[:_RECORDS], nothing=why or "None lately."),
             table("Audit", heads, rows[:_RECORDS], nothing=why or "Nothing lately."),
         ]
+
+
+def _versions(registry: ModelRegistry, name: str) -> list[RegisteredVersion]:
+    return registry.versions(name, figures=_VERSIONS) if name in registry.names() else []
+
+
+def _registry_table(versions: list[RegisteredVersion], values: _Values, *, nothing: str) -> dict[str, Any]:
+    told = last_answers(versions, versions_seen(values))
+    last = {one.number: one for one in reversed(told)}
+    rows: list[list[Cell]] = []
+    for one in versions[:_VERSIONS]:
+        seen = last.get(one.number)
+        metrics = ", ".join(f"{key} {figure:.4g}" for key, figure in sorted(one.metrics.items())[:_METRICS])
+        rows.append(
+            [
+                str(one.number), ", ".join(one.aliases) or None, one.state.value, one.model_version, {"ts": one.created_at},
+                None if seen is None else {"ts": seen.at}, metrics or None,
+            ]
+        )  # fmt: skip
+    strangers = [one.model_version for one in told if one.number is None] if versions else []
+    note = ""
+    if told and told[0].number is not None:
+        note = f"Version {told[0].number} answers now."
+    if strangers:
+        note = f"{note} Not in the registry, but in predictions: {', '.join(strangers[:10])}.".strip()
+    heads = ("Version", "Alias", "State", "In predictions", "Registered", "Last answer", "Metrics")
+    return table("Registered versions", heads, rows, note=note, nothing=nothing)
 
 
 def _line(stream: str, name: str, row: FeatureRow | None) -> list[Cell]:

@@ -1,5 +1,6 @@
 """The monitor of one model."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -10,6 +11,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.model_versions import ModelVersions
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
@@ -65,16 +67,25 @@ class SourceMonitor:
         Settings of the stream.
     stream : str
         Name of the stream; part of each alert's identity.
+    reference : ReferenceTable, optional
+        See `Inputs`.
     """
 
-    def __init__(self, source: str, config: PredictionStream, *, stream: str = "predictions") -> None:
+    def __init__(
+        self,
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
+    ) -> None:
         self.source = source
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
         self.performance = self._performance()
         self.service_levels = ServiceLevels(config)
-        self.inputs = Inputs(config)
+        self.inputs = Inputs(config, reference)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
         self.absent = Absent(config)
@@ -195,19 +206,23 @@ class SourceMonitor:
 
     def _note_versions(self, block: Admitted, batch: PredictionBatch, log: LogId) -> list[AuditRecord]:
         records: list[AuditRecord] = []
-        last = ""
+        last, newest = "", 0
         for at, row in block.attempts:
             # Nearly always the version of the event before, which needs no look.
             if row.version == last:
+                newest = at
                 continue
-            last, before = row.version, self.versions.newest
-            if self.versions.see(last):
-                ts, offset = float(batch.ts[at]), int(batch.offsets[at])
+            self.versions.see(last, float(batch.ts[newest]))
+            last, newest, before = row.version, at, self.versions.newest
+            ts = float(batch.ts[at])
+            if self.versions.see(last, ts):
+                offset = int(batch.offsets[at])
                 records.append(
                     AuditRecord.version_seen(
                         self.stream, self.source, last, ts=ts, log=log, offset=offset, before=before
                     )
                 )  # fmt: skip
+        self.versions.see(last, float(batch.ts[newest]))
         return records
 
     def _trigger(self, trigger: Trigger, offset: int, log: LogId) -> RetrainingTrigger:
@@ -245,6 +260,9 @@ class SourceMonitor:
             "unmatched_labels": join.counts.unmatched_labels,
             "duplicates": join.counts.duplicate_predictions + join.counts.duplicate_labels,
         }
+        values |= {
+            f"version.{version}.seen": ts for version, ts in self.versions.times.items() if not math.isnan(ts)
+        }
         for part in (
             self.performance,
             self.service_levels,
@@ -280,7 +298,13 @@ class SourceMonitor:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], source: str, config: PredictionStream, *, stream: str = "predictions"
+        cls,
+        state: Mapping[str, Any],
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
     ) -> Self:
         """Restore from `state`.
 
@@ -296,7 +320,7 @@ class SourceMonitor:
             raise OldStateError(
                 f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {_START_ANEW}"
             )
-        monitor = cls(source, config, stream=stream)
+        monitor = cls(source, config, stream=stream, reference=reference)
         with restore_errors(source):
             monitor._restore(state)
         return monitor
