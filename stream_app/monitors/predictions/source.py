@@ -386,11 +386,6 @@ def _blocks(admitted: Admitted, events: int) -> Iterator[tuple[int, Admitted]]:
 def _median_spacing(ts: Sequence[float] | FloatArray) -> float:
     """Return the median of the seconds between events, those at the same time left out; 1 if all are at the same.
 
-    Parameters
-    ----------
-    ts : sequence of float
-        Event times in epoch seconds, in any order.
-
     Examples
     --------
     >>> _median_spacing([10.0, 40.0, 20.0, 20.0])
