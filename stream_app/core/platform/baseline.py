@@ -100,7 +100,9 @@ class Baselines:
             array[slots] = np.zeros((), array.dtype)
         self.lag.forget(slots, fill=-1)
 
-    def update(self, end: float, values: FloatArray, sizes: FloatArray | None = None, *, learns: bool = True) -> dict[str, FloatArray]:
+    def update(
+        self, end: float, values: FloatArray, sizes: FloatArray | None = None, *, learns: bool = True
+    ) -> dict[str, FloatArray]:
         """Judge a window, and learn from it.
 
         Parameters

@@ -139,7 +139,8 @@ def _wider(c: Any, size: float) -> float:
         return 1.0
     far = FAR_SIZE * math.sqrt(c["sizes"])
     away = _cut(size - c["size"], far)
-    return min(max(1.0 + c["grows"] / c["sizes"] * away / c["scale"], NARROWEST), 1.0 / NARROWEST)
+    times: float = 1.0 + c["grows"] / c["sizes"] * away / c["scale"]
+    return min(max(times, NARROWEST), 1.0 / NARROWEST)
 
 
 @kernel
@@ -277,7 +278,9 @@ def step(  # noqa: C901, PLR0912, PLR0915
             out["high"][i] = expected + c["fast"] + c["high"] * unit
         if not learns:
             # What is as usual goes on as usual; of the rest the newest hour says less with each window.
-            c["fast"] += _cut(rapid, CUT * TO_SCALE * c["scale"]) / fast_memory if near else -c["fast"] / fast_memory
+            c["fast"] += (
+                _cut(rapid, CUT * TO_SCALE * c["scale"]) / fast_memory if near else -c["fast"] / fast_memory
+            )
             continue
         age = c["age"]
         gain = 1.0 / min(age + 1.0, scale_memory)
@@ -288,7 +291,9 @@ def step(  # noqa: C901, PLR0912, PLR0915
         if age >= YOUNG and c["scale"] > 0.0:
             away = size - c["size"]
             c["size"] += away * gain
-            c["grows"] += (away * (min(abs(rapid), CUT * TO_SCALE * c["scale"]) - c["scale"]) - c["grows"]) * gain
+            c["grows"] += (
+                away * (min(abs(rapid), CUT * TO_SCALE * c["scale"]) - c["scale"]) - c["grows"]
+            ) * gain
             c["sizes"] += (away * away - c["sizes"]) * gain
         elif age == 0:
             c["size"] = size
