@@ -16,11 +16,14 @@ PY := $(VENV)/bin/python
 ARGS ?=
 DATA ?= ../shared/data
 
+# The tests of a file share a process; the order of files is ours (tests/conftest.py).
+SHARED := -n auto --dist loadfile --no-loadscope-reorder
+
 # Kept bytecode: else every process that a test starts compiles the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-slices bench-loop bench-performance bench-images manifests lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-loop bench-performance bench-images manifests lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -65,10 +68,10 @@ demo: venv ## Broker, store, worker and replays in one command; ends by itself (
 # Several run at once already; threads of their own would only wait for each other.
 test: export OMP_NUM_THREADS = 1
 test: kernels ## The fast tests, with the embedded broker and store
-	@$(PY) -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick $(SHARED) $(ARGS)
 
 test-slow: kernels ## The slow tests, and all examples of the property tests
-	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" -n auto --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
+	@$(PY) -m pytest -m "(slow or hypothesis) and not faults" $(SHARED) $(ARGS) || { code=$$?; [ $$code -eq 5 ] && echo "no slow tests"; }
 
 test-browser: kernels ## The dashboard in a browser (Debian's chromium)
 	@command -v chromium >/dev/null || { echo "On Debian or Ubuntu: sudo apt-get install chromium" >&2; exit 1; }
@@ -98,13 +101,13 @@ $(APICURIO)/.ready:
 	@touch $@
 
 test-kafka: servers kafka kernels ## The integration tests and the fault suite, reduced, on Apache Kafka and redis-server
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile tests $(ARGS)
-	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 2 tests/faults $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m "integration and not faults" $(SHARED) tests $(ARGS)
+	@STREAMGAUGE_TEST_SERVERS=real $(PY) -m pytest -m faults -n 3 tests/faults $(ARGS)
 
 test-kafka-older: servers kernels ## A selection of them on the last Kafka before 4.0
 	@$(MAKE) --no-print-directory kafka KAFKA_VERSION=$(KAFKA_OLDER)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
-		$(PY) -m pytest -m "integration and not faults" -n auto --dist loadfile $(OLDER_TESTS) $(ARGS)
+		$(PY) -m pytest -m "integration and not faults" $(SHARED) $(OLDER_TESTS) $(ARGS)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_KAFKA_VERSION=$(KAFKA_OLDER) \
 		$(PY) -m pytest -m faults $(OLDER_FAULTS) $(ARGS)
 
@@ -190,13 +193,16 @@ bench-features: venv ## Live features: two real shops against plain sums, reads,
 bench-files: venv ## Reading of files: CSV, Parquet, long, 8 to 300 channels, beside polars and targets (ARGS="--full")
 	@$(PY) benchmarks/files.py $(ARGS)
 
+bench-plan: venv ## Costs of a source and of an event that `streamgauge plan` reckons with (ARGS="--write" keeps them)
+	@$(PY) benchmarks/plan.py $(ARGS)
+
 bench-slices: venv ## Weak slices: planted ones found again, none where there are none, cost
 	@$(PY) benchmarks/slices/planted.py
 
 bench-loop: venv ## From a trigger to a better model: MNIST with a kill midway, AUC after a PSI, a baseline (DATA=DIR with mnist, elec2, skab)
 	@missed=0; \
 	for part in mnist psi skab; do \
-		if [ -f "benchmarks/loop/$$part.py" ]; then $(PY) benchmarks/loop/$$part.py "$(DATA)" || missed=1; fi; \
+		$(PY) benchmarks/loop/$$part.py "$(DATA)" || missed=1; \
 	done; exit $$missed
 
 bench-performance: venv ## Models: how soon a drop is told, accuracy without labels beside the truth, cost (DATA=DIR with mnist)

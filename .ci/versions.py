@@ -17,9 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
-EXTRAS = (
-    "calendar,catboost,dashboard,embedded,fast,formats,images,lightgbm,mlflow,models,mqtt,parquet,platform,report,routes,dev"
-)
+EXTRAS = "calendar,catboost,dashboard,embedded,fast,formats,images,lightgbm,mlflow,models,mqtt,parquet,platform,report,routes,dev"
 SELECTION = (
     "tests/test_imports.py",
     "tests/test_face.py",

@@ -1,12 +1,14 @@
 """Calls of the program as its command line reads them, without running them."""
 
 import importlib
+from functools import cache
 
 import typer
 
 __all__ = ["parsed", "program"]
 
 
+@cache
 def program():
     """Return the program's command."""
     return typer.main.get_command(importlib.import_module("stream_app.cli.main").program())

@@ -10,10 +10,12 @@ import gc
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestModule
 from aiokafka import AIOKafkaConsumer
 from hypothesis import HealthCheck, is_hypothesis_test
 from hypothesis import settings as hypothesis_settings
@@ -30,17 +32,22 @@ for _name in [name for name in os.environ if name.startswith("STREAMGAUGE_")]:
     if not _name.startswith("STREAMGAUGE_TEST_"):
         del os.environ[_name]
 
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "shared" / "data"
 
+
+_SLOW = 20
+"""How many of the others a slow test is like."""
 
 REAL = os.environ.get("STREAMGAUGE_TEST_SERVERS") == "real"
 
 
 def pytest_xdist_auto_num_workers():
-    """Run one process more than there are processors: embedded servers leave them idle a third of the time."""
-    if REAL or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+    """Run more processes than there are processors: tests wait for servers, for real ones most of the time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None
-    return (os.cpu_count() or 1) + 1
+    processors = os.cpu_count() or 1
+    return 2 * processors if REAL else processors + 1
 
 
 # How long an example takes is no behaviour: a loaded machine would fail it.
@@ -53,8 +60,14 @@ if hypothesis_settings.get_current_profile_name() == "default":
     hypothesis_settings.load_profile("default")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Let property tests try a tenth of their examples, five at least, with --hypothesis-profile=quick."""
+    """Begin with the files that take longest; with --hypothesis-profile=quick, try a tenth of the examples, five at least."""
+    # Else the last process would be at a file of a few slow tests when the others have ended.
+    weights = Counter()
+    for item in items:
+        weights[item.path] += _SLOW if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: -weights[item.path])
     if config.getoption("--hypothesis-profile") != "quick":
         return
     tests = (item.obj for item in items if isinstance(item, pytest.Function))
@@ -64,9 +77,22 @@ def pytest_collection_modifyitems(config, items):
         test._hypothesis_internal_use_settings = hypothesis_settings(said, max_examples=fewer)
 
 
-def pytest_collection_finish():
-    """Spare garbage collections what was collected: it stays to the end."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage while modules are imported and tests collected, nor later among these: they stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path):
+    """Look for examples in the packages only: docstrings of tests have none."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule) or HERE not in file_path.parents]
 
 
 @pytest.fixture(scope="session")

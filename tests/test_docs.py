@@ -121,9 +121,14 @@ def test_json_is_json_and_an_alert_is_an_alert(text):
         assert found["data"].keys() <= event.model_dump().keys()
 
 
+@pytest.fixture(scope="module")
+def streamgauge():
+    return typer.main.get_command(program())
+
+
 @pytest.mark.parametrize("call", commands())
-def test_commands_are_understood(call):
-    command, name = typer.main.get_command(program()), "streamgauge"
+def test_commands_are_understood(call, streamgauge):
+    command, name = streamgauge, "streamgauge"
     while getattr(command, "commands", None) and call and not call[0].startswith("-"):
         name, *call = call
         assert name in command.commands

@@ -10,6 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 SAYS = {
+    "anomaly_baseline.py": [
+        "weak slices of anomalies: 1",
+        "Volume Flow RateRMS of a minute > ",
+        "valve-anomalies 1, loaded again, gives the same figures",
+        "LightGBM",
+        "Streamgauge",
+    ],
     "faust_batches.py": ["the share of shipping changed from 0.100 to 0.1", "4,000 orders"],
     "forecast_errors.py": [
         "demand: firing, values are too low: mean error -",
@@ -40,13 +47,14 @@ SAYS = {
     "river_loop.py": ["drift.", "renewed: Accuracy: 97."],
     "subscribe_to_alerts.py": ["pump-1: firing, ", "pump-1: resolved, ", "it lasted "],
 }
+DATA = {"anomaly_baseline.py": ROOT.parent / "shared" / "data" / "skab" / "valve1"}
 PICTURES = {"frame_in_a_notebook.py": ["pump-2.png"]}
 
 
-def run(script, place, *path):
+def run(script, place, *path, arguments=()):
     found = os.pathsep.join(map(str, (*path, ROOT)))
     ran = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), *arguments],
         cwd=place, env={**os.environ, "PYTHONPATH": found}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
@@ -58,12 +66,23 @@ def test_every_example_is_run():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.shared_data] if name in DATA else []) for name in SAYS]
+)
 def test_example(name, tmp_path):
+    if name in DATA and not DATA[name].is_dir():
+        pytest.skip(f"{name} needs {DATA[name]}")
     said = run(EXAMPLES / name, tmp_path)
     assert [text for text in SAYS[name] if text not in said] == [], said
     assert [path.name for path in tmp_path.iterdir()] == PICTURES.get(name, [])
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_an_example_without_its_data_says_so(tmp_path):
+    assert "skipped: no experiments in " in run(
+        EXAMPLES / "anomaly_baseline.py", tmp_path, arguments=["nowhere"]
+    )
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 100,000 entities of a view over up to 90 days are stored, each with as many events as the table says; then one client process
 reads them at random. Beside it stand the plain ways to read what somebody computed beforehand, which is wrong as soon
-as an event leaves its window: HGETALL of a hash of ten numbers, in pipelines of as many, and MGET of the same
-strings without a look at what is in them.
+as an event leaves its window: HGETALL of a hash of ten numbers, in one pipeline, and MGET of the same
+strings without a look at what is in them. The ways take turns, and medians count: other programs slow all of them.
 
 usage: python benchmarks/features/reading.py [--entities 100000] [--seconds 3]
 """
@@ -15,6 +15,7 @@ import statistics
 import time
 from itertools import cycle, islice
 
+import numpy as np
 import redis
 from harness import harness
 from log import NOW, TEN, TWENTY, events
@@ -24,7 +25,6 @@ from stream_app.core.features import EntityLog, FeatureView, Layout
 from stream_app.monitors.sessions import LogChange
 from stream_app.store import FeatureLogWriter, ViewRegistry, connect
 
-BATCH = 500
 AT = NOW + 1.0
 """The instant that is asked for, after all events: those of the logs end in 2023."""
 LOGS = 200
@@ -56,18 +56,6 @@ async def fill(store, view, entities, count):
     while some := list(islice(changes, 2000)):
         await writer.write(some, written_ts=time.time())
     return (await store.client.info("memory"))["used_memory"] - before
-
-
-def rate(read, entities, seconds):
-    """Entities a second, read in batches at random, and µs of this process' CPU time for each."""
-    draw = random.Random(1)
-    batches = [[f"customer-{draw.randrange(entities)}" for _ in range(BATCH)] for _ in range(50)]
-    read(batches[0])
-    done, begin, processor = 0, time.perf_counter(), time.process_time()
-    while (took := time.perf_counter() - begin) < seconds:
-        read(batches[done % len(batches)])
-        done += 1
-    return done * BATCH / took, (time.process_time() - processor) / (done * BATCH) * 1e6
 
 
 def latencies(read, entities, count):
@@ -113,22 +101,50 @@ class Plain:
         return self._client.mget([self._begin + entity for entity in entities])
 
 
+def interleaved(ways, entities, size, seconds):
+    """µs an entity of several ways to read, which take turns with the same entities: medians of time and of CPU time.
+
+    Returns also the median ratio of each to the last, turn by turn.
+    """
+    draw = random.Random(1)
+    took = []
+    for way in ways:
+        way(["customer-0"] * size)
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds * len(ways) or len(took) < 5:
+        some = [f"customer-{draw.randrange(entities)}" for _ in range(size)]
+        turn = []
+        for way in ways:
+            clock, processor = time.perf_counter(), time.process_time()
+            way(some)
+            turn.append((time.perf_counter() - clock, time.process_time() - processor))
+        took.append(turn)
+    turns = np.array(took)
+    medians = np.median(turns, axis=0) / size * 1e6
+    return medians, np.median(turns[:, :, 0] / turns[:, -1:, 0], axis=0)
+
+
 def read_batches(settings, store, view, count, given):
-    """Print a line on reading in batches, beside the plain ways."""
+    """Print lines on reading batches of entities, beside the plain ways."""
     plain = Plain(settings, store.keys, view)
     plain.fill(given.entities)
+    asked = [f"{view.name}:*"]
     with FeatureClient(settings.redis) as client:
-        asked = [f"{view.name}:*"]
-        found, cost = rate(
-            lambda some: client.get_online_features(asked, some, at=AT), given.entities, given.seconds
-        )
-    hashes, hash_cost = rate(plain.hgetall, given.entities, given.seconds)
-    strings, string_cost = rate(plain.mget, given.entities, given.seconds)
-    print(
-        f"| {len(view.features)} | {count} | {found:,.0f} | {cost:.1f} | {hashes:,.0f} | {hash_cost:.1f} "
-        f"| {found / hashes:.2f} | {strings:,.0f} | {string_cost:.1f} | {found / strings:.2f} |",
-        flush=True,
-    )
+        for at, size in ((AT, 1), (AT, 100), (AT, 10_000), (NOW - 3600, 10_000)):
+
+            def ours(some, at=at):
+                return client.get_online_features(asked, some, at=at).to_numpy()
+
+            medians, ratios = interleaved(
+                (ours, plain.hgetall, plain.mget), given.entities, size, given.seconds
+            )
+            (mine, cost), (hashes, hash_cost), (strings, string_cost) = medians
+            when = "live" if at == AT else "an hour back"
+            print(
+                f"| {len(view.features)} | {count} | {size:,} | {when} | {mine:.2f} | {cost:.2f} | {hashes:.2f} "
+                f"| {hash_cost:.2f} | {strings:.2f} | {string_cost:.2f} | {ratios[0]:.2f} |",
+                flush=True,
+            )
 
 
 def read_one(settings, view, count, given):
@@ -179,7 +195,8 @@ async def main() -> None:
         "| features | events in the log | p50 ms | p99 ms | longest ms |", TWENTY, (10, 100), given, single
     )
     await section(
-        "| features | events in the log | entities/s | CPU µs | by HGETALL | CPU µs | ratio | by MGET | CPU µs | ratio |",
+        "| features | events in the log | entities at once | when | µs an entity | CPU | by HGETALL | CPU | by MGET | CPU "
+        "| ratio to MGET |",
         TEN, (10, 100), given, batches,
     )  # fmt: skip
     await section(

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from petshop_data import WINDOW, Fault, load_faults, load_graph, load_normal
@@ -51,9 +51,17 @@ class Outcome(NamedTuple):
     ranks: dict[str, int]
 
 
+def made(state: dict[str, Any] | None = None) -> PlatformDetector:
+    """Return a detector, at the beginning or where a state was taken."""
+    detector = PlatformDetector(window=WINDOW, budget_per_second=BUDGET)
+    if state is not None:
+        detector.restore(state)
+    return detector
+
+
 def learn(ends: FloatArray, values: FloatArray, series: Sequence[Series]) -> tuple[PlatformDetector, int]:
     """Return a detector that has seen the normal days, and how many incidents it told there."""
-    detector = PlatformDetector(window=WINDOW, budget_per_second=BUDGET)
+    detector = made()
     told = sum(
         detector.update(end, series, row).began for end, row in zip(ends.tolist(), values, strict=True)
     )
@@ -162,8 +170,8 @@ def main() -> int:
     state, last = detector.state(), float(ends[-1])
     outcomes, without = [], 0
     for fault in load_faults(arguments.directory):
-        seen = watched(fault, PlatformDetector.from_state(state), series, last)
-        quiet = watched(without_fault(fault), PlatformDetector.from_state(state), series, last)
+        seen = watched(fault, made(state), series, last)
+        quiet = watched(without_fault(fault), made(state), series, last)
         without += quiet.told
         outcomes.append(Outcome(fault, seen, judge(fault, seen.windows, graph)))
     if arguments.faults:

@@ -56,7 +56,7 @@ class PrometheusFollower:
             while done < newest and not stop.is_set():
                 end = min(done + _PIECE * self.step, newest)
                 try:
-                    found = await asyncio.to_thread(self.history.read, done + self.step, end)
+                    found = await asyncio.to_thread(self.history.after, done, end)
                 except SourceError as error:
                     if not answered:
                         raise

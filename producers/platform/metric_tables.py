@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from producers.platform.exposition import parse_labels
 from producers.platform.records import Record, Sample, scrapes
+from producers.platform.table_reader import TableReader, TimedReader
 from stream_app.errors import SourceError
 from stream_app.tables.bounded_lines import opened_text
 from stream_app.tables.cells import is_missing, mark_numbers
-from stream_app.tables.clock import Clock, find_clock
-from stream_app.tables.columns import begins_with_number, find_time, listed, require
+from stream_app.tables.clock import Clock
+from stream_app.tables.columns import begins_with_number, listed
 from stream_app.tables.format import FileFormat
-from stream_app.tables.left_out import LeftOut
-from stream_app.tables.table import BLOCK, READ_ERRORS, Block, Table, TableFile, first_rows, unreadable
+from stream_app.tables.table import BLOCK, READ_ERRORS, Block, TableFile, first_rows, unreadable
 
-__all__ = ["NAMES", "VALUES", "LongMetrics", "StackedMetrics", "WideMetrics", "is_stacked", "time_column"]
+__all__ = ["NAMES", "VALUES", "LongMetrics", "StackedMetrics", "WideMetrics", "is_stacked"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int32]
@@ -76,24 +76,8 @@ class _Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class LongMetrics:
-    """A table with a sample a row: time, name, value; all other columns are labels.
-
-    Parameters
-    ----------
-    table : Table
-    form : FileFormat
-        What the user says of it.
-    left : LeftOut
-        Where rows that are no samples are counted.
-    time : str or None
-        Column with the time; found if None.
-    """
-
-    table: Table
-    form: FileFormat
-    left: LeftOut
-    time: str | None = None
+class LongMetrics(TimedReader):
+    """A table with a sample a row: time, name, value; all other columns are labels."""
 
     def records(self) -> Iterator[Record]:
         """Read all samples, then give them in the order of time.
@@ -106,13 +90,11 @@ class LongMetrics:
         sample = first_rows(self.table).sample
         name, value = _one(NAMES, sample) or NAMES[0], _one(VALUES, sample) or VALUES[0]
         others = {column: cells for column, cells in sample.items() if column not in {name, value}}
-        time = time_column(others, self.time, self.table.label)
+        time = self.time_of(others)
         samples = _Samples()
         codes: dict[tuple[Any, ...], int] = {}
         known: list[str] = []
-        clock: Clock | None = None
-        for block in self.table.blocks(BLOCK):
-            clock = clock or find_clock(block.column(time), time, self.table.label, self.form)
+        for block, clock in self.timed(time):
             labels = [column for column in block.columns if column not in {name, value, time}]
             if labels != known:
                 # Lines of JSON may have other labels further down.
@@ -131,33 +113,17 @@ class LongMetrics:
             # The repeated hour of autumn is told apart for each series.
             ts = clock.times(block.column(time), code.tolist())
             number, bad = mark_numbers(block.column(value))
-            _refuse(self, block, np.isnan(ts), f"column {time!r}: no moment between 1970 and 2099")
-            _refuse(self, block, bad, f"column {value!r}: no number")
-            _refuse(self, block, code < 0, f"column {name!r}: a metric without a name")
+            self.refuse_times(block, ts, time)
+            self.refuse(block, bad, f"column {value!r}: no number")
+            self.refuse(block, code < 0, f"column {name!r}: a metric without a name")
             number[bad | (code < 0)] = np.nan
             samples.add(ts, code, number)
         yield from samples.records(partial(self.left.add, count=1, where=self.table.label))
 
 
 @dataclass(frozen=True, slots=True)
-class WideMetrics:
-    """A table with a column a series, called by its name or like ``node_load1{instance="w1"}``.
-
-    Parameters
-    ----------
-    table : Table
-    form : FileFormat
-        What the user says of it.
-    left : LeftOut
-        Where rows that are no samples are counted.
-    time : str or None
-        Column with the time; found if None.
-    """
-
-    table: Table
-    form: FileFormat
-    left: LeftOut
-    time: str | None = None
+class WideMetrics(TimedReader):
+    """A table with a column a series, called by its name or like ``node_load1{instance="w1"}``."""
 
     def records(self) -> Iterator[Record]:
         """Read all samples, then give them in the order of time.
@@ -168,34 +134,24 @@ class WideMetrics:
             If the file cannot be read, or no column is the time, or none has numbers.
         """
         sample = first_rows(self.table).sample
-        time = time_column(sample, self.time, self.table.label)
+        time = self.time_of(sample)
         columns = [name for name, cells in sample.items() if name != time and begins_with_number(cells)]
         if not columns:
             raise SourceError(
                 f"{self.table.label}: no column has numbers, so none is a metric (has: {listed(sample)})"
             )
-        yield from _wide(self, self.table.blocks(BLOCK), time, {name: _series(name) for name in columns})
+        yield from _wide(self, self.timed(time), time, {name: _series(name) for name in columns})
 
 
 @dataclass(frozen=True, slots=True)
-class StackedMetrics:
+class StackedMetrics(TableReader):
     """A CSV file with a column a series, and several lines of names above it, as pandas writes columns of several levels.
 
     The first cell of each line says what it names: ``metric`` or ``name`` is the metric, others are labels. The line above the
     rows has nothing but the name of the time.
-
-    Parameters
-    ----------
-    table : TableFile
-    form : FileFormat
-        What the user says of it.
-    left : LeftOut
-        Where rows that are no samples are counted.
     """
 
     table: TableFile
-    form: FileFormat
-    left: LeftOut
 
     def records(self) -> Iterator[Record]:
         """Read all samples, then give them in the order of time.
@@ -215,7 +171,7 @@ class StackedMetrics:
                     head.append(row)
                 names = self._names(head)
                 time = row[0]
-                yield from _wide(self, self._blocks(rows, time, list(names)), time, names)
+                yield from _wide(self, self.clocked(self._blocks(rows, time, list(names)), time), time, names)
         except csv.Error as error:
             raise SourceError(f"{self.table.path}: {error}; is it a table at all?") from None
         except READ_ERRORS as error:
@@ -259,54 +215,27 @@ def is_stacked(table: TableFile, form: FileFormat) -> bool:
     return ends >= 2 and len({len(row) for row in rows[: ends + 1]}) == 1
 
 
-def time_column(sample: Mapping[str, Sequence[Any]], named: str | None, file: str) -> str:
-    """Return the column of the time: the one that the user names, or the one that is it without doubt.
-
-    Raises
-    ------
-    SourceError
-        If there is none, or more than one.
-    """
-    if named is None:
-        return find_time(sample, file)
-    require({"--time-column": (named,)}, sample, file)
-    return named
-
-
 def _ends_head(row: Sequence[str]) -> bool:
     return len(row) > 1 and bool(row[0].strip()) and not any(cell.strip() for cell in row[1:])
 
 
 def _wide(
-    source: "WideMetrics | StackedMetrics", blocks: Iterator[Block], time: str, series: Mapping[str, Key]
+    source: TableReader, blocks: Iterator[tuple[Block, Clock]], time: str, series: Mapping[str, Key]
 ) -> Iterator[Record]:
     samples = _Samples()
     codes = {column: samples.code(name, dict(labels)) for column, (name, labels) in series.items()}
-    clock: Clock | None = None
-    for block in blocks:
-        clock = clock or find_clock(block.column(time), time, source.table.label, source.form)
+    for block, clock in blocks:
         ts = clock.times(block.column(time))
-        _refuse(source, block, np.isnan(ts), f"column {time!r}: no moment between 1970 and 2099")
+        source.refuse_times(block, ts, time)
         table = np.empty((len(ts), len(codes)))
         for i, column in enumerate(codes):
             number, bad = mark_numbers(block.column(column))
-            _refuse(source, block, bad, "a cell of a metric is no number")
+            source.refuse(block, bad, "a cell of a metric is no number")
             number[bad] = np.nan
             table[:, i] = number
         code = np.tile(np.array(list(codes.values()), dtype=np.int32), len(ts))
         samples.add(np.repeat(ts, len(codes)), code, table.ravel())
     yield from samples.records(partial(source.left.add, count=1, where=source.table.label))
-
-
-def _refuse(
-    source: LongMetrics | WideMetrics | StackedMetrics,
-    block: Block,
-    bad: npt.NDArray[np.bool_],
-    reason: str,
-) -> None:
-    rows = np.flatnonzero(bad)
-    if len(rows):
-        source.left.add(reason, len(rows), source.table.place(block.lines[int(rows[0])]))
 
 
 def _one(names: Sequence[str], there: Mapping[str, Any]) -> str | None:

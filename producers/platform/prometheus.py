@@ -53,6 +53,9 @@ class History(Protocol):
     def read(self, start: float, end: float) -> list[Sample]:
         """Return the samples from `start` to `end`, both included, each with its time."""
 
+    def after(self, done: float, end: float) -> list[Sample]:
+        """Return the samples later than `done`, a step, up to `end`, another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class RangeQuery:
@@ -86,6 +89,10 @@ class RangeQuery:
             If the server does not answer, or refuses a query.
         """
         return [sample for query in self.queries for sample in self._one(query, start, end)]
+
+    def after(self, done: float, end: float) -> list[Sample]:
+        """Ask for the values at the steps behind `done`; raises as `read`."""
+        return self.read(done + self.step, end)
 
     def _one(self, query: str, start: float, end: float) -> Iterator[Sample]:
         named = _NAMED.fullmatch(query)

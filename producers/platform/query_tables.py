@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from producers.platform.metric_tables import time_column
 from producers.platform.queries import MAX_TEXT, ended_query, known
 from producers.platform.records import ChangeMade, Record
+from producers.platform.table_reader import TableReader, TimedReader
 from stream_app.errors import DataError, SourceError
 from stream_app.tables.cells import is_missing, is_number
 from stream_app.tables.clock import Clock, find_clock
@@ -145,21 +145,8 @@ class QueryRows:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryTable:
-    """A file of queries; make records of it with `records`.
-
-    Parameters
-    ----------
-    table : Table
-    form : FileFormat
-        What the user says of it.
-    left : LeftOut
-        Where rows that are no ended queries are counted.
-    """
-
-    table: Table
-    form: FileFormat
-    left: LeftOut
+class QueryTable(TableReader):
+    """A file of queries; make records of it with `records`."""
 
     def records(self) -> Iterator[Record]:
         """Read all queries, then give them in the order of their ends.
@@ -177,24 +164,8 @@ class QueryTable:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeTable:
-    """A file of changes: time, kind, what, and perhaps version and nodes with commas or blanks between.
-
-    Parameters
-    ----------
-    table : Table
-    form : FileFormat
-        What the user says of it.
-    left : LeftOut
-        Where rows without a time are counted.
-    time : str or None
-        Column with the time; found if None.
-    """
-
-    table: Table
-    form: FileFormat
-    left: LeftOut
-    time: str | None = None
+class ChangeTable(TimedReader):
+    """A file of changes: time, kind, what, and perhaps version and nodes with commas or blanks between."""
 
     def records(self) -> Iterator[Record]:
         """Read all changes, then give them in the order of time.
@@ -205,11 +176,9 @@ class ChangeTable:
             If the file cannot be read, or no column is the time.
         """
         sample = first_rows(self.table).sample
-        time = time_column(sample, self.time, self.table.label)
-        clock: Clock | None = None
+        time = self.time_of(sample)
         found: list[Record] = []
-        for block in self.table.blocks(BLOCK):
-            clock = clock or find_clock(block.column(time), time, self.table.label, self.form)
+        for block, clock in self.timed(time):
             columns = {name.casefold(): cells for name, cells in block.columns.items()}
             ts = clock.times(block.column(time))
             for row, line in enumerate(block.lines):

@@ -62,6 +62,10 @@ class Matcher(NamedTuple):
     value: str
 
 
+_RESOLUTION = 0.001
+"""Seconds: times of samples are whole milliseconds."""
+
+
 def parse_selector(text: str) -> list[Matcher]:
     """Read a selector of series.
 
@@ -134,6 +138,10 @@ class RemoteRead:
         body = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
         raw = self.endpoint.post("/api/v1/read", body, "application/x-protobuf", _HEADERS)
         return list(self._samples(self._decoded(raw, messages["ReadResponse"].FromString)))
+
+    def after(self, done: float, end: float) -> list[Sample]:
+        """Ask for all samples later than `done`, which are between steps; raises as `read`."""
+        return self.read(done + _RESOLUTION, end)
 
     def _decoded(self, raw: bytes, parse: Callable[[bytes], Any]) -> Any:
         from google.protobuf.message import DecodeError  # noqa: PLC0415 only with the extra

@@ -18,8 +18,8 @@ from stream_app.backtesting.run import Backtest, JudgedBlock, sweep
 from stream_app.backtesting.trace import Trace
 from stream_app.backtesting.understood import understand
 from stream_app.core.kernel_cache import when_compiling
+from stream_app.core.reference import ReferenceTable
 from stream_app.errors import DataError
-from stream_app.events import Readings
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import EventScores
 from stream_app.settings import SensorStream
@@ -179,7 +179,7 @@ def backtest(
         option_names=_KEYWORDS,
     )
     normal = settings.reference if reference is None else reference
-    learned = None if normal is None else _reference(normal, columns)
+    learned = None if normal is None else _reference(normal, columns, settings.categories)
     traces: dict[str, Trace] = {}
 
     def watch(part: SourcePart) -> None:
@@ -228,11 +228,11 @@ def _joined(blocks: Sequence[JudgedBlock]) -> EventScores:
     return EventScores.joined([block.outcome.scores for block in blocks])
 
 
-def _reference(data: Any, columns: Columns) -> Readings:
+def _reference(data: Any, columns: Columns, categories: Sequence[str]) -> ReferenceTable:
     columns = replace(columns, source=None)
     if _is_path(data):
-        return reference_of(open_files(_paths(data), columns))
-    return reference_of([open_table(frame_source(narwhals_frame(data), columns, "reference"))])
+        return reference_of(open_files(_paths(data), columns), categories)
+    return reference_of([open_table(frame_source(narwhals_frame(data), columns, "reference"))], categories)
 
 
 def _is_path(data: Any) -> bool:

@@ -13,7 +13,9 @@ from stream_app.backtesting.parts import SourcePart, by_source
 from stream_app.backtesting.tally import Beginning, SourceTally
 from stream_app.backtesting.understood import left_out_notes
 from stream_app.backtesting.verdict import Verdict, verdict_of
-from stream_app.events import Alert, Readings
+from stream_app.core.calibration import Calibration
+from stream_app.core.reference import ReferenceTable
+from stream_app.events import Alert
 from stream_app.events.sensor import MAX_CHANNELS
 from stream_app.kinds.sensors import changed_stream
 from stream_app.monitors.sensors import MAX_LEARNED_CHANNELS, Outcome, SensorMonitor
@@ -35,7 +37,7 @@ class Backtest:
         Settings of the stream.
     watch : callable, optional
         Called with each source's part of each block, after it was counted; for reports.
-    reference : Readings, optional
+    reference : ReferenceTable, optional
         Normal operation of one source, from which each source's detectors learn before its first row.
     name : str
         Name of the stream.
@@ -63,7 +65,7 @@ class Backtest:
         self,
         config: SensorStream,
         watch: Callable[[SourcePart], None] | None = None,
-        reference: Readings | None = None,
+        reference: ReferenceTable | None = None,
         *,
         name: str = "sensors",
         period: float | None = None,
@@ -77,7 +79,7 @@ class Backtest:
         self._scored_after = self._warmup if scored_after is None else max(scored_after - learned, 0)
         self._window = window or ChangeWindow()
         self.config = config
-        self._reference = reference
+        self._calibration = Calibration(reference)
         self.seconds = 0.0
         """Time spent in the monitor."""
         self.rows = 0
@@ -86,7 +88,7 @@ class Backtest:
         """Message of the first row that was refused for each reason."""
         self._alerts: list[Alert] = []
         self._watch = watch
-        self._monitor = SensorMonitor(config, reference, name=name)
+        self._monitor = SensorMonitor(config, self._calibration, name=name)
         self._tallies: dict[str, SourceTally] = {}
         self._places: dict[int, str] = {}
         self._streams = 0
@@ -138,7 +140,7 @@ class Backtest:
         """Take the columns of a wide table for the channels of the stream: a source learns no more than some by itself."""
         if self.config.channels is None and MAX_LEARNED_CHANNELS < len(channels) <= MAX_CHANNELS:
             self.config = changed_stream(self.name, self.config, {"channels": channels})
-            self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
+            self._monitor = SensorMonitor(self.config, self._calibration, name=self.name)
 
     def begin(self, table: InputTable) -> None:
         """Say that the next rows are those of a table.
@@ -154,7 +156,7 @@ class Backtest:
     def forget(self) -> None:
         """Begin the next rows with a fresh monitor, as if no source had been seen; figures go on."""
         self.config = self._said
-        self._monitor = SensorMonitor(self.config, self._reference, name=self.name)
+        self._monitor = SensorMonitor(self.config, self._calibration, name=self.name)
         self._streams += 1
 
     def alerts(self) -> list[AlertEpisode]:

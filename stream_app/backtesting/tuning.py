@@ -13,8 +13,8 @@ from stream_app.backtesting.figures import Figures
 from stream_app.backtesting.run import Backtest
 from stream_app.backtesting.show import count
 from stream_app.core.budget import Budget
+from stream_app.core.reference import ReferenceTable
 from stream_app.errors import DataError
-from stream_app.events import Readings
 from stream_app.kinds.sensors import changed_stream
 from stream_app.settings import DetectorSettings, SensorStream
 from stream_app.tables import InputTable
@@ -221,7 +221,7 @@ def try_settings(
     *,
     name: str = "sensors",
     period: float | None = None,
-    reference: Readings | None = None,
+    reference: ReferenceTable | None = None,
     window: ChangeWindow | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[list[Trial], list[Setting]]:
@@ -239,7 +239,7 @@ def try_settings(
         Name of the stream.
     period : float, optional
         Seconds between rows that have no times of their own.
-    reference : Readings, optional
+    reference : ReferenceTable, optional
         Normal operation of one source.
     window : ChangeWindow, optional
         How long after a true changepoint a detection counts as one of it.

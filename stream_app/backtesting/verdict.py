@@ -10,7 +10,7 @@ from stream_app.settings.durations import format_duration
 from stream_app.tables import OptionNames
 from stream_app.tables.columns import listed
 
-__all__ = ["Verdict", "fitting_warmup", "verdict_of"]
+__all__ = ["Verdict", "fitting_warmup", "nearly_nothing", "verdict_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,28 @@ def fitting_warmup(rows: int, least: int, usual: int) -> int | None:
     >>> fitting_warmup(50, least=30, usual=400)
     """
     return min(usual, rows // 2) if rows >= 2 * least else None
+
+
+def nearly_nothing(refused: Mapping[str, int], left_out: Mapping[str, int], first: Mapping[str, str]) -> str:
+    """Say that more rows were refused or left out than taken.
+
+    Parameters
+    ----------
+    refused, left_out : mapping of str to int
+        Rows that the monitor refused and rows of the files that are no events, by reason.
+    first : mapping of str to str
+        The first row that was refused for each reason.
+
+    Examples
+    --------
+    >>> nearly_nothing({"late": 3}, {}, {"late": "record 2: an hour behind"})
+    'nearly nothing was judged: 3 rows were refused or left out, most as late (the first, record 2: an hour behind)'
+    """
+    rows = {**refused, **left_out}
+    reason = max(rows, key=lambda each: rows[each])
+    example = f" (the first, {first[reason]})" if reason in first else ""
+    total = sum(refused.values()) + sum(left_out.values())
+    return f"nearly nothing was judged: {total:,} rows were refused or left out, most as {reason}{example}"
 
 
 def verdict_of(

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import typer
 
+from producers.platform.metric_tables import is_stacked
 from stream_app.backtesting.look import ColumnLook, TableLook, look_at
 from stream_app.backtesting.proposal import command_line, propose
 from stream_app.backtesting.show import duration
@@ -13,9 +14,12 @@ from stream_app.cli.backtest.output import print_pairs
 from stream_app.cli.file_columns import PathsArgument, PeriodOption, TableOptions, TruthOptions
 from stream_app.cli.options import JsonOption
 from stream_app.cli.show import console, instant, print_columns, print_notes
+from stream_app.errors import SourceError
 from stream_app.settings import SensorStream
 from stream_app.tables import Columns, open_files
 from stream_app.tables.columns import listed
+from stream_app.tables.csv_file import CsvTable
+from stream_app.tables.files import find_tables
 
 __all__ = ["EXAMPLES", "look", "look_notes", "looks_of", "said_options"]
 
@@ -63,8 +67,15 @@ def looks_of(paths: Sequence[str], columns: Columns, truth: TruthOptions) -> Ite
     Raises
     ------
     SourceError
-        If one cannot be read.
+        If one cannot be read, or has the metrics of a data platform.
     """
+    for table, _ in find_tables(paths, columns.format):
+        file = getattr(table, "file", None)
+        if isinstance(file, CsvTable) and is_stacked(file, columns.format):
+            raise SourceError(
+                f"{file.label}: several lines of names above a column a series, as metrics of a data platform have; try "
+                f"streamgauge backtest {file.label} --kind platform"
+            )
     tables = open_files(paths, columns, anomaly=truth.label_column, changepoint=truth.changepoint_column)
     return map(look_at, tables)
 

@@ -9,12 +9,11 @@ from stream_app.cli.logs import configure_logging
 from stream_app.cli.loop import run
 from stream_app.cli.options import ConfigOption, KafkaOption, RedisOption, settings_of
 from stream_app.errors import SettingsError
-from stream_app.kinds import SENSORS
 
 if TYPE_CHECKING:
     from faust.types import TP
 
-    from stream_app.events import Readings
+    from stream_app.core.reference import ReferenceTable
 
 __all__ = ["worker"]
 
@@ -49,17 +48,11 @@ def worker(
     from stream_app.runtime.worker import Worker  # noqa: PLC0415 as above
 
     skip = [_place(text) for text in skip_batch or ()]
-    references: dict[str, Readings] = {}
-    named = {
-        name: stream for name, stream in SENSORS.streams(settings).items() if stream.reference is not None
-    }
-    if named:
-        from stream_app.tables import Columns, read_reference  # noqa: PLC0415 few streams have one
+    references: dict[str, tuple[str, ReferenceTable]] = {}
+    if any(getattr(stream, "reference", None) is not None for stream in settings.streams.values()):
+        from stream_app.cli.reference.files import settings_references  # noqa: PLC0415 few streams have one
 
-        references = {
-            name: read_reference(str(stream.reference), Columns(channels=stream.channel_names or ()))
-            for name, stream in named.items()
-        }
+        references = settings_references(settings)
 
     async def work() -> None:
         await Worker(settings, references=references, skip=skip).run()

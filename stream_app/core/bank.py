@@ -109,6 +109,12 @@ class Bank:
         for name in names:
             self._fresh[name] = _bytes(self.arrays[name])[slot].copy()
 
+    def begin_again(self, source: str, names: Iterable[str]) -> None:
+        """Give a source fresh records of some names, and leave it the others."""
+        slot = self._slots[source]
+        for name in names:
+            _bytes(self.arrays[name])[slot] = self._fresh[name]
+
     def reset(self, slot: int) -> None:
         """Give a slot fresh records."""
         for name, fresh in self._fresh.items():

@@ -13,10 +13,19 @@ from typing import Any, Protocol
 from stream_app.core.arrays import FloatArray
 from stream_app.core.class_detector import ClassDetector, detector_class
 from stream_app.core.river_adapter.catalogue import SHORT_NAMES
+from stream_app.core.twosample.reference import Reference
 from stream_app.errors import DataError
 from stream_app.plugins import find_plugin, load_object, names_with_plugins
 
-__all__ = ["DETECTOR_GROUP", "Detector", "DetectorType", "detector_names", "detector_type", "type_of_class"]
+__all__ = [
+    "DETECTOR_GROUP",
+    "Against",
+    "Detector",
+    "DetectorType",
+    "detector_names",
+    "detector_type",
+    "type_of_class",
+]
 
 DETECTOR_GROUP = "streamgauge.detectors"
 """Entry-point group of detectors that other packages offer."""
@@ -42,6 +51,25 @@ class Detector(Protocol):
 
     def state(self) -> dict[str, Any]:
         """Return the state as plain values and numpy arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """How a detector is made that compares with a given sample instead of its first events.
+
+    Parameters
+    ----------
+    build : callable
+        ``(channels, parameters, every, sample) -> Detector``.
+    state : callable
+        Returns the state of a detector without the sample.
+    restore : callable
+        Makes a detector from such a state and the sample.
+    """
+
+    build: Callable[[tuple[str, ...], Mapping[str, Any], int | None, Reference], Detector]
+    state: Callable[[Any], dict[str, Any]]
+    restore: Callable[[Mapping[str, Any], Reference], Detector]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +98,8 @@ class DetectorType:
         Whether it signals the end of a change, too (``ended``).
     finds_changes : bool
         Whether it signals a large change of level.
+    against : Against, optional
+        How it compares with a reference of the stream, if it can.
     """
 
     name: str
@@ -82,6 +112,7 @@ class DetectorType:
     binary: bool = False
     lasting: bool = False
     finds_changes: bool = True
+    against: Against | None = None
 
 
 def detector_names() -> tuple[str, ...]:
@@ -191,7 +222,12 @@ def _river(name: str) -> DetectorType:
 
 
 def _windowed(name: str) -> DetectorType:
-    def build(channels: tuple[str, ...], parameters: Mapping[str, Any], every: int | None) -> Detector:
+    def build(
+        channels: tuple[str, ...],
+        parameters: Mapping[str, Any],
+        every: int | None,
+        reference: Reference | None = None,
+    ) -> Detector:
         if every is not None:
             raise DataError(f"detector {name}: every is for River's detectors; leave it out")
         options = load_object("stream_app.core.twosample:WindowedTestOptions", name)
@@ -205,18 +241,27 @@ def _windowed(name: str) -> DetectorType:
             chosen = options(tests=(name,), **parameters)
         except TypeError as error:
             raise DataError(f"detector {name} refuses its parameters {dict(parameters)}: {error}") from error
-        made: Detector = load_object("stream_app.core.twosample:WindowedTest", name)(channels, options=chosen)
+        made: Detector = _windowed_test(name)(channels, reference=reference, options=chosen)
+        return made
+
+    def restore(state: Mapping[str, Any], reference: Reference | None = None) -> Detector:
+        made: Detector = _windowed_test(name).from_state(state, reference)
         return made
 
     return DetectorType(
         name=name,
         origin="Streamgauge",
         build=build,
-        restore=lambda state: load_object("stream_app.core.twosample:WindowedTest", name).from_state(state),
+        restore=restore,
         doc=lambda: _WINDOWED[name],
         max_kib=40.0,
         lasting=True,
+        against=Against(build, lambda test: test.state() | {"reference": None}, restore),
     )
+
+
+def _windowed_test(name: str) -> Any:
+    return load_object("stream_app.core.twosample:WindowedTest", name)
 
 
 def _always(name: str, reference: str, max_kib: float, *, finds_changes: bool = True) -> DetectorType:

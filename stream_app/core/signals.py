@@ -37,6 +37,8 @@ class Signal:
         Share of each channel in a multivariate statistic, largest first, summing to one.
     context : tuple of (name, number)
         Figures that help a person judge: means before and after, window sizes.
+    reference : str
+        Version of the reference of the stream that it is told against; empty where the detector learned from events.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Signal:
     p_value: float | None = None
     contributions: tuple[tuple[str, float], ...] = ()
     context: tuple[tuple[str, float], ...] = ()
+    reference: str = ""
 
     def at_row(self, row: int) -> Self:
         """Return the signal with the row of another batch."""

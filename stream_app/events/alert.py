@@ -98,6 +98,8 @@ class Alert(Enveloped):
         services and changes.
     explanation : str
         The causes in a paragraph for a person; empty where there are none.
+    reference : str
+        Version of the reference that it is told against; empty where the detector learned from the events.
     excerpt : Excerpt or None
         Values around the beginning, and of a resolved one before the end, where they are of one channel; see `Excerpt`.
     incident : Incident or None
@@ -135,6 +137,7 @@ class Alert(Enveloped):
     context: dict[str, float] = {}  # noqa: RUF012 pydantic copies it
     causes: tuple[AlertCause, ...] = ()
     explanation: str = ""
+    reference: str = ""
     excerpt: Excerpt | None = None
     incident: Incident | None = None
     trace: TraceContext | None = None

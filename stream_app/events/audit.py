@@ -31,6 +31,8 @@ class AuditKind(StrEnum):
     FALSE_ALARM = "incident.false-alarm"
     REAL = "incident.real"
     DOUBTED = "detector.doubted"
+    RAISED = "detector.raised"
+    REFERENCE_SET = "reference.set"
     VERSION_SEEN = "model.version-seen"
     REGISTERED = "model.registered"
     PROMOTED = "model.promoted"
@@ -41,7 +43,7 @@ class AuditKind(StrEnum):
 
 
 class AuditRecord(Enveloped):
-    """One line of the audit log; made by `triggered`, `said`, `doubted`, `version_seen` or `of_model`.
+    """One line of the audit log; made by `triggered`, `said`, `doubted`, `raised`, `reference_set`, `version_seen` or `of_model`.
 
     Parameters
     ----------
@@ -124,6 +126,38 @@ class AuditRecord(Enveloped):
             source=channel,
             subject=detector,
             summary=f"{detector} in {channel}: whether it is mostly wrong has changed by a verdict",
+        )
+
+    @classmethod
+    def raised(cls, stream: str, detector: str, halvings: int, *, by: str, at: float) -> Self:
+        """Return the record that verdicts changed what a detector may spend of its budget, and so its thresholds."""
+        part = f"1/{2**halvings}" if halvings else "all"
+        return cls(
+            id=identity(AuditKind.RAISED, stream, detector, halvings, at),
+            kind=AuditKind.RAISED,
+            at=at,
+            by=by,
+            stream=stream,
+            source="*",
+            subject=detector,
+            summary=f"{detector} spends {part} of its part of the budget from now on, by the verdicts on what it found",
+        )
+
+    @classmethod
+    def reference_set(
+        cls, stream: str, version: str, *, by: str, at: float, summary: str, note: str = ""
+    ) -> Self:
+        """Return the record that a stream has another reference; its version is empty where it has none any more."""
+        return cls(
+            id=identity(AuditKind.REFERENCE_SET, stream, version, by, at),
+            kind=AuditKind.REFERENCE_SET,
+            at=at,
+            by=by,
+            stream=stream,
+            source="*",
+            subject=version,
+            summary=summary,
+            note=note,
         )
 
     @classmethod

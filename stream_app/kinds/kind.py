@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from stream_app.events import Readings, Topics
+from stream_app.events import Topics
 from stream_app.kinds.sample import ReadSample
 from stream_app.plugins import load_object
 from stream_app.settings import Settings, Stream
 
 if TYPE_CHECKING:
+    from stream_app.core.calibration import Calibration
     from stream_app.monitors.base import Monitor
 
 __all__ = ["Kind"]
@@ -36,7 +37,7 @@ class Kind(Generic[S]):
     agent : str
         Makes the agent of a worker that processes the stream: ``(name, topic, surroundings) -> StreamAgent``.
     monitor : callable, optional
-        Takes name, settings and reference readings of a stream; returns what makes the monitor of a partition. A kind
+        Takes name, settings and calibration of a stream; returns what makes the monitor of a partition. A kind
         without one keeps its state by entity, and its agent opens its partitions by itself.
     outputs : callable
         Selects topics that its agents write beside those of alerts and dead letters.
@@ -56,7 +57,7 @@ class Kind(Generic[S]):
     topic: Callable[[Topics], str]
     check: Callable[[str, S], object]
     agent: str
-    monitor: "Callable[[str, S, Readings | None], Callable[[], Monitor]] | None" = None
+    monitor: "Callable[[str, S, Calibration | None], Callable[[], Monitor]] | None" = None
     outputs: Callable[[Topics], tuple[str, ...]] = lambda _: ()
     features: Literal["source", "entity"] = "source"
     sample: Callable[..., ReadSample] | None = None

@@ -4,8 +4,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from stream_app.errors import SettingsError
-from stream_app.events import SENSOR_LAYOUT, Layout, Place
-from stream_app.settings import EventMapping, PredictionStream, SensorStream, SessionStream
+from stream_app.events import JSON, SENSOR_LAYOUT, Format, Layout, Place
+from stream_app.settings import (
+    EventMapping,
+    PredictionMapping,
+    PredictionStream,
+    SensorStream,
+    SessionMapping,
+    SessionStream,
+)
 
 __all__ = ["PER_SECOND", "prediction_layout", "sensor_layout", "session_layout"]
 
@@ -52,8 +59,8 @@ def sensor_layout(name: str, stream: SensorStream) -> Layout:
     )
 
 
-def prediction_layout(name: str, stream: PredictionStream) -> Layout | None:
-    """Return where the parts of a stream's predictions are; None where its events are in our own form.
+def prediction_layout(name: str, stream: PredictionStream, wire: Format = JSON) -> Layout | None:
+    """Return where the parts of a stream's predictions are; None where its events are JSON in our own form.
 
     Raises
     ------
@@ -62,7 +69,9 @@ def prediction_layout(name: str, stream: PredictionStream) -> Layout | None:
     """
     mapping = stream.mapping
     if mapping is None:
-        return None
+        if wire is JSON:
+            return None
+        mapping = PredictionMapping()
     fields = ("source", "id", "version", "prediction", "label", "latency", "error")
     tables = ("probabilities", "quantiles", "features", "categories")
     return _layout(
@@ -73,8 +82,8 @@ def prediction_layout(name: str, stream: PredictionStream) -> Layout | None:
     )
 
 
-def session_layout(name: str, stream: SessionStream) -> Layout | None:
-    """Return where the parts of a stream's session events are; None where its events are in our own form.
+def session_layout(name: str, stream: SessionStream, wire: Format = JSON) -> Layout | None:
+    """Return where the parts of a stream's session events are; None where its events are JSON in our own form.
 
     Raises
     ------
@@ -83,7 +92,9 @@ def session_layout(name: str, stream: SessionStream) -> Layout | None:
     """
     mapping = stream.mapping
     if mapping is None:
-        return None
+        if wire is JSON:
+            return None
+        mapping = SessionMapping()
     entity = (stream.entity_field,) if mapping.entity is None else mapping.entity
     return _layout(
         name,

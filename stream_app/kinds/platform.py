@@ -12,7 +12,6 @@ from stream_app.events import (
     MetricSample,
     PlatformDecoder,
     PlatformRow,
-    Readings,
     Rejected,
     record_times,
 )
@@ -21,6 +20,7 @@ from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import PlatformStream
 
 if TYPE_CHECKING:
+    from stream_app.core.calibration import Calibration
     from stream_app.core.platform.graph import CallGraph
     from stream_app.monitors.base import Monitor
 
@@ -65,7 +65,9 @@ def check_stream(name: str, stream: PlatformStream) -> None:
         raise SettingsError(f"streams.{name}: {error}") from error
 
 
-def _make_monitor(name: str, stream: PlatformStream, _reference: Readings | None) -> "Callable[[], Monitor]":
+def _make_monitor(
+    name: str, stream: PlatformStream, _calibration: "Calibration | None"
+) -> "Callable[[], Monitor]":
     from stream_app.monitors.platform import PlatformMonitor
 
     check_stream(name, stream)

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import (
-    JSON,
     DecodedRows,
     Format,
     PredictionRow,
-    Readings,
     decode_mapped,
     decode_predictions,
     read_prediction,
@@ -19,9 +17,10 @@ from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import prediction_layout
 from stream_app.kinds.sample import ReadSample, sample_rows
-from stream_app.settings import PredictionMapping, PredictionStream
+from stream_app.settings import PredictionStream
 
 if TYPE_CHECKING:
+    from stream_app.core.calibration import Calibration
     from stream_app.monitors.predictions import PredictionMonitor
 
 __all__ = ["PREDICTIONS", "check_stream", "prediction_rows"]
@@ -70,12 +69,12 @@ def _check_detectors(stream: PredictionStream) -> None:
 
 
 def _make_monitor(
-    name: str, stream: PredictionStream, _reference: Readings | None
+    name: str, stream: PredictionStream, calibration: "Calibration | None"
 ) -> "Callable[[], PredictionMonitor]":
     from stream_app.monitors.predictions import PredictionMonitor
 
     check_stream(name, stream)
-    return partial(PredictionMonitor, stream, name=name)
+    return partial(PredictionMonitor, stream, calibration, name=name)
 
 
 def prediction_rows(
@@ -93,9 +92,7 @@ def prediction_rows(
         What decodes messages; made of the settings by default.
     """
     wire = wire or make_format(stream.format)
-    if wire is not JSON and stream.mapping is None:
-        stream = stream.model_copy(update={"mapping": PredictionMapping()})
-    layout = prediction_layout(name, stream)
+    layout = prediction_layout(name, stream, wire)
     if layout is None:
         return lambda records: DecodedRows.of(decode_predictions([record.value for record in records]))
     return lambda records: decode_mapped(records, layout, read_prediction, wire)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from stream_app.errors import SettingsError, StreamgaugeError
-from stream_app.events import Format, ReadingDecoder, Readings, record_times
+from stream_app.events import Format, ReadingDecoder, record_times
 from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import sensor_layout
@@ -15,6 +15,7 @@ from stream_app.kinds.sample import ReadSample, Sample
 from stream_app.settings import SensorStream
 
 if TYPE_CHECKING:
+    from stream_app.core.calibration import Calibration
     from stream_app.monitors.base import Monitor
 
 __all__ = ["SENSORS", "changed_stream", "check_stream", "make_monitor", "sample_readings"]
@@ -113,12 +114,14 @@ def _check_names(name: str, stream: SensorStream) -> None:
             )
 
 
-def make_monitor(name: str, stream: SensorStream, reference: Readings | None) -> "Callable[[], Monitor]":
+def make_monitor(
+    name: str, stream: SensorStream, calibration: "Calibration | None"
+) -> "Callable[[], Monitor]":
     """Return what makes the monitor of a partition."""
     from stream_app.monitors.sensors import AssembledMonitor, SensorMonitor
 
     check_stream(name, stream)
-    make = partial(SensorMonitor, stream, reference, name=name)
+    make = partial(SensorMonitor, stream, calibration, name=name)
     if stream.mapping is None or stream.mapping.channel is None:
         return make
     return lambda: AssembledMonitor(make(), stream)

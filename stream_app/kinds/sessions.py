@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from stream_app.errors import DataError, SettingsError
 from stream_app.events import (
-    JSON,
     DecodedRows,
     Format,
     SessionRow,
@@ -17,7 +16,7 @@ from stream_app.formats import make_format
 from stream_app.kinds.kind import Kind
 from stream_app.kinds.layouts import session_layout
 from stream_app.kinds.sample import ReadSample, sample_rows
-from stream_app.settings import SessionMapping, SessionStream, Settings
+from stream_app.settings import SessionStream, Settings
 
 if TYPE_CHECKING:
     from stream_app.core.features import FeatureView
@@ -125,9 +124,7 @@ def session_rows(
         What decodes messages; made of the settings by default.
     """
     wire = wire or make_format(stream.format)
-    if wire is not JSON and stream.mapping is None:
-        stream = stream.model_copy(update={"mapping": SessionMapping()})
-    layout = session_layout(name, stream)
+    layout = session_layout(name, stream, wire)
     if layout is None:
         return lambda records: DecodedRows.of(
             decode_sessions([record.value for record in records], key=stream.entity_field)

@@ -70,7 +70,7 @@ def fingerprint(
 
     Notes
     -----
-    Cost: 3 ns a value on one core.
+    Cost: about 15 ns a value.
 
     Examples
     --------

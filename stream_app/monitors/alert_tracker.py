@@ -245,14 +245,15 @@ class AlertTracker:
             summary=self._describe(signal),
             contributions=signal.contributions,
             context=dict(signal.context),
+            reference=signal.reference,
             excerpt=_excerpt(signal, batch, change),
             **self._details(signal),
         )
         self._firing[key] = alert
         return alert
 
-    def end(self, ts: float, offset: int) -> list[Alert]:
-        """Resolve all firing alerts: their source is forgotten.
+    def end(self, ts: float, offset: int, **more: float) -> list[Alert]:
+        """Resolve all firing alerts: their source is forgotten, or begins with another reference.
 
         Parameters
         ----------
@@ -260,10 +261,15 @@ class AlertTracker:
             When it was seen last, in epoch seconds.
         offset : int
             Of the event by which that was noticed.
+        **more : float
+            Added to their context.
         """
         firing, self._firing = self._firing, {}
         self._looks.clear()
-        ends = [alert.ended(max(ts, alert.started_at), offset) for _, alert in sorted(firing.items())]
+        ends = [
+            alert.ended(max(ts, alert.started_at), offset, context=alert.context | more)
+            for _, alert in sorted(firing.items())
+        ]
         return [self._incidents.take(alert) for alert in ends]
 
     def state(self) -> dict[str, Any]:

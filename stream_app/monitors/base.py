@@ -8,7 +8,7 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.history import ClosedBuckets
 from stream_app.events import ONLY_LOG, Alert, LogId, Reason
 
-__all__ = ["Delivery", "EventArrivals", "Monitor", "Need", "Outcome", "Refusal"]
+__all__ = ["Calibrated", "Delivery", "EventArrivals", "Monitor", "Need", "Outcome", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,25 @@ class Monitor(Protocol):
         sequence of str
             What of it could not be restored and starts cold, with the reason.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """A monitor, and by what it judges.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Of a partition.
+    name : str
+        Of the calibration.
+    until : int
+        Offset before which it must not change, because somebody else may have judged events by it.
+    """
+
+    monitor: Monitor
+    name: str
+    until: int = 0
 
 
 Row = TypeVar("Row")

@@ -1,12 +1,14 @@
 """Detectors of the settings beside the default ones. They have no budget."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.registry import Detector, DetectorType, detector_type
 from stream_app.core.signals import Signal
+from stream_app.core.twosample.reference import Reference
 from stream_app.errors import DataError, StateError
 from stream_app.monitors.alert_tracker import ExtraRule
 from stream_app.settings.detectors import DetectorSettings
@@ -24,14 +26,17 @@ class ExtraDetector:
         Its settings.
     type : DetectorType
         What they name.
+    reference : ReferenceTable, optional
+        Normal operation of the stream, which tests of windows compare with where it has their channels.
     """
 
     settings: DetectorSettings
     type: DetectorType
+    reference: ReferenceTable | None = None
 
     @classmethod
-    def of(cls, settings: DetectorSettings) -> Self:
-        """Return the detector that settings describe.
+    def of(cls, settings: DetectorSettings, reference: ReferenceTable | None = None) -> Self:
+        """Return the detector that settings describe, told against a reference if it is one that can be.
 
         Raises
         ------
@@ -43,7 +48,7 @@ class ExtraDetector:
         found = detector_type(settings.name)
         if found.always:
             raise DataError(f"detector {found.name} watches every stream already; leave it out")
-        return cls(settings, found)
+        return cls(settings, found, None if found.against is None else reference)
 
     @property
     def name(self) -> str:
@@ -64,9 +69,42 @@ class ExtraDetector:
         """Return the most that its state for a source takes in the store."""
         return int(len(self.watched(channels)) * self.type.max_kib * 1024 / 8)
 
+    def groups(self, channels: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return channels in one group, or where the reference has some of them, those and the others: each has a detector."""
+        if self.reference is None:
+            return [channels] if channels else []
+        there = tuple(name for name in channels if self.reference.sample((name,)) is not None)
+        others = tuple(name for name in channels if name not in there)
+        return [group for group in (there, others) if group]
+
+    def sample(self, channels: tuple[str, ...]) -> Reference | None:
+        """Return what a detector of some channels compares with; None where it learns from its first events."""
+        return None if self.reference is None else self.reference.sample(channels)
+
+    def version(self, channels: tuple[str, ...]) -> str:
+        """Return the version of the reference that a detector of some channels compares with; empty where it has none."""
+        against = self.reference is not None and self.sample(channels) is not None
+        return self.reference.version if against and self.reference is not None else ""
+
     def build(self, channels: tuple[str, ...]) -> Detector:
         """Build the detector for some channels."""
+        sample = self.sample(channels)
+        if sample is not None and self.type.against is not None:
+            return self.type.against.build(channels, self.settings.parameters, self.settings.every, sample)
         return self.type.build(channels, self.settings.parameters, self.settings.every)
+
+    def restore(self, channels: tuple[str, ...], state: Mapping[str, Any]) -> Detector:
+        """Make the detector of some channels from its state."""
+        sample = self.sample(channels)
+        if sample is not None and self.type.against is not None:
+            return self.type.against.restore(state, sample)
+        return self.type.restore(state)
+
+    def state(self, detector: Detector) -> dict[str, Any]:
+        """Return the state of the detector; of one that compares with the reference, without it: sources share that."""
+        if self.type.against is not None and self.version(detector.channels):
+            return self.type.against.state(detector)
+        return detector.state()
 
 
 def stored_detector(extra: ExtraDetector, detector: Detector) -> dict[str, Any]:
@@ -74,7 +112,8 @@ def stored_detector(extra: ExtraDetector, detector: Detector) -> dict[str, Any]:
     return {
         "parameters": dict(extra.settings.parameters),
         "every": extra.settings.every,
-        "state": detector.state(),
+        "against": extra.version(detector.channels),
+        "state": extra.state(detector),
     }
 
 
@@ -101,8 +140,11 @@ def restore_detector(
     """
     if (stored["parameters"], stored["every"]) != (extra.settings.parameters, extra.settings.every):
         return extra.build(channels), f"the parameters of detector {extra.name} have changed"
+    if stored.get("against", "") != extra.version(channels):
+        # It is told with the reference.
+        return extra.build(channels), None
     try:
-        detector = extra.type.restore(stored["state"])
+        detector = extra.restore(channels, stored["state"])
         if detector.channels == channels:
             return detector, None
         reason = f"the state of detector {extra.name} is of channels {list(detector.channels)[:5]}"
@@ -140,8 +182,9 @@ class ExtraDetectors:
         found = []
         for name, watched, detector in self._running:
             columns = [channels.index(channel) for channel in watched]
+            version = self._extras[name].version(watched)
             for signal in detector.update(ts, values[:, columns]):
-                found.append((name, signal))
+                found.append((name, replace(signal, reference=version) if version else signal))
                 if not signal.ended:
                     counts = self._counts[name]
                     counts[signal.channel] = counts.get(signal.channel, 0) + 1
@@ -150,8 +193,7 @@ class ExtraDetectors:
     def _join(self, channels: tuple[str, ...]) -> None:
         self._known += channels
         for name, extra in self._extras.items():
-            watched = extra.watched(channels)
-            if watched:
+            for watched in extra.groups(extra.watched(channels)):
                 self._running.append((name, watched, extra.build(watched)))
 
     def features(self) -> dict[str, float | None]:
@@ -197,7 +239,7 @@ class ExtraDetectors:
         }
         fresh = self._extras.keys() - {name for name, *_ in state["running"]}
         for name, extra in self._extras.items():
-            watched = extra.watched(self._known)
-            if name in fresh and watched:
-                self._running.append((name, watched, extra.build(watched)))
+            if name in fresh:
+                for watched in extra.groups(extra.watched(self._known)):
+                    self._running.append((name, watched, extra.build(watched)))
         return cold

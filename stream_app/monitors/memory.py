@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["SizeSample", "bytes_of", "events_that_fit", "excess_of", "stored_bytes"]
+__all__ = ["SizeSample", "bytes_of", "events_that_fit", "excess_of", "fair_share", "stored_bytes"]
 
 _SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
 """What sources have in common and no source takes memory for."""
@@ -173,3 +173,20 @@ def events_that_fit(names: Sequence[str], held: Held, size: float, room: int) ->
             if len(new) > most:
                 return place
     return len(names)
+
+
+def fair_share(sizes: Sequence[int], most: int) -> int:
+    """Return what each of some may take of a number of bytes: what those do not need that are smaller, the others may have.
+
+    Examples
+    --------
+    >>> fair_share([10, 100, 100], 120)
+    55
+    """
+    left = share = most
+    for first, size in enumerate(sorted(sizes)):
+        share = left // (len(sizes) - first)
+        if size > share:
+            break
+        left -= size
+    return share

@@ -5,7 +5,10 @@ from contextlib import contextmanager
 
 from stream_app.errors import DataError, SettingsError, StateError
 
-__all__ = ["restore_errors"]
+__all__ = ["START_ANEW", "restore_errors"]
+
+START_ANEW = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
+"""What to do where a state is sound, but of another version or of other settings."""
 
 _DAMAGES = (
     ArithmeticError, AttributeError, DataError, LookupError, MemoryError, RecursionError, SettingsError, TypeError,

@@ -1,36 +1,35 @@
 """The parts of a worker, put together from its settings: its partitions, and one agent a stream of each kind."""
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import structlog
-
-from stream_app.core.kernel_cache import when_compiling
-from stream_app.events import JSON, Format, Readings, Topics
+from stream_app.core.reference import ReferenceTable
+from stream_app.events import JSON, Format, Topics
 from stream_app.formats import make_format, preparation
 from stream_app.kinds import PLATFORM, PREDICTIONS, SENSORS, kind_of
 from stream_app.kinds.layouts import sensor_layout
 from stream_app.kinds.platform import platform_rows
 from stream_app.kinds.predictions import prediction_rows
+from stream_app.kinds.references import referring_streams
 from stream_app.kinds.sessions import session_rows
 from stream_app.monitors.base import Monitor
-from stream_app.monitors.sensors.compiling import compile_kernels
 from stream_app.monitors.sessions import SessionConfig
 from stream_app.runtime.agents import StreamAgent
 from stream_app.runtime.bad_input import BadInputLimit
+from stream_app.runtime.calibrations import Calibrations, MonitorMaker
 from stream_app.runtime.delivery import BatchTransport
 from stream_app.runtime.effects import Effects
 from stream_app.runtime.live_features import Beside
+from stream_app.runtime.log_checks import Logs
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.moved_sources import MovedSources
 from stream_app.runtime.outages import Outages
 from stream_app.runtime.outbox import Outbox
-from stream_app.runtime.partition import SourceLimits
-from stream_app.runtime.partitions import STATE_BYTES, Logs, Opener, Partitions
+from stream_app.runtime.partition import Opener, SourceLimits
+from stream_app.runtime.partitions import STATE_BYTES, Partitions
 from stream_app.runtime.session_partition import SessionOpener
 from stream_app.runtime.sessions import SessionAgent, SessionEffects
 from stream_app.runtime.sources import Decode, SourceAgent, reading_decoder
@@ -38,6 +37,7 @@ from stream_app.settings import PlatformStream, PredictionStream, SensorStream, 
 from stream_app.store import (
     AlertReader,
     AlertWriter,
+    CalibrationStore,
     CheckpointStore,
     FeatureLogReader,
     FeatureLogWriter,
@@ -45,12 +45,12 @@ from stream_app.store import (
     HistoryWriter,
     NoticeWriter,
     PlatformWriter,
+    ReferenceStore,
     Store,
 )
 
 __all__ = [
     "WorkerContext",
-    "load_kernels",
     "make_agent",
     "make_partitions",
     "platform_agent",
@@ -59,25 +59,6 @@ __all__ = [
     "session_agent",
 ]
 
-_log = structlog.get_logger(__name__)
-
-
-async def load_kernels(settings: Settings) -> None:
-    """Load the compiled functions that the monitors of the settings need, beside what the event loop does."""
-    draws = {stream.draws for stream in SENSORS.streams(settings).values()}
-    if draws:
-        when_compiling(lambda: _log.info("compiling the detection kernels, up to a minute, once"))
-        await asyncio.to_thread(compile_kernels, draws)
-    if PREDICTIONS.streams(settings):
-        from stream_app.monitors.predictions.clocks import compile_clocks  # noqa: PLC0415 - others do not wait for it
-
-        await asyncio.to_thread(compile_clocks)
-    if PLATFORM.streams(settings):
-        from stream_app.monitors.platform.compiling import compile_platform_kernels  # noqa: PLC0415 - as above
-
-        when_compiling(lambda: _log.info("compiling the platform kernels, up to a minute, once"))
-        await asyncio.to_thread(compile_platform_kernels)
-
 
 def make_partitions(
     settings: Settings,
@@ -85,7 +66,7 @@ def make_partitions(
     sessions: Mapping[str, SessionConfig],
     store: Store,
     *,
-    references: Mapping[str, Readings],
+    references: Mapping[str, tuple[str, ReferenceTable]],
     metrics: Metrics,
     logs: Logs,
     generation: Callable[[], int | None],
@@ -102,8 +83,8 @@ def make_partitions(
         Name of each stream of sessions to the configuration of its monitors.
     store : Store
         Where state and positions are stored.
-    references : mapping of str to Readings
-        Name of each stream that has one to what its sources learn from before their first event.
+    references : mapping of str to (str, ReferenceTable)
+        Name of each stream whose settings name a reference to the file and its rows.
     metrics, logs, generation
         As for `Partitions`.
     """
@@ -112,6 +93,8 @@ def make_partitions(
     monitors: dict[str, Callable[[], Monitor]] = {}
     limits: dict[str, SourceLimits] = {}
     openers: dict[str, Opener] = {}
+    calibrated: dict[str, tuple[str, MonitorMaker]] = {}
+    referring = referring_streams(settings)
     for topic, name in topics.items():
         stream = settings.streams[name]
         make_monitor = kind_of(stream).monitor
@@ -120,7 +103,9 @@ def make_partitions(
                 checkpoints, AlertReader(store), sessions[name], key=key, clock=time.time
             )
             continue
-        monitors[topic] = make_monitor(name, stream, references.get(name))
+        monitors[topic] = make_monitor(name, stream, None)
+        if name in referring:
+            calibrated[topic] = name, partial(make_monitor, name, stream)
         sources = cast(SensorStream | PredictionStream | PlatformStream, stream)
         limits[topic] = SourceLimits(settings.store_bytes(name), sources.source_ttl, sources.expected_sources)
     return Partitions(
@@ -136,6 +121,9 @@ def make_partitions(
         key=key,
         generation=generation,
         openers=openers,
+        calibrations=Calibrations(
+            calibrated, ReferenceStore(store, key), CalibrationStore(store), files=references
+        ),
     )
 
 

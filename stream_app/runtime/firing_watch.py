@@ -1,4 +1,4 @@
-"""How many alerts fire, for Prometheus: read from Redis, so that a worker that has just started knows it, too."""
+"""How many alerts fire and how often detectors were right, for Prometheus: read from Redis, so that a worker that has just started knows it, too."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ import structlog
 from stream_app.errors import StoreError
 from stream_app.events import AlertState, Severity
 from stream_app.runtime.metrics import Metrics
-from stream_app.store import AlertReader, Store
+from stream_app.store import AlertReader, IncidentReader, Store
 
 __all__ = ["FiringWatch"]
 
@@ -20,7 +20,7 @@ _EVERY_SECONDS = 15.0
 
 
 class FiringWatch:
-    """Counts the alerts of a worker's streams that fire, those that other workers found included.
+    """Counts the alerts of a worker's streams that fire, those that other workers found included, and what people said of their detectors.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class FiringWatch:
 
     def __init__(self, store: Store, streams: Collection[str], metrics: Metrics) -> None:
         self._alerts = AlertReader(store)
+        self._incidents = IncidentReader(store)
         self._streams = frozenset(streams)
         self._metrics = metrics
         self._kinds: set[tuple[str, str]] = set()
@@ -64,3 +65,9 @@ class FiringWatch:
         for (stream, kind), severity in product(self._kinds, Severity):
             labels = stream, kind, severity.value
             self._metrics.firing.labels(*labels).set(counts[stream, kind, severity])
+        for one in await self._incidents.detector_precisions():
+            if one.stream in self._streams:
+                for word, number in (("real", one.real), ("false", one.false)):
+                    self._metrics.verdicts.labels(one.stream, one.detector, word).set(number)
+                for word, share in (("share", one.share), ("low", one.low), ("high", one.high)):
+                    self._metrics.precision.labels(one.stream, one.detector, word).set(share)

@@ -1,7 +1,7 @@
 """Health, metrics and live features over HTTP: on the loopback interface, or behind a token.
 
-There is nothing to write here: no cookies, no scripts, and one address that takes a body, a question in JSON; so
-nothing for a foreign page to use. What comes in is bounded before it is looked at.
+No cookies, no scripts, and two addresses that take a body in JSON: a question, and what a person says about an incident. The
+second alone writes, and only behind a token: so nothing for a foreign page to use. What comes in is bounded before it is looked at.
 """
 
 import hmac
@@ -16,7 +16,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from stream_app.errors import SettingsError
 from stream_app.runtime.health import Health
-from stream_app.runtime.http_features import BODY_BYTES, FeaturePages
+from stream_app.runtime.http_features import FeaturePages
+from stream_app.runtime.http_problems import BODY_BYTES
 from stream_app.runtime.http_watch import WatchPages
 from stream_app.settings import Settings, WorkerSettings
 from stream_app.store import Store
@@ -81,7 +82,7 @@ async def start_http(served: Served, store: Store | None = None) -> Callable[[],
     app.on_response_prepare.append(_sign)
     app.add_routes(_health_routes(served))
     if store is not None:
-        watch = WatchPages(store)
+        watch = WatchPages(store, secured=secured)
         app.add_routes([*FeaturePages(store, secured=secured).routes(), *watch.routes()])
         app.on_shutdown.append(watch.close)
     runner = _Runner(

@@ -1,4 +1,4 @@
-"""Live features over HTTP: one entity to GET, up to a thousand to POST, and a page that says how.
+"""Live features over HTTP: one entity to GET, up to a thousand to POST, as rows or columns, and a page that says how.
 
 Errors are problem details (RFC 9457). What is wrong with Redis is logged, and not shown to whoever asks.
 """
@@ -6,19 +6,16 @@ Errors are problem details (RFC 9457). What is wrong with Redis is logged, and n
 import asyncio
 import time
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from stream_app.core.features import OnlineFeatures
 from stream_app.runtime.http_openapi import Query, Selection, as_page
 from stream_app.runtime.http_problems import (
-    ProblemError,
     answering,
-    bad_request,
+    body_of,
     instant_of,
     names_of,
     parameters_of,
@@ -26,14 +23,8 @@ from stream_app.runtime.http_problems import (
 from stream_app.runtime.http_watch_openapi import port_document
 from stream_app.store import FeatureLookup, Store, run_query
 
-__all__ = ["BODY_BYTES", "FeaturePages"]
+__all__ = ["FeaturePages"]
 
-_log = structlog.get_logger(__name__)
-
-BODY_BYTES = 1_048_576
-"""Most of a request's body; the application of these pages is given it as `client_max_size`."""
-
-_BODY_SECONDS = 15
 _AT_ONCE = 4
 """Requests that are looked up at the same time; each may hold the logs of a thousand entities."""
 _PREFIX = "/features/"
@@ -64,6 +55,7 @@ class FeaturePages:
             web.get("/openapi.json", self._document),
             web.get("/docs", self._docs),
             web.post(_PREFIX[:-1], answering(self._batch)),
+            web.post(_PREFIX + "columns", answering(self._columns)),
             # An entity's own slashes are encoded or not.
             web.get(_PREFIX + "{view:[^/]*}/{entity:(?s:.*)}", answering(self._one)),
         ]
@@ -88,16 +80,16 @@ class FeaturePages:
         return found.of_one()
 
     async def _batch(self, request: web.Request) -> dict[str, Any]:
-        if request.content_type != "application/json":
-            raise ProblemError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Content-Type: application/json is expected"
-            )
-        try:
-            query = msgspec.json.decode(await _body(request), type=Query)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise bad_request(f"the body: {error}") from error
-        found = await self._look(query.features, query.entities, query.at)
+        found = await self._queried(request)
         return {"at": found.at, "features": found.features, "entities": found.to_records()}
+
+    async def _columns(self, request: web.Request) -> dict[str, Any]:
+        found = await self._queried(request)
+        return {"at": found.at, **found.to_columns()}
+
+    async def _queried(self, request: web.Request) -> OnlineFeatures:
+        query = await body_of(request, Query)
+        return await self._look(query.features, query.entities, query.at)
 
     async def _look(
         self, features: Sequence[str], entities: Sequence[str], at: float | str | None
@@ -105,15 +97,3 @@ class FeaturePages:
         query = self._lookup.online(features, entities, instant_of(at), now=time.time())
         async with self._turn:
             return await run_query(self._store, query, "reading features")
-
-
-async def _body(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        detail = f"the body has more than {BODY_BYTES} bytes"
-        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail) from None
-    except TimeoutError:
-        detail = f"the body did not come within {_BODY_SECONDS} s"
-        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail) from None

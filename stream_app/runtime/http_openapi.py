@@ -14,6 +14,7 @@ from stream_app.version import __version__
 __all__ = [
     "OF_A_BODY",
     "TEXT_OF_TIME",
+    "Columns",
     "Entities",
     "Entity",
     "EntityName",
@@ -139,6 +140,33 @@ class Entities(msgspec.Struct, forbid_unknown_fields=True):
     entities: Annotated[list[Row], Meta(max_length=_MAX_ENTITIES)]
 
 
+class ViewColumns(msgspec.Struct, forbid_unknown_fields=True):
+    """How new a view's knowledge of each entity is."""
+
+    event_ts: Annotated[list[float | None], Meta(description="Time of the newest event, in epoch seconds.")]
+    age: Annotated[list[float | None], Meta(description="Seconds from that event to the instant.")]
+    status: list[Literal["fresh", "stale", "missing"]]
+
+
+class Columns(msgspec.Struct, forbid_unknown_fields=True):
+    """Features of the entities of a batch as columns: each list of numbers has one for each entity."""
+
+    at: _Instant
+    entities: Annotated[list[EntityName], Meta(max_length=_MAX_ENTITIES)]
+    features: Annotated[list[str], Meta(description="As they were asked for; what * stands for one by one.")]
+    values: Annotated[
+        list[list[float | None]],
+        Meta(description="A list for each feature; null where there is nothing to compute."),
+    ]
+    views: Annotated[dict[str, ViewColumns], Meta(description="By name and version of the view.")]
+    incomplete: Annotated[
+        dict[str, list[str]],
+        Meta(
+            description="By entity, features that are null because events of their window are not kept any more."
+        ),
+    ]
+
+
 class Problem(msgspec.Struct, forbid_unknown_fields=True):
     """What is wrong (RFC 9457)."""
 
@@ -151,6 +179,8 @@ class Problem(msgspec.Struct, forbid_unknown_fields=True):
 _PROBLEMS = {
     "bad-request": (400, "A name, an instant or the body is unusable; the detail says which."),
     "unauthorized": (401, "The worker's http_token is expected: Authorization: Bearer TOKEN."),
+    "no-token": (403, "Nothing is written over HTTP while no token is set: worker.http_token."),
+    "unknown-incident": (404, "No incident of this id; or its first characters are those of several."),
     "unknown-feature": (404, "No such view, version or feature; the detail names the nearest."),
     "unknown-source": (404, "Nothing is known of a source of this name in a stream of this name."),
     "too-slow": (408, "The body did not come in time."),
@@ -160,6 +190,9 @@ _PROBLEMS = {
     "unavailable": (503, "The store does not answer; Retry-After says when to try again."),
 }
 """Kinds of problems: the status, and what it means."""
+
+_RARE = frozenset({"no-token", "unknown-incident"})
+"""Problems of an address that writes."""
 
 OF_A_BODY = frozenset({"too-slow", "too-large", "not-json"})
 _OF_A_SOURCE = frozenset({"unknown-source"})
@@ -174,7 +207,7 @@ def document(*, secured: bool) -> dict[str, Any]:
         Whether a token is asked for.
     """
     _, schemas = msgspec.json.schema_components(
-        (Query, Entity, Entities, Problem), ref_template="#/components/schemas/{name}"
+        (Query, Entity, Entities, Columns, Problem), ref_template="#/components/schemas/{name}"
     )
     return {
         "openapi": "3.1.0",
@@ -185,7 +218,10 @@ def document(*, secured: bool) -> dict[str, Any]:
         },
         "paths": {
             "/features/{view}/{entity}": {"get": _get(secured)},
-            "/features": {"post": _post(secured)},
+            "/features": {"post": _post("queryFeatures", "Entities", "", secured)},
+            "/features/columns": {
+                "post": _post("queryColumns", "Columns", ", as columns", secured),
+            },
         },
         "components": {
             "schemas": schemas,
@@ -217,26 +253,28 @@ def _get(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     }
 
 
-def _post(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
+def _post(operation: str, answer: str, how: str, secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `document`
     example = {"features": ["purchases:spent_30m", "purchases:v2:*"], "entities": ["17850", "13047"]}
     content = {"application/json": {"schema": ref("Query"), "example": example}}
     return {
-        "operationId": "queryFeatures",
-        "summary": f"Features of up to {_MAX_ENTITIES:,} entities",
+        "operationId": operation,
+        "summary": f"Features of up to {_MAX_ENTITIES:,} entities{how}",
         "requestBody": {"required": True, "content": content},
-        "responses": responses_of("Entities", secured=secured, without=_OF_A_SOURCE),
+        "responses": responses_of(answer, secured=secured, without=_OF_A_SOURCE),
     }
 
 
-def responses_of(schema: str, *, secured: bool, without: frozenset[str]) -> dict[str, Any]:
-    """Describe what is answered: a body, and the problems but for some."""
+def responses_of(
+    schema: str, *, secured: bool, without: frozenset[str], also: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Describe what is answered: a body, and the problems but for some; `also` those that only addresses that write have."""
     found = {"description": "Found, or missing.", "content": {"application/json": {"schema": ref(schema)}}}
     responses: dict[str, Any] = {"200": found}
     for kind, (status, means) in _PROBLEMS.items():
         if kind == "unauthorized":
             if secured:
                 responses[str(status)] = {"description": means}
-        elif kind not in without:
+        elif kind not in without | (_RARE - also):
             content = {"application/problem+json": {"schema": ref("Problem")}}
             responses[str(status)] = {"description": means, "content": content}
     return responses

@@ -3,6 +3,7 @@
 What is wrong with Redis is logged, and not shown to whoever asks.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -17,11 +18,25 @@ from stream_app.errors import DataError, StateError, StoreError, StoreUnavailabl
 from stream_app.events import parse_event_time
 from stream_app.runtime.http_openapi import Problem
 
-__all__ = ["ProblemError", "answering", "bad_request", "failed", "instant_of", "names_of", "parameters_of"]
+__all__ = [
+    "BODY_BYTES",
+    "ProblemError",
+    "answering",
+    "bad_request",
+    "body_of",
+    "failed",
+    "instant_of",
+    "names_of",
+    "parameters_of",
+]
 
 _log = structlog.get_logger(__name__)
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+BODY_BYTES = 1_048_576
+"""Most of a request's body; the application of these pages is given it as `client_max_size`."""
+_BODY_SECONDS = 15
 
 
 class ProblemError(Exception):
@@ -83,6 +98,25 @@ def parameters_of(request: web.Request, kind: type[T]) -> T:
     except (msgspec.ValidationError, ValueError) as error:
         names = ", ".join(kind.__struct_fields__)
         raise bad_request(f"the address: {error}; there is {names}") from None
+
+
+async def body_of(request: web.Request, kind: type[T]) -> T:
+    """Return the body of a request, which is JSON."""
+    if request.content_type != "application/json":
+        raise ProblemError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "Content-Type: application/json is expected"
+        )
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return msgspec.json.decode(await request.read(), type=kind)
+    except web.HTTPRequestEntityTooLarge:
+        detail = f"the body has more than {BODY_BYTES} bytes"
+        raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail) from None
+    except TimeoutError:
+        detail = f"the body did not come within {_BODY_SECONDS} s"
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"the body: {error}") from error
 
 
 def instant_of(at: float | str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -10,11 +11,12 @@ import msgspec
 from aiohttp import web
 
 from stream_app.errors import StoreError
-from stream_app.events import Alert
+from stream_app.events import Alert, AuditKind
 from stream_app.runtime.http_problems import (
     ProblemError,
     answering,
     bad_request,
+    body_of,
     failed,
     instant_of,
     names_of,
@@ -27,6 +29,7 @@ from stream_app.runtime.http_watch_openapi import (
     HistorySelection,
     IncidentSelection,
     LiveFeatures,
+    Verdict,
 )
 from stream_app.store import AlertReader, FeatureReader, IncidentReader, Store, look_history_up, run_query
 
@@ -48,10 +51,13 @@ class WatchPages:
     ----------
     store : Store
         Where they are.
+    secured : bool
+        Whether a token is asked for: else nobody may say anything about an incident here.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, secured: bool = False) -> None:
         self._store = store
+        self._secured = secured
         self._alerts = AlertReader(store)
         self._incidents = IncidentReader(store)
         self._turn = asyncio.Semaphore(_AT_ONCE)
@@ -66,6 +72,7 @@ class WatchPages:
             web.get(_HISTORY + names, answering(self._history)),
             web.get("/alerts", answering(self._list_alerts)),
             web.get("/incidents", answering(self._list_incidents)),
+            web.post("/incidents/{incident}/verdict", answering(self._take_verdict)),
             web.get("/alerts/stream", self._follow),
         ]
 
@@ -137,6 +144,23 @@ class WatchPages:
             for one in chosen[-asked.limit :]
         ]
         return {"incidents": lines}
+
+    async def _take_verdict(self, request: web.Request) -> dict[str, Any]:
+        if not self._secured:
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN, "no-token", "without worker.http_token nothing is written over HTTP"
+            )
+        said = await body_of(request, Verdict)
+        some_id = request.match_info["incident"]
+        async with self._turn:
+            answer = await self._incidents.show(some_id) if some_id.isalnum() else None
+            if answer is None:
+                detail = f"no incident, and no alert of one, begins with {some_id[:80]!r}, or more than one"
+                raise ProblemError(HTTPStatus.NOT_FOUND, "unknown-incident", detail)
+            incident = answer[0].incident
+            what = AuditKind.REAL if said.real else AuditKind.FALSE_ALARM
+            note = await self._incidents.say(incident, what, by=said.by, at=time.time(), comment=said.comment)
+        return {"incident": incident.id, "verdict": note}
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         last = request.headers.get("Last-Event-ID", "")

@@ -24,6 +24,7 @@ __all__ = [
     "HistorySelection",
     "IncidentSelection",
     "LiveFeatures",
+    "Verdict",
     "port_document",
 ]
 
@@ -126,6 +127,21 @@ class IncidentLine(msgspec.Struct, forbid_unknown_fields=True):
     doubted: Annotated[bool, Meta(description="Whether all that found it is mostly wrong, as people said.")]
 
 
+class Verdict(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether there was something: what somebody says about an incident."""
+
+    real: Annotated[bool, Meta(description="False: it was a false alarm.")]
+    by: Annotated[str, Meta(description="Who says so; others read it.", min_length=1, max_length=100)]
+    comment: Annotated[str, Meta(description="In what words.", max_length=1000)] = ""
+
+
+class Noted(msgspec.Struct, forbid_unknown_fields=True):
+    """What is kept of a verdict; the last of an incident replaces those before."""
+
+    incident: Annotated[str, Meta(description="Id of the incident.")]
+    verdict: Note
+
+
 class Incidents(msgspec.Struct, forbid_unknown_fields=True):
     """Incidents as they stand, those that changed last at the end."""
 
@@ -142,7 +158,7 @@ def port_document(*, secured: bool) -> dict[str, Any]:
     """
     template = "#/components/schemas/{name}"
     _, schemas = msgspec.json.schema_components(
-        (History, LiveFeatures, Alerts, Incidents), ref_template=template
+        (History, LiveFeatures, Alerts, Incidents, Verdict, Noted), ref_template=template
     )
     alert = Alert.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas |= alert.pop("$defs", {})
@@ -184,12 +200,35 @@ def port_document(*, secured: bool) -> dict[str, Any]:
         ),
         "/alerts": get("Alerts", "getAlerts", "Alerts", _query(AlertSelection), of_a_list),
         "/incidents": get("Incidents", "getIncidents", "Incidents", _query(IncidentSelection), of_a_list),
+        "/incidents/{incident}/verdict": _verdict(secured),
         "/alerts/stream": following,
     }
     described = document(secured=secured)
     described["paths"] |= paths
     described["components"]["schemas"] |= schemas
     return described
+
+
+def _verdict(secured: bool) -> dict[str, Any]:  # noqa: FBT001 as `port_document`
+    example = {"real": False, "by": "ann", "comment": "maintenance"}
+    content = {"application/json": {"schema": ref("Verdict"), "example": example}}
+    responses = responses_of(
+        "Noted",
+        secured=secured,
+        without=frozenset({"unknown-feature", "unknown-source"}),
+        also=frozenset({"no-token", "unknown-incident"}),
+    )
+    return {
+        "post": {
+            "operationId": "sayVerdict",
+            "summary": "Say that an incident was a false alarm, or real",
+            "parameters": [
+                _path("incident", "Id of it or of an alert of it, or its first characters.", "6f0c")
+            ],
+            "requestBody": {"required": True, "content": content},
+            "responses": responses,
+        }
+    }
 
 
 def _path(name: str, about: str, example: str) -> dict[str, Any]:

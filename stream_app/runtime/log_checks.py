@@ -1,18 +1,31 @@
 """Whether a partition's log is the one that its stored position counts in, and still has what comes next."""
 
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import structlog
+from faust.types import TP
 
 from stream_app.errors import StateError
 from stream_app.kafka.offsets import LogRange
 from stream_app.runtime.metrics import Metrics
 from stream_app.store import CheckpointStore, Claim
 
-__all__ = ["check_log", "continue_in", "is_other_life", "made_anew"]
+__all__ = ["Logs", "check_log", "continue_in", "is_other_life", "made_anew"]
 
 _log = structlog.get_logger(__name__)
+
+
+class Logs(Protocol):
+    """Kafka, as it is asked about the logs of partitions."""
+
+    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
+        """Return for each the first offset that is kept, the one after the last, and the id of the topic."""
+
+    async def lives(self, topics: Collection[str], /) -> Mapping[str, str]:
+        """Return the ids of topics, where they are known."""
 
 
 def is_other_life(claim: Claim, life: str) -> bool:

@@ -38,6 +38,18 @@ class Metrics:
             ["stream", "kind", "severity"],
             registry=self.registry,
         )
+        self.verdicts = Gauge(
+            "streamgauge_detector_verdicts",
+            "Incidents that people called real or false, by what found them, in the whole deployment.",
+            ["stream", "detector", "verdict"],
+            registry=self.registry,
+        )
+        self.precision = Gauge(
+            "streamgauge_detector_precision",
+            "Share of real ones among them, with the ends of Wilson's 95 % interval: share, low, high.",
+            ["stream", "detector", "figure"],
+            registry=self.registry,
+        )
         self.last_event = Gauge(
             "streamgauge_last_event_timestamp_seconds",
             "When this worker processed the last event of a stream, in epoch seconds.",

@@ -14,13 +14,14 @@ from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.budget import sharers as budget_sharers
 from stream_app.core.history import ClosedBuckets
 from stream_app.events import Header, TracedLog
-from stream_app.monitors.base import Delivery, Monitor, Outcome, Refusal
+from stream_app.kafka.offsets import LogRange
+from stream_app.monitors.base import Calibrated, Delivery, Monitor, Outcome, Refusal
 from stream_app.monitors.memory import SizeSample, events_that_fit, excess_of
 from stream_app.monitors.recency import Forgotten, Recency
 from stream_app.store.checkpoints import Checkpoint, LastSeen
-from stream_app.store.fence import Fence
+from stream_app.store.fence import Claim, Fence
 
-__all__ = ["OwnedPartition", "Partition", "Snapshot", "SourceLimits"]
+__all__ = ["Opener", "OwnedPartition", "Partition", "Snapshot", "SourceLimits"]
 
 _FACTOR = 2.0
 """By which the number of sources that share the budget changes before it is told again."""
@@ -166,6 +167,14 @@ class OwnedPartition(Protocol):
         """Drop sources from memory until they take at most so many bytes."""
 
 
+class Opener(Protocol):
+    """Makes a partition of what is stored of it."""
+
+    async def __call__(self, tp: TP, claim: Claim, log: LogRange, /) -> OwnedPartition:
+        """Take a partition that is claimed, with its log."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
     """Limits of a stream's sources.
@@ -215,6 +224,8 @@ class Partition:
         OwnedPartition while state or position change, so that no snapshot has the one without the other.
     sharers_of : callable
         Takes numbers of sources of the partition; returns by how many the budget is divided.
+    calibrated : Calibrated, optional
+        By what its events are judged beside the settings.
     """
 
     tp: TP
@@ -229,6 +240,7 @@ class Partition:
     snapshot: Snapshot | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     sharers_of: Callable[[IntArray], FloatArray] = budget_sharers
+    calibrated: Calibrated | None = None
     sharers: float = 0.0
     """Sources that share the budget now; 0 until there is one."""
     history: list[ClosedBuckets] = field(default_factory=list)

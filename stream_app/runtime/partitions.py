@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import structlog
 from faust.types import TP
@@ -14,14 +14,16 @@ from stream_app.core.budget import sharers
 from stream_app.errors import BrokerUnavailableError, FencedError, OldStateError, StateError
 from stream_app.kafka.offsets import LogRange
 from stream_app.monitors.base import Monitor
+from stream_app.monitors.memory import fair_share
 from stream_app.monitors.recency import Kept, Recency
-from stream_app.runtime.log_checks import check_log, continue_in, is_other_life, made_anew
+from stream_app.runtime.calibrations import Calibrations
+from stream_app.runtime.log_checks import Logs, check_log, continue_in, is_other_life, made_anew
 from stream_app.runtime.metrics import Metrics
-from stream_app.runtime.partition import OwnedPartition, Partition, Snapshot, SourceLimits
+from stream_app.runtime.partition import Opener, OwnedPartition, Partition, Snapshot, SourceLimits
 from stream_app.runtime.sharers import tell_sharers
 from stream_app.store import CheckpointStore, Claim, Fence, pack_state, unpack_state
 
-__all__ = ["STATE_BYTES", "Logs", "Opener", "Partitions"]
+__all__ = ["STATE_BYTES", "Partitions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -33,26 +35,6 @@ STATE_BYTES = 67_108_864
 
 _RESTORED_AT_ONCE = 200
 """Sources whose states are read in one round trip; in between, others have their turn."""
-
-
-class Logs(Protocol):
-    """Kafka, as it is asked about the logs of partitions."""
-
-    async def ranges(self, partitions: Collection[TP], /) -> Mapping[TP, LogRange]:
-        """Return for each the first offset that is kept, the one after the last, and the id of the topic."""
-        ...
-
-    async def lives(self, topics: Collection[str], /) -> Mapping[str, str]:
-        """Return the ids of topics, where they are known."""
-        ...
-
-
-class Opener(Protocol):
-    """Makes a partition of what is stored of it."""
-
-    async def __call__(self, tp: TP, claim: Claim, log: LogRange, /) -> OwnedPartition:
-        """Take a partition that is claimed, with its log."""
-        ...
 
 
 Prepare: TypeAlias = Callable[[OwnedPartition], Awaitable[None]]
@@ -89,6 +71,8 @@ class Partitions:
         The consumer group's generation, where it is known.
     openers : mapping of str to Opener
         Topic of another kind to what makes its partitions.
+    calibrations : Calibrations, optional
+        Makes the monitors of topics that may have a reference or raised thresholds, in place of `monitors`.
     """
 
     def __init__(
@@ -105,6 +89,7 @@ class Partitions:
         key: bytes | None = None,
         generation: Callable[[], int | None] = lambda: None,
         openers: Mapping[str, Opener] | None = None,
+        calibrations: Calibrations | None = None,
     ) -> None:
         self._checkpoints = checkpoints
         self._monitors = monitors
@@ -117,6 +102,7 @@ class Partitions:
         self._key = key
         self._generation = generation
         self._openers = openers or {}
+        self._calibrations = calibrations
         self._owned: dict[TP, OwnedPartition] = {}
         self._last: dict[str, tuple[float, float]] = {}
         self._made_anew: set[str] = set()
@@ -167,8 +153,12 @@ class Partitions:
         waiting = {source: one.offset for source, one in seen.items() if one.features_wait}
         fence = Fence(claim, claim.next_offset)
         divide = partial(sharers, expected=limits.expected, partitions=log.partitions)
-        monitor = self._monitors[tp.topic]()
-        return Partition(tp, fence, monitor, recency, first, waiting=waiting, sharers_of=divide)
+        calibrations = self._calibrations
+        calibrated = None if calibrations is None else await calibrations.begin(claim, log.end)
+        monitor = self._monitors[tp.topic]() if calibrated is None else calibrated.monitor
+        return Partition(
+            tp, fence, monitor, recency, first, waiting=waiting, sharers_of=divide, calibrated=calibrated
+        )
 
     async def verify(self) -> None:
         """See that the store answers, that all partitions are still ours, and that what was written is there.
@@ -276,14 +266,7 @@ class Partitions:
     @property
     def share(self) -> int:
         """Bytes that the sources of each partition may take: what some do not need, others may have."""
-        left = share = self._max_state_bytes
-        weights = sorted(partition.size for partition in self._owned.values())
-        for first, weight in enumerate(weights):
-            share = left // (len(weights) - first)
-            if weight > share:
-                break
-            left -= weight
-        return share
+        return fair_share([partition.size for partition in self._owned.values()], self._max_state_bytes)
 
     @property
     def crowded(self) -> bool:
@@ -331,6 +314,7 @@ class Partitions:
         for partition in self.all():
             if partition.tp.topic == topic:
                 await self._store(partition, prepare)
+                await self._calibrate(partition, prepare)
         self.evict()
         # What deliveries took meanwhile is not the checkpoint's.
         took = max(0.0, time.monotonic() - begin - (self.seconds - others))
@@ -347,6 +331,22 @@ class Partitions:
             # One that was given up meanwhile may well be somebody else's.
             if self._owned.get(partition.tp) is partition:
                 raise
+
+    async def _calibrate(self, partition: OwnedPartition, prepare: Prepare) -> None:
+        """Let a partition be judged by another reference or other thresholds, if it shall be and all before is stored."""
+        calibrations = self._calibrations
+        if calibrations is None or not isinstance(partition, Partition) or not calibrations.due(partition):
+            return
+        async with partition.lock:
+            if self._owned.get(partition.tp) is partition:
+                await self._begin(partition, prepare)
+                await self._write(partition)
+                await calibrations.change(partition)
+
+    async def run(self) -> None:
+        """Look again and again for other references and thresholds."""
+        if self._calibrations is not None:
+            await self._calibrations.run()
 
     def evict(self) -> None:
         """Drop sources from memory that exceed the limit and are stored."""

@@ -6,7 +6,7 @@ import gc
 import signal
 import tempfile
 import time
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from itertools import chain
 from typing import Any
 
@@ -14,14 +14,15 @@ import structlog
 from faust.types import TP
 
 from stream_app.core.features import FeatureView
+from stream_app.core.reference import ReferenceTable
 from stream_app.errors import BrokerError, SettingsError, StreamgaugeError
-from stream_app.events import Readings, Topics
+from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics, group_refusal, start_producer
 from stream_app.kafka.offsets import PartitionOffsets
 from stream_app.kinds import input_topics, kind_of
 from stream_app.kinds.sessions import session_configs
 from stream_app.runtime.agents import StreamAgent
-from stream_app.runtime.assembly import WorkerContext, load_kernels, make_agent, make_partitions
+from stream_app.runtime.assembly import WorkerContext, make_agent, make_partitions
 from stream_app.runtime.delivery import BatchTransport, batched_topic
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.faust_app import REQUEST_SECONDS, make_app
@@ -29,6 +30,7 @@ from stream_app.runtime.firing_watch import FiringWatch
 from stream_app.runtime.freshness import FreshnessWatch
 from stream_app.runtime.health import Health, assess
 from stream_app.runtime.http import start_http
+from stream_app.runtime.kernels import load_kernels
 from stream_app.runtime.metrics import Metrics
 from stream_app.runtime.missing_events import MissingEvents
 from stream_app.runtime.outages import Outages
@@ -59,8 +61,8 @@ class Worker:
         What to watch and where.
     views : iterable of FeatureView
         Feature views beside those of the settings.
-    references : mapping of str to Readings, optional
-        Normal operation that the sources of a stream learn from before their first event, by stream.
+    references : mapping of str to (str, ReferenceTable), optional
+        Normal operation that the settings name, by stream, and the file that it is from.
     skip : collection of (TP, int)
         Batches on Kafka, by their first offset, that are left out if they cannot be read.
 
@@ -75,7 +77,7 @@ class Worker:
         self,
         settings: Settings,
         views: Iterable[FeatureView] = (),
-        references: Mapping[str, Readings] | None = None,
+        references: Mapping[str, tuple[str, ReferenceTable]] | None = None,
         skip: Collection[tuple[TP, int]] = (),
     ) -> None:
         if not settings.kafka.servers:
@@ -177,12 +179,10 @@ class Worker:
                 views, FreshnessStore(store), AlertWriter(store), partitions, outbox, metrics=self.metrics
             )
             self.metrics.set_budgets(self.settings)
-            for watch in (
-                StoreMemoryWatch(store, self.metrics),
-                FiringWatch(store, self.settings.streams, self.metrics),
-                ProgressLog(self._streams, self.metrics),
-            ):
-                stack.callback(asyncio.create_task(self._keep(watch.run())).cancel)
+            firing = FiringWatch(store, self.settings.streams, self.metrics)
+            progress = ProgressLog(self._streams, self.metrics)
+            for watch in (StoreMemoryWatch(store, self.metrics), firing, progress, partitions):
+                stack.callback(asyncio.create_task(self._keep(watch.run)).cancel)
             await self._work(app, agents, partitions, outbox, outages, freshness)
 
     async def _check_topics(self) -> None:
@@ -206,9 +206,8 @@ class Worker:
 
     async def _register_views(self, store: Store) -> None:
         registry = ViewRegistry(store)
-        for config in self._sessions.values():
-            for view in config.views:
-                await registry.register(view, now=time.time())
+        for view in chain.from_iterable(config.views for config in self._sessions.values()):
+            await registry.register(view, now=time.time())
 
     def _partitions(self, app: Any, store: Store, offsets: PartitionOffsets) -> Partitions:
         return make_partitions(
@@ -303,8 +302,8 @@ class Worker:
             await app.start()
             self._began = True
             self._reading, self._watchdog, self._outbox = reading, watchdog, outbox
-            publishing = asyncio.create_task(self._keep(outbox.run()))
-            judging = asyncio.create_task(self._keep(freshness.run()))
+            publishing = asyncio.create_task(self._keep(outbox.run))
+            judging = asyncio.create_task(self._keep(freshness.run))
             self.ready.set()
             _log.info("watching", topics=sorted(self._streams), group=self.settings.worker.group)
             keeping = [asyncio.create_task(agent.run()) for agent in agents]
@@ -333,9 +332,9 @@ class Worker:
             worker = self.settings.worker
             raise group_refusal(self.settings.kafka, worker.group, worker.session_timeout, error)
 
-    async def _keep(self, running: Coroutine[Any, Any, None]) -> None:
+    async def _keep(self, run: Callable[[], Awaitable[None]]) -> None:
         try:
-            await running
+            await run()
         except Exception as error:  # noqa: BLE001 nobody else would hear of it
             self._halt(error)
 

@@ -9,13 +9,26 @@ from stream_app.settings.mapping import TimeZone
 from stream_app.settings.streams import Period, each_once
 from stream_app.settings.table import FileName, Stream, TopicName
 
-__all__ = ["PLATFORM_BYTES", "PlatformStream"]
+__all__ = ["PLATFORM_BYTES", "SERIES_BYTES", "SERIES_STEP", "PlatformStream", "platform_bytes"]
 
-PLATFORM_BYTES = 8_000_000
-"""Memory of a platform with a thousand series, in a worker and in Redis; one with 20,000 takes twenty times as much."""
+PLATFORM_BYTES, SERIES_BYTES = 2_000_000, 5_000
+"""Memory of a platform, and of each of its series, in a worker; in Redis it is less."""
+SERIES_STEP = 1_000
+"""Series for which a platform takes room at a time."""
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
 _Names = Annotated[tuple[_Name, ...], AfterValidator(each_once)]
+
+
+def platform_bytes(series: int) -> int:
+    """Return the memory for which a platform with so many series takes room.
+
+    Examples
+    --------
+    >>> platform_bytes(1), platform_bytes(1001)
+    (7000000, 12000000)
+    """
+    return PLATFORM_BYTES + SERIES_BYTES * SERIES_STEP * max(1, -(-series // SERIES_STEP))
 
 
 class PlatformStream(Stream):
@@ -38,8 +51,8 @@ class PlatformStream(Stream):
     warmup : int
         Windows of a platform from which its usual behaviour is learned; by default a day of windows of a minute.
     periods : list of durations
-        Periods of seasons to look for; a season is removed from a metric where that improves its forecast. By default a day and a
-        week.
+        Periods of seasons to look for, two at most; a season is removed from a metric where that improves its forecast. By default a
+        day and a week.
     timezone : str
         Time zone of days and weeks, such as ``"Europe/Berlin"``.
     node_labels : list of str
@@ -57,7 +70,7 @@ class PlatformStream(Stream):
     models : list of str
         Models that judge the windows online, beside the detector and without a budget: ``kmeans``, ``dbstream``, ``denstream``.
     max_series : int
-        Most series of a platform; samples of further ones are dead letters.
+        Most series of a platform; samples of further ones are dead letters. Each takes 5 kB of memory at most, in a worker and in Redis.
     max_classes : int
         Most classes of queries of a platform; queries of further ones are counted in none.
     expected_sources : int
@@ -84,7 +97,7 @@ class PlatformStream(Stream):
     max_future: Duration = 300.0
     budget: str = "1 per week"
     warmup: Annotated[int, Field(ge=30, le=100_000)] = 1440
-    periods: Annotated[tuple[Period, ...], Field(min_length=1, max_length=4), AfterValidator(each_once)] = (
+    periods: Annotated[tuple[Period, ...], Field(min_length=1, max_length=2), AfterValidator(each_once)] = (
         86_400.0,
         604_800.0,
     )
@@ -113,8 +126,8 @@ class PlatformStream(Stream):
 
     @property
     def expected_bytes(self) -> int:
-        """Memory that the states of the platforms that are expected take."""
-        return self.expected_sources * PLATFORM_BYTES
+        """Memory that the states of the platforms that are expected take, with a thousand series each."""
+        return self.expected_sources * platform_bytes(SERIES_STEP)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

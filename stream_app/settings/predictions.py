@@ -163,6 +163,9 @@ class PredictionStream(Stream):
         Predictions in a window for drift of features and classes; each is compared with the first two.
     feature_alerts : bool
         Whether such drift raises alerts, or is only a reason to retrain.
+    reference : str, optional
+        A CSV, JSONL or Parquet file of predictions on normal features, which windows of features are compared with instead of the first
+        two. What somebody sets with ``streamgauge reference set`` comes before it.
     slices : bool
         Whether to search for weak slices of the input.
     slice_window : int
@@ -224,6 +227,7 @@ class PredictionStream(Stream):
     detectors: tuple[DetectorSettings, ...] | None = None
     feature_window: Annotated[int, Field(ge=50, le=1_000_000)] = 500
     feature_alerts: bool = False
+    reference: str | None = None
     slices: bool = True
     slice_window: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     slice_every: Annotated[int, Field(ge=100)] = 5000
@@ -246,6 +250,16 @@ class PredictionStream(Stream):
     def expected_bytes(self) -> int:
         """Memory that the states of the models that are expected take."""
         return self.expected_sources * MODEL_BYTES
+
+    @property
+    def least_reference(self) -> int:
+        """Rows that a reference has at least: those of a window."""
+        return self.feature_window
+
+    @property
+    def channel_names(self) -> None:
+        """The declared features: none are."""
+        return None
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:

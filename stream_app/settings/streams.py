@@ -100,7 +100,8 @@ class SensorStream(Stream):
     warmup : int
         Events of a source from which its reference is learned.
     reference : str, optional
-        A CSV, JSONL or Parquet file of normal operation of one source, from which detectors learn instead of a warm-up.
+        A CSV, JSONL or Parquet file of normal operation of one source, from which detectors learn instead of a warm-up, and which they
+        compare with. What somebody sets with ``streamgauge reference set`` comes before it.
     periods : list of durations
         Periods of seasons to look for, such as ``["1d", "1w"]``; a season is removed from a channel where that improves its
         forecast. By default a day.
@@ -201,6 +202,11 @@ class SensorStream(Stream):
     def least_warmup(cls) -> int:
         """Return the shortest warm-up that such a stream can have."""
         return next(int(rule.ge) for rule in cls.model_fields["warmup"].metadata if hasattr(rule, "ge"))
+
+    @property
+    def least_reference(self) -> int:
+        """Rows that a reference has at least: those of the shortest warm-up."""
+        return self.least_warmup()
 
     @property
     def channel_names(self) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ from stream_app.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stream_app.store.alerts import AlertReader, AlertWriter, Notice, NoticeWriter
+    from stream_app.store.calibrations import CalibrationStore
     from stream_app.store.checkpoints import Checkpoint, CheckpointStore, LastSeen
     from stream_app.store.connection import Store, connect, open_store
     from stream_app.store.feature_logs import GRACE_SECONDS, FeatureLogReader, FeatureLogWriter, StoredLog
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stream_app.store.ownership import Ownership
     from stream_app.store.packing import pack_state, unpack_state
     from stream_app.store.platforms import PlatformReader, PlatformSnapshot, PlatformWriter
+    from stream_app.store.references import ActiveReference, ReferenceStore, ReferenceVersion
     from stream_app.store.rounds import BlockingStore, Query, run_query
     from stream_app.store.routes import GroupRead, Member, RouteStore, Told, revision
     from stream_app.store.silences import Silence, SilenceStore
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRACE_SECONDS",
+    "ActiveReference",
     "AlertReader",
     "AlertWriter",
     "BlockingStore",
+    "CalibrationStore",
     "Checkpoint",
     "CheckpointStore",
     "Claim",
@@ -63,6 +67,8 @@ __all__ = [
     "PlatformSnapshot",
     "PlatformWriter",
     "Query",
+    "ReferenceStore",
+    "ReferenceVersion",
     "RegisteredView",
     "RouteStore",
     "Series",
@@ -84,6 +90,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CalibrationStore": "store.calibrations",
+    "ReferenceVersion": "store.references",
+    "ReferenceStore": "store.references",
+    "ActiveReference": "store.references",
     "AlertReader": "store.alerts",
     "AlertWriter": "store.alerts",
     "BlockingStore": "store.rounds",

@@ -142,7 +142,7 @@ class CheckpointStore:
         key = self._store.keys.offsets(self._group, topic, partition)
         owner = secrets.token_hex(16)
         async with self._store.errors(f"claiming {topic}/{partition}"):
-            epoch, stored, life, clock = await self._claim(
+            epoch, stored, life, clock, calibration = await self._claim(
                 keys=[key], args=[owner, "" if generation is None else generation]
             )
         return Claim(
@@ -155,6 +155,7 @@ class CheckpointStore:
             (life or b"").decode(errors="replace"),
             self._store.keys.owner,
             _clock(clock, key),
+            (calibration or b"").decode(errors="replace"),
         )
 
     async def begin_life(self, claim: Claim, life: str, first: int) -> Claim:

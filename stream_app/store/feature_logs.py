@@ -146,9 +146,9 @@ class FeatureLogWriter:
         owned = listed if claim is None else self._store.keys.offsets(*claim.parts)
         keys = [listed, owned]
         arguments: list[str | bytes | int | float] = [int(definition.ttl) + GRACE_SECONDS, _ENTITIES]
-        quoted = self._store.keys.quoted
+        quoted = self._store.keys.quoted([change.entity for change in changes])
+        keys += [begin + entity for entity in quoted]
         for change in changes:
-            keys.append(begin + quoted(change.entity))
             base = b"" if change.base is None else stamp(*change.base)
             arguments += (base, written + stamp(*change.last) + change.log, change.event_ts, change.entity)
         return keys, arguments
@@ -205,7 +205,7 @@ class FeatureLogReader:
 
     async def read_views(self, views: Sequence[str], entities: Sequence[str]) -> list[list[StoredLog | None]]:
         """Read the logs of some entities in several views, in one round trip; one list a view, see `read`."""
-        quoted = [self._store.keys.quoted(entity) for entity in entities]
+        quoted = self._store.keys.quoted(entities)
         keys = [begin + one for begin in map(self._begin, views) for one in quoted]
         client = self._store.client
         async with self._store.errors("reading features"):

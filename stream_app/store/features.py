@@ -1,13 +1,9 @@
-"""Live features in Redis: one hash an entity, overwritten only by later events.
-
-What is later offsets say within one partition, and the events' times across partitions. A topic that was made anew is later
-than the one before it.
-"""
+"""Live features in Redis: one hash an entity, overwritten only by later events."""
 
 import logging
 import math
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,16 +11,14 @@ import msgspec
 from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT, LogId
 from stream_app.store.connection import Store
-from stream_app.store.fence import Fence, fenced_pipeline
+from stream_app.store.fence import Fence
 from stream_app.store.keys import Keys
+from stream_app.store.latest import LATER, WRITTEN, LatestWriter, NewestHash, newest
 from stream_app.store.rounds import Query, run_query
 
-__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "look_live_up", "sound_entities"]
+__all__ = ["FeatureReader", "FeatureRow", "FeatureWriter", "look_live_up"]
 
 _log = logging.getLogger(__name__)
-
-_WRITTEN, _LATER = 1, 2
-"""Verdicts of the script, beside refusals; 0 is that the same event has written already."""
 
 _WARNING_SECONDS = 60.0
 
@@ -75,8 +69,7 @@ class FeatureWriter:
         self._store = store
         self._view = view
         self._version = version
-        self._ttl = max(1, int(ttl))
-        self._write = store.function("write_features")
+        self._writer = LatestWriter(store, store.keys.entities(view), most=_ENTITIES, ttl=ttl)
         self._warned = -math.inf
         self.passed_over = 0
         """Rows that were not written, because a later event had written already."""
@@ -108,28 +101,21 @@ class FeatureWriter:
         if not rows:
             return 0
         keys = self._store.keys
-        entities = keys.entities(self._view)
-        owned: list[str] = []
-        if fence is not None:
-            owned = [keys.offsets(*fence.claim.parts)]
+        hashes = (
+            NewestHash(
+                keys.features(self._view, self._version, row.entity),
+                row.entity,
+                row.offset,
+                row.event_ts,
+                row.written_ts,
+                _fields(row.values),
+            )
+            for row in rows
+        )
+        verdicts = await self._writer.write(hashes, fence, "writing features")
         log = LogId() if fence is None else fence.claim.log
-        async with self._store.errors("writing features"), fenced_pipeline(self._store, fence) as pipe:
-            for row in rows:
-                fields: list[str | float | int] = [
-                    *pipe.owner, log.life, log.partition, row.offset, self._ttl, _ENTITIES, row.entity, row.event_ts,
-                    "_event_ts", row.event_ts, "_written_ts", row.written_ts,
-                ]  # fmt: skip
-                pairs: list[str | bytes] = [""] * (2 * len(row.values))
-                pairs[::2] = row.values
-                pairs[1::2] = _texts(row.values.values())
-                await self._write(
-                    keys=[keys.features(self._view, self._version, row.entity), entities, *owned],
-                    args=fields + pairs,
-                    client=pipe.client,
-                )
-            verdicts = await pipe.execute()
-        self._tell([row for row, verdict in zip(rows, verdicts, strict=True) if verdict == _LATER], log)
-        return verdicts.count(_WRITTEN)
+        self._tell([row for row, verdict in zip(rows, verdicts, strict=True) if verdict == LATER], log)
+        return verdicts.count(WRITTEN)
 
     def _tell(self, kept: Sequence[FeatureRow], log: LogId) -> None:
         self.passed_over += len(kept)
@@ -143,6 +129,13 @@ class FeatureWriter:
                 log.partition,
                 self.passed_over,
             )
+
+
+def _fields(values: Mapping[str, float | None]) -> list[str | bytes]:
+    pairs: list[str | bytes] = [""] * (2 * len(values))
+    pairs[::2] = values
+    pairs[1::2] = _texts(values.values())
+    return pairs
 
 
 def _texts(values: Collection[float | None]) -> list[bytes]:
@@ -211,10 +204,7 @@ class FeatureReader:
 
     async def entities(self, *, limit: int = 100) -> list[tuple[str, float]]:
         """Return the entities with the newest events, newest first, with the time of those."""
-        key = self._store.keys.entities(self._view)
-        async with self._store.errors("listing entities"):
-            found = await self._store.client.zrevrange(key, 0, limit - 1, withscores=True)
-        return sound_entities(found, key)
+        return await newest(self._store, self._store.keys.entities(self._view), limit, "listing entities")
 
 
 def look_live_up(
@@ -256,26 +246,3 @@ def _parse_row(entity: str, found: Mapping[bytes, bytes]) -> FeatureRow:
         if not 0 <= ts < MAX_INSTANT:
             raise ValueError(f"{ts:g} is no time")
     return row
-
-
-def sound_entities(found: Iterable[tuple[bytes, float]], key: str) -> list[tuple[str, float]]:
-    """Return stored entities with the times of their newest events; what is neither is named in the log and passed over.
-
-    Parameters
-    ----------
-    found : iterable of (bytes, float)
-        Members and scores.
-    key : str
-        The sorted set that they are from.
-    """
-    entities = []
-    for name, ts in found:
-        try:
-            entity = name.decode()
-        except UnicodeDecodeError:
-            entity = None
-        if entity is None or not 0 <= ts < MAX_INSTANT:
-            _log.warning("%s: %r at %g is no entity with its time, and is passed over", key, name, ts)
-        else:
-            entities.append((entity, float(ts)))
-    return entities

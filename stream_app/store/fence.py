@@ -50,6 +50,8 @@ class Claim:
         Name of the deployment that reads it; empty for the one without a name.
     clock : float
         The log's own time at that offset, in epoch seconds; minus infinity where it had none yet.
+    calibration : str
+        Name of the calibration by which its events are judged from there on; empty where that was never said.
     """
 
     group: str
@@ -61,6 +63,7 @@ class Claim:
     life: str = ""
     deployment: str = ""
     clock: float = -math.inf
+    calibration: str = ""
 
     @property
     def log(self) -> LogId:

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from pydantic import ValidationError
 
-from stream_app.core.alerting import Precision, precisions
+from stream_app.core.alerting import Precision, detector_family, precisions, raised_thresholds
 from stream_app.errors import StateError
 from stream_app.events import MAX_INSTANT, Alert, AuditRecord, Incident, Severity
 from stream_app.events.audit import AuditKind
 from stream_app.store.alerts import AlertReader
+from stream_app.store.calibrations import CalibrationStore
 from stream_app.store.connection import Store
 
 __all__ = ["IncidentReader", "IncidentStatus", "Note", "NoteKind"]
@@ -216,15 +217,22 @@ class IncidentReader:
             pipe.rpush(keys.deeds, record.model_dump_json())
             await pipe.execute()
         if note.real is not None:
-            await self._doubt(note)
+            await self._weigh(note)
         return note
 
-    async def _doubt(self, note: Note) -> None:
-        """Keep which detectors are doubted after a verdict: so lists need not read all verdicts."""
+    async def _weigh(self, note: Note) -> None:
+        """Keep after a verdict which detectors are doubted, so that lists need not read all verdicts, and whose thresholds are raised."""
         keys = self._store.keys
-        now = {(one.stream, one.detector, one.channel) for one in await self.precisions() if one.doubted}
+        verdicts = await self._verdicts()
+        now = {(one.stream, one.detector, one.channel) for one in _precisions(verdicts) if one.doubted}
         changes = sorted(now ^ await self._doubted())
-        if not changes:
+        wanted = _raised(verdicts)
+        raised = {
+            key: wanted.get(key, 0)
+            for key, had in (dict.fromkeys(wanted, 0) | await self._raised()).items()
+            if wanted.get(key, 0) != had
+        }
+        if not (changes or raised):
             return
         async with (
             self._store.errors("writing a note"),
@@ -234,7 +242,15 @@ class IncidentReader:
                 pipe.hset(keys.doubted, msgspec.json.encode(parts), b"1" if parts in now else b"0")
                 record = AuditRecord.doubted(*parts, by=note.by, at=note.at)
                 pipe.rpush(keys.deeds, record.model_dump_json())
+            for (stream, detector), halvings in sorted(raised.items()):
+                pipe.hset(keys.raised, msgspec.json.encode((stream, detector)), halvings)
+                record = AuditRecord.raised(stream, detector, halvings, by=note.by, at=note.at)
+                pipe.rpush(keys.deeds, record.model_dump_json())
             await pipe.execute()
+
+    async def _raised(self) -> dict[tuple[str, str], int]:
+        found = await CalibrationStore(self._store).raised()
+        return {(stream, name): n for stream, one in found.items() for name, n in one.items()}
 
     async def _doubted(self) -> set[tuple[str, str, str]]:
         key = self._store.keys.doubted
@@ -253,6 +269,17 @@ class IncidentReader:
 
     async def precisions(self) -> list[Precision]:
         """Return how often each detector was right in each channel, as people said."""
+        return _precisions(await self._verdicts())
+
+    async def detector_precisions(self) -> list[Precision]:
+        """Return how often each detector was right over all channels, as people said: an incident counts once for each."""
+        return precisions(
+            (each.stream, detector, "*", each.real)
+            for each in await self._verdicts()
+            for detector in sorted({name for name, _ in each.found_by})
+        )
+
+    async def _verdicts(self) -> list[_Verdict]:
         key = self._store.keys.verdicts
         async with self._store.errors("reading verdicts"):
             found = await self._store.client.hgetall(key)
@@ -262,7 +289,7 @@ class IncidentReader:
                 verdicts.append(msgspec.json.decode(raw, type=_Verdict))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 _log.warning("%s: an entry is no verdict, and is passed over: %s", key, error)
-        return precisions((each.stream, *parts, each.real) for each in verdicts for parts in each.found_by)
+        return verdicts
 
     async def read(self, ids: Iterable[str]) -> list[IncidentStatus]:
         """Return the incidents of some ids, in their order; without those that are not kept any more."""
@@ -280,6 +307,20 @@ class IncidentReader:
             for key, raws in zip(keys, found, strict=True)
         )
         return [status for status in statuses if status is not None]
+
+
+def _precisions(verdicts: Iterable[_Verdict]) -> list[Precision]:
+    return precisions((each.stream, *parts, each.real) for each in verdicts for parts in each.found_by)
+
+
+def _raised(verdicts: Iterable[_Verdict]) -> dict[tuple[str, str], int]:
+    """Return how often the part of the budget of each stream's detectors is halved; an incident counts once for each."""
+    found = raised_thresholds(
+        (each.stream, family, each.real)
+        for each in verdicts
+        for family in sorted({detector_family(detector) or "" for detector, _ in each.found_by} - {""})
+    )
+    return {(stream, name): n for stream, one in found.items() for name, n in one.items()}
 
 
 def _status(

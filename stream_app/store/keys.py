@@ -1,14 +1,31 @@
 """Names of the keys."""
 
 import re
+import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stream_app.settings.deployment import DEFAULT_KEYS
 
-__all__ = ["Keys"]
+__all__ = ["Keys", "are_plain"]
+
+_PLAIN = f"{string.ascii_letters}{string.digits}_.-".encode()
+"""Characters that stand in a key as they are, those of other alphabets apart."""
 
 _SAFE = re.compile(r"[\w.-]*").fullmatch
 """Of what is quoted below, nothing; most names are such, and a look at the whole is quicker than one at each character."""
+
+
+def are_plain(names: Sequence[str]) -> bool:
+    """Return whether names stand in keys as they are; a look at all together takes a tenth of one at each.
+
+    Examples
+    --------
+    >>> are_plain(["17850", "pump-1"]), are_plain(["17850", "pump 1"])
+    (True, False)
+    """
+    letters = "".join(names)
+    return letters.isascii() and not letters.encode().translate(None, _PLAIN)
 
 
 def _quoted(part: str) -> str:
@@ -61,9 +78,11 @@ class Keys:
         """Platforms of a stream by the time of their last event (sorted set)."""
         return f"{self.prefix}:platforms:{_quoted(stream)}"
 
-    def quoted(self, entity: str) -> str:
-        """Return how an entity stands at the end of a key, for whoever makes hundreds of them."""
-        return _quoted(entity)
+    def quoted(self, entities: Sequence[str]) -> Sequence[str]:
+        """Return how entities stand at the end of their keys, for whoever makes hundreds of them."""
+        if are_plain(entities):
+            return entities
+        return [_quoted(entity) for entity in entities]
 
     def entities(self, view: str) -> str:
         """Entities of a view by the time of their last event (sorted set)."""
@@ -138,6 +157,23 @@ class Keys:
     def deeds(self) -> str:
         """Audit records of what people did that the audit log does not have yet, oldest first (list)."""
         return f"{self.prefix}:incidents:deeds"
+
+    @property
+    def raised(self) -> str:
+        """How often verdicts halved what a detector may spend of its budget, by stream and detector as JSON (hash)."""
+        return f"{self.prefix}:incidents:raised"
+
+    def references(self, stream: str) -> str:
+        """Versions of the reference of a stream, and which one it has (hash)."""
+        return f"{self.prefix}:references:{_quoted(stream)}"
+
+    def reference(self, stream: str, version: str) -> str:
+        """Rows of one version of the reference of a stream (string)."""
+        return f"{self.references(stream)}:{_quoted(version)}"
+
+    def calibrations(self, topic: str) -> str:
+        """By which reference and thresholds each partition of a topic is judged, by group and partition (hash)."""
+        return f"{self.prefix}:calibrations:{_quoted(topic)}"
 
     @property
     def silences(self) -> str:

@@ -9,8 +9,8 @@ import msgspec
 
 from stream_app.errors import StateError
 from stream_app.store.connection import Store
-from stream_app.store.features import sound_entities
-from stream_app.store.fence import Fence, fenced_pipeline
+from stream_app.store.fence import Fence
+from stream_app.store.latest import WRITTEN, LatestWriter, NewestHash, newest
 
 __all__ = ["PlatformReader", "PlatformSnapshot", "PlatformWriter"]
 
@@ -56,8 +56,7 @@ class PlatformWriter:
     def __init__(self, store: Store, stream: str, *, ttl: float = 604_800.0) -> None:
         self._store = store
         self._stream = stream
-        self._ttl = max(1, int(ttl))
-        self._write = store.function("write_features")
+        self._writer = LatestWriter(store, store.keys.platforms(stream), most=_MOST_PLATFORMS, ttl=ttl)
 
     async def write(self, snapshots: Sequence[PlatformSnapshot], fence: Fence | None = None) -> int:
         """Write snapshots in one round trip.
@@ -85,21 +84,19 @@ class PlatformWriter:
         """
         if not snapshots:
             return 0
-        keys = self._store.keys
-        claim = None if fence is None else fence.claim
-        owned = [] if claim is None else [keys.offsets(*claim.parts)]
-        log = (0, "") if claim is None else (claim.log.partition, claim.log.life)
-        async with self._store.errors("writing platforms"), fenced_pipeline(self._store, fence) as pipe:
-            for one in snapshots:
-                await self._write(
-                    keys=[keys.platform(self._stream, one.platform), keys.platforms(self._stream), *owned],
-                    args=[
-                        *pipe.owner, log[1], log[0], one.offset, self._ttl, _MOST_PLATFORMS, one.platform, one.event_ts,
-                        "_event_ts", one.event_ts, "_written_ts", time.time(), _FIELD, one.content,
-                    ],
-                    client=pipe.client,
-                )  # fmt: skip
-            return (await pipe.execute()).count(1)
+        key, now = self._store.keys.platform, time.time()
+        hashes = (
+            NewestHash(
+                key(self._stream, one.platform),
+                one.platform,
+                one.offset,
+                one.event_ts,
+                now,
+                (_FIELD, one.content),
+            )
+            for one in snapshots
+        )
+        return (await self._writer.write(hashes, fence, "writing platforms")).count(WRITTEN)
 
 
 class PlatformReader:
@@ -111,10 +108,7 @@ class PlatformReader:
 
     async def names(self, *, limit: int = 100) -> list[tuple[str, float]]:
         """Return the platforms with the newest events, newest first, with the time of those."""
-        key = self._store.keys.platforms(self._stream)
-        async with self._store.errors("listing platforms"):
-            found = await self._store.client.zrevrange(key, 0, limit - 1, withscores=True)
-        return sound_entities(found, key)
+        return await newest(self._store, self._store.keys.platforms(self._stream), limit, "listing platforms")
 
     async def get(self, platform: str) -> dict[str, Any] | None:
         """Return the snapshot of a platform as plain values; None where there is none.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stream_app.backtesting import Backtest, ChangeWindow, InputRows
+from stream_app.core.reference import ReferenceTable
 from stream_app.errors import SettingsError
 from stream_app.settings import SensorStream
 from stream_app.tables import OptionNames
@@ -86,7 +87,7 @@ def test_true_faults_that_no_figure_counts_are_told():
 
 
 def test_with_a_reference_rows_are_scored_from_the_first():
-    normal = InputRows.of("r", np.arange(300.0), ("flow",), FLOW[:300]).readings()
+    normal = ReferenceTable(np.arange(300.0), ("flow",), FLOW[:300])
     run = Backtest(SensorStream(), None, normal)
     run.update(InputRows.of("a", 1e6 + np.arange(250.0), ("flow",), FLOW[300:550]))
     assert run.figures().scored == 150

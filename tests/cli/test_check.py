@@ -72,6 +72,7 @@ def test_servers_that_are_not_named_are_each_told(call, place):
             f"{FILE}[streams.valves]\ntopic = 'pumps'\n",
             ["streams pumps and valves read the same topic, pumps"],
         ),
+        (f"{FILE}reference = 'gone.csv'\n", ["gone.csv"]),
         (f"{FILE}[streams.valves]\ntopic = 'x y'\n", ["'x y' is no name that Kafka takes"]),
     ],
 )

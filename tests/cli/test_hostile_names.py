@@ -3,12 +3,14 @@
 import asyncio
 import re
 
+import numpy as np
 import pytest
 import structlog
 import typer
 
 from stream_app.cli.logs import configure_logging
 from stream_app.cli.main import program
+from stream_app.core.reference import ReferenceTable
 from stream_app.events import (
     Alert,
     AlertState,
@@ -31,6 +33,7 @@ from stream_app.store import (
     FeatureRow,
     FeatureWriter,
     IncidentReader,
+    ReferenceStore,
     Silence,
     SilenceStore,
     connect,
@@ -64,6 +67,7 @@ TRIGGER = RetrainingTrigger.of(
     reasons=(TriggerReason(kind="psi", since=5.0, statistic=0.3, threshold=0.2, summary=HOSTILE),),
 )  # fmt: skip
 LETTER = DeadLetter(HOSTILE, 0, 1, HOSTILE.encode(), HOSTILE.encode(), 0, Reason.SCHEMA, HOSTILE)
+REFERENCE = ReferenceTable(np.arange(40.0), (HOSTILE,), np.arange(40.0)[:, None])
 ROW = FeatureRow(HOSTILE, 1, START, START, {f"{HOSTILE}.mean": 1.0, "events": 1.0})
 
 CALLS = {
@@ -82,6 +86,8 @@ CALLS = {
     "look": ("plant.csv",),
     "budget": ("--config", "monitor.toml"),
     "silence list": (),
+    "reference show": ("sensors",),
+    "reference set": ("sensors", "--version", REFERENCE.version),
     "fairness": ("loans.csv", "--group", "group", "--favourable", "yes"),
     "compare": ("loans.csv",),
     "slices": ("loans.csv",),
@@ -107,6 +113,7 @@ OTHERS = {
     *(
         f"models {word}" for word in ("list", "show", "promote", "rollback")
     ),  # tests/cli/test_models.py tries them
+    "plan",  # numbers; a load that cannot be read is quoted as Python does
     "dashboard",  # prints its address; what a browser shows is tried there
     "retrain",  # needs a registry; names of labels and features are tried in tests/retraining
     "replay mqtt",  # quotes topics as Python does
@@ -118,6 +125,7 @@ OTHERS = {
     *(f"routes {word}" for word in ("list", "test")),  # names of the monitor file
     *(f"silence {word}" for word in ("add", "remove")),  # the id alone
     "replay-control",
+    "reference refresh",  # prints what reference set prints
 }
 
 
@@ -149,6 +157,9 @@ def world(servers, place):
         await IncidentReader(store).say(ALERT.case, AuditKind.REAL, by=HOSTILE, at=START, comment=HOSTILE)
         silence = Silence(source=(HOSTILE,), id="0" * 8, begins=0.0, ends=9e9, by=HOSTILE, comment=HOSTILE)
         await SilenceStore(store).add(silence)
+        await ReferenceStore(store).put(
+            "sensors", REFERENCE, by=HOSTILE, at=START, why=HOSTILE, origin=HOSTILE
+        )
         await FeatureWriter(store, "sensors").write([ROW])
         await store.close()
         await ensure_topics(

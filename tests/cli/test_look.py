@@ -231,6 +231,38 @@ def test_a_monitor_file_is_written_for_a_topic_and_its_events_can_be_read(call, 
         assert "the newest 60 can be used" in ended.out or "the newest 120 can be used" in ended.out
 
 
+def test_metrics_of_a_data_platform_are_told_from_readings(call, place):
+    (place / "metrics.csv").write_text("service,shop,pay\nmetric,latency,latency\nts,,\n1770000000,1.0,2.0\n")
+    said = (
+        "several lines of names above a column a series",
+        "streamgauge backtest metrics.csv --kind platform",
+    )
+    assert call("look", "metrics.csv").failed(*said)
+
+
+@pytest.mark.integration
+def test_a_topic_of_a_data_platform_gets_a_stream_of_that_kind(call, servers, place, prefix):
+    topic = f"{prefix}.metrics"
+    scrapes = [
+        {"source": "lake", "ts": NOW + 300.0 * i, "samples": [
+            {"name": "node_load1", "labels": {"instance": f"w{node}:9100"}, "value": 0.1 * i} for node in range(3)]}
+        for i in range(10)
+    ]  # fmt: skip
+    send(servers, topic, [(b"lake", json.dumps(scrape).encode()) for scrape in scrapes])
+    assert call("init", topic, "--stream", "lake").code == 0
+    text = (place / "streamgauge.toml").read_text()
+    assert "3 series of 3 nodes" in text
+    stream = tomllib.loads(text)["streams"]["lake"]
+    assert (stream["kind"], stream["topic"], stream["window"], stream["warmup"]) == (
+        "platform",
+        topic,
+        "300s",
+        288,
+    )
+    ended = call("check")
+    assert ended.code == 0, ended
+
+
 @pytest.mark.integration
 def test_a_topic_that_cannot_be_read_leaves_no_file(call, servers, place, prefix):
     assert call("init", f"{prefix}.no").failed(f"there is no file and no topic {prefix}.no")

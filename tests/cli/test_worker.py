@@ -58,6 +58,13 @@ def test_a_signal_ends_it_within_seconds_with_everything_stored(spawn, call, rep
     assert again.end().code == 0
 
 
+def test_a_signal_ends_it_also_while_kernels_are_compiled(spawn, servers, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    ended = spawn("worker").until("compiling the detection kernels").end(timeout=15.0)
+    assert ended.code == 0
+    assert [json.loads(line)["event"] for line in ended.err.splitlines()][-1] == "stopped"
+
+
 def get(port, path):
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:

@@ -101,6 +101,7 @@ def test_one_incident_shows_why_and_people_say_what_they_think(tab, seeded):
     tab.get_by_role("button", name="False alarm").click()
     tab.locator(".sg-chip", has_text="False alarm").wait_for()
     assert status(seeded, began.id).verdict.real is False
+    tab.get_by_text("0 of 1 were real, as people said (0 % to 79 %)").wait_for()
 
 
 def test_a_source_shows_its_channels_over_their_usual_band(tab):

@@ -46,6 +46,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 EVENTS = 9000
 PARTITIONS = 2
 PIECES = 6
+KILLS = 15
+"""At most: each costs the start of a worker, and a slow machine, which gets less done between two, would have a hundred."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,6 @@ PREDICTIONS = Case(
     decode_prediction,
     Answers,
     1000,
-    # Each kill comes behind a checkpoint: with as many as above there would be a hundred.
     0.5,
 )
 
@@ -182,7 +183,7 @@ PLATFORM = Case(
     lambda value: PlatformDecoder("platform").decode([value])[0],
     PlatformArrivals,
     1000,
-    1.0,  # as above
+    1.0,
     '[streams.platform]\nkind = "platform"\nwarmup = 200\nbudget = "1 per day"\n',
 )
 
@@ -262,7 +263,9 @@ async def test_kill_at_random_instants_changes_nothing(
             worker = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "stream_app", "worker", env=env, stderr=stderr
             )
-        await eventually(moved(processed, worker), timeout=60)
+        await eventually(moved(processed, worker), timeout=180)
+        if kills == KILLS:
+            await eventually(ended(processed, worker, len(events)), timeout=300)
         await asyncio.sleep(chance.uniform(0.0, 0.1))
         assert worker.returncode is None, f"the worker ended by itself: {said.read_text()[-2000:]}"
         worker.kill()
@@ -285,6 +288,15 @@ def moved(processed, worker):
         now = await processed()
         first = now if first is None else first
         return worker.returncode is not None or now > first
+
+    return look
+
+
+def ended(processed, worker, count):
+    """Whether all events are processed, or the worker has ended."""
+
+    async def look():
+        return worker.returncode is not None or await processed() == count
 
     return look
 

@@ -18,11 +18,12 @@ from serving import NOW, Shop, bought, purchases
 from yarl import URL
 
 from stream_app.client import AsyncFeatureClient
+from stream_app.core.features import DAY
 from stream_app.embedded import EmbeddedStore, free_port
 from stream_app.errors import UnknownFeatureError
 from stream_app.events import Topics
 from stream_app.runtime.http import start_http
-from stream_app.runtime.http_openapi import Entities, Entity, Problem
+from stream_app.runtime.http_openapi import Columns, Entities, Entity, Problem
 from stream_app.runtime.worker import Worker
 from stream_app.settings import RedisSettings, SessionStream, Settings, WorkerSettings
 from stream_app.store import open_store
@@ -155,6 +156,29 @@ async def test_a_batch_is_told_in_its_order(ask):
     assert one["views"]["purchases:v2"] == {"event_ts": NOW - 60, "age": 60.0, "status": "fresh"}
 
 
+async def test_a_batch_as_columns_is_the_same(ask, shop):
+    await shop.sell(bought("13047", NOW - 40 * DAY, 9.0))
+    query = {
+        "features": ["purchases:v1:*", "purchases:pause"],
+        "entities": ["nobody", "17850", "13047"],
+        "at": NOW,
+    }
+    _, _, rows = await ask("/features", method="POST", json=query)
+    status, _, columns = await ask("/features/columns", method="POST", json=query)
+    assert status == 200
+    assert (columns["at"], columns["features"], columns["entities"]) == (
+        NOW,
+        rows["features"],
+        query["entities"],
+    )
+    for i, row in enumerate(rows["entities"]):
+        assert [column[i] for column in columns["values"]] == list(row["values"].values())
+        for key, known in row["views"].items():
+            assert {name: told[i] for name, told in columns["views"][key].items()} == known
+    assert columns["incomplete"] == {}
+    msgspec.convert(columns, Columns)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
@@ -215,6 +239,7 @@ async def test_a_page_of_another_origin_cannot_ask_without_being_asked_first(ask
         ("GET", "/features", "POST"),
         ("POST", "/features/purchases/17850", "GET,HEAD"),
         ("DELETE", "/features", "POST"),
+        ("DELETE", "/features/columns", "POST"),
     ],
 )
 async def test_other_methods_are_refused(ask, method, path, allow):
@@ -276,11 +301,13 @@ async def test_the_document_and_the_page_describe_what_there_is(ask):
     assert set(document["paths"]) == {
         "/features/{view}/{entity}",
         "/features",
+        "/features/columns",
         "/live/{stream}/{source}",
         "/history/{stream}/{source}",
         "/alerts",
         "/alerts/stream",
         "/incidents",
+        "/incidents/{incident}/verdict",
     }
     schemas = document["components"]["schemas"]
     for name in re.findall(r"#/components/schemas/(\w+)", json.dumps(document)):

@@ -16,7 +16,7 @@ from stream_app.embedded import free_port
 from stream_app.events import Severity
 from stream_app.runtime.http import start_http
 from stream_app.settings import Settings, WorkerSettings
-from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter
+from stream_app.store import AlertWriter, FeatureRow, FeatureWriter, HistoryWriter, OutboxStore
 
 pytestmark = pytest.mark.integration
 
@@ -100,6 +100,49 @@ async def test_alerts_and_incidents_are_chosen_by_what_they_are(session, store):
     assert await ids("state=firing&severity=critical", "/incidents") == [critical.case.id]
     for wrong in ("state=odd", "limit=0", "since=soon"):
         assert (await get(session, f"/alerts?{wrong}"))[0] == 400
+
+
+async def test_a_verdict_is_taken_for_the_incident_of_any_of_its_alerts(session, store):
+    await AlertWriter(store).write([alert(1)])
+    body = {"real": False, "by": "ann", "comment": "maintenance"}
+    async with session.post(f"/incidents/{alert(1).id[:12]}/verdict", json=body) as answer:
+        found = await answer.json()
+    assert (answer.status, found["incident"], found["verdict"]["real"]) == (200, alert(1).id, False)
+    _, listed = await get(session, "/incidents")
+    assert listed["incidents"][0]["verdict"] == found["verdict"]
+    assert [one.note for one in await OutboxStore(store).deeds(count=9)] == ["maintenance"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "kind"),
+    [
+        ("f" * 32, {"real": True, "by": "ann"}, 404, "unknown-incident"),
+        ("*", {"real": True, "by": "ann"}, 404, "unknown-incident"),
+        (alert(1).id, {"real": "no", "by": "ann"}, 400, "bad-request"),
+        (alert(1).id, {"real": True, "by": ""}, 400, "bad-request"),
+        (alert(1).id, {"real": True}, 400, "bad-request"),
+    ],
+)
+async def test_what_is_wrong_with_a_verdict_is_said(session, store, path, body, status, kind):
+    await AlertWriter(store).write([alert(1)])
+    async with session.post(f"/incidents/{path}/verdict", json=body) as answer:
+        assert (answer.status, (await answer.json())["type"]) == (status, f"/docs#{kind}")
+    assert await OutboxStore(store).deeds(count=9) == []
+
+
+async def test_without_a_token_nothing_is_written(store):
+    await AlertWriter(store).write([alert(1)])
+    port = free_port()
+    stop = await start_http(Watched(Settings(worker=WorkerSettings(metrics_port=port))), store)
+    try:
+        async with (
+            aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
+            session.post(f"/incidents/{alert(1).id}/verdict", json={"real": True, "by": "ann"}) as answer,
+        ):
+            assert (answer.status, (await answer.json())["type"]) == (403, "/docs#no-token")
+    finally:
+        await stop()
+    assert await OutboxStore(store).deeds(count=9) == []
 
 
 async def test_alerts_are_followed_and_go_on_behind_the_last_event(session, store):

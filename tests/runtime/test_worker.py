@@ -72,6 +72,19 @@ async def test_readings_become_live_features(settings, store, producer, make_top
     assert row.values["pressure.std"] == 0.0
 
 
+async def test_a_worker_that_is_stopped_the_moment_it_is_ready_leaves_nothing_undone(settings, recwarn):
+    worker = Worker(settings)
+
+    class Ready(asyncio.Event):
+        def set(self):
+            super().set()
+            worker.stop()
+
+    worker.ready = Ready()
+    await asyncio.wait_for(worker.run(), 30)
+    assert [str(one.message) for one in recwarn if "never awaited" in str(one.message)] == []
+
+
 async def test_lag_and_sources_are_told(settings, store, producer, make_topic):
     topic = await make_topic("sensor.readings")
     await send(producer, settings, [reading(source, ts=i) for i in range(50) for source in ("a", "b")])

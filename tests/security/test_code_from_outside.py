@@ -74,10 +74,12 @@ OWN_CODE = {
 }
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_module_can_run_what_it_reads(path):
-    allowed = OWN_CODE.get(path.relative_to(ROOT).as_posix(), [])
-    assert list(findings(path.read_text(encoding="utf-8"))) == allowed
+def test_no_module_can_run_what_it_reads():
+    found = {
+        path.relative_to(ROOT).as_posix(): list(findings(path.read_text(encoding="utf-8")))
+        for path in SOURCES
+    }
+    assert {path: words for path, words in found.items() if words} == OWN_CODE
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class NodeExporter(ServerProcess):
 
 
 class Prometheus(ServerProcess):
-    """Scrapes processes each second.
+    """Scrapes processes.
 
     Parameters
     ----------
@@ -57,11 +57,14 @@ class Prometheus(ServerProcess):
         For its data and its log.
     targets : mapping of str to int
         Value of the label ``instance`` to the port of 127.0.0.1 that is scraped.
+    every : str
+        Time between two scrapes.
     """
 
-    def __init__(self, directory: Path, targets: Mapping[str, int]) -> None:
+    def __init__(self, directory: Path, targets: Mapping[str, int], every: str = "1s") -> None:
         super().__init__(directory / "prometheus.log", self._answers)
         self.directory, self.targets, self.port = directory, targets, free_port()
+        self._every = every
 
     @property
     def url(self) -> str:
@@ -76,7 +79,7 @@ class Prometheus(ServerProcess):
             for name, port in self.targets.items()
         ]
         job = {"job_name": "node", "static_configs": targets}
-        config.write_text(json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}))
+        config.write_text(json.dumps({"global": {"scrape_interval": self._every}, "scrape_configs": [job]}))
         self._spawn(
             [
                 shutil.which("prometheus"),

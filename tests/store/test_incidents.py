@@ -5,7 +5,7 @@ from store.test_alerts import alert, resolved
 
 from stream_app.events import AlertState, Severity
 from stream_app.events.audit import AuditKind
-from stream_app.store import AlertWriter, IncidentReader, Note, OutboxStore
+from stream_app.store import AlertWriter, CalibrationStore, IncidentReader, Note, OutboxStore
 
 pytestmark = pytest.mark.integration
 
@@ -182,3 +182,33 @@ async def test_an_incident_that_something_else_found_too_stays_as_severe(writer,
     )
     (status,) = await reader.firing()
     assert (status.doubted, status.severity) == (False, "critical")
+
+
+async def test_thresholds_of_a_detector_that_is_mostly_wrong_are_raised_and_lowered_again_by_what_people_say(
+    store, reader
+):
+    async def say(number, *, real=False, **more):
+        what = AuditKind.REAL if real else AuditKind.FALSE_ALARM
+        one = alert(number, detector="drift.level", channel=f"channel-{number % 3}", **more)
+        await reader.say(one.case, what, by="Ada", at=float(number))
+
+    async def told():
+        kinds = [one for one in await OutboxStore(store).deeds(count=99) if one.kind is AuditKind.RAISED]
+        return [(one.by, one.subject, one.summary.split(" of ")[0]) for one in kinds]
+
+    calibrations = CalibrationStore(store)
+    for number in range(7):
+        await say(number)
+    assert (await calibrations.raised(), await told()) == ({}, [])
+    await say(7)
+    first = ("Ada", "drift", "drift spends 1/2")
+    assert (await calibrations.raised(), await told()) == ({"sensors": {"drift": 1}}, [first])
+    # The last word about an incident counts, and it counts once.
+    await say(7)
+    assert await told() == [first]
+    for number in (7, 8, 9):
+        await say(number, real=True)
+    assert (await calibrations.raised(), await told()) == ({}, [first, ("Ada", "drift", "drift spends all")])
+    (whole,) = await reader.detector_precisions()
+    assert (whole.detector, whole.channel, whole.real, whole.false) == ("drift.level", "*", 3, 7)
+    assert len(await reader.precisions()) == 3

@@ -11,7 +11,6 @@ from stream_app.backtesting.platform.show import (
     model_rows,
     summary_rows,
 )
-from stream_app.backtesting.platform.verdict import unjudged
 
 __all__ = [
     "MODEL_HEADINGS",
@@ -26,5 +25,4 @@ __all__ = [
     "model_rows",
     "register_classifiers",
     "summary_rows",
-    "unjudged",
 ]

@@ -66,7 +66,7 @@ class PlatformReport:
         comparisons : mapping of str to Comparison
             Models side by side, by platform; empty where none were asked for.
         problem : str, optional
-            Why nothing was judged; see `unjudged`.
+            Why nothing was judged; see `PlatformBacktest.unjudged`.
 
         Returns
         -------

@@ -1,7 +1,7 @@
 """The run of a backtest of platforms: records in, what a worker would tell out, and the windows for a comparison of models."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -11,6 +11,7 @@ from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.platform.comparison import Comparison, compare_models
 from stream_app.backtesting.platform.registering import register_classifiers
+from stream_app.backtesting.verdict import nearly_nothing
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.platform import Series, WindowResult
 from stream_app.core.platform.window_features import window_features
@@ -147,6 +148,24 @@ class PlatformBacktest:
         return np.array(
             [windows.truth.get(round(end / length) - 1, False) for end in windows.ends], dtype=bool
         )
+
+    def unjudged(self, left_out: Mapping[str, int]) -> str | None:
+        """Return why nothing or nearly nothing was judged, and the remedy; None where enough was.
+
+        Parameters
+        ----------
+        left_out : mapping of str to int
+            Rows of the files that are no records, by reason.
+        """
+        if self.refused.total() + sum(left_out.values()) > self.rows:
+            return nearly_nothing(self.refused, left_out, self.first_refusals)
+        longest = max((len(one.ends) for one in self.windows.values()), default=0)
+        if longest <= self.config.warmup:
+            return (
+                f"nothing was judged: the first {self.config.warmup:,} windows of {self.config.window:g} s are learned from, "
+                f"and there are {longest:,} at most; give more data, or set fewer with --warmup"
+            )
+        return None
 
     def comparisons(self) -> dict[str, Comparison]:
         """Return the models side by side over the windows of each platform.

@@ -11,7 +11,6 @@ from stream_app.backtesting.predictions.show import (
     summary_rows,
     trigger_rows,
 )
-from stream_app.backtesting.predictions.verdict import unjudged
 
 __all__ = [
     "Challenge",
@@ -25,5 +24,4 @@ __all__ = [
     "model_rows",
     "summary_rows",
     "trigger_rows",
-    "unjudged",
 ]

@@ -56,7 +56,7 @@ class PredictionReport:
             self._timelines.setdefault(model, Timeline()).look(ts, features)
 
     def write(self, backtest: PredictionBacktest, title: str, problem: str | None = None) -> Path:
-        """Draw the pictures and write the page; `problem` is why nothing was judged, see `unjudged`.
+        """Draw the pictures and write the page; `problem` is why nothing was judged, see `PredictionBacktest.unjudged`.
 
         Returns
         -------

@@ -9,6 +9,9 @@ from stream_app.backtesting.episodes import AlertEpisode, episodes_of
 from stream_app.backtesting.incidents import IncidentEpisode, incidents_of, last_states
 from stream_app.backtesting.predictions.judge import JudgedPredictions, judge_predictions
 from stream_app.backtesting.predictions.model import ModelFigures, ModelTally
+from stream_app.backtesting.verdict import nearly_nothing
+from stream_app.core.calibration import Calibration
+from stream_app.core.reference import ReferenceTable
 from stream_app.events import Alert, PredictionRow, Rejected, RetrainingTrigger
 from stream_app.monitors.predictions import PredictionMonitor
 from stream_app.monitors.predictions.source import SourceMonitor
@@ -41,6 +44,8 @@ class PredictionBacktest:
         Name of the stream.
     period : float, optional
         Seconds between rows that have no times of their own; alerts are then told by the events at which they began.
+    reference : ReferenceTable, optional
+        Normal features.
 
     Examples
     --------
@@ -60,6 +65,7 @@ class PredictionBacktest:
         *,
         name: str = "predictions",
         period: float | None = None,
+        reference: ReferenceTable | None = None,
     ) -> None:
         self.name = name
         self.period = period
@@ -78,7 +84,7 @@ class PredictionBacktest:
         """The first event that was refused for each reason, and why."""
         self._watch = watch
         self._step = BATCH if watch is None else EVERY
-        self._monitor = PredictionMonitor(config, name=name)
+        self._monitor = PredictionMonitor(config, Calibration(reference), name=name)
         # River takes its time to load, once: no time of the monitor's.
         SourceMonitor("any", config)
         self._tallies: dict[str, ModelTally] = {}
@@ -150,6 +156,38 @@ class PredictionBacktest:
             name: tally.figures(self.config.versions, *self._monitor.features(name))
             for name, tally in self._tallies.items()
         }
+
+    def unjudged(self, left_out: Mapping[str, int]) -> str | None:
+        """Return why nothing or nearly nothing was judged, and the remedy; None where enough was.
+
+        Parameters
+        ----------
+        left_out : mapping of str to int
+            Rows that are no events, by reason.
+        """
+        models = self.models()
+        answers = sum(model.labels["predictions"] for model in models.values() if model.labels)
+        if self.refused.total() + sum(left_out.values()) > answers:
+            return (
+                f"{nearly_nothing(self.refused, left_out, self.first_refusals)}, and {answers:,} answers taken; "
+                "name the columns with --prediction-column and --label-column"
+            )
+        if not answers:
+            return "nothing was judged: no row has a prediction; name its column with --prediction-column"
+        labelled = {name: int(model.features["labelled"] or 0) for name, model in models.items()}
+        if not any(labelled.values()):
+            return (
+                f"nothing was judged: none of {answers:,} answers has its truth, or it comes after label_within; name its column "
+                "with --label-column"
+            )
+        longest = max(labelled, key=lambda name: labelled[name])
+        # A known accuracy is held against the first answers, too.
+        if self.config.baseline_accuracy is None and labelled[longest] <= self.config.baseline:
+            return (
+                f"nothing was judged: the first {self.config.baseline:,} labelled answers of a model are its baseline, and "
+                f"{longest} has {labelled[longest]:,} at most; set a shorter baseline in the monitor file, or give more data"
+            )
+        return None
 
     def _keep(self, judged: JudgedPredictions) -> None:
         self.alerts += judged.alerts

@@ -174,6 +174,7 @@ def _details(alert: Alert) -> list[tuple[str, str]]:
             else [("critical", f"since {instant(alert.escalated_at)}, at offset {alert.escalated_offset}")]
         ),
         ("statistic", f"{alert.statistic:.6g} (threshold {alert.threshold:.6g})"),
+        *([("reference", alert.reference)] if alert.reference else []),
     ]
     rows += [
         (f"  {name.replace('_', ' ')}", instant(value) if name == "onset" else f"{value:.6g}")

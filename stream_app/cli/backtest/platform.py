@@ -20,7 +20,6 @@ from stream_app.backtesting.platform import (
     explained,
     model_rows,
     summary_rows,
-    unjudged,
 )
 from stream_app.cli.backtest.alert_output import AlertFile, print_incidents
 from stream_app.cli.backtest.call import Call, refuse
@@ -92,7 +91,7 @@ def prepare(name: str, stream: PlatformStream, call: Call) -> Callable[[], None]
         seconds = perf_counter() - begin
         if call.label is not None and all(run.truth(name) is None for name in run.windows):
             raise SourceError(f"--label-column: no metric is called {call.label!r}")
-        problem = unjudged(run, source.left_out)
+        problem = run.unjudged(source.left_out)
         comparisons = run.comparisons() if call.models else {}
         registered = _register(run, call)
         page = report.write(run, ", ".join(call.paths), comparisons, problem) if report else None

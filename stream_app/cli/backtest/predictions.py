@@ -10,11 +10,12 @@ import typer
 from pydantic import ValidationError
 
 from producers.progress import Progress, progress_for
-from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport, unjudged
+from stream_app.backtesting.predictions import PredictionBacktest, PredictionReport
 from stream_app.cli.backtest.alert_output import AlertFile
 from stream_app.cli.backtest.call import Call, refuse
 from stream_app.cli.backtest.prediction_files import PredictionInput
 from stream_app.cli.backtest.prediction_output import predictions_json, print_predictions
+from stream_app.cli.reference.files import read_features
 from stream_app.cli.show import error_console
 from stream_app.core.budget import Budget
 from stream_app.errors import DataError, SettingsError, SourceError
@@ -73,7 +74,10 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
     config = _config(name, stream, call, source)
     alert_file = None if call.alerts is None else AlertFile(call.alerts, source.files)
     report = None if call.report is None else PredictionReport(call.report)
-    run = PredictionBacktest(config, report.watch if report else None, name=name, period=call.columns.period)
+    reference = None if config.reference is None else read_features(name, config, config.reference)
+    run = PredictionBacktest(
+        config, report.watch if report else None, name=name, period=call.columns.period, reference=reference
+    )
 
     def work() -> None:
         begin = perf_counter()
@@ -84,7 +88,7 @@ def prepare(name: str, stream: PredictionStream, call: Call) -> Callable[[], Non
         check_known("--versions", call.versions, seen, "version")
         _check_labels(run)
         named.check(f"streams.{name}.fairness", config.fairness)
-        problem = unjudged(run, run.models(), source.left.counts)
+        problem = run.unjudged(source.left.counts)
         page = report.write(run, ", ".join(call.paths), problem) if report else None
         if alert_file is not None:
             alert_file.write(run.episodes())

@@ -63,7 +63,7 @@ def prepare(name: str, stream: SensorStream, call: Call) -> Callable[[], None]:
     taken += [] if call.events is None else [call.events]
     alert_file = None if call.alerts is None else AlertFile(call.alerts, taken)
     named = call.reference or stream.reference
-    reference = None if named is None else read_reference(str(named), columns)
+    reference = None if named is None else read_reference(str(named), columns, config.categories)
     learned = 0 if reference is None else len(reference)
     pictures = None if call.report is None else Report(call.report, max(config.warmup - learned, 0))
     watch = pictures.watch if pictures else None

@@ -7,12 +7,14 @@ from pathlib import Path
 from stream_app.cli.check.finding import Finding
 from stream_app.cli.check.topics import topic_findings
 from stream_app.cli.options import settings_of
+from stream_app.cli.reference.files import stream_reference
 from stream_app.core.registry import detector_type
 from stream_app.errors import SettingsError, StreamgaugeError
 from stream_app.events import Topics
 from stream_app.kafka import check_group, ensure_topics
 from stream_app.kafka.cleanup import check_cleanup
 from stream_app.kinds import input_topic, input_topics, kind_of
+from stream_app.kinds.references import referring_streams
 from stream_app.runtime.deployment import deployment_reads
 from stream_app.runtime.store_memory import NEARLY_FULL
 from stream_app.runtime.worker import Worker
@@ -44,12 +46,20 @@ async def find(config: Path | None, kafka: str | None, redis: str | None) -> lis
     return [*streams, broker, *topics, await _redis(settings, owned=well)]
 
 
+def _check_reference(name: str, settings: Settings) -> None:
+    """See that the file of a reference can be read, and that detectors can learn from it."""
+    stream = referring_streams(settings).get(name)
+    if stream is not None and stream.reference is not None:
+        stream_reference(settings, name, stream.reference)
+
+
 def _streams(settings: Settings) -> list[Finding]:
     problems = []
     for name, stream in settings.streams.items():
         try:
             kind_of(stream).check(name, stream)
             _check_detectors(name, stream)
+            _check_reference(name, settings)
         except StreamgaugeError as error:
             problems.append(str(error))
     about = ""

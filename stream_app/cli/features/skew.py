@@ -99,10 +99,10 @@ def skew(
     for note in notes:
         typer.echo(note, err=True)
     # What had no event yet at that time is not served without a value: it was not there.
-    known = [reading.event_ts is not None for reading in served.views[0].readings]
-    if not any(known):
+    known = served.views[0].readings.known
+    if not known.any():
         raise DataError(
-            f"{wanted.key}: no entity is served {'at that time' if known else 'yet'}, so there is nothing to compare"
+            f"{wanted.key}: no entity is served {'at that time' if len(known) else 'yet'}, so there is nothing to compare"
         )
     rows = served.to_numpy()[known]
     table = dict(zip((name.rpartition(":")[2] for name in served.features), rows.T, strict=True))

@@ -17,6 +17,7 @@ from stream_app.backtesting.proposal import (
 )
 from stream_app.backtesting.show import duration
 from stream_app.cli.file_columns import PeriodOption, TableOptions, TruthOptions
+from stream_app.cli.init.platform import PlatformLook
 from stream_app.cli.init.topic import TopicLook, look_into_topic
 from stream_app.cli.look import look_notes, looks_of, said_options
 from stream_app.cli.loop import run
@@ -111,8 +112,11 @@ def _of_file(look: TableLook, path: str, stream: str, said: list[str]) -> tuple[
     return monitor_file(stream, proposal.settings, notes), command
 
 
-def _of_topic(found: TopicLook, stream: str, kafka: str | None) -> str:
+def _of_topic(found: TopicLook | PlatformLook, stream: str, kafka: str | None) -> str:
     """Return the text of the monitor file."""
+    if isinstance(found, PlatformLook):
+        written = f"Written by streamgauge init from the topic {found.topic}."
+        return monitor_file(stream, found.settings, [written, *found.notes], kafka=kafka)
     sample, default = found.sample, SensorStream()
     sources = list(dict.fromkeys(sample.sources))
     every = "" if sample.period is None else f", an event every {duration(sample.period)} of each"

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from stream_app.cli.init.platform import PlatformLook, look_at_platform
 from stream_app.errors import DataError, SettingsError
-from stream_app.events import PlatformDecoder, Rejected, record_times
+from stream_app.events import record_times
 from stream_app.kafka import nearest_topic, reading
 from stream_app.kinds.guess import Messages, guess_mapping
 from stream_app.kinds.guess_format import GuessedFormat, guess_format
@@ -19,9 +20,6 @@ __all__ = ["TopicLook", "look_into_topic"]
 
 _NEWEST = 2000
 """Events that are looked at."""
-
-_PLATFORM_WORDS = (b'"samples"', b'"labels"', b"queryId", b'"change"')
-"""What a record of a data platform has one of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class TopicLook:
 
 async def look_into_topic(
     topic: str, kafka: KafkaSettings, *, time: str | None, source: str | None, channels: tuple[str, ...]
-) -> TopicLook:
+) -> TopicLook | PlatformLook:
     """Read the newest events of a topic, and find out where the parts of a reading are in them.
 
     Parameters
@@ -81,11 +79,8 @@ async def look_into_topic(
     if not records:
         raise DataError(f"{topic} has no event yet: send some, or name a file")
     values = [record.value for record in records if record.value is not None]
-    if _is_of_platform(values):
-        raise DataError(
-            f'{topic} has the metrics, queries or changes of a data platform: write kind = "platform" and topic = "{topic}" '
-            "under [streams.NAME], which needs no layout"
-        )
+    if (platform := look_at_platform(topic, values)) is not None:
+        return platform
     form = guess_format(topic, [record.value for record in records])
     said = {} if form.said is None else {"format": form.said}
     if time is None and source is None:
@@ -120,10 +115,3 @@ async def look_into_topic(
             "--source-column"
         )
     return TopicLook(topic, mapping, names, sample, form)
-
-
-def _is_of_platform(values: list[bytes]) -> bool:
-    """Whether most are scrapes, labelled samples, queries or changes; a number with a name may as well be a sensor's."""
-    told = [value for value in values if any(word in value for word in _PLATFORM_WORDS)]
-    rows = PlatformDecoder("platform").decode(told)
-    return 2 * sum(not isinstance(one, Rejected) for one in rows) > len(values)

@@ -93,7 +93,9 @@ def prepare(settings: Settings, stream: str | None, call: Call) -> Callable[[], 
     files = open_files(call.paths, columns, anomaly=call.label, changepoint=call.changepoint)
     understood = [understand(file) for file in files]
     files = sorted_by_time(files) if call.sort else files
-    reference = None if chosen.reference is None else read_reference(chosen.reference, columns)
+    reference = (
+        None if chosen.reference is None else read_reference(chosen.reference, columns, chosen.categories)
+    )
     if call.report is not None:
         open_directory(call.report)
 

@@ -9,10 +9,19 @@ from stream_app.core.alerting.changes import (
     severity_of,
     severity_of_mean,
 )
-from stream_app.core.alerting.feedback import Precision, precisions
+from stream_app.core.alerting.feedback import (
+    MOST_HALVINGS,
+    RAISABLE,
+    Precision,
+    detector_family,
+    precisions,
+    raised_thresholds,
+)
 from stream_app.core.alerting.policies import ConsecutivePolicy, EveryPolicy
 
 __all__ = [
+    "MOST_HALVINGS",
+    "RAISABLE",
     "AlertChange",
     "AlertPolicy",
     "AlertState",
@@ -21,7 +30,9 @@ __all__ = [
     "Precision",
     "Severity",
     "alert_key",
+    "detector_family",
     "precisions",
+    "raised_thresholds",
     "severity_of",
     "severity_of_mean",
 ]

@@ -61,6 +61,8 @@ class CategoryChannel:
         Name of the channel.
     options : CategoryOptions
         Warm-up and budget of the stream.
+    reference : sequence of str
+        Categories of normal operation, in their order, from which it learns before the first value.
 
     Examples
     --------
@@ -76,7 +78,7 @@ class CategoryChannel:
     Journal of the Royal Statistical Society B 40.
     """
 
-    def __init__(self, name: str, options: CategoryOptions) -> None:
+    def __init__(self, name: str, options: CategoryOptions, reference: Sequence[str] = ()) -> None:
         self.name = name
         self._options = options
         self._seen: set[str] = set()
@@ -89,6 +91,12 @@ class CategoryChannel:
         self._shifted = False
         self._lasting: Counter[str] = Counter()
         self._lasting_changes = 0
+        for value in reference[-REMEMBERED * options.warmup :]:
+            category, _, changed = self._enter(value)
+            self._reference[category] += 1
+            self._changes += changed
+        # The first event does not follow the last row of the reference.
+        self._last = None
 
     @property
     def known(self) -> int:
@@ -115,13 +123,8 @@ class CategoryChannel:
         return found
 
     def _take(self, row: int, ts: float, value: str, sharers: float) -> list[Signal]:
-        known = value in self._seen
-        category = value if known or self.known < MOST_CATEGORIES else OTHER
         categories_before = float(self.known)
-        if category != OTHER:
-            self._seen.add(category)
-        changed = self._last is not None and category != self._last
-        self._last = category
+        category, known, changed = self._enter(value)
         learned = self._reference.total()
         if learned < self._options.warmup:
             self._reference[category] += 1
@@ -138,6 +141,16 @@ class CategoryChannel:
         if self._window.total() >= self._window_length():
             found += self._compare(row, ts, sharers)
         return found
+
+    def _enter(self, value: str) -> tuple[str, bool, bool]:
+        """Return as what a value counts, whether it was seen before, and whether it differs from the last one."""
+        known = value in self._seen
+        category = value if known or self.known < MOST_CATEGORIES else OTHER
+        if category != OTHER:
+            self._seen.add(category)
+        changed = self._last is not None and category != self._last
+        self._last = category
+        return category, known, changed
 
     def _inflation(self) -> float:
         """Return by how much persistence raises the variance of counts."""

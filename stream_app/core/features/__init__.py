@@ -1,5 +1,6 @@
 """Feature views: windows over an entity's events, exact at the instant they are read."""
 
+from stream_app.core.features.batch import BatchEvaluator, Readings, compile_reading
 from stream_app.core.features.evaluate import Evaluator, Freshness, Reading
 from stream_app.core.features.layout import Cells, Layout, mark
 from stream_app.core.features.log import STAMP, EntityLog, Verdict, stamp
@@ -13,6 +14,7 @@ __all__ = [
     "STAMP",
     "Aggregation",
     "AllTime",
+    "BatchEvaluator",
     "Cells",
     "Column",
     "Condition",
@@ -25,12 +27,14 @@ __all__ = [
     "OnlineFeatures",
     "OnlineValue",
     "Reading",
+    "Readings",
     "Selected",
     "Session",
     "Sliding",
     "Verdict",
     "ViewReadings",
     "Window",
+    "compile_reading",
     "mark",
     "micros",
     "select_features",

@@ -17,7 +17,7 @@ from stream_app.core.features.view import Aggregation, Feature
 from stream_app.core.features.windows import AllTime, Session, Sliding, Window, micros
 from stream_app.errors import UnknownFeatureError
 
-__all__ = ["Evaluator", "Freshness", "Reading"]
+__all__ = ["Bounds", "Evaluator", "Freshness", "Reading", "Step"]
 
 _SECOND = 1_000_000
 
@@ -99,21 +99,22 @@ class Evaluator:
                 f"{layout.view.key} has no feature {unknown[0]!r}; it has {', '.join(known)}"
             )
         self.names = tuple(names)
+        self.layout = layout
         self._ttl = layout.ttl
         self._max_events = layout.max_events
         needed = list(dict.fromkeys(chain.from_iterable(known[name].over or (name,) for name in names)))
         plain = [known[name] for name in needed]
         windows = list(dict.fromkeys(f.window for f in plain if not isinstance(f.window, AllTime)))
-        self._windows = [_Bounds.of(window) for window in windows]
+        self.windows = [Bounds.of(window) for window in windows]
         at: dict[Window, int] = {window: i for i, window in enumerate(windows)}
-        self._steps = [_Step.of(feature, layout, at) for feature in plain]
-        self._timeless = [(slot, step) for slot, step in enumerate(self._steps) if step.window < 0]
+        self.steps = [Step.of(feature, layout, at) for feature in plain]
+        self._timeless = [(slot, step) for slot, step in enumerate(self.steps) if step.window < 0]
         self._program = Program.of(
-            [(slot, step.window, step.wanted) for slot, step in enumerate(self._steps) if step.window >= 0]
+            [(slot, step.window, step.wanted) for slot, step in enumerate(self.steps) if step.window >= 0]
         )
         place = {name: i for i, name in enumerate(needed)}
         # A ratio is over two of the computed values; the others are such a value.
-        self._answers = [
+        self.answers = [
             (place[over[0]], place[over[1]]) if (over := known[name].over) else (place[name], -1)
             for name in names
         ]
@@ -138,31 +139,41 @@ class Evaluator:
             return Reading([None] * len(self.names), None)
         if log.given_up >= at:
             return Reading([None] * len(self.names), None, self.names)
-        bounds = [window.rows(ts, at, base, end, gone) for window in self._windows]
+        bounds = [window.rows(ts, at, base, end, gone) for window in self.windows]
         # What may be gone is computed over nothing, and taken back below.
         spans = [(end, end) if span is None else span for span in bounds]
-        found = self._program.run(log, at, spans, len(self._steps))
+        found = self._program.run(log, at, spans, len(self.steps))
         for slot, step in self._timeless:
             found[slot] = _over_all_time(step, log, at, end, self._ttl)
         lost: set[int] = set()
         if None in bounds:
             lost = {
-                i for i, step in enumerate(self._steps) if step.window >= 0 and bounds[step.window] is None
+                i for i, step in enumerate(self.steps) if step.window >= 0 and bounds[step.window] is None
             }
             for slot in lost:
                 found[slot] = None
         values = [
-            found[one] if other < 0 else _quotient(found[one], found[other]) for one, other in self._answers
+            found[one] if other < 0 else _quotient(found[one], found[other]) for one, other in self.answers
         ]
         if not lost:
             return Reading(values, newest)
-        names = zip(self.names, self._answers, strict=True)
+        names = zip(self.names, self.answers, strict=True)
         return Reading(values, newest, tuple(name for name, over in names if lost.intersection(over)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Bounds:
-    """A window in microseconds: of a fixed length, or a session where there is a gap."""
+class Bounds:
+    """A window in microseconds: of a fixed length, or a session where there is a gap.
+
+    Parameters
+    ----------
+    reach : int
+        How far back it goes at most.
+    delay : int
+        How long before the instant it ends.
+    gap : int
+        Pause that ends a session; 0 where it is none.
+    """
 
     reach: int
     delay: int
@@ -170,6 +181,7 @@ class _Bounds:
 
     @classmethod
     def of(cls, window: Sliding | Session) -> Self:
+        """Take the lengths of a window."""
         if isinstance(window, Session):
             return cls(micros(window.longest), 0, micros(window.gap))
         return cls(micros(window.reach), micros(window.delay), 0)
@@ -192,8 +204,18 @@ class _Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """How one feature is computed: over which window (-1 is all time) or total, and what of its rows."""
+class Step:
+    """How one feature is computed.
+
+    Parameters
+    ----------
+    window : int
+        Over which window; -1 is all time.
+    total : int
+        Over which total, where it is all time; else -1.
+    wanted : Wanted
+        What of its rows.
+    """
 
     window: int
     total: int
@@ -201,6 +223,7 @@ class _Step:
 
     @classmethod
     def of(cls, feature: Feature, layout: Layout, windows: Mapping[Window, int]) -> Self:
+        """Look up what a feature needs in the layout."""
         chosen, field = selector(feature), feature.field
         column = -1
         if feature.numeric:
@@ -216,7 +239,7 @@ class _Step:
         )
 
 
-def _over_all_time(step: _Step, log: EntityLog, at: int, end: int, ttl: int) -> float | None:
+def _over_all_time(step: Step, log: EntityLog, at: int, end: int, ttl: int) -> float | None:
     """Compute a feature from the events that are kept and the totals of those that are gone."""
     begin = last_pause(log.ts, end, ttl)
     total, wanted = log.totals[step.total], step.wanted

@@ -25,7 +25,7 @@ from stream_app.core.features.layout import Cells, Layout
 from stream_app.core.features.totals import Total, decode_totals, encode_totals
 from stream_app.errors import StateError
 
-__all__ = ["FORMAT", "NEVER", "STAMP", "EntityLog", "Verdict", "last_pause", "stamp"]
+__all__ = ["FORMAT", "HEAD_BYTES", "NEVER", "STAMP", "EntityLog", "Verdict", "last_pause", "stamp"]
 
 FORMAT = 1
 """Version of the bytes."""
@@ -36,6 +36,7 @@ NEVER = -(1 << 63)
 # magic, format, checksum of what follows, fingerprint, last partition and offset, newest given up, then lengths:
 # of the other positions, rows, ids, totals in bytes.
 _HEAD = struct.Struct("<3sBI8sIqqHIII")
+HEAD_BYTES = _HEAD.size
 _CHECKED = 8
 _BEGIN = struct.Struct("<3sBI")
 _REST = struct.Struct("<8sIqqHIII")
@@ -238,12 +239,20 @@ class EntityLog:
         if self.endless or not times:
             return
         self._known = None
+        # Mostly nothing is too old yet: neither an id nor, since more than the lateness is kept, an event.
+        oldest = times[0]
+        if (
+            oldest >= times[-1] - layout.lateness
+            and oldest > self._given_up
+            and len(times) <= layout.max_events
+        ):
+            return
         # Ids that are too old to be compared with.
         if self._ids and times[-len(self._ids)] < (floor := self.floor()):
             del self._ids[: len(self._ids) - len(times) + bisect_left(times, floor)]
         surplus = len(times) - layout.max_events
-        if times[0] < (oldest := times[-1] - layout.retention):
-            surplus = max(surplus, bisect_left(times, oldest))
+        if oldest < (kept_since := times[-1] - layout.retention):
+            surplus = max(surplus, bisect_left(times, kept_since))
         if surplus > 0:
             self._give_up(surplus)
 
@@ -298,18 +307,13 @@ class EntityLog:
 
     def encode(self) -> bytes:
         """Return the log as bytes; the same events give the same bytes."""
-        *others, last = self.positions.items() or [_NOWHERE]
+        *before, last = self.positions.items() or [_NOWHERE]
+        others = b"".join([_POSITION.pack(*one) for one in before]) if before else b""
         totals = b"" if self._given_up == NEVER else encode_totals(self.totals)
-        lengths = (len(others), len(self.ts), len(self._ids), len(totals))
-        checked = b"".join(
-            (
-                _REST.pack(self._layout.fingerprint, *last, self._given_up, *lengths),
-                *(_POSITION.pack(*other) for other in others),
-                *(map(_swapped, self._columns()) if _BIG_ENDIAN else self._columns()),
-                *self.planes,
-                totals,
-            )
-        )
+        lengths = (len(before), len(self.ts), len(self._ids), len(totals))
+        head = _REST.pack(self._layout.fingerprint, *last, self._given_up, *lengths)
+        columns = list(map(_swapped, self._columns())) if _BIG_ENDIAN else self._columns()
+        checked = b"".join((head, others, *columns, *self.planes, totals))
         return _BEGIN.pack(_MAGIC, FORMAT, zlib.crc32(checked)) + checked
 
     @classmethod

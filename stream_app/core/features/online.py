@@ -1,19 +1,22 @@
 """Features of many entities at one instant, from one view or several."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from stream_app.core.arrays import FloatArray
-from stream_app.core.features.evaluate import Freshness, Reading
+from stream_app.core.arrays import BoolArray, FloatArray
+from stream_app.core.features.batch import Readings
+from stream_app.core.features.evaluate import Freshness
 from stream_app.core.features.windows import micros
 from stream_app.errors import DataError
 
 __all__ = ["Column", "OnlineFeatures", "OnlineValue", "ViewReadings"]
 
 _SECOND = 1e6
+_Table = TypeVar("_Table", FloatArray, BoolArray)
+_STATUSES = (Freshness.FRESH, Freshness.STALE, Freshness.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +56,31 @@ class ViewReadings:
         Its limit, in seconds.
     names : tuple of str
         Features that were read.
-    readings : list of Reading
-        One an entity.
+    readings : Readings
+        A row an entity, a column a feature.
     """
 
     key: str
     freshness: float
     names: tuple[str, ...]
-    readings: list[Reading]
+    readings: Readings
+
+    def ages(self, at: float) -> FloatArray:
+        """Return the seconds from each entity's newest event to an instant; NaN where it is missing."""
+        known = self.readings.known
+        since = np.where(known, micros(at) - np.where(known, self.readings.event_ts, 0), 0)
+        return np.where(known, since / _SECOND, np.nan)
+
+    def event_times(self) -> FloatArray:
+        """Return the time of each entity's newest event, in epoch seconds; NaN where it is missing."""
+        return np.where(self.readings.known, self.readings.event_ts / _SECOND, np.nan)
+
+    def statuses(self, at: float) -> list[Freshness]:
+        """Return whether each entity is fresh, stale or missing at an instant."""
+        known = self.readings.known
+        since = micros(at) - np.where(known, self.readings.event_ts, 0)
+        codes = np.where(known, since > micros(self.freshness), 2)
+        return [_STATUSES[code] for code in codes.tolist()]
 
 
 class Column(NamedTuple):
@@ -96,7 +116,8 @@ class OnlineFeatures:
 
     Examples
     --------
-    >>> readings = [Reading([2.0], event_ts=5_000_000), Reading([None], None)]
+    >>> from stream_app.core.features.evaluate import Reading
+    >>> readings = Readings.of([Reading([2.0], event_ts=5_000_000), Reading([None], None)], ("lines",))
     >>> views = (ViewReadings("purchases:v1", 60.0, ("lines",), readings),)
     >>> found = OnlineFeatures(("17850", "nobody"), 7.0, (Column("purchases:lines", 0, 0),), views)
     >>> found["17850", "purchases:lines"].age, found["nobody", "purchases:lines"].status.value
@@ -136,30 +157,27 @@ class OnlineFeatures:
             raise DataError(f"{feature[:80]!r} was not asked for; there is {', '.join(self.features)}")
         if entity not in self.entities:
             raise DataError(f"entity {entity[:80]!r} was not asked for")
-        view = self.views[column.view]
-        reading = view.readings[self.entities.index(entity)]
+        row = self.entities.index(entity)
+        one = self._known(self.views[column.view], [row])
+        readings = self.views[column.view].readings
         return OnlineValue(
-            reading.values[column.place],
-            _seconds(reading.event_ts),
-            self._age(reading),
-            self._status(view, reading),
-            view.names[column.place] in reading.incomplete,
+            _none_for_nan(readings.values[row, column.place : column.place + 1])[0],
+            one[0]["event_ts"],
+            one[0]["age"],
+            Freshness(one[0]["status"]),
+            bool(readings.incomplete[row, column.place]),
         )
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Return the columns: ``entity``, and the values of each feature, for a table of any library."""
         return {"entity": list(self.entities)} | {
-            column.name: [reading.values[column.place] for reading in self.views[column.view].readings]
+            column.name: _none_for_nan(self.views[column.view].readings.values[:, column.place])
             for column in self.columns
         }
 
     def to_numpy(self) -> FloatArray:
         """Return the values, shape (entities, features); NaN where there is none."""
-        out = np.empty((len(self.entities), len(self.columns)))
-        for i, column in enumerate(self.columns):
-            # numpy makes NaN of None.
-            out[:, i] = [reading.values[column.place] for reading in self.views[column.view].readings]
-        return out
+        return self._side_by_side([view.readings.values for view in self.views])
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return a plain dictionary per entity, for JSON.
@@ -167,80 +185,118 @@ class OnlineFeatures:
         ``values`` has the features; ``views`` has for each view ``event_ts``, ``age`` and ``status``; ``incomplete``
         names the features that are None because their events are not kept any more.
         """
+        names, rows = self.features, range(len(self.entities))
+        values = zip(*self.to_dict().values(), strict=True)
+        known = zip(*(self._known(view, rows) for view in self.views), strict=True)
+        keys = [view.key for view in self.views]
+        lost = self._incomplete_rows()
         return [
             {
                 "entity": entity,
-                "values": {
-                    name: self.views[view].readings[row].values[place] for name, view, place in self.columns
-                },
-                "views": {view.key: self._known(view, view.readings[row]) for view in self.views},
-                "incomplete": list(self._incomplete(row)),
+                "values": dict(zip(names, found, strict=True)),
+                "views": dict(zip(keys, told, strict=True)),
+                "incomplete": list(lost.get(row, ())),
             }
-            for row, entity in enumerate(self.entities)
+            for row, ((entity, *found), told) in enumerate(zip(values, known, strict=True))
         ]
+
+    def to_columns(self) -> dict[str, Any]:
+        """Return the same as plain lists, for JSON that is quick to write and to read.
+
+        ``entities`` and ``features`` have the names; ``values`` a list a feature, in their order, with an element an entity; ``views``
+        for each view the lists ``event_ts``, ``age`` and ``status``; ``incomplete`` the names of the features that are None
+        because their events are not kept any more, by entity.
+
+        Examples
+        --------
+        >>> readings = Readings.empty(1, 1)
+        >>> views = (ViewReadings("purchases:v1", 60.0, ("lines",), readings),)
+        >>> OnlineFeatures(("17850",), 7.0, (Column("purchases:lines", 0, 0),), views).to_columns()["values"]
+        [[None]]
+        """
+        values = self.to_dict()
+        return {
+            "entities": values.pop("entity"),
+            "features": list(self.features),
+            "values": list(values.values()),
+            "views": {
+                view.key: {
+                    "event_ts": _none_for_nan(view.event_times()),
+                    "age": _none_for_nan(view.ages(self.at)),
+                    "status": [status.value for status in view.statuses(self.at)],
+                }
+                for view in self.views
+            },
+            "incomplete": self.incomplete(),
+        }
 
     def of_one(self) -> dict[str, Any]:
         """Return a plain dictionary of the only entity in the only view, with the features' names alone.
 
         Examples
         --------
-        >>> views = (ViewReadings("purchases:v1", 60.0, ("lines",), [Reading([2.0], event_ts=5_000_000)]),)
+        >>> from stream_app.core.features.evaluate import Reading
+        >>> readings = Readings.of([Reading([2.0], event_ts=5_000_000)], ("lines",))
+        >>> views = (ViewReadings("purchases:v1", 60.0, ("lines",), readings),)
         >>> OnlineFeatures(("17850",), 7.0, (Column("purchases:lines", 0, 0),), views).of_one()["values"]
         {'lines': 2.0}
         """
         ((entity,), (view,)) = self.entities, self.views
-        (reading,) = view.readings
+        readings = view.readings
+        lost = zip(view.names, readings.incomplete[0].tolist(), strict=True)
         return {
             "entity": entity,
             "view": view.key,
             "at": self.at,
-            **self._known(view, reading),
-            "values": dict(zip(view.names, reading.values, strict=True)),
-            "incomplete": list(reading.incomplete),
+            **self._known(view, [0])[0],
+            "values": dict(zip(view.names, _none_for_nan(readings.values[0]), strict=True)),
+            "incomplete": [name for name, is_lost in lost if is_lost],
         }
 
     def statuses(self) -> list[list[Freshness]]:
         """Return whether each value is fresh, stale or missing: a list per entity, in the order of the features."""
-        return self._each(self._status)
+        told = [view.statuses(self.at) for view in self.views]
+        return [[told[column.view][row] for column in self.columns] for row in range(len(self.entities))]
 
     def event_times(self) -> FloatArray:
         """Return the time of each entity's newest event, in epoch seconds; shape (entities, features), NaN where missing."""
-        return np.array(self._each(lambda _, reading: _seconds(reading.event_ts)), dtype=np.float64)
+        return self._of_views([view.event_times() for view in self.views])
 
     def ages(self) -> FloatArray:
         """Return the seconds since then; shape (entities, features), NaN where missing."""
-        return np.array(self._each(lambda _, reading: self._age(reading)), dtype=np.float64)
+        return self._of_views([view.ages(self.at) for view in self.views])
 
     def incomplete(self) -> dict[str, tuple[str, ...]]:
         """Return the features that are None because their events are no longer kept, for each entity with such features."""
-        found = ((entity, self._incomplete(row)) for row, entity in enumerate(self.entities))
-        return {entity: names for entity, names in found if names}
+        return {self.entities[row]: names for row, names in self._incomplete_rows().items()}
 
-    def _each(self, tell: Callable[[ViewReadings, Reading], Any]) -> list[list[Any]]:
-        told = [[tell(view, reading) for reading in view.readings] for view in self.views]
-        return [[told[column.view][row] for column in self.columns] for row in range(len(self.entities))]
-
-    def _incomplete(self, row: int) -> tuple[str, ...]:
-        lost = [view.readings[row].incomplete for view in self.views]
-        if not any(lost):
-            return ()
-        return tuple(
-            name for name, view, place in self.columns if self.views[view].names[place] in lost[view]
-        )
-
-    def _known(self, view: ViewReadings, reading: Reading) -> dict[str, Any]:
+    def _incomplete_rows(self) -> dict[int, tuple[str, ...]]:
+        lost = self._side_by_side([view.readings.incomplete for view in self.views])
+        names = self.features
         return {
-            "event_ts": _seconds(reading.event_ts),
-            "age": self._age(reading),
-            "status": self._status(view, reading).value,
+            row: tuple(name for name, is_lost in zip(names, lost[row].tolist(), strict=True) if is_lost)
+            for row in np.flatnonzero(lost.any(axis=1)).tolist()
         }
 
-    def _age(self, reading: Reading) -> float | None:
-        return None if reading.event_ts is None else (micros(self.at) - reading.event_ts) / _SECOND
+    def _side_by_side(self, tables: list[_Table]) -> _Table:
+        """Return the columns asked for, of a table a view."""
+        if len(tables) == 1:
+            places = [column.place for column in self.columns]
+            (table,) = tables
+            return table if places == list(range(table.shape[1])) else table[:, places]
+        return np.column_stack([tables[column.view][:, column.place] for column in self.columns])
 
-    def _status(self, view: ViewReadings, reading: Reading) -> Freshness:
-        return reading.freshness(micros(self.at), view.freshness)
+    def _of_views(self, told: list[FloatArray]) -> FloatArray:
+        return np.column_stack([told[column.view] for column in self.columns])
+
+    def _known(self, view: ViewReadings, rows: Iterable[int]) -> list[dict[str, Any]]:
+        times, ages = _none_for_nan(view.event_times()), _none_for_nan(view.ages(self.at))
+        statuses = view.statuses(self.at)
+        return [{"event_ts": times[row], "age": ages[row], "status": statuses[row].value} for row in rows]
 
 
-def _seconds(ts: int | None) -> float | None:
-    return None if ts is None else ts / _SECOND
+def _none_for_nan(numbers: FloatArray) -> list[float | None]:
+    plain: list[float | None] = numbers.tolist()
+    for place in np.flatnonzero(np.isnan(numbers)).tolist():
+        plain[place] = None
+    return plain

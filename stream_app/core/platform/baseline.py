@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.core.anomaly.calendar import zone_table
 from stream_app.core.arrays import FloatArray
 from stream_app.core.platform.forecast import (
     DAY,
@@ -21,7 +22,7 @@ from stream_app.core.platform.forecast import (
 )
 from stream_app.core.platform.lag import Lag
 from stream_app.core.platform.ranks import BINS
-from stream_app.core.platform.stored import expect, stored_array, stored_number
+from stream_app.core.platform.stored import expect, sparse, stored_array, stored_number, stored_sparse
 from stream_app.errors import DataError
 
 __all__ = ["Baselines"]
@@ -40,6 +41,8 @@ class Baselines:
         Windows of the mean that the slow forecast is held against.
     least : float
         What is added to each scale, for statistics whose scale is known beforehand; else a value that never varied has none.
+    timezone : str
+        IANA name of the zone by whose clock seasons go.
 
     Examples
     --------
@@ -54,12 +57,18 @@ class Baselines:
     """
 
     def __init__(
-        self, window: float, periods: tuple[float, ...] = (), smooth: float = 6.0, least: float = 0.0
+        self,
+        window: float,
+        periods: tuple[float, ...] = (),
+        smooth: float = 6.0,
+        least: float = 0.0,
+        timezone: str = "UTC",
     ) -> None:
         self.window = window
         self.smooth = smooth
         self.least = least
         self.periods = np.array(periods, np.float64)
+        self._zone = zone_table(timezone)
         self.lag = Lag(window)
         self._make(0)
 
@@ -91,7 +100,7 @@ class Baselines:
             array[slots] = np.zeros((), array.dtype)
         self.lag.forget(slots, fill=-1)
 
-    def update(self, end: float, values: FloatArray, *, learns: bool = True) -> dict[str, FloatArray]:
+    def update(self, end: float, values: FloatArray, sizes: FloatArray | None = None, *, learns: bool = True) -> dict[str, FloatArray]:
         """Judge a window, and learn from it.
 
         Parameters
@@ -100,6 +109,8 @@ class Baselines:
             Its end, epoch seconds.
         values : ndarray of shape (n,)
             NaN where there is none.
+        sizes : ndarray of shape (n,), optional
+            What their scales may grow with; by default what they are to be.
         learns : bool
             Whether to learn: not while an incident is open.
 
@@ -115,7 +126,7 @@ class Baselines:
         scores = np.empty(n, SCORES)
         bins = np.empty((n, 2), np.int8)
         step(
-            values, end, self.window, self.smooth, self.least, self.worse, self.periods, self._phases(end), learns,
+            values, np.full(n, np.nan) if sizes is None else sizes, end, self.window, self.smooth, self.least, self.worse, self.periods, self._phases(end), learns,
             self.records, self.profiles, self.visits, self.histograms, bins, scores,
         )  # fmt: skip
         if learns:
@@ -127,8 +138,10 @@ class Baselines:
 
     def _phases(self, end: float) -> Any:
         phases = np.zeros(len(self.periods), PHASE)
+        middle = end - 0.5 * self.window
+        middle += self._zone[max(int(np.searchsorted(self._zone[:, 0], middle, side="right")) - 1, 0), 1]
         for k, period in enumerate(self.periods):
-            place = (end - 0.5 * self.window) % period / period * PHASES - 0.5
+            place = middle % period / period * PHASES - 0.5
             before = math.floor(place)
             phases[k] = before % PHASES, (before + 1) % PHASES, place - before
         return phases
@@ -145,15 +158,21 @@ class Baselines:
             "least": self.least,
             "periods": self.periods.tolist(),
             "records": self.records.view(np.uint8).reshape(len(self), self.records.dtype.itemsize).copy(),
-            "profiles": self.profiles.copy(),
-            "visits": self.visits.copy(),
-            "histograms": self.histograms.copy(),
+            "profiles": sparse(self.profiles),
+            "visits": self._visits(),
+            "histograms": sparse(self.histograms),
             "worse": self.worse.copy(),
             "lag": self.lag.state(),
         }
 
+    def _visits(self) -> dict[str, Any]:
+        """Return the visits of the oldest series, which most have, and of those that have others."""
+        common = self.visits[np.argmax(self.records["age"])] if len(self) else self.visits.sum(axis=0)
+        others = np.flatnonzero((self.visits != common).any(axis=(1, 2)))
+        return {"common": common.copy(), "others": others.astype(np.int32), "own": self.visits[others]}
+
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "Baselines":
+    def from_state(cls, state: dict[str, Any], timezone: str = "UTC") -> "Baselines":
         """Make baselines that go on where `state` was taken."""
         periods = tuple(stored_number(period, "periods", low=1e-3) for period in state["periods"])
         expect(len(periods) <= MOST_PERIODS, "periods")
@@ -162,13 +181,20 @@ class Baselines:
             periods,
             stored_number(state["smooth"], "windows", low=1.0),
             stored_number(state["least"], "windows", low=0.0),
+            timezone,
         )
         raw = stored_array(state["records"], (None, SERIES.itemsize), "baselines", dtype=np.uint8)
         restored.records = raw.view(SERIES).reshape(-1)
         n, seasons = len(raw), (len(raw), len(periods), PHASES)
-        restored.profiles = stored_array(state["profiles"], seasons, "seasons", dtype=np.float32)
-        restored.visits = stored_array(state["visits"], seasons, "seasons", dtype=np.float32, low=0.0)
-        restored.histograms = stored_array(
+        restored.profiles = stored_sparse(state["profiles"], seasons, "seasons", dtype=np.float32)
+        visits, what = state["visits"], "seasons"
+        others = stored_array(visits["others"], (None,), what, dtype=np.int32, low=0, high=n - 1)
+        common = stored_array(visits["common"], seasons[1:], what, dtype=np.float32, low=0.0)
+        restored.visits = np.tile(common, (n, 1, 1))
+        restored.visits[others] = stored_array(
+            visits["own"], (len(others), *seasons[1:]), what, dtype=np.float32, low=0.0
+        )
+        restored.histograms = stored_sparse(
             state["histograms"], (n, 2, BINS), "ranks", dtype=np.float32, low=0.0
         )
         restored.worse = stored_array(state["worse"], (n,), "baselines", dtype=np.int8, low=-1, high=1)

@@ -24,6 +24,8 @@ BLOCK = 32
 MOST = 12
 DAYS = 2.0
 """How long the memory is."""
+DRAWN, STEPS_OF_WEIGHTS = 1.0, 3
+"""What is left of a series beyond which it weighs less in placing a window, and solutions with weights."""
 STEPS = 30.0
 """Steps of a standard deviation in which windows wait."""
 _RIDGE = 1e-6
@@ -77,11 +79,17 @@ class Components:
 
     def residuals(self, standard: FloatArray) -> FloatArray:
         """Return what the components leave of standardised values; NaN where there is none."""
-        there = np.isfinite(standard)
-        axes = self.axes[there]
-        square = axes.T @ axes + _RIDGE * np.eye(axes.shape[1])
         left = np.full(len(standard), np.nan)
-        left[there] = standard[there] - axes @ np.linalg.solve(square, axes.T @ standard[there])
+        there = np.isfinite(standard)
+        axes, x = self.axes[there], standard[there]
+        weights = np.ones(len(x))
+        for _ in range(STEPS_OF_WEIGHTS):
+            weighted = axes * weights[:, None]
+            square = weighted.T @ axes + _RIDGE * np.eye(axes.shape[1])
+            rest = x - axes @ np.linalg.solve(square, weighted.T @ x)
+            # What few series do shall not be seen in all the others (Huber 1964).
+            weights = np.minimum(1.0, DRAWN / np.maximum(np.abs(rest), 1e-12))
+        left[there] = rest
         return left
 
     def add(self, end: float, standard: FloatArray) -> None:
@@ -120,7 +128,8 @@ class Components:
             "axes": self.axes.copy(),
             "weights": self.weights.copy(),
             "learned": self.learned,
-            "block": np.array(self.block).reshape(len(self.block), n),
+            # Whole numbers of steps, as they waited.
+            "block": np.rint(STEPS * np.array(self.block)).astype(np.int8).reshape(len(self.block), n),
             "lag": self.lag.state(),
         }
 
@@ -133,7 +142,8 @@ class Components:
         expect(kept <= MOST, "axes")
         restored.weights = stored_array(state["weights"], (kept,), "weights of axes", low=0.0, high=_HEAVIEST)
         restored.learned = stored_number(state["learned"], "components", low=0.0)
-        restored.block = list(stored_array(state["block"], (None, n), "components", low=-5.0, high=5.0))
+        block = stored_array(state["block"], (None, n), "components", dtype=np.int8)
+        restored.block = list(block / STEPS)
         expect(len(restored.block) < BLOCK, "components")
         restored.lag = Lag.from_state(state["lag"])
         restored.lag.check(n)

@@ -56,6 +56,8 @@ class PlatformDetector:
         Seconds of the seasons, shortest first, two at most.
     adopt : float
         Seconds after which a lasting new level is the usual one.
+    timezone : str
+        IANA name of the zone by whose clock seasons go.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class PlatformDetector:
         warmup: int | None = None,
         periods: tuple[float, ...] = (DAY, WEEK),
         adopt: float = 4 * 3600.0,
+        timezone: str = "UTC",
     ) -> None:
         if not 0.0 < window < DAY or not 0.0 < budget_per_second < float("inf"):
             raise SettingsError(
@@ -95,6 +98,7 @@ class PlatformDetector:
                 f"the periods are {periods!r}; expected two at most, ascending, of two windows at least"
             )
         self.window = window
+        self.timezone = timezone
         self.warmup = max(LEAST_WARMUP, round(DAY / window)) if warmup is None else warmup
         self.windows = 0
         self.evidence = Evidence(
@@ -102,11 +106,11 @@ class PlatformDetector:
             adopt=max(2, round(adopt / window)),
             settle=max(5, round(SETTLE / window)),
         )
-        self.baselines = Baselines(window, periods)
+        self.baselines = Baselines(window, periods, timezone=timezone)
         self.components = Components(window)
-        self.left = Baselines(window, periods[:1])
+        self.left = Baselines(window, periods[:1], timezone=timezone)
         self.aggregates = Aggregates()
-        self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1)
+        self.together = Baselines(window, periods[:1], smooth=1.0, least=0.1, timezone=timezone)
         self.together.grow(len(self.aggregates))
         self._series: tuple[Series, ...] | None = None
 
@@ -164,7 +168,8 @@ class PlatformDetector:
         self.windows += 1
         learns = not self.evidence.open
         own = self.baselines.update(end, values, learns=learns)
-        left = self.left.update(end, self.components.residuals(own["standard"]), learns=learns)
+        alone = self.components.residuals(own["standard"])
+        left = self.left.update(end, alone, own["standard"] - alone, learns=learns)
         statistics = self.aggregates.update(
             own["score"],
             left["score"],
@@ -172,7 +177,7 @@ class PlatformDetector:
             self.baselines.records["present"],
             np.isfinite(values),
         )
-        together = self.together.update(end, statistics, learns=learns)
+        together = self.together.update(end, statistics, np.zeros(len(statistics)), learns=learns)
         if learns:
             self.components.add(end, own["standard"])
         nats = [
@@ -228,38 +233,40 @@ class PlatformDetector:
             "together": self.together.state(),
         }
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> "PlatformDetector":
-        """Make a detector that goes on where `state` was taken.
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken; budget and warm-up are those of this detector.
 
         Raises
         ------
         StateError
-            If another version wrote it, or it is damaged.
+            If another version wrote it, it is damaged, or of other windows or periods.
         """
         expect_version(state, _VERSION, "the platform detector")
+        stored_count(state["warmup"], "windows")
+        self.windows = stored_count(state["windows"], "windows")
         evidence = Evidence.from_state(state["evidence"])
         expect(tuple((one.kind, one.memory) for one in evidence.sums) == LOOKS, "evidence")
-        restored = cls(
-            window=state["window"],
-            budget_per_second=evidence.sums[0].rate * len(LOOKS) / state["window"],
-            warmup=stored_count(state["warmup"], "windows"),
+        evidence.spend(self.evidence.sums[0].rate)
+        self.evidence = evidence
+        periods = self.baselines.periods
+        self.baselines = Baselines.from_state(state["baselines"], self.timezone)
+        self.components = Components.from_state(state["components"])
+        self.left = Baselines.from_state(state["left"], self.timezone)
+        self.aggregates.restore(state["aggregates"])
+        self.together = Baselines.from_state(state["together"], self.timezone)
+        self._series = None
+        parts = (self.baselines, self.left, self.together)
+        lags = (self.components.lag, *(part.lag for part in parts))
+        stated = {part.window for part in parts} | {lag.window for lag in lags} | {state["window"]}
+        expect(stated == {self.window}, "windows")
+        expect(all(np.array_equal(part.periods, periods[: len(part.periods)]) for part in parts), "periods")
+        expect(
+            tuple(len(part.periods) for part in parts) == (len(periods), len(periods[:1]), len(periods[:1])),
+            "periods",
         )
-        restored.windows = stored_count(state["windows"], "windows")
-        restored.evidence = evidence
-        restored.baselines = Baselines.from_state(state["baselines"])
-        restored.components = Components.from_state(state["components"])
-        restored.left = Baselines.from_state(state["left"])
-        restored.aggregates.restore(state["aggregates"])
-        restored.together = Baselines.from_state(state["together"])
-        parts = (restored.baselines, restored.left, restored.together)
-        lags = (restored.components.lag, *(part.lag for part in parts))
-        stated = {part.window for part in parts} | {lag.window for lag in lags}
-        expect(stated == {restored.window}, "windows")
-        n = len(restored.baselines)
-        expect(len(restored.left) == n == len(restored.components), "baselines")
-        expect(len(restored.together) == len(restored.aggregates), "aggregates")
-        return restored
+        n = len(self.baselines)
+        expect(len(self.left) == n == len(self.components), "baselines")
+        expect(len(self.together) == len(self.aggregates), "aggregates")
 
 
 def _most(nats: FloatArray, scores: FloatArray) -> float:

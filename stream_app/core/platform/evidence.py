@@ -43,7 +43,7 @@ KEPT = 0.85
 ALIKE = 10.0
 """Windows of the mean that tells how dependent they are."""
 USUAL_WINDOWS = 2000.0
-FAR = 4.0
+FAR = 2.0
 """Standard deviations to which evidence is drawn in to learn what is usual."""
 LEAST_UNIT = 0.3
 """Nats of a standard deviation at least: evidence of what never varied does not."""
@@ -57,7 +57,7 @@ AGAIN = 9
 """Windows before one that is beyond the level, of which another must have been."""
 CALM, CALM_MEAN = 1.0 / 3.0, 0.8
 """Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
-SHORTEST, LONGEST = 5, 15
+SHORTEST, LONGEST = 10, 30
 """Calm windows that end an incident: half of its length, between these."""
 
 
@@ -99,6 +99,12 @@ class Sum:
 
     def _mean_excess(self) -> float:
         return (self.excess + PRIOR_PEAKS * PRIOR_EXCESS) / (self.peaks + PRIOR_PEAKS)
+
+    def spend(self, rate: float) -> None:
+        """Allow so many false alarms a window from now on."""
+        if rate != self.rate:
+            self.rate = rate
+            self._set_level()
 
     def _set_level(self) -> None:
         mean, known = self._mean_excess(), self.peaks + PRIOR_PEAKS
@@ -235,6 +241,11 @@ class Evidence:
         self.beyond = (False,) * AGAIN
         for each in self.sums:
             each.rest_now()
+
+    def spend(self, rate: float) -> None:
+        """Allow each sum so many false alarms a window from now on."""
+        for each in self.sums:
+            each.spend(rate)
 
     def state(self) -> dict[str, Any]:
         """Return all fields."""

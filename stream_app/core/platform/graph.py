@@ -8,9 +8,28 @@ from typing import Self
 
 from stream_app.errors import DataError
 
-__all__ = ["CallGraph"]
+__all__ = ["CallGraph", "call_of"]
 
-SERVICE_GRAPH_METRIC = "traces_service_graph_request_total"
+_CALLS = "traces_service_graph_request_total"
+
+
+def call_of(name: str, labels: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return caller and callee where a metric is OpenTelemetry's count of the requests between two services.
+
+    References
+    ----------
+    OpenTelemetry Collector, service graph connector.
+
+    Examples
+    --------
+    >>> call_of("traces_service_graph_request_total", (("client", "shop"), ("server", "pay")))
+    ('shop', 'pay')
+    """
+    if name != _CALLS:
+        return None
+    values = dict(labels)
+    caller, callee = values.get("client"), values.get("server")
+    return (caller, callee) if caller and callee else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +96,6 @@ class CallGraph:
                 "the call graph has no columns; give a matrix of services, or two columns, caller and callee"
             )
         return cls.from_edges(_listed_edges(rows))
-
-    @classmethod
-    def from_service_graph(cls, samples: Iterable[tuple[str, Mapping[str, str], float]]) -> Self:
-        """Take the calls from OpenTelemetry's service graph metrics.
-
-        Parameters
-        ----------
-        samples : iterable of (str, mapping, float)
-            Name, labels and value of samples; those of ``traces_service_graph_request_total`` with the labels
-            ``client`` and ``server`` and a value above 0 are calls, others are passed over.
-
-        Returns
-        -------
-        CallGraph
-            The calls.
-
-        References
-        ----------
-        OpenTelemetry Collector, service graph connector.
-        """
-        return cls.from_edges(
-            (labels["client"], labels["server"])
-            for name, labels, value in samples
-            if name == SERVICE_GRAPH_METRIC and value > 0 and labels.get("client") and labels.get("server")
-        )
 
     def callees(self, service: str) -> tuple[str, ...]:
         """Return the services that one calls, by name."""

@@ -14,7 +14,9 @@ Rows = npt.NDArray[np.int8]
 LAG = 6 * 3600.0
 """Seconds for which windows wait: a leak of hours shall not be learned while it goes on."""
 EVERY = 120.0
-"""Seconds between windows that are learned from: those between are much like them."""
+"""Seconds between windows that are learned from, in the long run: those between are much like them."""
+_CLOSEST = 2
+"""Windows between those that are learned from, at the beginning: shorter windows are learned in less time, and no more of them wait at once."""
 _SHARE = 4
 """A wait of more than a fourth of all that was seen would leave too little to learn from."""
 
@@ -41,7 +43,6 @@ class Lag:
 
     def __init__(self, window: float) -> None:
         self.window = window
-        self.every = max(1, round(EVERY / window))
         self.windows = 0
         self.rows: list[Rows] = []
         self.ends: list[float] = []
@@ -49,14 +50,32 @@ class Lag:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def every(self) -> int:
+        """Windows from one that is learned from to the next: twice as many whenever too many would wait, up to those of `EVERY` seconds."""
+        last = max(1, round(EVERY / self.window))
+        every = min(_CLOSEST, last)
+        while every < last and self._wait > LAG / EVERY * every:
+            every *= 2
+        return every
+
+    @property
+    def _wait(self) -> float:
+        """Windows that one waits."""
+        return min(LAG / self.window, self.windows / _SHARE)
+
     def put(self, end: float, rows: Rows) -> list[Rows]:
         """Let a window wait, and return those that waited long enough."""
+        before = self.every
         self.windows += 1
-        if self.windows % self.every:
+        every = self.every
+        if every > before:
+            del self.ends[-2::-2], self.rows[-2::-2]
+        if self.windows % every:
             return []
         self.rows.append(rows)
         self.ends.append(end)
-        longest = min(LAG / self.window, self.windows / _SHARE) / self.every
+        longest = self._wait / every
         old = []
         while len(self.rows) > longest:
             self.ends.pop(0)

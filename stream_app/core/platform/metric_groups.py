@@ -18,6 +18,8 @@ NODE_LABELS = ("instance", "node", "host", "pod", "service", "microservice")
 """Labels that name the node of a sample; the first that it has counts."""
 
 _SERVICE_LABELS = ("service", "microservice")
+_SERVICE_GRAPH = "traces_service_graph_request_"
+"""OpenTelemetry's metrics of the requests between two services."""
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
@@ -109,10 +111,17 @@ class MetricRules:
             return Unwatched(why)
         form, base = _form(lower, name)
         rule = _rule(lower, values)
-        node, of = self._place(values)
+        node, of = self._place(lower, values)
         series = Series(
             node,
-            _text(base, [pair for pair in labels if pair[0] not in self._node_labels and pair[0] != "job"]),
+            _text(
+                base,
+                [
+                    pair
+                    for pair in labels
+                    if pair[0] not in self._node_labels and pair != ("server", node) and pair[0] != "job"
+                ],
+            ),
             chosen or rule.group,
             of,
             # What counts the observations of a duration says how many there are, not how long they take.
@@ -127,7 +136,10 @@ class MetricRules:
             return "a bucket of a histogram; its sum and count are watched"
         return ""
 
-    def _place(self, labels: Mapping[str, str]) -> tuple[str, Literal["node", "service"]]:
+    def _place(self, lower: str, labels: Mapping[str, str]) -> tuple[str, Literal["node", "service"]]:
+        if lower.startswith(_SERVICE_GRAPH) and labels.get("server"):
+            # Not of the collector that is scraped.
+            return labels["server"], "service"
         for label in self._node_labels:
             value = labels.get(label)
             if value and label in _SERVICE_LABELS:

@@ -7,6 +7,7 @@ given again, so that nodes and pods that come and go do not use them up.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
+from stream_app.core.platform.graph import call_of
 from stream_app.core.platform.metric_groups import Labels, MetricMeaning, Unwatched
 from stream_app.core.platform.series import Group, Series
 from stream_app.core.platform.stored import expect, stored_count
@@ -64,10 +65,17 @@ class SeriesRegistry:
         self._numbers: dict[str, int] = {}
         self.free: list[int] = []
         """Slots without a series."""
+        self._calls: dict[int, tuple[str, str]] = {}
+        """Caller and callee of the slots that count the requests between two services."""
 
     def __len__(self) -> int:
         """Return how many series of metrics there are."""
         return len(self._slots)
+
+    @property
+    def calls(self) -> set[tuple[str, str]]:
+        """Callers and callees, where metrics of OpenTelemetry tell them."""
+        return set(self._calls.values())
 
     @property
     def full(self) -> bool:
@@ -98,6 +106,8 @@ class SeriesRegistry:
     def add(self, slot: int, name: str, labels: Labels, metric: MetricMeaning) -> None:
         """Put a series into a slot: a free one, or the next."""
         self._slots[name, labels] = slot
+        if (call := call_of(name, labels)) is not None:
+            self._calls[slot] = call
         self._put(slot, metric.series, _SEPARATOR.join((name, *(part for pair in labels for part in pair))))
 
     def add_derived(self, slot: int, series: Series) -> None:
@@ -132,6 +142,7 @@ class SeriesRegistry:
             key = self._keys[slot]
             if key is not None:
                 del self._slots[_key(key)]
+                self._calls.pop(slot, None)
             self._keys[slot] = None
             self.free.append(slot)
 
@@ -170,6 +181,8 @@ class SeriesRegistry:
         self._keys = list(state["keys"])
         self.free = [stored_count(slot, _WHAT) for slot in state["free"]]
         self._slots = {_key(text): slot for slot, text in enumerate(self._keys) if text is not None}
+        found = ((slot, call_of(*key)) for key, slot in self._slots.items())
+        self._calls = {slot: call for slot, call in found if call is not None}
         expect(len({len(self.series), len(self.node_numbers), len(self._keys)}) == 1, _WHAT)
         expect(len(self._slots) == sum(text is not None for text in self._keys), _WHAT)
         expect(len(self._numbers) == sum(map(bool, self.nodes)), _WHAT)

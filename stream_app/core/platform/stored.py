@@ -10,7 +10,17 @@ import numpy.typing as npt
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.errors import StateError
 
-__all__ = ["damaged", "expect", "finite", "stored_array", "stored_count", "stored_number", "stored_records"]
+__all__ = [
+    "damaged",
+    "expect",
+    "finite",
+    "sparse",
+    "stored_array",
+    "stored_count",
+    "stored_number",
+    "stored_records",
+    "stored_sparse",
+]
 
 _MOST = 2**53
 """Counts are below, so that they can be added to and stored again."""
@@ -101,6 +111,37 @@ def stored_array(
         sound |= np.isnan(value)
     expect(sound.all(), what)
     return np.array(value, order="C")
+
+
+def sparse(array: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return an array of which most is 0, to be stored: where it is not, and what is there.
+
+    Examples
+    --------
+    >>> kept = sparse(np.array([[0.0, 0.5], [0.0, 0.0]]))
+    >>> kept["values"].tolist(), stored_sparse(kept, (2, 2), "counts", dtype=np.float64).tolist()
+    ([0.5], [[0.0, 0.5], [0.0, 0.0]])
+    """
+    there = array != 0
+    return {"there": np.packbits(there), "values": array[there]}
+
+
+def stored_sparse(
+    value: Any,
+    shape: tuple[int, ...],
+    what: str,
+    *,
+    dtype: npt.DTypeLike,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> npt.NDArray[Any]:
+    """Return what `sparse` was given; raises a `StateError` where it is damaged. For its parameters see `stored_array`."""
+    size = math.prod(shape)
+    bits = stored_array(value["there"], (-(-size // 8),), what, dtype=np.uint8)
+    there = np.unpackbits(bits, count=size).astype(np.bool_).reshape(shape)
+    array = np.zeros(shape, dtype)
+    array[there] = stored_array(value["values"], (int(there.sum()),), what, dtype=dtype, low=low, high=high)
+    return array
 
 
 def stored_records(value: Any, dtype: np.dtype[Any], what: str) -> npt.NDArray[Any]:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.arrays import FloatArray, IntArray
-from stream_app.core.platform.stored import expect, finite, stored_records
+from stream_app.core.platform.stored import expect, finite, stored_count, stored_records
 from stream_app.core.platform.window_steps import (
     CELL,
     CLOCK,
@@ -283,13 +283,17 @@ class Windows:
 
     def state(self) -> dict[str, Any]:
         """State as plain values, for `restore`."""
+        cells = self._cells[:, : self._count]
+        filled = np.flatnonzero(cells["seen"].any(axis=1))
         return {
             "version": _VERSION,
             "width": self.width,
             "clock": _bytes(self._clocks),
             "nodes": _bytes(self._nodes),
             "series": _bytes(self._series[: self._count]),
-            "cells": _bytes(self._cells[:, : self._count]),
+            "open": self._open,
+            "filled": filled.tolist(),
+            "cells": _bytes(cells[filled]),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -316,9 +320,12 @@ class Windows:
         self._clocks, self._nodes = clock, nodes
         due = max(0, int((self.newest - self._lateness) // self.width)) if self.newest >= 0.0 else -1
         cells = stored_records(state["cells"], CELL, _WHAT)
-        if float(state["width"]) == self.width and len(cells) == self._open * n:
+        filled = [stored_count(place, _WHAT) for place in state["filled"]]
+        expect(len(cells) == len(filled) * n, _WHAT)
+        if float(state["width"]) == self.width and state["open"] == self._open:
+            expect(all(place < self._open for place in filled), _WHAT)
             expect(-1 <= self.first <= due + self._open and (self.first >= 0 or due < 0), _WHAT)
-            self._cells[:, :n] = cells.reshape(self._open, n)
+            self._cells[filled, :n] = cells.reshape(len(filled), n)
         elif self.first >= 0:
             self._clock["first"] = due
 

@@ -146,13 +146,13 @@ class Slice:
         return np.asarray(np.logical_and.reduce(masks))
 
 
-def wilson(events: int, n: int, confidence: float) -> tuple[float, float]:
+def wilson(events: float, n: float, confidence: float) -> tuple[float, float]:
     """Return the score interval of a rate.
 
     Parameters
     ----------
-    events, n : int
-        How often it happened, of how many; `n` at least 1.
+    events, n : float
+        How often it happened, of how many; `n` at least 1. Of dependent rows, the effective numbers.
     confidence : float
         Level between 0 and 1.
 

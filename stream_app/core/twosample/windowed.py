@@ -334,8 +334,8 @@ class WindowedTest:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Rebuild from `state`.
+    def from_state(cls, state: Mapping[str, Any], reference: Reference | None = None) -> Self:
+        """Rebuild from `state`, with the reference that it has, or with another that takes its place.
 
         Raises
         ------
@@ -346,7 +346,8 @@ class WindowedTest:
         try:
             known = {field.name: state["options"][field.name] for field in fields(WindowedTestOptions)}
             options = WindowedTestOptions(**known | {"tests": tuple(known["tests"])})
-            reference = None if state["reference"] is None else Reference.from_state(state["reference"])
+            if reference is None and state["reference"] is not None:
+                reference = Reference.from_state(state["reference"])
             test = cls(state["channels"], reference=reference, options=options)
             rows = np.reshape(np.asarray(state["rows"], dtype=np.float64), (-1, len(test.channels)))
             test._rows[: len(rows)] = rows

@@ -52,9 +52,11 @@ export default {
         <section class="sg-card"><h2>Evidence</h2>
           <dl class="sg-facts"><template v-for="one in news.members.slice(0, 6)" :key="one.id">
             <dt>{{ one.detector }}<span class="sg-sub">{{ one.channel === "*" ? "all channels" : one.channel }}</span></dt>
-            <dd><b>{{ number(one.statistic) }}</b> against {{ number(one.threshold) }}
+            <dd><b>{{ number(one.statistic) }}</b> against {{ number(one.threshold) }}<span v-if="one.reference" class="sg-sub">reference {{ one.reference }}</span>
               <span v-if="ratio(one)" class="sg-bar is-evidence" aria-hidden="true"><i :style="{ width: ratio(one).fill + '%' }"></i><em
                 :style="{ left: ratio(one).mark + '%' }"></em></span></dd></template></dl>
+          <p v-for="one in news.precision" :key="one.detector" class="sg-sub">{{ one.detector }}: {{ one.real }} of {{ one.of }} were real, as people said
+            ({{ percent(one.low) }} to {{ percent(one.high) }}).</p>
           <p v-if="news.doubted" class="sg-sub">What found it was mostly wrong before, as people said; its severity is one less.</p>
         </section>
         <section v-if="actions || said.length" class="sg-card"><h2>What people say</h2>

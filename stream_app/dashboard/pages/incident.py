@@ -72,7 +72,23 @@ class Case(ui.element, component="incident.js"):
         self._known = status
         members = sorted(alerts, key=lambda alert: (alert.started_at, alert.id))
         news = {"state": "there", **as_row(status), "members": [_member(one) for one in members[:_ALERTS]]}
+        news["precision"] = await self._precision(status)
         self._tell(news | {"chart": await self._chart(status, members)})
+
+    async def _precision(self, status: IncidentStatus) -> list[dict[str, Any]]:
+        """Return how often what found it was right in its stream, as people said."""
+        names = {detector for detector, _ in status.incident.found_by}
+        return [
+            {
+                "detector": one.detector,
+                "real": one.real,
+                "of": one.real + one.false,
+                "low": one.low,
+                "high": one.high,
+            }
+            for one in await self._view.load(self._reader.detector_precisions()) or ()
+            if one.stream == status.incident.stream and one.detector in names
+        ]
 
     async def _chart(self, status: IncidentStatus, members: list[Alert]) -> dict[str, Any] | None:
         """Return the blamed channels over their usual band, from some time before it on; None where there is no history."""
@@ -155,6 +171,7 @@ def _member(alert: Alert) -> dict[str, Any]:
         "summary": alert.summary,
         "statistic": alert.statistic if math.isfinite(alert.statistic) else None,
         "threshold": alert.threshold if math.isfinite(alert.threshold) else None,
+        "reference": alert.reference,
         "contributions": [list(pair) for pair in alert.contributions[:8]],
         "explanation": alert.explanation,
         "context": context,

@@ -1,7 +1,7 @@
 """Detection on one platform: its windows are judged, and of an incident the causes are ranked."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,10 @@ from stream_app.core.platform.recent import RecentWindows
 from stream_app.core.platform.stored import expect, stored_array, stored_count, stored_number
 from stream_app.core.signals import WHOLE_SOURCE, Signal
 from stream_app.core.versions import expect_version
+from stream_app.errors import OldStateError
 from stream_app.events.alert import AlertCause
 from stream_app.monitors.platform.wording import Wording
+from stream_app.monitors.restore_errors import START_ANEW
 from stream_app.settings.platform import PlatformStream
 
 __all__ = ["PLATFORM_DETECTOR", "Detection", "Finding"]
@@ -57,7 +59,7 @@ class Detection:
     config : PlatformStream
         Settings of the stream.
     graph : CallGraph, optional
-        Who calls whom; by default what `depends_on` of the settings says.
+        Who calls whom; by default what `depends_on` of the settings says, or metrics of OpenTelemetry.
     """
 
     def __init__(self, config: PlatformStream, graph: CallGraph | None = None) -> None:
@@ -68,7 +70,8 @@ class Detection:
             window=config.window,
             budget_per_second=_rate(config),
             warmup=config.warmup,
-            periods=tuple(config.periods),
+            periods=tuple(sorted(config.periods)),
+            timezone=config.timezone,
         )
         self.recent = RecentWindows()
         self.windows = 0
@@ -94,6 +97,7 @@ class Detection:
         *,
         changes: Sequence[Change],
         wording: Wording,
+        calls: Iterable[tuple[str, str]] = (),
         forgotten: Sequence[int] = (),
     ) -> tuple[WindowResult, Signal | None]:
         """Take a window, and return what the detector says and what is to be told.
@@ -110,6 +114,8 @@ class Detection:
             Deployments and the like.
         wording : Wording
             Names classes of queries to people.
+        calls : iterable of (str, str)
+            Callers and callees that metrics tell.
         forgotten : sequence of int
             Series that others may take the places of from the next window on.
         """
@@ -122,7 +128,8 @@ class Detection:
         self._usual = np.stack([result.usual_low, result.usual_high])
         row = [[end, result.score, result.threshold, float(result.open)]]
         self.timeline = np.concatenate([self.timeline[1 - _TIMELINE :], row])
-        signal = self._signal(result, series, changes, wording)
+        graph = self._graph or (CallGraph.from_edges(calls) if calls else None)
+        signal = self._signal(result, series, changes, wording, graph)
         if result.ended:
             self.open_since = None
         if forgotten:
@@ -131,7 +138,12 @@ class Detection:
         return result, signal
 
     def _signal(
-        self, result: WindowResult, series: Sequence[Series], changes: Sequence[Change], wording: Wording
+        self,
+        result: WindowResult,
+        series: Sequence[Series],
+        changes: Sequence[Change],
+        wording: Wording,
+        graph: CallGraph | None,
     ) -> Signal | None:
         """Say that an incident begins, goes on or ends; of one that goes on after 1, 2, 4, 8 windows and so on."""
         lasted = self.windows - self._since
@@ -139,13 +151,13 @@ class Detection:
         if not (result.began or result.ended or again) or self.open_since is None:
             return None
         episode = self.recent.episode(result, series)
-        causes = top_causes(rank_causes(episode, self._graph, changes))[:_MOST_CAUSES]
+        causes = top_causes(rank_causes(episode, graph, changes))[:_MOST_CAUSES]
         first = next((cause for cause in causes if cause.metric), None)
         if causes:
             self.finding = Finding(
                 wording.summary(causes),
                 tuple(_alert_cause(cause, wording) for cause in causes),
-                wording.explanation(causes, episode, self._graph),
+                wording.explanation(causes, episode, graph),
             )
         elif result.began:
             self.finding = Finding("the platform behaves unusually as a whole")
@@ -183,12 +195,15 @@ class Detection:
 
         Raises
         ------
+        OldStateError
+            If its windows or periods are other ones than those of the settings: what was learned is of these.
         StateError
             If it is of another version or damaged.
         """
         expect_version(state, _VERSION, "the detection")
         if state["detector"] is not None:
-            self.detector = PlatformDetector.from_state(dict(state["detector"]))
+            self._expect_same(state["detector"])
+            self.detector.restore(state["detector"])
         self.recent.restore(state["recent"])
         self.windows = stored_count(state["windows"], "windows")
         since = state["open_since"]
@@ -204,6 +219,20 @@ class Detection:
             tuple(AlertCause.model_validate(cause) for cause in state["causes"]),
             str(state["explanation"]),
         )
+
+    def _expect_same(self, state: Mapping[str, Any]) -> None:
+        """Raise where windows or periods of a stored detector are other ones."""
+        had = stored_number(state["window"], "windows"), *map(float, state["baselines"]["periods"])
+        window, *periods = asked = self._config.window, *sorted(self._config.periods)
+        if had != asked:
+            raise OldStateError(
+                f"learned from windows of {had[0]:g} s, with periods of {_seconds(had[1:])}; the settings say window "
+                f"{window:g} s, periods {_seconds(periods)}; {START_ANEW}"
+            )
+
+
+def _seconds(periods: Sequence[float]) -> str:
+    return " and ".join(f"{period:g} s" for period in periods)
 
 
 def _rate(config: PlatformStream) -> float:

@@ -150,6 +150,16 @@ class Intake:
         end = begin + len(ts)
         return Rows.of(series, nodes, ts, arrivals.record_ts[begin:end], values, codes), end
 
+    def is_new(self, row: MetricSample, coming: int) -> bool:
+        """Whether a sample would bring a series, where so many others come before it."""
+        registry = self.registry
+        return (
+            registry.find(row.name, row.labels) is None
+            and len(registry) + coming < self._config.max_series
+            and registry.describe(row.name, row.labels) is not None
+            and text_length(row.name, row.labels) <= _LONGEST_SERIES
+        )
+
     def _series_of(self, row: MetricSample, *, first: bool) -> int | None:
         """Return the slot of a sample, or why it has none; None where it is new, and not the first of its rows."""
         slot = self.registry.find(row.name, row.labels)

@@ -6,18 +6,17 @@ from typing import Any
 from stream_app.core.arrays import FloatArray
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.platform.graph import CallGraph
+from stream_app.core.platform.metric_groups import Labels
 from stream_app.events import ONLY_LOG, LogId
+from stream_app.events.platform import MetricSample
 from stream_app.monitors.base import Need
+from stream_app.monitors.platform.intake import Intake
 from stream_app.monitors.platform.outcome import Arrivals, Outcome, Watch
 from stream_app.monitors.platform.snapshot import snapshot_of
 from stream_app.monitors.platform.source import SourceMonitor
-from stream_app.settings.platform import PLATFORM_BYTES, PlatformStream
+from stream_app.settings.platform import PLATFORM_BYTES, SERIES_BYTES, PlatformStream, platform_bytes
 
 __all__ = ["PlatformMonitor"]
-
-
-_PLATFORM, _SERIES = 2_000_000, 4_000
-"""Memory of a platform, and of each of its series."""
 
 
 class PlatformMonitor:
@@ -62,7 +61,8 @@ class PlatformMonitor:
         self._watch = watch
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
-        self._need = Need(PLATFORM_BYTES)
+        self._unseen = Intake(config)
+        """Says which series a platform that is not here would have."""
 
     def take(
         self,
@@ -156,17 +156,30 @@ class PlatformMonitor:
             vars(gone).clear()
 
     def needs(self, events: Arrivals) -> dict[int, Need]:
-        """Return for each row of a platform that is not here, by its place, what that would take."""
-        return {i: self._need for i, row in enumerate(events.rows) if row.source not in self._sources}
+        """Return for each row of a platform that is not here, or whose series need more room, by its place, what that would take."""
+        needs: dict[int, Need] = {}
+        coming: dict[str, set[tuple[str, Labels]]] = {}
+        for i, row in enumerate(events.rows):
+            monitor = self._sources.get(row.source)
+            intake = self._unseen if monitor is None else monitor.intake
+            new = coming.setdefault(row.source, set())
+            if type(row) is MetricSample and intake.is_new(row, len(new)):
+                new.add((row.name, row.labels))
+            elif monitor is not None:
+                continue
+            size = platform_bytes(len(intake.registry) + len(new))
+            if monitor is None or size > platform_bytes(len(intake.registry)):
+                needs[i] = Need(size, (str(size),))
+        return needs
 
-    def stored_size(self, source: str) -> int:  # noqa: ARG002 a platform's size follows from nothing that it names
-        """Return the bytes that a platform takes in the store, with its features."""
-        return self._need.size
+    def stored_size(self, source: str) -> int:
+        """Return the bytes that a platform takes in the store, with its features, at most."""
+        return platform_bytes(len(self._sources[source].intake.registry))
 
     def size_of(self, source: str) -> int:
         """Return the memory that a platform takes, in bytes, about."""
         # Measured: its hundreds of thousands of objects are too many to be counted in a worker.
-        return _PLATFORM + _SERIES * self._sources[source].series
+        return PLATFORM_BYTES + SERIES_BYTES * self._sources[source].series
 
     def state(self, source: str) -> dict[str, Any]:
         """State of one platform as plain values."""

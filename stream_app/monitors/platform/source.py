@@ -28,16 +28,14 @@ from stream_app.monitors.platform.refused import SERIES_DETECTOR
 from stream_app.monitors.platform.snapshot import LOG_MOST
 from stream_app.monitors.platform.wording import Wording
 from stream_app.monitors.refusals import REFUSED
-from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.restore_errors import START_ANEW, restore_errors
 from stream_app.monitors.summaries import summarise
 from stream_app.settings.platform import PlatformStream
 
 __all__ = ["SourceMonitor"]
 
-VERSION = 1
+VERSION = 2
 """Version of a platform's state. Whoever changes what it holds, at any depth, raises this by one."""
-
-_START_ANEW = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _MOST_INCIDENTS = 20
 
@@ -143,6 +141,7 @@ class SourceMonitor:
             window.values,
             changes=tuple(intake.changes),
             wording=Wording(patterns, self.config.timezone),
+            calls=intake.registry.calls,
             forgotten=window.forgotten,
         )
         if signal is not None:
@@ -258,7 +257,7 @@ class SourceMonitor:
             )
         if version < VERSION:
             raise OldStateError(
-                f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
+                f"state of {source}: version {version}, this program reads {VERSION}; {START_ANEW}"
             )
         monitor = cls(source, config, stream=stream, graph=graph)
         with restore_errors(source):

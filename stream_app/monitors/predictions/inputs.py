@@ -8,6 +8,8 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.performance import ClassMixDrift
+from stream_app.core.reference import ReferenceTable
+from stream_app.core.signals import Signal
 from stream_app.core.twosample import PSI_SEVERE, WindowedTest, WindowedTestOptions
 from stream_app.monitors.predictions.answers import Unlabelled
 from stream_app.monitors.predictions.columns import PredictionColumns
@@ -25,6 +27,9 @@ _REFERENCE_WINDOWS = 2
 class Inputs:
     """Drift of features and predicted classes of one source: each window against the first ones.
 
+    Features of a reference of the stream are compared with it, from the first prediction on, and others are not watched. Classes, whose
+    codes are the source's own, are always compared with the first ones.
+
     The names of the features, and of the categories, are those that the predictions of the reference have; a
     name that comes up later is not watched.
 
@@ -32,10 +37,14 @@ class Inputs:
     ----------
     config : PredictionStream
         Settings of the stream.
+    reference : ReferenceTable, optional
+        Normal features of a model.
     """
 
-    def __init__(self, config: PredictionStream) -> None:
+    def __init__(self, config: PredictionStream, reference: ReferenceTable | None = None) -> None:
         self._config = config
+        self._reference = reference
+        self._ending: tuple[str, ...] = ()
         self._learn = self._left = _REFERENCE_WINDOWS * config.feature_window
         self._first: list[Mapping[str, float | None]] = []
         self._numeric: dict[str, None] = {}
@@ -44,6 +53,20 @@ class Inputs:
         classes = config.task == "classification"
         self._mix = ClassMixDrift(learn=self._learn, window=config.feature_window) if classes else None
         self._mixed = False
+        if reference is not None:
+            self._compare_with(reference)
+
+    def _compare_with(self, reference: ReferenceTable) -> None:
+        sample = reference.sample(reference.channels[:MAX_FEATURES])
+        if sample is not None:
+            self._test = WindowedTest(sample.channels, reference=sample, options=self._options())
+
+    def _options(self) -> WindowedTestOptions:
+        return WindowedTestOptions(
+            tests=("psi",),
+            window=self._config.feature_window,
+            learn=_REFERENCE_WINDOWS * self._config.feature_window,
+        )
 
     @property
     def known(self) -> bool:
@@ -78,6 +101,8 @@ class Inputs:
         """Take predictions."""
         found = self._watch_classes(columns)
         items = columns.items
+        if self._ending and len(items):
+            found += self._end(columns)
         first = min(self._left, len(items))
         if first:
             for item in items[:first]:
@@ -85,13 +110,35 @@ class Inputs:
             self._left -= first
             if self.known:
                 self._begin()
+        if self._reference is not None:
+            first = 0
         if self._test is None or first == len(items):
             return found
         rows = columns.answered[first:]
         ts = columns.ts[np.searchsorted(columns.row, rows)]
-        for signal in self._test.update(ts, numbers(items[first:], self.numeric)):
-            found.append(("psi", replace(signal, row=int(rows[signal.row]))))
+        for signal in self._test.update(ts, numbers(items[first:], self._test.channels)):
+            found.append(("psi", replace(signal, row=int(rows[signal.row]), reference=self._version)))
         return found
+
+    @property
+    def _version(self) -> str:
+        return "" if self._reference is None else self._reference.version
+
+    def _end(self, columns: PredictionColumns) -> list[Named]:
+        """End what was in drift against another reference."""
+        row = int(columns.answered[0])
+        ts = float(columns.ts[np.searchsorted(columns.row, row)])
+        ending, self._ending = self._ending, ()
+        return [
+            (
+                "psi",
+                Signal(
+                    row=row, ts=ts, kind="drift", detector="psi", channel=name, statistic=0.0,
+                    threshold=PSI_SEVERE, ended=True,
+                ),
+            )
+            for name in ending
+        ]  # fmt: skip
 
     def _meet(self, item: Unlabelled) -> None:
         self._first.append(item.features)
@@ -101,10 +148,8 @@ class Inputs:
                     names[name] = None
 
     def _begin(self) -> None:
-        if self._numeric:
-            options = WindowedTestOptions(
-                tests=("psi",), window=self._config.feature_window, learn=len(self._first)
-            )
+        if self._numeric and self._reference is None:
+            options = replace(self._options(), learn=len(self._first))
             self._test = WindowedTest(self.numeric, options=options)
             self._test.update(np.zeros(len(self._first)), _matrix(self._first, self.numeric))
         self._first = []
@@ -125,6 +170,18 @@ class Inputs:
                 )
         return found
 
+    def _restore_test(self, state: Mapping[str, Any] | None, version: str) -> None:
+        if version != self._version:
+            # Against another reference it begins anew; without one it learns from the next predictions.
+            if state is not None:
+                self._ending = tuple(sorted({str(channel) for _, channel in state["active"]}))
+            if self._reference is None:
+                self._first, self._left = [], self._learn
+        elif self._reference is None:
+            self._test = None if state is None else WindowedTest.from_state(state)
+        elif state is not None and self._test is not None:
+            self._test = WindowedTest.from_state(state, self._test.reference)
+
     def features(self) -> dict[str, float | None]:
         """Live features."""
         values: dict[str, float | None] = {
@@ -141,7 +198,12 @@ class Inputs:
             "numeric": list(self._numeric),
             "categorical": list(self._categorical),
             "left": self._left,
-            "test": None if self._test is None else self._test.state(),
+            # Models share the rows of a reference.
+            "test": None
+            if self._test is None
+            else self._test.state() | ({} if self._reference is None else {"reference": None}),
+            "reference": self._version,
+            "ending": list(self._ending),
             "mix": None if self._mix is None else self._mix.state(),
             "mixed": self._mixed,
         }
@@ -152,7 +214,8 @@ class Inputs:
         self._numeric = dict.fromkeys(state["numeric"])
         self._categorical = dict.fromkeys(state["categorical"])
         self._left = min(int(state["left"]), self._learn)
-        self._test = None if state["test"] is None else WindowedTest.from_state(state["test"])
+        self._ending = tuple(map(str, state.get("ending", ())))
+        self._restore_test(state["test"], str(state.get("reference", "")))
         if self._mix is not None and state["mix"] is not None:
             self._mix = ClassMixDrift.from_state(
                 state["mix"], learn=self._learn, window=self._config.feature_window

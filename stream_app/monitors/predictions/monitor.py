@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stream_app.core.arrays import FloatArray
+from stream_app.core.calibration import Calibration
 from stream_app.core.history import ClosedBuckets
 from stream_app.events import ONLY_LOG, Alert, LogId
 from stream_app.monitors.base import Need
@@ -48,8 +49,11 @@ class PredictionMonitor:
     (2, 0.5)
     """
 
-    def __init__(self, config: PredictionStream, *, name: str = "predictions") -> None:
+    def __init__(
+        self, config: PredictionStream, calibration: Calibration | None = None, *, name: str = "predictions"
+    ) -> None:
         self._config = config
+        self._reference = None if calibration is None else calibration.reference
         self._name = name
         self._sources: dict[str, SourceMonitor] = {}
 
@@ -93,7 +97,9 @@ class PredictionMonitor:
         while True:
             monitor = self._sources.get(source)
             if monitor is None:
-                monitor = self._sources[source] = SourceMonitor(source, self._config, stream=self._name)
+                monitor = self._sources[source] = SourceMonitor(
+                    source, self._config, stream=self._name, reference=self._reference
+                )
             look = monitor.intake.look(arrivals)
             whole = look.taken == len(arrivals.rows)
             if look.taken:
@@ -170,6 +176,6 @@ class PredictionMonitor:
             If it is of a newer version or damaged.
         """
         self._sources[source] = restored = SourceMonitor.from_state(
-            state, source, self._config, stream=self._name
+            state, source, self._config, stream=self._name, reference=self._reference
         )
         return restored.performance.cold

@@ -11,6 +11,7 @@ from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import Budget, split_rate
 from stream_app.core.history import ClosedBuckets
 from stream_app.core.model_versions import ModelVersions
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.retraining import Trigger
 from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
@@ -34,7 +35,7 @@ from stream_app.monitors.predictions.service_levels import ServiceLevels
 from stream_app.monitors.predictions.signals import Named, describe
 from stream_app.monitors.predictions.slices import Slices
 from stream_app.monitors.predictions.value_performance import ValuePerformance
-from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.restore_errors import START_ANEW, restore_errors
 from stream_app.settings.predictions import PredictionStream
 
 __all__ = ["SourceMonitor"]
@@ -48,8 +49,6 @@ VERSION = 4
 _BLOCK = 512
 """Events after which slices, versions and reasons to train again are looked at: counted, so that it does not matter
 where batches end."""
-
-_START_ANEW = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _LARGEST_RATE = 0.001
 """False alarms per event that a detector may be given at most; above, thresholds mean nothing."""
@@ -66,16 +65,25 @@ class SourceMonitor:
         Settings of the stream.
     stream : str
         Name of the stream; part of each alert's identity.
+    reference : ReferenceTable, optional
+        See `Inputs`.
     """
 
-    def __init__(self, source: str, config: PredictionStream, *, stream: str = "predictions") -> None:
+    def __init__(
+        self,
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
+    ) -> None:
         self.source = source
         self.stream = stream
         self.config = config
         self.intake = Intake(config)
         self.performance = self._performance()
         self.service_levels = ServiceLevels(config)
-        self.inputs = Inputs(config)
+        self.inputs = Inputs(config, reference)
         self.slices = Slices(config)
         self.fairness = Fairness(config)
         self.absent = Absent(config)
@@ -288,7 +296,13 @@ class SourceMonitor:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Any], source: str, config: PredictionStream, *, stream: str = "predictions"
+        cls,
+        state: Mapping[str, Any],
+        source: str,
+        config: PredictionStream,
+        *,
+        stream: str = "predictions",
+        reference: ReferenceTable | None = None,
     ) -> Self:
         """Restore from `state`.
 
@@ -302,9 +316,9 @@ class SourceMonitor:
         _check_version(state.get("version"), source)
         if state.get("task", config.task) != config.task:
             raise OldStateError(
-                f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {_START_ANEW}"
+                f"state of {source}: of a {state['task']}, and the stream is of a {config.task}; {START_ANEW}"
             )
-        monitor = cls(source, config, stream=stream)
+        monitor = cls(source, config, stream=stream, reference=reference)
         with restore_errors(source):
             monitor._restore(state)
         return monitor
@@ -340,7 +354,7 @@ def _check_version(version: object, source: str) -> None:
         )
     if version < VERSION:
         raise OldStateError(
-            f"state of {source}: version {version}, this program reads {VERSION}; {_START_ANEW}"
+            f"state of {source}: version {version}, this program reads {VERSION}; {START_ANEW}"
         )
 
 

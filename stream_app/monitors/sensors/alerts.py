@@ -71,14 +71,14 @@ class DeliveryAlerts:
                 places.setdefault(source, []).append(i)
         return places
 
-    def restart(self, source: str, row: int, latest: float) -> None:
-        """Take that a source was away for long before a row: its alerts ended when it was seen last, at `latest`."""
+    def restart(self, source: str, row: int, latest: float, **more: float) -> None:
+        """Take that a source begins anew with a row: its alerts ended when it was seen last, at `latest`, with more in their context."""
         if source in self._found or source in self._trackers:
             self._track(source, [i for i, name in enumerate(self.readings.sources[:row]) if name == source])
             tracker = self._trackers.pop(source, None)
             if tracker is not None:
                 offset = int(self.readings.offsets[row])
-                self._alerts += [(row, alert) for alert in tracker.end(latest, offset)]
+                self._alerts += [(row, alert) for alert in tracker.end(latest, offset, **more)]
         self._since[source] = row
         self.recent.pop(source, None)
 

@@ -21,9 +21,9 @@ from stream_app.core.quality import (
     quality_options,
     quality_signal,
 )
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.signals import Signal
 from stream_app.core.windows import STATISTICS, summarise, window_layout, window_places
-from stream_app.events import Readings
 from stream_app.monitors.sensors.draws import DrawDetectors
 from stream_app.monitors.sensors.engine import JUDGED, budget_options, named_signals
 from stream_app.monitors.sensors.intake import ABSENT, COUNTED, intake_layout, intake_options
@@ -134,12 +134,18 @@ class SourceBank:
         Names of the columns.
     config : SensorStream
         Settings of the stream.
-    reference : Readings, optional
-        Readings of normal operation, of one source: each source begins with what its detectors learn from them.
+    reference : ReferenceTable, optional
+        Normal operation of one source: each source begins with what its detectors learn from it.
+    raised : mapping of str to int
+        See `Calibration`.
     """
 
     def __init__(
-        self, channels: tuple[str, ...], config: SensorStream, reference: Readings | None = None
+        self,
+        channels: tuple[str, ...],
+        config: SensorStream,
+        reference: ReferenceTable | None = None,
+        raised: Mapping[str, int] | None = None,
     ) -> None:
         d = len(channels)
         self.channels = channels
@@ -154,7 +160,7 @@ class SourceBank:
             quality_options(_quality(config)),
             np.array([_limits(limits.get(name, (None, None))) for name in channels]).reshape(d, 2),
         )
-        self._budget = budget_options(config.budget)
+        self._budget = budget_options(config.budget, raised or {})
         self._expected = config.expected_sources or 1
         self._told = max(int(_TOLD * config.window_rows), 1)
         self._spare = config.window_rows - self._told
@@ -163,16 +169,13 @@ class SourceBank:
         self._hashing = cell, cell.view(np.uint64)
         self._history = HistoryRecorder(channels) if config.history else None
         self._names = tuple(f"{channel}.{name}" for channel in channels for name in STATISTICS)
+        self._learned: list[str] = []
         if reference is not None:
             self._learn(reference)
 
-    def _learn(self, reference: Readings) -> None:
+    def _learn(self, reference: ReferenceTable) -> None:
         """Let sources begin with what is learned from a reference, as far as it has their channels."""
-        values = np.full((len(reference), len(self.channels)), np.nan)
-        for group in reference.groups:
-            for j, name in enumerate(self.channels):
-                if name in group.channels:
-                    values[group.rows, j] = group.values[:, group.channels.index(name)]
+        values = np.stack([reference.column(name) for name in self.channels], axis=1)
         source = ""
         self.records.add(source)
         n = len(reference)
@@ -186,9 +189,13 @@ class SourceBank:
         piece = _Reference([source] * n, np.arange(n), values)
         self.advance(piece, columns, lambda *_: None, lambda *_: None, {})
         # When its readings came says nothing of a source's own.
-        learned = [name for name in self.records.layout if name not in _OWN]
-        self.records.begin_as(source, learned)
+        self._learned = [name for name in self.records.layout if name not in _OWN]
+        self.records.begin_as(source, self._learned)
         self.records.remove(source)
+
+    def begin_again(self, source: str) -> None:
+        """Let the detectors of a source begin with what they learn from the reference; its window and history go on."""
+        self.records.begin_again(source, self._learned)
 
     def advance(
         self,

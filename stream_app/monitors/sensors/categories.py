@@ -10,6 +10,7 @@ import numpy as np
 from stream_app.core.arrays import FloatArray, IntArray
 from stream_app.core.budget import Budget
 from stream_app.core.categories import CategoryChannel, CategoryOptions
+from stream_app.core.reference import ReferenceTable
 from stream_app.core.signals import Signal
 from stream_app.events import Group, Readings, category_name
 from stream_app.settings.streams import SensorStream
@@ -53,13 +54,16 @@ def split(readings: Readings, categories: tuple[str, ...]) -> tuple[Readings, Ca
     return replace(readings, groups=groups), CategoryColumns(codes, readings.names)
 
 
-def category_options(config: SensorStream) -> CategoryOptions:
-    """Return the settings of each source's channels: the budget is shared by the sources, and by the channels of categories."""
+def category_options(config: SensorStream, raised: int = 0) -> CategoryOptions:
+    """Return the settings of each source's channels: the budget is shared by the sources, and by the channels of categories.
+
+    Verdicts of people may have halved it some times; see `Calibration`.
+    """
     budget = Budget.parse(config.budget)
-    return CategoryOptions(config.warmup, partial(_allowed, budget, len(config.categories)))
+    return CategoryOptions(config.warmup, partial(_allowed, budget, len(config.categories) * 2.0**raised))
 
 
-def _allowed(budget: Budget, channels: int, events: float, seconds: float, sharers: float) -> float:
+def _allowed(budget: Budget, channels: float, events: float, seconds: float, sharers: float) -> float:
     spenders = channels * (1.0 if budget.events is not None else sharers)
     return budget.allowed(events=events, seconds=seconds) / spenders
 
@@ -73,10 +77,21 @@ class SourceCategories:
         Names of the channels.
     options : CategoryOptions
         Warm-up and budget of the stream.
+    reference : ReferenceTable, optional
+        Normal operation that they learn from before the first event, where it has them.
     """
 
-    def __init__(self, channels: tuple[str, ...], options: CategoryOptions) -> None:
-        self._channels = {name: CategoryChannel(name, options) for name in channels}
+    def __init__(
+        self,
+        channels: tuple[str, ...],
+        options: CategoryOptions,
+        reference: ReferenceTable | None = None,
+    ) -> None:
+        said = {} if reference is None else reference.categories
+        self._channels = {
+            name: CategoryChannel(name, options, [text for text in said.get(name, ()) if text is not None])
+            for name in channels
+        }
 
     def update(
         self, ts: FloatArray, columns: CategoryColumns, rows: IntArray, sharers: FloatArray

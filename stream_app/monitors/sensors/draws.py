@@ -155,7 +155,7 @@ def advance(
             return i
         if code != COUNTED:
             continue
-        rate = detector_rate(budget[0], quality_sources[slot]["period"], sharers[row])
+        rate = detector_rate(budget[0], quality_sources[slot]["period"], sharers[row]) * budget[0]["drift"]
         told = drift_count[0] + joint_count[0]
         drift_step(
             drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0],

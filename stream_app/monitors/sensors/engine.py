@@ -1,6 +1,7 @@
 """Steps of every event, whatever its source: intake, quality checks, window."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,16 +30,23 @@ JUDGED = np.dtype(
 )
 """What became of a reading."""
 
-BUDGET = np.dtype([("per_event", np.float64), ("per_second", np.float64)])
-"""False alarms that a stream may raise, by one of the two."""
+BUDGET = np.dtype([(name, np.float64) for name in ("per_event", "per_second", "anomaly", "drift")])
+"""False alarms that a stream may raise, by one of the first two, and what part of their half anomalies and drift may spend."""
 
 _HALF = 0.5
 _LARGEST_RATE = 0.05
 """False alarms per event that a detector may be given at most, the usual level of one test; above, thresholds mean nothing."""
 
 
-def budget_options(budget: str) -> npt.NDArray[Any]:
+def budget_options(budget: str, raised: Mapping[str, int] = MappingProxyType({})) -> npt.NDArray[Any]:
     """Return a stream's budget as a record, shape (1,).
+
+    Parameters
+    ----------
+    budget : str
+        As the settings have it.
+    raised : mapping of str to int
+        How often the part of ``anomaly`` and of ``drift`` is halved.
 
     Examples
     --------
@@ -46,9 +54,10 @@ def budget_options(budget: str) -> npt.NDArray[Any]:
     array([0.001])
     """
     said = Budget.parse(budget)
+    parts = tuple(2.0 ** -raised.get(name, 0) for name in ("anomaly", "drift"))
     if said.events is not None:
-        return np.array([(said.count / said.events, 0.0)], dtype=BUDGET)
-    return np.array([(0.0, said.allowed(events=0.0, seconds=1.0))], dtype=BUDGET)
+        return np.array([(said.count / said.events, 0.0, *parts)], dtype=BUDGET)
+    return np.array([(0.0, said.allowed(events=0.0, seconds=1.0), *parts)], dtype=BUDGET)
 
 
 @kernel

@@ -8,7 +8,9 @@ import numpy as np
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.budget import sharers as budget_sharers
+from stream_app.core.calibration import Calibration
 from stream_app.core.history import ClosedBuckets, history_bytes
+from stream_app.core.signals import Signal
 from stream_app.errors import OldStateError, StateError
 from stream_app.events import ONLY_LOG, LogId, Readings
 from stream_app.monitors.alert_tracker import AlertRules, AlertTracker
@@ -16,7 +18,7 @@ from stream_app.monitors.base import Need, Refusal
 from stream_app.monitors.extra_detectors import ExtraDetector, ExtraDetectors
 from stream_app.monitors.memory import bytes_of, stored_bytes
 from stream_app.monitors.refusals import refusal
-from stream_app.monitors.restore_errors import restore_errors
+from stream_app.monitors.restore_errors import START_ANEW, restore_errors
 from stream_app.monitors.sensors.alerts import DeliveryAlerts
 from stream_app.monitors.sensors.bank import Columns, SourceBank
 from stream_app.monitors.sensors.categories import (
@@ -25,6 +27,7 @@ from stream_app.monitors.sensors.categories import (
     category_options,
     split,
 )
+from stream_app.monitors.sensors.comparisons import Comparisons
 from stream_app.monitors.sensors.engine import JUDGED
 from stream_app.monitors.sensors.intake import COUNTED, marks_of
 from stream_app.monitors.sensors.outcome import EventScores, Outcome
@@ -34,8 +37,6 @@ from stream_app.settings.streams import SensorStream
 __all__ = ["SensorMonitor"]
 
 _NOT_TAKEN = -1
-
-_START_COLD = 'set worker.on_old_state = "cold" to start such sources anew, or use another worker.group'
 
 _FEATURES, _CHANNEL_FEATURES = 5, 11
 """Live features of a source, and of each of its channels."""
@@ -57,8 +58,9 @@ class SensorMonitor:
     ----------
     config : SensorStream
         Settings of the stream.
-    reference : Readings, optional
-        Readings of normal operation, of one source: each source begins with what its detectors learn from them.
+    calibration : Calibration, optional
+        By what its detectors judge beside the settings: a reference that each source begins with, and raised thresholds. A source
+        whose state is of another reference begins again with this one: alerts that fire end, and its window and history go on.
     name : str
         Name of the stream; part of each alert's identity.
 
@@ -75,10 +77,12 @@ class SensorMonitor:
     """
 
     def __init__(
-        self, config: SensorStream, reference: Readings | None = None, *, name: str = "sensors"
+        self, config: SensorStream, calibration: Calibration | None = None, *, name: str = "sensors"
     ) -> None:
+        calibration = calibration or Calibration()
+        reference = self._reference = calibration.reference
         self._channels = config.channel_names
-        self._detectors = tuple(ExtraDetector.of(detector) for detector in config.detectors)
+        self._detectors = tuple(ExtraDetector.of(detector, reference) for detector in config.detectors)
         self._rules = AlertRules(
             name,
             config.cooldown,
@@ -86,15 +90,16 @@ class SensorMonitor:
             {one.name: one.rule for one in self._detectors},
             config.units,
         )
-        self._placement = Placement(config, reference)
+        self._placement = Placement(config, reference, calibration.raised)
         self._expected = config.expected_sources
         self._history = config.history
         self._shown: set[str] = set()
         self._trackers: dict[str, AlertTracker] = {}
         self._extras: dict[str, ExtraDetectors] = {}
         self._categories = config.categories
-        self._category_options = category_options(config)
+        self._category_options = category_options(config, calibration.raised.get("categories", 0))
         self._watched: dict[str, SourceCategories] = {}
+        self._comparisons = Comparisons("" if reference is None else reference.version)
 
     def take(
         self, events: Readings, log: LogId = ONLY_LOG, sharers: FloatArray | None = None
@@ -130,12 +135,16 @@ class SensorMonitor:
         alerts = DeliveryAlerts(
             self._rules, self._trackers, readings, judged, log, self._placement.__getitem__
         )
+        for source in self._comparisons.take_changed(readings.sources):
+            row = readings.sources.index(source)
+            alerts.restart(source, row, self._newest(source), reference_changed=1.0)
+        note = partial(self._comparisons.note, readings.sources, alerts.note)
         refusals: list[Refusal] = []
         history: list[ClosedBuckets] = []
         for piece in self._placement.place(readings, refusals):
-            extras = partial(self._run_extras, piece, alerts, categories, sharers)
+            extras = partial(self._run_extras, piece, alerts, note, categories, sharers)
             history += piece.bank.advance(
-                piece, columns, alerts.note, partial(self._restart, alerts, extras), alerts.recent
+                piece, columns, note, partial(self._restart, alerts, extras), alerts.recent
             )
             extras()
         refusals += [
@@ -162,6 +171,17 @@ class SensorMonitor:
             history,
         )
 
+    def _restored_categories(self, state: Mapping[str, Any] | None) -> SourceCategories | None:
+        if state is None or not self._categories:
+            return None
+        watched = SourceCategories(self._categories, self._category_options, self._reference)
+        watched.restore(state)
+        return watched
+
+    def _newest(self, source: str) -> float:
+        bank = self._placement[source]
+        return float(bank.records["intake"][bank.records.slot(source)]["clock"]["newest"])
+
     def _counted_sharers(self, sources: Sequence[str]) -> FloatArray:
         """Count the sources that this monitor was shown, at each reading."""
         known = np.full(len(sources), len(self._shown))
@@ -185,12 +205,14 @@ class SensorMonitor:
         extras(source)
         self._extras.pop(source, None)
         self._watched.pop(source, None)
+        self._comparisons.forget(source)
         alerts.restart(source, row, latest)
 
     def _run_extras(
         self,
         piece: Piece,
         alerts: DeliveryAlerts,
+        note: Callable[[int, str, Signal], None],
         categories: CategoryColumns | None,
         sharers: FloatArray,
         only: str | None = None,
@@ -204,10 +226,10 @@ class SensorMonitor:
             if categories is not None:
                 watched = self._watched.get(source)
                 if watched is None:
-                    watched = SourceCategories(self._categories, self._category_options)
+                    watched = SourceCategories(self._categories, self._category_options, self._reference)
                     self._watched[source] = watched
                 for row, signal in watched.update(ts, categories, rows, sharers):
-                    alerts.note(row, signal.detector, signal)
+                    note(row, signal.detector, signal)
             if not self._detectors:
                 continue
             extras = self._extras.get(source)
@@ -264,6 +286,7 @@ class SensorMonitor:
     def forget(self, source: str) -> None:
         """Drop a source; it starts cold when it comes again, unless it is restored before."""
         self._placement.forget(source)
+        self._comparisons.forget(source)
         self._shown.discard(source)
         self._watched.pop(source, None)
         self._trackers.pop(source, None)
@@ -307,6 +330,7 @@ class SensorMonitor:
             "alerts": None if tracker is None else tracker.state(),
             "extras": None if extras is None else extras.state(),
             "categories": None if watched is None else watched.state(),
+            "reference": self._comparisons.state(source),
         }
 
     def restore(self, source: str, state: Mapping[str, Any]) -> list[str]:
@@ -331,28 +355,29 @@ class SensorMonitor:
             if self._channels is not None and channels != self._channels:
                 raise OldStateError(
                     f"state of {source}: of the channels {list(channels)[:5]}, declared are "
-                    f"{list(self._channels)[:5]}; {_START_COLD}"
+                    f"{list(self._channels)[:5]}; {START_ANEW}"
                 )
             if not 0 < len(channels) == len(set(channels)) <= _MOST_CHANNELS:
                 raise StateError(f"state of {source} is damaged: it has {len(channels)} channels")
-            tracker = extras = watched = None
+            changed = self._comparisons.restore(source, state.get("reference"))
+            tracker = extras = None
             if state["alerts"] is not None:
                 tracker = AlertTracker(self._rules)
                 tracker.restore(state["alerts"])
             if state["extras"] is not None and self._detectors:
                 extras = ExtraDetectors(self._detectors)
                 cold = extras.restore(state["extras"])
-            if state["categories"] is not None and self._categories:
-                watched = SourceCategories(self._categories, self._category_options)
-                watched.restore(state["categories"])
+            watched = None if changed else self._restored_categories(state["categories"])
             bank = self._placement.bank(channels)
             try:
                 if state["layout"] != bank.records.fingerprint:
                     raise OldStateError(
                         f"state of {source}: its records are laid out as {state['layout']}, this program's as "
-                        f"{bank.records.fingerprint}; {_START_COLD}"
+                        f"{bank.records.fingerprint}; {START_ANEW}"
                     )
                 bank.records.restore(source, state["record"])
+                if changed:
+                    bank.begin_again(source)
             finally:
                 self._placement.close_if_empty(bank)
         self._placement.settle(source, bank)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.arrays import FloatArray, IntArray
+from stream_app.core.reference import ReferenceTable
 from stream_app.events import Group, Readings, Reason
 from stream_app.monitors.base import Need, Refusal
 from stream_app.monitors.sensors.bank import SourceBank, record_size
@@ -53,14 +54,21 @@ class Placement:
     ----------
     config : SensorStream
         Settings of the stream.
-    reference : Readings, optional
+    reference : ReferenceTable, optional
+    raised : mapping of str to int, optional
         See `SourceBank`.
     """
 
-    def __init__(self, config: SensorStream, reference: Readings | None = None) -> None:
+    def __init__(
+        self,
+        config: SensorStream,
+        reference: ReferenceTable | None = None,
+        raised: Mapping[str, int] | None = None,
+    ) -> None:
         self._config = config
         self._declared = config.channel_names
         self._reference = reference
+        self._raised = raised or {}
         self._banks: dict[tuple[str, ...], SourceBank] = {}
         self._homes: dict[str, SourceBank] = {}
         self._sizes: dict[int, int] = {}
@@ -81,7 +89,7 @@ class Placement:
         """Return the bank of some channels; a new one stays only where a source is put into it."""
         bank = self._banks.get(channels)
         if bank is None:
-            bank = self._banks[channels] = SourceBank(channels, self._config, self._reference)
+            bank = self._banks[channels] = SourceBank(channels, self._config, self._reference, self._raised)
         return bank
 
     def record_size(self, channels: int) -> int:

@@ -197,7 +197,10 @@ def advance(
             source, channels[slot], seasons[slot], profiles[slot], visits[slot],
             correlations[slot], inverses[slot], weights[slot],
         )  # fmt: skip
-        anomaly_step(own, options[0], calendar, rate, ts[row], values[i], row, anomaly_signals, anomaly_count)
+        anomaly_step(
+            own, options[0], calendar, rate * budget[0]["anomaly"], ts[row], values[i], row,
+            anomaly_signals, anomaly_count,
+        )  # fmt: skip
         verdict["score"] = source["score"]
         verdict["anomaly"] = source["marked"]
         verdict["changepoint"] = source["changepoint"]
@@ -205,8 +208,8 @@ def advance(
         marked = source["marked"]
         watch = not source["alarmed"] and (not marked or source["length"] > _LASTING)
         drift_step(
-            drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0], rate,
-            ts[row], values[i], not marked, watch, row, drift_signals, drift_count,
+            drift_sources[slot], drift_channels[slot], drift_pairs[slot], drift_options[0],
+            rate * budget[0]["drift"], ts[row], values[i], not marked, watch, row, drift_signals, drift_count,
         )  # fmt: skip
         verdict["drift"] = drift_count[0] > told
     return len(slots)

@@ -1,5 +1,8 @@
 """What users of the platform's detector notice: what is told, that it is the same however it runs, and that nothing breaks it."""
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +11,7 @@ from scipy.signal import lfilter
 
 from stream_app.core.platform import WHOLE, PlatformDetector, Series
 from stream_app.core.platform.baseline import Baselines
+from stream_app.core.platform.lag import EVERY, LAG, Lag
 from stream_app.errors import DataError, SettingsError, StateError
 
 BUDGET = 1.0 / 604_800.0
@@ -113,7 +117,8 @@ def test_a_restored_state_goes_on_bit_for_bit(cut, seed):
     expected = run(whole, values)
     part = made()
     run(part, values[:cut])
-    restored = PlatformDetector.from_state(part.state())
+    restored = made()
+    restored.restore(part.state())
     for one, other in zip(expected[cut:], run(restored, values[cut:], cut), strict=True):
         assert (one.score, one.began, one.open, one.ended) == (
             other.score,
@@ -183,7 +188,38 @@ def test_impossible_parameters_and_states_are_named():
     with pytest.raises(SettingsError, match="periods"):
         made(periods=(604_800.0, 86_400.0))
     with pytest.raises(StateError, match="version"):
-        PlatformDetector.from_state({**made().state(), "version": 0})
+        made().restore({**made().state(), "version": 0})
+    with pytest.raises(StateError, match="windows"):
+        PlatformDetector(window=30.0, budget_per_second=BUDGET).restore(made().state())
+    with pytest.raises(StateError, match="periods"):
+        made(periods=(3600.0,)).restore(made().state())
+
+
+def test_budget_and_warmup_of_a_restored_detector_are_its_own():
+    values = quiet(1000)
+    values[900:, :4] += 1.0
+    strict = made()
+    run(strict, values[:900])
+    generous = PlatformDetector(window=60.0, budget_per_second=1.0 / 3600.0, warmup=2000)
+    generous.restore(strict.state())
+    assert begins(run(generous, values[900:], 900)) == []  # still within its warm-up
+    again = PlatformDetector(window=60.0, budget_per_second=1.0 / 3600.0, warmup=400)
+    again.restore(strict.state())
+    scores = [result.score for result in run(again, values[900:910], 900)]
+    assert max(scores) > max(result.score for result in run(strict, values[900:910], 900))
+
+
+def test_windows_of_a_second_are_learned_as_fast_as_those_of_a_minute_and_cost_no_more():
+    quick, slow = Lag(1.0), Lag(60.0)
+    learned = [
+        sum(len(lag.put(lag.window * i, np.zeros(1, np.int8))) for i in range(400)) for lag in (quick, slow)
+    ]
+    assert learned[0] == learned[1] > 100
+    for i in range(400, 100_000):
+        quick.put(1.0 * i, np.zeros(1, np.int8))
+    assert len(quick) <= LAG / EVERY
+    assert np.diff(quick.ends).min() >= EVERY
+    assert quick.ends[-1] - quick.ends[0] > 0.9 * LAG
 
 
 def test_a_season_is_taken_off():
@@ -205,3 +241,22 @@ def test_the_whole_is_no_machine_that_could_be_lost():
     values = np.column_stack((np.ones(700), quiet(700)))
     values[600:, 0] = np.nan
     assert begins(run(made(), values, series=series)) == []
+
+
+def test_a_season_goes_by_the_clock_of_its_zone_when_that_changes():
+    zone = ZoneInfo("Europe/Berlin")
+    change = datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp()  # 02:00 becomes 03:00
+    rng = np.random.default_rng(0)
+    unusual = {}
+    for timezone in ("Europe/Berlin", "UTC"):
+        baselines = Baselines(600.0, (86_400.0,), timezone=timezone)
+        baselines.grow(1)
+        odd = 0
+        for end in np.arange(change - 14 * 86_400.0, change + 2 * 86_400.0, 600.0):
+            hour = datetime.fromtimestamp(end - 300.0, zone).hour
+            value = (100.0 if 8 <= hour < 18 else 0.0) + rng.normal()
+            score = baselines.update(end, np.array([value]))["score"][0]
+            odd += end > change and abs(score) > 3.0
+        unusual[timezone] = odd
+    assert unusual["Europe/Berlin"] <= 2
+    assert unusual["UTC"] >= 6

@@ -7,6 +7,7 @@ from platform_events import START
 
 from stream_app.events import MetricSample, PlatformChange, QueryCompletion, Reason
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
+from stream_app.monitors.recency import Recency
 from stream_app.settings import PlatformStream
 from stream_app.store import pack_state, unpack_state
 
@@ -101,3 +102,21 @@ def test_numbers_at_the_edge_are_judged_and_stored():
     again = PlatformMonitor(config)
     again.restore("prod", unpack_state(state, "test"))
     assert pack_state(again.state("prod")) == state
+
+
+@pytest.mark.parametrize("batch", [1, 700, 10_000])
+def test_room_in_the_store_grows_with_the_series_and_ends_wherever_batches_do(batch):
+    rows = [load(START + i // 100, node=f"worker-{i % 100}", cpu=str(i // 100)) for i in range(2_600)]
+    recency = Recency(max_bytes=2 * 6_000_000, ttl=DAY)
+    monitor = PlatformMonitor(PlatformStream(lateness=600.0))
+    refused = []
+    for first in range(0, len(rows), batch):
+        some = rows[first : first + batch]
+        arrivals = Arrivals(some, list(range(first, first + len(some))), [row.ts for row in some])
+        for step in recency.take(arrivals, monitor):
+            refused += step.refusals
+            if step.events is not None:
+                monitor.take(step.events)
+    assert monitor.features("prod")[1]["series"] == 2_000
+    assert [refusal.offset for refusal in refused] == list(range(2_000, 2_600))
+    assert recency.size == monitor.stored_size("prod") == 12_000_000

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from platform_events import START, events_of
 
-from stream_app.errors import StateError
+from stream_app.errors import OldStateError, StateError
 from stream_app.events import PlatformDecoder
 from stream_app.monitors.platform import Arrivals, PlatformMonitor
 from stream_app.settings import PlatformStream
@@ -166,6 +166,25 @@ def test_a_state_with_several_damages_is_refused_or_the_monitor_goes_on(chance, 
     goes_on(state)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"window": 30.0}, {"periods": (86_400.0,)}], ids=["other windows", "other periods"]
+)
+def test_windows_and_periods_that_were_changed_start_a_platform_anew(changes):
+    config = CONFIG.model_copy(update=changes)
+    with pytest.raises(OldStateError, match=r"learned from windows of 60 s, .*on_old_state"):
+        PlatformMonitor(config).restore("prod", fresh())
+
+
+def test_a_changed_budget_counts_from_the_restart_on():
+    thresholds = {}
+    for budget in ("1 per day", "1 per year"):
+        monitor = PlatformMonitor(CONFIG.model_copy(update={"budget": budget}))
+        monitor.restore("prod", fresh())
+        sums = monitor.state("prod")["detection"]["detector"]["evidence"]["sums"]
+        thresholds[budget] = [one["level"] for one in sums]
+    assert all(b > a for a, b in zip(*thresholds.values(), strict=True))
+
+
 def change(state, path, value):
     for part in path[:-1]:
         state = state[part]
@@ -177,7 +196,7 @@ def change(state, path, value):
     [
         (("detection", "detector", "together", "records"), lambda a: a[:-1]),
         (("detection", "detector", "baselines", "records"), lambda a: np.full_like(a, 1)),
-        (("detection", "detector", "baselines", "histograms"), lambda a: a[:, :, :5]),
+        (("detection", "detector", "baselines", "histograms", "there"), lambda a: a[:5]),
         (("detection", "detector", "baselines", "lag", "rows"), lambda a: np.full_like(a, 120)),
         (("detection", "detector", "components", "axes"), lambda a: np.ones((len(a), 13))),
         (("detection", "detector", "aggregates"), lambda keys: [keys[0], *keys[:-1]]),

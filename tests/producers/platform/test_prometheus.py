@@ -138,17 +138,34 @@ async def test_following_goes_on_where_it_was_interrupted(prometheus, sending, r
     assert times == [times[0] + number for number in range(len(times))]
 
 
+@pytest.mark.integration
+@needs_programs
+async def test_following_by_remote_read_sends_what_was_scraped_between_steps(
+    prometheus, sending, running, sent
+):
+    selector, begin = [parse_selector("node_load1")], time.time() - 3.0
+    remote = RemoteRead(Endpoint(prometheus.url), selector)
+    async with (
+        running(sending(limit=5), PrometheusFollower(remote, 1.0, begin, delay=1.0)) as (_, _, task),
+        sent() as so_far,
+    ):
+        assert (await asyncio.wait_for(task, 30)).records >= 5
+        times = [record["ts"] for record in await eventually(so_far)]
+    there = [one.ts for one in remote.read(int(begin) + 0.001, times[-1])]
+    assert times == there[: len(times)]
+
+
 async def test_a_lost_server_is_asked_again_for_what_was_missed():
     asked, sent, told = [], [], []
 
     class Lost:
         identity = "http://p"
 
-        def read(self, start, end):
-            asked.append((start, end))
+        def after(self, done, end):
+            asked.append((done, end))
             if len(asked) in {2, 3}:
                 raise SourceError("http://p cannot be read")
-            return [Sample("up", {}, 1.0, start)]
+            return [Sample("up", {}, 1.0, done)]
 
     class Sink:
         async def send(self, records):
@@ -172,8 +189,8 @@ async def test_a_lost_server_is_asked_again_for_what_was_missed():
     assert told == ["http://p cannot be read"] * 2
     # What could not be read is asked for again, from the same moment; nothing is asked for twice.
     assert asked[1][0] == asked[2][0] == asked[3][0]
-    assert [start for start, _ in asked[4:]] == pytest.approx([end + 0.1 for _, end in asked[3:-1]])
-    assert sent == [start for number, (start, _) in enumerate(asked) if number not in {1, 2}]
+    assert [done for done, _ in asked[4:]] == [end for _, end in asked[3:-1]]
+    assert sent == [done for number, (done, _) in enumerate(asked) if number not in {1, 2}]
 
 
 @pytest.mark.integration
