@@ -116,8 +116,7 @@ class Aggregates:
         places = np.zeros((len(self), 2))
         for k, each in enumerate((scores, left)):
             _gather(each, worse, self.owners, k, places)
-        # Of one series a statistic says nothing that its own score does not.
-        known = places[:, 0] > 1.0
+        known = places[:, 0] > 0.0
         statistics[known] = np.log(_FLOOR + places[known, 1] / places[known, 0])
         statistics[2] = self._absent(present, there)
         return statistics

@@ -100,9 +100,7 @@ class Baselines:
             array[slots] = np.zeros((), array.dtype)
         self.lag.forget(slots, fill=-1)
 
-    def update(
-        self, end: float, values: FloatArray, sizes: FloatArray | None = None, *, learns: bool = True
-    ) -> dict[str, FloatArray]:
+    def update(self, end: float, values: FloatArray, *, learns: bool = True) -> dict[str, FloatArray]:
         """Judge a window, and learn from it.
 
         Parameters
@@ -111,8 +109,6 @@ class Baselines:
             Its end, epoch seconds.
         values : ndarray of shape (n,)
             NaN where there is none.
-        sizes : ndarray of shape (n,), optional
-            What their scales may grow with; by default what they are to be.
         learns : bool
             Whether to learn: not while an incident is open.
 
@@ -128,7 +124,7 @@ class Baselines:
         scores = np.empty(n, SCORES)
         bins = np.empty((n, 2), np.int8)
         step(
-            values, np.full(n, np.nan) if sizes is None else sizes, end, self.window, self.smooth, self.least, self.worse, self.periods, self._phases(end), learns,
+            values, end, self.window, self.smooth, self.least, self.worse, self.periods, self._phases(end), learns,
             self.records, self.profiles, self.visits, self.histograms, bins, scores,
         )  # fmt: skip
         if learns:

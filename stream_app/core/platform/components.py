@@ -24,8 +24,6 @@ BLOCK = 32
 MOST = 12
 DAYS = 2.0
 """How long the memory is."""
-DRAWN, STEPS_OF_WEIGHTS = 1.0, 3
-"""What is left of a series beyond which it weighs less in placing a window, and solutions with weights."""
 STEPS = 30.0
 """Steps of a standard deviation in which windows wait."""
 _RIDGE = 1e-6
@@ -79,17 +77,11 @@ class Components:
 
     def residuals(self, standard: FloatArray) -> FloatArray:
         """Return what the components leave of standardised values; NaN where there is none."""
-        left = np.full(len(standard), np.nan)
         there = np.isfinite(standard)
-        axes, x = self.axes[there], standard[there]
-        weights = np.ones(len(x))
-        for _ in range(STEPS_OF_WEIGHTS):
-            weighted = axes * weights[:, None]
-            square = weighted.T @ axes + _RIDGE * np.eye(axes.shape[1])
-            rest = x - axes @ np.linalg.solve(square, weighted.T @ x)
-            # What few series do shall not be seen in all the others (Huber 1964).
-            weights = np.minimum(1.0, DRAWN / np.maximum(np.abs(rest), 1e-12))
-        left[there] = rest
+        axes = self.axes[there]
+        square = axes.T @ axes + _RIDGE * np.eye(axes.shape[1])
+        left = np.full(len(standard), np.nan)
+        left[there] = standard[there] - axes @ np.linalg.solve(square, axes.T @ standard[there])
         return left
 
     def add(self, end: float, standard: FloatArray) -> None:

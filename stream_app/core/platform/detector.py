@@ -168,8 +168,7 @@ class PlatformDetector:
         self.windows += 1
         learns = not self.evidence.open
         own = self.baselines.update(end, values, learns=learns)
-        alone = self.components.residuals(own["standard"])
-        left = self.left.update(end, alone, own["standard"] - alone, learns=learns)
+        left = self.left.update(end, self.components.residuals(own["standard"]), learns=learns)
         statistics = self.aggregates.update(
             own["score"],
             left["score"],
@@ -177,7 +176,7 @@ class PlatformDetector:
             self.baselines.records["present"],
             np.isfinite(values),
         )
-        together = self.together.update(end, statistics, np.zeros(len(statistics)), learns=learns)
+        together = self.together.update(end, statistics, learns=learns)
         if learns:
             self.components.add(end, own["standard"])
         nats = [

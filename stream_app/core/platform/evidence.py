@@ -43,7 +43,7 @@ KEPT = 0.85
 ALIKE = 10.0
 """Windows of the mean that tells how dependent they are."""
 USUAL_WINDOWS = 2000.0
-FAR = 2.0
+FAR = 4.0
 """Standard deviations to which evidence is drawn in to learn what is usual."""
 LEAST_UNIT = 0.3
 """Nats of a standard deviation at least: evidence of what never varied does not."""
@@ -57,7 +57,7 @@ AGAIN = 9
 """Windows before one that is beyond the level, of which another must have been."""
 CALM, CALM_MEAN = 1.0 / 3.0, 0.8
 """Share of the level below which all sums are while it is calm, of single windows and of means, which take as long to go down as to go up."""
-SHORTEST, LONGEST = 10, 30
+SHORTEST, LONGEST = 5, 15
 """Calm windows that end an incident: half of its length, between these."""
 
 

@@ -61,8 +61,6 @@ CUT = 3.0
 GROSS = 100.0
 TO_SCALE = 1.2533
 """Standard deviation of normal noise over its mean absolute value."""
-NARROWEST, FAR_SIZE = 0.2, 3.0
-"""Least share of the average scale, and standard deviations of sizes beyond which the scale grows no more."""
 BOUND = 4.0
 """Standardised residuals enter the components drawn in to so many scales."""
 ALIKE = 30.0
@@ -83,13 +81,9 @@ SERIES = np.dtype(
         ("present", np.float32),  # share of windows that it is there
         ("_present", np.uint8, (4,)),  # as above
         ("level", np.float64),
-        ("former", np.float64),  # its level before another one was adopted; that of days ago otherwise
         ("fast", np.float64),  # where it was within the last hour, beside level and seasons
         ("smooth", np.float64),  # residual of the last windows
         ("scale", np.float64),  # mean absolute residual of the fast forecast
-        ("size", np.float64),  # mean of how large it was to be
-        ("sizes", np.float64),  # variance of that
-        ("grows", np.float64),  # covariance of that and the absolute residual of the fast forecast
         ("errors", np.float64, (3,)),  # of the slow one with no, one and two seasons
         ("total", np.float64, (2,)),  # values in the histograms of slow and fast
         ("centre", np.float64, (2,)),  # mean of the standardised residuals of slow and fast
@@ -127,20 +121,6 @@ def _cut(x: float, bound: float) -> float:
 def _towards(mean: float, x: float, gain: float) -> float:
     """Take an absolute residual into a mean that one of them can raise by little, but many as far as it must."""
     return mean + (min(x, GROSS * mean if mean > 0.0 else x) - mean) * gain
-
-
-@kernel
-def _wider(c: Any, size: float) -> float:
-    """Return how many times as large as on average residuals are where the series is to be so large.
-
-    Noise of most metrics grows with what is measured: where it does, a line tells by how much (Davidian and Carroll 1987).
-    """
-    if c["sizes"] <= 0.0 or c["scale"] <= 0.0:
-        return 1.0
-    far = FAR_SIZE * math.sqrt(c["sizes"])
-    away = _cut(size - c["size"], far)
-    times: float = 1.0 + c["grows"] / c["sizes"] * away / c["scale"]
-    return min(max(times, NARROWEST), 1.0 / NARROWEST)
 
 
 @kernel
@@ -198,7 +178,7 @@ def _judge(
 
 @kernel
 def step(  # noqa: C901, PLR0912, PLR0915
-    values: Any, sizes: Any, ts: float, window: float, smooth: float, least: float, worse: Any, periods: Any, phases: Any, learns: bool,  # noqa: FBT001
+    values: Any, ts: float, window: float, smooth: float, least: float, worse: Any, periods: Any, phases: Any, learns: bool,  # noqa: FBT001
     records: Any, profiles: Any, visits: Any, histograms: Any, bins: Any, out: Any,
 ) -> None:  # fmt: skip
     """Go on by a window; `bins` are set to what waits to be counted, `out` to the scores, see `Baselines.update`."""
@@ -218,7 +198,7 @@ def step(  # noqa: C901, PLR0912, PLR0915
             continue
         x = _cut(x, FARTHEST)
         if c["age"] == 0:
-            c["level"] = c["former"] = x
+            c["level"] = x
             c["present"] = 1.0
             c["last"] = ts
         missed = (ts - c["last"]) / window - 1.0
@@ -239,48 +219,29 @@ def step(  # noqa: C901, PLR0912, PLR0915
             if k < depth:
                 expected += season
         slow = x - expected
-        size = sizes[i]
-        own = not math.isfinite(size)
-        scale = TO_SCALE * c["errors"][depth] * _wider(c, expected if own else size)
+        scale = TO_SCALE * c["errors"][depth]
         bound = CUT * scale if c["age"] >= YOUNG and smooth > 1.0 else math.inf
         # Away by steps that are drawn in, or one outlier would be there for several windows; back to 0 by whole ones.
         change = slow - c["smooth"]
         back = abs(c["smooth"]) if change * c["smooth"] < 0.0 else 0.0
         c["smooth"] += _cut(change, bound + back) / smooth
-        moved = c["level"] - c["former"]
-        if abs(moved) > 2.0 * scale and abs(c["smooth"] + moved) < scale < abs(c["smooth"]):
-            # Back from a level that was adopted: as usual again.
-            c["level"] -= moved
-            c["smooth"] += moved
-            slow += moved
-            residual += moved
-            expected -= moved
-            c["fast"] = 0.0
         rapid = slow - c["fast"]
-        if own:
-            size = expected + c["fast"]
-        unit = TO_SCALE * c["scale"] * _wider(c, size)
         u0 = _cut(c["smooth"] / (scale + floor), HUGE)
-        u1 = _cut(rapid / (unit + floor), HUGE)
+        u1 = _cut(rapid / (TO_SCALE * c["scale"] + floor), HUGE)
         if c["age"] >= YOUNG:
             bins[i, 0] = bin_of(u0)
             bins[i, 1] = bin_of(u1)
-        near = True
         if c["age"] >= WATCHED:
             z0, e0 = _judge(c, 0, u0, histograms[i, 0], worse[i], least > 0.0)
             z1, e1 = _judge(c, 1, u1, histograms[i, 1], worse[i], least > 0.0)
             out["score"][i] = z0 if abs(z0) > abs(z1) else z1
             out["nats"][i] = max(e0, e1)
             c["odd"] = abs(out["score"][i]) > ODD
-            near = abs(z1) <= ODD
             out["standard"][i] = _cut(residual / (TO_SCALE * c["errors"][0] + floor), BOUND)
+            unit = TO_SCALE * c["scale"]
             out["low"][i] = expected + c["fast"] + c["low"] * unit
             out["high"][i] = expected + c["fast"] + c["high"] * unit
         if not learns:
-            # What is as usual goes on as usual; of the rest the newest hour says less with each window.
-            c["fast"] += (
-                _cut(rapid, CUT * TO_SCALE * c["scale"]) / fast_memory if near else -c["fast"] / fast_memory
-            )
             continue
         age = c["age"]
         gain = 1.0 / min(age + 1.0, scale_memory)
@@ -288,15 +249,6 @@ def step(  # noqa: C901, PLR0912, PLR0915
         if age >= YOUNG and not c["odd"]:
             _learn_dependence(c, 0, u0, gain)
             _learn_dependence(c, 1, u1, gain)
-        if age >= YOUNG and c["scale"] > 0.0:
-            away = size - c["size"]
-            c["size"] += away * gain
-            c["grows"] += (
-                away * (min(abs(rapid), CUT * TO_SCALE * c["scale"]) - c["scale"]) - c["grows"]
-            ) * gain
-            c["sizes"] += (away * away - c["sizes"]) * gain
-        elif age == 0:
-            c["size"] = size
         c["fast"] += _cut(rapid, CUT * TO_SCALE * c["scale"] if age >= YOUNG else math.inf) / fast_memory
         if age > 0:
             c["scale"] = _towards(c["scale"], abs(rapid), gain)
@@ -315,7 +267,6 @@ def step(  # noqa: C901, PLR0912, PLR0915
             profiles[i, k, first] += change * (1.0 - share) / (visits[i, k, first] + 1.0)
             profiles[i, k, second] += change * share / (visits[i, k, second] + 1.0)
         c["level"] += _cut(slow, CUT * scale if age >= YOUNG else math.inf) / min(age + 1.0, level_memory)
-        c["former"] += (c["level"] - c["former"]) / min(age + 1.0, level_memory)
         c["age"] = age + 1
         if age % REFRESH == 0:
             c["depth"] = _depth(c, periods, window)
@@ -348,16 +299,15 @@ def adopt_levels(records: Any, histograms: Any) -> None:
     for i in range(len(records)):
         c = records[i]
         c["present"] = 1.0 if c["last"] == newest else 0.0
-        if c["odd"] and abs(c["smooth"]) > TO_SCALE * c["errors"][0]:
-            c["former"] = c["level"]
+        if abs(c["smooth"]) > TO_SCALE * c["errors"][0]:
             c["level"] += c["smooth"]
-            c["fast"] = c["smooth"] = 0.0
         if c["odd"]:
             for k in range(2):
                 share = min(1.0, ANEW / max(c["total"][k], 1.0))
                 c["total"][k] *= share
                 for b in range(BINS):
                     histograms[i, k, b] *= share
+        c["fast"] = c["smooth"] = 0.0
 
 
 def is_sound(records: Any, seasons: int) -> bool:
