@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKE = {
     "demo": ".venv/bin/streamgauge demo",
-    "test": '.venv/bin/python -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile',
+    "test": '.venv/bin/python -m pytest -m "not slow and not faults and not browser" --hypothesis-profile=quick -n auto --dist loadfile --no-loadscope-reorder',
 }
 FAULTS = ("valve_closing", "cavitation", "sensor_stuck")
 

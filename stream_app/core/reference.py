@@ -54,7 +54,7 @@ class ReferenceTable:
     --------
     >>> table = ReferenceTable(np.arange(3.0), ("flow",), np.array([[1.0], [2.0], [np.nan]]))
     >>> len(table), table.version
-    (3, 'aed3a0e8f4c6')
+    (3, 'b22f24ee7e28')
     >>> ReferenceTable(table.ts, ("flow",), table.values + 1.0).version == table.version
     False
     """

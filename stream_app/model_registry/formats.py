@@ -141,7 +141,7 @@ def _classes(model: Any) -> tuple[Any, ...]:
 
 def _library(name: Literal["lightgbm", "catboost"]) -> Any:
     try:
-        return import_module("lightgbm" if name == "lightgbm" else "catboost")
+        return import_module("lightgbm") if name == "lightgbm" else import_module("catboost")
     except ImportError:
         library = {"lightgbm": "LightGBM", "catboost": "CatBoost"}[name]
         raise MissingExtraError("this model needs", library, name) from None

@@ -71,6 +71,7 @@ OWN_CODE = {
     "stream_app/core/kernel_cache.py": ["import pickle"],
     # Of a list in the module.
     "stream_app/core/platform/online_models.py": ["import_module(module)"],
+    "stream_app/retraining/trainers.py": ["import_module(name)"],
 }
 
 
