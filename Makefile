@@ -23,7 +23,7 @@ SHARED := -n auto --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-loop bench-performance bench-images manifests lock clean
+.PHONY: help venv kernels demo test test-slow test-browser kafka apicurio test-kafka test-kafka-older servers test-prometheus faults abuse lowest newest lint types docs audit sbom bench bench-memory bench-detection bench-alarms bench-dashboard bench-platform bench-features bench-files bench-plan bench-slices bench-loop bench-performance bench-images manifests lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -121,6 +121,10 @@ servers:
 		echo "On Debian or Ubuntu: sudo apt-get install$$lacking" >&2; \
 		exit 1; \
 	fi
+
+test-prometheus: servers kafka kernels ## A platform end to end: Prometheus scrapes processes of which some suffer (5 minutes)
+	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_PROMETHEUS=1 \
+		$(PY) -m pytest tests/runtime/test_platform_prometheus.py $(ARGS)
 
 faults: servers kafka kernels ## What outages, crashes and bad data do, at full scale, with a table (ARGS="-k zombie" for one; an hour for all)
 	@STREAMGAUGE_TEST_SERVERS=real STREAMGAUGE_TEST_FAULTS=full $(PY) -m pytest tests/faults -m faults $(ARGS)

@@ -19,6 +19,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.integration,
     pytest.mark.skipif(
+        "STREAMGAUGE_TEST_PROMETHEUS" not in os.environ,
+        reason="learns for four minutes from live processes: make test-prometheus",
+    ),
+    pytest.mark.skipif(
         not programs(), reason="on Debian or Ubuntu: sudo apt-get install prometheus prometheus-node-exporter"
     ),
 ]
