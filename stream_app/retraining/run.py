@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from stream_app.core.slices import weak_slices
 from stream_app.errors import DataError, StoreError, StreamgaugeError
 from stream_app.events import AuditKind, PredictionRow
 from stream_app.model_registry import (
@@ -187,7 +188,10 @@ class _Run:
             later.labels.tolist(), given, fresh, caring=job.settings.caring, minimum=job.settings.minimum
         )
         scores = figures(later.labels, fresh), figures(later.labels, given) if there else {}
-        version = await asyncio.to_thread(self._register, model, earlier, scores, champion)
+        weak = await asyncio.to_thread(
+            weak_slices, later.features, later.values, np.array(fresh.labels, dtype=object) != later.labels
+        )
+        version = await asyncio.to_thread(self._register, model, earlier, scores, champion, weak)
         began = self._took("judge and register", began)
         told = _told(scores[0])
         await world.tell(
@@ -257,6 +261,7 @@ class _Run:
         earlier: TrainingTable,
         scores: tuple[Mapping[str, float], Mapping[str, float]],
         champion: LoadedModel | None,
+        weak: list[dict[str, str | float]],
     ) -> RegisteredVersion:
         job = self.job
         source = f"{job.stream_name}/{job.source}"
@@ -277,6 +282,7 @@ class _Run:
             data=fingerprint(
                 earlier.values, earlier.features, labels=earlier.labels, times=earlier.times, source=source
             ),
+            slices=weak,
             reference=reference_statistics(earlier.values, earlier.features),
         )
 

@@ -99,6 +99,7 @@ async def test_a_better_model_wins_its_trial_and_is_promoted(world):
     assert version.params["trigger"] == "t1"
     assert version.metrics["champion.accuracy"] < 0.6
     assert version.manifest.data.rows == outcome.learned == 900
+    assert world.registry.reference(version).keys() == set(version.manifest.features)
     world.registry.rollback("shop")
     assert world.serving() == 1
 
@@ -121,7 +122,12 @@ async def test_a_model_that_is_no_better_is_registered_and_not_tried(world):
     assert (outcome.verdict, outcome.trial) == ("kept", None)
     assert "keep champion" in outcome.reason
     assert world.serving() == 1
-    assert world.registry.resolve("shop", outcome.version).aliases == ()
+    version = world.registry.resolve("shop", outcome.version)
+    assert version.aliases == ()
+    # It always gives the more frequent answer, which the sign of `a` decides.
+    (weak,) = world.registry.attachment(version, "slices")
+    assert weak["where"].startswith("a >")
+    assert (weak["error_rate"], weak["overall"]) == (1.0, 1 - outcome.challenger_figures["accuracy"])
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from stream_app.backtesting.platform.comparison import figures_of
 from stream_app.backtesting.platform.rows import MOST_FITTED, evenly
 from stream_app.core.arrays import BoolArray, FloatArray
 from stream_app.core.platform.window_features import FEATURE_NAMES
-from stream_app.core.slices import SliceConfig, SliceFinder
+from stream_app.core.slices import weak_slices
 from stream_app.errors import DataError, MissingExtraError
 from stream_app.model_registry import (
     ModelRegistry,
@@ -22,9 +22,6 @@ from stream_app.model_registry import (
 )
 
 __all__ = ["register_classifiers"]
-
-_LEAST_SEARCHED = 100
-"""Windows from which on weak slices are searched: fewer cannot carry a test over all of them."""
 
 
 def register_classifiers(
@@ -152,33 +149,7 @@ def _registered(
             times=windows.ends[taught],
             source=source,
         ),
-        slices=_weak_slices(windows, told != truth),
+        slices=weak_slices(windows.names, windows.x[windows.begin :], told != truth),
         reference=reference_statistics(windows.x[taught], windows.names),
     )
     return f1 or 0.0, version
-
-
-def _weak_slices(windows: _Windows, wrong: BoolArray) -> list[dict[str, str | float]]:
-    """Where the later windows are judged wrongly more often than overall."""
-    if len(wrong) < _LEAST_SEARCHED:
-        return []
-    finder = SliceFinder(windows.names, (), SliceConfig(window=len(wrong), lag=_longest_run(wrong)))
-    finder.update(windows.x[windows.begin :], np.empty((len(wrong), 0), dtype=object), wrong)
-    return [
-        {
-            "where": one.rule,
-            "rows": one.n,
-            "error_rate": one.metric,
-            "low": one.interval[0],
-            "high": one.interval[1],
-            "overall": one.overall,
-            "p_value": one.p_value,
-        }
-        for one in finder.find()
-    ]
-
-
-def _longest_run(wrong: BoolArray) -> int:
-    """Length of the longest run of errors: windows so far apart do not depend on each other."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], wrong.astype(np.int8), [0]))))
-    return int((edges[1::2] - edges[::2]).max()) if len(edges) else 0

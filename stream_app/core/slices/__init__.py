@@ -4,6 +4,7 @@ from stream_app.core.slices.config import SliceConfig
 from stream_app.core.slices.detection_rates import DetectionRates, Rate, detection_rates
 from stream_app.core.slices.finder import SliceFinder
 from stream_app.core.slices.rules import Category, Condition, Interval, Missing, Rare, Slice, wilson
+from stream_app.core.slices.weak_slices import weak_slices
 
 __all__ = [
     "Category",
@@ -17,5 +18,6 @@ __all__ = [
     "SliceConfig",
     "SliceFinder",
     "detection_rates",
+    "weak_slices",
     "wilson",
 ]
