@@ -8,12 +8,11 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.class_detector import ClassDetector, detector_class
 from stream_app.core.river_adapter.catalogue import SHORT_NAMES
-from stream_app.core.twosample.reference import Reference
 from stream_app.errors import DataError
 from stream_app.plugins import find_plugin, load_object, names_with_plugins
 
@@ -67,9 +66,9 @@ class Against:
         Makes a detector from such a state and the sample.
     """
 
-    build: Callable[[tuple[str, ...], Mapping[str, Any], int | None, Reference], Detector]
+    build: "Callable[[tuple[str, ...], Mapping[str, Any], int | None, Reference], Detector]"
     state: Callable[[Any], dict[str, Any]]
-    restore: Callable[[Mapping[str, Any], Reference], Detector]
+    restore: "Callable[[Mapping[str, Any], Reference], Detector]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +225,7 @@ def _windowed(name: str) -> DetectorType:
         channels: tuple[str, ...],
         parameters: Mapping[str, Any],
         every: int | None,
-        reference: Reference | None = None,
+        reference: "Reference | None" = None,
     ) -> Detector:
         if every is not None:
             raise DataError(f"detector {name}: every is for River's detectors; leave it out")
@@ -244,7 +243,7 @@ def _windowed(name: str) -> DetectorType:
         made: Detector = _windowed_test(name)(channels, reference=reference, options=chosen)
         return made
 
-    def restore(state: Mapping[str, Any], reference: Reference | None = None) -> Detector:
+    def restore(state: Mapping[str, Any], reference: "Reference | None" = None) -> Detector:
         made: Detector = _windowed_test(name).from_state(state, reference)
         return made
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from stream_app.core.arrays import FloatArray
 from stream_app.core.reference import ReferenceTable
 from stream_app.core.registry import Detector, DetectorType, detector_type
 from stream_app.core.signals import Signal
-from stream_app.core.twosample.reference import Reference
 from stream_app.errors import DataError, StateError
 from stream_app.monitors.alert_tracker import ExtraRule
 from stream_app.settings.detectors import DetectorSettings
+
+if TYPE_CHECKING:
+    # At run time most workers need none of the tests with references, and do not wait for scipy.
+    from stream_app.core.twosample.reference import Reference
 
 __all__ = ["ExtraDetector", "ExtraDetectors", "restore_detector", "stored_detector"]
 
@@ -77,7 +80,7 @@ class ExtraDetector:
         others = tuple(name for name in channels if name not in there)
         return [group for group in (there, others) if group]
 
-    def sample(self, channels: tuple[str, ...]) -> Reference | None:
+    def sample(self, channels: tuple[str, ...]) -> "Reference | None":
         """Return what a detector of some channels compares with; None where it learns from its first events."""
         return None if self.reference is None else self.reference.sample(channels)
 
