@@ -16,6 +16,10 @@ from stream_app.core.river_adapter.catalogue import SHORT_NAMES
 from stream_app.errors import DataError
 from stream_app.plugins import find_plugin, load_object, names_with_plugins
 
+if TYPE_CHECKING:
+    # At run time a worker that needs none of these tests does not wait for scipy.
+    from stream_app.core.twosample.reference import Reference
+
 __all__ = [
     "DETECTOR_GROUP",
     "Against",
