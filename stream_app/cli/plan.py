@@ -75,7 +75,8 @@ def plan(
     typer.echo(
         f"\nGive Redis maxmemory {_size(found.maxmemory)}. Workers of all streams may share processes: {found.workers} in all.\n"
         f"Margins: a worker busy for {WORKER_SHARE:.0%} of its core; {PARTITIONS_A_WORKER} partitions a worker, and one for each "
-        f"{SOURCES_A_PARTITION:,} sources; maxmemory {REDIS_MARGIN - 1:.0%} above use.\n"
+        f"{SOURCES_A_PARTITION:,} sources; maxmemory {REDIS_MARGIN - 1:.0%} above use. On disk: what Kafka keeps for `retention` "
+        "(7 days) in `replicas` (3).\n"
         f"Measured on {slopes.machine}, {slopes.date}, with {slopes.load:.1f} processes running on average."
     )
     if found.redis_cores > WORKER_SHARE:
