@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +30,14 @@ class PredictionTopic:
         Its name.
     decode : callable
         Decodes records, as the worker does; see `stream_app.kinds.predictions.prediction_rows`.
+    prepare : callable, optional
+        Sees that the schemas of records are there; see `stream_app.formats.preparation`.
     """
 
     reader: TopicReader
     topic: str
     decode: Callable[[list[Any]], DecodedRows[PredictionRow]]
+    prepare: Callable[[Sequence[Any]], Awaitable[None]] | None = None
 
     async def recorded(self) -> AsyncIterator[Sequence[PredictionRow]]:
         """Yield what the topic holds now.
@@ -70,10 +73,15 @@ class PredictionTopic:
         async for record in self.reader.between(self.topic, spans):
             records.append(record)
             if len(records) >= _BATCH:
-                yield self.decode(records).rows
+                yield await self._decoded(records)
                 records = []
         if records:
-            yield self.decode(records).rows
+            yield await self._decoded(records)
+
+    async def _decoded(self, records: list[Any]) -> Sequence[PredictionRow]:
+        if self.prepare is not None:
+            await self.prepare(records)
+        return self.decode(records).rows
 
 
 def file_events(paths: Sequence[str]) -> Iterable[Sequence[PredictionRow]]:

@@ -16,6 +16,7 @@ from stream_app.errors import (
     BrokerUnavailableError,
     FencedError,
     ModelRegistryUnavailableError,
+    RegistryUnavailableError,
     StoreError,
     StoreUnavailableError,
     StreamgaugeError,
@@ -37,7 +38,12 @@ _LOOKS = 4
 """How often a lease is kept before it would end."""
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 1.0, 300.0
-_AWAY = (BrokerUnavailableError, ModelRegistryUnavailableError, StoreUnavailableError)
+_AWAY = (
+    BrokerUnavailableError,
+    ModelRegistryUnavailableError,
+    RegistryUnavailableError,
+    StoreUnavailableError,
+)
 
 Work = Callable[[RetrainingTrigger], Awaitable[None]]
 

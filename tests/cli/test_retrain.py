@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import msgspec
 import pytest
+from formats.messages import avro, confluent
 from retraining.models import rows
+from servers.schema_registry import SchemaRegistryServer
 from typer.testing import CliRunner
 
 from stream_app.cli.main import program
@@ -62,7 +65,7 @@ async def test_values_of_a_view_are_those_before_each_prediction(settings, produ
             "retraining": {"churn": ModelRetraining(view="purchases:v1")},
         }
     )
-    values = ViewValues(settings, find_job(settings, "churn"))
+    values = ViewValues(settings, find_job(settings, "churn"), AsyncExitStack())
     asked = [
         PredictionRow("churn", ts, str(ts), prediction="x", label="x", categories={"customer": "ann"})
         for ts in (200.0, 201.0, 3000.0)
@@ -121,3 +124,42 @@ async def test_a_call_over_a_file_registers_and_says_what_it_would_do(settings, 
     ]
     shown = await asyncio.to_thread(called, *call, "--promote", catch=False)
     assert "promoted: on 300 later rows: switch to challenger" in shown.stdout
+
+
+EVENT = {
+    "type": "record",
+    "name": "Answer",
+    "fields": [
+        *({"name": name, "type": "string"} for name in ("source", "id", "prediction", "label")),
+        *({"name": name, "type": "double"} for name in ("ts", "a", "b")),
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+async def test_events_whose_schemas_are_in_a_registry_are_learned_from(
+    settings, tmp_path, producer, make_topic
+):
+    topic, schemas = await make_topic("answers"), SchemaRegistryServer()
+    number = schemas.register("answers-value", json.dumps(EVENT))
+    url = await schemas.start()
+    for row in rows(1200, start=1.7e9):
+        event = {name: getattr(row, name) for name in ("source", "id", "prediction", "label", "ts")}
+        await producer.send(topic, value=confluent(number, avro(EVENT, event | dict(row.features))))
+    await producer.flush()
+    file = tmp_path / "monitor.toml"
+    file.write_text(
+        f'kafka = "{settings.kafka.bootstrap}"\nredis = "{settings.redis.url.get_secret_value()}"\n'
+        f'prefix = "{settings.prefix}"\nregistry = "sqlite:///{tmp_path}/registry.db"\nschema_registry = "{url}"\n'
+        f"[streams.answers]\nkind = 'predictions'\ntopic = '{topic}'\nformat = 'avro'\n"
+        "mapping = { time = 'ts', features = '.' }\n[retraining.shop]\ntrainer = 'logistic'\n"
+    )
+    try:
+        ended = await asyncio.to_thread(
+            called, "shop", "--skip-trial", "-c", str(file), "--json", catch=False
+        )
+    finally:
+        await schemas.stop()
+    outcome = msgspec.json.decode(ended.stdout.splitlines()[-1])
+    assert (outcome["learned"], outcome["later"]) == (900, 300)

@@ -149,6 +149,7 @@ class _Call:
 
     async def once(self, trigger: str = "") -> None:
         """Train once, and print what became of it."""
+        from stream_app.formats import make_format, preparation  # noqa: PLC0415 as above
         from stream_app.kafka import reading  # noqa: PLC0415 as above
         from stream_app.kinds.predictions import prediction_rows  # noqa: PLC0415 as above
         from stream_app.retraining import PredictionTopic, retrain  # noqa: PLC0415 as above
@@ -160,12 +161,20 @@ class _Call:
             events = None
             if self.topic or self.trial:
                 reader = await stack.enter_async_context(reading(self.settings.kafka))
-                events = PredictionTopic(reader, job.topic, prediction_rows(job.stream_name, job.stream))
-            world = self._world(deeds, events)
+                wire = make_format(job.stream.format)
+                events = PredictionTopic(
+                    reader,
+                    job.topic,
+                    prediction_rows(job.stream_name, job.stream, wire),
+                    preparation(job.stream_name, job.stream, wire, self.settings.schema_registry),
+                )
+            world = self._world(deeds, events, stack)
             outcome = await retrain(job, world, promote=self.promote, trigger=trigger)
         _print(outcome, as_json=self.as_json)
 
-    def _world(self, deeds: "OutboxStore", events: "PredictionTopic | None") -> "World":
+    def _world(
+        self, deeds: "OutboxStore", events: "PredictionTopic | None", stack: AsyncExitStack
+    ) -> "World":
         from stream_app.model_registry import ModelRegistry  # noqa: PLC0415 as above
         from stream_app.retraining import LabelledEvents, World, gather  # noqa: PLC0415 as above
 
@@ -186,7 +195,7 @@ class _Call:
         if settings.view is not None:
             from stream_app.cli.retrain.views import ViewValues  # noqa: PLC0415 few jobs have one
 
-            values = ViewValues(self.settings, job)
+            values = ViewValues(self.settings, job, stack)
             history, beside = values.history, values.beside
         return World(
             registry=ModelRegistry.open(self.settings),

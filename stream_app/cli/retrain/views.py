@@ -1,8 +1,9 @@
 """Values of a feature view beside predictions: as of recorded ones, and as of those that come."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
-from stream_app.cli.features.recorded import find_view, topic_events
+from stream_app.cli.features.recorded import Source, find_view, topic_events
 from stream_app.client import AsyncFeatureClient
 from stream_app.core.features import FeatureView
 from stream_app.errors import DataError
@@ -25,11 +26,16 @@ class ViewValues:
         The servers.
     job : Job
         It names a view.
+    stack : AsyncExitStack
+        Closes the connection to the store, which is made when values are read for the first time.
     """
 
-    def __init__(self, settings: Settings, job: Job) -> None:
+    def __init__(self, settings: Settings, job: Job, stack: AsyncExitStack) -> None:
         self._settings = settings
-        self._view = job.settings.view or ""
+        self._stack = stack
+        self._name = job.settings.view or ""
+        self._source: Source | None = None
+        self._client: AsyncFeatureClient | None = None
         self._entity = job.settings.entity
 
     async def history(self, rows: Sequence[PredictionRow]) -> Values:
@@ -42,7 +48,7 @@ class ViewValues:
         DataError
             If no prediction names an entity.
         """
-        source = await find_view(self._settings, self._view)
+        source = await self._found()
         word = self._word(source.view)
         asked = [(at, entity, row.ts) for at, row in enumerate(rows) if (entity := row.categories.get(word))]
         if not asked:
@@ -66,18 +72,25 @@ class ViewValues:
         StoreError
             If Redis cannot be reached.
         """
-        view = (await find_view(self._settings, self._view)).view
+        view = (await self._found()).view
+        if self._client is None:
+            connecting = await AsyncFeatureClient.connect(self._settings.redis)
+            self._client = await self._stack.enter_async_context(connecting)
         word, values = self._word(view), list[Mapping[str, float | None]]()
-        async with await AsyncFeatureClient.connect(self._settings.redis) as client:
-            for row in rows:
-                entity = row.categories.get(word)
-                if not entity:
-                    values.append({})
-                    continue
-                found = await client.get_online_features([f"{view.key}:*"], [entity], row.ts)
-                read = {name.rpartition(":")[2]: found[entity, name].value for name in found.features}
-                values.append(read)
+        for row in rows:
+            entity = row.categories.get(word)
+            if not entity:
+                values.append({})
+                continue
+            found = await self._client.get_online_features([f"{view.key}:*"], [entity], row.ts)
+            read = {name.rpartition(":")[2]: found[entity, name].value for name in found.features}
+            values.append(read)
         return values
+
+    async def _found(self) -> Source:
+        if self._source is None:
+            self._source = await find_view(self._settings, self._name)
+        return self._source
 
     def _word(self, view: FeatureView) -> str:
         return self._entity or view.entity
