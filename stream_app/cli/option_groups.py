@@ -1,13 +1,40 @@
-"""Options that several commands share: a dataclass in a command's signature stands for an option a field."""
+"""Groups: of commands below one name, and of options, a dataclass in a command's signature that stands for an option a field."""
 
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter, Signature
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
-__all__ = ["expand_groups"]
+import typer
+
+from stream_app.cli.show import help_of
+
+__all__ = ["command_of", "expand_groups"]
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def command_of(
+    group: typer.Typer, name: str | None = None, *, examples: str | None = None
+) -> Callable[[Command], Command]:
+    """Return what makes a function a command of a group.
+
+    Parameters
+    ----------
+    group : Typer
+    name : str, optional
+        Of the command; by default that of the function.
+    examples : str, optional
+        Stand below the help.
+    """
+
+    def add(function: Command) -> Command:
+        group.command(name, help=help_of(function), epilog=examples)(expand_groups(function))
+        return function
+
+    return add
 
 
 def expand_groups(command: Callable[..., None]) -> Callable[..., None]:

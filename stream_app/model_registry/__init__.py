@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         RegisteredVersion,
         VersionState,
         find_version,
+        with_alias,
     )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "last_answers",
     "reference_statistics",
     "versions_seen",
+    "with_alias",
 ]
 
 _MODULES = {
@@ -50,6 +52,7 @@ _MODULES = {
     "last_answers": "model_registry.answered",
     "reference_statistics": "model_registry.reference",
     "versions_seen": "model_registry.answered",
+    "with_alias": "model_registry.version",
 }
 
 if not TYPE_CHECKING:  # else a type checker would take any name for one that is there

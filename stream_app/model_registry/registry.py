@@ -26,6 +26,7 @@ from stream_app.model_registry.version import (
     RegisteredVersion,
     VersionState,
     find_version,
+    with_alias,
 )
 from stream_app.settings import Settings
 from stream_app.settings.model_registry import ModelRegistrySettings
@@ -98,6 +99,16 @@ class ModelRegistry:
             several = len(listed) if figures is None else figures
             return [with_figures(client, one) for one in listed[:several]] + listed[several:]
 
+    def champion(self, name: str) -> RegisteredVersion | None:
+        """Return the version that is meant to serve, without figures; None where no version is.
+
+        Raises
+        ------
+        ModelRegistryError
+            If there is no such model.
+        """
+        return with_alias(self.versions(name, figures=0), CHAMPION)
+
     def resolve(self, name: str, which: str | int) -> RegisteredVersion:
         """Return one version, with what its files say.
 
@@ -114,7 +125,7 @@ class ModelRegistry:
             If there is none.
         """
         with self._tracking.asking(f"looking for {name} {which}") as client:
-            version = with_figures(client, _find(client, name, which))
+            version = with_figures(client, _found(list_versions(client, name), name, which))
             if version.state is not VersionState.COMPLETE:
                 return version
             return replace(version, manifest=read_manifest(client, version.run, version.manifest_digest))
@@ -244,18 +255,15 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"promoting {name} {which}", writing=True) as client:
-            version = _find(client, name, which)
-            if version.state is VersionState.HALF_WRITTEN:
-                _see_complete(version)
-            before = next(
-                (one.number for one in list_versions(client, name) if CHAMPION in one.aliases), None
-            )
-            if before != version.number:
+            listed = list_versions(client, name)
+            version = _usable(listed, name, which)
+            champion = with_alias(listed, CHAMPION)
+            if champion is None or champion.number != version.number:
                 # The alias first: were the history first, a kill in between would make rollback go forward.
                 client.set_registered_model_alias(name, CHAMPION, str(version.number))
                 history = read_history(client, name)
-                if before is not None and history[-1:] != [before]:
-                    history.append(before)
+                if champion is not None and history[-1:] != [champion.number]:
+                    history.append(champion.number)
                 write_history(client, name, [*history, version.number])
             if CHALLENGER in version.aliases:
                 client.delete_registered_model_alias(name, CHALLENGER)
@@ -271,15 +279,15 @@ class ModelRegistry:
         """
         with self._tracking.asking(f"rolling back {name}", writing=True) as client:
             listed = list_versions(client, name)
-            now = next((one.number for one in listed if CHAMPION in one.aliases), None)
+            now = with_alias(listed, CHAMPION)
             if now is None:
                 raise ModelRegistryError(f"{name} has no champion; `streamgauge models promote` makes one")
             usable = {one.number for one in listed if one.state is not VersionState.HALF_WRITTEN}
             history = read_history(client, name)
-            while history and (history[-1] == now or history[-1] not in usable):
+            while history and (history[-1] == now.number or history[-1] not in usable):
                 history.pop()
             if not history:
-                raise ModelRegistryError(f"{name} {now} has no champion before it that is still there")
+                raise ModelRegistryError(f"{now.label} has no champion before it that is still there")
             # The history first: were the alias first, a kill in between would make the next rollback go forward.
             write_history(client, name, history)
             client.set_registered_model_alias(name, CHAMPION, str(history[-1]))
@@ -294,9 +302,7 @@ class ModelRegistry:
             If it is half-written.
         """
         with self._tracking.asking(f"making {name} {which} the challenger", writing=True) as client:
-            version = _find(client, name, which)
-            if version.state is VersionState.HALF_WRITTEN:
-                _see_complete(version)
+            version = _usable(list_versions(client, name), name, which)
             client.set_registered_model_alias(name, CHALLENGER, str(version.number))
         return self.resolve(name, version.number)
 
@@ -306,14 +312,21 @@ class ModelRegistry:
             client.delete_registered_model_alias(name, CHALLENGER)
 
 
-def _find(client: Any, name: str, which: str | int) -> RegisteredVersion:
-    listed = list_versions(client, name)
+def _found(listed: Sequence[RegisteredVersion], name: str, which: str | int) -> RegisteredVersion:
     found = find_version(listed, which)
     if found is None:
         there = ", ".join(str(one.number) for one in listed[:5]) or "none"
         raise ModelRegistryError(
             f"{name} has no version or alias {str(which)[:80]!r}; the newest versions: {there}"
         )
+    return found
+
+
+def _usable(listed: Sequence[RegisteredVersion], name: str, which: str | int) -> RegisteredVersion:
+    """Return a version that may get an alias: one of another program, too, since that may load it."""
+    found = _found(listed, name, which)
+    if found.state is not VersionState.FOREIGN:
+        _see_complete(found)
     return found
 
 

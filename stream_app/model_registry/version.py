@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from stream_app.model_registry.manifest import Manifest
 
-__all__ = ["CHALLENGER", "CHAMPION", "RegisteredVersion", "VersionState", "find_version"]
+__all__ = ["CHALLENGER", "CHAMPION", "RegisteredVersion", "VersionState", "find_version", "with_alias"]
 
 CHAMPION = "champion"
 """Alias of the version that is meant to serve."""
@@ -70,6 +70,18 @@ class RegisteredVersion:
         return f"{self.name} {self.number}"
 
 
+def with_alias(versions: Sequence[RegisteredVersion], alias: str) -> RegisteredVersion | None:
+    """Return the version of a model that has an alias; None where none has.
+
+    Examples
+    --------
+    >>> first = RegisteredVersion("digits", 1, VersionState.COMPLETE, ("champion",), "autumn", "run", 5.0)
+    >>> with_alias([first], "champion") is first, with_alias([first], "autumn")
+    (True, None)
+    """
+    return next((one for one in versions if alias in one.aliases), None)
+
+
 def find_version(versions: Sequence[RegisteredVersion], which: str | int) -> RegisteredVersion | None:
     """Return the version that is meant: by its alias, by what its predictions say, or by its number.
 
@@ -86,9 +98,9 @@ def find_version(versions: Sequence[RegisteredVersion], which: str | int) -> Reg
     [True, True, True, True, False]
     """
     text = str(which)
-    for one in versions:
-        if text in one.aliases:
-            return one
+    found = with_alias(versions, text)
+    if found is not None:
+        return found
     for one in versions:
         if text == one.model_version:
             return one

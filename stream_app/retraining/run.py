@@ -13,7 +13,6 @@ from stream_app.core.slices import weak_slices
 from stream_app.errors import DataError, StoreError, StreamgaugeError
 from stream_app.events import AuditKind, PredictionRow
 from stream_app.model_registry import (
-    CHAMPION,
     LoadedModel,
     ModelRegistry,
     RegisteredVersion,
@@ -252,8 +251,8 @@ class _Run:
         registry, name = self.world.registry, self.job.name
         if name not in registry.names():
             return None
-        number = next((one.number for one in registry.versions(name) if CHAMPION in one.aliases), None)
-        return None if number is None else registry.load(name, number)
+        found = registry.champion(name)
+        return None if found is None else registry.load(name, found.number)
 
     def _register(
         self,
@@ -305,9 +304,13 @@ class _Run:
         registry, tell = self.world.registry, self.world.tell
         number = str(version.number)
         if better:
-            now = await asyncio.to_thread(self._champion_number)
-            if now != (None if champion is None else champion.version.number):
-                better, reason = False, f"the champion is {now} now, and was not compared with; {reason}"
+            now = await asyncio.to_thread(registry.champion, self.job.name)
+            number_now = None if now is None else now.number
+            if number_now != (None if champion is None else champion.version.number):
+                better, reason = (
+                    False,
+                    f"the champion is {number_now} now, and was not compared with; {reason}",
+                )
         if not better:
             await tell(AuditKind.KEPT, number, f"{version.label} does not take over: {reason}")
             return "kept", reason
@@ -317,10 +320,6 @@ class _Run:
         await asyncio.to_thread(registry.promote, self.job.name, version.number)
         await tell(AuditKind.PROMOTED, number, f"{version.label} is the champion: {reason}")
         return "promoted", reason
-
-    def _champion_number(self) -> int | None:
-        versions = self.world.registry.versions(self.job.name)
-        return next((one.number for one in versions if CHAMPION in one.aliases), None)
 
 
 def _answers(champion: LoadedModel | None, later: TrainingTable) -> Answers:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stream_app.settings.durations import Duration
-from stream_app.settings.secrets import one_secret
-from stream_app.settings.server import Server
+from stream_app.settings.server import HttpServer
 from stream_app.settings.table import FileName
 
 __all__ = ["ModelRegistrySettings"]
@@ -18,7 +17,7 @@ _SQLITE = "sqlite:///"
 _TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-class ModelRegistrySettings(Server):
+class ModelRegistrySettings(HttpServer):
     """Where models are registered: a file, or an MLflow tracking server.
 
     Parameters
@@ -53,12 +52,7 @@ class ModelRegistrySettings(Server):
     uri: str = "sqlite:///streamgauge-models/registry.db"
     artifacts: FileName | None = None
     trusted_types: tuple[str, ...] = ()
-    token: SecretStr | None = None
-    token_file: FileName | None = None
     timeout: Annotated[Duration, Field(ge=1, le=300)] = 10.0
-    allow_plaintext_password: bool = False
-
-    _token: SecretStr | None = PrivateAttr(None)
 
     @field_validator("uri")
     @classmethod
@@ -86,22 +80,14 @@ class ModelRegistrySettings(Server):
         return value
 
     @model_validator(mode="after")
-    def _one_login(self) -> Self:
-        self._token = one_secret("token", self.token, self.token_file)
-        if self._token is not None and (self.username or self.login_password):
-            raise ValueError("a token and a login are set; leave one out")
+    def _safe(self) -> Self:
         if bool(self.username) != bool(self.login_password):
             raise ValueError("username and password (or password_file) belong together")
         if self.key_file:
             raise ValueError("key_file: MLflow takes certificate and key in one file, cert_file")
-        if self.file is not None and (self.username or self._token):
+        if self.file is not None and (self.username or self.bearer):
             raise ValueError("a SQLite file has no login; name a server in uri, or leave the login out")
-        if not self.uri.startswith("https:"):
-            if (self.username or self._token) and not self.allow_plaintext_password:
-                raise ValueError(
-                    "http:// sends the password or token readable; use https://, or allow_plaintext_password"
-                )
-            self.refuse_files_without_tls("begin the URI with https://")
+        self.refuse_readable_secrets(self.uri, "begin the URI with https://")
         return self
 
     @property
@@ -115,8 +101,3 @@ class ModelRegistrySettings(Server):
         if self.artifacts is not None:
             return self.artifacts if "://" in self.artifacts else Path(self.artifacts).absolute().as_uri()
         return None if self.file is None else (self.file.parent / "artifacts").absolute().as_uri()
-
-    @property
-    def bearer(self) -> str | None:
-        """The token, from wherever it is set; never log it."""
-        return None if self._token is None else self._token.get_secret_value()

@@ -3,17 +3,15 @@
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from stream_app.settings.durations import Duration
-from stream_app.settings.secrets import one_secret
-from stream_app.settings.server import Server
-from stream_app.settings.table import FileName
+from stream_app.settings.server import HttpServer
 
 __all__ = ["SchemaRegistrySettings"]
 
 
-class SchemaRegistrySettings(Server):
+class SchemaRegistrySettings(HttpServer):
     """Address of a schema registry, and login.
 
     Parameters
@@ -32,12 +30,7 @@ class SchemaRegistrySettings(Server):
     """
 
     url: str = ""
-    token: SecretStr | None = None
-    token_file: FileName | None = None
     timeout: Annotated[Duration, Field(gt=0, le=300)] = 10.0
-    allow_plaintext_password: bool = False
-
-    _token: SecretStr | None = PrivateAttr(None)
 
     @field_validator("url")
     @classmethod
@@ -54,23 +47,11 @@ class SchemaRegistrySettings(Server):
         return value.rstrip("/")
 
     @model_validator(mode="after")
-    def _one_login(self) -> Self:
-        self._token = one_secret("token", self.token, self.token_file)
-        if self._token is not None and (self.username or self.login_password):
-            raise ValueError("a token and a login are set; leave one out")
-        if self._token is not None and not self._token.get_secret_value().isascii():
+    def _safe(self) -> Self:
+        if self.bearer is not None and not self.bearer.isascii():
             raise ValueError("token: only ASCII can be sent")
         if self.login_password and not self.username:
             raise ValueError("password is set without username")
-        if self.url and not self.url.startswith("https:"):
-            if (self.username or self._token) and not self.allow_plaintext_password:
-                raise ValueError(
-                    "http:// sends the password or token readable; use https://, or allow_plaintext_password"
-                )
-            self.refuse_files_without_tls("begin the URL with https://")
+        if self.url:
+            self.refuse_readable_secrets(self.url, "begin the URL with https://")
         return self
-
-    @property
-    def bearer(self) -> str | None:
-        """The token, from wherever it is set; never log it."""
-        return None if self._token is None else self._token.get_secret_value()

@@ -8,7 +8,7 @@ from stream_app.settings.secrets import one_secret
 from stream_app.settings.table import FileName
 from stream_app.settings.tls import TlsFiles
 
-__all__ = ["Server"]
+__all__ = ["HttpServer", "Server"]
 
 
 class Server(BaseModel):
@@ -68,3 +68,48 @@ class Server(BaseModel):
         named = [name for name in ("ca_file", "cert_file", "key_file") if getattr(self, name)]
         if named:
             raise ValueError(f"{named[0]} is set, but nothing would be encrypted; {remedy}")
+
+
+class HttpServer(Server):
+    """What a server over HTTP may ask for: a login or a token, and TLS."""
+
+    token: SecretStr | None = None
+    token_file: FileName | None = None
+    allow_plaintext_password: bool = False
+
+    _token: SecretStr | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        self._token = one_secret("token", self.token, self.token_file)
+        if self._token is not None and (self.username or self.login_password):
+            raise ValueError("a token and a login are set; leave one out")
+        return self
+
+    @property
+    def bearer(self) -> str | None:
+        """The token, from wherever it is set; never log it."""
+        return None if self._token is None else self._token.get_secret_value()
+
+    def refuse_readable_secrets(self, address: str, remedy: str) -> None:
+        """Refuse a login, a token or files of certificates where the connection is not encrypted.
+
+        Parameters
+        ----------
+        address : str
+            Where it leads.
+        remedy : str
+            What to set, for the message about files.
+
+        Raises
+        ------
+        ValueError
+            If there are any, and it is not allowed.
+        """
+        if address.startswith("https:"):
+            return
+        if (self.username or self._token) and not self.allow_plaintext_password:
+            raise ValueError(
+                "http:// sends the password or token readable; use https://, or allow_plaintext_password"
+            )
+        self.refuse_files_without_tls(remedy)

@@ -1,12 +1,12 @@
 """The group of commands, and what several of them take."""
 
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from stream_app.cli.show import help_of
+from stream_app.cli.option_groups import command_of
 from stream_app.errors import StoreError
 from stream_app.events import Alert
 from stream_app.store import IncidentReader, IncidentStatus
@@ -17,18 +17,8 @@ alerts_app = typer.Typer(
     help="Subscribe to alerts, look up incidents, say what you think of them.", no_args_is_help=True
 )
 
-
-Command = TypeVar("Command", bound=Callable[..., None])
-
-
-def command(name: str | None = None) -> Callable[[Command], Command]:
-    """Make a function a command of the group."""
-
-    def add(function: Command) -> Command:
-        alerts_app.command(name, help=help_of(function))(function)
-        return function
-
-    return add
+command = partial(command_of, alerts_app)
+"""Makes a function a command of the group."""
 
 
 class Kind(StrEnum):

@@ -1,13 +1,13 @@
 """The group of commands, what their options have in common, and how names are found."""
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from stream_app.cli.option_groups import expand_groups
-from stream_app.cli.show import help_of
+from stream_app.cli.option_groups import command_of
 from stream_app.kinds import SESSIONS
 from stream_app.settings import Settings
 
@@ -21,8 +21,6 @@ __all__ = [
     "nearest",
     "view_names",
 ]
-
-Command = TypeVar("Command", bound=Callable[..., None])
 
 features_app = typer.Typer(
     help="Query live features, build training rows, detect skew between them.", no_args_is_help=True
@@ -50,14 +48,8 @@ FeatureOption = Annotated[
 ]
 
 
-def command(name: str | None = None, *, examples: str) -> Callable[[Command], Command]:
-    """Make a function a command of the group."""
-
-    def add(function: Command) -> Command:
-        features_app.command(name, help=help_of(function), epilog=examples)(expand_groups(function))
-        return function
-
-    return add
+command = partial(command_of, features_app)
+"""Makes a function a command of the group."""
 
 
 def view_names(settings: Settings) -> list[str]:

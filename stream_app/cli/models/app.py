@@ -1,12 +1,11 @@
 """The group of commands, and what several of them take."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from stream_app.cli.option_groups import expand_groups
-from stream_app.cli.show import help_of
+from stream_app.cli.option_groups import command_of
 
 __all__ = ["NameArgument", "RegistryOption", "command", "models_app"]
 
@@ -14,8 +13,6 @@ models_app = typer.Typer(
     help="List registered models, and say which version serves: show, promote, roll back.",
     no_args_is_help=True,
 )
-
-Command = TypeVar("Command", bound=Callable[..., None])
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the registered model.")]
 RegistryOption = Annotated[
@@ -28,12 +25,5 @@ RegistryOption = Annotated[
     ),
 ]
 
-
-def command(name: str | None = None) -> Callable[[Command], Command]:
-    """Make a function a command of the group."""
-
-    def add(function: Command) -> Command:
-        models_app.command(name, help=help_of(function))(expand_groups(function))
-        return function
-
-    return add
+command = partial(command_of, models_app)
+"""Makes a function a command of the group."""

@@ -58,7 +58,7 @@ def promote(
     settings = settings_of(config, redis=redis, registry=registry)
 
     def work(models: ModelRegistry) -> tuple[RegisteredVersion, str]:
-        before = _champion(models, name)
+        before = models.champion(name)
         if before is not None and before.number == models.resolve(name, version).number:
             raise ModelRegistryError(f"{before.label} is the champion already; nothing was changed")
         now = models.promote(name, version)
@@ -82,7 +82,7 @@ def rollback(
     settings = settings_of(config, redis=redis, registry=registry)
 
     def work(models: ModelRegistry) -> tuple[RegisteredVersion, str]:
-        before = _champion(models, name)
+        before = models.champion(name)
         now = models.rollback(name)
         return now, f"{now.label} is the champion again{'' if before is None else f', after {before.number}'}"
 
@@ -178,7 +178,3 @@ def _deed(
         typer.echo(msgspec.json.encode(said).decode())
     else:
         console.print(printable(summary), markup=False, soft_wrap=True)
-
-
-def _champion(models: ModelRegistry, name: str) -> RegisteredVersion | None:
-    return next((one for one in models.versions(name, figures=0) if CHAMPION in one.aliases), None)

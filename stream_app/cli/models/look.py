@@ -24,6 +24,7 @@ from stream_app.model_registry import (
     VersionState,
     last_answers,
     versions_seen,
+    with_alias,
 )
 from stream_app.settings import Settings
 from stream_app.store import FeatureReader
@@ -140,7 +141,8 @@ def _seen(settings: Settings, names: Sequence[str]) -> tuple[dict[str, dict[str,
 
 
 def _number(versions: Sequence[RegisteredVersion], alias: str) -> int | None:
-    return next((one.number for one in versions if alias in one.aliases), None)
+    found = with_alias(versions, alias)
+    return None if found is None else found.number
 
 
 def _line(name: str, versions: Sequence[RegisteredVersion], seen: Mapping[str, float]) -> tuple[str, ...]:

@@ -41,8 +41,6 @@ WhyOption = Annotated[
     str, typer.Option("--comment", "-m", metavar="TEXT", help="Why; others read it.", show_default=False)
 ]
 
-_SEVERE = 0.2
-
 
 @reference_app.callback(help=_HELP)
 def _group() -> None:
@@ -252,8 +250,10 @@ def _tell(stream: str, made: "ReferenceVersion") -> None:
 
 def _print_differences(psi: dict[str, float], before: str = "") -> None:
     if psi:
+        from stream_app.core.twosample.psi import PSI_SEVERE  # noqa: PLC0415 as above
+
         rows = [
-            (name, f"{value:.3f}", "differs much" if value >= _SEVERE else "")
+            (name, f"{value:.3f}", "differs much" if value >= PSI_SEVERE else "")
             for name, value in sorted(psi.items(), key=lambda pair: -pair[1])
         ]
         print_columns([("channel", f"PSI against {before or 'the active one'}", ""), *rows])
