@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -255,11 +256,12 @@ def reference_psi(before: ReferenceTable, after: ReferenceTable) -> dict[str, fl
 
 
 def _category_psi(before: Sequence[str | None], after: Sequence[str | None]) -> float:
-    sides = [[text for text in side if text is not None] for side in (before, after)]
+    sides = [Counter(text for text in side if text is not None) for side in (before, after)]
     if not all(sides):
         return math.nan
-    total = 0.0
+    totals = [side.total() for side in sides]
+    index = 0.0
     for name in sorted({*sides[0], *sides[1]}):
-        p, q = (max(side.count(name) / len(side), 1e-4) for side in sides)
-        total += (q - p) * math.log(q / p)
-    return total
+        p, q = (max(side[name] / total, 1e-4) for side, total in zip(sides, totals, strict=True))
+        index += (q - p) * math.log(q / p)
+    return index
